@@ -1,0 +1,27 @@
+/**
+ * The cache holds nothing that cannot be rebuilt; every method degrades to a miss when the cache is out of reach.
+ * `test/contract/cache.test.ts` runs against both adapters.
+ */
+export interface Cache {
+  /** The bytes stored under the key, or undefined (also when the cache does not answer in time). */
+  get(key: string): Promise<Uint8Array | undefined>;
+  /** Best effort. `ttlMs` is the stated staleness of what is stored. */
+  set(key: string, value: Uint8Array, ttlMs: number): Promise<void>;
+  /** Best effort. */
+  delete(key: string): Promise<void>;
+  /** Rejects with the reason when the cache does not answer within the time. */
+  ping(timeoutMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Live messages between the processes of an installation. At most once: whoever needs certainty reads the store. */
+export interface Bus {
+  /** Never blocks and never throws; dropped (and counted) when the bus is out of reach. */
+  publish(channel: string, message: Uint8Array): void;
+  /**
+   * `onGap` is called whenever messages may have been lost (the connection was down). Resolves with a function that ends the
+   * subscription, once messages published from now on are sure to arrive while the connection holds.
+   */
+  subscribe(channel: string, onMessage: (message: Uint8Array) => void, onGap: () => void): Promise<() => void>;
+  close(): Promise<void>;
+}

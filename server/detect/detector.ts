@@ -1,0 +1,71 @@
+/**
+ * What the pipeline asks of a detector. Everything here is pure: no clock, no I/O, no randomness. The same calls in the same
+ * order give the same results to the bit, however the readings are cut into batches.
+ *
+ * A detector holds the states of one partition's sensors in slots 0, 1, 2 … given out in the order of `addSensor`.
+ */
+export interface Detector {
+  /** Names model and runtime, for example "telltale-1+js": part of every score. */
+  readonly modelVersion: string;
+  /** Layout of the saved state; a state of another version is not read. */
+  readonly stateVersion: number;
+  /** Sensors in a chunk of state: the unit of `saveChunk`. */
+  readonly chunkSensors: number;
+  /** Bytes of state held for each sensor. */
+  readonly bytesPerSensor: number;
+  readonly sensors: number;
+
+  /** Takes a sensor in, with the prior of its type. Returns its slot. */
+  addSensor(sensorType: string, unit: string): number;
+  /**
+   * Scores readings. Those of one slot are in rising order of time, later than all before; slots may be mixed. Fills the output
+   * columns for rows [0, batch.length).
+   */
+  score(batch: ScoreBatch): void;
+  /** A snapshot of chunk `chunk` (slots chunk·chunkSensors …). */
+  saveChunk(chunk: number): Uint8Array;
+  /** Restores a chunk; slots that do not exist yet are added. */
+  loadChunk(chunk: number, bytes: Uint8Array, sensors: number): void;
+}
+
+/** Columns of readings and of what was found, all of the same capacity. Reused from batch to batch. */
+export interface ScoreBatch {
+  length: number;
+  /** Slot of the sensor. */
+  readonly slot: Int32Array;
+  /** Observed at, whole microseconds since 1970. */
+  readonly timeUs: Float64Array;
+  /** Measured value, finite. */
+  readonly value: Float64Array;
+
+  /** Out: 1 − tail probability, in steps of 1e-4 (0..10000). */
+  readonly confidence: Uint16Array;
+  /** Out: how far beyond the bar, in steps of 1e-4 (0..10000); 0 unless anomalous. Decides the severity. */
+  readonly score: Uint16Array;
+  /** Out: 1 where the confidence reached the bar. */
+  readonly anomaly: Uint8Array;
+  /** Out: index into REASONS of the detector that spoke loudest, 0 = none. */
+  readonly reason: Uint8Array;
+  /** Out: expected value; NaN while the sensor is too young. */
+  readonly expected: Float32Array;
+  /** Out: half width of the band of normal around `expected`; NaN while the sensor is too young. */
+  readonly band: Float32Array;
+  /** Out: the ensemble's emission before the bar: > 0 where it would speak up at some bar, larger is rarer. */
+  readonly signal: Float32Array;
+}
+
+export function createScoreBatch(capacity: number): ScoreBatch {
+  return {
+    length: 0,
+    slot: new Int32Array(capacity),
+    timeUs: new Float64Array(capacity),
+    value: new Float64Array(capacity),
+    confidence: new Uint16Array(capacity),
+    score: new Uint16Array(capacity),
+    anomaly: new Uint8Array(capacity),
+    reason: new Uint8Array(capacity),
+    expected: new Float32Array(capacity),
+    band: new Float32Array(capacity),
+    signal: new Float32Array(capacity),
+  };
+}

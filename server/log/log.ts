@@ -1,0 +1,51 @@
+/**
+ * The log: what makes an acknowledgement a promise. Records are opaque bytes (a `telltale.v1.LogRecord`); a sensor's readings
+ * are always in one partition, and a partition has one order.
+ *
+ * Both adapters (`embedded.ts`, `kafka.ts`) keep these promises, and `test/contract/log.test.ts` holds them to it:
+ * - `append` resolves only when the record survives the death of every process involved, and resolves with its offset.
+ * - Records of one partition appended one after another are read in that order; offsets rise, gaps are allowed.
+ * - A rejected append may still have been stored: whoever resends must be recognised by its content.
+ * - A consumer is given a partition's records from the offset that it asks for, in order, each at least once.
+ */
+export interface Log {
+  /** Number of partitions; fixed for the life of an installation. */
+  readonly partitions: number;
+  /**
+   * Appends one record. The bytes belong to the log from now on. Rejects with TelltaleError "unavailable" when the log is out
+   * of reach, "exhausted" when too many bytes are waiting (a bound, see the adapters).
+   */
+  append(partition: number, record: Uint8Array): Promise<number>;
+  /** Starts delivering. One consumer per process. */
+  consume(consumer: LogConsumer): Promise<LogSubscription>;
+  /** Nothing before `offset` will be read again: it may be dropped (whole segments at a time). */
+  release(partition: number, offset: number): void;
+  /** Rejects with the reason when the log does not answer within the time. */
+  ping(timeoutMs: number): Promise<void>;
+  /** Waits for appends under way, stops delivery, closes connections. */
+  close(): Promise<void>;
+}
+
+export interface LogConsumer {
+  /** This process now owns the partition. Answers with the offset of the first record wanted: the *store's*, never a group's. */
+  assigned(partition: number): Promise<number>;
+  /**
+   * Records in rising order of offset. The buffers belong to the consumer. The returned promise is the backpressure: the next
+   * call for this partition comes after it has resolved. A rejection makes the log call `assigned` again and deliver from there.
+   */
+  records(partition: number, records: readonly LogEntry[]): Promise<void>;
+  /** Another process owns the partition from now on (or nobody). */
+  revoked(partition: number): Promise<void>;
+}
+
+export interface LogEntry {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface LogSubscription {
+  /** Makes the log call `assigned` again for the partition and deliver from there (after a lost commit). */
+  restart(partition: number): void;
+  /** Gives up all partitions (calls `revoked`) and stops. */
+  close(): Promise<void>;
+}
