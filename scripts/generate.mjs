@@ -1,0 +1,61 @@
+// Regenerates everything that is made from the contracts. With `--check` nothing is written: it says what differs from the
+// committed files and exits with 1.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { root } from "./install.mjs";
+
+/** Each generator writes into a folder under the one it is given (the project itself, or a temporary one). */
+const generators = [
+  { folder: "gen", command: (out) => ["node_modules/.bin/buf", "generate", "-o", out] },
+  {
+    folder: "gateway/generated",
+    needs: "gateway/compose.ts",
+    command: (out) => [process.execPath, "gateway/compose.ts", "--out", join(out, "gateway/generated")],
+  },
+].filter(({ needs }) => needs === undefined || existsSync(join(root, needs)));
+
+const check = process.argv.includes("--check");
+const out = check ? mkdtempSync(join(tmpdir(), "telltale-generate-")) : root;
+try {
+  let clean = true;
+  for (const { folder, command } of generators) {
+    run(command(out));
+    if (check) clean = same(folder) && clean;
+  }
+  if (!clean) console.error("Generated files differ from the contracts. Run `npm run generate` and commit the result.");
+  process.exitCode = clean ? 0 : 1;
+} finally {
+  if (check) rmSync(out, { recursive: true, force: true });
+}
+
+function run([program, ...args]) {
+  const { status, error } = spawnSync(program, args, { cwd: root, stdio: "inherit" });
+  if (error) throw error;
+  if (status !== 0) {
+    console.error(`${[program, ...args].join(" ")} ended with exit code ${status}.`);
+    process.exit(1);
+  }
+}
+
+/** Whether the folder as committed equals the one just made; names each file that does not. */
+function same(folder) {
+  const made = join(out, folder);
+  const kept = join(root, folder);
+  const names = new Set([...files(made), ...files(kept)]);
+  const different = [...names].filter((name) => read(join(made, name)) !== read(join(kept, name)));
+  for (const name of different.sort()) console.error(`differs: ${join(folder, name)}`);
+  return different.length === 0;
+}
+
+function files(folder) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)));
+}
+
+function read(file) {
+  return existsSync(file) ? readFileSync(file, "latin1") : undefined;
+}

@@ -1,0 +1,65 @@
+// The first thing that every npm script runs: installs what is missing, then hands over to the pinned Node.
+//   node scripts/run.mjs start            the platform
+//   node scripts/run.mjs test [filter …]  the tests
+//   node scripts/run.mjs faults           the tests that kill and cut things
+//   node scripts/run.mjs FILE [args …]    any script of ours, for example cli/main.ts
+import { spawn } from "node:child_process";
+import { delimiter, join } from "node:path";
+import { ensureInstalled, exitOf, node, root, stamp } from "./install.mjs";
+
+const [command = "start", ...args] = process.argv.slice(2);
+
+if (Number(process.versions.node.split(".")[0]) < 20) {
+  fail(`Telltale needs Node 20 or newer to start with; this is Node ${process.versions.node}.`);
+}
+if (command === "stamp") {
+  // Called by npm itself after a plain `npm install`, so that the next start does not install again.
+  if (!process.env.TELLTALE_INSTALLING) stamp();
+} else {
+  await ensureInstalled().catch((error) => fail(error.message));
+  process.exit(await hand(target()));
+}
+
+/** What the pinned Node is to run. */
+function target() {
+  if (command === "start") return ["server/main.ts", ...args];
+  if (command === "test" || command === "faults") return ["node_modules/vitest/vitest.mjs", "run", ...args];
+  return [command, ...args];
+}
+
+/** Runs it in the foreground, passes signals on, and answers with its exit code. */
+async function hand([file, ...rest]) {
+  const bin = join(root, "node_modules", ".bin");
+  const env = {
+    ...process.env,
+    PATH: [bin, process.env.PATH].filter(Boolean).join(delimiter),
+    ...(command === "faults" ? { TELLTALE_TEST_FAULTS: "1" } : {}),
+  };
+  // `npm run` changes to the project's folder, but the files that the command line is given are named from where the user stands.
+  const cwd = file === "cli/main.ts" ? (process.env.INIT_CWD ?? process.cwd()) : root;
+  const child = spawn(node, [join(root, file), ...rest], { cwd, env, stdio: "inherit" });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.on(signal, () => {
+      // Ctrl-C at a terminal reaches the child by itself, and npm repeats it to us: passing it on would be a second one.
+      if (signal === "SIGINT" && process.stdin.isTTY) return;
+      child.kill(signal);
+    });
+  }
+  endWithParent(child);
+  return exitOf(child);
+}
+
+/** When npm is killed outright it cannot pass that on: notice that we have become an orphan and end the child. */
+function endWithParent(child) {
+  if (!process.env.npm_lifecycle_event) return;
+  const parent = process.ppid;
+  const looksEveryMs = 500;
+  setInterval(() => {
+    if (process.ppid !== parent) child.kill("SIGTERM");
+  }, looksEveryMs).unref();
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}
