@@ -1,0 +1,264 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { alertMessage, createDetector, createScoreBatch, Episodes, type ScoreBatch, severityOf } from "./index.ts";
+
+const MINUTE = 60e6;
+
+/** Deterministic noise in [-1, 1). */
+function noise(i: number): number {
+  let x = (i + 1) * 2654435761;
+  x ^= x >>> 15;
+  return (Math.imul(x, 0x85ebca6b) >>> 0) / 2 ** 31 - 1;
+}
+
+interface Row {
+  confidence: number;
+  score: number;
+  anomaly: number;
+  expected: number;
+  band: number;
+}
+
+function run(values: readonly number[], detector = createDetector(), start = 1.7e15): Row[] {
+  const batch = createScoreBatch(1);
+  batch.length = 1;
+  batch.slot[0] = detector.addSensor("temperature", "C");
+  return values.map((value, i) => {
+    batch.timeUs[0] = start + i * MINUTE;
+    batch.value[0] = value;
+    detector.score(batch);
+    return {
+      confidence: batch.confidence[0]!,
+      score: batch.score[0]!,
+      anomaly: batch.anomaly[0]!,
+      expected: batch.expected[0]!,
+      band: batch.band[0]!,
+    };
+  });
+}
+
+const steady: Record<string, (i: number) => number> = {
+  constant: () => 50,
+  zero: () => 0,
+  "small noise": (i) => 20 + 0.1 * noise(i),
+  "two neighbouring values": (i) => 20 + (i % 2) * 0.1,
+  "a large offset": (i) => 1e6 + noise(i),
+  "tiny numbers": (i) => 1e-9 * (3 + 0.01 * noise(i)),
+  "negative numbers": (i) => -40 + 0.5 * noise(i),
+};
+const deviations: Record<string, number> = {
+  constant: 1,
+  zero: 1,
+  "small noise": 0.06,
+  "two neighbouring values": 0.05,
+  "a large offset": 0.6,
+  "tiny numbers": 6e-12,
+  "negative numbers": 0.3,
+};
+
+describe("a young sensor", () => {
+  test.each(Object.keys(steady))("alerts on a jump of a hundred deviations after 48 steady readings (%s)", (kind) => {
+    const values = Array.from({ length: 49 }, (_, i) => steady[kind]!(i));
+    values[48] = values[48]! + 100 * deviations[kind]!;
+    const rows = run(values);
+    expect(rows.slice(0, 48).map((r) => r.anomaly)).toEqual(new Array(48).fill(0));
+    expect(rows[48]!.anomaly).toBe(1);
+    expect(rows[48]!.confidence).toBeGreaterThanOrEqual(9500);
+  });
+
+  test("is judged from its 24th reading: none before has a band or a score", () => {
+    const rows = run(Array.from({ length: 23 }, (_, i) => 20 + 0.1 * noise(i)).concat(90));
+    expect(rows.slice(0, 23).every((r) => Number.isNaN(r.expected) && r.score === 0)).toBe(true);
+    expect(rows[23]!.anomaly).toBe(1);
+  });
+
+  test.each(Object.keys(steady))("stays calm through 2,000 steady readings (%s)", (kind) => {
+    const rows = run(Array.from({ length: 2000 }, (_, i) => steady[kind]!(i)));
+    expect(rows.filter((r) => r.anomaly === 1)).toEqual([]);
+  });
+});
+
+test("all four severities occur, and rise with the size of the jump", () => {
+  const severities = [0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.4, 2, 4, 40].map((jump) => {
+    const values = Array.from({ length: 600 }, (_, i) => 20 + 0.1 * noise(i));
+    values.push(20 + jump);
+    return severityOf(run(values).at(-1)!.score);
+  });
+  expect([...severities].sort()).toEqual(severities);
+  expect(new Set(severities.filter((s) => s > 0))).toEqual(new Set([1, 2, 3, 4]));
+});
+
+/** A plant of sensors with jumps in it, as rows of mixed slots. */
+function plant(sensors: number, rounds: number): { slot: number; time: number; value: number }[] {
+  const rows = [];
+  for (let r = 0; r < rounds; r++) {
+    for (let s = 0; s < sensors; s++) {
+      const jump = (r + 31 * s) % 211 === 0 ? 9 : 0;
+      rows.push({
+        slot: s,
+        time: 1.7e15 + r * MINUTE + s,
+        value: s + noise(r * sensors + s) + jump + Math.sin(r / 40),
+      });
+    }
+  }
+  return rows;
+}
+
+function play(rows: { slot: number; time: number; value: number }[], cuts: readonly number[], sensors: number) {
+  const detector = createDetector();
+  for (let s = 0; s < sensors; s++) detector.addSensor("t", "C");
+  const batch = createScoreBatch(rows.length);
+  const columns = ["confidence", "score", "anomaly", "reason", "expected", "band", "signal"] as const;
+  const out: number[] = [];
+  let at = 0;
+  for (const size of [...cuts, rows.length]) {
+    const part = rows.slice(at, at + size);
+    at += part.length;
+    fill(batch, part);
+    detector.score(batch);
+    for (let i = 0; i < part.length; i++) for (const column of columns) out.push(batch[column][i]!);
+  }
+  return { out, state: detector.saveChunk(0) };
+}
+
+function fill(batch: ScoreBatch, part: { slot: number; time: number; value: number }[]): void {
+  batch.length = part.length;
+  part.forEach((row, i) => {
+    batch.slot[i] = row.slot;
+    batch.timeUs[i] = row.time;
+    batch.value[i] = row.value;
+  });
+}
+
+test("scores and state are the same to the bit however the readings are cut into batches", () => {
+  const sensors = 5;
+  const rows = plant(sensors, 260);
+  const whole = play(rows, [], sensors);
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 400 }), { maxLength: 12 }), (cuts) => {
+      const cut = play(rows, cuts, sensors);
+      expect(cut.out).toEqual(whole.out);
+      expect(cut.state).toEqual(whole.state);
+    }),
+    { numRuns: 20 },
+  );
+});
+
+test("a restored state goes on to the bit as the one that was saved", () => {
+  const sensors = 70;
+  const rows = plant(sensors, 300);
+  const half = sensors * 170;
+  const first = createDetector();
+  for (let s = 0; s < sensors; s++) first.addSensor("t", "C");
+  const batch = createScoreBatch(rows.length);
+  fill(batch, rows.slice(0, half));
+  first.score(batch);
+  const second = createDetector();
+  second.loadChunk(0, first.saveChunk(0), 64);
+  second.loadChunk(1, first.saveChunk(1), sensors - 64);
+  expect(second.sensors).toBe(sensors);
+  const other = createScoreBatch(rows.length);
+  fill(batch, rows.slice(half));
+  fill(other, rows.slice(half));
+  first.score(batch);
+  second.score(other);
+  const rest = rows.length - half;
+  expect(other.signal.slice(0, rest)).toEqual(batch.signal.slice(0, rest));
+  expect(other.band.slice(0, rest)).toEqual(batch.band.slice(0, rest));
+  expect(second.saveChunk(1)).toEqual(first.saveChunk(1));
+});
+
+test("a state of another layout is refused with the sizes", () => {
+  expect(() => createDetector().loadChunk(0, new Uint8Array(8), 1)).toThrow(/8 bytes of state, wanted/);
+});
+
+describe("values at the edge of what a double holds", () => {
+  test.each([1e308, -1e308, 5e-324, 1e-300])("%d neither alarms nor breaks the state", (scale) => {
+    const rows = run(Array.from({ length: 400 }, (_, i) => scale * (1 - 0.1 * Math.abs(noise(i)))));
+    for (const row of rows.slice(23)) {
+      expect(Number.isNaN(row.expected)).toBe(false);
+      expect(Number.isNaN(row.band)).toBe(false);
+      expect(row.anomaly).toBe(0);
+    }
+  });
+});
+
+describe("an episode", () => {
+  const batch = createScoreBatch(1);
+  const observe = (episodes: Episodes, time: number, score: number) => {
+    batch.length = 1;
+    batch.timeUs[0] = time;
+    batch.value[0] = score / 100;
+    batch.score[0] = score;
+    batch.anomaly[0] = score > 0 ? 1 : 0;
+    batch.confidence[0] = score > 0 ? 9900 : 10;
+    return episodes.observe(batch, 0, time);
+  };
+
+  test("opens, rises but never falls, and recovers after five normal readings in a row", () => {
+    const episodes = new Episodes();
+    episodes.addSensor();
+    const scores = [0, 5500, 8500, 6500, 0, 0, 0, 0, 5600, 0, 0, 0, 0, 0, 0];
+    expect(scores.map((score, i) => observe(episodes, i + 1, score))).toEqual([
+      ..."none opened raised continued none none none none continued none none none none recovered none".split(" "),
+    ]);
+    const episode = episodes.get(0)!;
+    expect(episode).toMatchObject({
+      state: "recovered",
+      id: 2,
+      openedAtUs: 2,
+      lastSeenAtUs: 9,
+      closedAtUs: 14,
+      count: 4,
+    });
+    expect(episode).toMatchObject({ peakScore: 8500, severity: 3 });
+  });
+
+  test("closed by a person, does not open again while the same excursion goes on", () => {
+    const episodes = new Episodes();
+    episodes.addSensor();
+    observe(episodes, 1, 5500);
+    expect(episodes.resolve(0, 99, 2)).toBe(false);
+    expect(episodes.resolve(0, 1, 2)).toBe(true);
+    expect(episodes.resolve(0, 1, 2)).toBe(false);
+    expect(observe(episodes, 3, 7000)).toBe("none");
+    for (let t = 4; t < 9; t++) observe(episodes, t, 0);
+    expect(observe(episodes, 9, 5500)).toBe("opened");
+    expect(episodes.get(0)!.id).toBe(9);
+  });
+
+  test("closed by a person, opens again when it becomes much worse", () => {
+    const episodes = new Episodes();
+    episodes.addSensor();
+    observe(episodes, 1, 5500);
+    episodes.resolve(0, 1, 2);
+    expect(observe(episodes, 3, 9500)).toBe("opened");
+  });
+
+  test("of silence is ended by one reading", () => {
+    const episodes = new Episodes();
+    episodes.addSensor();
+    expect(episodes.silent(0, 10, 7, 6000, 17)).toBe("opened");
+    expect(episodes.silent(0, 11, 7, 6000, 17)).toBe("none");
+    expect(observe(episodes, 12, 0)).toBe("recovered");
+  });
+
+  test("is acknowledged once, and its state survives saving", () => {
+    const episodes = new Episodes();
+    episodes.addSensor();
+    observe(episodes, 1, 5500);
+    expect(episodes.acknowledge(0, 1, 5)).toBe(true);
+    expect(episodes.acknowledge(0, 1, 6)).toBe(false);
+    const restored = new Episodes();
+    restored.loadChunk(0, episodes.saveChunk(0), 1);
+    expect(restored.get(0)).toEqual(episodes.get(0));
+    expect(restored.isOpen(0)).toBe(true);
+  });
+});
+
+test("an alert's sentence says value, expectation, band and who spoke", () => {
+  expect(alertMessage({ score: 9731, value: 98.2, unit: "C", expected: 71.4, band: 3.4, reason: 1 })).toBe(
+    "Anomaly detected with score 0.9731: value 98.2 C is far above the expected 71.4 (68 to 74.8); " +
+      "value record: the value is outside everything seen so far",
+  );
+});

@@ -1,0 +1,33 @@
+/**
+ * The detector: pure, no clock, no I/O. How a partition's owner uses it:
+ *
+ *   const detector = createDetector({ threshold: 0.95 });        // once for each partition
+ *   const episodes = new Episodes();                             // the same slots
+ *   const slot = detector.addSensor("temperature", "C");         // a new sensor; and episodes.addSensor()
+ *   batch.slot[i] = slot; batch.timeUs[i] = …; batch.value[i] = …; batch.length = n;
+ *   detector.score(batch);                                       // fills confidence, score, anomaly, reason, expected, band, signal
+ *   switch (episodes.observe(batch, i, readingId)) { case "opened": … episodes.get(slot) … alertMessage({…}) }
+ *
+ * Severity is `severityOf(batch.score[i])`, the name of the detector that spoke `REASONS[batch.reason[i]]`. State is saved and
+ * restored chunk by chunk (slots k·chunkSensors …) with `saveChunk` and `loadChunk`, on both alike.
+ */
+import type { Detector } from "./detector.ts";
+import { type DetectorOptions, EnsembleDetector } from "./ensemble.ts";
+
+export { createScoreBatch, type Detector, type ScoreBatch } from "./detector.ts";
+export type { DetectorOptions } from "./ensemble.ts";
+export { CALM_READINGS, type Episode, Episodes, type Transition } from "./episode.ts";
+export { alertMessage, figure, type MessageInput } from "./message.ts";
+export { REASON_DETAILS, REASONS } from "./reasons.ts";
+export {
+  SEVERITY_CRITICAL,
+  SEVERITY_HIGH,
+  SEVERITY_LOW,
+  SEVERITY_MEDIUM,
+  SEVERITY_NAMES,
+  severityOf,
+} from "./severity.ts";
+
+export function createDetector(options: DetectorOptions = {}): Detector {
+  return new EnsembleDetector(options);
+}
