@@ -18,13 +18,32 @@ export interface Log {
   append(partition: number, record: Uint8Array): Promise<number>;
   /** Starts delivering. One consumer per process. */
   consume(consumer: LogConsumer): Promise<LogSubscription>;
-  /** Nothing before `offset` will be read again: it may be dropped (whole segments at a time). */
+  /**
+   * Nothing before `offset` will be read again: it may be dropped (whole segments at a time). Not remembered over a restart: say
+   * it again after `assigned`, for idle partitions too, or segments from before the restart stay.
+   */
   release(partition: number, offset: number): void;
   /** Rejects with the reason when the log does not answer within the time. */
   ping(timeoutMs: number): Promise<void>;
+  /** Numbers for the metrics. */
+  stats(): LogStats;
   /** Waits for appends under way, stops delivery, closes connections. */
   close(): Promise<void>;
 }
+
+/** Counted since the start of this process. */
+export interface LogStats {
+  readonly appendedRecords: number;
+  readonly appendedBytes: number;
+  readonly rejectedRecords: number;
+  /** Bytes of appends that wait for their answer. */
+  readonly pendingBytes: number;
+  /** Records between what the consumer has taken and the end of the log, for each partition that is ours. */
+  readonly lag: ReadonlyMap<number, number>;
+}
+
+/** Largest record, in bytes: a stream's largest message (4 MiB) in one partition, with room for what the log's record adds. */
+export const maxRecordBytes = 6 * 1024 * 1024;
 
 export interface LogConsumer {
   /** This process now owns the partition. Answers with the offset of the first record wanted: the *store's*, never a group's. */
