@@ -1,0 +1,37 @@
+import { create } from "@bufbuild/protobuf";
+import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
+import { type Alert, AlertSchema, type AlertState } from "../../gen/es/telltale/v1/alert_pb.ts";
+import type { Severity } from "../../gen/es/telltale/v1/reading_pb.ts";
+import type { AlertRow } from "../store/store.ts";
+
+export function toTimestamp(us: number): Timestamp {
+  const seconds = Math.floor(us / 1e6);
+  return create(TimestampSchema, { seconds: BigInt(seconds), nanos: Math.round(us - seconds * 1e6) * 1000 });
+}
+
+/** The contract's form of a stored alert. */
+export function toAlert(a: AlertRow): Alert {
+  return create(AlertSchema, {
+    id: BigInt(a.id),
+    sensorId: a.sensorId,
+    sensorType: a.sensorType,
+    alertType: a.alertType,
+    severity: a.severity as Severity,
+    message: a.message,
+    anomalyScore: a.score,
+    sensorValue: a.value,
+    ...(a.threshold === null ? {} : { threshold: a.threshold }),
+    openedAt: toTimestamp(a.openedUs),
+    lastSeenAt: toTimestamp(a.lastSeenUs),
+    ...(a.closedUs === null ? {} : { closedAt: toTimestamp(a.closedUs) }),
+    ...(a.acknowledgedUs === null ? {} : { acknowledgedAt: toTimestamp(a.acknowledgedUs) }),
+    acknowledgedBy: a.acknowledgedBy,
+    resolvedBy: a.resolvedBy,
+    state: a.state as AlertState,
+    readingCount: BigInt(a.readings),
+    detector: a.detector,
+    confidence: a.confidence,
+    ...(a.expected === null ? {} : { expected: a.expected }),
+    modelVersion: a.modelVersion,
+  });
+}

@@ -1,0 +1,25 @@
+/**
+ * Reading ids: unique, below 2^53, growing in the order of the log, and a function of the log alone. A partition's clock counts
+ * ticks of 8 µs since 2025; each reading of a record, stored or not, takes one tick, and a record begins no earlier than when it
+ * was received. Partitions take the lowest bits.
+ *
+ * 46 bits of ticks last until 2042. A partition that takes more than 125,000 readings a second for long runs ahead of the clock,
+ * and catches up when the load drops.
+ */
+export const TICK_US = 8;
+const EPOCH_US = Date.UTC(2025, 0, 1) * 1000;
+const PARTITION_BITS = 128;
+export const MAX_PARTITIONS = PARTITION_BITS;
+
+/** First tick of a record that was received then, behind `tick`, the clock after the record before. */
+export function firstTick(tick: number, receivedUs: number): number {
+  return Math.max(tick, Math.floor((receivedUs - EPOCH_US) / TICK_US));
+}
+
+export function idOf(tick: number, partition: number): number {
+  return tick * PARTITION_BITS + partition;
+}
+
+export function partitionOfId(id: number): number {
+  return id % PARTITION_BITS;
+}

@@ -1,0 +1,684 @@
+/**
+ * The owner of one partition: takes its log records in order, sorts out what is new, scores it, keeps the alerts, and stores the
+ * result with the offset in one transaction. While one run of records is being stored the next is being scored.
+ *
+ * Everything decided here follows from the records alone, so that reading them again, after a crash or by another process, gives
+ * the same rows, alerts and numbers.
+ */
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import type { Logger } from "pino";
+import { AlertState } from "../../gen/es/telltale/v1/alert_pb.ts";
+import { type Control, SeriesKeySchema } from "../../gen/es/telltale/v1/log_pb.ts";
+import { AlertEventSchema, AlertEventType } from "../../gen/es/telltale/v1/watch_pb.ts";
+import { alertMessage, type Detector, REASONS } from "../detect/index.ts";
+import { shown } from "../ingest/check.ts";
+import type { LogEntry } from "../log/log.ts";
+import { decodeRecord, type LoggedFragment, type LoggedRecord, type LoggedRun, readInt64 } from "../record/decode.ts";
+import { MARK_LATE, MARK_SERVER_TIME } from "../store/block.ts";
+import type { AlertEventRow, AlertRow, PartitionRow, SeriesRow, StateChunk, Store } from "../store/store.ts";
+import { toAlert } from "./alert.ts";
+import { firstTick, idOf } from "./ids.ts";
+import type { Conflict, Counts, FragmentOutcome, RecordOutcome } from "./outcome.ts";
+import { Producers } from "./producers.ts";
+import { pack, Rows } from "./rows.ts";
+import { type ReplayPoint, Sensors, type Series } from "./sensors.ts";
+import { toScored } from "./scored.ts";
+
+/** Bytes of state saved for each reading taken, and for each commit at least: a replay after a crash then takes seconds. */
+const SAVE_BYTES_PER_READING = 32;
+const SAVE_BYTES_PER_COMMIT = 24_000;
+/** The pseudo-chunk that holds the senders' windows. */
+const PRODUCERS_CHUNK = -1;
+/** Layout of a chunk of ours around the detector's. */
+const CHUNK_LAYOUT = 1;
+
+/** What a commit did, told once it is in. */
+export interface Committed {
+  readonly partition: number;
+  readonly nextOffset: number;
+  readonly outcomes: readonly RecordOutcome[];
+  readonly events: readonly AlertEventRow[];
+  readonly rows: Rows;
+  /** Rows from here on are late. */
+  readonly late: number;
+  readonly readings: number;
+  readonly anomalies: number;
+  /** First record that a rebuilding needs: the log may drop what is before. */
+  readonly replayOffset: number;
+  readonly commitMs: number;
+  readonly scoreMs: number;
+  readonly oldestReceivedUs: number;
+}
+
+export interface OwnerOptions {
+  readonly partition: number;
+  readonly store: Store;
+  readonly createDetector: () => Detector;
+  readonly logger: Logger;
+  readonly onCommitted: (committed: Committed) => void;
+}
+
+interface Taken {
+  readonly offset: number;
+  readonly record: LoggedRecord;
+}
+
+interface LateReading {
+  readonly series: Series;
+  readonly timeUs: number;
+  readonly value: number;
+  readonly id: number;
+  readonly index: number;
+  readonly outcome: OpenOutcome;
+}
+
+/** A fragment's outcome while it is being found. */
+interface OpenOutcome {
+  readonly fragment: LoggedFragment;
+  accepted: number;
+  duplicate: number;
+  conflicting: number;
+  late: number;
+  readonly conflicts: Conflict[];
+  /** Rows and indices of stored readings, where the sender wants them. */
+  readonly echo: { row: number; index: number }[];
+  settled: Counts | undefined;
+}
+
+/** Conflicts described one by one for each fragment; counts are always complete. */
+const MAX_CONFLICTS = 1000;
+
+export class PartitionOwner {
+  readonly #o: OwnerOptions;
+  #sensors: Sensors;
+  #producers = new Producers();
+  readonly #series = new Map<string, Series>();
+  /** Series that the store knows and the saved state does not yet: they are met again in the log. */
+  readonly #unmet = new Map<string, number>();
+  /** Series met that the store has not numbered yet. */
+  #unnamed: Series[] = [];
+  readonly #seriesOfSensor = new Map<number, Series[]>();
+  #model = 0;
+  /** Two sets of columns: one is stored while the other is filled. */
+  readonly #rows = [new Rows(4096), new Rows(4096)];
+  #turn = 0;
+  #row!: PartitionRow;
+  /** Offset after the last record taken (scored, perhaps not yet stored). */
+  #next = 0;
+  #tick = 0;
+  #receivedUs = 0;
+  #producersDirty: ReplayPoint | undefined;
+  #saveCredit = 0;
+  /** Alerts that are open, by slot, as the store will have them. */
+  readonly #open = new Map<number, AlertRow>();
+  #inFlight: Promise<void> = Promise.resolve();
+  #failure: unknown;
+  /** True while records before the store's offset are read again to rebuild the state. */
+  #rebuilding = false;
+
+  constructor(options: OwnerOptions) {
+    this.#o = options;
+    this.#sensors = new Sensors(options.createDetector());
+  }
+
+  get sensors(): number {
+    return this.#sensors.ids.length;
+  }
+
+  /** Loads the state from the store and answers with the first record wanted. */
+  async open(): Promise<number> {
+    const { store, partition, logger } = this.#o;
+    this.#row = await store.readPartition(partition);
+    this.#model = await store.modelNumber(this.#sensors.detector.modelVersion);
+    const chunks = await store.readChunks(partition);
+    const version = this.#chunkVersion();
+    const foreign = chunks.find((c) => c.version !== version);
+    let from = this.#row.replayOffset;
+    let point: ReplayPoint = { offset: from, tick: this.#row.replayTick, receivedUs: this.#row.replayReceivedUs };
+    if (foreign === undefined) {
+      for (const c of chunks) {
+        if (c.chunk === PRODUCERS_CHUNK) this.#producers.load(c.bytes);
+        else this.#sensors.load(c.chunk, c.asOf, c.bytes);
+      }
+    } else {
+      logger.warn({ partition, found: foreign.version, wanted: version }, "saved state is of another version: rebuilding it");
+      from = 0;
+      point = { offset: 0, tick: 0, receivedUs: 0 };
+    }
+    for (const s of await store.readSeries(partition)) this.#remember(s, s.id);
+    this.#tick = point.tick;
+    this.#receivedUs = point.receivedUs;
+    this.#next = from;
+    this.#rebuilding = from < this.#row.nextOffset;
+    if (!this.#rebuilding) await this.#live();
+    logger.info({ partition, from, stored: this.#row.nextOffset, sensors: this.sensors }, "partition opened");
+    return from;
+  }
+
+  #chunkVersion(): string {
+    const d = this.#sensors.detector;
+    return `${CHUNK_LAYOUT}/${d.stateVersion}/${d.modelVersion}`;
+  }
+
+  /** The state is as of the store's offset: from here on, results count. */
+  async #live(): Promise<void> {
+    this.#rebuilding = false;
+    this.#tick = Math.max(this.#tick, this.#row.tick);
+    this.#receivedUs = Math.max(this.#receivedUs, this.#row.receivedUs);
+    for (let slot = 0; slot < this.#sensors.ids.length; slot++) {
+      if (!this.#sensors.episodes.isOpen(slot)) continue;
+      const row = await this.#o.store.readAlert(this.#sensors.episodes.get(slot)!.id);
+      if (row !== undefined) this.#open.set(slot, row);
+    }
+  }
+
+  #remember(s: SeriesRow, id: number): Series | undefined {
+    const slot = this.#sensors.find(s.sensorId);
+    if (slot === undefined) {
+      this.#unmet.set(keyText(s), id);
+      return undefined;
+    }
+    const series: Series = { id, slot, ...s };
+    this.#series.set(keyText(s), series);
+    const list = this.#seriesOfSensor.get(slot);
+    if (list === undefined) this.#seriesOfSensor.set(slot, [series]);
+    else list.push(series);
+    return series;
+  }
+
+  /** Takes records in rising order of offset. Resolves once the next may come; rejects when a commit has failed. */
+  async take(entries: readonly LogEntry[]): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    let run: Taken[] = [];
+    for (const { offset, bytes } of entries) {
+      if (offset < this.#next) continue;
+      const record = decodeRecord(bytes);
+      if (this.#rebuilding && offset < this.#row.nextOffset) {
+        this.#rebuild({ offset, record });
+        continue;
+      }
+      if (this.#rebuilding) await this.#live();
+      run.push({ offset, record });
+      // What people did comes after all readings logged before it: it ends the run, so that the cut changes nothing.
+      if (record.controls.length === 0 && !record.tick) continue;
+      await this.#advance(run);
+      run = [];
+    }
+    if (run.length > 0) await this.#advance(run);
+  }
+
+  /** Waits for what is under way. */
+  async settle(): Promise<void> {
+    await this.#inFlight;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  #rebuild({ offset, record }: Taken): void {
+    const rows = this.#rows[0]!;
+    rows.clear(record.readings);
+    this.#takeRecord(record, offset, rows, [], []);
+    rows.batch.length = rows.points.length;
+    const { detector, episodes } = this.#sensors;
+    detector.score(rows.batch);
+    for (let i = 0; i < rows.points.length; i++) episodes.observe(rows.batch, i, rows.points.id[i]!);
+    for (const control of record.controls) this.#control(control, offset);
+  }
+
+  async #advance(run: readonly Taken[]): Promise<void> {
+    const started = performance.now();
+    const rows = this.#rows[this.#turn]!;
+    this.#turn = 1 - this.#turn;
+    rows.clear(run.reduce((n, { record }) => n + record.readings, 0));
+    const outcomes: { offset: number; fragments: OpenOutcome[] }[] = [];
+    const late: LateReading[] = [];
+    for (const { offset, record } of run) {
+      const fragments: OpenOutcome[] = [];
+      this.#takeRecord(record, offset, rows, fragments, late);
+      outcomes.push({ offset, fragments });
+    }
+    rows.batch.length = rows.points.length;
+    this.#sensors.detector.score(rows.batch);
+    const changed = new Map<number, AlertRow>();
+    const events: AlertEventRow[] = [];
+    this.#observe(rows, changed, events);
+    // Only the last record of a run has any.
+    for (const control of run[run.length - 1]!.record.controls) await this.#controlLive(control, changed, events);
+    const scoreMs = performance.now() - started;
+
+    await this.#nameSeries();
+    const firstLate = rows.points.length;
+    if (late.length > 0) {
+      // Late readings are compared with what is stored: what is under way must be in first.
+      await this.settle();
+      await this.#placeLate(late, rows, firstLate);
+    }
+    const packed = pack(rows, firstLate, this.#model);
+    const chunks = this.#chunksToSave(rows.points.length);
+    const oldest = this.#oldestDirty();
+    const next: PartitionRow = {
+      nextOffset: this.#next,
+      replayOffset: oldest?.offset ?? this.#next,
+      replayTick: oldest?.tick ?? this.#tick,
+      replayReceivedUs: oldest?.receivedUs ?? this.#receivedUs,
+      tick: this.#tick,
+      receivedUs: this.#receivedUs,
+      nextEvent: this.#row.nextEvent + events.length,
+    };
+    const expectedOffset = this.#row.nextOffset;
+    this.#row = next;
+    const finished = this.#finishOutcomes(outcomes, rows);
+    const metadata = this.#metadata(run, outcomes, rows);
+    await this.#inFlight;
+    if (this.#failure !== undefined) throw this.#failure;
+    const commitStarted = performance.now();
+    this.#inFlight = this.#o.store
+      .commit({
+        partition: this.#o.partition,
+        expectedOffset,
+        next,
+        readings: rows.points.length,
+        anomalies: packed.anomalies,
+        late: rows.points.length - firstLate,
+        blocks: packed.blocks,
+        changes: packed.changes,
+        alerts: [...changed.values()],
+        events,
+        metadata,
+        chunks,
+      })
+      .then(() =>
+        this.#o.onCommitted({
+          partition: this.#o.partition,
+          nextOffset: next.nextOffset,
+          outcomes: finished,
+          events,
+          rows,
+          late: firstLate,
+          readings: rows.points.length,
+          anomalies: packed.anomalies,
+          replayOffset: next.replayOffset,
+          commitMs: performance.now() - commitStarted,
+          scoreMs,
+          oldestReceivedUs: run[0]!.record.receivedAtUs,
+        }),
+      )
+      .catch((error: unknown) => {
+        this.#failure = error;
+      });
+  }
+
+  /** Sorts a record's readings into rows to score, late ones to place, and those that change nothing. */
+  #takeRecord(
+    record: LoggedRecord,
+    offset: number,
+    rows: Rows,
+    outcomes: OpenOutcome[],
+    late: LateReading[],
+  ): void {
+    const before: ReplayPoint = { offset, tick: this.#tick, receivedUs: this.#receivedUs };
+    this.#receivedUs = Math.max(this.#receivedUs, record.receivedAtUs);
+    let tick = firstTick(this.#tick, this.#receivedUs);
+    this.#tick = tick + record.readings;
+    this.#next = offset + 1;
+    for (const [place, fragment] of record.fragments.entries()) {
+      const outcome: OpenOutcome = {
+        fragment,
+        accepted: 0,
+        duplicate: 0,
+        conflicting: 0,
+        late: 0,
+        conflicts: [],
+        echo: [],
+        settled: undefined,
+      };
+      outcomes.push(outcome);
+      const firstOfFragment = tick;
+      tick += fragment.readings;
+      if (fragment.sequence > 0 && fragment.producer !== "") {
+        this.#producersDirty ??= before;
+        const at = { offset, place, receivedUs: this.#receivedUs };
+        const replayFrom = this.#row.replayOffset;
+        const verdict = this.#producers.see(fragment.producer, fragment.epoch, fragment.sequence, at, replayFrom);
+        if (verdict.kind === "seen") {
+          outcome.settled = verdict.counts ?? [0, fragment.readings, 0, 0];
+          continue;
+        }
+      }
+      let t = firstOfFragment;
+      for (const run of fragment.runs) {
+        this.#takeRun(record, run, t, before, rows, outcome, late);
+        t += run.count;
+      }
+    }
+  }
+
+  #takeRun(
+    record: LoggedRecord,
+    run: LoggedRun,
+    tick: number,
+    before: ReplayPoint,
+    rows: Rows,
+    outcome: OpenOutcome,
+    late: LateReading[],
+  ): void {
+    const series = this.#series.get(run.key) ?? this.#meet(run.key);
+    const sensors = this.#sensors;
+    const { slot } = series;
+    if (this.#rebuilding && sensors.holds(slot, before.offset)) return;
+    sensors.touch(slot, before);
+    const { view } = record;
+    const { partition } = this.#o;
+    const timed = run.timesAt >= 0;
+    const { echo } = outcome.fragment;
+    let last = sensors.lastUs[slot]!;
+    for (let i = 0; i < run.count; i++) {
+      const value = view.getFloat64(run.valuesAt + 8 * i, true);
+      const timeUs = timed ? readInt64(view, run.timesAt + 8 * i) : Math.max(this.#receivedUs, last + 1);
+      if (timeUs > last) {
+        const row = rows.add(series, timeUs, value, idOf(tick + i, partition), timed ? 0 : MARK_SERVER_TIME);
+        last = timeUs;
+        sensors.lastValue[slot] = value;
+        sensors.lastId[slot] = idOf(tick + i, partition);
+        outcome.accepted++;
+        if (echo) outcome.echo.push({ row, index: run.firstIndex + i });
+      } else if (timeUs === last) {
+        compare(outcome, run.firstIndex + i, series.sensorId, timeUs, value, sensors.lastValue[slot]!);
+      } else {
+        const id = idOf(tick + i, partition);
+        late.push({ series, timeUs, value, id, index: run.firstIndex + i, outcome });
+      }
+    }
+    sensors.lastUs[slot] = last;
+  }
+
+  /** A series met for the first time. */
+  #meet(key: string): Series {
+    const k = fromBinary(SeriesKeySchema, Buffer.from(key, "latin1"));
+    const fields: SeriesRow = { sensorId: k.sensorId, sensorType: k.sensorType, unit: k.unit, location: k.location };
+    if (this.#sensors.find(k.sensorId) === undefined) this.#sensors.add(k.sensorId, k.sensorType, k.unit);
+    const known = this.#unmet.get(key);
+    const series = this.#remember(fields, known ?? -1) as Series;
+    if (known === undefined) this.#unnamed.push(series);
+    return series;
+  }
+
+  async #nameSeries(): Promise<void> {
+    if (this.#unnamed.length === 0) return;
+    const ids = await this.#o.store.addSeries(this.#o.partition, this.#unnamed);
+    this.#unnamed.forEach((s, i) => {
+      s.id = ids[i]!;
+    });
+    this.#unnamed = [];
+  }
+
+  #observe(rows: Rows, changed: Map<number, AlertRow>, events: AlertEventRow[]): void {
+    const { batch, points } = rows;
+    const { episodes } = this.#sensors;
+    for (let i = 0; i < points.length; i++) {
+      const slot = batch.slot[i]!;
+      const transition = episodes.observe(batch, i, points.id[i]!);
+      if (transition === "none") continue;
+      const series = rows.series[i]!;
+      const row = this.#alertRow(slot, series);
+      changed.set(row.id, row);
+      if (transition === "opened") this.#event(events, row, AlertEventType.OPENED);
+      else if (transition === "raised") this.#event(events, row, AlertEventType.RAISED);
+      else if (transition === "recovered") this.#event(events, row, AlertEventType.RECOVERED);
+      if (transition === "recovered") this.#open.delete(slot);
+      else this.#open.set(slot, row);
+    }
+  }
+
+  /** The slot's episode in the form of the store. */
+  #alertRow(slot: number, series: Series): AlertRow {
+    const e = this.#sensors.episodes.get(slot)!;
+    const before = this.#open.get(slot);
+    const kept = before?.id === e.id ? before : undefined;
+    const known = Number.isFinite(e.expected) && Number.isFinite(e.band);
+    const number = (x: number) => (Number.isFinite(x) ? x : null);
+    return {
+      id: e.id,
+      sensorId: series.sensorId,
+      sensorType: series.sensorType,
+      alertType: REASONS[e.openingReason] === "silence" ? "silence" : "anomaly_detection",
+      severity: e.severity,
+      message: alertMessage({
+        score: e.peakScore,
+        value: e.peakValue,
+        unit: series.unit,
+        expected: e.expected,
+        band: e.band,
+        reason: e.reason,
+      }),
+      score: e.peakScore / 10000,
+      value: number(e.peakValue) ?? 0,
+      threshold: known ? (e.peakValue >= e.expected ? e.expected + e.band : e.expected - e.band) : null,
+      openedUs: e.openedAtUs,
+      lastSeenUs: e.lastSeenAtUs,
+      closedUs: number(e.closedAtUs),
+      acknowledgedUs: kept?.acknowledgedUs ?? null,
+      acknowledgedBy: kept?.acknowledgedBy ?? "",
+      resolvedBy: kept?.resolvedBy ?? "",
+      state:
+        e.state === "open" ? AlertState.OPEN : e.state === "recovered" ? AlertState.RECOVERED : AlertState.RESOLVED,
+      readings: e.count,
+      detector: REASONS[e.openingReason] ?? "",
+      confidence: e.peakConfidence / 10000,
+      expected: number(e.expected),
+      modelVersion: kept?.modelVersion ?? this.#sensors.detector.modelVersion,
+    };
+  }
+
+  #event(events: AlertEventRow[], alert: AlertRow, type: AlertEventType): void {
+    const { partition } = this.#o;
+    const number = this.#row.nextEvent + events.length;
+    const event = create(AlertEventSchema, {
+      id: `${partition}-${number}`,
+      type,
+      alert: toAlert(alert),
+      partition,
+      number: BigInt(number),
+    });
+    events.push({ number, alertId: alert.id, event: toBinary(AlertEventSchema, event) });
+  }
+
+  /** Applies a control to the state; answers with the slot it closed or marked, if it changed anything. */
+  #control(control: Control, offset: number): number | undefined {
+    const { action } = control;
+    if (action.case !== "acknowledge" && action.case !== "resolve") return undefined;
+    const slot = this.#sensors.find(action.value.sensorId);
+    if (slot === undefined || (this.#rebuilding && this.#sensors.holds(slot, offset))) return undefined;
+    this.#sensors.touch(slot, { offset, tick: this.#tick, receivedUs: this.#receivedUs });
+    const id = Number(action.value.alertId);
+    const { episodes } = this.#sensors;
+    const done =
+      action.case === "resolve"
+        ? episodes.resolve(slot, id, this.#receivedUs)
+        : episodes.acknowledge(slot, id, this.#receivedUs);
+    return done ? slot : undefined;
+  }
+
+  async #controlLive(control: Control, changed: Map<number, AlertRow>, events: AlertEventRow[]): Promise<void> {
+    const { action } = control;
+    if (action.case !== "acknowledge" && action.case !== "resolve") return;
+    const id = Number(action.value.alertId);
+    const slot = this.#control(control, this.#next - 1);
+    const open = slot === undefined ? undefined : this.#open.get(slot);
+    if (slot !== undefined && open !== undefined) {
+      const row: AlertRow =
+        action.case === "resolve"
+          ? { ...open, state: AlertState.RESOLVED, closedUs: this.#receivedUs, resolvedBy: control.principal }
+          : { ...open, acknowledgedUs: this.#receivedUs, acknowledgedBy: control.principal };
+      changed.set(id, row);
+      if (action.case === "resolve") this.#open.delete(slot);
+      else this.#open.set(slot, row);
+      this.#event(events, row, action.case === "resolve" ? AlertEventType.RESOLVED : AlertEventType.ACKNOWLEDGED);
+      return;
+    }
+    // An episode that is over may still be acknowledged, once; resolving it again changes nothing.
+    if (action.case !== "acknowledge") return;
+    await this.settle();
+    const stored = changed.get(id) ?? (await this.#o.store.readAlert(id));
+    if (stored === undefined || stored.acknowledgedUs !== null) return;
+    const row = { ...stored, acknowledgedUs: this.#receivedUs, acknowledgedBy: control.principal };
+    changed.set(id, row);
+    this.#event(events, row, AlertEventType.ACKNOWLEDGED);
+  }
+
+  /** Late readings: those that the sensor does not have yet become rows, flagged; the others change nothing. */
+  async #placeLate(late: readonly LateReading[], rows: Rows, firstLate: number): Promise<void> {
+    const bySlot = new Map<number, LateReading[]>();
+    for (const l of late) {
+      const list = bySlot.get(l.series.slot);
+      if (list === undefined) bySlot.set(l.series.slot, [l]);
+      else list.push(l);
+    }
+    for (const [slot, list] of bySlot) {
+      const wanted = list.map((l) => l.timeUs);
+      const series = this.#seriesOfSensor.get(slot)!.map((s) => s.id);
+      const known = await this.#o.store.valuesAt(series, wanted);
+      // Rows of this very batch are not stored yet.
+      for (let i = 0; i < firstLate; i++) {
+        if (rows.batch.slot[i] === slot) known.set(rows.points.timeUs[i]!, rows.points.value[i]!);
+      }
+      for (const l of list) {
+        const there = known.get(l.timeUs);
+        if (there !== undefined) {
+          compare(l.outcome, l.index, l.series.sensorId, l.timeUs, l.value, there);
+          continue;
+        }
+        known.set(l.timeUs, l.value);
+        const row = rows.add(l.series, l.timeUs, l.value, l.id, MARK_LATE);
+        unscored(rows, row);
+        l.outcome.accepted++;
+        l.outcome.late++;
+        if (l.outcome.fragment.echo) l.outcome.echo.push({ row, index: l.index });
+      }
+    }
+  }
+
+  #finishOutcomes(open: readonly { offset: number; fragments: OpenOutcome[] }[], rows: Rows): RecordOutcome[] {
+    return open.map(({ offset, fragments }) => ({
+      offset,
+      fragments: fragments.map((o): FragmentOutcome => {
+        const counts: Counts = o.settled ?? [o.accepted, o.duplicate, o.conflicting, o.late];
+        const { producer, epoch, sequence } = o.fragment;
+        if (o.settled === undefined && sequence > 0 && producer !== "") {
+          this.#producers.settle(producer, epoch, sequence, counts);
+        }
+        const version = this.#sensors.detector.modelVersion;
+        const stored = o.echo.map(({ row, index }) => ({ index, reading: toScored(rows, row, version) }));
+        return { counts, conflicts: o.conflicts, stored };
+      }),
+    }));
+  }
+
+  #metadata(run: readonly Taken[], outcomes: readonly { fragments: OpenOutcome[] }[], rows: Rows) {
+    const found: { series: number; observedUs: number; struct: Uint8Array }[] = [];
+    let times: Map<Series, Set<number>> | undefined;
+    for (const [r, { record }] of run.entries()) {
+      for (const [f, fragment] of record.fragments.entries()) {
+        if (outcomes[r]!.fragments[f]!.settled !== undefined) continue;
+        for (const logged of fragment.runs) {
+          if (logged.metadata === undefined) continue;
+          const series = this.#series.get(logged.key)!;
+          times ??= timesOf(rows);
+          for (const [position, struct] of logged.metadata) {
+            // A reading without a time of its own: the row that carries it is found by its place in the run.
+            const observedUs =
+              logged.timesAt >= 0
+                ? readInt64(record.view, logged.timesAt + 8 * position)
+                : serverTime(rows, series, record.view.getFloat64(logged.valuesAt + 8 * position, true));
+            if (times.get(series)?.has(observedUs)) found.push({ series: series.id, observedUs, struct });
+          }
+        }
+      }
+    }
+    return found;
+  }
+
+  #oldestDirty(): ReplayPoint | undefined {
+    const a = this.#sensors.oldestDirty();
+    const b = this.#producersDirty;
+    if (a === undefined || b === undefined) return a ?? b;
+    return a.offset <= b.offset ? a : b;
+  }
+
+  /** Chunks whose turn it is, within what the readings taken so far have paid for. */
+  #chunksToSave(readings: number): StateChunk[] {
+    const sensors = this.#sensors;
+    const version = this.#chunkVersion();
+    const chunkBytes = sensors.chunkSensors * (sensors.detector.bytesPerSensor + sensors.episodes.bytesPerSensor);
+    this.#saveCredit = Math.min(
+      this.#saveCredit + SAVE_BYTES_PER_COMMIT + readings * SAVE_BYTES_PER_READING,
+      64 * chunkBytes,
+    );
+    const chunks: StateChunk[] = [];
+    while (this.#saveCredit >= chunkBytes) {
+      this.#saveCredit -= chunkBytes;
+      const chunk = sensors.nextToSave();
+      const oldest = chunk === undefined ? undefined : sensors.oldestDirty();
+      const p = this.#producersDirty;
+      if (p !== undefined && (oldest === undefined || p.offset <= oldest.offset)) {
+        chunks.push({ chunk: PRODUCERS_CHUNK, asOf: this.#next, version, bytes: this.#producers.save() });
+        this.#producersDirty = undefined;
+      } else if (chunk !== undefined) {
+        chunks.push({ chunk, asOf: this.#next, version, bytes: sensors.save(chunk, this.#next) });
+      } else break;
+    }
+    return chunks;
+  }
+}
+
+function compare(o: OpenOutcome, index: number, sensorId: string, timeUs: number, value: number, there: number): void {
+  if (Object.is(value, there)) {
+    o.duplicate++;
+    return;
+  }
+  o.conflicting++;
+  if (o.conflicts.length >= MAX_CONFLICTS) return;
+  const at = new Date(timeUs / 1000).toISOString();
+  const message = `sensor ${shown(sensorId)} has the value ${there} at ${at}: ${value} was not stored`;
+  o.conflicts.push({ index, message });
+}
+
+function unscored(rows: Rows, i: number): void {
+  const p = rows.points;
+  p.confidence[i] = 0;
+  p.score[i] = 0;
+  p.anomaly[i] = 0;
+  p.reason[i] = 0;
+  p.expected[i] = Number.NaN;
+  p.band[i] = Number.NaN;
+}
+
+function timesOf(rows: Rows): Map<Series, Set<number>> {
+  const times = new Map<Series, Set<number>>();
+  for (let i = 0; i < rows.points.length; i++) {
+    const series = rows.series[i]!;
+    const set = times.get(series);
+    if (set === undefined) times.set(series, new Set([rows.points.timeUs[i]!]));
+    else set.add(rows.points.timeUs[i]!);
+  }
+  return times;
+}
+
+function keyText(s: SeriesRow): string {
+  const key = create(SeriesKeySchema, {
+    sensorId: s.sensorId,
+    sensorType: s.sensorType,
+    unit: s.unit,
+    ...(s.location === undefined ? {} : { location: s.location }),
+  });
+  return Buffer.from(toBinary(SeriesKeySchema, key)).toString("latin1");
+}
+
+/** Time of the newest row of the series with that value that got its time here. */
+function serverTime(rows: Rows, series: Series, value: number): number {
+  for (let i = rows.points.length - 1; i >= 0; i--) {
+    if (rows.series[i] === series && rows.points.mark[i] === MARK_SERVER_TIME && rows.points.value[i] === value) {
+      return rows.points.timeUs[i]!;
+    }
+  }
+  return -1;
+}

@@ -1,0 +1,48 @@
+import { create, fromBinary, type JsonObject, toJson } from "@bufbuild/protobuf";
+import { StructSchema } from "@bufbuild/protobuf/wkt";
+import { type ScoredReading, ScoredReadingSchema } from "../../gen/es/telltale/v1/reading_pb.ts";
+import { REASONS } from "../detect/index.ts";
+import { MARK_LATE, MARK_SERVER_TIME, type Points } from "../store/block.ts";
+import type { SeriesRow } from "../store/store.ts";
+import { toTimestamp } from "./alert.ts";
+
+/** A stored point in the form of the contract. */
+export function scoredReading(
+  p: Points,
+  i: number,
+  s: SeriesRow,
+  modelVersion: string,
+  metadata?: JsonObject,
+): ScoredReading {
+  const expected = p.expected[i]!;
+  const band = p.band[i]!;
+  const late = (p.mark[i]! & MARK_LATE) !== 0;
+  return create(ScoredReadingSchema, {
+    id: BigInt(p.id[i]!),
+    sensorId: s.sensorId,
+    sensorType: s.sensorType,
+    value: p.value[i]!,
+    unit: s.unit,
+    ...(s.location === undefined ? {} : { location: s.location }),
+    ...(metadata === undefined ? {} : { metadata }),
+    observedAt: toTimestamp(p.timeUs[i]!),
+    serverTime: (p.mark[i]! & MARK_SERVER_TIME) !== 0,
+    late,
+    isAnomaly: p.anomaly[i] === 1,
+    anomalyScore: p.score[i]! / 10000,
+    confidence: p.confidence[i]! / 10000,
+    ...(Number.isFinite(expected) ? { expected } : {}),
+    ...(Number.isFinite(expected) && Number.isFinite(band) ? { lower: expected - band, upper: expected + band } : {}),
+    reason: REASONS[p.anomaly[i] === 1 ? p.reason[i]! : 0] ?? "",
+    modelVersion: late ? "" : modelVersion,
+  });
+}
+
+export function toScored(rows: { points: Points; series: readonly SeriesRow[] }, i: number, version: string): ScoredReading {
+  return scoredReading(rows.points, i, rows.series[i]!, version);
+}
+
+/** Metadata as stored, as JSON. */
+export function metadataOf(struct: Uint8Array): JsonObject {
+  return toJson(StructSchema, fromBinary(StructSchema, struct)) as JsonObject;
+}

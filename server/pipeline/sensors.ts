@@ -1,0 +1,166 @@
+import { type Detector, Episodes } from "../detect/index.ts";
+
+const FIRST_CAPACITY = 1024;
+
+/** Who a series belongs to and where its rows go. */
+export interface Series {
+  /** Number of the series in the store; −1 until the store has given one. */
+  id: number;
+  readonly slot: number;
+  readonly sensorId: string;
+  readonly sensorType: string;
+  readonly unit: string;
+  readonly location: string | undefined;
+}
+
+/** Where a rebuilding would have to begin: a record's offset with the id clock and the time before it. */
+export interface ReplayPoint {
+  readonly offset: number;
+  readonly tick: number;
+  readonly receivedUs: number;
+}
+
+/**
+ * The states of a partition's sensors in slots: what deduplication needs here, the detector's and the episodes' beside it. Saved
+ * and restored in chunks of slots; each chunk knows the first record since its last saving.
+ */
+export class Sensors {
+  readonly detector: Detector;
+  readonly episodes = new Episodes();
+  readonly slots = new Map<string, number>();
+  readonly ids: string[] = [];
+  /** Newest time of each slot that is not late, microseconds; −1 before the first. */
+  lastUs: Float64Array = new Float64Array(FIRST_CAPACITY).fill(-1);
+  lastValue: Float64Array = new Float64Array(FIRST_CAPACITY);
+  /** Id of that reading. */
+  lastId: Float64Array = new Float64Array(FIRST_CAPACITY);
+  /** Offset after the last record in a chunk's saved form; 0 where there is none. */
+  readonly asOf: number[] = [];
+  readonly #dirty: (ReplayPoint | undefined)[] = [];
+  /** Chunks below this were saved when full. Later ones wait for their turn, so that slots have no holes after a restart. */
+  #settledChunks = 0;
+
+  constructor(detector: Detector) {
+    this.detector = detector;
+  }
+
+  get chunkSensors(): number {
+    return this.detector.chunkSensors;
+  }
+
+  find(sensorId: string): number | undefined {
+    return this.slots.get(sensorId);
+  }
+
+  add(sensorId: string, sensorType: string, unit: string): number {
+    const slot = this.detector.addSensor(sensorType, unit);
+    this.episodes.addSensor();
+    this.ids.push(sensorId);
+    this.slots.set(sensorId, slot);
+    if (slot >= this.lastUs.length) this.#grow(slot + 1);
+    return slot;
+  }
+
+  #grow(atLeast: number): void {
+    const capacity = Math.max(atLeast, this.lastUs.length * 2);
+    const grow = (old: Float64Array, fill: number) => {
+      const larger = new Float64Array(capacity).fill(fill);
+      larger.set(old);
+      return larger;
+    };
+    this.lastUs = grow(this.lastUs, -1);
+    this.lastValue = grow(this.lastValue, 0);
+    this.lastId = grow(this.lastId, 0);
+  }
+
+  /** Says that the record at `at` may change the slot's state. */
+  touch(slot: number, at: ReplayPoint): void {
+    const chunk = Math.floor(slot / this.chunkSensors);
+    this.#dirty[chunk] ??= at;
+  }
+
+  /** The oldest record that is not in some saved chunk, or undefined where all are saved. */
+  oldestDirty(): ReplayPoint | undefined {
+    let oldest: ReplayPoint | undefined;
+    for (const d of this.#dirty) {
+      if (d !== undefined && (oldest === undefined || d.offset < oldest.offset)) oldest = d;
+    }
+    return oldest;
+  }
+
+  /** The chunk that has waited longest and may be saved now. */
+  nextToSave(): number | undefined {
+    let best: number | undefined;
+    for (let chunk = 0; chunk <= this.#settledChunks && chunk < this.#dirty.length; chunk++) {
+      const d = this.#dirty[chunk];
+      if (d === undefined) continue;
+      if (best === undefined || d.offset < this.#dirty[best]!.offset) best = chunk;
+    }
+    // New sensors make many chunks at once: go on with their first saving, in order, before saving old ones again.
+    const fresh = this.#settledChunks;
+    if (this.#dirty[fresh] !== undefined && this.#isFull(fresh)) return fresh;
+    return best;
+  }
+
+  #isFull(chunk: number): boolean {
+    return (chunk + 1) * this.chunkSensors <= this.ids.length;
+  }
+
+  /** A chunk's state as of now, for the commit that ends before `nextOffset`. It counts as saved from then on. */
+  save(chunk: number, nextOffset: number): Uint8Array {
+    const from = chunk * this.chunkSensors;
+    const to = Math.min(from + this.chunkSensors, this.ids.length);
+    const names = Buffer.from(JSON.stringify(this.ids.slice(from, to)));
+    const detector = this.detector.saveChunk(chunk);
+    const episodes = this.episodes.saveChunk(chunk);
+    const head = Buffer.alloc(16);
+    head.writeUInt32LE(to - from, 0);
+    head.writeUInt32LE(names.length, 4);
+    head.writeUInt32LE(detector.length, 8);
+    head.writeUInt32LE(episodes.length, 12);
+    const column = (c: Float64Array) => Buffer.from(c.slice(from, to).buffer);
+    this.asOf[chunk] = nextOffset;
+    this.#dirty[chunk] = undefined;
+    if (chunk === this.#settledChunks && this.#isFull(chunk)) this.#settledChunks++;
+    return Buffer.concat([
+      head,
+      names,
+      column(this.lastUs),
+      column(this.lastValue),
+      column(this.lastId),
+      detector,
+      episodes,
+    ]);
+  }
+
+  /** Restores chunks one by one, in order. */
+  load(chunk: number, asOf: number, bytes: Uint8Array): void {
+    const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const count = b.readUInt32LE(0);
+    const nameBytes = b.readUInt32LE(4);
+    const detectorBytes = b.readUInt32LE(8);
+    const from = chunk * this.chunkSensors;
+    if (this.ids.length !== from) throw new RangeError(`state chunk ${chunk} follows ${this.ids.length} sensors`);
+    let p = 16;
+    for (const id of JSON.parse(b.toString("utf8", p, p + nameBytes)) as string[]) {
+      this.slots.set(id, this.ids.length);
+      this.ids.push(id);
+    }
+    p += nameBytes;
+    if (this.ids.length > this.lastUs.length) this.#grow(this.ids.length);
+    for (const column of [this.lastUs, this.lastValue, this.lastId]) {
+      for (let i = 0; i < count; i++, p += 8) column[from + i] = b.readDoubleLE(p);
+    }
+    this.detector.loadChunk(chunk, bytes.slice(p, p + detectorBytes), count);
+    p += detectorBytes;
+    this.episodes.loadChunk(chunk, bytes.slice(p), count);
+    this.asOf[chunk] = asOf;
+    if (count === this.chunkSensors) this.#settledChunks = chunk + 1;
+  }
+
+  /** Whether a record before the chunk's last saving is being read again: it is in the state already. */
+  holds(slot: number, offset: number): boolean {
+    const asOf = this.asOf[Math.floor(slot / this.chunkSensors)];
+    return asOf !== undefined && offset < asOf;
+  }
+}

@@ -1,0 +1,297 @@
+/**
+ * The stored form of a run of scored readings of one series: columns packed by the cheapest of a few exact encodings. What is
+ * decoded equals what was encoded to the bit. Multi-byte numbers are little-endian. `docs/decisions/storage.md` has the
+ * measurements behind it.
+ *
+ *   u8 layout, u8 form bits (below), u16 points, then the sections in the order of the constants
+ */
+
+/** Most points in one block: larger ones gain nothing and make small reads dear. */
+export const MAX_BLOCK_POINTS = 1024;
+export const BLOCK_LAYOUT = 1;
+
+/** Points in columns, in rising order of time. Arrays may be longer than `length`. */
+export interface Points {
+  length: number;
+  /** Microseconds since 1970. */
+  timeUs: Float64Array;
+  /** Reading ids. */
+  id: Float64Array;
+  value: Float64Array;
+  /** Steps of 1e-4. */
+  confidence: Uint16Array;
+  /** Steps of 1e-4. */
+  score: Uint16Array;
+  /** Index of the detector that spoke. Kept where `anomaly` is set. */
+  reason: Uint8Array;
+  anomaly: Uint8Array;
+  /** Bit 0: late. Bit 1: the time is the server's. */
+  mark: Uint8Array;
+  /** NaN: none. */
+  expected: Float32Array;
+  /** Half width of the band around `expected`; NaN: none. */
+  band: Float32Array;
+}
+
+export const MARK_LATE = 1;
+export const MARK_SERVER_TIME = 2;
+
+export function createPoints(capacity: number): Points {
+  return {
+    length: 0,
+    timeUs: new Float64Array(capacity),
+    id: new Float64Array(capacity),
+    value: new Float64Array(capacity),
+    confidence: new Uint16Array(capacity),
+    score: new Uint16Array(capacity),
+    reason: new Uint8Array(capacity),
+    anomaly: new Uint8Array(capacity),
+    mark: new Uint8Array(capacity),
+    expected: new Float32Array(capacity),
+    band: new Float32Array(capacity),
+  };
+}
+
+/** Copies one point from one set of columns to the end of another. */
+export function copyPoint(from: Points, i: number, to: Points): void {
+  const k = to.length++;
+  to.timeUs[k] = from.timeUs[i]!;
+  to.id[k] = from.id[i]!;
+  to.value[k] = from.value[i]!;
+  to.confidence[k] = from.confidence[i]!;
+  to.score[k] = from.score[i]!;
+  to.reason[k] = from.reason[i]!;
+  to.anomaly[k] = from.anomaly[i]!;
+  to.mark[k] = from.mark[i]!;
+  to.expected[k] = from.expected[i]!;
+  to.band[k] = from.band[i]!;
+}
+
+// Form bits. Times: step or u32 or f64 deltas. Ids: one step or u32 or f64 deltas. Values: f64, or decimals in 4 or 2 bytes.
+const TIME_U32 = 1;
+const TIME_F64 = 2;
+const ID_U32 = 4;
+const ID_F64 = 8;
+const VALUE_I32 = 16;
+const VALUE_I16 = 32;
+const HAS_MARKS = 64;
+const HAS_FORECAST = 128;
+
+const HEAD = 4;
+/** Decimals tried: most sensors report no more. */
+const MAX_DECIMALS = 4;
+const POWER = [1, 10, 100, 1000, 10000];
+
+const f64 = new Float64Array(MAX_BLOCK_POINTS);
+const f64Bytes = new Uint8Array(f64.buffer);
+const i32 = new Int32Array(f64.buffer);
+const i16 = new Int16Array(f64.buffer);
+const u32 = new Uint32Array(f64.buffer);
+const u16 = new Uint16Array(f64.buffer);
+const f32 = new Float32Array(f64.buffer);
+
+/** Smallest number of decimals that holds every value exactly as an integer of at most 31 bits, or -1. */
+function decimalsOf(value: Float64Array, from: number, to: number): number {
+  let e = 0;
+  for (let i = from; i < to; i++) {
+    const v = value[i]!;
+    for (;;) {
+      const scaled = Math.round(v * POWER[e]!);
+      if (scaled / POWER[e]! === v && scaled >= -2147483648 && scaled <= 2147483647 && !Object.is(v, -0)) break;
+      if (++e > MAX_DECIMALS) return -1;
+    }
+  }
+  // A later value may have needed more decimals than fit an early large one.
+  for (let i = from; i < to; i++) {
+    const scaled = Math.round(value[i]! * POWER[e]!);
+    if (scaled < -2147483648 || scaled > 2147483647 || scaled / POWER[e]! !== value[i]) return -1;
+  }
+  return e;
+}
+
+/** What `encodeBlock` may write at the most for n points. */
+export function maxBlockBytes(n: number): number {
+  return HEAD + 8 + 8 + n * (8 + 8 + 8 + 2 + 4 + 4 + 1) + 2 + n * 5;
+}
+
+/**
+ * Packs points [from, to) into `out` at `at` and returns the end. The first time and the first id are not in it: they are columns
+ * of the row.
+ */
+export function encodeBlock(points: Points, from: number, to: number, out: Buffer, at: number): number {
+  const n = to - from;
+  if (n < 1 || n > MAX_BLOCK_POINTS) throw new RangeError(`a block holds 1 to ${MAX_BLOCK_POINTS} points, not ${n}`);
+  const { timeUs, id, value, confidence, score, reason, anomaly, mark, expected, band } = points;
+  let form = 0;
+  let p = at + HEAD;
+
+  const put = (bytes: number) => {
+    out.set(bytes === f64Bytes.length ? f64Bytes : f64Bytes.subarray(0, bytes), p);
+    p += bytes;
+  };
+  const deltas = (column: Float64Array, narrow: number, wide: number): void => {
+    if (n === 1) return;
+    const step = column[from + 1]! - column[from]!;
+    let even = true;
+    let fits = true;
+    for (let i = from + 1; i < to; i++) {
+      const d = column[i]! - column[i - 1]!;
+      if (d !== step) even = false;
+      if (d < 0 || d > 4294967295) fits = false;
+    }
+    if (even) {
+      out.writeDoubleLE(step, p);
+      p += 8;
+    } else if (fits) {
+      form |= narrow;
+      for (let i = 1; i < n; i++) u32[i - 1] = column[from + i]! - column[from + i - 1]!;
+      put(4 * (n - 1));
+    } else {
+      form |= wide;
+      for (let i = 1; i < n; i++) f64[i - 1] = column[from + i]! - column[from + i - 1]!;
+      put(8 * (n - 1));
+    }
+  };
+  deltas(timeUs, TIME_U32, TIME_F64);
+  deltas(id, ID_U32, ID_F64);
+
+  const decimals = decimalsOf(value, from, to);
+  if (decimals < 0) {
+    for (let i = 0; i < n; i++) f64[i] = value[from + i]!;
+    put(8 * n);
+  } else {
+    out[p++] = decimals;
+    let small = true;
+    for (let i = 0; i < n; i++) {
+      const scaled = Math.round(value[from + i]! * POWER[decimals]!);
+      i32[i] = scaled;
+      if (scaled < -32768 || scaled > 32767) small = false;
+    }
+    if (small) {
+      form |= VALUE_I16;
+      for (let i = 0; i < n; i++) i16[i] = i32[i]!;
+      put(2 * n);
+    } else {
+      form |= VALUE_I32;
+      put(4 * n);
+    }
+  }
+
+  for (let i = 0; i < n; i++) u16[i] = confidence[from + i]!;
+  put(2 * n);
+
+  let forecast = false;
+  let marks = 0;
+  let anomalies = 0;
+  for (let i = from; i < to; i++) {
+    if (expected[i]! === expected[i]! || band[i]! === band[i]!) forecast = true;
+    marks |= mark[i]!;
+    anomalies += anomaly[i]!;
+  }
+  if (forecast) {
+    form |= HAS_FORECAST;
+    for (let i = 0; i < n; i++) f32[i] = expected[from + i]!;
+    put(4 * n);
+    for (let i = 0; i < n; i++) f32[i] = band[from + i]!;
+    put(4 * n);
+  }
+  if (marks !== 0) {
+    form |= HAS_MARKS;
+    for (let i = from; i < to; i++) out[p++] = mark[i]!;
+  }
+  // Anomalies are few: index, score and reason of each.
+  out.writeUInt16LE(anomalies, p);
+  p += 2;
+  if (anomalies > 0) {
+    for (let i = 0; i < n; i++) {
+      if (anomaly[from + i] === 0) continue;
+      out.writeUInt16LE(i, p);
+      out.writeUInt16LE(score[from + i]!, p + 2);
+      out[p + 4] = reason[from + i]!;
+      p += 5;
+    }
+  }
+  out[at] = BLOCK_LAYOUT;
+  out[at + 1] = form;
+  out.writeUInt16LE(n, at + 2);
+  return p;
+}
+
+/**
+ * Appends a block's points to `into`, which must have room. `firstTimeUs` and `firstId` are the row's columns. Throws RangeError
+ * where the bytes are no block.
+ */
+export function decodeBlock(bytes: Uint8Array, firstTimeUs: number, firstId: number, into: Points): void {
+  if (bytes[0] !== BLOCK_LAYOUT) throw new RangeError(`block has layout ${bytes[0]}, this program reads ${BLOCK_LAYOUT}`);
+  const form = bytes[1]!;
+  const n = bytes[2]! | (bytes[3]! << 8);
+  const k = into.length;
+  if (k + n > into.timeUs.length) throw new RangeError(`no room for ${n} points behind ${k} of ${into.timeUs.length}`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let p = HEAD;
+
+  const take = (size: number) => {
+    f64Bytes.set(bytes.subarray(p, p + size));
+    p += size;
+  };
+  const deltas = (column: Float64Array, first: number, narrow: number, wide: number): void => {
+    column[k] = first;
+    if (n === 1) return;
+    if (form & narrow) {
+      take(4 * (n - 1));
+      for (let i = 1; i < n; i++) column[k + i] = column[k + i - 1]! + u32[i - 1]!;
+    } else if (form & wide) {
+      take(8 * (n - 1));
+      for (let i = 1; i < n; i++) column[k + i] = column[k + i - 1]! + f64[i - 1]!;
+    } else {
+      const step = view.getFloat64(p, true);
+      p += 8;
+      for (let i = 1; i < n; i++) column[k + i] = column[k + i - 1]! + step;
+    }
+  };
+  deltas(into.timeUs, firstTimeUs, TIME_U32, TIME_F64);
+  deltas(into.id, firstId, ID_U32, ID_F64);
+
+  if (form & (VALUE_I16 | VALUE_I32)) {
+    const scale = POWER[bytes[p++]!]!;
+    if (form & VALUE_I16) {
+      take(2 * n);
+      for (let i = 0; i < n; i++) into.value[k + i] = i16[i]! / scale;
+    } else {
+      take(4 * n);
+      for (let i = 0; i < n; i++) into.value[k + i] = i32[i]! / scale;
+    }
+  } else {
+    take(8 * n);
+    into.value.set(f64.subarray(0, n), k);
+  }
+
+  take(2 * n);
+  into.confidence.set(u16.subarray(0, n), k);
+  if (form & HAS_FORECAST) {
+    take(4 * n);
+    into.expected.set(f32.subarray(0, n), k);
+    take(4 * n);
+    into.band.set(f32.subarray(0, n), k);
+  } else {
+    into.expected.fill(Number.NaN, k, k + n);
+    into.band.fill(Number.NaN, k, k + n);
+  }
+  if (form & HAS_MARKS) {
+    into.mark.set(bytes.subarray(p, p + n), k);
+    p += n;
+  } else into.mark.fill(0, k, k + n);
+  into.anomaly.fill(0, k, k + n);
+  into.score.fill(0, k, k + n);
+  into.reason.fill(0, k, k + n);
+  const anomalies = view.getUint16(p, true);
+  p += 2;
+  for (let a = 0; a < anomalies; a++, p += 5) {
+    const i = k + view.getUint16(p, true);
+    into.anomaly[i] = 1;
+    into.score[i] = view.getUint16(p + 2, true);
+    into.reason[i] = bytes[p + 4]!;
+  }
+  if (p !== bytes.length) throw new RangeError(`block of ${n} points ends at byte ${p}, not ${bytes.length}`);
+  into.length = k + n;
+}

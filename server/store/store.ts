@@ -1,0 +1,125 @@
+/**
+ * What the pipeline needs of the database. One transaction carries everything that a run of log records changes, and is a
+ * compare-and-set on the partition's offset: a replaced owner's commit fails and changes nothing.
+ */
+export interface PartitionRow {
+  /** The first record not yet stored. */
+  readonly nextOffset: number;
+  /** The first record that rebuilding the state needs, with the id clock and the time before it. */
+  readonly replayOffset: number;
+  readonly replayTick: number;
+  readonly replayReceivedUs: number;
+  /** The id clock after the last record stored. */
+  readonly tick: number;
+  /** The newest received_at stored, microseconds. */
+  readonly receivedUs: number;
+  /** Number of the next alert event. */
+  readonly nextEvent: number;
+}
+
+export interface SeriesRow {
+  readonly sensorId: string;
+  readonly sensorType: string;
+  readonly unit: string;
+  readonly location: string | undefined;
+}
+
+export interface StateChunk {
+  readonly chunk: number;
+  /** Offset after the last record that is in it. */
+  readonly asOf: number;
+  /** Layout and model; a chunk of another version is not read. */
+  readonly version: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Changes of a series' sums, in columns. */
+export interface SeriesChanges {
+  readonly series: number[];
+  readonly readings: number[];
+  readonly total: number[];
+  readonly smallest: number[];
+  readonly largest: number[];
+  readonly anomalies: number[];
+  readonly late: number[];
+  readonly firstUs: number[];
+  /** Of the newest reading of the run that is not late; −1 where all are. */
+  readonly lastUs: number[];
+  readonly lastId: number[];
+  readonly lastValue: number[];
+  readonly lastScore: number[];
+  readonly lastAnomaly: boolean[];
+}
+
+/** An alert as stored; times in microseconds, numbers as in the contract's enums. */
+export interface AlertRow {
+  readonly id: number;
+  readonly sensorId: string;
+  readonly sensorType: string;
+  readonly alertType: string;
+  readonly severity: number;
+  readonly message: string;
+  readonly score: number;
+  readonly value: number;
+  readonly threshold: number | null;
+  readonly openedUs: number;
+  readonly lastSeenUs: number;
+  readonly closedUs: number | null;
+  readonly acknowledgedUs: number | null;
+  readonly acknowledgedBy: string;
+  readonly resolvedBy: string;
+  readonly state: number;
+  readonly readings: number;
+  readonly detector: string;
+  readonly confidence: number;
+  readonly expected: number | null;
+  readonly modelVersion: string;
+}
+
+export interface AlertEventRow {
+  readonly number: number;
+  readonly alertId: number;
+  /** An `AlertEvent` in binary form. */
+  readonly event: Uint8Array;
+}
+
+export interface Commit {
+  readonly partition: number;
+  readonly expectedOffset: number;
+  readonly next: PartitionRow;
+  /** Sums of this commit. */
+  readonly readings: number;
+  readonly anomalies: number;
+  readonly late: number;
+  /** Rows for block_new as binary COPY, or undefined where there are none. */
+  readonly blocks: Uint8Array | undefined;
+  readonly changes: SeriesChanges;
+  readonly alerts: readonly AlertRow[];
+  readonly events: readonly AlertEventRow[];
+  readonly metadata: readonly { series: number; observedUs: number; struct: Uint8Array }[];
+  readonly chunks: readonly StateChunk[];
+}
+
+/** Another process has stored past the expected offset: this one no longer owns the partition. */
+export class FencedError extends Error {
+  constructor(partition: number, expected: number, found: number) {
+    super(`partition ${partition} is at offset ${found}, not ${expected}: another process owns it now`);
+    this.name = "FencedError";
+  }
+}
+
+export interface Store {
+  readPartition(partition: number): Promise<PartitionRow>;
+  readChunks(partition: number): Promise<StateChunk[]>;
+  /** Every series of the partition, in the order of their ids. */
+  readSeries(partition: number): Promise<(SeriesRow & { id: number })[]>;
+  /** Ids for series seen for the first time (or found to exist), in the order given. */
+  addSeries(partition: number, series: readonly SeriesRow[]): Promise<number[]>;
+  modelNumber(version: string): Promise<number>;
+  /** Of the readings of these series (one sensor's), those stored for the times asked for, by time; perhaps others beside them. */
+  valuesAt(series: readonly number[], timesUs: readonly number[]): Promise<Map<number, number>>;
+  /** Resolves when the commit is in; retries while the database is away; rejects with FencedError. */
+  commit(commit: Commit): Promise<void>;
+  readAlert(id: number): Promise<AlertRow | undefined>;
+  close(): Promise<void>;
+}
