@@ -1,0 +1,46 @@
+import { isSpanContextValid, trace } from "@opentelemetry/api";
+import { destination, type Logger as PinoLogger, pino, stdSerializers } from "pino";
+import type { LogLevel } from "../config.ts";
+
+/** One JSON object a line; `logger.child({ part: "log" })` names the part that speaks. Never a line per reading. */
+export type Logger = PinoLogger;
+
+export interface LoggerOptions {
+  readonly level: LogLevel;
+  /** Where lines go; by default the standard error, so that the standard output stays for people and pipes. */
+  readonly write?: (line: string) => void;
+}
+
+const standardError = 2;
+
+export function createLogger({ level, write }: LoggerOptions): Logger {
+  // Synchronous: the last line before a crash is the one that matters.
+  const target = write ? { write } : destination({ fd: standardError, sync: true });
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { err: stdSerializers.errWithCause },
+      mixin: traceIds,
+      redact: { paths: secretPaths, censor: "[secret]" },
+    },
+    target,
+  );
+}
+
+/** For tests and tools that want silence. */
+export function silentLogger(): Logger {
+  return pino({ level: "silent" });
+}
+
+const secretNames = ["authorization", "cookie", "password", "secret", "token"];
+const secretPaths = secretNames.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
+
+/** Joins a line to the trace of the call that it was written in. */
+function traceIds(): object {
+  const context = trace.getActiveSpan()?.spanContext();
+  if (context === undefined || !isSpanContextValid(context)) return {};
+  return { trace_id: context.traceId, span_id: context.spanId };
+}

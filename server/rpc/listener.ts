@@ -1,0 +1,146 @@
+import { once } from "node:events";
+import http from "node:http";
+import http2 from "node:http2";
+import net from "node:net";
+import type { RequestListener } from "./adapter.ts";
+import type { RpcLimits } from "./limits.ts";
+
+export interface Listener {
+  readonly port: number;
+  /** Takes no more calls, lets those under way end for at most this long, then cuts them off. */
+  close(graceMs: number): Promise<void>;
+}
+
+export interface ListenerOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly limits: RpcLimits;
+  readonly onRequest: RequestListener;
+  /** Told whenever the number of connections changes. */
+  readonly onConnections: (count: number) => void;
+}
+
+/**
+ * HTTP/1.1 and HTTP/2 in clear text on one port: every HTTP/2 connection begins with "PRI", which no HTTP/1.1 request does.
+ * Rejects with the system's error when the port cannot be had.
+ */
+export async function listen({ host, port, limits, onRequest, onConnections }: ListenerOptions): Promise<Listener> {
+  const http1 = createHttp1(limits, onRequest);
+  const h2 = createHttp2(limits, onRequest);
+  const sockets = new Set<net.Socket>();
+  const sessions = new Set<http2.ServerHttp2Session>();
+  h2.on("session", (session) => {
+    sessions.add(session);
+    session.once("close", () => sessions.delete(session));
+    watchOver(session, limits);
+  });
+
+  const door = net.createServer({ noDelay: true, pauseOnConnect: false }, (socket) => {
+    sockets.add(socket);
+    onConnections(sockets.size);
+    socket.once("close", () => {
+      sockets.delete(socket);
+      onConnections(sockets.size);
+    });
+    dispatch(socket, limits.prefaceTimeoutMs, (isHttp2) => (isHttp2 ? h2 : http1).emit("connection", socket));
+  });
+  door.maxConnections = limits.maxConnections;
+  door.listen(port, host);
+  await once(door, "listening");
+
+  return {
+    port: (door.address() as net.AddressInfo).port,
+    async close(graceMs) {
+      const closed = once(door, "close");
+      door.close();
+      for (const session of sessions) session.close();
+      http1.closeIdleConnections();
+      const cut = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, graceMs);
+      await closed;
+      clearTimeout(cut);
+      http1.close();
+      h2.close();
+    },
+  };
+}
+
+/** Reads just enough to tell the protocols apart and puts it back. */
+function dispatch(socket: net.Socket, timeoutMs: number, hand: (isHttp2: boolean) => void): void {
+  const timer = setTimeout(() => socket.destroy(), timeoutMs);
+  const onError = () => socket.destroy(); // reset by the peer: nobody to tell
+  socket.on("error", onError);
+  socket.once("close", () => clearTimeout(timer));
+  const onReadable = () => {
+    const head = socket.read() as Buffer | null;
+    if (head === null) return; // the end: "close" follows
+    socket.unshift(head);
+    // POST, PUT and PATCH share the first letter with the preface: three bytes decide.
+    if (head[0] === preface[0] && head.length < preface.length) return;
+    clearTimeout(timer);
+    socket.off("readable", onReadable);
+    socket.off("error", onError);
+    hand(head.subarray(0, preface.length).equals(preface));
+  };
+  socket.on("readable", onReadable);
+}
+
+const preface = Buffer.from("PRI");
+
+function createHttp1(limits: RpcLimits, onRequest: RequestListener): http.Server {
+  const server = http.createServer(
+    {
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.prefaceTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.idleTimeoutMs,
+      connectionsCheckingInterval: Math.min(limits.prefaceTimeoutMs, 5_000),
+    },
+    onRequest,
+  );
+  // Node starts the check of those times when a server begins to listen, and this one never listens itself.
+  server.emit("listening");
+  return server;
+}
+
+function createHttp2(limits: RpcLimits, onRequest: RequestListener): http2.Http2Server {
+  const server = http2.createServer({
+    maxSessionMemory: limits.maxSessionMemoryMB,
+    settings: {
+      maxConcurrentStreams: limits.maxConcurrentStreams,
+      maxHeaderListSize: limits.maxHeaderBytes,
+      initialWindowSize: limits.streamWindowBytes,
+      enablePush: false,
+    },
+  });
+  server.on("request", onRequest);
+  // Errors of one session end that session; without a listener they would end the process.
+  server.on("sessionError", (_, session) => session.destroy());
+  return server;
+}
+
+/** Widens the session's window, closes it when idle, and ends it when the peer gives no sign of life. */
+function watchOver(session: http2.ServerHttp2Session, limits: RpcLimits): void {
+  session.once("connect", () => session.setLocalWindowSize(limits.connectionWindowBytes));
+  let streams = 0;
+  let idleSince = performance.now();
+  session.on("stream", (stream) => {
+    streams++;
+    stream.once("close", () => {
+      streams--;
+      idleSince = performance.now();
+    });
+  });
+  let answered = true;
+  const timer = setInterval(() => {
+    if (!answered) return session.destroy();
+    if (streams === 0 && performance.now() - idleSince >= limits.idleTimeoutMs) return session.close();
+    answered = false;
+    session.ping(() => {
+      answered = true;
+    });
+  }, limits.pingIntervalMs);
+  timer.unref();
+  session.once("close", () => clearInterval(timer));
+}

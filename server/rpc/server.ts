@@ -1,0 +1,111 @@
+import type { DescService } from "@bufbuild/protobuf";
+import { Code, ConnectError, type ConnectRouter, type HandlerContext, type Interceptor } from "@connectrpc/connect";
+import type { Logger } from "../observe/logger.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { createAdapter, type NodeServerRequest, type NodeServerResponse, pathOf, sendJson } from "./adapter.ts";
+import { errorInterceptor, toConnectError } from "./errors.ts";
+import { createHealth, type HealthRegistry } from "./health.ts";
+import { metricsInterceptor } from "./interceptors/metrics.ts";
+import { tracingInterceptor } from "./interceptors/tracing.ts";
+import { validationInterceptor } from "./interceptors/validation.ts";
+import { defaultLimits, type RpcLimits } from "./limits.ts";
+import { listen } from "./listener.ts";
+import { reflectionRoutes } from "./reflection.ts";
+
+export interface RpcServerOptions {
+  readonly host: string;
+  /** 0 asks the system for a free port. */
+  readonly port: number;
+  /** What `routes` serves: for reflection, health and the rules of requests. */
+  readonly services: readonly DescService[];
+  readonly routes: (router: ConnectRouter) => void;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Whether spans are exported. */
+  readonly tracing?: boolean;
+  /** "service/method" of those that judge their request themselves, part by part. */
+  readonly unvalidated?: ReadonlySet<string>;
+  /** Runs when a call's headers are there and nothing else of it: says who calls, or throws. */
+  readonly gate?: (context: HandlerContext) => void | Promise<void>;
+  readonly interceptors?: readonly Interceptor[];
+  readonly limits?: Partial<RpcLimits>;
+}
+
+export interface RpcServer {
+  readonly port: number;
+  /** NOT_SERVING until the wiring says otherwise. */
+  readonly health: HealthRegistry;
+  /** Aborts, with UNAVAILABLE, when the server begins to close: long calls end then. */
+  readonly shutdownSignal: AbortSignal;
+  /** Says NOT_SERVING, ends long calls with UNAVAILABLE, lets the others end for at most `graceMs`, then cuts them off. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Connect, gRPC and gRPC-Web over HTTP/1.1 and HTTP/2 on one port, with gRPC health and reflection, and `GET /health`. */
+export async function startRpcServer(options: RpcServerOptions): Promise<RpcServer> {
+  const limits = { ...defaultLimits, ...options.limits };
+  const health = createHealth(options.services);
+  const reflection = reflectionRoutes(options.services);
+  const shutdown = new AbortController();
+  const onRequest = createAdapter({
+    routes(router) {
+      options.routes(router);
+      health.routes(router);
+      reflection(router);
+    },
+    fallback: (request, response) => answerPlain(request, response, health),
+    interceptors: chain(options),
+    readMaxBytes: limits.maxMessageBytes,
+    requestTimeoutMs: limits.requestTimeoutMs,
+    shutdownSignal: shutdown.signal,
+    requestGate: guarded(options.gate),
+    logger: options.logger,
+  });
+  const onConnections = (count: number) => options.metrics.connections.set(count);
+  const listener = await listen({ host: options.host, port: options.port, limits, onRequest, onConnections });
+  return {
+    port: listener.port,
+    health,
+    shutdownSignal: shutdown.signal,
+    close(graceMs) {
+      health.shutdown();
+      shutdown.abort(new ConnectError("The server is shutting down: connect again", Code.Unavailable));
+      return listener.close(graceMs);
+    },
+  };
+}
+
+/** Outermost first. Metrics and tracing see errors as clients do. */
+function chain({ logger, metrics, tracing, services, unvalidated, interceptors }: RpcServerOptions): Interceptor[] {
+  return [
+    metricsInterceptor(metrics),
+    ...(tracing ? [tracingInterceptor()] : []),
+    errorInterceptor(logger),
+    ...(interceptors ?? []),
+    validationInterceptor(services, unvalidated ?? new Set()),
+  ];
+}
+
+function guarded(gate: RpcServerOptions["gate"]) {
+  return async (context: HandlerContext) => {
+    try {
+      await gate?.(context);
+    } catch (error) {
+      throw toConnectError(error);
+    }
+  };
+}
+
+function answerPlain(request: NodeServerRequest, response: NodeServerResponse, health: HealthRegistry): void {
+  if (pathOf(request) !== "/health") {
+    sendJson(response, 404, { detail: "Not Found" });
+  } else if (request.method !== "GET" && request.method !== "HEAD") {
+    sendJson(response, 405, { detail: "Method Not Allowed" }, { allow: "GET, HEAD" });
+  } else if (health.serving) {
+    sendJson(response, 200, { status: "healthy", platform });
+  } else {
+    sendJson(response, 503, { status: "unavailable", platform });
+  }
+}
+
+const platform = "intelligent-detection-monitoring";

@@ -1,0 +1,73 @@
+import { type DescMessage, isMessage, type Message, type MessageShape } from "@bufbuild/protobuf";
+import { type Path, pathToString } from "@bufbuild/protobuf/reflect";
+import { createValidator, type Violation } from "@bufbuild/protovalidate";
+import { type FieldViolation, TelltaleError } from "../errors.ts";
+
+// The rules are ours, not a caller's: the platform's engine is safe for them, and three times as fast as RE2 in JavaScript.
+const patterns = new Map<string, RegExp>();
+const validator = createValidator({
+  regexMatch: (pattern, text) => {
+    const compiled = patterns.get(pattern) ?? new RegExp(pattern, "u");
+    patterns.set(pattern, compiled);
+    return compiled.test(text);
+  },
+});
+
+// A message of the largest size may break a rule ten thousand times: the first ones teach enough.
+const maxViolations = 50;
+// Values are quoted so that a person recognises them, not kept.
+const maxQuotedCharacters = 60;
+
+/** Checks a message against the rules of its contract. Throws TelltaleError "invalid" that names each field and its value. */
+export function validate<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): void {
+  const result = validator.validate(schema, message);
+  if (result.kind === "valid") return;
+  if (result.kind === "error") throw result.error; // a broken rule: ours to mend
+  const violations = result.violations.slice(0, maxViolations).map((each) => explain(each, message));
+  const [first] = violations as [FieldViolation];
+  const more = result.violations.length - 1;
+  const others = more === 0 ? "" : ` (and ${more} more)`;
+  throw new TelltaleError("invalid", `${first.field}: ${first.description}${others}`, { violations });
+}
+
+/** Compiles the rules of the messages now: the first check of a type costs up to a second. */
+export function warm(messages: readonly { schema: DescMessage; message: Message }[]): void {
+  for (const { schema, message } of messages) validator.validate(schema, message as MessageShape<typeof schema>);
+}
+
+function explain(violation: Violation, message: Message): FieldViolation {
+  const description = `${violation.message}, but it is ${quote(valueAt(violation.field, message))}`;
+  return { field: pathToString(violation.field), description };
+}
+
+/** The value that the path leads to; undefined where it is not set. */
+function valueAt(path: Path, message: Message): unknown {
+  let value: unknown = message;
+  for (const step of path) {
+    if (typeof value !== "object" || value === null) return undefined;
+    if (step.kind === "list_sub") value = (value as unknown[])[step.index];
+    else if (step.kind === "map_sub") value = (value as Record<string, unknown>)[String(step.key)];
+    else if (step.kind === "field") value = fieldOf(value as Record<string, unknown>, step);
+    else return undefined;
+  }
+  return value;
+}
+
+function fieldOf(message: Record<string, unknown>, field: Extract<Path[number], { kind: "field" }>): unknown {
+  if (field.oneof === undefined) return message[field.localName];
+  const chosen = message[field.oneof.localName] as { case?: string; value?: unknown } | undefined;
+  return chosen?.case === field.localName ? chosen.value : undefined;
+}
+
+/** The value as a person would recognise it, on one line and short. */
+export function quote(value: unknown): string {
+  if (value === undefined) return "absent";
+  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") return String(value);
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  if (isMessage(value)) return `a ${value.$typeName}`;
+  if (typeof value !== "string") return `of type ${typeof value}`;
+  const characters = [...value.slice(0, 2 * maxQuotedCharacters)];
+  if (characters.length <= maxQuotedCharacters) return JSON.stringify(value);
+  return `${JSON.stringify(characters.slice(0, maxQuotedCharacters).join(""))}… (${[...value].length} characters)`;
+}
