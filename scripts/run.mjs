@@ -2,6 +2,7 @@
 //   node scripts/run.mjs start            the platform
 //   node scripts/run.mjs test [filter …]  the tests
 //   node scripts/run.mjs faults           the tests that kill and cut things
+//   node scripts/run.mjs install          nothing more
 //   node scripts/run.mjs FILE [args …]    any script of ours, for example cli/main.ts
 import { spawn } from "node:child_process";
 import { delimiter, join } from "node:path";
@@ -17,7 +18,7 @@ if (command === "stamp") {
   if (!process.env.TELLTALE_INSTALLING) stamp();
 } else {
   await ensureInstalled().catch((error) => fail(error.message));
-  process.exit(await hand(target()));
+  process.exit(command === "install" ? 0 : await hand(target()));
 }
 
 /** What the pinned Node is to run. */
