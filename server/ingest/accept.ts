@@ -2,7 +2,7 @@
  * Turns a batch as it came off the wire into fragments for the partitions of the log, and refuses what breaks a rule, reading by
  * reading. Pure: the clock's reading is passed in.
  */
-import { create, type JsonObject, fromJson, toBinary } from "@bufbuild/protobuf";
+import { create, fromJson, type JsonObject, toBinary } from "@bufbuild/protobuf";
 import { StructSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
 import { type Refusal, RefusalReason, RefusalSchema } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import type { Reading, SeriesBlock } from "../../gen/es/telltale/v1/reading_pb.ts";

@@ -30,7 +30,8 @@ function checkText(field: string, value: string, min: number, max: number): Faul
   const n = value.length <= max ? value.length : characters(value);
   if (n < min) return { field, message: `${field} is empty: give 1 to ${max} characters` };
   if (n > max) return { field, message: `${field} ${shown(value)} has ${n} characters: give at most ${max}` };
-  if (value.includes("\0")) return { field, message: `${field} ${shown(value)} contains a NUL character: leave it out` };
+  if (value.includes("\0"))
+    return { field, message: `${field} ${shown(value)} contains a NUL character: leave it out` };
   return undefined;
 }
 

@@ -20,9 +20,9 @@ import { toAlert } from "./alert.ts";
 import { firstTick, idOf } from "./ids.ts";
 import type { Conflict, Counts, FragmentOutcome, RecordOutcome } from "./outcome.ts";
 import { Producers } from "./producers.ts";
-import { pack, Rows } from "./rows.ts";
-import { type ReplayPoint, Sensors, type Series } from "./sensors.ts";
+import { type Packed, pack, Rows } from "./rows.ts";
 import { toScored } from "./scored.ts";
+import { type ReplayPoint, Sensors, type Series } from "./sensors.ts";
 
 /** Bytes of state saved for each reading taken, and for each commit at least: a replay after a crash then takes seconds. */
 const SAVE_BYTES_PER_READING = 32;
@@ -40,7 +40,10 @@ export interface Committed {
   readonly events: readonly AlertEventRow[];
   readonly rows: Rows;
   /** Rows from here on are late. */
-  readonly late: number;
+  readonly firstLate: number;
+  /** Readings stored by sensor type. */
+  readonly byType: ReadonlyMap<string, number>;
+  readonly modelVersion: string;
   readonly readings: number;
   readonly anomalies: number;
   /** First record that a rebuilding needs: the log may drop what is before. */
@@ -141,7 +144,10 @@ export class PartitionOwner {
         else this.#sensors.load(c.chunk, c.asOf, c.bytes);
       }
     } else {
-      logger.warn({ partition, found: foreign.version, wanted: version }, "saved state is of another version: rebuilding it");
+      logger.warn(
+        { partition, found: foreign.version, wanted: version },
+        "saved state is of another version: rebuilding it",
+      );
       from = 0;
       point = { offset: 0, tick: 0, receivedUs: 0 };
     }
@@ -293,7 +299,9 @@ export class PartitionOwner {
           outcomes: finished,
           events,
           rows,
-          late: firstLate,
+          firstLate,
+          byType: countByType(packed),
+          modelVersion: this.#sensors.detector.modelVersion,
           readings: rows.points.length,
           anomalies: packed.anomalies,
           replayOffset: next.replayOffset,
@@ -308,13 +316,7 @@ export class PartitionOwner {
   }
 
   /** Sorts a record's readings into rows to score, late ones to place, and those that change nothing. */
-  #takeRecord(
-    record: LoggedRecord,
-    offset: number,
-    rows: Rows,
-    outcomes: OpenOutcome[],
-    late: LateReading[],
-  ): void {
+  #takeRecord(record: LoggedRecord, offset: number, rows: Rows, outcomes: OpenOutcome[], late: LateReading[]): void {
     const before: ReplayPoint = { offset, tick: this.#tick, receivedUs: this.#receivedUs };
     this.#receivedUs = Math.max(this.#receivedUs, record.receivedAtUs);
     let tick = firstTick(this.#tick, this.#receivedUs);
@@ -681,4 +683,12 @@ function serverTime(rows: Rows, series: Series, value: number): number {
     }
   }
   return -1;
+}
+
+function countByType({ series, changes }: Packed): Map<string, number> {
+  const counts = new Map<string, number>();
+  series.forEach((s, i) => {
+    counts.set(s.sensorType, (counts.get(s.sensorType) ?? 0) + changes.readings[i]!);
+  });
+  return counts;
 }

@@ -61,6 +61,8 @@ function asBatch(p: Points, capacity: number): ScoreBatch {
 }
 
 export interface Packed {
+  /** Series of each line of `changes`. */
+  readonly series: readonly Series[];
   readonly blocks: Uint8Array | undefined;
   readonly changes: SeriesChanges;
   readonly anomalies: number;
@@ -81,13 +83,14 @@ export function pack(rows: Rows, late: number, model: number): Packed {
     anomalies: [],
     late: [],
     firstUs: [],
+    newestUs: [],
     lastUs: [],
     lastId: [],
     lastValue: [],
     lastScore: [],
     lastAnomaly: [],
   };
-  if (points.length === 0) return { blocks: undefined, changes, anomalies: 0 };
+  if (points.length === 0) return { series: [], blocks: undefined, changes, anomalies: 0 };
   const groups = new Map<Series, number[]>();
   const lateGroups = new Map<Series, number[]>();
   for (let i = 0; i < points.length; i++) {
@@ -100,6 +103,7 @@ export function pack(rows: Rows, late: number, model: number): Packed {
 
   const blocks = new BlockRows(points.length);
   const sorted = createPoints(points.length);
+  const lines: Series[] = [];
   let anomalies = 0;
   const emit = (s: Series, group: readonly number[]) => {
     const from = sorted.length;
@@ -118,6 +122,7 @@ export function pack(rows: Rows, late: number, model: number): Packed {
     const to = sorted.length;
     blocks.add(s.id, model, sorted, from, to);
     anomalies += flagged;
+    lines.push(s);
     changes.series.push(s.id);
     changes.readings.push(group.length);
     changes.total.push(total);
@@ -126,6 +131,7 @@ export function pack(rows: Rows, late: number, model: number): Packed {
     changes.anomalies.push(flagged);
     changes.late.push(0);
     changes.firstUs.push(sorted.timeUs[from]!);
+    changes.newestUs.push(sorted.timeUs[to - 1]!);
     changes.lastUs.push(sorted.timeUs[to - 1]!);
     changes.lastId.push(sorted.id[to - 1]!);
     changes.lastValue.push(sorted.value[to - 1]!);
@@ -135,12 +141,15 @@ export function pack(rows: Rows, late: number, model: number): Packed {
   for (const [s, group] of groups) emit(s, group);
   for (const [s, group] of lateGroups) {
     if (groups.has(s)) mergeLate(changes, s, group, points);
-    else emitSumsOnly(changes, s, group, points);
+    else {
+      lines.push(s);
+      emitSumsOnly(changes, s, group, points);
+    }
     const from = sorted.length;
     for (const i of group) copyPoint(points, i, sorted);
     blocks.add(s.id, model, sorted, from, sorted.length);
   }
-  return { blocks: blocks.finish(), changes, anomalies };
+  return { series: lines, blocks: blocks.finish(), changes, anomalies };
 }
 
 /** An UPDATE … FROM meets each series once: late rows are added to the series' own line. */
@@ -154,6 +163,7 @@ function mergeLate(c: SeriesChanges, s: Series, group: readonly number[], points
   }
   c.readings[k] = c.readings[k]! + group.length;
   c.late[k] = group.length;
+  c.newestUs[k] = Math.max(c.newestUs[k]!, points.timeUs[group[group.length - 1]!]!);
   c.firstUs[k] = Math.min(c.firstUs[k]!, points.timeUs[group[0]!]!);
 }
 
@@ -166,6 +176,7 @@ function emitSumsOnly(c: SeriesChanges, s: Series, group: readonly number[], poi
   c.anomalies.push(0);
   c.late.push(0);
   c.firstUs.push(Number.MAX_SAFE_INTEGER);
+  c.newestUs.push(-1);
   c.lastUs.push(-1);
   c.lastId.push(0);
   c.lastValue.push(0);

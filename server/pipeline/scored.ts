@@ -38,7 +38,11 @@ export function scoredReading(
   });
 }
 
-export function toScored(rows: { points: Points; series: readonly SeriesRow[] }, i: number, version: string): ScoredReading {
+export function toScored(
+  rows: { points: Points; series: readonly SeriesRow[] },
+  i: number,
+  version: string,
+): ScoredReading {
   return scoredReading(rows.points, i, rows.series[i]!, version);
 }
 

@@ -134,7 +134,8 @@ function decodeRun(bytes: Buffer, start: number, end: number): LoggedRun {
     } else c.skip(tag);
   }
   const count = (valuesEnd - valuesAt) >> 3;
-  if (timesAt >= 0 && timesEnd - timesAt !== valuesEnd - valuesAt) throw new RangeError("log record has unequal columns");
+  if (timesAt >= 0 && timesEnd - timesAt !== valuesEnd - valuesAt)
+    throw new RangeError("log record has unequal columns");
   return { key, firstIndex, count, timesAt, valuesAt, metadata };
 }
 
@@ -203,7 +204,9 @@ export function decodeRecord(input: Uint8Array): LoggedRecord {
     } else c.skip(tag);
   }
   if (version !== RECORD_VERSION) {
-    throw new RangeError(`log record has layout ${version}, this program reads ${RECORD_VERSION}: run the newer program`);
+    throw new RangeError(
+      `log record has layout ${version}, this program reads ${RECORD_VERSION}: run the newer program`,
+    );
   }
   return { bytes, view, receivedAtUs, fragments, tick, controls, readings };
 }

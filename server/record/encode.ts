@@ -63,7 +63,14 @@ function putBytes(out: Uint8Array, at: number, tag: number, bytes: Uint8Array): 
   return p + bytes.length;
 }
 
-function putColumn(out: Uint8Array, at: number, tag: number, column: ArrayLike<number>, count: number, asInt: boolean): number {
+function putColumn(
+  out: Uint8Array,
+  at: number,
+  tag: number,
+  column: ArrayLike<number>,
+  count: number,
+  asInt: boolean,
+): number {
   out[at] = tag;
   let p = putVarint(out, at + 1, count * 8);
   for (let from = 0; from < count; from += SCRATCH_POINTS) {

@@ -10,7 +10,10 @@ const run = fc
   .record({
     id: fc.string({ minLength: 1, maxLength: 12 }),
     firstIndex: fc.nat(100_000),
-    points: fc.array(fc.tuple(time, fc.double({ noNaN: true, noDefaultInfinity: true })), { minLength: 1, maxLength: 40 }),
+    points: fc.array(fc.tuple(time, fc.double({ noNaN: true, noDefaultInfinity: true })), {
+      minLength: 1,
+      maxLength: 40,
+    }),
     timed: fc.boolean(),
     metadata: fc.boolean(),
   })

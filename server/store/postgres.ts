@@ -112,15 +112,16 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
           update series s set readings = s.readings + u.readings, total = s.total + u.total,
             smallest = least(s.smallest, u.smallest), largest = greatest(s.largest, u.largest),
             anomalies = s.anomalies + u.anomalies, late = s.late + u.late, first_us = least(s.first_us, u.first_us),
+            newest_us = greatest(s.newest_us, u.newest_us),
             last_us = case when n then u.last_us else s.last_us end, last_id = case when n then u.last_id else s.last_id end,
             last_value = case when n then u.last_value else s.last_value end,
             last_score = case when n then u.last_score else s.last_score end,
             last_anomaly = case when n then u.last_anomaly else s.last_anomaly end
           from (select *, last_us >= 0 as n from unnest(${list(s.series)}::int[], ${list(s.readings)}::int[],
             ${list(s.total)}::float8[], ${list(s.smallest)}::float8[], ${list(s.largest)}::float8[],
-            ${list(s.anomalies)}::int[], ${list(s.late)}::int[], ${list(s.firstUs)}::bigint[], ${list(s.lastUs)}::bigint[],
+            ${list(s.anomalies)}::int[], ${list(s.late)}::int[], ${list(s.firstUs)}::bigint[], ${list(s.newestUs)}::bigint[], ${list(s.lastUs)}::bigint[],
             ${list(s.lastId)}::bigint[], ${list(s.lastValue)}::float8[], ${list(s.lastScore)}::int[],
-            ${list(s.lastAnomaly)}::bool[]) x(id, readings, total, smallest, largest, anomalies, late, first_us, last_us,
+            ${list(s.lastAnomaly)}::bool[]) x(id, readings, total, smallest, largest, anomalies, late, first_us, newest_us, last_us,
             last_id, last_value, last_score, last_anomaly)) u
           where s.id = u.id`);
       }
@@ -162,7 +163,12 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
         // In portions: the state of a large partition does not fit one answer.
         for await (const portion of rows.cursor(64)) {
           for (const r of portion) {
-            chunks.push({ chunk: r.chunk, asOf: r.as_of, version: r.version, bytes: new Uint8Array(r.bytes as Buffer) });
+            chunks.push({
+              chunk: r.chunk,
+              asOf: r.as_of,
+              version: r.version,
+              bytes: new Uint8Array(r.bytes as Buffer),
+            });
           }
         }
         return chunks;

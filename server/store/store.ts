@@ -43,6 +43,8 @@ export interface SeriesChanges {
   readonly anomalies: number[];
   readonly late: number[];
   readonly firstUs: number[];
+  /** Of all readings of the run, late ones too. */
+  readonly newestUs: number[];
   /** Of the newest reading of the run that is not late; −1 where all are. */
   readonly lastUs: number[];
   readonly lastId: number[];

@@ -36,6 +36,8 @@ create table series (
   anomalies bigint not null default 0,
   late bigint not null default 0,
   first_us bigint,
+  -- Newest of all, late ones too; last_* are of the newest that was not late.
+  newest_us bigint,
   last_us bigint,
   last_id bigint,
   last_value double precision,
@@ -71,7 +73,7 @@ create table block_generation (
 insert into block_generation (current) values (1);
 create table block_new_1 partition of block_new for values in (1);
 alter table block_new_1 alter column generation set default 1;
-create index on block_new_1 (series, first_us);
+create index on block_new_1 (series, last_us);
 create index on block_new_1 (last_us) where anomalies > 0;
 
 -- Compacted blocks: of one series they do not overlap and do not cross a day (UTC). Partitions by month are made on demand.

@@ -1,0 +1,59 @@
+/** What the main thread and a scoring thread say to each other. Everything in it survives a structured clone. */
+import type { LogLevel } from "../config.ts";
+import type { SqlAddress } from "../log/connection.ts";
+import type { LogEntry } from "../log/log.ts";
+import type { RecordOutcome } from "./outcome.ts";
+
+export interface ScorerData {
+  readonly address: SqlAddress;
+  readonly logLevel: LogLevel;
+  readonly threshold: number;
+  readonly runtime: string;
+  readonly modelPath: string | undefined;
+  readonly alarmsPerSensorDay: number;
+}
+
+/** Which stored readings somebody is watching: only those are made into messages. */
+export interface Interest {
+  readonly everything: boolean;
+  readonly sensors: readonly string[];
+  readonly types: readonly string[];
+}
+
+export type ToScorer =
+  | { readonly kind: "open"; readonly partition: number }
+  | { readonly kind: "records"; readonly partition: number; readonly entries: readonly LogEntry[] }
+  | { readonly kind: "close"; readonly partition: number }
+  | { readonly kind: "interest"; readonly interest: Interest | undefined }
+  | { readonly kind: "stop" };
+
+export interface CommitNotice {
+  readonly kind: "committed";
+  readonly partition: number;
+  readonly nextOffset: number;
+  readonly replayOffset: number;
+  readonly outcomes: readonly RecordOutcome[];
+  /** `AlertEvent` messages in binary form. */
+  readonly events: readonly Uint8Array[];
+  /** A `WatchReadingsResponse` in binary form, where somebody is watching. */
+  readonly live: Uint8Array | undefined;
+  readonly readings: number;
+  readonly late: number;
+  readonly sensors: number;
+  readonly byType: ReadonlyMap<string, number>;
+  /** Anomalous readings by severity. */
+  readonly bySeverity: readonly number[];
+  readonly duplicates: number;
+  readonly conflicts: number;
+  readonly commitMs: number;
+  readonly scoreMs: number;
+  readonly lagMs: number;
+}
+
+export type FromScorer =
+  | { readonly kind: "ready"; readonly modelVersion: string }
+  | { readonly kind: "opened"; readonly partition: number; readonly from: number }
+  | { readonly kind: "taken"; readonly partition: number }
+  | { readonly kind: "closed"; readonly partition: number }
+  | { readonly kind: "failed"; readonly partition: number; readonly message: string; readonly fenced: boolean }
+  | CommitNotice;

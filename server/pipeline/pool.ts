@@ -1,0 +1,116 @@
+/** The scoring threads, and the log's consumer in front of them: a partition is always on the same thread. */
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import type { Logger } from "pino";
+import type { Log, LogConsumer, LogEntry, LogSubscription } from "../log/log.ts";
+import type { CommitNotice, FromScorer, Interest, ScorerData, ToScorer } from "./messages.ts";
+
+/** Pause before a partition is opened again after an unexpected failure, so that a lasting one does not spin. */
+const REOPEN_AFTER_MS = 500;
+
+export interface PoolOptions {
+  readonly threads: number;
+  readonly data: ScorerData;
+  readonly log: Log;
+  readonly logger: Logger;
+  readonly onCommitted: (notice: CommitNotice) => void;
+  /** A thread has died: the process cannot go on. */
+  readonly onFatal: (error: Error) => void;
+}
+
+interface Pending {
+  resolve(value: number): void;
+  reject(error: Error): void;
+}
+
+export class ScorerPool {
+  readonly #o: PoolOptions;
+  readonly #workers: Worker[] = [];
+  readonly #pending = new Map<number, Pending>();
+  #subscription: LogSubscription | undefined;
+  #stopping = false;
+  modelVersion = "";
+
+  constructor(options: PoolOptions) {
+    this.#o = options;
+  }
+
+  async start(): Promise<void> {
+    const { threads, data } = this.#o;
+    await Promise.all(
+      Array.from({ length: threads }, async (_, i) => {
+        const worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: data, name: `scorer-${i}` });
+        this.#workers[i] = worker;
+        const ready = new Promise<void>((resolve, reject) => {
+          worker.on("message", (m: FromScorer) => {
+            if (m.kind === "ready") {
+              this.modelVersion = m.modelVersion;
+              resolve();
+            } else this.#hear(m);
+          });
+          worker.on("error", (error) => {
+            reject(error);
+            this.#o.onFatal(error as Error);
+          });
+          worker.on("exit", (code) => {
+            if (!this.#stopping) this.#o.onFatal(new Error(`scoring thread ${i} ended with code ${code}`));
+          });
+        });
+        await ready;
+      }),
+    );
+    this.#subscription = await this.#o.log.consume(this.#consumer());
+  }
+
+  /** Tells the threads which readings somebody is watching. */
+  setInterest(interest: Interest | undefined): void {
+    for (const w of this.#workers) w.postMessage({ kind: "interest", interest } satisfies ToScorer);
+  }
+
+  async stop(): Promise<void> {
+    await this.#subscription?.close();
+    this.#stopping = true;
+    await Promise.all(
+      this.#workers.map(async (w) => {
+        const exited = once(w, "exit");
+        w.postMessage({ kind: "stop" } satisfies ToScorer);
+        await exited;
+      }),
+    );
+  }
+
+  #consumer(): LogConsumer {
+    return {
+      assigned: (partition) => this.#ask(partition, { kind: "open", partition }),
+      records: async (partition, entries) => {
+        await this.#ask(partition, { kind: "records", partition, entries: entries as LogEntry[] });
+      },
+      revoked: async (partition) => {
+        await this.#ask(partition, { kind: "close", partition });
+      },
+    };
+  }
+
+  #ask(partition: number, message: ToScorer): Promise<number> {
+    const worker = this.#workers[partition % this.#workers.length]!;
+    return new Promise((resolve, reject) => {
+      this.#pending.set(partition, { resolve, reject });
+      worker.postMessage(message);
+    });
+  }
+
+  #hear(m: Exclude<FromScorer, { kind: "ready" }>): void {
+    if (m.kind === "committed") {
+      this.#o.onCommitted(m);
+      return;
+    }
+    const pending = this.#pending.get(m.partition);
+    this.#pending.delete(m.partition);
+    if (m.kind === "failed") {
+      // The log asks for the partition again, from the store's offset.
+      const pause = m.fenced ? 0 : REOPEN_AFTER_MS;
+      delay(pause).then(() => pending?.reject(new Error(m.message)));
+    } else pending?.resolve(m.kind === "opened" ? m.from : 0);
+  }
+}

@@ -1,0 +1,22 @@
+import { createDetector, type Detector } from "../detect/index.ts";
+
+export interface ScorerOptions {
+  /** Confidence from which a reading counts as anomalous, 0 to 1. */
+  readonly threshold: number;
+  /** Alarms per sensor and day that are acceptable on normal data. */
+  readonly alarmsPerSensorDay: number;
+  /** Runtime of the recurrent model: auto, js, tfjs-wasm or tfjs-node. */
+  readonly runtime: string;
+  readonly modelPath: string | undefined;
+}
+
+export interface Scorer {
+  readonly modelVersion: string;
+  readonly createDetector: () => Detector;
+}
+
+/** Loads the model once for the thread; each partition gets a detector of its own. */
+export async function createScorer(options: ScorerOptions): Promise<Scorer> {
+  const create = () => createDetector({ threshold: options.threshold });
+  return { modelVersion: create().modelVersion, createDetector: create };
+}

@@ -1,0 +1,450 @@
+/** Reads for the query services. Newest first means by time of observation, then by id. */
+import type { Row, Sql } from "postgres";
+import { createPoints, decodeBlock, type Points } from "./block.ts";
+import { alertOf } from "./postgres.ts";
+import type { AlertRow, SeriesRow } from "./store.ts";
+
+const DAY_US = 86_400_000_000;
+/** A first look is this much wider than the mean density asks for: most lists then need one look. */
+const LOOK_WIDER = 1.5;
+/** Every further look goes back this many times as far. */
+const LOOK_FURTHER = 4;
+/** Shortest look, microseconds. */
+const SHORTEST_LOOK_US = 1_000_000;
+
+export interface ReadingFilter {
+  readonly sensorId: string | undefined;
+  /** Only sensors whose id begins so; empty: all. */
+  readonly sensorPrefix: string;
+  readonly sensorType: string | undefined;
+  readonly location: string | undefined;
+  /** Inclusive, microseconds. */
+  readonly fromUs: number;
+  /** Inclusive, microseconds. */
+  readonly toUs: number;
+  readonly anomaliesOnly: boolean;
+  /** Only what comes behind this one. */
+  readonly after: { readonly timeUs: number; readonly id: number } | undefined;
+}
+
+/** Points of several series in one set of columns. */
+export interface FoundReadings {
+  readonly points: Points;
+  /** Series and model of each point. */
+  readonly series: readonly SeriesRow[];
+  readonly model: readonly string[];
+  readonly metadata: ReadonlyMap<string, Uint8Array>;
+  /** Points in the order asked for. */
+  readonly order: readonly number[];
+}
+
+/** Key of `FoundReadings.metadata`. */
+export function metadataKey(sensorId: string, timeUs: number): string {
+  return `${timeUs}/${sensorId}`;
+}
+
+interface SeriesSpan extends SeriesRow {
+  readonly id: number;
+  readonly readings: number;
+  readonly anomalies: number;
+  readonly firstUs: number;
+  readonly lastUs: number;
+}
+
+export interface SensorRow extends SeriesRow {
+  readonly lastUs: number;
+  readonly lastValue: number;
+  readonly lastScore: number;
+  readonly lastAnomaly: boolean;
+  readonly readings: number;
+}
+
+export interface SensorStats {
+  readonly readings: number;
+  readonly mean: number;
+  readonly smallest: number;
+  readonly largest: number;
+  readonly anomalies: number;
+  readonly late: number;
+  readonly lastUs: number;
+}
+
+export interface PlatformCounts {
+  readonly readings: number;
+  readonly anomalies: number;
+  readonly late: number;
+  readonly activeSensors: number;
+  readonly recentAnomalies: number;
+}
+
+export interface AlertFilter {
+  readonly sensorId: string | undefined;
+  readonly sensorPrefix: string;
+  readonly severity: number | undefined;
+  readonly resolved: boolean | undefined;
+  readonly fromUs: number;
+  readonly toUs: number;
+  readonly limit: number;
+  readonly offset: number;
+}
+
+export interface BucketRow {
+  readonly startUs: number;
+  count: number;
+  total: number;
+  smallest: number;
+  largest: number;
+  anomalies: number;
+}
+
+const numbers = (values: readonly number[]) => `{${values.join(",")}}`;
+
+export class Queries {
+  readonly #sql: Sql;
+  readonly #models = new Map<number, string>();
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** At most `count` readings behind the first `skip`, newest first. */
+  async readings(filter: ReadingFilter, count: number, skip: number): Promise<FoundReadings> {
+    const series = await this.#series(filter);
+    const wanted = count + skip;
+    if (series.length === 0 || count === 0) return nothing;
+    const toUs = Math.min(
+      filter.toUs,
+      series.reduce((most, s) => Math.max(most, s.lastUs), 0),
+    );
+    const firstUs = Math.max(
+      filter.fromUs,
+      series.reduce((least, s) => Math.min(least, s.firstUs), toUs),
+    );
+    for (let look = firstLook(series, wanted, toUs, filter.anomaliesOnly); ; look *= LOOK_FURTHER) {
+      const fromUs = Math.max(firstUs, toUs - look);
+      const found = await this.#points(series, fromUs, toUs, filter.anomaliesOnly);
+      const { points } = found;
+      const { after } = filter;
+      const order: number[] = [];
+      for (let i = 0; i < points.length; i++) {
+        const t = points.timeUs[i]!;
+        if (t < fromUs || t > toUs) continue;
+        if (filter.anomaliesOnly && points.anomaly[i] === 0) continue;
+        if (after !== undefined && (t > after.timeUs || (t === after.timeUs && points.id[i]! >= after.id))) continue;
+        order.push(i);
+      }
+      if (order.length < wanted && fromUs > firstUs) continue;
+      order.sort((a, b) => points.timeUs[b]! - points.timeUs[a]! || points.id[b]! - points.id[a]!);
+      const page = order.slice(skip, wanted);
+      return { ...found, order: page, metadata: await this.#metadata(found, page) };
+    }
+  }
+
+  /** The newest reading of each of these sensors, in the order asked for; sensors without one are left out. */
+  async latest(sensorIds: readonly string[], sensorPrefix: string): Promise<FoundReadings> {
+    const rows = await this.#sql`
+      select distinct on (sensor_id) * from series
+      where sensor_id = any(${sensorIds as string[]}) and starts_with(sensor_id, ${sensorPrefix}) and readings > 0
+      order by sensor_id, newest_us desc`;
+    const spans = rows.map(spanOf);
+    if (spans.length === 0) return nothing;
+    const found = await this.#pointsAt(spans);
+    const newest = new Map<string, number>();
+    for (let i = 0; i < found.points.length; i++) {
+      const { sensorId } = found.series[i]!;
+      const best = newest.get(sensorId);
+      if (best === undefined || found.points.timeUs[i]! > found.points.timeUs[best]!) newest.set(sensorId, i);
+    }
+    const order = sensorIds.flatMap((id) => newest.get(id) ?? []);
+    return { ...found, order, metadata: await this.#metadata(found, order) };
+  }
+
+  /** Every reading of the sensor in [fromUs, toUs), aggregated. */
+  async buckets(sensorId: string, fromUs: number, toUs: number, widthUs: number): Promise<BucketRow[]> {
+    const series = (await this.#sql`select * from series where sensor_id = ${sensorId} and readings > 0`).map(spanOf);
+    const buckets = new Map<number, BucketRow>();
+    const add = (startUs: number, n: number, total: number, smallest: number, largest: number, anomalies: number) => {
+      const b = buckets.get(startUs);
+      if (b === undefined) {
+        buckets.set(startUs, { startUs, count: n, total, smallest, largest, anomalies });
+        return;
+      }
+      b.count += n;
+      b.total += total;
+      b.smallest = Math.min(b.smallest, smallest);
+      b.largest = Math.max(b.largest, largest);
+      b.anomalies += anomalies;
+    };
+    const found = await this.#points(series, fromUs, toUs - 1, false);
+    const { points } = found;
+    for (let i = 0; i < points.length; i++) {
+      const t = points.timeUs[i]!;
+      if (t < fromUs || t >= toUs) continue;
+      const v = points.value[i]!;
+      add(Math.floor(t / widthUs) * widthUs, 1, v, v, v, points.anomaly[i]!);
+    }
+    return [...buckets.values()].sort((a, b) => a.startUs - b.startUs);
+  }
+
+  async sensorStats(sensorId: string): Promise<SensorStats | undefined> {
+    const rows = await this.#sql`
+      select sum(readings)::bigint as readings, sum(total) as total, min(smallest) as smallest, max(largest) as largest,
+        sum(anomalies)::bigint as anomalies, sum(late)::bigint as late, max(last_us) as last_us
+      from series where sensor_id = ${sensorId} and readings > 0`;
+    const r = rows[0]!;
+    if (r.readings === null) return undefined;
+    return {
+      readings: r.readings,
+      mean: r.total / r.readings,
+      smallest: r.smallest,
+      largest: r.largest,
+      anomalies: r.anomalies,
+      late: r.late,
+      lastUs: r.last_us,
+    };
+  }
+
+  async platformCounts(dayAgoUs: number): Promise<PlatformCounts> {
+    const [sums, active, recent] = await Promise.all([
+      this.#sql`select coalesce(sum(readings), 0)::bigint as readings, coalesce(sum(anomalies), 0)::bigint as anomalies,
+        coalesce(sum(late), 0)::bigint as late from log_partition`,
+      this.#sql`select count(distinct sensor_id)::bigint as n from series where last_us >= ${dayAgoUs}`,
+      this.#sql`
+        select b.first_us, b.first_id, b.points, b.anomalies, case when b.first_us < ${dayAgoUs} then b.data end as data
+          from block_new b where b.anomalies > 0 and b.last_us >= ${dayAgoUs}
+        union all
+        select b.first_us, b.first_id, b.points, b.anomalies, case when b.first_us < ${dayAgoUs} then b.data end as data
+          from block b where b.anomalies > 0 and b.last_us >= ${dayAgoUs} and b.first_us >= ${dayAgoUs - DAY_US}`,
+    ]);
+    let recentAnomalies = 0;
+    for (const r of recent) {
+      // A block that began earlier is counted point by point.
+      if (r.data === null) recentAnomalies += r.anomalies as number;
+      else recentAnomalies += anomaliesSince(r, dayAgoUs);
+    }
+    const s = sums[0]!;
+    return {
+      readings: s.readings,
+      anomalies: s.anomalies,
+      late: s.late,
+      activeSensors: active[0]!.n,
+      recentAnomalies,
+    };
+  }
+
+  /** Sensors in byte order of their ids, by their newest reading; and how many there are, and of those fresh. */
+  async sensors(filter: {
+    sensorPrefix: string;
+    sensorType: string | undefined;
+    location: string | undefined;
+    after: string;
+    limit: number;
+    freshSinceUs: number;
+  }): Promise<{ sensors: SensorRow[]; total: number; fresh: number }> {
+    const sql = this.#sql;
+    const newest = sql`
+      select distinct on (sensor_id collate "C") * from series where last_us is not null and readings > 0
+        and starts_with(sensor_id, ${filter.sensorPrefix})
+      order by sensor_id collate "C", last_us desc`;
+    const where = sql`
+      where (${filter.sensorType ?? null}::text is null or sensor_type = ${filter.sensorType ?? null})
+        and (${filter.location ?? null}::text is null or location = ${filter.location ?? null})`;
+    const [rows, counts] = await Promise.all([
+      sql`select * from (${newest}) s ${where} and sensor_id collate "C" > ${filter.after}
+        order by sensor_id collate "C" limit ${filter.limit}`,
+      sql`select count(*)::bigint as total, count(*) filter (where last_us > ${filter.freshSinceUs})::bigint as fresh
+        from (${newest}) s ${where}`,
+    ]);
+    return {
+      sensors: rows.map((r) => ({
+        ...seriesRow(r),
+        lastUs: r.last_us,
+        lastValue: r.last_value,
+        lastScore: r.last_score,
+        lastAnomaly: r.last_anomaly,
+        readings: r.readings,
+      })),
+      total: counts[0]!.total,
+      fresh: counts[0]!.fresh,
+    };
+  }
+
+  async alerts(f: AlertFilter): Promise<AlertRow[]> {
+    const sql = this.#sql;
+    const rows = await sql`
+      select * from alert where opened_us between ${f.fromUs} and ${f.toUs} and starts_with(sensor_id, ${f.sensorPrefix})
+        ${f.sensorId === undefined ? sql`` : sql`and sensor_id = ${f.sensorId}`}
+        ${f.severity === undefined ? sql`` : sql`and severity = ${f.severity}`}
+        ${f.resolved === undefined ? sql`` : f.resolved ? sql`and state <> 1` : sql`and state = 1`}
+      order by opened_us desc, id desc limit ${f.limit} offset ${f.offset}`;
+    return rows.map(alertOf);
+  }
+
+  async alert(id: number): Promise<AlertRow | undefined> {
+    const rows = await this.#sql`select * from alert where id = ${id}`;
+    return rows[0] === undefined ? undefined : alertOf(rows[0]);
+  }
+
+  /** The sensor's newest alert that opened at or before the time. */
+  async alertBefore(sensorId: string, timeUs: number): Promise<AlertRow | undefined> {
+    const rows = await this.#sql`select * from alert where sensor_id = ${sensorId} and opened_us <= ${timeUs}
+      order by opened_us desc, id desc limit 1`;
+    return rows[0] === undefined ? undefined : alertOf(rows[0]);
+  }
+
+  /** Alert events from each partition's number on, in order within a partition. */
+  async alertEvents(from: ReadonlyMap<number, number>, limit: number) {
+    const partitions = numbers([...from.keys()]);
+    const next = numbers([...from.values()]);
+    const rows = await this.#sql`
+      select e.partition, e.number, e.event from unnest(${partitions}::int[], ${next}::bigint[]) f(partition, next)
+      cross join lateral (select * from alert_event where partition = f.partition and number >= f.next
+        order by number limit ${limit}) e order by e.partition, e.number`;
+    return rows.map((r) => ({
+      partition: r.partition as number,
+      number: r.number as number,
+      event: new Uint8Array(r.event as Buffer),
+    }));
+  }
+
+  /** Next event number of each partition. */
+  async nextEvents(): Promise<Map<number, number>> {
+    const rows = await this.#sql`select partition, next_event from log_partition`;
+    return new Map(rows.map((r) => [r.partition as number, r.next_event as number]));
+  }
+
+  /** Share of the time since the first start during which the platform ran, 0 to 1. */
+  async uptime(nowUs: number): Promise<number> {
+    const rows = await this.#sql`select min(started_us) as first, sum(seen_us - started_us)::bigint as up from uptime`;
+    const { first, up } = rows[0]!;
+    if (first === null || nowUs <= first) return 1;
+    return Math.min(1, up / (nowUs - first));
+  }
+
+  async #series(f: ReadingFilter): Promise<SeriesSpan[]> {
+    const sql = this.#sql;
+    const rows = await sql`
+      select * from series where readings > 0 and starts_with(sensor_id, ${f.sensorPrefix})
+        and newest_us >= ${f.fromUs} and first_us <= ${f.toUs}
+        ${f.sensorId === undefined ? sql`` : sql`and sensor_id = ${f.sensorId}`}
+        ${f.sensorType === undefined ? sql`` : sql`and sensor_type = ${f.sensorType}`}
+        ${f.location === undefined ? sql`` : sql`and location = ${f.location}`}`;
+    return rows.map(spanOf);
+  }
+
+  /** Decoded blocks of these series that overlap [fromUs, toUs]; points outside of it may be among them. */
+  async #points(
+    all: readonly SeriesSpan[],
+    fromUs: number,
+    toUs: number,
+    anomaliesOnly: boolean,
+  ): Promise<FoundReadings> {
+    const within = all.filter((s) => s.lastUs >= fromUs && s.firstUs <= toUs);
+    if (within.length === 0) return nothing;
+    const ids = numbers(within.map((s) => s.id));
+    const least = anomaliesOnly ? 1 : 0;
+    const day = Math.floor(fromUs / DAY_US) * DAY_US;
+    const rows = await this.#sql`
+      select series, first_us, first_id, points, model, data from block_new
+        where series = any(${ids}::int[]) and last_us >= ${fromUs} and first_us <= ${toUs} and anomalies >= ${least}
+      union all
+      select series, first_us, first_id, points, model, data from block
+        where series = any(${ids}::int[]) and first_us between ${day} and ${toUs} and last_us >= ${fromUs}
+          and anomalies >= ${least}`;
+    return this.#decode(within, rows);
+  }
+
+  /** The blocks that hold each series' newest reading. */
+  async #pointsAt(spans: readonly SeriesSpan[]): Promise<FoundReadings> {
+    const ids = numbers(spans.map((s) => s.id));
+    const lasts = numbers(spans.map((s) => s.lastUs));
+    const rows = await this.#sql`
+      with s as (select * from unnest(${ids}::int[], ${lasts}::bigint[]) x(series, last_us))
+      select b.series, b.first_us, b.first_id, b.points, b.model, b.data from s
+        join block_new b on b.series = s.series and b.last_us = s.last_us
+      union all
+      select b.series, b.first_us, b.first_id, b.points, b.model, b.data from s
+        join block b on b.series = s.series and b.first_us between s.last_us - s.last_us % ${DAY_US}::bigint and s.last_us
+          and b.last_us = s.last_us`;
+    return this.#decode(spans, rows);
+  }
+
+  async #decode(known: readonly SeriesSpan[], rows: readonly Row[]): Promise<FoundReadings> {
+    const byId = new Map(known.map((s) => [s.id, s]));
+    const points = createPoints(rows.reduce((n, r) => n + (r.points as number), 0));
+    const series: SeriesRow[] = [];
+    const model: string[] = [];
+    for (const r of rows) {
+      const from = points.length;
+      decodeBlock(r.data as Buffer, r.first_us as number, r.first_id as number, points);
+      const version = await this.#model(r.model as number);
+      series.length = points.length;
+      model.length = points.length;
+      series.fill(byId.get(r.series as number)!, from);
+      model.fill(version, from);
+    }
+    return { points, series, model, metadata: new Map(), order: [] };
+  }
+
+  async #metadata(found: FoundReadings, order: readonly number[]): Promise<Map<string, Uint8Array>> {
+    const metadata = new Map<string, Uint8Array>();
+    if (order.length === 0) return metadata;
+    const ids = numbers(order.map((i) => (found.series[i] as SeriesSpan).id));
+    const times = numbers(order.map((i) => found.points.timeUs[i]!));
+    const rows = await this.#sql`
+      select s.sensor_id, m.observed_us, m.struct from unnest(${ids}::int[], ${times}::bigint[]) x(series, us)
+      join reading_metadata m on m.series = x.series and m.observed_us = x.us join series s on s.id = m.series`;
+    for (const r of rows) metadata.set(metadataKey(r.sensor_id, r.observed_us), new Uint8Array(r.struct as Buffer));
+    return metadata;
+  }
+
+  async #model(number: number): Promise<string> {
+    const known = this.#models.get(number);
+    if (known !== undefined) return known;
+    for (const r of await this.#sql`select id, version from model`) this.#models.set(r.id, r.version);
+    return this.#models.get(number) ?? "";
+  }
+}
+
+const nothing: FoundReadings = { points: createPoints(0), series: [], model: [], metadata: new Map(), order: [] };
+
+/** How far back a first look goes: by the mean density of the series, or to the last times of as many series as are wanted. */
+function firstLook(series: readonly SeriesSpan[], wanted: number, toUs: number, anomaliesOnly: boolean): number {
+  let perUs = 0;
+  for (const s of series) {
+    const n = anomaliesOnly ? s.anomalies : s.readings;
+    perUs += n / Math.max(SHORTEST_LOOK_US, s.lastUs - s.firstUs);
+  }
+  const byDensity = perUs > 0 ? (LOOK_WIDER * wanted) / perUs : SHORTEST_LOOK_US;
+  const newest = series.map((s) => s.lastUs).sort((a, b) => b - a);
+  const byCount = wanted <= newest.length ? toUs - newest[wanted - 1]! : Number.POSITIVE_INFINITY;
+  return Math.max(SHORTEST_LOOK_US, Math.min(byDensity, anomaliesOnly ? Number.POSITIVE_INFINITY : byCount));
+}
+
+function anomaliesSince(r: Row, sinceUs: number): number {
+  const points = createPoints(r.points as number);
+  decodeBlock(r.data as Buffer, r.first_us as number, r.first_id as number, points);
+  let n = 0;
+  for (let i = 0; i < points.length; i++) if (points.timeUs[i]! >= sinceUs) n += points.anomaly[i]!;
+  return n;
+}
+
+function seriesRow(r: Row): SeriesRow {
+  return {
+    sensorId: r.sensor_id,
+    sensorType: r.sensor_type,
+    unit: r.unit,
+    location: (r.location as string | null) ?? undefined,
+  };
+}
+
+function spanOf(r: Row): SeriesSpan {
+  return {
+    ...seriesRow(r),
+    id: r.id,
+    readings: r.readings,
+    anomalies: r.anomalies,
+    firstUs: r.first_us,
+    lastUs: r.newest_us,
+  };
+}
