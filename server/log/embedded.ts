@@ -4,7 +4,14 @@ import { Appender } from "./appender.ts";
 import { type Client, openClient, type SqlAddress } from "./connection.ts";
 import type { Row } from "./copy.ts";
 import { Delivery } from "./delivery.ts";
-import type { Log, LogConsumer, LogEntry, LogStats, LogSubscription } from "./log.ts";
+import {
+  type Log,
+  type LogConsumer,
+  type LogEntry,
+  type LogStats,
+  type LogSubscription,
+  maxRecordBytes,
+} from "./log.ts";
 import { dropSegment, readEntries } from "./segments.ts";
 import { AppendSession } from "./session.ts";
 import { Tail } from "./tail.ts";
@@ -71,7 +78,8 @@ class EmbeddedLog implements Log {
       recover: (cause: unknown) => session.reopen(cause),
       committed: (rows: readonly Row[]) => this.#committed(rows),
     };
-    this.#appender = new Appender({ partitions, gatherMs, maxPendingBytes, timeoutMs }, sink, options.logger);
+    const limits = { partitions, maxPendingBytes, maxRecordBytes, timeoutMs };
+    this.#appender = new Appender(limits, gatherMs, sink, options.logger);
   }
 
   append(partition: number, record: Uint8Array): Promise<number> {
@@ -118,11 +126,11 @@ class EmbeddedLog implements Log {
     for (const [partition, delivery] of this.#deliveries.entries()) {
       lag.set(partition, Math.max(0, this.#session.layout.next[partition]! - delivery.cursor));
     }
-    return { ...this.#appender.counts, lag };
+    return { ...this.#appender.pending.counts, lag };
   }
 
   async close(): Promise<void> {
-    await this.#appender.close(closeTimeoutMs);
+    await this.#appender.pending.close(closeTimeoutMs);
     await this.#stopDelivery();
     await this.#dropping;
     await this.#reader.sql.end({ timeout: 1 });

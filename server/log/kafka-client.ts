@@ -1,0 +1,69 @@
+import { createRequire } from "node:module";
+import { promisify } from "node:util";
+import { constants, zstdCompress, zstdDecompress } from "node:zlib";
+import { CompressionCodecs, CompressionTypes, Kafka, type KafkaConfig, logLevel } from "kafkajs";
+import type { Logger } from "pino";
+
+export interface KafkaAddress {
+  /** `host:port` of some brokers; the others are learnt from them. */
+  readonly brokers: readonly string[];
+  /** How this process names itself to the brokers. */
+  readonly clientId?: string;
+  /** TLS and credentials, as kafkajs takes them. */
+  readonly security?: Pick<KafkaConfig, "ssl" | "sasl">;
+}
+
+/** A request without an answer for so long has failed, in milliseconds; shorter than the time an append may wait. */
+export const requestTimeoutMs = 10_000;
+
+/** One client for producer, consumer and administration. Its log lines go to ours, failures as warnings: it retries them. */
+export function openKafka({ brokers, clientId = "telltale", security = {} }: KafkaAddress, logger: Logger): Kafka {
+  prepareLibrary();
+  return new Kafka({
+    brokers: [...brokers],
+    clientId,
+    connectionTimeout: 5_000,
+    requestTimeout: requestTimeoutMs,
+    enforceRequestTimeout: true,
+    logLevel: logLevel.INFO,
+    logCreator: () => (entry) => {
+      const { message, timestamp: _, logger: __, ...details } = entry.log;
+      const level = entry.level === logLevel.INFO || entry.level === logLevel.DEBUG ? "debug" : "warn";
+      logger[level]({ ...details, part: `kafkajs ${entry.namespace}` }, message);
+    },
+    ...security,
+  });
+}
+
+/** Largest record batch that is unpacked: well above the largest that is written, so that a broken one cannot fill the memory. */
+const maxUnpackedBytes = 64 * 1024 * 1024;
+
+const compress = promisify(zstdCompress);
+const decompress = promisify(zstdDecompress);
+const zstd = {
+  /** Level 1: a third of the CPU of gzip's fastest for a smaller result (docs/decisions/log.md has the figures). */
+  compress: (encoder: { buffer: Buffer }) =>
+    compress(encoder.buffer, { params: { [constants.ZSTD_c_compressionLevel]: 1 } }),
+  decompress: (packed: Buffer) => decompress(packed, { maxOutputLength: maxUnpackedBytes }),
+};
+
+let prepared = false;
+
+/** What the library lacks or does wrong, once for the process. */
+function prepareLibrary(): void {
+  if (prepared) return;
+  prepared = true;
+  process.env.KAFKAJS_NO_PARTITIONER_WARNING = "1"; // every record names its partition
+  (CompressionCodecs as Record<number, () => typeof zstd>)[CompressionTypes.ZSTD] = () => zstd;
+  const queue = createRequire(import.meta.url)("kafkajs/src/network/requestQueue") as { prototype: RequestQueue };
+  const schedule = queue.prototype.scheduleCheckPendingRequests;
+  // After every answer it sets a timer for a time in the past, also when nothing waits; Node warns of each first one.
+  queue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
+    if (this.pending.length > 0) schedule.call(this);
+  };
+}
+
+interface RequestQueue {
+  readonly pending: readonly unknown[];
+  scheduleCheckPendingRequests(): void;
+}

@@ -1,0 +1,82 @@
+import { type Admin, ConfigResourceTypes } from "kafkajs";
+import type { Logger } from "pino";
+import { StartupError } from "../errors.ts";
+import { maxRecordBytes } from "./log.ts";
+
+export interface TopicWanted {
+  readonly topic: string;
+  readonly partitions: number;
+  readonly replication: number;
+  /** How long records are kept, in milliseconds; must outlast the longest time that a store may be behind. */
+  readonly retentionMs: number;
+  /**
+   * A topic with more partitions than asked for: refused, because a configuration that has shrunk would move sensors to other
+   * partitions; "ignore" goes on with the number asked for when it is the topic that has grown.
+   */
+  readonly extraPartitions: "refuse" | "ignore";
+}
+
+/** What Kafka adds to a batch of records: headers of the batch and of each record, generously. */
+const batchOverheadBytes = 64 * 1024;
+
+/** Makes the topic if it is missing, and refuses one that does not fit. Resolves with the largest batch that it takes, in bytes. */
+export async function ensureTopic(admin: Admin, wanted: TopicWanted, logger: Logger): Promise<number> {
+  if (!(await admin.listTopics()).includes(wanted.topic)) await createTopic(admin, wanted, logger);
+  const partitions = await countPartitions(admin, wanted.topic);
+  checkPartitions(wanted, partitions, logger);
+  return await largestBatch(admin, wanted.topic);
+}
+
+export async function countPartitions(admin: Admin, topic: string): Promise<number> {
+  const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+  return topics[0]?.partitions.length ?? 0;
+}
+
+async function createTopic(admin: Admin, wanted: TopicWanted, logger: Logger): Promise<void> {
+  const { topic, partitions, replication, retentionMs } = wanted;
+  const configEntries = Object.entries({
+    "cleanup.policy": "delete",
+    "retention.ms": retentionMs,
+    "retention.bytes": -1,
+    "max.message.bytes": maxRecordBytes + batchOverheadBytes,
+    "min.insync.replicas": Math.max(1, replication - 1),
+    "unclean.leader.election.enable": "false",
+  }).map(([name, value]) => ({ name, value: String(value) }));
+  try {
+    const topics = [{ topic, numPartitions: partitions, replicationFactor: replication, configEntries }];
+    const made = await admin.createTopics({ topics, waitForLeaders: true });
+    logger.info({ topic, partitions, replication, made }, made ? "topic created" : "another process created the topic");
+  } catch (error) {
+    throw new StartupError(
+      `The Kafka topic ${topic} is missing and cannot be created with ${partitions} partitions on ${replication} brokers: ` +
+        `${reasons(error)}. Create it by hand, or change what is asked for.`,
+      { cause: error },
+    );
+  }
+}
+
+function checkPartitions({ topic, partitions, extraPartitions }: TopicWanted, found: number, logger: Logger): void {
+  if (found === partitions) return;
+  if (found > partitions && extraPartitions === "ignore") {
+    logger.warn({ topic, found, used: partitions }, "the topic has more partitions than are used");
+    return;
+  }
+  throw new StartupError(
+    `The Kafka topic ${topic} has ${found} partitions, but ${partitions} are asked for. Sensors would change their partition ` +
+      `and lose their order: ask for ${found}, or use a new topic.`,
+  );
+}
+
+async function largestBatch(admin: Admin, topic: string): Promise<number> {
+  const name = "max.message.bytes";
+  const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: [name] }];
+  const described = await admin.describeConfigs({ resources, includeSynonyms: false });
+  const value = described.resources[0]?.configEntries.find(({ configName }) => configName === name)?.configValue;
+  return Number(value ?? 1_048_588) - batchOverheadBytes; // the broker's default where it may not be asked
+}
+
+/** createTopics hides what happened in a list. */
+function reasons(error: unknown): string {
+  const { message, errors } = error as Error & { errors?: Error[] };
+  return errors?.map((each) => each.message).join("; ") ?? message;
+}
