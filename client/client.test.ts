@@ -1,0 +1,281 @@
+import { once } from "node:events";
+import { appendFileSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { afterEach, describe, expect, test } from "vitest";
+import { IngestService, RefusalReason, type StreamReadingsRequest } from "../gen/es/telltale/v1/ingest_pb.ts";
+import { readingAt, readingsIn } from "./batch.ts";
+import { createDeviceClient, type DeviceClient, type DeviceClientOptions, type RefusedReading } from "./index.ts";
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean();
+});
+
+/**
+ * A door that keeps the contract of StreamReadings in memory, and misbehaves on demand: what the connection does to a client
+ * is the matter here. The whole platform is in test/e2e.
+ */
+class Door {
+  readonly stored = new Map<string, number>();
+  readonly seen = new Map<string, number>();
+  readonly arrivals: string[] = [];
+  credit = 10_000;
+  /** Called with each batch before it is taken; may throw. */
+  before: (request: StreamReadingsRequest, number: number) => unknown = () => {};
+  largestOpen = 0;
+  #batches = 0;
+  #server: Http2Server | undefined;
+  #sessions = new Set<ServerHttp2Session>();
+  port = 0;
+
+  async listen(): Promise<string> {
+    const handler = connectNodeAdapter({
+      routes: (router) => router.service(IngestService, { streamReadings: (requests) => this.#stream(requests) }),
+    });
+    this.#server = createServer(handler).listen(this.port, "127.0.0.1");
+    this.#server.on("session", (session) => this.#sessions.add(session.on("error", () => {})));
+    await once(this.#server, "listening");
+    this.port = (this.#server.address() as AddressInfo).port;
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  async cut(): Promise<void> {
+    for (const session of this.#sessions) session.destroy();
+    this.#sessions.clear();
+  }
+
+  async close(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    if (!server) return;
+    const closed = once(server, "close");
+    server.close();
+    await this.cut();
+    await closed;
+  }
+
+  async *#stream(requests: AsyncIterable<StreamReadingsRequest>) {
+    for await (const request of requests) {
+      await this.before(request, ++this.#batches);
+      this.largestOpen = Math.max(this.largestOpen, readingsIn(request));
+      const key = `${request.epoch}/${request.sequence}`;
+      this.arrivals.push(key);
+      const refusals = [];
+      let rejected = 0;
+      const known = this.seen.has(key);
+      for (let index = 0; index < readingsIn(request); index++) {
+        const { sensorId, value, observedAtUs } = readingAt(request, index);
+        if (Number.isNaN(value)) {
+          rejected++;
+          refusals.push({
+            sequence: request.sequence,
+            index,
+            reason: RefusalReason.INVALID,
+            field: "value",
+            message: "NaN",
+          });
+        } else if (!known) {
+          const name = `${sensorId}@${observedAtUs}`;
+          this.stored.set(name, (this.stored.get(name) ?? 0) + 1);
+        }
+      }
+      this.seen.set(key, readingsIn(request));
+      const accepted = BigInt(readingsIn(request) - rejected);
+      yield {
+        durableSequence: request.sequence,
+        settledSequence: request.sequence,
+        counts: { accepted, rejected: BigInt(rejected) },
+        refusals,
+        credit: this.credit,
+      };
+    }
+  }
+}
+
+async function door(): Promise<{ door: Door; url: string }> {
+  const it = new Door();
+  const url = await it.listen();
+  cleanups.push(() => it.close());
+  return { door: it, url };
+}
+
+function client(url: string, options: Partial<DeviceClientOptions> = {}): DeviceClient {
+  const it = createDeviceClient({ url, producer: "test", batchReadings: 10, maxBackoffMs: 50, ...options });
+  cleanups.push(() => it.close());
+  return it;
+}
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), "telltale-buffer-"));
+  cleanups.push(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+const reading = (n: number, sensor = "s") => ({
+  sensorId: sensor,
+  sensorType: "temperature",
+  unit: "C",
+  value: n,
+  observedAtUs: 1_700_000_000_000_000 + n * 1_000_000,
+});
+
+async function sendMany(to: DeviceClient, from: number, until: number): Promise<void> {
+  for (let n = from; n < until; n++) await to.send(reading(n));
+}
+
+function expectOnce(stored: Map<string, number>, count: number): void {
+  expect(stored.size).toBe(count);
+  expect([...stored.values()].every((times) => times === 1)).toBe(true);
+}
+
+describe("the device client", () => {
+  test("delivers readings and blocks and counts what became of them", async () => {
+    const { door: at, url } = await door();
+    const to = client(url);
+    await sendMany(to, 0, 95);
+    await to.sendBlock({ sensorId: "b", sensorType: "t", unit: "C", timesUs: [1, 2, 3, 2], values: [1, 2, 3, 4] });
+    await to.send({ sensorId: "c", sensorType: "t", unit: "C", value: 1, metadata: { why: "none" } });
+    const counts = await to.flush();
+    expect(counts.accepted).toBe(100n);
+    expect(at.stored.get("b@2")).toBe(2); // an odd test of its own: the same time twice, in the order given
+    expect(to.progress).toMatchObject({ taken: 100, durable: 100, settled: 100 });
+  });
+
+  test("delivers each reading once while the connection is cut again and again", async () => {
+    const { door: at, url } = await door();
+    at.before = (_, number) => (number % 7 === 0 ? at.cut() : undefined);
+    const states: boolean[] = [];
+    const to = client(url, { onConnection: ({ connected }) => states.push(connected) });
+    await sendMany(to, 0, 500);
+    expect((await to.flush()).accepted).toBe(500n);
+    expectOnce(at.stored, 500);
+    expect(states).toContain(false);
+  });
+
+  test("waits for a server that is away, tries again with pauses, and goes on by itself", async () => {
+    const { door: at, url } = await door();
+    await at.close();
+    const reasons: string[] = [];
+    const retry = Promise.withResolvers<void>();
+    const to = client(url, {
+      onConnection: ({ reason }) => {
+        if (reason) reasons.push(reason);
+        if (reasons.length === 3) retry.resolve();
+      },
+    });
+    await sendMany(to, 0, 30);
+    await retry.promise;
+    await at.listen();
+    expect((await to.flush()).accepted).toBe(30n);
+    expect(reasons[0]).toMatch(/ECONNREFUSED/);
+  });
+
+  test("gives up with the server's own words where trying again is useless", async () => {
+    const { door: at, url } = await door();
+    at.before = () => {
+      throw new ConnectError("this token is not known", Code.Unauthenticated);
+    };
+    const to = client(url);
+    await to.send(reading(1));
+    await expect(to.flush()).rejects.toThrow("this token is not known");
+    await expect(to.send(reading(2))).rejects.toThrow("this token is not known");
+  });
+
+  test("hands back each refused reading with the reason", async () => {
+    const { url } = await door();
+    const refused: RefusedReading[] = [];
+    const to = client(url, { onRefusal: (each) => refused.push(each) });
+    await to.send(reading(1));
+    await to.send({ ...reading(2), value: Number.NaN });
+    const counts = await to.flush();
+    expect(counts).toMatchObject({ accepted: 1n, rejected: 1n });
+    expect(refused.map(({ reading: { observedAtUs }, refusal }) => [observedAtUs, refusal.field])).toEqual([
+      [reading(2).observedAtUs, "value"],
+    ]);
+  });
+
+  test("makes the sender wait when its buffer is full, and drops nothing", async () => {
+    const { door: at, url } = await door();
+    await at.close();
+    const to = client(url, { maxBufferBytes: 1_000 });
+    let sent = 0;
+    const sending = (async () => {
+      for (; sent < 300; sent++) await to.send(reading(sent));
+    })();
+    await expect.poll(() => sent).toBeGreaterThan(20);
+    const before = sent;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(sent).toBe(before);
+    expect(sent).toBeLessThan(200);
+    await at.listen();
+    await sending;
+    expect((await to.flush()).accepted).toBe(300n);
+    expectOnce(at.stored, 300);
+  });
+});
+
+describe("the buffer on disk", () => {
+  test("keeps what was not settled for the next client, under its old epoch and sequence", async () => {
+    const { door: at, url } = await door();
+    const bufferDir = folder();
+    await at.close();
+    const first = client(url, { bufferDir });
+    await sendMany(first, 0, 55);
+    await first.close();
+    await at.listen();
+    const second = client(url, { bufferDir });
+    await sendMany(second, 55, 60);
+    expect((await second.flush()).accepted).toBe(60n);
+    expectOnce(at.stored, 60);
+    expect(new Set(at.arrivals.map((key) => key.split("/")[0])).size).toBe(2);
+    expect(at.arrivals.map((key) => key.split("/")[1])).toEqual(["1", "2", "3", "4", "5", "6", "1"]);
+    await second.close();
+    expect(readdirSync(bufferDir)).toEqual([]);
+  });
+
+  test("sends again what was settled but still lay in a segment, with the same sequence", async () => {
+    const { door: at, url } = await door();
+    const bufferDir = folder();
+    const first = client(url, { bufferDir });
+    await sendMany(first, 0, 20);
+    await first.flush();
+    await at.close();
+    await sendMany(first, 20, 30);
+    await first.close();
+    await at.listen();
+    const second = client(url, { bufferDir });
+    await second.flush();
+    expectOnce(at.stored, 30);
+  });
+
+  test("drops a record that a crash cut off, and keeps those before it", async () => {
+    const { door: at, url } = await door();
+    const bufferDir = folder();
+    await at.close();
+    const first = client(url, { bufferDir });
+    await sendMany(first, 0, 20);
+    await first.close();
+    const segment = readdirSync(bufferDir).find((name) => name.endsWith(".seg"))!;
+    appendFileSync(join(bufferDir, segment), Buffer.from([200, 0, 0, 0, 1, 2, 3, 4, 5]));
+    await at.listen();
+    const second = client(url, { bufferDir });
+    await sendMany(second, 20, 30);
+    expect((await second.flush()).accepted).toBe(30n);
+    expectOnce(at.stored, 30);
+  });
+
+  test("is refused to a second client at the same time", async () => {
+    const { url } = await door();
+    const bufferDir = folder();
+    const first = client(url, { bufferDir });
+    await first.send(reading(1));
+    await first.flush();
+    const second = client(url, { bufferDir });
+    await expect(second.flush()).rejects.toThrow(/is in use by another client of this process/);
+  });
+});

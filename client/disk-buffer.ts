@@ -1,0 +1,215 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { type FileHandle, open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type StreamReadingsRequest, StreamReadingsRequestSchema } from "../gen/es/telltale/v1/ingest_pb.ts";
+import { readingsIn } from "./batch.ts";
+import { type Batch, type Buffer as BatchBuffer, Room } from "./buffer.ts";
+
+/** Settled segments are removed whole: small ones free their place sooner, large ones are fewer files. */
+const SEGMENT_BYTES = 8 * 1024 * 1024;
+/** Before each record: its length and the CRC-32 of its bytes, 32 bits each, little endian. */
+const HEAD_BYTES = 8;
+/** No batch is near this; a larger length means a damaged file. */
+const MAX_RECORD_BYTES = 64 * 1024 * 1024;
+/** While the disk is full, it is tried again this often, or when settled batches have freed their place. */
+const DISK_FULL_RETRY_MS = 1_000;
+
+interface Segment {
+  readonly number: number;
+  readonly file: FileHandle;
+  readonly path: string;
+  bytes: number;
+  /** Batches in it that are not settled. */
+  open: number;
+}
+
+interface DiskBatch extends Batch {
+  readonly segment: Segment;
+  readonly at: number;
+  readonly length: number;
+}
+
+/**
+ * Batches in append-only segment files, each record with its checksum. A record that a crash cut off is dropped with what
+ * follows it in its segment: it was never acknowledged to whoever handed it over. A segment is removed when all of its batches
+ * are settled; after a crash, some settled batches are therefore sent again, which the server recognises by epoch and sequence.
+ *
+ * One process at a time: the folder is held by a file that names its process.
+ */
+export class DiskBuffer implements BatchBuffer {
+  readonly #folder: string;
+  readonly #room: Room;
+  readonly #sync: boolean;
+  #segments: Segment[] = [];
+  #removals: Promise<unknown>[] = [];
+
+  constructor(folder: string, maxBytes: number, fsync: "never" | "batch") {
+    this.#folder = folder;
+    this.#room = new Room(maxBytes);
+    this.#sync = fsync === "batch";
+  }
+
+  async open(): Promise<readonly Batch[]> {
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    this.#hold();
+    const names = readdirSync(this.#folder).filter((name) => /^\d{10}\.seg$/.test(name));
+    const batches: Batch[] = [];
+    for (const name of names.sort()) batches.push(...(await this.#read(name)));
+    return batches;
+  }
+
+  async append(request: StreamReadingsRequest, count: number): Promise<Batch> {
+    const body = toBinary(StreamReadingsRequestSchema, request);
+    const record = Buffer.allocUnsafe(HEAD_BYTES + body.length);
+    record.writeUInt32LE(body.length, 0);
+    record.writeUInt32LE(crc32(body), 4);
+    record.set(body, HEAD_BYTES);
+    await this.#room.take(record.length);
+    try {
+      const { segment, at } = await this.#write(record);
+      segment.open++;
+      const { epoch, sequence } = request;
+      const batch: DiskBatch = { epoch, sequence, count, segment, at: at + HEAD_BYTES, length: body.length };
+      return batch;
+    } catch (error) {
+      this.#room.give(record.length);
+      throw error;
+    }
+  }
+
+  async load(batch: Batch): Promise<StreamReadingsRequest> {
+    const { segment, at, length } = batch as DiskBatch;
+    const bytes = Buffer.allocUnsafe(length);
+    const { bytesRead } = await segment.file.read(bytes, 0, length, at);
+    if (bytesRead < length) throw new Error(`${segment.path} was cut short by another program.`);
+    return fromBinary(StreamReadingsRequestSchema, bytes);
+  }
+
+  release(batch: Batch): void {
+    const { segment, length } = batch as DiskBatch;
+    segment.open--;
+    this.#room.give(length + HEAD_BYTES);
+    if (segment.open > 0 || segment === this.#segments.at(-1)) return;
+    this.#segments = this.#segments.filter((each) => each !== segment);
+    this.#removals.push(discard(segment));
+  }
+
+  async close(): Promise<void> {
+    this.#room.close();
+    await Promise.all(this.#removals.splice(0));
+    for (const segment of this.#segments.splice(0))
+      await (segment.open === 0 ? discard(segment) : segment.file.close());
+    const path = join(this.#folder, "owner.pid");
+    if (inUse.delete(path)) await rm(path, { force: true });
+  }
+
+  /** Writes at the end of the last segment; where the disk is full, waits for room and tries again. */
+  async #write(record: Uint8Array): Promise<{ segment: Segment; at: number }> {
+    for (;;) {
+      const segment = await this.#segmentFor(record.length);
+      const at = segment.bytes;
+      try {
+        await segment.file.write(record, 0, record.length, at).then(({ bytesWritten }) => {
+          if (bytesWritten < record.length) throw Object.assign(new Error("short write"), { code: "ENOSPC" });
+        });
+        if (this.#sync) await segment.file.datasync();
+        segment.bytes += record.length;
+        return { segment, at };
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code !== "ENOSPC" && code !== "EDQUOT") throw error;
+        await segment.file.truncate(at);
+        await this.#untilFreed();
+      }
+    }
+  }
+
+  async #untilFreed(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const pause = new Promise((resolve) => {
+      timer = setTimeout(resolve, DISK_FULL_RETRY_MS);
+    });
+    await Promise.race([this.#room.freed(), pause]);
+    clearTimeout(timer);
+    if (this.#room.isClosed) throw new Error("The client is closed.");
+  }
+
+  async #segmentFor(bytes: number): Promise<Segment> {
+    const last = this.#segments.at(-1);
+    if (last && (last.bytes === 0 || last.bytes + bytes <= SEGMENT_BYTES)) return last;
+    const number = (last?.number ?? 0) + 1;
+    const path = join(this.#folder, `${String(number).padStart(10, "0")}.seg`);
+    const segment: Segment = { number, path, file: await open(path, "w+", 0o600), bytes: 0, open: 0 };
+    this.#segments.push(segment);
+    if (last && last.open === 0) {
+      this.#segments = this.#segments.filter((each) => each !== last);
+      this.#removals.push(discard(last));
+    }
+    return segment;
+  }
+
+  async #read(name: string): Promise<Batch[]> {
+    const path = join(this.#folder, name);
+    const bytes = readFileSync(path);
+    const segment: Segment = {
+      number: Number.parseInt(name, 10),
+      path,
+      file: await open(path, "r+"),
+      bytes: 0,
+      open: 0,
+    };
+    const batches: DiskBatch[] = [];
+    for (let at = 0; at + HEAD_BYTES <= bytes.length; ) {
+      const length = bytes.readUInt32LE(at);
+      const body = bytes.subarray(at + HEAD_BYTES, at + HEAD_BYTES + length);
+      if (length > MAX_RECORD_BYTES || body.length < length || crc32(body) !== bytes.readUInt32LE(at + 4)) break;
+      const request = fromBinary(StreamReadingsRequestSchema, body);
+      const { epoch, sequence } = request;
+      batches.push({ epoch, sequence, count: readingsIn(request), segment, at: at + HEAD_BYTES, length });
+      at += HEAD_BYTES + length;
+      segment.bytes = at;
+      segment.open++;
+      this.#room.give(-(HEAD_BYTES + length)); // it is there already, also where that is beyond the bound
+    }
+    if (segment.bytes < bytes.length) await segment.file.truncate(segment.bytes);
+    this.#segments.push(segment);
+    return batches;
+  }
+
+  #hold(): void {
+    const path = join(this.#folder, "owner.pid");
+    if (inUse.has(path)) throw new Error(`The buffer ${this.#folder} is in use by another client of this process.`);
+    try {
+      writeFileSync(path, String(process.pid), { flag: "wx" });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      const pid = Number.parseInt(readFileSync(path, "utf8"), 10);
+      if (pid !== process.pid && isAlive(pid)) {
+        throw new Error(
+          `The buffer ${this.#folder} is in use by process ${pid}; remove ${path} if that is not a sender.`,
+        );
+      }
+      writeFileSync(path, String(process.pid));
+    }
+    inUse.add(path);
+  }
+}
+
+/** Folders that clients of this process hold. */
+const inUse = new Set<string>();
+
+async function discard(segment: Segment): Promise<void> {
+  await segment.file.close();
+  await rm(segment.path, { force: true });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}

@@ -1,0 +1,10 @@
+export { createDeviceClient } from "./client.ts";
+export type {
+  Counts,
+  DeviceBlock,
+  DeviceClient,
+  DeviceClientOptions,
+  DeviceReading,
+  Progress,
+  RefusedReading,
+} from "./types.ts";

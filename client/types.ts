@@ -1,0 +1,97 @@
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { IngestCounts, Refusal } from "../gen/es/telltale/v1/ingest_pb.ts";
+
+/** A measurement, as a device hands it over. The limits are those of `telltale.v1.Reading`; the server checks them. */
+export interface DeviceReading {
+  readonly sensorId: string;
+  readonly sensorType: string;
+  readonly unit: string;
+  readonly value: number;
+  /** Whole microseconds since 1970-01-01T00:00:00Z. Absent: the server's clock when the reading arrives. */
+  readonly observedAtUs?: number;
+  readonly location?: string;
+  readonly metadata?: JsonObject;
+}
+
+/** Readings of one sensor in columns: cheaper by far than one by one. */
+export interface DeviceBlock extends Omit<DeviceReading, "value" | "observedAtUs" | "metadata"> {
+  /** Whole microseconds since 1970-01-01T00:00:00Z, not falling. */
+  readonly timesUs: ArrayLike<number>;
+  /** As many as `timesUs`. */
+  readonly values: ArrayLike<number>;
+}
+
+export interface RefusedReading {
+  readonly refusal: Refusal;
+  /** The reading as it was sent. */
+  readonly reading: DeviceReading;
+}
+
+export interface Counts extends Readonly<Record<Exclude<keyof IngestCounts, `$${string}`>, bigint>> {}
+
+export interface Progress {
+  /** Readings handed over to this client, with those that its buffer kept from a run before. */
+  readonly taken: number;
+  /** Of those, saved by the server. */
+  readonly durable: number;
+  /** Of those, scored and committed. */
+  readonly settled: number;
+  /** What became of the settled ones. */
+  readonly counts: Counts;
+}
+
+export interface DeviceClientOptions {
+  /** Of the gRPC door, for example "http://127.0.0.1:50051"; "https:" uses TLS. */
+  readonly url: string;
+  /** Names this sender, stable over its restarts. 1 to 100 characters. */
+  readonly producer: string;
+  /** Sent as `Authorization: Bearer …`. A function is asked at every connection. */
+  readonly token?: string | (() => string | Promise<string>);
+  /** PEM texts: whom to trust besides the system's authorities, and who we are (mTLS). */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  /**
+   * Folder of the store-and-forward buffer: what is in it survives the death of this process and is sent by the next client on
+   * the same folder. Absent: in memory only.
+   */
+  readonly bufferDir?: string;
+  /**
+   * Most bytes kept, on disk (256 MiB) or in memory (64 MiB). `send` waits while the buffer is full: nothing is dropped.
+   */
+  readonly maxBufferBytes?: number;
+  /**
+   * "never" (default): a reading in the buffer survives the death of this process, but not a power failure. "batch": each batch
+   * is on disk before it is sent.
+   */
+  readonly fsync?: "never" | "batch";
+  /** Most readings in a batch; 1,000 by default, at most 10,000. */
+  readonly batchReadings?: number;
+  /** How long a reading may wait for others to share its batch; 20 ms by default. */
+  readonly lingerMs?: number;
+  /** Longest pause between two tries to connect; 5,000 ms by default. The first is about 100 ms. */
+  readonly maxBackoffMs?: number;
+  /** Told of each reading that the server did not store. */
+  readonly onRefusal?: (refused: RefusedReading) => void;
+  /** Told when the connection stands, and when it is lost and why. */
+  readonly onConnection?: (state: {
+    readonly connected: boolean;
+    readonly reason?: string;
+    readonly retryInMs?: number;
+  }) => void;
+  /** Told whenever readings became durable or settled. */
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface DeviceClient {
+  /**
+   * Takes a reading; resolves when it is buffered, which is at once unless the buffer is full. Rejects after `close`, and when
+   * the server refuses the sender itself (wrong token, wrong address): then nothing more can be delivered.
+   */
+  send(reading: DeviceReading): Promise<void>;
+  /** The same for many readings of one sensor. */
+  sendBlock(block: DeviceBlock): Promise<void>;
+  /** Resolves, with the counts so far, when everything taken is settled. Rejects as `send`. */
+  flush(): Promise<Counts>;
+  readonly progress: Progress;
+  /** Ends the connection. What is not settled stays in the buffer if that is on disk, and is lost if not: flush first. */
+  close(): Promise<void>;
+}
