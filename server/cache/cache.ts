@@ -11,7 +11,17 @@ export interface Cache {
   delete(key: string): Promise<void>;
   /** Rejects with the reason when the cache does not answer within the time. */
   ping(timeoutMs: number): Promise<void>;
+  stats(): CacheStats;
   close(): Promise<void>;
+}
+
+/** Counted since the start of this process. */
+export interface CacheStats {
+  readonly hits: number;
+  /** Also those where the cache did not answer. */
+  readonly misses: number;
+  /** Calls that the cache did not answer, or not in time. */
+  readonly failures: number;
 }
 
 /** Live messages between the processes of an installation. At most once: whoever needs certainty reads the store. */
@@ -20,8 +30,22 @@ export interface Bus {
   publish(channel: string, message: Uint8Array): void;
   /**
    * `onGap` is called whenever messages may have been lost (the connection was down). Resolves with a function that ends the
-   * subscription, once messages published from now on are sure to arrive while the connection holds.
+   * subscription, once messages published from now on are sure to arrive while the connection holds; when the bus is out of
+   * reach, after a second all the same, and `onGap` is called once it is back.
    */
   subscribe(channel: string, onMessage: (message: Uint8Array) => void, onGap: () => void): Promise<() => void>;
+  /** How many subscribe to the channel, anywhere; 0 when the bus does not answer. Tells whether a message is worth making. */
+  audience(channel: string): Promise<number>;
+  stats(): BusStats;
   close(): Promise<void>;
+}
+
+/** Counted since the start of this process. */
+export interface BusStats {
+  readonly published: number;
+  /** Messages that did not go out: the bus was out of reach or did not keep up. */
+  readonly dropped: number;
+  readonly received: number;
+  /** How often messages may have been lost. */
+  readonly gaps: number;
 }
