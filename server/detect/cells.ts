@@ -1,5 +1,11 @@
+import { BOX_FLOATS } from "./boxes.ts";
+import { NORMALISER_DOUBLES } from "./normaliser.ts";
+import { READOUT_DOUBLES } from "./readout.ts";
+import { RECORD_FLOATS } from "./records.ts";
+import { SEASON_FLOATS } from "./season.ts";
+
 /** Where each quantity of a sensor stands in its Float64 cells. Changing this file changes STATE_VERSION. */
-export const STATE_VERSION = 1;
+export const STATE_VERSION = 2;
 
 /** Readings seen. */
 export const N = 0;
@@ -25,7 +31,7 @@ export const PEAK = 13;
 /** Readings without a change of value, and smoothed seasonal residual. */
 export const RUN = 14;
 export const SEASON_MEAN = 15;
-/** Expected value (level), frozen in an incident. */
+/** Level of a young sensor; in an incident, what was expected at its start, with the season of that time taken off. */
 export const LEVEL = 16;
 /** Readings in the incident so far (0 = none), and normal ones in a row within it. */
 export const INCIDENT = 17;
@@ -36,11 +42,34 @@ export const BAND = 19;
 export const TYPE = 20;
 /** Largest residual of a young sensor. */
 export const YOUNG_SPREAD = 21;
+/** Seasonal residual, smoothed over about 120 readings. */
+export const SEASON_SLOW = 22;
+/** Habits of the sensor (normaliser.ts) and its readout (readout.ts). */
+export const HABITS = 24;
+export const READOUT = HABITS + NORMALISER_DOUBLES;
 /** The last 96 values. */
-export const RING = 24;
+export const RING = READOUT + READOUT_DOUBLES;
 export const RING_LENGTH = 96;
 export const DOUBLES = RING + RING_LENGTH;
 
-/** Single-precision cells: the records of each feature, then the time-of-day means and their weights. */
-export const FEATURES = 10;
-export const SEASON_BINS = 48;
+/** Features whose records are kept. */
+export const VALUE = 0;
+export const MEAN24 = 1;
+export const MEAN48 = 2;
+export const MEAN96 = 3;
+export const SPREAD24 = 4;
+export const SPREAD96 = 5;
+export const SEASON = 6;
+export const SEASON_LONG = 7;
+/** From here on only large values are strange. */
+export const JUMP = 8;
+export const RESIDUAL = 9;
+export const PATTERN = 10;
+export const STUCK = 11;
+export const FEATURES = 12;
+
+/** Single-precision cells: records, season, patterns, state of the trunk (h, then c). */
+export const RECORDS = 0;
+export const SEASONS = RECORDS + FEATURES * RECORD_FLOATS;
+export const PATTERNS = SEASONS + SEASON_FLOATS;
+export const TRUNK = PATTERNS + BOX_FLOATS;

@@ -1,35 +1,11 @@
-import {
-  ALARMS,
-  BAND,
-  CALM,
-  DOUBLES,
-  FEATURES,
-  GAIN,
-  INCIDENT,
-  INTERVAL,
-  LAST_TIME,
-  LAST_VALUE,
-  LEVEL,
-  N,
-  ORIGIN,
-  PEAK,
-  RUN,
-  SEASON_BINS,
-  SEASON_MEAN,
-  SINCE,
-  SQUARE24,
-  SQUARE96,
-  STATE_VERSION,
-  SUM24,
-  SUM48,
-  SUM96,
-  TYPE,
-  YOUNG_SPREAD,
-} from "./cells.ts";
+import { patternDistance, point } from "./boxes.ts";
+import * as cell from "./cells.ts";
 import type { Detector, ScoreBatch } from "./detector.ts";
 import { exp, ln } from "./math.ts";
-import { CHUNK_MASK, CHUNK_SENSORS, CHUNK_SHIFT, Memory } from "./memory.ts";
-import { REASON_FORECASTER, REASON_YOUNG } from "./reasons.ts";
+import { CHUNK_MASK, CHUNK_SENSORS, CHUNK_SHIFT, type Chunk, Memory } from "./memory.ts";
+import { CENTRE, learnHabits, MOVE, SPREAD, squash } from "./normaliser.ts";
+import { EXPECTED, foretell, READOUT_INPUTS, SCALE, startReadout, takeInputs, teach } from "./readout.ts";
+import { FEATURE_REASONS, REASON_FORECASTER, REASON_STUCK, REASON_YOUNG } from "./reasons.ts";
 import {
   BLOCK,
   closeBlocks,
@@ -41,7 +17,9 @@ import {
   recordSurpriseAbove,
   startRecord,
 } from "./records.ts";
-import { pushWindow, ringAt, setGauge, sumAfresh } from "./windows.ts";
+import { learnSeason, seasonAt } from "./season.ts";
+import { JsTrunk, TRUNK_INPUTS, type TrunkRuntime } from "./trunk.ts";
+import { meanOfLast, pushWindow, ringAt, setGauge, sumAfresh } from "./windows.ts";
 
 /** Readings before a sensor is judged: its 24th is the first. */
 export const WARM_READINGS = 23;
@@ -54,12 +32,13 @@ const QUIET_FACTOR = 1.5;
 const ALARM_MEMORY = 2000;
 /** Normal readings in a row that end an incident; readings after which its level is accepted as the new normal. */
 const CALM_READINGS = 5;
-const ACCEPT_READINGS = 100;
-/** Share of the way that the level goes toward each reading. */
+const ACCEPT_READINGS = 240;
+/** Share of the way that a young sensor's level goes toward each reading. */
 const LEVEL_RATE = 0.3;
-const SEASON_RATE = 0.1;
+/** Smoothing of the seasonal residual: over about 12 and about 120 readings. */
+const SEASON_RATE = 2 / 13;
+const SEASON_LONG_RATE = 2 / 121;
 const DAY_US = 86_400e6;
-const BIN_US = DAY_US / SEASON_BINS;
 /** The confidence is the chance that a normal sensor stays below the surprise for as long as 0.05 budgeted alarms take. */
 const BUDGET_SHARE = 0.05129329438755058;
 /** The gauge holds values up to this many of its units, so that squares stay within single precision. */
@@ -67,36 +46,59 @@ const GAUGE_LIMIT = 1e15;
 /** Two values closer than this share of the level are one value, until noise has been seen. */
 const YOUNG_FLOOR = 0.002;
 
-const SEASONS = FEATURES * RECORD_FLOATS;
-const FLOATS = SEASONS + 2 * SEASON_BINS;
-const VALUE = 0;
-const SEASON = 6;
-const JUMP = 7;
-const STUCK = 8;
-const RESIDUAL = 9;
+/** Groups of detectors, to judge each alone. */
+export type Part = "records" | "season" | "forecaster" | "patterns" | "stuck";
+export const PARTS: readonly Part[] = ["records", "season", "forecaster", "patterns", "stuck"];
+const PART_OF: readonly Part[] = [
+  "records",
+  "records",
+  "records",
+  "records",
+  "records",
+  "records",
+  "season",
+  "season",
+  "records",
+  "forecaster",
+  "patterns",
+  "stuck",
+];
 
 export interface DetectorOptions {
   /** Confidence from which a reading is anomalous, 0.5 to 0.9999 (MODEL_ACCURACY_THRESHOLD). Default 0.95. */
   readonly threshold?: number;
   /** Alarm budget on normal data. Default 0.1. */
   readonly alarmsPerSensorDay?: number;
+  /** Only these may speak. Default: all. */
+  readonly parts?: readonly Part[];
 }
 
 export class EnsembleDetector implements Detector {
-  readonly modelVersion: string = "telltale-1+js";
-  readonly stateVersion: number = STATE_VERSION;
+  readonly modelVersion: string;
+  readonly stateVersion: number = cell.STATE_VERSION;
   readonly chunkSensors: number = CHUNK_SENSORS;
-  readonly #memory = new Memory(DOUBLES, FLOATS);
+  readonly #trunk: TrunkRuntime;
+  /** The trunk when it is the pinned kernel, which needs no batch. */
+  readonly #kernel: JsTrunk | undefined;
+  readonly #memory: Memory;
   readonly #types: string[] = [];
   readonly #budget: number;
   /** Surprise that the threshold asks for beyond the one at 0.95. */
   readonly #strictness: number;
-  readonly #x = new Float64Array(FEATURES);
+  /** 1 for features that may speak, else 0. */
+  readonly #voice: Float64Array;
+  readonly #x = new Float64Array(cell.FEATURES);
+  readonly #inputs = new Float64Array(READOUT_INPUTS);
 
-  constructor(options: DetectorOptions = {}) {
-    const threshold = options.threshold ?? 0.95;
+  constructor(trunk: TrunkRuntime, options: DetectorOptions = {}) {
+    this.#trunk = trunk;
+    this.#kernel = trunk instanceof JsTrunk ? trunk : undefined;
+    this.#memory = new Memory(cell.DOUBLES, cell.TRUNK + 2 * trunk.model.units);
+    this.modelVersion = `${trunk.model.name}+${trunk.runtime}`;
     this.#budget = options.alarmsPerSensorDay ?? 0.1;
-    this.#strictness = ln(BUDGET_SHARE / -ln(threshold));
+    this.#strictness = ln(BUDGET_SHARE / -ln(options.threshold ?? 0.95));
+    const parts = options.parts ?? PARTS;
+    this.#voice = Float64Array.from(PART_OF, (part) => (parts.includes(part) ? 1 : 0));
   }
 
   get bytesPerSensor(): number {
@@ -110,19 +112,61 @@ export class EnsembleDetector implements Detector {
   addSensor(sensorType: string, _unit: string): number {
     const slot = this.#memory.add();
     const d = this.#memory.chunks[slot >> CHUNK_SHIFT]!.f64;
-    d[(slot & CHUNK_MASK) * DOUBLES + TYPE] = this.#typeIndex(sensorType);
+    d[(slot & CHUNK_MASK) * cell.DOUBLES + cell.TYPE] = this.#typeIndex(sensorType);
     return slot;
   }
 
   score(batch: ScoreBatch): void {
-    const chunks = this.#memory.chunks;
+    if (this.#kernel === undefined) {
+      this.#scoreInRounds(batch);
+      return;
+    }
+    const kernel = this.#kernel;
     const floats = this.#memory.floats;
     for (let i = 0; i < batch.length; i++) {
       const slot = batch.slot[i]!;
-      const chunk = chunks[slot >> CHUNK_SHIFT]!;
-      const at = slot & CHUNK_MASK;
-      this.#judge(chunk.f64, at * DOUBLES, chunk.f32, at * floats, batch, i);
+      const chunk = this.#memory.chunks[slot >> CHUNK_SHIFT]!;
+      const o = (slot & CHUNK_MASK) * cell.DOUBLES;
+      const p = (slot & CHUNK_MASK) * floats;
+      const d = chunk.f64;
+      this.#sense(d, o, batch.value[i]!);
+      const habits = o + cell.HABITS;
+      const a = inputOfPlace(d, habits, batch.value[i]!);
+      const b = inputOfMove(d, o, habits, batch.value[i]!);
+      const foretold = kernel.stepOne(a, b, chunk.f32, p + cell.TRUNK);
+      this.#judge(d, o, chunk.f32, p, foretold, batch, i);
     }
+  }
+
+  /** For runtimes that want batches: the k-th readings of all sensors together, round by round. */
+  #scoreInRounds(batch: ScoreBatch): void {
+    const rounds = splitRounds(batch);
+    const units = this.#trunk.model.units;
+    for (const rows of rounds) {
+      const input = new Float32Array(rows.length * TRUNK_INPUTS);
+      const state = new Float32Array(rows.length * 2 * units);
+      const output = new Float32Array(rows.length);
+      rows.forEach((i, k) => {
+        const { chunk, o, p } = this.#place(batch.slot[i]!);
+        this.#sense(chunk.f64, o, batch.value[i]!);
+        const habits = o + cell.HABITS;
+        input[k * TRUNK_INPUTS] = inputOfPlace(chunk.f64, habits, batch.value[i]!);
+        input[k * TRUNK_INPUTS + 1] = inputOfMove(chunk.f64, o, habits, batch.value[i]!);
+        const from = p + cell.TRUNK;
+        for (let u = 0; u < 2 * units; u++) state[k * 2 * units + u] = chunk.f32[from + u]!;
+      });
+      this.#trunk.step(rows.length, input, state, output);
+      rows.forEach((i, k) => {
+        const { chunk, o, p } = this.#place(batch.slot[i]!);
+        chunk.f32.set(state.subarray(k * 2 * units, (k + 1) * 2 * units), p + cell.TRUNK);
+        this.#judge(chunk.f64, o, chunk.f32, p, output[k]!, batch, i);
+      });
+    }
+  }
+
+  #place(slot: number): { chunk: Chunk; o: number; p: number } {
+    const at = slot & CHUNK_MASK;
+    return { chunk: this.#memory.chunks[slot >> CHUNK_SHIFT]!, o: at * cell.DOUBLES, p: at * this.#memory.floats };
   }
 
   saveChunk(chunk: number): Uint8Array {
@@ -138,75 +182,117 @@ export class EnsembleDetector implements Detector {
     return known >= 0 ? known : this.#types.push(sensorType) - 1;
   }
 
-  #judge(d: Float64Array, o: number, f: Float32Array, p: number, batch: ScoreBatch, i: number): void {
-    const n = d[o + N]!;
+  #sense(d: Float64Array, o: number, value: number): void {
+    const n = d[o + cell.N]!;
+    learnHabits(d, o + cell.HABITS, n, value, n === 0 ? value : d[o + cell.LAST_VALUE]!);
+  }
+
+  #judge(d: Float64Array, o: number, f: Float32Array, p: number, foretold: number, batch: ScoreBatch, i: number): void {
+    const n = d[o + cell.N]!;
     const time = batch.timeUs[i]!;
     const value = batch.value[i]!;
     learnInterval(d, o, n, time);
+    if (n === 0) {
+      d[o + cell.ORIGIN] = value;
+      startReadout(d, o + cell.READOUT);
+    } else this.#expect(d, o, f, p, n, time);
+    pushWindow(d, o, n, value);
+    d[o + cell.N] = n + 1;
     if (n < WARM_READINGS) {
-      this.#warm(d, o, f, p, n, time, value);
+      if (n + 1 === WARM_READINGS) this.#start(d, o, f, p, n + 1, value);
       silent(batch, i);
     } else {
-      pushWindow(d, o, n, value);
-      d[o + N] = n + 1;
       this.#mature(d, o, f, p, n, time, value, batch, i);
     }
-    d[o + LAST_TIME] = time;
-    d[o + LAST_VALUE] = value;
+    this.#prepare(d, o, f, p, n, time, value, foretold);
+    d[o + cell.LAST_TIME] = time;
+    d[o + cell.LAST_VALUE] = value;
   }
 
-  /** Gathers the first readings; with the last of them fixes the gauge and starts the records. */
-  #warm(d: Float64Array, o: number, f: Float32Array, p: number, n: number, time: number, value: number): void {
-    if (n === 0) d[o + ORIGIN] = value;
-    pushWindow(d, o, n, value);
-    d[o + N] = n + 1;
-    if (n + 1 < WARM_READINGS) return;
-    setGauge(d, o, n + 1);
-    sumAfresh(d, o, n + 1);
-    d[o + SINCE] = QUIET_READINGS;
-    d[o + LEVEL] = ringAt(d, o, 0);
-    let spread = 0;
-    const x = this.#x;
-    for (let j = 0; j <= n; j++) {
-      const v = ringAt(d, o, j);
-      const residual = Math.abs(v - d[o + LEVEL]!);
-      if (j > 3 && residual > spread) spread = residual;
-      d[o + LEVEL] = d[o + LEVEL]! + LEVEL_RATE * (v - d[o + LEVEL]!);
+  /** Completes the inputs taken at the reading before with the time of this one, and foretells it. */
+  #expect(d: Float64Array, o: number, f: Float32Array, p: number, n: number, time: number): void {
+    const r = o + cell.READOUT;
+    const scale = d[r + SCALE]!;
+    let season = 0;
+    if (n > WARM_READINGS) {
+      const move = seasonAt(f, p + cell.SEASONS, time) - seasonAt(f, p + cell.SEASONS, d[o + cell.LAST_TIME]!);
+      season = squash(move / (d[o + cell.GAIN]! * scale));
     }
-    d[o + YOUNG_SPREAD] = Math.max(spread, 0);
-    this.#features(d, o, f, p, n + 1, time, value);
-    for (let k = 0; k < FEATURES; k++) startRecord(f, p + k * RECORD_FLOATS, x[k]!);
-    for (let j = 0; j <= n; j++) learnRecord(f, p, gauge(d, o, ringAt(d, o, j)), 1 / (j + 1));
+    d[r + EXPECTED] = d[o + cell.LAST_VALUE]! + scale * foretell(d, r, season);
   }
 
-  /** Fills #x with the features of the newest reading; `seen` counts it. */
-  #features(d: Float64Array, o: number, f: Float32Array, p: number, seen: number, time: number, value: number): void {
+  /** Learns from the error of the last foretelling and takes the inputs for the next. */
+  #prepare(
+    d: Float64Array,
+    o: number,
+    f: Float32Array,
+    p: number,
+    n: number,
+    time: number,
+    value: number,
+    foretold: number,
+  ): void {
+    const r = o + cell.READOUT;
+    const habits = o + cell.HABITS;
+    if (n > 1 && d[o + cell.INCIDENT] === 0) teach(d, r, (value - d[r + EXPECTED]!) / d[r + SCALE]!);
+    const move = d[habits + MOVE]!;
+    const last = n > 0 ? d[o + cell.LAST_VALUE]! : value;
+    const older = n > 1 ? ringAt(d, o, n - 2) : last;
+    const x = this.#inputs;
+    // The trunk foretells a squashed move; its readout learns the rest.
+    x[0] = foretold;
+    x[1] = squash((value - last) / move);
+    x[2] = squash((last - older) / move);
+    x[3] = squash((value - d[habits + CENTRE]!) / move);
+    x[4] =
+      n > WARM_READINGS
+        ? squash((gauge(d, o, value) - seasonAt(f, p + cell.SEASONS, time)) / (d[o + cell.GAIN]! * move))
+        : 0;
+    d[r + SCALE] = move;
+    takeInputs(d, r, x);
+  }
+
+  /** With the last of the first readings: fixes the gauge and starts the records. */
+  #start(d: Float64Array, o: number, f: Float32Array, p: number, seen: number, value: number): void {
+    setGauge(d, o, seen);
+    sumAfresh(d, o, seen);
+    d[o + cell.SINCE] = QUIET_READINGS;
+    d[o + cell.LEVEL] = ringAt(d, o, 0);
+    let spread = 0;
+    for (let j = 0; j < seen; j++) {
+      const v = ringAt(d, o, j);
+      const residual = Math.abs(v - d[o + cell.LEVEL]!);
+      if (j > 3 && residual > spread) spread = residual;
+      d[o + cell.LEVEL] = d[o + cell.LEVEL]! + LEVEL_RATE * (v - d[o + cell.LEVEL]!);
+    }
+    d[o + cell.YOUNG_SPREAD] = spread;
+    this.#features(d, o, seen, value, gauge(d, o, value), value);
+    for (let k = 0; k < cell.FEATURES; k++) startRecord(f, p + k * RECORD_FLOATS, this.#x[k]!);
+    for (let j = 0; j < seen; j++) learnRecord(f, p, gauge(d, o, ringAt(d, o, j)), 1 / (j + 1));
+  }
+
+  /** Fills #x with the features of the newest reading but for the pattern; `seen` counts it. */
+  #features(d: Float64Array, o: number, seen: number, value: number, seasonal: number, expected: number): void {
     const x = this.#x;
-    const gain = d[o + GAIN]!;
-    x[VALUE] = gauge(d, o, value);
-    x[1] = clamp((d[o + SUM24]! / Math.min(seen, 24)) * gain);
-    x[2] = clamp((d[o + SUM48]! / Math.min(seen, 48)) * gain);
-    x[3] = clamp((d[o + SUM96]! / Math.min(seen, 96)) * gain);
-    x[4] = clamp(deviation(d[o + SUM24]!, d[o + SQUARE24]!, Math.min(seen, 24)) * gain);
-    x[5] = clamp(deviation(d[o + SUM96]!, d[o + SQUARE96]!, Math.min(seen, 96)) * gain);
-    x[SEASON] = this.#season(d, o, f, p, time, x[VALUE]!);
-    const last = d[o + LAST_VALUE]!;
-    x[JUMP] = clamp(Math.abs(value - last) * gain);
-    d[o + RUN] = value === last ? d[o + RUN]! + 1 : 0;
-    x[STUCK] = ln(1 + d[o + RUN]!);
-    x[RESIDUAL] = clamp(Math.abs(value - d[o + LEVEL]!) * gain);
-  }
-
-  /** Smoothed difference from the mean of this time of day, which then learns. */
-  #season(d: Float64Array, o: number, f: Float32Array, p: number, time: number, x: number): number {
-    const bin = Math.floor((((time % DAY_US) + DAY_US) % DAY_US) / BIN_US);
-    const mean = p + SEASONS + bin;
-    const weight = mean + SEASON_BINS;
-    const residual = f[weight]! > 0 ? x - f[mean]! : 0;
-    f[weight] = Math.min(f[weight]! + 1, 1 / SEASON_RATE);
-    f[mean] = f[mean]! + (x - f[mean]!) / f[weight]!;
-    d[o + SEASON_MEAN] = d[o + SEASON_MEAN]! + (residual - d[o + SEASON_MEAN]!) * (2 / 13);
-    return d[o + SEASON_MEAN]!;
+    const gain = d[o + cell.GAIN]!;
+    const scaled = gauge(d, o, value);
+    x[cell.VALUE] = scaled;
+    x[cell.MEAN24] = clamp((d[o + cell.SUM24]! / Math.min(seen, 24)) * gain);
+    x[cell.MEAN48] = clamp((d[o + cell.SUM48]! / Math.min(seen, 48)) * gain);
+    x[cell.MEAN96] = clamp((d[o + cell.SUM96]! / Math.min(seen, 96)) * gain);
+    x[cell.SPREAD24] = clamp(deviation(d[o + cell.SUM24]!, d[o + cell.SQUARE24]!, Math.min(seen, 24)) * gain);
+    x[cell.SPREAD96] = clamp(deviation(d[o + cell.SUM96]!, d[o + cell.SQUARE96]!, Math.min(seen, 96)) * gain);
+    const residual = scaled - seasonal;
+    d[o + cell.SEASON_MEAN] = d[o + cell.SEASON_MEAN]! + (residual - d[o + cell.SEASON_MEAN]!) * SEASON_RATE;
+    d[o + cell.SEASON_SLOW] = d[o + cell.SEASON_SLOW]! + (residual - d[o + cell.SEASON_SLOW]!) * SEASON_LONG_RATE;
+    x[cell.SEASON] = d[o + cell.SEASON_MEAN]!;
+    x[cell.SEASON_LONG] = d[o + cell.SEASON_SLOW]!;
+    const last = d[o + cell.LAST_VALUE]!;
+    x[cell.JUMP] = clamp(Math.abs(value - last) * gain);
+    x[cell.RESIDUAL] = clamp(Math.abs(value - expected) * gain);
+    d[o + cell.RUN] = value === last ? d[o + cell.RUN]! + 1 : 0;
+    x[cell.STUCK] = ln(1 + d[o + cell.RUN]!);
+    x[cell.PATTERN] = 0;
   }
 
   #mature(
@@ -220,11 +306,17 @@ export class EnsembleDetector implements Detector {
     batch: ScoreBatch,
     i: number,
   ): void {
-    this.#features(d, o, f, p, n + 1, time, value);
     const x = this.#x;
-    const bar = this.#bar(d, o);
+    const s = p + cell.SEASONS;
+    const frozen = d[o + cell.INCIDENT]! > 0;
     const young = n < YOUNG_UNTIL;
-    const expected = d[o + LEVEL]!;
+    const forecast = d[o + cell.READOUT + EXPECTED]!;
+    const scaled = gauge(d, o, value);
+    this.#features(d, o, n + 1, value, n > WARM_READINGS ? seasonAt(f, s, time) : scaled, forecast);
+    if (!frozen) learnSeason(f, s, time, scaled, n - WARM_READINGS, d[o + cell.INTERVAL]!);
+    this.#pattern(d, o, f, p, n, frozen);
+    const bar = this.#bar(d, o);
+    const expected = frozen ? this.#frozenExpectation(d, o, f, s, time) : young ? d[o + cell.LEVEL]! : forecast;
     const band = this.#band(d, o, f, p, young, bar);
     let surprise = 0;
     let reason = 0;
@@ -232,96 +324,118 @@ export class EnsembleDetector implements Detector {
       surprise = this.#young(d, o, f, p, value);
       reason = REASON_YOUNG;
     } else {
-      for (let k = 0; k < JUMP; k++) {
-        const y = recordSurprise(f, p + k * RECORD_FLOATS, x[k]!);
+      for (let k = 0; k < cell.STUCK; k++) {
+        const at = p + k * RECORD_FLOATS;
+        const y = this.#voice[k]! * (k < cell.JUMP ? recordSurprise(f, at, x[k]!) : recordSurpriseAbove(f, at, x[k]!));
         if (y > surprise) {
           surprise = y;
-          reason = k + 1;
+          reason = FEATURE_REASONS[k]!;
         }
       }
-      const jump = recordSurpriseAbove(f, p + JUMP * RECORD_FLOATS, x[JUMP]!);
-      if (jump > surprise) {
-        surprise = jump;
-        reason = JUMP + 1;
-      }
-      surprise += 0.25 * recordSurpriseAbove(f, p + STUCK * RECORD_FLOATS, x[STUCK]!);
-      if (reason === 0) reason = STUCK + 1;
+      const stuck = this.#voice[cell.STUCK]! * recordSurpriseAbove(f, p + cell.STUCK * RECORD_FLOATS, x[cell.STUCK]!);
+      surprise += 0.25 * stuck;
+      if (reason === 0) reason = REASON_STUCK;
     }
-    const rate = 1 / Math.min(n, 1000);
-    for (let k = 0; k < FEATURES; k++) learnRecord(f, p + k * RECORD_FLOATS, x[k]!, rate);
-    const sinceWarm = n + 1 - WARM_READINGS;
-    if (sinceWarm % BLOCK === 0) {
-      for (let k = 0; k < FEATURES; k++) closeBlocks(f, p + k * RECORD_FLOATS, sinceWarm);
-    }
-    surprise /= 1 + 0.5 * d[o + ALARMS]!;
-    batch.signal[i] = this.#emit(d, o, surprise);
-    if (d[o + INCIDENT]! > 0) {
+    this.#learnRecords(f, p, n);
+    surprise /= 1 + 0.5 * d[o + cell.ALARMS]!;
+    batch.signal[i] = emit(d, o, surprise);
+    if (frozen) {
       const outside = (bar * Math.abs(value - expected)) / band;
       if (outside > surprise) {
         surprise = outside;
         if (outside >= bar) reason = REASON_FORECASTER;
       }
     }
-    this.#follow(d, o, n, value, surprise >= bar, young);
+    this.#follow(d, o, f, s, n, time, value, expected, surprise >= bar, young);
     this.#report(batch, i, surprise, bar, reason, expected, band);
+  }
+
+  #learnRecords(f: Float32Array, p: number, n: number): void {
+    const rate = 1 / Math.min(n, 1000);
+    for (let k = 0; k < cell.FEATURES; k++) learnRecord(f, p + k * RECORD_FLOATS, this.#x[k]!, rate);
+    const sinceWarm = n + 1 - WARM_READINGS;
+    if (sinceWarm % BLOCK !== 0) return;
+    for (let k = 0; k < cell.FEATURES; k++) closeBlocks(f, p + k * RECORD_FLOATS, sinceWarm);
+  }
+
+  #pattern(d: Float64Array, o: number, f: Float32Array, p: number, n: number, frozen: boolean): void {
+    const x = this.#x;
+    point[0] = Math.fround(x[cell.VALUE]!);
+    point[1] = Math.fround(
+      clamp((meanOfLast(d, o, n + 1, 6) - d[o + cell.ORIGIN]!) * d[o + cell.GAIN]!) - x[cell.MEAN48]!,
+    );
+    point[2] = Math.fround(ln(x[cell.SPREAD24]! + 1e-4));
+    x[cell.PATTERN] = patternDistance(f, p + cell.PATTERNS, n, frozen);
   }
 
   /** Distance from the few values so far, in units of their largest residual and of their range. */
   #young(d: Float64Array, o: number, f: Float32Array, p: number, value: number): number {
-    const floor = YOUNG_FLOOR * Math.abs(d[o + LEVEL]!);
-    const residual = Math.abs(value - d[o + LEVEL]!);
-    const seen = d[o + YOUNG_SPREAD]!;
+    const floor = YOUNG_FLOOR * Math.abs(d[o + cell.LEVEL]!);
+    const residual = Math.abs(value - d[o + cell.LEVEL]!);
+    const seen = d[o + cell.YOUNG_SPREAD]!;
     const spread = seen > 0 ? seen : floor > 0 ? floor : 1e-6;
-    if (residual > seen && d[o + INCIDENT] === 0) d[o + YOUNG_SPREAD] = residual;
+    if (residual > seen && d[o + cell.INCIDENT] === 0) d[o + cell.YOUNG_SPREAD] = residual;
     const byResidual = 2 * (residual / spread - 1);
-    const byRange = 4 * exceedance(f, p, gauge(d, o, value), spread * d[o + GAIN]!);
+    const byRange = 4 * exceedance(f, p, gauge(d, o, value), spread * d[o + cell.GAIN]!);
     return Math.max(0, Math.min(byResidual, byRange));
-  }
-
-  /** The signal: the first of an excursion, then only what is clearly higher; own alarms make the next one dearer. */
-  #emit(d: Float64Array, o: number, surprise: number): number {
-    d[o + ALARMS] = d[o + ALARMS]! * (1 - 1 / ALARM_MEMORY);
-    d[o + SINCE] = d[o + SINCE]! + 1;
-    if (surprise <= 0) return 0;
-    if (d[o + SINCE]! <= QUIET_READINGS && surprise <= QUIET_FACTOR * d[o + PEAK]!) return 0;
-    d[o + SINCE] = 0;
-    d[o + PEAK] = surprise;
-    d[o + ALARMS] = d[o + ALARMS]! + Math.min(1, surprise / 10);
-    return surprise;
   }
 
   /** Surprise from which a reading is anomalous: what normal readings reach once per budgeted alarm. */
   #bar(d: Float64Array, o: number): number {
-    const perDay = DAY_US / d[o + INTERVAL]!;
+    const perDay = DAY_US / d[o + cell.INTERVAL]!;
     return 2 + ln(1 + perDay / (100 * this.#budget)) + this.#strictness;
   }
 
   #band(d: Float64Array, o: number, f: Float32Array, p: number, young: boolean, bar: number): number {
-    if (d[o + INCIDENT]! > 0) return d[o + BAND]!;
-    const floor = Math.max(YOUNG_FLOOR * Math.abs(d[o + LEVEL]!), 1e-6);
-    const spread = d[o + YOUNG_SPREAD]!;
-    d[o + BAND] = young
+    if (d[o + cell.INCIDENT]! > 0) return d[o + cell.BAND]!;
+    const floor = Math.max(YOUNG_FLOOR * Math.abs(d[o + cell.LEVEL]!), 1e-6);
+    const spread = d[o + cell.YOUNG_SPREAD]!;
+    d[o + cell.BAND] = young
       ? (spread > 0 ? spread : floor) * (1 + bar / 2)
-      : Math.max(recordAt(f, p + RESIDUAL * RECORD_FLOATS, bar) / d[o + GAIN]!, 1e-9 * Math.abs(d[o + LEVEL]!));
-    return d[o + BAND]!;
+      : Math.max(
+          recordAt(f, p + cell.RESIDUAL * RECORD_FLOATS, bar) / d[o + cell.GAIN]!,
+          1e-9 * Math.abs(d[o + cell.LEVEL]!),
+        );
+    return d[o + cell.BAND]!;
   }
 
-  /** The level follows normal readings; an incident freezes it until calm or until the new level is accepted. */
-  #follow(d: Float64Array, o: number, n: number, value: number, abnormal: boolean, young: boolean): void {
-    if (abnormal) {
-      d[o + INCIDENT] = d[o + INCIDENT]! + 1;
-      d[o + CALM] = 0;
-    } else if (d[o + INCIDENT]! > 0) {
-      d[o + INCIDENT] = d[o + INCIDENT]! + 1;
-      d[o + CALM] = d[o + CALM]! + 1;
-      if (d[o + CALM]! >= CALM_READINGS) d[o + INCIDENT] = 0;
+  /** In an incident: what was expected at its start, moved by the season. */
+  #frozenExpectation(d: Float64Array, o: number, f: Float32Array, s: number, time: number): number {
+    return d[o + cell.LEVEL]! + seasonAt(f, s, time) / d[o + cell.GAIN]!;
+  }
+
+  /** An incident begins with an abnormal reading and ends when it is calm, or when the new level is accepted. */
+  #follow(
+    d: Float64Array,
+    o: number,
+    f: Float32Array,
+    s: number,
+    n: number,
+    time: number,
+    value: number,
+    expected: number,
+    abnormal: boolean,
+    young: boolean,
+  ): void {
+    const incident = d[o + cell.INCIDENT]!;
+    if (abnormal && incident === 0) {
+      d[o + cell.INCIDENT] = 1;
+      d[o + cell.CALM] = 0;
+      d[o + cell.LEVEL] = expected - seasonAt(f, s, time) / d[o + cell.GAIN]!;
+      return;
     }
-    if (d[o + INCIDENT]! > ACCEPT_READINGS) {
-      d[o + INCIDENT] = 0;
-      d[o + LEVEL] = d[o + ORIGIN]! + d[o + SUM24]! / 24;
-      if (young) d[o + YOUNG_SPREAD] = deviation(d[o + SUM24]!, d[o + SQUARE24]!, Math.min(n + 1, 24)) * 3;
+    if (incident === 0) {
+      d[o + cell.LEVEL] = d[o + cell.LEVEL]! + LEVEL_RATE * (value - d[o + cell.LEVEL]!);
+      return;
     }
-    if (d[o + INCIDENT] === 0) d[o + LEVEL] = d[o + LEVEL]! + LEVEL_RATE * (value - d[o + LEVEL]!);
+    d[o + cell.INCIDENT] = incident + 1;
+    d[o + cell.CALM] = abnormal ? 0 : d[o + cell.CALM]! + 1;
+    if (d[o + cell.CALM]! < CALM_READINGS && incident < ACCEPT_READINGS) return;
+    d[o + cell.INCIDENT] = 0;
+    d[o + cell.LEVEL] = meanOfLast(d, o, n + 1, CALM_READINGS);
+    if (young && incident >= ACCEPT_READINGS) {
+      d[o + cell.YOUNG_SPREAD] = deviation(d[o + cell.SUM24]!, d[o + cell.SQUARE24]!, Math.min(n + 1, 24)) * 3;
+    }
   }
 
   #report(
@@ -351,6 +465,31 @@ export class EnsembleDetector implements Detector {
   }
 }
 
+/** Rows of a batch in rounds: no round holds two readings of a sensor, and each sensor's come in order. */
+function splitRounds(batch: ScoreBatch): number[][] {
+  const rounds: number[][] = [];
+  const seen = new Map<number, number>();
+  for (let i = 0; i < batch.length; i++) {
+    const round = seen.get(batch.slot[i]!) ?? 0;
+    seen.set(batch.slot[i]!, round + 1);
+    if (round === rounds.length) rounds.push([]);
+    rounds[round]!.push(i);
+  }
+  return rounds;
+}
+
+/** The signal: the first of an excursion, then only what is clearly higher; own alarms make the next one dearer. */
+function emit(d: Float64Array, o: number, surprise: number): number {
+  d[o + cell.ALARMS] = d[o + cell.ALARMS]! * (1 - 1 / ALARM_MEMORY);
+  d[o + cell.SINCE] = d[o + cell.SINCE]! + 1;
+  if (surprise <= 0) return 0;
+  if (d[o + cell.SINCE]! <= QUIET_READINGS && surprise <= QUIET_FACTOR * d[o + cell.PEAK]!) return 0;
+  d[o + cell.SINCE] = 0;
+  d[o + cell.PEAK] = surprise;
+  d[o + cell.ALARMS] = d[o + cell.ALARMS]! + Math.min(1, surprise / 10);
+  return surprise;
+}
+
 function silent(batch: ScoreBatch, i: number): void {
   batch.confidence[i] = 0;
   batch.score[i] = 0;
@@ -361,21 +500,30 @@ function silent(batch: ScoreBatch, i: number): void {
   batch.band[i] = Number.NaN;
 }
 
+function inputOfPlace(d: Float64Array, habits: number, value: number): number {
+  const spread = d[habits + SPREAD]!;
+  return spread > 0 ? squash((value - d[habits + CENTRE]!) / spread) : 0;
+}
+
+function inputOfMove(d: Float64Array, o: number, habits: number, value: number): number {
+  return d[o + cell.N]! > 0 ? squash((value - d[o + cell.LAST_VALUE]!) / d[habits + MOVE]!) : 0;
+}
+
 /** Typical interval: a mean that one long gap moves little. */
 function learnInterval(d: Float64Array, o: number, n: number, time: number): void {
   if (n === 0) return;
-  const gap = time - d[o + LAST_TIME]!;
-  const mean = d[o + INTERVAL]!;
+  const gap = time - d[o + cell.LAST_TIME]!;
+  const mean = d[o + cell.INTERVAL]!;
   const bounded = n > 4 && gap > 4 * mean ? 4 * mean : gap;
-  d[o + INTERVAL] = n === 1 ? gap : mean + (bounded - mean) / Math.min(n, 100);
+  d[o + cell.INTERVAL] = n === 1 ? gap : mean + (bounded - mean) / Math.min(n, 100);
 }
 
 function gauge(d: Float64Array, o: number, value: number): number {
-  return clamp((value - d[o + ORIGIN]!) * d[o + GAIN]!);
+  return clamp((value - d[o + cell.ORIGIN]!) * d[o + cell.GAIN]!);
 }
 
 function clamp(x: number): number {
-  return x > GAUGE_LIMIT ? GAUGE_LIMIT : Math.max(x, -GAUGE_LIMIT);
+  return Math.max(-GAUGE_LIMIT, Math.min(GAUGE_LIMIT, x));
 }
 
 function deviation(sum: number, square: number, count: number): number {

@@ -13,11 +13,14 @@
  */
 import type { Detector } from "./detector.ts";
 import { type DetectorOptions, EnsembleDetector } from "./ensemble.ts";
+import { defaultModel } from "./model.ts";
+import { JsTrunk, type TrunkRuntime } from "./trunk.ts";
 
 export { createScoreBatch, type Detector, type ScoreBatch } from "./detector.ts";
-export type { DetectorOptions } from "./ensemble.ts";
+export { type DetectorOptions, PARTS, type Part } from "./ensemble.ts";
 export { CALM_READINGS, type Episode, Episodes, type Transition } from "./episode.ts";
 export { alertMessage, figure, type MessageInput } from "./message.ts";
+export { defaultModel, parseModel } from "./model.ts";
 export { REASON_DETAILS, REASONS } from "./reasons.ts";
 export {
   SEVERITY_CRITICAL,
@@ -27,7 +30,12 @@ export {
   SEVERITY_NAMES,
   severityOf,
 } from "./severity.ts";
+export { JsTrunk, type TrunkModel, type TrunkRuntime } from "./trunk.ts";
 
-export function createDetector(options: DetectorOptions = {}): Detector {
-  return new EnsembleDetector(options);
+/** A detector for one partition. `trunk` is the model in a runtime of choice; by default the committed one in the pinned kernel. */
+export function createDetector(
+  options: DetectorOptions = {},
+  trunk: TrunkRuntime = new JsTrunk(defaultModel),
+): Detector {
+  return new EnsembleDetector(trunk, options);
 }

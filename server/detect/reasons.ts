@@ -19,6 +19,7 @@ export const REASONS: readonly string[] = [
   "counter reset",
   "silence",
   "pattern",
+  "season, long",
 ];
 
 /** What each detector saw, as the second half of an alert's sentence. */
@@ -42,8 +43,12 @@ export const REASON_DETAILS: readonly string[] = [
   "the counter started again",
   "no reading came for longer than the sensor's own intervals allow",
   "the course of the value, its mean and its spread was never seen together",
+  "the readings have kept away from their usual course for long",
 ];
 
 export const REASON_YOUNG = 11;
 export const REASON_FORECASTER = 10;
 export const REASON_STUCK = 9;
+
+/** Reason of each feature whose records are kept (cells.ts). */
+export const FEATURE_REASONS: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 19, 8, REASON_FORECASTER, 18, REASON_STUCK];

@@ -63,3 +63,12 @@ export function setGauge(d: Float64Array, o: number, seen: number): void {
   d[o + ORIGIN] = middle;
   d[o + GAIN] = size > 1e-290 ? Math.min(1 / size, 1e290) : 1;
 }
+
+/** Mean of the newest `count` of `seen` readings. */
+export function meanOfLast(d: Float64Array, o: number, seen: number, count: number): number {
+  const kept = Math.min(seen, count);
+  const origin = d[o + ORIGIN]!;
+  let sum = 0;
+  for (let back = 1; back <= kept; back++) sum += ringAt(d, o, seen - back) - origin;
+  return origin + sum / kept;
+}

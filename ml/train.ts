@@ -1,0 +1,175 @@
+import { writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as tf from "@tensorflow/tfjs";
+import "@tensorflow/tfjs-backend-wasm";
+import { CENTRE, learnHabits, MOVE, NORMALISER_DOUBLES, SPREAD, squash } from "../server/detect/normaliser.ts";
+import { TRUNK_INPUTS, type TrunkModel } from "../server/detect/trunk.ts";
+import { KINDS, trainingSeries } from "./curriculum.ts";
+import { Random } from "./random.ts";
+
+/**
+ * Trains the trunk with TensorFlow.js from a seed. The same seed gives the same weights on the same TensorFlow.js: series,
+ * initial weights and order of batches all come from it, and the wasm backend runs in one thread.
+ */
+export interface TrainOptions {
+  readonly seed: number;
+  readonly units: number;
+  readonly steps: number;
+  readonly progress?: (step: number, steps: number, loss: number) => void;
+}
+
+export interface Trained {
+  readonly model: TrunkModel;
+  /** Mean Huber loss of one-step moves on held-out series, by kind; and of "it stays where it is". */
+  readonly heldOut: Record<string, { model: number; persistence: number }>;
+}
+
+export const DEFAULT_TRAINING = { seed: 7, units: 8, steps: 3000 } as const;
+const BATCH = 64;
+/** Readings of a training sequence; the first WARM are not held against the model. */
+const LENGTH = 48;
+const WARM = 8;
+const HISTORY = 96;
+const LEARNING_RATE = 0.01;
+const HELD_OUT_SEED = 1_000_003;
+
+interface Examples {
+  /** [LENGTH][rows × inputs], and [LENGTH][rows]: the next move, squashed. */
+  readonly inputs: Float32Array[];
+  readonly targets: Float32Array[];
+  readonly rows: number;
+}
+
+export async function trainTrunk(options: TrainOptions): Promise<Trained> {
+  await tf.setBackend("wasm");
+  await tf.ready();
+  const random = new Random(options.seed);
+  const units = options.units;
+  const weights = initialWeights(units, random);
+  const optimizer = tf.train.adam(LEARNING_RATE);
+  for (let step = 0; step < options.steps; step++) {
+    const kinds = Array.from({ length: BATCH }, (_, i) => KINDS[i % KINDS.length]!);
+    const examples = makeExamples(kinds, random);
+    setRate(optimizer, LEARNING_RATE * Math.max(0.02, 1 - step / options.steps));
+    const loss = optimizer.minimize(() => sequenceLoss(weights, units, examples), true)!;
+    if (step % 20 === 0 || step + 1 === options.steps) options.progress?.(step, options.steps, loss.dataSync()[0]!);
+    loss.dispose();
+  }
+  const model: TrunkModel = {
+    name: "telltale-1",
+    units,
+    kernel: rounded(weights.kernel),
+    bias: rounded(weights.bias),
+    head: [...rounded(weights.head), ...rounded(weights.constant)],
+  };
+  return { model, heldOut: evaluate(weights, units) };
+}
+
+/** The rate is a plain field of the optimizer that its types hide; a new optimizer would forget the moments. */
+function setRate(optimizer: tf.Optimizer, rate: number): void {
+  (optimizer as unknown as { learningRate: number }).learningRate = rate;
+}
+
+type Weights = { kernel: tf.Variable; bias: tf.Variable; head: tf.Variable; constant: tf.Variable };
+
+function initialWeights(units: number, random: Random): Weights {
+  const rows = TRUNK_INPUTS + units;
+  const normal = (count: number, size: number) => Float32Array.from({ length: count }, () => size * random.normal());
+  // Forget gates begin open (bias 1), as Jozefowicz et al. 2015 advise.
+  const bias = Float32Array.from({ length: 4 * units }, (_, i) => (i >= units && i < 2 * units ? 1 : 0));
+  return {
+    kernel: tf.variable(tf.tensor2d(normal(rows * 4 * units, 1 / Math.sqrt(rows)), [rows, 4 * units])),
+    bias: tf.variable(tf.tensor1d(bias)),
+    head: tf.variable(tf.tensor2d(normal(units, 0.1), [units, 1])),
+    constant: tf.variable(tf.zeros([1])),
+  };
+}
+
+/** Sequences of the trunk's inputs and what came next, through the same normaliser that serves live readings. */
+function makeExamples(kinds: readonly string[], random: Random): Examples {
+  const rows = kinds.length;
+  const inputs = Array.from({ length: LENGTH }, () => new Float32Array(rows * TRUNK_INPUTS));
+  const targets = Array.from({ length: LENGTH }, () => new Float32Array(rows));
+  const habits = new Float64Array(NORMALISER_DOUBLES);
+  kinds.forEach((kind, row) => {
+    const series = trainingSeries(kind, HISTORY + LENGTH + 1, random);
+    habits.fill(0);
+    for (let i = 0; i < HISTORY + LENGTH; i++) {
+      const value = series[i]!;
+      const last = i === 0 ? value : series[i - 1]!;
+      learnHabits(habits, 0, i, value, last);
+      const t = i - HISTORY;
+      if (t < 0) continue;
+      inputs[t]![row * TRUNK_INPUTS] = squash((value - habits[CENTRE]!) / habits[SPREAD]!);
+      inputs[t]![row * TRUNK_INPUTS + 1] = squash((value - last) / habits[MOVE]!);
+      targets[t]![row] = squash((series[i + 1]! - value) / habits[MOVE]!);
+    }
+  });
+  return { inputs, targets, rows };
+}
+
+/** Mean Huber loss of the foretold moves of a batch of sequences, from an empty state. */
+function sequenceLoss(weights: Weights, units: number, examples: Examples): tf.Scalar {
+  let h: tf.Tensor2D = tf.zeros([examples.rows, units]);
+  let c: tf.Tensor2D = tf.zeros([examples.rows, units]);
+  const losses: tf.Scalar[] = [];
+  for (let t = 0; t < LENGTH; t++) {
+    const x = tf.tensor2d(examples.inputs[t]!, [examples.rows, TRUNK_INPUTS]);
+    const gates = tf.add(tf.matMul(tf.concat([x, h], 1), weights.kernel as tf.Tensor2D), weights.bias);
+    const gate = (k: number) => tf.slice(gates as tf.Tensor2D, [0, k * units], [examples.rows, units]);
+    c = tf.add(tf.mul(tf.sigmoid(gate(1)), c), tf.mul(tf.sigmoid(gate(0)), tf.tanh(gate(2))));
+    h = tf.mul(tf.sigmoid(gate(3)), tf.tanh(c));
+    if (t < WARM) continue;
+    const move = tf.add(tf.matMul(h, weights.head as tf.Tensor2D), weights.constant);
+    losses.push(huber(tf.sub(move, tf.tensor2d(examples.targets[t]!, [examples.rows, 1]))));
+  }
+  return tf.div(tf.addN(losses), losses.length);
+}
+
+/** sqrt(1 + e²) - 1: quadratic near 0, linear far out. */
+function huber(error: tf.Tensor): tf.Scalar {
+  return tf.mean(tf.sub(tf.sqrt(tf.add(tf.square(error), 1)), 1));
+}
+
+function evaluate(weights: Weights, units: number): Trained["heldOut"] {
+  const heldOut: Trained["heldOut"] = {};
+  for (const kind of KINDS) {
+    const examples = makeExamples(new Array<string>(128).fill(kind), new Random(HELD_OUT_SEED));
+    const model = tf.tidy(() => sequenceLoss(weights, units, examples).dataSync()[0]!);
+    const persistence = tf.tidy(() => {
+      const all = examples.targets.slice(WARM).map((t) => huber(tf.tensor1d(t)));
+      return tf.div(tf.addN(all), all.length).dataSync()[0]!;
+    });
+    heldOut[kind] = { model: Number(model.toFixed(5)), persistence: Number(persistence.toFixed(5)) };
+  }
+  return heldOut;
+}
+
+/** Weights as doubles that are exact single-precision numbers. */
+function rounded(variable: tf.Variable): number[] {
+  return Array.from(variable.dataSync());
+}
+
+/** Where the committed model and its card are. */
+export const MODEL_FILE: string = join(dirname(fileURLToPath(import.meta.url)), "model/forecaster.json");
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const started = performance.now();
+  const trained = await trainTrunk({
+    ...DEFAULT_TRAINING,
+    progress: (step, steps, loss) => process.stderr.write(`\rstep ${step + 1}/${steps}, loss ${loss.toFixed(5)}   `),
+  });
+  process.stderr.write(`\n${((performance.now() - started) / 1000).toFixed(0)} s\n`);
+  console.table(trained.heldOut);
+  const card = {
+    data: `simulated, kinds: ${KINDS.join(", ")} (ml/curriculum.ts)`,
+    ...DEFAULT_TRAINING,
+    tensorflow: tf.version_core,
+    heldOut: trained.heldOut,
+  };
+  writeFileSync(
+    process.argv[2] ?? MODEL_FILE,
+    `${JSON.stringify({ format: 1, ...trained.model, card }, undefined, 1)}\n`,
+  );
+}

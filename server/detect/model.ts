@@ -1,0 +1,38 @@
+import committed from "../../ml/model/forecaster.json" with { type: "json" };
+import { MAX_UNITS, TRUNK_INPUTS, type TrunkModel } from "./trunk.ts";
+
+/** Format of the model file that this code reads. */
+export const MODEL_FORMAT = 1;
+
+/** Checks a model file's content. Throws an Error whose message says what is wrong with it. */
+export function parseModel(content: unknown): TrunkModel {
+  if (typeof content !== "object" || content === null) throw new Error("it is no JSON object");
+  const { format, name, units, kernel, bias, head } = content as Record<string, unknown>;
+  if (format !== MODEL_FORMAT) throw new Error(`its format is ${JSON.stringify(format)}, wanted ${MODEL_FORMAT}`);
+  if (typeof name !== "string" || !/^[a-z0-9.-]{1,40}$/.test(name)) {
+    throw new Error(`its name is ${JSON.stringify(name)}, wanted 1 to 40 of a-z, 0-9, dot and dash`);
+  }
+  if (typeof units !== "number" || !Number.isInteger(units) || units < 1 || units > MAX_UNITS) {
+    throw new Error(`it has ${JSON.stringify(units)} units, wanted 1 to ${MAX_UNITS}`);
+  }
+  return {
+    name,
+    units,
+    kernel: weights("kernel", kernel, (TRUNK_INPUTS + units) * 4 * units),
+    bias: weights("bias", bias, 4 * units),
+    head: weights("head", head, units + 1),
+  };
+}
+
+function weights(name: string, content: unknown, length: number): number[] {
+  if (!Array.isArray(content) || content.length !== length) {
+    throw new Error(`its ${name} has ${Array.isArray(content) ? content.length : "no"} weights, wanted ${length}`);
+  }
+  if (!content.every((weight) => typeof weight === "number" && Number.isFinite(weight))) {
+    throw new Error(`its ${name} holds something that is no finite number`);
+  }
+  return content as number[];
+}
+
+/** The committed model. */
+export const defaultModel: TrunkModel = parseModel(committed);
