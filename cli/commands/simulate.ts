@@ -1,0 +1,116 @@
+import { createWriteStream, type WriteStream } from "node:fs";
+import { hostname } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import { Command, InvalidArgumentError } from "commander";
+import { createDeviceClient, type DeviceClient } from "../../client/index.ts";
+import { parseTime } from "../../ml/series.ts";
+import { number } from "../errors.ts";
+import { type Label, Plant } from "../plant.ts";
+import { countsLine, showProgress } from "../progress.ts";
+import { credentials, outageReporter, type ServerOptions, withServer } from "../server.ts";
+import { untilInterrupted } from "../signals.ts";
+
+interface SimulateOptions extends ServerOptions {
+  readonly sensors: number;
+  readonly interval: number;
+  readonly readings?: number;
+  readonly start?: number;
+  readonly speed: number | "max";
+  readonly seed: number;
+  readonly faults: number;
+  readonly labels: string;
+  readonly prefix: string;
+}
+
+/** `telltale simulate`: a plant to try the platform with, and the truth about it. */
+export function simulateCommand(): Command {
+  return withServer(
+    new Command("simulate")
+      .description("stream a small plant of sensors with seasons, noise and labelled faults")
+      .option("-n, --sensors <count>", "how many sensors", number({ min: 1, max: 1_000_000, integer: true }), 10)
+      .option("--interval <seconds>", "between two readings of a sensor", number({ min: 0.001, max: 86_400 }), 1)
+      .option(
+        "--readings <count>",
+        "of each sensor; without it, until Ctrl-C",
+        number({ min: 1, max: 1e12, integer: true }),
+      )
+      .option("--start <time>", "instant of the first reading (ISO 8601); default: now", time)
+      .option("--speed <factor>", 'times real time, or "max"', speed, 1)
+      .option(
+        "--seed <number>",
+        "the same seed gives the same plant",
+        number({ min: 0, max: 2 ** 32 - 1, integer: true }),
+        1,
+      )
+      .option("--faults <rate>", "faults per sensor and 1,000 readings, about", number({ min: 0, max: 1_000 }), 1)
+      .option("--labels <file>", "where to write what was wrong when (CSV)", "labels.csv")
+      .option("--prefix <text>", "put before each sensor id", ""),
+  ).action(simulate);
+}
+
+function time(text: string): number {
+  const us = parseTime(text);
+  if (Number.isNaN(us)) throw new InvalidArgumentError("Wanted ISO 8601, for example 2024-01-31T12:00:00Z.");
+  return us;
+}
+
+function speed(text: string): number | "max" {
+  return text === "max" ? "max" : number({ min: 1e-3, max: 1e9 })(text);
+}
+
+async function simulate(options: SimulateOptions): Promise<void> {
+  const plant = new Plant({
+    seed: options.seed,
+    sensors: options.sensors,
+    intervalUs: options.interval * 1e6,
+    faultRate: options.faults / 1000,
+  });
+  const view = showProgress((options.readings ?? 0) * options.sensors);
+  const labels = createWriteStream(options.labels);
+  labels.write("sensor_id,kind,start,end\n");
+  const client = createDeviceClient({
+    ...credentials(options),
+    producer: `simulate:${hostname()}:${options.prefix}`.slice(0, 100),
+    onProgress: view.update,
+    onConnection: outageReporter(view.say),
+    onRefusal: ({ refusal, reading }) => view.say(`${reading.sensorId} refused: ${refusal.message}`),
+  });
+  try {
+    await untilInterrupted((signal) => run(plant, client, labels, options, signal));
+    // Ctrl-C is how an endless simulation ends: what was sent is still settled.
+    await Promise.race([client.flush(), delay(5_000, undefined, { ref: false })]);
+    view.stop();
+    const { settled, counts } = client.progress;
+    console.log(countsLine(settled, counts));
+    console.log(`The truth about the faults is in ${options.labels}.`);
+    process.exitCode = 0;
+  } finally {
+    view.stop();
+    await client.close();
+    await new Promise((resolve) => labels.end(resolve));
+  }
+}
+
+async function run(
+  plant: Plant,
+  client: DeviceClient,
+  labels: WriteStream,
+  { interval, readings = Number.POSITIVE_INFINITY, speed, prefix, ...options }: SimulateOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const startUs = Math.floor(options.start ?? Date.now() * 1000);
+  const startedMs = performance.now();
+  for (let step = 0; step < readings && !signal.aborted; step++) {
+    const atUs = startUs + Math.round(step * interval * 1e6);
+    const dueMs = speed === "max" ? 0 : startedMs + (step * interval * 1000) / speed;
+    if (dueMs > performance.now()) await delay(dueMs - performance.now(), undefined, { signal });
+    const { readings: measured, began } = plant.step(atUs);
+    for (const label of began) labels.write(labelLine(label, prefix));
+    for (const reading of measured) await client.send({ ...reading, sensorId: prefix + reading.sensorId });
+  }
+}
+
+function labelLine({ sensorId, kind, startUs, endUs }: Label, prefix: string): string {
+  const iso = (us: number) => new Date(us / 1000).toISOString();
+  return `${prefix}${sensorId},${kind},${iso(startUs)},${iso(endUs)}\n`;
+}

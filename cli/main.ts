@@ -1,0 +1,44 @@
+#!/usr/bin/env node
+// The command line. Each command is a file in `commands`; only the one asked for is loaded.
+import { Command, CommanderError } from "commander";
+import { sentence } from "./errors.ts";
+
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import("./commands/serve.ts")).serveCommand(),
+  replay: async () => (await import("./commands/replay.ts")).replayCommand(),
+  score: async () => (await import("./commands/score.ts")).scoreCommand(),
+  simulate: async () => (await import("./commands/simulate.ts")).simulateCommand(),
+  watch: async () => (await import("./commands/watch.ts")).watchCommand(),
+};
+
+const program = new Command("telltale")
+  .description("Saves every reading it acknowledges, scores it, and raises alerts that say why.")
+  .version(version())
+  .showHelpAfterError("(--help shows what is possible)")
+  .exitOverride();
+
+const wanted = process.argv[2] ?? "";
+const loaders = Object.hasOwn(commands, wanted) ? [commands[wanted]!] : Object.values(commands);
+for (const load of loaders) program.addCommand((await load()).exitOverride());
+for (const command of program.commands) for (const inner of command.commands) inner.exitOverride();
+
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // commander has already said what was wrong with the arguments
+  if (error instanceof CommanderError) process.exitCode = error.exitCode;
+  else {
+    console.error(sentence(error));
+    process.exitCode = 1;
+  }
+}
+
+function version(): string {
+  return "0.1.0";
+}

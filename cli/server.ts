@@ -1,0 +1,30 @@
+import { type Command, Option } from "commander";
+import type { DeviceClientOptions } from "../client/index.ts";
+
+export interface ServerOptions {
+  readonly url: string;
+  readonly token?: string;
+}
+
+/** The options of every command that talks to a server. */
+export function withServer(command: Command): Command {
+  return command
+    .addOption(
+      new Option("--url <address>", "gRPC door of the server").default("http://127.0.0.1:50051").env("TELLTALE_URL"),
+    )
+    .addOption(new Option("--token <token>", "bearer token; better by the variable").env("TELLTALE_TOKEN"));
+}
+
+export function credentials({ url, token }: ServerOptions): Pick<DeviceClientOptions, "url" | "token"> {
+  return { url, ...(token === undefined ? {} : { token }) };
+}
+
+/** Says once when the connection is lost, and once when it is back. */
+export function outageReporter(say: (text: string) => void): NonNullable<DeviceClientOptions["onConnection"]> {
+  let away = false;
+  return ({ connected, reason }) => {
+    if (connected === !away) return;
+    away = !connected;
+    say(connected ? "The server is back; going on." : `The server is away (${reason}); trying again until it is back.`);
+  };
+}
