@@ -1,8 +1,9 @@
 import { BOX_FLOATS } from "./boxes.ts";
 import { NORMALISER_DOUBLES } from "./normaliser.ts";
-import { READOUT_DOUBLES } from "./readout.ts";
+import { READOUT_DOUBLES, READOUT_FLOATS } from "./readout.ts";
 import { RECORD_FLOATS } from "./records.ts";
 import { SEASON_FLOATS } from "./season.ts";
+import { RING_LENGTH } from "./windows.ts";
 
 /** Where each quantity of a sensor stands in its Float64 cells. Changing this file changes STATE_VERSION. */
 export const STATE_VERSION = 2;
@@ -15,7 +16,7 @@ export const LAST_VALUE = 2;
 /** Sensor's own gauge: everything kept in single precision is (x - ORIGIN) * GAIN. */
 export const ORIGIN = 3;
 export const GAIN = 4;
-/** Rolling sums of value - ORIGIN and of its square. */
+/** Rolling sums of the readings in gauge units, and of their squares. */
 export const SUM24 = 5;
 export const SUM48 = 6;
 export const SUM96 = 7;
@@ -44,13 +45,12 @@ export const TYPE = 20;
 export const YOUNG_SPREAD = 21;
 /** Seasonal residual, smoothed over about 120 readings. */
 export const SEASON_SLOW = 22;
+/** Value before the last one. */
+export const OLDER_VALUE = 23;
 /** Habits of the sensor (normaliser.ts) and its readout (readout.ts). */
 export const HABITS = 24;
 export const READOUT = HABITS + NORMALISER_DOUBLES;
-/** The last 96 values. */
-export const RING = READOUT + READOUT_DOUBLES;
-export const RING_LENGTH = 96;
-export const DOUBLES = RING + RING_LENGTH;
+export const DOUBLES = READOUT + READOUT_DOUBLES;
 
 /** Features whose records are kept. */
 export const VALUE = 0;
@@ -68,8 +68,10 @@ export const PATTERN = 10;
 export const STUCK = 11;
 export const FEATURES = 12;
 
-/** Single-precision cells: records, season, patterns, state of the trunk (h, then c). */
+/** Single-precision cells: records, season, patterns, the last readings, the readout's matrix, state of the trunk (h, then c). */
 export const RECORDS = 0;
 export const SEASONS = RECORDS + FEATURES * RECORD_FLOATS;
 export const PATTERNS = SEASONS + SEASON_FLOATS;
-export const TRUNK = PATTERNS + BOX_FLOATS;
+export const RING = PATTERNS + BOX_FLOATS;
+export const MATRIX = RING + RING_LENGTH;
+export const TRUNK = MATRIX + READOUT_FLOATS;

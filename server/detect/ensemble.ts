@@ -19,7 +19,7 @@ import {
 } from "./records.ts";
 import { learnSeason, seasonAt } from "./season.ts";
 import { JsTrunk, TRUNK_INPUTS, type TrunkRuntime } from "./trunk.ts";
-import { meanOfLast, pushWindow, ringAt, setGauge, sumAfresh } from "./windows.ts";
+import { clamp, firstGauge, gauge, meanOfLast, pushWindow, ringAt, setGauge } from "./windows.ts";
 
 /** Readings before a sensor is judged: its 24th is the first. */
 export const WARM_READINGS = 23;
@@ -41,8 +41,6 @@ const SEASON_LONG_RATE = 2 / 121;
 const DAY_US = 86_400e6;
 /** The confidence is the chance that a normal sensor stays below the surprise for as long as 0.05 budgeted alarms take. */
 const BUDGET_SHARE = 0.05129329438755058;
-/** The gauge holds values up to this many of its units, so that squares stay within single precision. */
-const GAUGE_LIMIT = 1e15;
 /** Two values closer than this share of the level are one value, until noise has been seen. */
 const YOUNG_FLOOR = 0.002;
 
@@ -193,10 +191,10 @@ export class EnsembleDetector implements Detector {
     const value = batch.value[i]!;
     learnInterval(d, o, n, time);
     if (n === 0) {
-      d[o + cell.ORIGIN] = value;
-      startReadout(d, o + cell.READOUT);
+      firstGauge(d, o, value);
+      startReadout(d, o + cell.READOUT, f, p + cell.MATRIX);
     } else this.#expect(d, o, f, p, n, time);
-    pushWindow(d, o, n, value);
+    pushWindow(d, o, f, p + cell.RING, n, gauge(d, o, value));
     d[o + cell.N] = n + 1;
     if (n < WARM_READINGS) {
       if (n + 1 === WARM_READINGS) this.#start(d, o, f, p, n + 1, value);
@@ -234,10 +232,12 @@ export class EnsembleDetector implements Detector {
   ): void {
     const r = o + cell.READOUT;
     const habits = o + cell.HABITS;
-    if (n > 1 && d[o + cell.INCIDENT] === 0) teach(d, r, (value - d[r + EXPECTED]!) / d[r + SCALE]!);
+    if (n > 1 && d[o + cell.INCIDENT] === 0)
+      teach(d, r, f, p + cell.MATRIX, (value - d[r + EXPECTED]!) / d[r + SCALE]!);
     const move = d[habits + MOVE]!;
     const last = n > 0 ? d[o + cell.LAST_VALUE]! : value;
-    const older = n > 1 ? ringAt(d, o, n - 2) : last;
+    const older = n > 1 ? d[o + cell.OLDER_VALUE]! : last;
+    d[o + cell.OLDER_VALUE] = last;
     const x = this.#inputs;
     // The trunk foretells a squashed move; its readout learns the rest.
     x[0] = foretold;
@@ -254,21 +254,21 @@ export class EnsembleDetector implements Detector {
 
   /** With the last of the first readings: fixes the gauge and starts the records. */
   #start(d: Float64Array, o: number, f: Float32Array, p: number, seen: number, value: number): void {
-    setGauge(d, o, seen);
-    sumAfresh(d, o, seen);
+    const w = p + cell.RING;
+    setGauge(d, o, f, w, seen);
     d[o + cell.SINCE] = QUIET_READINGS;
-    d[o + cell.LEVEL] = ringAt(d, o, 0);
+    let level = ringAt(f, w, 0);
     let spread = 0;
     for (let j = 0; j < seen; j++) {
-      const v = ringAt(d, o, j);
-      const residual = Math.abs(v - d[o + cell.LEVEL]!);
+      const residual = Math.abs(ringAt(f, w, j) - level);
       if (j > 3 && residual > spread) spread = residual;
-      d[o + cell.LEVEL] = d[o + cell.LEVEL]! + LEVEL_RATE * (v - d[o + cell.LEVEL]!);
+      level += LEVEL_RATE * (ringAt(f, w, j) - level);
     }
-    d[o + cell.YOUNG_SPREAD] = spread;
+    d[o + cell.LEVEL] = d[o + cell.ORIGIN]! + level / d[o + cell.GAIN]!;
+    d[o + cell.YOUNG_SPREAD] = spread / d[o + cell.GAIN]!;
     this.#features(d, o, seen, value, gauge(d, o, value), value);
     for (let k = 0; k < cell.FEATURES; k++) startRecord(f, p + k * RECORD_FLOATS, this.#x[k]!);
-    for (let j = 0; j < seen; j++) learnRecord(f, p, gauge(d, o, ringAt(d, o, j)), 1 / (j + 1));
+    for (let j = 0; j < seen; j++) learnRecord(f, p, ringAt(f, w, j), 1 / (j + 1));
   }
 
   /** Fills #x with the features of the newest reading but for the pattern; `seen` counts it. */
@@ -277,11 +277,11 @@ export class EnsembleDetector implements Detector {
     const gain = d[o + cell.GAIN]!;
     const scaled = gauge(d, o, value);
     x[cell.VALUE] = scaled;
-    x[cell.MEAN24] = clamp((d[o + cell.SUM24]! / Math.min(seen, 24)) * gain);
-    x[cell.MEAN48] = clamp((d[o + cell.SUM48]! / Math.min(seen, 48)) * gain);
-    x[cell.MEAN96] = clamp((d[o + cell.SUM96]! / Math.min(seen, 96)) * gain);
-    x[cell.SPREAD24] = clamp(deviation(d[o + cell.SUM24]!, d[o + cell.SQUARE24]!, Math.min(seen, 24)) * gain);
-    x[cell.SPREAD96] = clamp(deviation(d[o + cell.SUM96]!, d[o + cell.SQUARE96]!, Math.min(seen, 96)) * gain);
+    x[cell.MEAN24] = d[o + cell.SUM24]! / Math.min(seen, 24);
+    x[cell.MEAN48] = d[o + cell.SUM48]! / Math.min(seen, 48);
+    x[cell.MEAN96] = d[o + cell.SUM96]! / Math.min(seen, 96);
+    x[cell.SPREAD24] = deviation(d[o + cell.SUM24]!, d[o + cell.SQUARE24]!, Math.min(seen, 24));
+    x[cell.SPREAD96] = deviation(d[o + cell.SUM96]!, d[o + cell.SQUARE96]!, Math.min(seen, 96));
     const residual = scaled - seasonal;
     d[o + cell.SEASON_MEAN] = d[o + cell.SEASON_MEAN]! + (residual - d[o + cell.SEASON_MEAN]!) * SEASON_RATE;
     d[o + cell.SEASON_SLOW] = d[o + cell.SEASON_SLOW]! + (residual - d[o + cell.SEASON_SLOW]!) * SEASON_LONG_RATE;
@@ -314,7 +314,7 @@ export class EnsembleDetector implements Detector {
     const scaled = gauge(d, o, value);
     this.#features(d, o, n + 1, value, n > WARM_READINGS ? seasonAt(f, s, time) : scaled, forecast);
     if (!frozen) learnSeason(f, s, time, scaled, n - WARM_READINGS, d[o + cell.INTERVAL]!);
-    this.#pattern(d, o, f, p, n, frozen);
+    this.#pattern(f, p, n, frozen);
     const bar = this.#bar(d, o);
     const expected = frozen ? this.#frozenExpectation(d, o, f, s, time) : young ? d[o + cell.LEVEL]! : forecast;
     const band = this.#band(d, o, f, p, young, bar);
@@ -358,12 +358,10 @@ export class EnsembleDetector implements Detector {
     for (let k = 0; k < cell.FEATURES; k++) closeBlocks(f, p + k * RECORD_FLOATS, sinceWarm);
   }
 
-  #pattern(d: Float64Array, o: number, f: Float32Array, p: number, n: number, frozen: boolean): void {
+  #pattern(f: Float32Array, p: number, n: number, frozen: boolean): void {
     const x = this.#x;
     point[0] = Math.fround(x[cell.VALUE]!);
-    point[1] = Math.fround(
-      clamp((meanOfLast(d, o, n + 1, 6) - d[o + cell.ORIGIN]!) * d[o + cell.GAIN]!) - x[cell.MEAN48]!,
-    );
+    point[1] = Math.fround(meanOfLast(f, p + cell.RING, n + 1, 6) - x[cell.MEAN48]!);
     point[2] = Math.fround(ln(x[cell.SPREAD24]! + 1e-4));
     x[cell.PATTERN] = patternDistance(f, p + cell.PATTERNS, n, frozen);
   }
@@ -373,7 +371,7 @@ export class EnsembleDetector implements Detector {
     const floor = YOUNG_FLOOR * Math.abs(d[o + cell.LEVEL]!);
     const residual = Math.abs(value - d[o + cell.LEVEL]!);
     const seen = d[o + cell.YOUNG_SPREAD]!;
-    const spread = seen > 0 ? seen : floor > 0 ? floor : 1e-6;
+    const spread = Math.max(seen > 0 ? seen : floor, 1e-6 / d[o + cell.GAIN]!);
     if (residual > seen && d[o + cell.INCIDENT] === 0) d[o + cell.YOUNG_SPREAD] = residual;
     const byResidual = 2 * (residual / spread - 1);
     const byRange = 4 * exceedance(f, p, gauge(d, o, value), spread * d[o + cell.GAIN]!);
@@ -432,9 +430,11 @@ export class EnsembleDetector implements Detector {
     d[o + cell.CALM] = abnormal ? 0 : d[o + cell.CALM]! + 1;
     if (d[o + cell.CALM]! < CALM_READINGS && incident < ACCEPT_READINGS) return;
     d[o + cell.INCIDENT] = 0;
-    d[o + cell.LEVEL] = meanOfLast(d, o, n + 1, CALM_READINGS);
+    d[o + cell.LEVEL] =
+      d[o + cell.ORIGIN]! + meanOfLast(f, s - cell.SEASONS + cell.RING, n + 1, CALM_READINGS) / d[o + cell.GAIN]!;
     if (young && incident >= ACCEPT_READINGS) {
-      d[o + cell.YOUNG_SPREAD] = deviation(d[o + cell.SUM24]!, d[o + cell.SQUARE24]!, Math.min(n + 1, 24)) * 3;
+      const spread = deviation(d[o + cell.SUM24]!, d[o + cell.SQUARE24]!, Math.min(n + 1, 24));
+      d[o + cell.YOUNG_SPREAD] = (3 * spread) / d[o + cell.GAIN]!;
     }
   }
 
@@ -516,14 +516,6 @@ function learnInterval(d: Float64Array, o: number, n: number, time: number): voi
   const mean = d[o + cell.INTERVAL]!;
   const bounded = n > 4 && gap > 4 * mean ? 4 * mean : gap;
   d[o + cell.INTERVAL] = n === 1 ? gap : mean + (bounded - mean) / Math.min(n, 100);
-}
-
-function gauge(d: Float64Array, o: number, value: number): number {
-  return clamp((value - d[o + cell.ORIGIN]!) * d[o + cell.GAIN]!);
-}
-
-function clamp(x: number): number {
-  return Math.max(-GAUGE_LIMIT, Math.min(GAUGE_LIMIT, x));
 }
 
 function deviation(sum: number, square: number, count: number): number {

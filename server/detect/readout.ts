@@ -12,22 +12,22 @@ const TEACH_LIMIT = 6;
 const START_VARIANCE = 1;
 const MAX_TRACE = 100;
 
+/** Double-precision cells: weights, inputs, habitual move when the inputs were taken, expected value that they give. */
 const WEIGHTS = 0;
 const INPUTS = READOUT_INPUTS;
-/** Symmetric matrix in full, row by row. */
-const MATRIX = 2 * READOUT_INPUTS;
-/** Habitual move when the inputs were taken, and the expected value that they give. */
-export const SCALE = MATRIX + READOUT_INPUTS * READOUT_INPUTS;
+export const SCALE = 2 * READOUT_INPUTS;
 export const EXPECTED = SCALE + 1;
 export const READOUT_DOUBLES = SCALE + 2;
+/** Single-precision cells: upper triangle of the symmetric matrix, row by row. */
+export const READOUT_FLOATS = (READOUT_INPUTS * (READOUT_INPUTS + 1)) / 2;
 
 const gain = new Float64Array(READOUT_INPUTS);
 
-export function startReadout(d: Float64Array, o: number): void {
+export function startReadout(d: Float64Array, o: number, f: Float32Array, m: number): void {
   d.fill(0, o, o + READOUT_DOUBLES);
   // Until it has learnt better, a sensor trusts the trunk.
   d[o + WEIGHTS] = 1;
-  for (let i = 0; i < READOUT_INPUTS; i++) d[o + MATRIX + i * (READOUT_INPUTS + 1)] = START_VARIANCE;
+  restart(d, o, f, m);
 }
 
 /** Keeps the inputs known at a reading. The last one, the season's move, is known only when the next reading comes. */
@@ -44,36 +44,39 @@ export function foretell(d: Float64Array, o: number, season: number): number {
 }
 
 /** Learns from the error (what came less what was expected, in habitual moves) of the inputs taken last. */
-export function teach(d: Float64Array, o: number, error: number): void {
+export function teach(d: Float64Array, o: number, f: Float32Array, m: number, error: number): void {
   const bounded = Math.max(-TEACH_LIMIT, Math.min(TEACH_LIMIT, error));
-  let power = FORGET;
+  gain.fill(0);
+  let at = m;
   for (let i = 0; i < READOUT_INPUTS; i++) {
-    let sum = 0;
-    const row = o + MATRIX + i * READOUT_INPUTS;
-    for (let j = 0; j < READOUT_INPUTS; j++) sum += d[row + j]! * d[o + INPUTS + j]!;
+    const xi = d[o + INPUTS + i]!;
+    let sum = gain[i]! + f[at++]! * xi;
+    for (let j = i + 1; j < READOUT_INPUTS; j++, at++) {
+      sum += f[at]! * d[o + INPUTS + j]!;
+      gain[j] = gain[j]! + f[at]! * xi;
+    }
     gain[i] = sum;
-    power += sum * d[o + INPUTS + i]!;
   }
+  let power = FORGET;
+  for (let i = 0; i < READOUT_INPUTS; i++) power += gain[i]! * d[o + INPUTS + i]!;
   const inverse = 1 / power;
   let trace = 0;
+  at = m;
   for (let i = 0; i < READOUT_INPUTS; i++) {
     const k = gain[i]! * inverse;
     d[o + WEIGHTS + i] = d[o + WEIGHTS + i]! + k * bounded;
-    for (let j = i; j < READOUT_INPUTS; j++) {
-      const updated = (d[o + MATRIX + i * READOUT_INPUTS + j]! - k * gain[j]!) / FORGET;
-      d[o + MATRIX + i * READOUT_INPUTS + j] = updated;
-      d[o + MATRIX + j * READOUT_INPUTS + i] = updated;
-    }
-    trace += d[o + MATRIX + i * (READOUT_INPUTS + 1)]!;
+    const diagonal = (f[at]! - k * gain[i]!) * (1 / FORGET);
+    trace += diagonal > 0 ? diagonal : Number.POSITIVE_INFINITY;
+    for (let j = i; j < READOUT_INPUTS; j++, at++) f[at] = (f[at]! - k * gain[j]!) * (1 / FORGET);
   }
   // Flat inputs blow the matrix up, rounding can make it indefinite: then it starts again, with the weights kept.
-  if (!(trace > 0 && trace < MAX_TRACE)) restart(d, o);
+  if (!(trace < MAX_TRACE)) restart(d, o, f, m);
 }
 
-function restart(d: Float64Array, o: number): void {
-  d.fill(0, o + MATRIX, o + SCALE);
-  for (let i = 0; i < READOUT_INPUTS; i++) {
-    d[o + MATRIX + i * (READOUT_INPUTS + 1)] = START_VARIANCE;
+function restart(d: Float64Array, o: number, f: Float32Array, m: number): void {
+  f.fill(0, m, m + READOUT_FLOATS);
+  for (let i = 0, at = m; i < READOUT_INPUTS; at += READOUT_INPUTS - i, i++) {
+    f[at] = START_VARIANCE;
     if (!Number.isFinite(d[o + WEIGHTS + i]!)) d[o + WEIGHTS + i] = 0;
   }
 }
