@@ -39,6 +39,8 @@ export interface IngestOptions {
   readonly maxAheadUs: number;
   /** 0: readings are kept for ever. */
   readonly retentionUs: number;
+  /** Runs when a unary call has stored something, before it is answered. */
+  readonly onStored: () => Promise<void>;
   /** Aborts when the server begins to close. */
   readonly shutdown: AbortSignal;
 }
@@ -81,6 +83,7 @@ export function createIngestService(o: IngestOptions): ServiceImpl<typeof Ingest
       const submitted = o.intake.submit(accepted);
       const signal = AbortSignal.any([context.signal, deadline(SETTLE_TIMEOUT_MS)]);
       const outcomes = await orAbort(submitted.settled, signal);
+      await o.onStored();
       o.metrics.ackSeconds.observe({ kind: "settled" }, (o.clock.monotonicMs() - started) / 1000);
       const stored = outcomes.flatMap((f) => f.stored).sort((a, b) => a.index - b.index);
       const metadata = new Map(request.readings.map((r, i) => [i, r.metadata]));

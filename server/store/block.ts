@@ -184,7 +184,7 @@ export function encodeBlock(points: Points, from: number, to: number, out: Buffe
   let marks = 0;
   let anomalies = 0;
   for (let i = from; i < to; i++) {
-    if (expected[i]! === expected[i]! || band[i]! === band[i]!) forecast = true;
+    if (!Number.isNaN(expected[i]!) || !Number.isNaN(band[i]!)) forecast = true;
     marks |= mark[i]!;
     anomalies += anomaly[i]!;
   }
@@ -222,7 +222,8 @@ export function encodeBlock(points: Points, from: number, to: number, out: Buffe
  * where the bytes are no block.
  */
 export function decodeBlock(bytes: Uint8Array, firstTimeUs: number, firstId: number, into: Points): void {
-  if (bytes[0] !== BLOCK_LAYOUT) throw new RangeError(`block has layout ${bytes[0]}, this program reads ${BLOCK_LAYOUT}`);
+  if (bytes[0] !== BLOCK_LAYOUT)
+    throw new RangeError(`block has layout ${bytes[0]}, this program reads ${BLOCK_LAYOUT}`);
   const form = bytes[1]!;
   const n = bytes[2]! | (bytes[3]! << 8);
   const k = into.length;

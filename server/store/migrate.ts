@@ -13,6 +13,8 @@ const LOCK = 7_351_909_402;
  */
 export async function migrate(sql: Sql): Promise<void> {
   const files = (await readdir(FOLDER)).filter((f) => /^\d{3}_\w+\.sql$/.test(f)).sort();
+  // The library reserves only a connection that is open already, where it does not fetch types.
+  await sql`select 1`;
   const session = await sql.reserve();
   try {
     await session`select pg_advisory_lock(${LOCK})`;
@@ -30,7 +32,9 @@ export async function migrate(sql: Sql): Promise<void> {
       const number = known[i]!;
       if (done.has(number)) continue;
       const text = await readFile(join(FOLDER, file), "utf8");
-      await session.unsafe(`begin; ${text}; insert into schema_version (number, name) values (${number}, '${file}'); commit`);
+      await session.unsafe(
+        `begin; ${text}; insert into schema_version (number, name) values (${number}, '${file}'); commit`,
+      );
     }
   } finally {
     await session`select pg_advisory_unlock(${LOCK})`.catch((error: unknown) => {
