@@ -1,0 +1,112 @@
+/** The HTTP door: REST, GraphQL, documents and metrics on one port. It calls the services by gRPC like any other client. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Logger } from "pino";
+import { Cors } from "./cors.ts";
+import { GRAPHQL_PATH, graphqlRuntime } from "./graphql/runtime.ts";
+import { graphqlSockets } from "./graphql/sockets.ts";
+import { INTERNAL_ERROR, send } from "./http.ts";
+import { grpcAddress } from "./mesh/channel.ts";
+import { GatewayMetrics } from "./metrics.ts";
+import { createRest } from "./rest/serve.ts";
+import { Router } from "./router.ts";
+
+export interface GatewayOptions {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+  /** Where the services are, for example "http://127.0.0.1:50051". */
+  readonly grpcUrl: string;
+  /** Origins whose pages may call; "*" for all. */
+  readonly allowedOrigins: readonly string[];
+  readonly logger: Logger;
+  /** Metrics of the rest of this process in Prometheus' text format; the gateway's own follow them. */
+  readonly metricsText?: () => Promise<string>;
+  /** For the document. */
+  readonly version?: string;
+}
+
+export interface Gateway {
+  /** For example "http://127.0.0.1:8000". */
+  readonly url: string;
+  /** Takes no new requests, closes websockets with a reason, waits for requests under way, at most `graceMs`. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Slower clients than this are not worth a connection. */
+const HEADERS_TIMEOUT_MS = 20_000;
+const REQUEST_TIMEOUT_MS = 60_000;
+/** Longer than the idle time of common load balancers (60 s), so that it is they who close first. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+
+/** @throws the error of `listen` (EADDRINUSE, EACCES) where the port cannot be had */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { logger } = options;
+  const address = grpcAddress(options.grpcUrl);
+  const metrics = new GatewayMetrics();
+  const cors = new Cors(options.allowedOrigins);
+  const rest = await createRest(address, logger);
+  const runtime = graphqlRuntime(address, logger);
+  const sockets = graphqlSockets(runtime, metrics, logger);
+  const router = new Router({
+    rest,
+    graphql: runtime,
+    metricsText: async () => metrics.text((await options.metricsText?.()) ?? ""),
+    version: options.version ?? "0.1.0",
+  });
+
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const began = process.hrtime.bigint();
+    const matched = router.match(request);
+    response.once("finish", () => {
+      metrics.requests.inc({ route: matched.route, method: request.method ?? "", status: response.statusCode });
+      metrics.seconds.observe({ route: matched.route }, Number(process.hrtime.bigint() - began) / 1e9);
+    });
+    if (cors.handle(request, response)) return;
+    try {
+      await matched.handle(request, response);
+    } catch (error) {
+      logger.error({ err: error, method: request.method, route: matched.route }, "request failed");
+      if (response.headersSent) response.destroy();
+      else send(response, INTERNAL_ERROR);
+    }
+  };
+
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+  });
+  server.on("request", (request, response) => void handle(request, response));
+  server.on("upgrade", (request, socket, head) => {
+    const { origin } = request.headers;
+    const ours = request.url?.split("?")[0] === GRAPHQL_PATH && (origin === undefined || cors.allows(origin));
+    if (ours) sockets.upgrade(request, socket, head);
+    else socket.end("HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+  });
+
+  await listen(server, options);
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${port}`,
+    async close(graceMs) {
+      const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+      await sockets.close("The platform is shutting down; connect again", graceMs);
+      await stopped;
+      clearTimeout(timer);
+      await Promise.all([rest.close(), runtime[Symbol.asyncDispose]()]);
+    },
+  };
+}
+
+function listen(server: Server, { host, port }: GatewayOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,212 @@
+/**
+ * GraphQL over websockets, by the graphql-transport-ws protocol. A subscriber is served as fast as it reads: what it has not taken
+ * holds back the service, and one that takes nothing for too long is closed with a reason.
+ */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { type GatewayRuntime, getGraphQLWSOptions } from "@graphql-hive/gateway-runtime";
+import { handleProtocols, makeServer, type ServerOptions } from "graphql-ws";
+import type { Logger } from "pino";
+import { type WebSocket, WebSocketServer } from "ws";
+import { MAX_BODY_BYTES } from "../http.ts";
+import type { GatewayMetrics } from "../metrics.ts";
+
+/** A subscriber that takes nothing for so long is dropped: longer than any hiccup of a network that still works. */
+const STALLED_MS = 15_000;
+/** Time for the closing words of a dropped subscriber to reach it. */
+const CLOSING_MS = 2_000;
+/** One that does not answer a ping within this time has gone without a word. */
+const KEEP_ALIVE_MS = 15_000;
+/** Each holds a stream on the services: as many as one process serves with room to spare. */
+const MAX_SOCKETS = 1_000;
+/** Subscriptions of one socket: a dashboard has tens. */
+const MAX_SUBSCRIPTIONS = 100;
+
+/** Close codes 4000 and up are the application's own. */
+export const CLOSE = {
+  goingAway: 1001,
+  tooManySubscriptions: 4429,
+  tooSlow: 4408,
+} as const;
+
+interface Extra {
+  readonly request: IncomingMessage;
+  readonly socket: WebSocket;
+  /** By operation id: ends the calls behind it. */
+  readonly operations: Map<string, AbortController>;
+  /** Operations whose watch is not in place yet. */
+  readonly starting: Map<string, { promise: Promise<void>; resolve: () => void }>;
+}
+
+export interface Sockets {
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Tells every client why, and waits until they are gone, at most `graceMs`. */
+  close(reason: string, graceMs: number): Promise<void>;
+}
+
+export function graphqlSockets(runtime: GatewayRuntime, metrics: GatewayMetrics, logger: Logger): Sockets {
+  const wss = new WebSocketServer({ noServer: true, handleProtocols, maxPayload: MAX_BODY_BYTES });
+  const server = makeServer<Record<string, unknown>, Extra>(serverOptions(runtime, metrics));
+
+  wss.on("connection", (socket: WebSocket, request: IncomingMessage) => {
+    metrics.websockets.inc();
+    const extra: Extra = { request, socket, operations: new Map(), starting: new Map() };
+    const stopPings = keepAlive(socket);
+    const closed = server.opened(
+      {
+        protocol: socket.protocol,
+        send: (data) => sendOrDrop(socket, data, metrics),
+        close: (code, reason) => socket.close(code, reason),
+        onMessage: (take) =>
+          socket.on("message", (data) => {
+            take(String(data)).catch((error: unknown) => {
+              logger.error({ err: error }, "websocket message failed");
+              socket.close(1011, "Internal server error");
+            });
+          }),
+      },
+      extra,
+    );
+    socket.on("error", (error) => logger.debug({ err: error }, "websocket broke"));
+    socket.once("close", (code, reason) => {
+      metrics.websockets.dec();
+      stopPings();
+      for (const operation of extra.operations.values()) operation.abort();
+      closed(code, String(reason)).catch((error: unknown) =>
+        logger.error({ err: error }, "websocket did not close cleanly"),
+      );
+    });
+  });
+
+  return {
+    upgrade(request, socket, head) {
+      if (wss.clients.size >= MAX_SOCKETS) {
+        metrics.dropped.inc({ reason: "too_many_sockets" });
+        socket.end("HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+        return;
+      }
+      wss.handleUpgrade(request, socket, head, (webSocket) => wss.emit("connection", webSocket, request));
+    },
+    async close(reason, graceMs) {
+      const gone = [...wss.clients].map(
+        (client) => new Promise<void>((resolve) => client.once("close", () => resolve())),
+      );
+      for (const client of wss.clients) client.close(CLOSE.goingAway, reason);
+      const timer = setTimeout(() => {
+        for (const client of wss.clients) client.terminate();
+      }, graceMs);
+      await Promise.all(gone);
+      clearTimeout(timer);
+      wss.close();
+    },
+  };
+}
+
+function serverOptions(
+  runtime: GatewayRuntime,
+  metrics: GatewayMetrics,
+): ServerOptions<Record<string, unknown>, Extra> {
+  const base = getGraphQLWSOptions<Record<string, unknown>, Extra>(runtime as never, () => ({}) as never);
+  return {
+    ...(base as ServerOptions<Record<string, unknown>, Extra>),
+    onSubscribe: (context, id, payload) => {
+      const { extra } = context;
+      if (extra.operations.size >= MAX_SUBSCRIPTIONS) {
+        metrics.dropped.inc({ reason: "too_many_subscriptions" });
+        extra.socket.close(CLOSE.tooManySubscriptions, `At most ${MAX_SUBSCRIPTIONS} operations at once`);
+      }
+      const controller = new AbortController();
+      extra.operations.set(id, controller);
+      extra.starting.set(id, Promise.withResolvers<void>());
+      metrics.subscriptions.inc();
+      const headers = headersOf(extra.request, context.connectionParams);
+      return {
+        document: OPERATION,
+        contextValue: {
+          params: payload,
+          headers,
+          signal: controller.signal,
+          request: requestOf(extra.request, headers),
+        },
+      } as never;
+    },
+    onOperation: ({ extra }, id) => {
+      started(extra, id);
+      return undefined;
+    },
+    onError: ({ extra }, id) => ended(extra, id, metrics),
+    onComplete: ({ extra }, id) => ended(extra, id, metrics),
+    // A client that pings after subscribing knows by the pong that nothing posted from now on will be missed.
+    onPing: async ({ extra }) => {
+      await Promise.all([...extra.starting.values()].map(({ promise }) => promise));
+    },
+  };
+}
+
+/** graphql-ws wants a document to see whether it is a subscription; Mesh parses the real one and answers by what it is. */
+const OPERATION = { kind: "Document", definitions: [{ kind: "OperationDefinition", operation: "subscription" }] };
+
+function started(extra: Extra, id: string): void {
+  extra.starting.get(id)?.resolve();
+  extra.starting.delete(id);
+}
+
+function ended(extra: Extra, id: string, metrics: GatewayMetrics): undefined {
+  started(extra, id);
+  if (extra.operations.delete(id)) metrics.subscriptions.dec();
+  return undefined;
+}
+
+/** Browsers cannot set headers on a websocket: what they would have set comes with the first message. */
+function headersOf(
+  { headers }: IncomingMessage,
+  params: Readonly<Record<string, unknown>> | undefined,
+): Record<string, string> {
+  const given: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) if (typeof value === "string") given[name] = value;
+  for (const [name, value] of Object.entries(params ?? {})) {
+    const lower = name.toLowerCase();
+    if (typeof value === "string" && (lower === "authorization" || lower === "traceparent")) given[lower] = value;
+  }
+  return given;
+}
+
+function requestOf(request: IncomingMessage, headers: Record<string, string>): Request {
+  const { authorization, traceparent } = headers;
+  return new Request(`http://${request.headers.host ?? "gateway"}${request.url}`, {
+    headers: {
+      ...(authorization === undefined ? {} : { authorization }),
+      ...(traceparent === undefined ? {} : { traceparent }),
+    },
+  });
+}
+
+/** Resolves when the client has taken the message from us. */
+function sendOrDrop(socket: WebSocket, data: string, metrics: GatewayMetrics): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.readyState !== socket.OPEN) return resolve();
+    const timer = setTimeout(() => {
+      metrics.dropped.inc({ reason: "too_slow" });
+      socket.close(CLOSE.tooSlow, "This subscriber took nothing for too long");
+      setTimeout(() => socket.terminate(), CLOSING_MS).unref();
+    }, STALLED_MS);
+    // An error here is the socket's end, and that has a handler of its own.
+    socket.send(data, () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+function keepAlive(socket: WebSocket): () => void {
+  let answered = true;
+  socket.on("pong", () => {
+    answered = true;
+  });
+  const timer = setInterval(() => {
+    if (!answered) return socket.terminate();
+    answered = false;
+    socket.ping();
+  }, KEEP_ALIVE_MS);
+  return () => clearInterval(timer);
+}

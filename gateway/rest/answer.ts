@@ -1,0 +1,70 @@
+/** What a failed call answers over HTTP. */
+import { Code } from "@connectrpc/connect";
+import { type Answer, detail } from "../http.ts";
+import { UpstreamError, type Violation } from "../mesh/errors.ts";
+import { RowRefusal } from "../mesh/tables.ts";
+import type { Problem } from "./problem.ts";
+import type { Route } from "./routes.ts";
+
+export function unprocessable(problems: readonly Problem[]): Answer {
+  return { status: 422, body: { detail: problems } };
+}
+
+/** Seconds after which a client that was turned away may come again. */
+const RETRY_AFTER = { "retry-after": "1" };
+
+/** The answer to a failure, or undefined where it is not one that a client is told of. */
+export function answerTo(error: unknown, route: Route, args: Readonly<Record<string, unknown>>): Answer | undefined {
+  if (error instanceof RowRefusal) return refused(error, route, args);
+  if (!(error instanceof UpstreamError)) return undefined;
+  switch (error.httpStatus) {
+    case 404:
+      return detail(404, route.notFound ?? error.message);
+    case 422:
+      return unprocessable(violationsOf(error).map((violation) => problemOf(violation, route, args)));
+    case 401:
+      return detail(401, error.message, { "www-authenticate": "Bearer" });
+    case 429:
+    case 503:
+      return detail(error.httpStatus, error.message, RETRY_AFTER);
+    case 500:
+      return undefined;
+    default:
+      return detail(error.httpStatus, error.message);
+  }
+}
+
+/** Whether the failure is the client's going, which nobody is left to be told of. */
+export function isCancelled(error: unknown): boolean {
+  return error instanceof UpstreamError && error.code === Code.Canceled;
+}
+
+const REFUSAL_TYPES: Readonly<Record<string, string>> = { future: "less_than_equal", too_old: "greater_than_equal" };
+
+function refused(
+  { reason, field, message }: RowRefusal,
+  route: Route,
+  args: Readonly<Record<string, unknown>>,
+): Answer {
+  if (reason === "conflicting") return detail(409, message);
+  if (reason === "forbidden") return detail(403, message);
+  const name = field || (reason in REFUSAL_TYPES ? "observed_at" : "");
+  const problem = problemOf({ field: name, description: message }, route, args);
+  return unprocessable([{ ...problem, type: REFUSAL_TYPES[reason] ?? problem.type }]);
+}
+
+function violationsOf({ violations, message }: UpstreamError): readonly Violation[] {
+  return violations.length > 0 ? violations : [{ field: "", description: message }];
+}
+
+/** A rule that only the service knows, such as a size in bytes: named like the others. */
+function problemOf({ field, description }: Violation, route: Route, args: Readonly<Record<string, unknown>>): Problem {
+  const name = field.replace(/^readings\[\d+\]\.?/, "");
+  const where = route.parameters.find((parameter) => parameter.name === name)?.where ?? (route.body ? "body" : "query");
+  return {
+    type: "value_error",
+    loc: name === "" ? [where] : [where, name],
+    msg: description,
+    input: args[name] ?? null,
+  };
+}
