@@ -301,7 +301,7 @@ function checkOrder(r: StreamReadingsRequest, producer: string, epoch: bigint, l
 
 function countsOf(accepted: Accepted, outcomes: readonly FragmentOutcome[]) {
   const sum = [0, 0, 0, 0];
-  for (const { counts } of outcomes) counts.forEach((n, i) => (sum[i]! += n));
+  for (const { counts } of outcomes) for (const [i, n] of counts.entries()) sum[i]! += n;
   return {
     accepted: BigInt(sum[0]!),
     duplicate: BigInt(sum[1]!),

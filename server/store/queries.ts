@@ -9,6 +9,8 @@ const DAY_US = 86_400_000_000;
 const LOOK_WIDER = 1.5;
 /** Every further look goes back this many times as far. */
 const LOOK_FURTHER = 4;
+/** A process that wrote down its uptime this short ago runs still. */
+const STILL_RUNS_US = 10_000_000;
 /** Shortest look, microseconds. */
 const SHORTEST_LOOK_US = 1_000_000;
 
@@ -142,9 +144,10 @@ export class Queries {
 
   /** The newest reading of each of these sensors, in the order asked for; sensors without one are left out. */
   async latest(sensorIds: readonly string[], sensorPrefix: string): Promise<FoundReadings> {
+    if (sensorIds.length === 0) return nothing;
     const rows = await this.#sql`
       select distinct on (sensor_id) * from series
-      where sensor_id = any(${sensorIds as string[]}) and starts_with(sensor_id, ${sensorPrefix}) and readings > 0
+      where sensor_id in ${this.#sql(sensorIds as string[])} and starts_with(sensor_id, ${sensorPrefix}) and readings > 0
       order by sensor_id, newest_us desc`;
     const spans = rows.map(spanOf);
     if (spans.length === 0) return nothing;
@@ -315,7 +318,8 @@ export class Queries {
 
   /** Share of the time since the first start during which the platform ran, 0 to 1. */
   async uptime(nowUs: number): Promise<number> {
-    const rows = await this.#sql`select min(started_us) as first, sum(seen_us - started_us)::bigint as up from uptime`;
+    const rows = await this.#sql`select min(started_us) as first, sum(case when seen_us >= ${nowUs - STILL_RUNS_US}
+      then ${nowUs}::bigint else seen_us end - started_us)::bigint as up from uptime`;
     const { first, up } = rows[0]!;
     if (first === null || nowUs <= first) return 1;
     return Math.min(1, up / (nowUs - first));
