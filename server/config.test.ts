@@ -94,7 +94,12 @@ describe("the configuration", () => {
   });
 
   it.each(["DATABASE_URL", "REDIS_URL"])("never repeats the password in %s", (name) => {
-    for (const address of ["http://user:hunter2@h", "http:user:hunter2@h", "http://u:hun@ter2@h/x", "x://h?password=hunter2"]) {
+    for (const address of [
+      "http://user:hunter2@h",
+      "http:user:hunter2@h",
+      "http://u:hun@ter2@h/x",
+      "x://h?password=hunter2",
+    ]) {
       const told = () => loadConfig({ [name]: address });
       expect(told).toThrow(`${name} is`);
       expect(told).not.toThrow(/ter2/);

@@ -22,6 +22,8 @@ export interface AdapterOptions extends ConnectRouterOptions {
   readonly fallback: (request: NodeServerRequest, response: NodeServerResponse) => void;
   /** For the whole body of a call that has one request. */
   readonly requestTimeoutMs: number;
+  /** Of one request's headers in all. */
+  readonly maxHeaderBytes: number;
   readonly logger: Logger;
 }
 
@@ -31,20 +33,16 @@ export type RequestListener = (request: NodeServerRequest, response: NodeServerR
  * Node requests to Connect's handlers. Connect's own adapter throws out of the request event on a request without a host
  * (ending the process), waits for ever for a body, and writes to the console.
  */
-export function createAdapter({
-  routes,
-  fallback,
-  requestTimeoutMs,
-  logger,
-  ...options
-}: AdapterOptions): RequestListener {
+export function createAdapter(all: AdapterOptions): RequestListener {
+  const { routes, fallback, requestTimeoutMs, maxHeaderBytes, logger, ...options } = all;
   const router = createConnectRouter({ acceptCompression: [compressionGzip, compressionBrotli], ...options });
   routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return (request, response) => {
     const handler = handlers.get(pathOf(request));
+    if (headerBytes(request) > maxHeaderBytes) return refuseHeaders(response, maxHeaderBytes);
     if (handler === undefined) return fallback(request, response);
-    if (!hasAuthority(request)) return refuse(response);
+    if (!hasAuthority(request)) return refuseHost(response);
     if (handler.method.methodKind !== "bidi_streaming") limitBody(request, requestTimeoutMs);
     handle(handler, request, response).catch((error) => report(error, handler, logger));
   };
@@ -64,10 +62,21 @@ export function pathOf({ url = "" }: NodeServerRequest): string {
 /** Whether an absolute address can be made of the request: `Host` is the caller's to choose. */
 function hasAuthority(request: NodeServerRequest): boolean {
   const authority = "authority" in request ? request.authority : request.headers.host;
-  return authority !== undefined && authority !== "" && URL.canParse(request.url ?? "", `http://${authority}`);
+  return /^[^\s/?#@\\]+$/.test(authority ?? "") && URL.canParse(request.url ?? "", `http://${authority}`);
 }
 
-function refuse(response: NodeServerResponse): void {
+/** HTTP/2 only advises its peers of a limit: whoever goes over it has to be refused by hand. */
+function headerBytes({ rawHeaders }: NodeServerRequest): number {
+  let bytes = 0;
+  for (const part of rawHeaders) bytes += part.length;
+  return bytes;
+}
+
+function refuseHeaders(response: NodeServerResponse, limit: number): void {
+  sendJson(response, 431, { code: "resource_exhausted", message: `The headers are over ${limit} bytes` });
+}
+
+function refuseHost(response: NodeServerResponse): void {
   sendJson(response, 400, { code: "invalid_argument", message: "The Host header is missing or no host name" });
 }
 

@@ -72,15 +72,17 @@ function dispatch(socket: net.Socket, timeoutMs: number, hand: (isHttp2: boolean
   const onError = () => socket.destroy(); // reset by the peer: nobody to tell
   socket.on("error", onError);
   socket.once("close", () => clearTimeout(timer));
+  let head: Buffer = Buffer.alloc(0);
   const onReadable = () => {
-    const head = socket.read() as Buffer | null;
-    if (head === null) return; // the end: "close" follows
-    socket.unshift(head);
+    const chunk = socket.read() as Buffer | null;
+    if (chunk === null) return; // the end: "close" follows
+    head = Buffer.concat([head, chunk]);
     // POST, PUT and PATCH share the first letter with the preface: three bytes decide.
     if (head[0] === preface[0] && head.length < preface.length) return;
     clearTimeout(timer);
     socket.off("readable", onReadable);
     socket.off("error", onError);
+    socket.unshift(head); // only now: what is put back counts as newly readable
     hand(head.subarray(0, preface.length).equals(preface));
   };
   socket.on("readable", onReadable);

@@ -57,6 +57,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     interceptors: chain(options),
     readMaxBytes: limits.maxMessageBytes,
     requestTimeoutMs: limits.requestTimeoutMs,
+    maxHeaderBytes: limits.maxHeaderBytes,
     shutdownSignal: shutdown.signal,
     requestGate: guarded(options.gate),
     logger: options.logger,
