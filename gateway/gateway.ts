@@ -47,6 +47,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const cors = new Cors(options.allowedOrigins);
   const rest = await createRest(address, logger);
   const runtime = graphqlRuntime(address, logger);
+  // Loaded now and not by the first request: a websocket's would find no schema.
+  await runtime.getSchema();
   const sockets = graphqlSockets(runtime, metrics, logger);
   const router = new Router({
     rest,
