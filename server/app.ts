@@ -4,6 +4,7 @@
  */
 import { mkdir } from "node:fs/promises";
 import { fromBinary } from "@bufbuild/protobuf";
+import { type Gateway, startGateway } from "../gateway/gateway.ts";
 import { AdminService } from "../gen/es/telltale/v1/admin_pb.ts";
 import { AlertService } from "../gen/es/telltale/v1/alert_pb.ts";
 import { DetectorService } from "../gen/es/telltale/v1/detector_pb.ts";
@@ -20,6 +21,7 @@ import { createEmbeddedCache } from "./cache/embedded.ts";
 import { systemClock } from "./clock.ts";
 import type { Config } from "./config.ts";
 import { SEVERITY_NAMES } from "./detect/index.ts";
+import { StartupError } from "./errors.ts";
 import { SeriesTable } from "./ingest/series.ts";
 import { Feed } from "./live/feed.ts";
 import type { SqlAddress } from "./log/connection.ts";
@@ -193,7 +195,29 @@ async function wire({ config, logger, tracing, onFatal }: AppOptions, stops: (()
   stops.push(() => door.close(config.shutdownGraceMs));
   door.health.setServing(true);
   watchGauges(metrics, intake, queries, clock.nowUs, logger, stops);
-  return { grpcPort: door.port, httpPort: undefined, metrics };
+  const gateway = await openGateway(config, `http://127.0.0.1:${door.port}`, metrics, logger);
+  stops.push(() => gateway.close(config.shutdownGraceMs));
+  return { grpcPort: door.port, httpPort: Number(new URL(gateway.url).port), metrics };
+}
+
+async function openGateway(config: Config, grpcUrl: string, metrics: Metrics, logger: Logger): Promise<Gateway> {
+  try {
+    return await startGateway({
+      host: config.bindAddress,
+      port: config.httpPort,
+      grpcUrl,
+      allowedOrigins: config.allowedHosts,
+      logger,
+      metricsText: metrics.text,
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EADDRINUSE") {
+      throw new StartupError(
+        `PORT ${config.httpPort} on ${config.bindAddress} is in use: end what uses it, or set PORT to another.`,
+      );
+    }
+    throw error;
+  }
 }
 
 async function openDatabase(

@@ -6,6 +6,9 @@ import { StartupError } from "./errors.ts";
 import { createLogger } from "./observe/logger.ts";
 import { startTracing } from "./observe/tracing.ts";
 
+/** Signals this close together are one. */
+const SAME_SIGNAL_MS = 1000;
+
 async function main(): Promise<void> {
   const config = loadConfig(process.env);
   const logger = createLogger({ level: config.logLevel });
@@ -16,9 +19,12 @@ async function main(): Promise<void> {
     process.exitCode = 1;
     ending.abort();
   };
+  let askedAt = Number.POSITIVE_INFINITY;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
-      if (ending.signal.aborted) process.exit(1); // asked twice: at once
+      // Ctrl-C reaches the whole process group, and npm passes it on as well: only a later one means "at once".
+      if (performance.now() - askedAt > SAME_SIGNAL_MS) process.exit(1);
+      askedAt = Math.min(askedAt, performance.now());
       ending.abort();
     });
   }
