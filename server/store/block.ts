@@ -6,6 +6,8 @@
  *   u8 layout, u8 form bits (below), u16 points, then the sections in the order of the constants
  */
 
+import { COLD_LAYOUT, decodeCold } from "./cold.ts";
+
 /** Most points in one block: larger ones gain nothing and make small reads dear. */
 export const MAX_BLOCK_POINTS = 1024;
 export const BLOCK_LAYOUT = 1;
@@ -91,7 +93,7 @@ const u16 = new Uint16Array(f64.buffer);
 const f32 = new Float32Array(f64.buffer);
 
 /** Smallest number of decimals that holds every value exactly as an integer of at most 31 bits, or -1. */
-function decimalsOf(value: Float64Array, from: number, to: number): number {
+export function decimalsOf(value: Float64Array, from: number, to: number): number {
   let e = 0;
   for (let i = from; i < to; i++) {
     const v = value[i]!;
@@ -222,12 +224,16 @@ export function encodeBlock(points: Points, from: number, to: number, out: Buffe
  * where the bytes are no block.
  */
 export function decodeBlock(bytes: Uint8Array, firstTimeUs: number, firstId: number, into: Points): void {
-  if (bytes[0] !== BLOCK_LAYOUT)
-    throw new RangeError(`block has layout ${bytes[0]}, this program reads ${BLOCK_LAYOUT}`);
   const form = bytes[1]!;
   const n = bytes[2]! | (bytes[3]! << 8);
   const k = into.length;
   if (k + n > into.timeUs.length) throw new RangeError(`no room for ${n} points behind ${k} of ${into.timeUs.length}`);
+  if (bytes[0] === COLD_LAYOUT) {
+    decodeCold(bytes, firstTimeUs, firstId, into);
+    return;
+  }
+  if (bytes[0] !== BLOCK_LAYOUT)
+    throw new RangeError(`block has layout ${bytes[0]}, this program reads ${BLOCK_LAYOUT} and ${COLD_LAYOUT}`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let p = HEAD;
 
