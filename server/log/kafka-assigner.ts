@@ -1,4 +1,4 @@
-import { AssignerProtocol, type PartitionAssigner } from "kafkajs";
+import kafkajs, { type Assigner } from "kafkajs";
 
 const name = "telltale-sticky";
 const version = 1;
@@ -35,10 +35,15 @@ export function assignSticky(members: readonly Member[], partitions: readonly nu
   return shares;
 }
 
+/** The name under which this process was in the group last, see `keepMembership`. */
+export interface StickyAssigner extends Assigner {
+  memberId?: string;
+}
+
 /** For kafkajs; `owned` answers with what this process has when the group is joined. */
-export function stickyAssigner(topic: string, partitions: number, owned: () => readonly number[]): PartitionAssigner {
-  const { MemberMetadata, MemberAssignment } = AssignerProtocol;
-  return () => ({
+export function stickyAssigner(topic: string, partitions: number, owned: () => readonly number[]): StickyAssigner {
+  const { MemberMetadata, MemberAssignment } = kafkajs.AssignerProtocol;
+  return {
     name,
     version,
     protocol: ({ topics }) => ({
@@ -60,7 +65,7 @@ export function stickyAssigner(topic: string, partitions: number, owned: () => r
         }),
       }));
     },
-  });
+  };
 }
 
 /** Another version of this program may have written it: what is not understood claims nothing. */

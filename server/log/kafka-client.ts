@@ -1,8 +1,11 @@
 import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import { constants, zstdCompress, zstdDecompress } from "node:zlib";
-import { CompressionCodecs, CompressionTypes, Kafka, type KafkaConfig, logLevel } from "kafkajs";
+import kafkajs, { type Kafka, type KafkaConfig } from "kafkajs";
 import type { Logger } from "pino";
+
+// A CommonJS package whose names Node cannot all see from outside.
+const { CompressionCodecs, CompressionTypes, logLevel } = kafkajs;
 
 export interface KafkaAddress {
   /** `host:port` of some brokers; the others are learnt from them. */
@@ -19,12 +22,13 @@ export const requestTimeoutMs = 10_000;
 /** One client for producer, consumer and administration. Its log lines go to ours, failures as warnings: it retries them. */
 export function openKafka({ brokers, clientId = "telltale", security = {} }: KafkaAddress, logger: Logger): Kafka {
   prepareLibrary();
-  return new Kafka({
+  return new kafkajs.Kafka({
     brokers: [...brokers],
     clientId,
     connectionTimeout: 5_000,
     requestTimeout: requestTimeoutMs,
     enforceRequestTimeout: true,
+    retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 10 },
     logLevel: logLevel.INFO,
     logCreator: () => (entry) => {
       const { message, timestamp: _, logger: __, ...details } = entry.log;
@@ -55,12 +59,35 @@ function prepareLibrary(): void {
   prepared = true;
   process.env.KAFKAJS_NO_PARTITIONER_WARNING = "1"; // every record names its partition
   (CompressionCodecs as Record<number, () => typeof zstd>)[CompressionTypes.ZSTD] = () => zstd;
-  const queue = createRequire(import.meta.url)("kafkajs/src/network/requestQueue") as { prototype: RequestQueue };
-  const schedule = queue.prototype.scheduleCheckPendingRequests;
-  // After every answer it sets a timer for a time in the past, also when nothing waits; Node warns of each first one.
-  queue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
+  const load = createRequire(import.meta.url);
+  quietTimers((load("kafkajs/src/network/requestQueue") as { prototype: RequestQueue }).prototype);
+  keepMembership((load("kafkajs/src/consumer/consumerGroup") as { prototype: ConsumerGroup }).prototype);
+}
+
+/** After every answer it sets a timer for a time in the past, also when nothing waits; Node warns of the first one. */
+function quietTimers(queue: RequestQueue): void {
+  const schedule = queue.scheduleCheckPendingRequests;
+  queue.scheduleCheckPendingRequests = function (this: RequestQueue) {
     if (this.pending.length > 0) schedule.call(this);
   };
+}
+
+/**
+ * A consumer that is started again after a failure would join as a stranger, and the group would wait until its former self has
+ * expired. It joins under its old name instead; where that is not known any more, the library joins as new by itself.
+ */
+function keepMembership(group: ConsumerGroup): void {
+  const join = group.joinAndSync;
+  group.joinAndSync = function (this: ConsumerGroup) {
+    this.memberId ??= this.assigners.find(({ memberId }) => memberId)?.memberId ?? null;
+    return join.call(this);
+  };
+}
+
+interface ConsumerGroup {
+  memberId: string | null;
+  readonly assigners: readonly { memberId?: string }[];
+  joinAndSync(): Promise<void>;
 }
 
 interface RequestQueue {

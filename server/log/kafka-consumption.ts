@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Batch, Consumer, ConsumerGroupJoinEvent, EachBatchPayload, Kafka } from "kafkajs";
 import type { Logger } from "pino";
 import { Delivery } from "./delivery.ts";
-import { stickyAssigner } from "./kafka-assigner.ts";
+import { type StickyAssigner, stickyAssigner } from "./kafka-assigner.ts";
 import { Feed } from "./kafka-feed.ts";
 import type { LogConsumer, LogEntry } from "./log.ts";
 
@@ -40,6 +40,7 @@ export class KafkaConsumption {
   readonly #options: ConsumptionOptions;
   readonly #to: LogConsumer;
   readonly #stop = new AbortController();
+  readonly #assigner: StickyAssigner;
   #library: Consumer | undefined;
   #restarting: Promise<void> | undefined;
   #joined = false;
@@ -48,13 +49,14 @@ export class KafkaConsumption {
   constructor(options: ConsumptionOptions, to: LogConsumer) {
     this.#options = options;
     this.#to = to;
+    this.#assigner = stickyAssigner(options.topic, options.partitions, () => [...this.#feeds.keys()]);
   }
 
   async start(): Promise<void> {
     const { kafka, topic, partitions, groupId } = this.#options;
     const library = kafka.consumer({
       groupId,
-      partitionAssigners: [stickyAssigner(topic, partitions, () => [...this.#feeds.keys()])],
+      partitionAssigners: [() => this.#assigner],
       sessionTimeout: sessionTimeoutMs,
       rebalanceTimeout: sessionTimeoutMs,
       heartbeatInterval: 1_000,
@@ -103,6 +105,7 @@ export class KafkaConsumption {
   /** The partitions are ours or others' from now on; called before anything is fetched. */
   #onJoin({ payload }: ConsumerGroupJoinEvent): void {
     this.#joined = true;
+    this.#assigner.memberId = payload.memberId;
     if (this.#stop.signal.aborted) return;
     const ours = new Set(payload.memberAssignment[this.#options.topic] ?? []);
     for (const partition of [...this.#feeds.keys()]) if (!ours.has(partition)) this.#giveUp(partition);

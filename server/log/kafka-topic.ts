@@ -1,4 +1,4 @@
-import { type Admin, ConfigResourceTypes } from "kafkajs";
+import kafkajs, { type Admin } from "kafkajs";
 import type { Logger } from "pino";
 import { StartupError } from "../errors.ts";
 import { maxRecordBytes } from "./log.ts";
@@ -69,7 +69,7 @@ function checkPartitions({ topic, partitions, extraPartitions }: TopicWanted, fo
 
 async function largestBatch(admin: Admin, topic: string): Promise<number> {
   const name = "max.message.bytes";
-  const resources = [{ type: ConfigResourceTypes.TOPIC, name: topic, configNames: [name] }];
+  const resources = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: [name] }];
   const described = await admin.describeConfigs({ resources, includeSynonyms: false });
   const value = described.resources[0]?.configEntries.find(({ configName }) => configName === name)?.configValue;
   return Number(value ?? 1_048_588) - batchOverheadBytes; // the broker's default where it may not be asked

@@ -1,4 +1,4 @@
-import { type Admin, CompressionTypes, type Kafka, Partitioners, type Producer } from "kafkajs";
+import kafkajs, { type Admin, type Kafka, type Producer } from "kafkajs";
 import type { Logger } from "pino";
 import { StartupError, TelltaleError } from "../errors.ts";
 import { type KafkaAddress, openKafka } from "./kafka-client.ts";
@@ -29,6 +29,7 @@ const weekMs = 7 * 24 * 3_600_000;
 const closeTimeoutMs = 10_000;
 /** How often the ends of the partitions (for the lag) and their number are looked up. */
 const watchMs = 5_000;
+const { CompressionTypes, Partitioners } = kafkajs;
 const compressions = { zstd: CompressionTypes.ZSTD, gzip: CompressionTypes.GZIP, none: CompressionTypes.None };
 
 /**

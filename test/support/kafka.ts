@@ -111,6 +111,9 @@ function properties(folder: string, { id, port, advertised, controller, count }:
     "share.coordinator.state.topic.replication.factor": 1,
     "share.coordinator.state.topic.min.isr": 1,
     "group.initial.rebalance.delay.ms": 0,
+    // The controller believes so long that a killed broker lives, and lets it start again only then; 9 s by default.
+    "broker.session.timeout.ms": 3_000,
+    "broker.heartbeat.interval.ms": 500,
   };
   return Object.entries(settings)
     .map(([name, value]) => `${name}=${value}\n`)
