@@ -4,7 +4,7 @@ import { type CallContext, callStream, callUnary, type StreamMethod, type UnaryM
 import { fieldOf, messageOf, methodOf, outsideName } from "./contracts.ts";
 import { MissedError, UpstreamError } from "./errors.ts";
 import { type Decoder, Shapers, toMessage, UnknownEnumValue } from "./map.ts";
-import type { Facade, FieldRow, Raw, Shaped } from "./tables.ts";
+import type { Facade, FieldRow, LookUp, Raw, Shaped } from "./tables.ts";
 
 export type RunUnary = (args: Shaped, context: CallContext) => Promise<unknown>;
 export type RunStream = (args: Shaped, context: CallContext) => Promise<AsyncIterableIterator<unknown>>;
@@ -28,14 +28,16 @@ export class RowRunner {
   }
 
   /** The run rejects with UpstreamError, RowRefusal, UnknownEnumValue or RangeError (a time that is none). */
-  unary(row: FieldRow, method: UnaryMethod): RunUnary {
+  unary(row: FieldRow, methodFor: (rpc: string) => UnaryMethod): RunUnary {
+    const method = methodFor(row.rpc);
+    const lookUp = row.otherwise === undefined ? undefined : this.#lookUp(row.otherwise, methodFor);
     const { output } = methodOf(row.rpc);
     const shape = this.shapers.of(output);
     const hoisted = row.hoist === undefined ? undefined : outsideName(fieldOf(output, row.hoist), this.facade.naming);
     return async (args, context) => {
       try {
         const response = shape(await callUnary(method, this.#request(row, args), context));
-        if (row.result !== undefined) return row.result(response);
+        if (row.result !== undefined) return row.result(response) ?? (await lookUp?.(args, context));
         return hoisted === undefined ? response : response[hoisted];
       } catch (error) {
         if (error instanceof UnknownEnumValue && row.noMatch !== undefined) return row.noMatch;
@@ -62,6 +64,11 @@ export class RowRunner {
         return each(shape(response), args);
       });
     };
+  }
+
+  #lookUp({ name, args: argsOf, result }: LookUp, methodFor: (rpc: string) => UnaryMethod): RunUnary {
+    const run = this.unary(this.row("Query", name), methodFor);
+    return async (args, context) => result(await run(argsOf(args), context));
   }
 
   #request(row: FieldRow, args: Shaped): Raw {

@@ -45,6 +45,14 @@ export interface TypeRule {
   readonly others: boolean;
 }
 
+/** Another row of the facade, asked instead. */
+export interface LookUp {
+  /** Its name. */
+  readonly name: string;
+  readonly args: (args: Shaped) => Shaped;
+  readonly result: (result: unknown) => unknown;
+}
+
 export interface FieldRow {
   readonly root: "Query" | "Mutation" | "Subscription";
   /** Name of the field outside. */
@@ -63,6 +71,8 @@ export interface FieldRow {
   readonly request?: (message: Raw) => Raw;
   /** Makes the result out of the shaped response; throws RowRefusal where the response holds a refusal. */
   readonly result?: (response: Shaped) => unknown;
+  /** Where `result` finds nothing (undefined): asks for what is there already. */
+  readonly otherwise?: LookUp;
   /** For streams: the values in one response. */
   readonly each?: (response: Shaped, args: Shaped) => readonly unknown[];
   /** Answered instead of an error where the service says NOT_FOUND. */

@@ -59,7 +59,7 @@ class ShapedTransport extends GrpcTransportHelper {
       const run = this.#runner.stream(row, method as unknown as StreamMethod);
       return (_source, args, context) => run(args, callContext(context)).then(withGraphQLErrors, rethrow);
     }
-    const run = this.#runner.unary(row, method);
+    const run = this.#runner.unary(row, (rpc) => this.#methodOf(rpc));
     return (_source, args, context) => run(args, callContext(context)).catch(rethrow);
   }
 

@@ -66,7 +66,9 @@ export function timestampFrom(value: unknown, decoder: "proto" | "es"): Raw {
   const text = value instanceof Date ? value.toISOString() : String(value);
   const instant = parseTime(text);
   if (instant === undefined) throw new RangeError(`${JSON.stringify(text)} is not an ISO 8601 time.`);
-  return { seconds: decoder === "es" ? BigInt(instant.seconds) : instant.seconds, nanos: instant.nanos };
+  // Whole microseconds count, as in the contracts.
+  const nanos = instant.nanos - (instant.nanos % 1000);
+  return { seconds: decoder === "es" ? BigInt(instant.seconds) : instant.seconds, nanos };
 }
 
 /** google.protobuf.Struct as grpc-js takes it. */

@@ -3,6 +3,7 @@ import { Code } from "@connectrpc/connect";
 import { type Answer, detail } from "../http.ts";
 import { UpstreamError, type Violation } from "../mesh/errors.ts";
 import { RowRefusal } from "../mesh/tables.ts";
+import { parseTime } from "../mesh/values.ts";
 import type { Problem } from "./problem.ts";
 import type { Route } from "./routes.ts";
 
@@ -39,8 +40,6 @@ export function isCancelled(error: unknown): boolean {
   return error instanceof UpstreamError && error.code === Code.Canceled;
 }
 
-const REFUSAL_TYPES: Readonly<Record<string, string>> = { future: "less_than_equal", too_old: "greater_than_equal" };
-
 function refused(
   { reason, field, message }: RowRefusal,
   route: Route,
@@ -48,9 +47,8 @@ function refused(
 ): Answer {
   if (reason === "conflicting") return detail(409, message);
   if (reason === "forbidden") return detail(403, message);
-  const name = field || (reason in REFUSAL_TYPES ? "observed_at" : "");
-  const problem = problemOf({ field: name, description: message }, route, args);
-  return unprocessable([{ ...problem, type: REFUSAL_TYPES[reason] ?? problem.type }]);
+  const name = field || (reason === "future" || reason === "too_old" ? "observed_at" : "");
+  return unprocessable([problemOf({ field: name, description: message }, route, args)]);
 }
 
 function violationsOf({ violations, message }: UpstreamError): readonly Violation[] {
@@ -62,9 +60,15 @@ function problemOf({ field, description }: Violation, route: Route, args: Readon
   const name = field.replace(/^readings\[\d+\]\.?/, "");
   const where = route.parameters.find((parameter) => parameter.name === name)?.where ?? (route.body ? "body" : "query");
   return {
-    type: "value_error",
+    type: name === "observed_at" ? timeProblem(args[name]) : "value_error",
     loc: name === "" ? [where] : [where, name],
     msg: description,
     input: args[name] ?? null,
   };
+}
+
+/** A time that was a time, and yet refused, is too far ahead or too long ago. */
+function timeProblem(time: unknown): string {
+  const instant = parseTime(String(time));
+  return instant !== undefined && instant.seconds * 1000 > Date.now() ? "less_than_equal" : "greater_than_equal";
 }

@@ -1,5 +1,5 @@
 /** REST's names for the contracts: what each path answers. Paths and statuses stand in routes.ts, beside each row's name. */
-import { ALERT_OPEN, storedReading } from "../mesh/rules.ts";
+import { ALERT_OPEN, storedReading, theOne } from "../mesh/rules.ts";
 import type { Facade, Shaped } from "../mesh/tables.ts";
 
 interface Component {
@@ -42,6 +42,12 @@ export const restFacade: Facade = {
       request: (reading) => ({ readings: [reading] }),
       type: "SensorData!",
       result: storedReading,
+      // Sending a reading again changes nothing and is answered alike.
+      otherwise: {
+        name: "list_sensor_data",
+        args: ({ sensor_id, observed_at: at }) => ({ sensor_id, start_time: at, end_time: at, limit: 1 }),
+        result: theOne,
+      },
       description: "Stores a reading and answers with it as scored.",
     },
     {

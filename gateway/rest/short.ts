@@ -18,7 +18,7 @@ export function shortWay(address: string): ShortWay {
   const client = new Client(address, credentials.createInsecure(), CHANNEL_OPTIONS);
   const runner = new RowRunner(restFacade, "es");
   return {
-    of: (row) => runner.unary(row, unaryMethod(client, row.rpc)),
+    of: (row) => runner.unary(row, (rpc) => unaryMethod(client, rpc)),
     close: () => client.close(),
   };
 }
