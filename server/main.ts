@@ -29,7 +29,9 @@ async function main(): Promise<void> {
     });
   }
   const app = await startApp({ config, logger, tracing: tracing.on, onFatal });
-  const lines = [`gRPC, Connect and gRPC-Web  http://${config.bindAddress}:${app.grpcPort}`];
+  const lines: string[] = [];
+  if (app.grpcPort !== undefined)
+    lines.push(`gRPC, Connect and gRPC-Web  http://${config.bindAddress}:${app.grpcPort}`);
   if (app.httpPort !== undefined) {
     const http = `http://${config.bindAddress}:${app.httpPort}`;
     lines.push(`REST                        ${http}/docs`, `GraphQL                     ${http}/api/v1/graphql`);

@@ -17,6 +17,8 @@ interface Waiting {
   readonly settled: { resolve(outcome: FragmentOutcome): void; reject(error: unknown): void };
   /** Controls go alone: see `PartitionOwner`. */
   readonly alone: boolean;
+  /** When it came, by the monotonic clock, milliseconds. */
+  readonly since: number;
 }
 
 /** A batch on its way. */
@@ -129,7 +131,7 @@ export class Intake {
     const durable = Promise.withResolvers<void>();
     const settled = Promise.withResolvers<FragmentOutcome>();
     const lane = this.#lanes[partition]!;
-    lane.waiting.push({ field, durable, settled, alone });
+    lane.waiting.push({ field, durable, settled, alone, since: performance.now() });
     this.#waitingBytes += field.length;
     // What else arrives in this turn of the event loop goes along.
     if (!lane.appending) {
@@ -186,6 +188,21 @@ export class Intake {
         }
       }
     }
+  }
+
+  /** Offsets of records that have waited for their outcome for longer than `ms`, by partition, at most `limit` each. */
+  overdue(ms: number, limit: number): Map<number, number[]> {
+    const before = performance.now() - ms;
+    const found = new Map<number, number[]>();
+    this.#lanes.forEach((lane, partition) => {
+      const offsets: number[] = [];
+      for (const [offset, parts] of lane.unsettled) {
+        if (offsets.length >= limit || parts[0]!.since > before) break;
+        offsets.push(offset);
+      }
+      if (offsets.length > 0) found.set(partition, offsets);
+    });
+    return found;
   }
 
   #wake(): void {

@@ -11,6 +11,8 @@ export interface ScorerData {
   readonly runtime: string;
   readonly modelPath: string | undefined;
   readonly alarmsPerSensorDay: number;
+  /** Whether outcomes are kept in the store for other processes. */
+  readonly keepOutcomes: boolean;
 }
 
 /** Which stored readings somebody is watching: only those are made into messages. */

@@ -9,6 +9,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
 import { AlertState } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { type Control, SeriesKeySchema } from "../../gen/es/telltale/v1/log_pb.ts";
+import { RecordOutcomeSchema } from "../../gen/es/telltale/v1/notice_pb.ts";
 import { AlertEventSchema, AlertEventType } from "../../gen/es/telltale/v1/watch_pb.ts";
 import { alertMessage, type Detector, REASONS } from "../detect/index.ts";
 import { shown } from "../ingest/check.ts";
@@ -18,6 +19,7 @@ import { MARK_LATE, MARK_SERVER_TIME } from "../store/block.ts";
 import type { AlertEventRow, AlertRow, PartitionRow, SeriesRow, StateChunk, Store } from "../store/store.ts";
 import { toAlert } from "./alert.ts";
 import { firstTick, idOf } from "./ids.ts";
+import { toNotice } from "./notices.ts";
 import type { Conflict, Counts, FragmentOutcome, RecordOutcome } from "./outcome.ts";
 import { Producers } from "./producers.ts";
 import { type Packed, pack, Rows } from "./rows.ts";
@@ -59,6 +61,8 @@ export interface OwnerOptions {
   readonly createDetector: () => Detector;
   readonly logger: Logger;
   readonly onCommitted: (committed: Committed) => void;
+  /** Whether other processes append to the log and may ask the store for outcomes. */
+  readonly keepOutcomes: boolean;
 }
 
 interface Taken {
@@ -291,6 +295,7 @@ export class PartitionOwner {
         events,
         metadata,
         chunks,
+        outcomes: this.#o.keepOutcomes ? finished.map(encodeOutcome) : [],
       })
       .then(() =>
         this.#o.onCommitted({
@@ -691,4 +696,8 @@ function countByType({ series, changes }: Packed): Map<string, number> {
     counts.set(s.sensorType, (counts.get(s.sensorType) ?? 0) + changes.readings[i]!);
   });
   return counts;
+}
+
+function encodeOutcome(o: RecordOutcome): { offset: number; outcome: Uint8Array } {
+  return { offset: o.offset, outcome: toBinary(RecordOutcomeSchema, toNotice(o)) };
 }

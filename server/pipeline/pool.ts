@@ -15,6 +15,8 @@ export interface PoolOptions {
   readonly log: Log;
   readonly logger: Logger;
   readonly onCommitted: (notice: CommitNotice) => void;
+  /** The partition has another owner. */
+  readonly onReleased: (partition: number) => void;
   /** A thread has died: the process cannot go on. */
   readonly onFatal: (error: Error) => void;
 }
@@ -88,6 +90,7 @@ export class ScorerPool {
       },
       revoked: async (partition) => {
         await this.#ask(partition, { kind: "close", partition });
+        this.#o.onReleased(partition);
       },
     };
   }

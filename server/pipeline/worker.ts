@@ -86,6 +86,7 @@ async function handle(message: ToScorer): Promise<void> {
       store,
       createDetector: scorer.createDetector,
       logger,
+      keepOutcomes: data.keepOutcomes,
       onCommitted: (committed) => say(notice(committed)),
     });
     owners.set(message.partition, owner);

@@ -44,6 +44,8 @@ export function isAway(error: unknown): boolean {
   );
 }
 
+/** Records whose outcomes are kept: minutes of a heavy load. */
+const KEPT_OUTCOMES = 50_000;
 const DAY_US = 86_400_000_000;
 
 const list = (values: readonly (number | boolean)[]) => `{${values.join(",")}}`;
@@ -142,6 +144,16 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
           struct: Buffer.from(m.struct),
         }));
         work.push(tx`insert into reading_metadata ${tx(rows)} on conflict do nothing`);
+      }
+      if (c.outcomes.length > 0) {
+        const rows = c.outcomes.map((x) => ({
+          partition: c.partition,
+          log_offset: x.offset,
+          outcome: Buffer.from(x.outcome),
+        }));
+        work.push(tx`insert into record_outcome ${tx(rows)}`);
+        const kept = n.nextOffset - KEPT_OUTCOMES;
+        work.push(tx`delete from record_outcome where partition = ${c.partition} and log_offset < ${kept}`);
       }
       for (const k of c.chunks) {
         work.push(tx`insert into state_chunk (partition, chunk, as_of, version, bytes)

@@ -310,6 +310,13 @@ export class Queries {
     }));
   }
 
+  /** Outcomes of log records, as far as they are kept. */
+  async outcomes(partition: number, offsets: readonly number[]): Promise<Uint8Array[]> {
+    const rows = await this.#sql`select outcome from record_outcome
+      where partition = ${partition} and log_offset = any(${numbers(offsets)}::bigint[]) order by log_offset`;
+    return rows.map((r) => new Uint8Array(r.outcome as Buffer));
+  }
+
   /** Next event number of each partition. */
   async nextEvents(): Promise<Map<number, number>> {
     const rows = await this.#sql`select partition, next_event from log_partition`;

@@ -100,6 +100,8 @@ export interface Commit {
   readonly events: readonly AlertEventRow[];
   readonly metadata: readonly { series: number; observedUs: number; struct: Uint8Array }[];
   readonly chunks: readonly StateChunk[];
+  /** `RecordOutcome` messages in binary form by offset, where other processes may ask for them. */
+  readonly outcomes: readonly { offset: number; outcome: Uint8Array }[];
 }
 
 /** Another process has stored past the expected offset: this one no longer owns the partition. */
