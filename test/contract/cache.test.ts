@@ -3,13 +3,14 @@ import type { Bus, Cache } from "../../server/cache/cache.ts";
 import { createEmbeddedBus, createEmbeddedCache } from "../../server/cache/embedded.ts";
 import { createRedisBus, createRedisCache } from "../../server/cache/redis.ts";
 import { testLogger as logger } from "../support/logger.ts";
-import { mayNotSkip } from "../support/processes.ts";
-import { redisMissing, startRedis, type TestRedis } from "../support/redis.ts";
+import { describeWith } from "../support/needs.ts";
+import { startRedis, type TestRedis } from "../support/redis.ts";
 
 let redis: TestRedis;
 
 const embedded = {
   name: "embedded",
+  needs: [],
   start: async () => {},
   stop: async () => {},
   cache: createEmbeddedCache,
@@ -17,6 +18,7 @@ const embedded = {
 };
 const real = {
   name: "Redis",
+  needs: ["redis-server"],
   start: async () => {
     redis = await startRedis();
   },
@@ -24,10 +26,6 @@ const real = {
   cache: () => createRedisCache({ url: redis.url, logger }),
   bus: () => createRedisBus({ url: redis.url, logger }),
 };
-
-const without = redisMissing();
-const skipRedis = without !== undefined && !mayNotSkip;
-if (skipRedis) process.stderr.write(`the Redis cache is not tested: ${without}\n`);
 
 /** Gaps told to subscribers that must not hear of any. */
 let wrongGaps = 0;
@@ -37,95 +35,96 @@ const noGap = () => {
 const text = (value: string) => Buffer.from(value);
 const read = (value: Uint8Array | undefined) => value && Buffer.from(value).toString();
 
-describe.each(skipRedis ? [embedded] : [embedded, real])("the $name cache and bus", { timeout: 20_000 }, (subject) => {
-  const opened: (Cache | Bus)[] = [];
-  const track = <T extends Cache | Bus>(part: T): T => {
-    opened.push(part);
-    return part;
-  };
-  const newCache = async () => {
-    const cache = track(subject.cache());
-    await expect.poll(() => isUp(cache), { timeout: 5_000 }).toBe(true);
-    return cache;
-  };
-
-  beforeAll(subject.start, 30_000);
-  afterAll(subject.stop);
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map((part) => part.close()));
-    expect(wrongGaps).toBe(0);
-  });
-
-  it("gives back the bytes that were set, until they are deleted or replaced", async () => {
-    const cache = await newCache();
-    const bytes = Uint8Array.from([0, 255, 13, 10, 128]);
-    await cache.set("a", bytes, 60_000);
-    await cache.set("b", text("1"), 60_000);
-    await cache.set("b", text("2"), 60_000);
-    expect([...(await cache.get("a"))!]).toEqual([...bytes]);
-    expect(read(await cache.get("b"))).toBe("2");
-    await cache.delete("a");
-    expect(await cache.get("a")).toBeUndefined();
-  });
-
-  it("forgets after the stated time", async () => {
-    const cache = await newCache();
-    await cache.set("short", text("x"), 60);
-    await cache.set("long", text("y"), 60_000);
-    expect(read(await cache.get("short"))).toBe("x");
-    await expect.poll(() => cache.get("short"), { timeout: 2_000 }).toBeUndefined();
-    expect(read(await cache.get("long"))).toBe("y");
-  });
-
-  it("counts hits and misses", async () => {
-    const cache = await newCache();
-    const before = cache.stats();
-    await cache.set("counted", text("x"), 60_000);
-    await cache.get("counted");
-    await cache.get("counted");
-    await cache.get("never set");
-    const { hits, misses } = cache.stats();
-    expect([hits - before.hits, misses - before.misses]).toEqual([2, 1]);
-  });
-
-  it("brings a message to every subscriber of its channel and to no other, in order", async () => {
-    const bus = track(subject.bus());
-    const got: Record<string, string[]> = { one: [], two: [], other: [] };
-    await bus.subscribe("news", (message) => got.one!.push(read(message)!), noGap);
-    await bus.subscribe("news", (message) => got.two!.push(read(message)!), noGap);
-    await bus.subscribe("weather", (message) => got.other!.push(read(message)!), noGap);
-    await expect.poll(() => bus.audience("news")).toBeGreaterThan(0);
-    for (const word of ["a", "b", "c"]) bus.publish("news", text(word));
-    bus.publish("weather", text("rain"));
-    await expect.poll(() => got).toEqual({ one: ["a", "b", "c"], two: ["a", "b", "c"], other: ["rain"] });
-  });
-
-  it("brings nothing after a subscription has ended, and knows its audience", async () => {
-    const bus = track(subject.bus());
-    const got: string[] = [];
-    const stop = await bus.subscribe("news", (message) => got.push(read(message)!), noGap);
-    await bus.subscribe("later", (message) => got.push(read(message)!), noGap);
-    await expect.poll(() => bus.audience("news")).toBe(1);
-    stop();
-    await expect.poll(() => bus.audience("news")).toBe(0);
-    bus.publish("news", text("unheard"));
-    bus.publish("later", text("heard"));
-    await expect.poll(() => got).toEqual(["heard"]);
-  });
-
-  it("goes on when a listener throws", async () => {
-    const bus = track(subject.bus());
-    const got: string[] = [];
-    const thrower = () => {
-      throw new Error("a listener's own trouble");
+for (const subject of [embedded, real])
+  describeWith(subject.needs, `the ${subject.name} cache and bus`, () => {
+    const opened: (Cache | Bus)[] = [];
+    const track = <T extends Cache | Bus>(part: T): T => {
+      opened.push(part);
+      return part;
     };
-    await bus.subscribe("news", thrower, noGap);
-    await bus.subscribe("news", (message) => got.push(read(message)!), noGap);
-    await expect.poll(() => bus.audience("news")).toBeGreaterThan(0);
-    bus.publish("news", text("a"));
-    await expect.poll(() => got).toEqual(["a"]);
+    const newCache = async () => {
+      const cache = track(subject.cache());
+      await expect.poll(() => isUp(cache), { timeout: 5_000 }).toBe(true);
+      return cache;
+    };
+
+    beforeAll(subject.start, 30_000);
+    afterAll(subject.stop);
+    afterEach(async () => {
+      await Promise.all(opened.splice(0).map((part) => part.close()));
+      expect(wrongGaps).toBe(0);
+    });
+
+    it("gives back the bytes that were set, until they are deleted or replaced", async () => {
+      const cache = await newCache();
+      const bytes = Uint8Array.from([0, 255, 13, 10, 128]);
+      await cache.set("a", bytes, 60_000);
+      await cache.set("b", text("1"), 60_000);
+      await cache.set("b", text("2"), 60_000);
+      expect([...(await cache.get("a"))!]).toEqual([...bytes]);
+      expect(read(await cache.get("b"))).toBe("2");
+      await cache.delete("a");
+      expect(await cache.get("a")).toBeUndefined();
+    });
+
+    it("forgets after the stated time", async () => {
+      const cache = await newCache();
+      await cache.set("short", text("x"), 60);
+      await cache.set("long", text("y"), 60_000);
+      expect(read(await cache.get("short"))).toBe("x");
+      await expect.poll(() => cache.get("short"), { timeout: 2_000 }).toBeUndefined();
+      expect(read(await cache.get("long"))).toBe("y");
+    });
+
+    it("counts hits and misses", async () => {
+      const cache = await newCache();
+      const before = cache.stats();
+      await cache.set("counted", text("x"), 60_000);
+      await cache.get("counted");
+      await cache.get("counted");
+      await cache.get("never set");
+      const { hits, misses } = cache.stats();
+      expect([hits - before.hits, misses - before.misses]).toEqual([2, 1]);
+    });
+
+    it("brings a message to every subscriber of its channel and to no other, in order", async () => {
+      const bus = track(subject.bus());
+      const got: Record<string, string[]> = { one: [], two: [], other: [] };
+      await bus.subscribe("news", (message) => got.one!.push(read(message)!), noGap);
+      await bus.subscribe("news", (message) => got.two!.push(read(message)!), noGap);
+      await bus.subscribe("weather", (message) => got.other!.push(read(message)!), noGap);
+      await expect.poll(() => bus.audience("news")).toBeGreaterThan(0);
+      for (const word of ["a", "b", "c"]) bus.publish("news", text(word));
+      bus.publish("weather", text("rain"));
+      await expect.poll(() => got).toEqual({ one: ["a", "b", "c"], two: ["a", "b", "c"], other: ["rain"] });
+    });
+
+    it("brings nothing after a subscription has ended, and knows its audience", async () => {
+      const bus = track(subject.bus());
+      const got: string[] = [];
+      const stop = await bus.subscribe("news", (message) => got.push(read(message)!), noGap);
+      await bus.subscribe("later", (message) => got.push(read(message)!), noGap);
+      await expect.poll(() => bus.audience("news")).toBe(1);
+      stop();
+      await expect.poll(() => bus.audience("news")).toBe(0);
+      bus.publish("news", text("unheard"));
+      bus.publish("later", text("heard"));
+      await expect.poll(() => got).toEqual(["heard"]);
+    });
+
+    it("goes on when a listener throws", async () => {
+      const bus = track(subject.bus());
+      const got: string[] = [];
+      const thrower = () => {
+        throw new Error("a listener's own trouble");
+      };
+      await bus.subscribe("news", thrower, noGap);
+      await bus.subscribe("news", (message) => got.push(read(message)!), noGap);
+      await expect.poll(() => bus.audience("news")).toBeGreaterThan(0);
+      bus.publish("news", text("a"));
+      await expect.poll(() => got).toEqual(["a"]);
+    });
   });
-});
 
 describe("the embedded cache", () => {
   it("keeps within its bytes by dropping what was not used for longest", async () => {
@@ -141,7 +140,7 @@ describe("the embedded cache", () => {
   });
 });
 
-describe.skipIf(skipRedis)(`Redis in trouble${without ? `: ${without}` : ""}`, { timeout: 30_000 }, () => {
+describeWith(["redis-server"], "Redis in trouble", () => {
   let cache: Cache;
   let bus: Bus;
   const gaps: string[] = [];

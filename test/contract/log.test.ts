@@ -1,21 +1,23 @@
 import { createHash, randomBytes } from "node:crypto";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { StartupError, type TelltaleError } from "../../server/errors.ts";
 import { openClient } from "../../server/log/connection.ts";
 import { createEmbeddedLog, type EmbeddedLogOptions } from "../../server/log/embedded.ts";
 import { createKafkaLog } from "../../server/log/kafka.ts";
 import type { Log } from "../../server/log/log.ts";
 import { Collector } from "../support/collector.ts";
-import { kafkaMissing, startKafka, type TestKafka } from "../support/kafka.ts";
+import { kafkaNeeds, startKafka, type TestKafka } from "../support/kafka.ts";
 import { testLogger } from "../support/logger.ts";
+import { describeWith } from "../support/needs.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
-import { mayNotSkip } from "../support/processes.ts";
 
 type Limits = Partial<Pick<EmbeddedLogOptions, "partitions" | "maxPendingBytes" | "appendTimeoutMs" | "tailBytes">>;
 
 /** One of the logs with a real server behind it. */
 interface Subject {
   readonly name: string;
+  /** Programs that must be installed. */
+  readonly needs: readonly string[];
   start(): Promise<void>;
   stop(): Promise<void>;
   /** Opens the log of an installation (a database or a topic of this name). */
@@ -27,6 +29,7 @@ let postgres: TestPostgres;
 
 const embedded: Subject = {
   name: "embedded",
+  needs: [],
   start: async () => {
     postgres = await startPostgres();
   },
@@ -44,6 +47,7 @@ let broker: TestKafka;
 
 const kafka: Subject = {
   name: "Kafka",
+  needs: kafkaNeeds,
   start: async () => {
     broker = await startKafka();
   },
@@ -80,13 +84,8 @@ const range = (count: number, prefix = "r") => Array.from({ length: count }, (_,
 let installations = 0;
 const newInstallation = () => `log_${process.pid}_${++installations}`;
 
-const without = kafkaMissing();
-if (without && !mayNotSkip) process.stderr.write(`the Kafka log is not tested: ${without}\n`);
-
-describe.each([embedded, ...(without && !mayNotSkip ? [] : [kafka])])(
-  "the $name log",
-  { timeout: 60_000 },
-  (subject) => {
+for (const subject of [embedded, kafka])
+  describeWith(subject.needs, `the ${subject.name} log`, () => {
     const opened: Log[] = [];
     const open = async (installation: string, limits?: Limits) => {
       const log = await subject.open(installation, limits);
@@ -276,8 +275,7 @@ describe.each([embedded, ...(without && !mayNotSkip ? [] : [kafka])])(
       await consumer.until(() => consumer.of(0).length >= 1);
       expect(log.stats().lag.get(1)).toBe(0);
     });
-  },
-);
+  });
 
 /** In the order of their first arrival: "at least once" may repeat. */
 function firstTimes(texts: readonly string[]): string[] {

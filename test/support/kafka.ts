@@ -2,7 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { end, freePort, untilLine, which } from "./processes.ts";
+import { end, freePort, untilLine } from "./processes.ts";
 
 export interface TestBroker {
   readonly id: number;
@@ -23,11 +23,8 @@ export interface TestKafka {
   stop(): Promise<void>;
 }
 
-/** Why Kafka cannot run here; undefined when it can. */
-export function kafkaMissing(): string | undefined {
-  const missing = ["java", "mvn"].filter((tool) => !which(tool));
-  return missing.length > 0 ? `Kafka needs ${missing.join(" and ")}, not installed here` : undefined;
-}
+/** Programs that a broker needs. */
+export const kafkaNeeds = ["java", "mvn"];
 
 /**
  * Real brokers on free ports with data in a temporary folder. The first is the controller too. `advertise` names the port that

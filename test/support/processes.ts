@@ -2,11 +2,7 @@ import { type ChildProcess, execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants, readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { delimiter, join } from "node:path";
 import { createInterface } from "node:readline";
-
-/** Whether a missing part may be skipped: never where the whole of the parts is promised (CI). */
-export const mayNotSkip = process.env.CI === "true" || process.env.TELLTALE_NO_SKIP === "1";
 
 /** A TCP port of the loopback that was free a moment ago. */
 export async function freePort(): Promise<number> {
@@ -17,12 +13,6 @@ export async function freePort(): Promise<number> {
   await once(server, "close");
   if (address === null || typeof address === "string") throw new Error("no port");
   return address.port;
-}
-
-/** Path of a program on PATH, or undefined. */
-export function which(program: string): string | undefined {
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  return folders.map((folder) => join(folder, program)).find(isExecutable);
 }
 
 export function isExecutable(path: string): boolean {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { end, freePort, untilLine, which } from "./processes.ts";
+import { end, freePort, untilLine } from "./processes.ts";
 
 export interface TestRedis {
   readonly url: string;
@@ -16,11 +16,6 @@ export interface TestRedis {
   resume(): void;
   flush(): Promise<void>;
   stop(): Promise<void>;
-}
-
-/** Why Redis cannot run here; undefined when it can. */
-export function redisMissing(): string | undefined {
-  return which("redis-server") ? undefined : "redis-server is not installed here";
 }
 
 /** A private Redis without persistence on a free port. */
