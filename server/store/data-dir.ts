@@ -8,6 +8,7 @@ import {
   openSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
 } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
@@ -27,6 +28,8 @@ export interface DataDir {
   readonly path: string;
   /** The same folder under a name that is short enough for the addresses of Unix sockets in it. For this process only. */
   readonly short: string;
+  /** False where somebody removed the folder under us, and perhaps another process has made and claimed it anew. */
+  isHeld(): boolean;
   /** Gives the folder to the next process. */
   release(): void;
 }
@@ -39,11 +42,15 @@ export async function claimDataDir(path: string): Promise<DataDir> {
   const short = prepare(path);
   try {
     const server = await claim(short.path, path);
+    const socket = join(path, "owner.sock");
+    const ours = statSync(socket).ino;
+    const isHeld = () => statSync(socket, { throwIfNoEntry: false })?.ino === ours;
     return {
       path,
       short: short.path,
+      isHeld,
       release() {
-        rmSync(join(path, "owner.sock"), { force: true });
+        if (isHeld()) rmSync(socket, { force: true });
         server.close();
         short.remove();
       },

@@ -120,6 +120,18 @@ describe("the embedded database", () => {
     expect(database.pid).not.toBe(before);
   });
 
+  test("is given up, and leaves a newer one alone, when its folder is removed under it", async () => {
+    const dataDir = join(folder(), "data");
+    const lost = Promise.withResolvers<Error>();
+    const first = await start(dataDir, { onLost: lost.resolve });
+    rmSync(dataDir, { recursive: true });
+    const second = await start(dataDir);
+    process.kill(first.pid, "SIGKILL");
+    expect((await lost.promise).message).toMatch(/was removed while the platform was running/);
+    await first.stop();
+    expect(await query(second.address, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+  });
+
   test("half made by a start that was killed, is made anew", async () => {
     const dataDir = folder();
     const child = fork(join(import.meta.dirname, "../../test/support/database-process.ts"), [], { detached: true });

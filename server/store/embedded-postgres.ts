@@ -16,7 +16,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import postgres from "postgres";
 import { StartupError } from "../errors.ts";
-import { claimDataDir } from "./data-dir.ts";
+import { claimDataDir, type DataDir } from "./data-dir.ts";
 import { databaseUser, type Identity, namedUser, packagedPostgres, reachableBinaries } from "./postgres-binaries.ts";
 import { endLeftovers, removeForeignLocks } from "./postgres-processes.ts";
 
@@ -101,7 +101,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   }
   const claim = await claimDataDir(options.dataDir);
   try {
-    const database = new Database(options, join(options.dataDir, "postgres"));
+    const database = new Database(options, join(options.dataDir, "postgres"), claim);
     await database.prepare();
     await database.start();
     const address = {
@@ -142,14 +142,16 @@ async function createDatabase(address: EmbeddedPostgres["address"]): Promise<voi
 class Database {
   readonly #options: EmbeddedPostgresOptions;
   readonly #folder: string;
+  readonly #claim: DataDir;
   #binaries = "";
   #user: Identity | undefined;
   #child: ChildProcess | undefined;
   #stopping: Promise<void> | undefined;
   #deaths = 0;
 
-  constructor(options: EmbeddedPostgresOptions, folder: string) {
+  constructor(options: EmbeddedPostgresOptions, folder: string, claim: DataDir) {
     this.#options = options;
+    this.#claim = claim;
     this.#folder = folder;
   }
 
@@ -269,12 +271,9 @@ class Database {
 
   async #restart(): Promise<void> {
     for (;;) {
-      if (++this.#deaths > RESTARTS) {
-        const lost = new Error(`The embedded database died ${RESTARTS} times in a row and stays down.`);
-        this.#options.logger.error(lost.message);
-        this.#options.onLost?.(lost);
-        return;
-      }
+      const folder = this.#options.dataDir;
+      if (!this.#claim.isHeld()) return this.#lose(`DATA_DIR "${folder}" was removed while the platform was running.`);
+      if (++this.#deaths > RESTARTS) return this.#lose(`The embedded database died ${RESTARTS} times in a row.`);
       await delay(RESTART_PAUSE_MS);
       if (this.#stopping) return;
       try {
@@ -285,6 +284,11 @@ class Database {
         this.#options.logger.error({ err: error }, "the embedded database did not come back");
       }
     }
+  }
+
+  #lose(why: string): void {
+    this.#options.logger.error(why);
+    this.#options.onLost?.(new Error(why));
   }
 
   stop(): Promise<void> {
