@@ -123,7 +123,7 @@ export class Queries {
       series.reduce((least, s) => Math.min(least, s.firstUs), toUs),
     );
     for (let look = firstLook(series, wanted, toUs, filter.anomaliesOnly); ; look *= LOOK_FURTHER) {
-      const fromUs = Math.max(firstUs, toUs - look);
+      const fromUs = Math.max(firstUs, Math.floor(toUs - look));
       const found = await this.#points(series, fromUs, toUs, filter.anomaliesOnly);
       const { points } = found;
       const { after } = filter;
