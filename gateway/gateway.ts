@@ -7,6 +7,7 @@ import { GRAPHQL_PATH, graphqlRuntime } from "./graphql/runtime.ts";
 import { graphqlSockets } from "./graphql/sockets.ts";
 import { INTERNAL_ERROR, send } from "./http.ts";
 import { grpcAddress } from "./mesh/channel.ts";
+import { tameLogLevel } from "./mesh/logging.ts";
 import { GatewayMetrics } from "./metrics.ts";
 import { createRest } from "./rest/serve.ts";
 import { Router } from "./router.ts";
@@ -42,6 +43,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 /** @throws the error of `listen` (EADDRINUSE, EACCES) where the port cannot be had */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { logger } = options;
+  tameLogLevel(process.env);
   const address = grpcAddress(options.grpcUrl);
   const metrics = new GatewayMetrics();
   const cors = new Cors(options.allowedOrigins);

@@ -5,6 +5,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { DescMessage } from "@bufbuild/protobuf";
 import { getComposedSchemaFromConfig } from "@graphql-mesh/compose-cli";
 import { loadGrpcSubgraph } from "@omnigraph/grpc";
 import {
@@ -17,6 +18,7 @@ import {
 } from "graphql";
 import { graphqlFacade } from "../graphql/names.ts";
 import { restFacade } from "../rest/names.ts";
+import { methodOf, PACKAGE } from "./contracts.ts";
 import { type RawMethods, shapedSchema } from "./shape.ts";
 import type { Facade } from "./tables.ts";
 
@@ -119,32 +121,71 @@ interface Nested {
 }
 
 /**
- * What the transport needs of the contracts to encode and decode: the services that the rows name, without comments and rules,
- * in an order that does not depend on which file was read first.
+ * What the transport needs of the contracts to encode and decode: the RPCs that the rows name with the types that they reach, without
+ * comments and rules, in an order that does not depend on which file was read first.
  */
 function prunedRoot(rootJson: string, facade: Facade): string {
-  const services = new Set(facade.rows.map((row) => row.rpc.split(".")[0]!));
-  const prune = (node: Nested): Nested => {
-    const pruned: Nested = {};
-    for (const [key, value] of Object.entries(node)) {
-      if (key === "comment" || key === "comments" || key.startsWith("(buf.validate")) continue;
-      if (key === "parsedOptions" || key === "buf") continue;
-      if (key === "nested") pruned.nested = sorted(value as Record<string, Nested>);
-      else if (typeof value === "object" && value !== null && !Array.isArray(value))
-        pruned[key] = prune(value as Nested);
-      else pruned[key] = value;
-    }
-    return pruned;
+  const rpcs = facade.rows.flatMap((row) => [row.rpc, ...batchesOf(facade)]);
+  const wanted = new Set<string>(rpcs.map((rpc) => `${PACKAGE}.${rpc}`));
+  for (const rpc of rpcs) {
+    const { input, output, parent } = methodOf(rpc);
+    wanted.add(parent.typeName);
+    for (const message of [input, output]) reach(message, wanted);
+  }
+  const root = JSON.parse(rootJson) as Nested;
+  return JSON.stringify({ nested: prunedAll(root.nested ?? (root as Record<string, Nested>), "", wanted) });
+}
+
+function batchesOf(facade: Facade): string[] {
+  return Object.values(facade.types).flatMap(({ fields }) =>
+    Object.values(fields).flatMap(({ batch }) => (batch === undefined ? [] : [batch.rpc])),
+  );
+}
+
+/** Adds the names of a message and of all that its fields lead to. */
+function reach(message: DescMessage, names: Set<string>): void {
+  if (names.has(message.typeName)) return;
+  names.add(message.typeName);
+  for (const field of message.fields) {
+    if (field.enum !== undefined) names.add(field.enum.typeName);
+    if (field.message !== undefined) reach(field.message, names);
+  }
+}
+
+function prunedAll(nested: Record<string, Nested>, scope: string, wanted: ReadonlySet<string>): Record<string, Nested> {
+  return Object.fromEntries(
+    Object.entries(nested)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .flatMap(([name, node]): [string, Nested][] => {
+        const fullName = scope === "" ? name : `${scope}.${name}`;
+        const isType = ["fields", "values", "methods"].some((key) => key in node);
+        if (isType) return wanted.has(fullName) ? [[name, bare(node, fullName, wanted)]] : [];
+        const inner = prunedAll(node.nested ?? {}, fullName, wanted);
+        return Object.keys(inner).length === 0 ? [] : [[name, { nested: inner }]];
+      }),
+  );
+}
+
+/** A type as the codec needs it: no comments, no rules, and of a service only the methods that are called. */
+function bare(node: Nested, fullName: string, wanted: ReadonlySet<string>): Nested {
+  const keep = ([key]: [string, unknown]) =>
+    key !== "comment" && key !== "comments" && key !== "parsedOptions" && !key.startsWith("(buf.validate");
+  const strip = (value: unknown): unknown =>
+    typeof value !== "object" || value === null || Array.isArray(value)
+      ? value
+      : Object.fromEntries(
+          Object.entries(value)
+            .filter(keep)
+            .map(([key, inner]) => [key, strip(inner)]),
+        );
+  const { methods, nested, ...own } = node;
+  const called = Object.entries(methods ?? {}).filter(([name]) => wanted.has(`${fullName}.${name}`));
+  const inner = prunedAll(nested ?? {}, fullName, wanted);
+  return {
+    ...(strip(own) as Nested),
+    ...(methods === undefined ? {} : { methods: strip(Object.fromEntries(called)) as Record<string, unknown> }),
+    ...(Object.keys(inner).length === 0 ? {} : { nested: inner }),
   };
-  const sorted = (nested: Record<string, Nested>): Record<string, Nested> =>
-    Object.fromEntries(
-      Object.entries(nested)
-        .filter(([name, node]) => name !== "buf" && (node.methods === undefined || services.has(name)))
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([name, node]) => [name, prune(node)]),
-    );
-  const root = JSON.parse(rootJson) as Record<string, Nested> | Nested;
-  return JSON.stringify("nested" in root ? prune(root as Nested) : sorted(root as Record<string, Nested>));
 }
 
 const check = process.argv.includes("--check");

@@ -16,7 +16,7 @@ const registry = createRegistry(
   file_telltale_v1_detector,
 );
 
-const PACKAGE = "telltale.v1";
+export const PACKAGE = "telltale.v1";
 
 /** @throws Error where the contracts have no such RPC: a row of a table is wrong. */
 export function methodOf(rpc: string): DescMethod {

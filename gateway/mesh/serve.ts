@@ -1,8 +1,8 @@
 /** Serves a supergraph in this process. */
 import { readFileSync } from "node:fs";
-import { LegacyLogger, Logger } from "@graphql-hive/logger";
 import { UnifiedGraphManager } from "@graphql-mesh/fusion-runtime";
 import type { GraphQLSchema } from "graphql";
+import { silentLogs } from "./logging.ts";
 import { scalars } from "./scalars.ts";
 import type { Facade } from "./tables.ts";
 import { shapedTransport } from "./transport.ts";
@@ -20,12 +20,11 @@ export interface Executable {
 
 /** A supergraph as a schema that graphql-js can execute, with nothing around it. */
 export async function executableSupergraph(file: string, facade: Facade, address: string): Promise<Executable> {
-  const silent = new Logger({ level: false });
   const manager = new UnifiedGraphManager({
     getUnifiedGraph: () => readSupergraph(file),
     transports: { grpc: shapedTransport(facade, address) },
     additionalResolvers: scalars as never,
-    transportContext: { log: silent, logger: LegacyLogger.from(silent) },
+    transportContext: silentLogs(),
   });
   const schema = await manager.getUnifiedGraph();
   return { schema, close: () => manager[Symbol.asyncDispose]() };
