@@ -2,6 +2,7 @@
  * The wiring, in the order in which a reading travels: log → scoring threads → store → live feeds → services → doors. A process
  * has the parts that its roles need. Everything that is started is stopped in the opposite order.
  */
+import { setTimeout as delay } from "node:timers/promises";
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Sql } from "postgres";
 import { type Gateway, startGateway } from "../gateway/gateway.ts";
