@@ -1,7 +1,7 @@
 /** The server as a process: environment in, signals, exit codes. */
 import { once } from "node:events";
 import { startApp } from "./app.ts";
-import { loadConfig } from "./config.ts";
+import { type Config, loadConfig } from "./config.ts";
 import { StartupError } from "./errors.ts";
 import { createLogger } from "./observe/logger.ts";
 import { startTracing } from "./observe/tracing.ts";
@@ -28,7 +28,9 @@ async function main(): Promise<void> {
       ending.abort();
     });
   }
-  const app = await startApp({ config, logger, tracing: tracing.on, onFatal });
+  const app = await startApp({ config, logger, tracing: tracing.on, onFatal }).catch((error: unknown) => {
+    throw nameOfPort(error, config) ?? error;
+  });
   const lines: string[] = [];
   if (app.grpcPort !== undefined)
     lines.push(`gRPC, Connect and gRPC-Web  http://${config.bindAddress}:${app.grpcPort}`);
@@ -45,6 +47,15 @@ async function main(): Promise<void> {
   if (!ending.signal.aborted) await once(ending.signal, "abort");
   await app.stop();
   await tracing.close();
+}
+
+/** A port that cannot be had, as a sentence that names the variable. */
+function nameOfPort(error: unknown, { httpPort }: Config): StartupError | undefined {
+  const { syscall, code, port, address, message } = error as NodeJS.ErrnoException & { port?: number; address?: string };
+  if (syscall !== "listen") return undefined;
+  const name = port === httpPort ? "PORT" : "GRPC_PORT";
+  const why = code === "EADDRINUSE" ? "is in use: end what uses it, or" : `cannot be had (${code ?? message}):`;
+  return new StartupError(`${name} ${port} on ${address} ${why} set ${name} to another.`, { cause: error });
 }
 
 try {

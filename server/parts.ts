@@ -1,5 +1,4 @@
 /** The parts that the environment chooses between: embedded ones, or the servers of a cluster. */
-import { mkdir } from "node:fs/promises";
 import type { Sql } from "postgres";
 import type { Bus, Cache } from "./cache/cache.ts";
 import { createEmbeddedBus, createEmbeddedCache } from "./cache/embedded.ts";
@@ -28,7 +27,6 @@ export const PING_TIMEOUT_MS = 2000;
 
 export async function openDatabase({ config, logger, onFatal, stops }: PartsOptions): Promise<SqlAddress> {
   if (config.databaseUrl !== undefined) return config.databaseUrl;
-  await mkdir(config.dataDir, { recursive: true });
   const postgres = await startEmbeddedPostgres({ dataDir: config.dataDir, logger, onLost: onFatal });
   stops.push(() => postgres.stop());
   return { ...postgres.address };
