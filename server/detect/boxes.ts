@@ -4,10 +4,14 @@
  * the point in while it stays small; otherwise a new box replaces the one unused for longest.
  */
 const DIMENSIONS = 3;
-const BOXES = 32;
+const BOXES = 28;
 /** A box may span this share of a coordinate's range. */
 const LARGEST = 0.4;
 const SHRINK = 1e-4;
+/** Coordinates of a sensor that hardly moved are measured by this, in gauge units. */
+const SMALLEST_RANGE = 0.3;
+/** Distances beyond this many ranges count as this many. */
+const FARTHEST = 3;
 
 /** Per box: lows, highs, reading that used it last. Then the running range of each coordinate, and counts. */
 const PER_BOX = 2 * DIMENSIONS + 1;
@@ -39,7 +43,7 @@ export function patternDistance(f: Float32Array, o: number, n: number, frozen: b
   }
   for (let k = 0; k < DIMENSIONS; k++) {
     const range = f[o + RANGE + 2 * k + 1]! - f[o + RANGE + 2 * k]!;
-    scale[k] = range > 1e-6 ? 1 / range : 1e6;
+    scale[k] = 1 / Math.max(range, SMALLEST_RANGE);
   }
   let nearest = 0;
   let best = Number.POSITIVE_INFINITY;
@@ -50,7 +54,8 @@ export function patternDistance(f: Float32Array, o: number, n: number, frozen: b
       nearest = b;
     }
   }
-  if (frozen) return Math.sqrt(best);
+  const apart = Math.min(FARTHEST, Math.sqrt(best));
+  if (frozen) return apart;
   learnRange(f, o);
   const at = o + nearest * PER_BOX;
   if (best === 0 || grow(f, at)) {
@@ -62,7 +67,7 @@ export function patternDistance(f: Float32Array, o: number, n: number, frozen: b
   } else {
     put(f, o, oldest(f, o), n);
   }
-  return Math.sqrt(best);
+  return apart;
 }
 
 function inside(f: Float32Array, at: number): boolean {

@@ -6,7 +6,7 @@ import { SEASON_FLOATS } from "./season.ts";
 import { RING_LENGTH } from "./windows.ts";
 
 /** Where each quantity of a sensor stands in its Float64 cells. Changing this file changes STATE_VERSION. */
-export const STATE_VERSION = 2;
+export const STATE_VERSION = 3;
 
 /** Readings seen. */
 export const N = 0;
@@ -39,7 +39,7 @@ export const INCIDENT = 17;
 export const CALM = 18;
 /** Half width of the band at the bar, in the sensor's unit. */
 export const BAND = 19;
-/** Index of the sensor's type among the types seen. */
+/** Number of the sensor's type (settings.ts). */
 export const TYPE = 20;
 /** Largest residual of a young sensor. */
 export const YOUNG_SPREAD = 21;
@@ -47,8 +47,22 @@ export const YOUNG_SPREAD = 21;
 export const SEASON_SLOW = 22;
 /** Value before the last one. */
 export const OLDER_VALUE = 23;
+/** Since when the value has not moved, microseconds. */
+export const CHANGED_AT = 24;
+/** Longest recent gap between readings, microseconds, fading toward the typical interval. */
+export const LONGEST_GAP = 25;
+/** When the sensor counts as silent (silence.ts). */
+export const DEADLINE = 26;
+/** Alerts of it labelled false and true by people. */
+export const LABELLED_FALSE = 27;
+export const LABELLED_TRUE = 28;
+/** Maintenance window, microseconds: readings in [from, until) are neither judged nor learnt. */
+export const MAINTENANCE_FROM = 29;
+export const MAINTENANCE_UNTIL = 30;
+/** Of a counter: the last raw value (the values judged are its rates). */
+export const RAW_VALUE = 31;
 /** Habits of the sensor (normaliser.ts) and its readout (readout.ts). */
-export const HABITS = 24;
+export const HABITS = 32;
 export const READOUT = HABITS + NORMALISER_DOUBLES;
 export const DOUBLES = READOUT + READOUT_DOUBLES;
 

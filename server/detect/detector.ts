@@ -1,3 +1,5 @@
+import type { DetectorSettings } from "./settings.ts";
+
 /**
  * What the pipeline asks of a detector. Everything here is pure: no clock, no I/O, no randomness. The same calls in the same
  * order give the same results to the bit, however the readings are cut into batches.
@@ -22,10 +24,33 @@ export interface Detector {
    * columns for rows [0, batch.length).
    */
   score(batch: ScoreBatch): void;
+  /** Settings of a sensor type from here on; "" for all types without their own. Not part of a chunk: apply again after a restart. */
+  configure(sensorType: string, settings: DetectorSettings): void;
+  /**
+   * A person said of an alert of the sensor whether it was right: `count` = 1; to take that back, -1. Each label moves the
+   * sensor's bar by 15 %, up for a false alert, down for a right one, within -30 % and +60 %.
+   */
+  label(slot: number, correct: boolean, count: number): void;
+  /** Readings with times in [fromUs, untilUs) are neither judged nor learnt. One window per sensor; the newest counts. */
+  maintain(slot: number, fromUs: number, untilUs: number): void;
+  /** The log says that it is `nowUs`. Returns the slots that have become silent, each once, in rising order. */
+  tick(nowUs: number): number[];
+  /** How a reading would be judged if it came next; changes nothing. */
+  explain(slot: number, timeUs: number, value: number): Explanation;
   /** A snapshot of chunk `chunk` (slots chunk·chunkSensors …). */
   saveChunk(chunk: number): Uint8Array;
   /** Restores a chunk; slots that do not exist yet are added. */
   loadChunk(chunk: number, bytes: Uint8Array, sensors: number): void;
+}
+
+/** How a reading would be judged. */
+export interface Explanation {
+  /** One row: what `score` would have filled in. */
+  readonly batch: ScoreBatch;
+  /** Surprise from which a reading is anomalous; NaN while the sensor is too young. */
+  readonly bar: number;
+  /** Surprise of each detector, by index into REASONS; 0 where it has nothing to say. */
+  readonly surprise: Float64Array;
 }
 
 /** Columns of readings and of what was found, all of the same capacity. Reused from batch to batch. */

@@ -16,12 +16,14 @@ import { type DetectorOptions, EnsembleDetector } from "./ensemble.ts";
 import { defaultModel } from "./model.ts";
 import { JsTrunk, type TrunkRuntime } from "./trunk.ts";
 
-export { createScoreBatch, type Detector, type ScoreBatch } from "./detector.ts";
-export { type DetectorOptions, PARTS, type Part } from "./ensemble.ts";
+export { createScoreBatch, type Detector, type Explanation, type ScoreBatch } from "./detector.ts";
+export type { DetectorOptions } from "./ensemble.ts";
 export { CALM_READINGS, type Episode, Episodes, type Transition } from "./episode.ts";
+export { PARTS, type Part } from "./judge.ts";
 export { alertMessage, figure, type MessageInput } from "./message.ts";
 export { defaultModel, parseModel } from "./model.ts";
-export { REASON_DETAILS, REASONS } from "./reasons.ts";
+export { REASON_DETAILS, REASON_SILENCE, REASONS } from "./reasons.ts";
+export type { DetectorSettings } from "./settings.ts";
 export {
   SEVERITY_CRITICAL,
   SEVERITY_HIGH,

@@ -46,9 +46,15 @@ export const REASON_DETAILS: readonly string[] = [
   "the readings have kept away from their usual course for long",
 ];
 
-export const REASON_YOUNG = 11;
-export const REASON_FORECASTER = 10;
 export const REASON_STUCK = 9;
+export const REASON_FORECASTER = 10;
+export const REASON_YOUNG = 11;
+export const REASON_RANGE = 12;
+export const REASON_RATE = 13;
+export const REASON_DROPOUT = 14;
+export const REASON_UNIT = 15;
+export const REASON_COUNTER = 16;
+export const REASON_SILENCE = 17;
 
 /** Reason of each feature whose records are kept (cells.ts). */
 export const FEATURE_REASONS: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 19, 8, REASON_FORECASTER, 18, REASON_STUCK];

@@ -88,8 +88,11 @@ export function learnRecord(f: Float32Array, o: number, x: number, rate: number)
   if (x < f[b + 1]!) f[b + 1] = x;
 }
 
-/** Closes the blocks that end with reading number `seen` (a multiple of BLOCK) and renews the calibration. */
-export function closeBlocks(f: Float32Array, o: number, seen: number): void {
+/**
+ * Closes the blocks that end with reading number `seen` (a multiple of BLOCK) and renews the calibration. `floor` is the least
+ * deviation that block extremes are taken to have.
+ */
+export function closeBlocks(f: Float32Array, o: number, seen: number, floor: number): void {
   let length = BLOCK;
   for (let b = 0; b < BLOCKS; b++, length *= 2) {
     const at = o + FIRST_BLOCK + b * PER_BLOCK;
@@ -102,10 +105,10 @@ export function closeBlocks(f: Float32Array, o: number, seen: number): void {
     f[at] = -3e38;
     f[at + 1] = 3e38;
   }
-  calibrate(f, o, seen);
+  calibrate(f, o, seen, floor);
 }
 
-function calibrate(f: Float32Array, o: number, seen: number): void {
+function calibrate(f: Float32Array, o: number, seen: number, floor: number): void {
   const range = f[o + HIGH]! - f[o + LOW]!;
   const prior = PRIOR_WEIGHT * PRIOR_SIZE * PRIOR_SIZE * range * range;
   let slopeUp = 0;
@@ -119,9 +122,8 @@ function calibrate(f: Float32Array, o: number, seen: number): void {
     if (blocks < 2) break;
     const at = o + FIRST_BLOCK + b * PER_BLOCK;
     const weight = Math.min(blocks, 100);
-    // A feature that never moved has no unit of its own: 1e-9 of the gauge stands in.
-    const up = 1 / (GUMBEL * Math.sqrt((weight * f[at + 3]! + prior) / (weight + PRIOR_WEIGHT)) + 1e-9);
-    const down = 1 / (GUMBEL * Math.sqrt((weight * f[at + 5]! + prior) / (weight + PRIOR_WEIGHT)) + 1e-9);
+    const up = 1 / (GUMBEL * Math.sqrt((weight * f[at + 3]! + prior) / (weight + PRIOR_WEIGHT)) + floor);
+    const down = 1 / (GUMBEL * Math.sqrt((weight * f[at + 5]! + prior) / (weight + PRIOR_WEIGHT)) + floor);
     slopeUp += up;
     offsetUp += EULER - f[at + 2]! * up;
     slopeDown += down;

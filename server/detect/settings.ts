@@ -1,0 +1,49 @@
+/** Settings of a sensor type, as the contract's DetectorConfig. An absent field keeps its default. */
+export interface DetectorSettings {
+  /** How many alarms per sensor and day are acceptable on normal data. Default 0.1. */
+  readonly alarmsPerSensorDay?: number | undefined;
+  /** Values outside are physically impossible, in the sensor's unit. Default: none. */
+  readonly rangeMin?: number | undefined;
+  readonly rangeMax?: number | undefined;
+  /** Changes faster than this are impossible, in units per second. Default: none. */
+  readonly maxRatePerSecond?: number | undefined;
+  /** A value unchanged for this long is stuck. Default: learnt from the sensor. */
+  readonly stuckSeconds?: number | undefined;
+  /** No reading for this long is silence. Default: learnt from the sensor's own intervals. */
+  readonly silenceSeconds?: number | undefined;
+  /** True where the value only grows and starts again from zero: judged by its rate per second. */
+  readonly counter?: boolean | undefined;
+}
+
+/** With every default filled in; what is not set can never be reached. */
+export interface Settings {
+  readonly alarmsPerSensorDay: number;
+  readonly rangeMin: number;
+  readonly rangeMax: number;
+  readonly maxRatePerUs: number;
+  readonly stuckUs: number;
+  /** NaN: learnt. */
+  readonly silenceUs: number;
+  readonly counter: boolean;
+}
+
+export const DEFAULT_BUDGET = 0.1;
+
+export function resolveSettings(settings: DetectorSettings, budget: number): Settings {
+  return {
+    alarmsPerSensorDay: settings.alarmsPerSensorDay ?? budget,
+    rangeMin: settings.rangeMin ?? Number.NEGATIVE_INFINITY,
+    rangeMax: settings.rangeMax ?? Number.POSITIVE_INFINITY,
+    maxRatePerUs: (settings.maxRatePerSecond ?? Number.POSITIVE_INFINITY) / 1e6,
+    stuckUs: (settings.stuckSeconds ?? Number.POSITIVE_INFINITY) * 1e6,
+    silenceUs: (settings.silenceSeconds ?? Number.NaN) * 1e6,
+    counter: settings.counter ?? false,
+  };
+}
+
+/** A number that stands for a sensor type in saved state, the same in every process (FNV-1a over UTF-16 units). */
+export function typeNumber(sensorType: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < sensorType.length; i++) hash = Math.imul(hash ^ sensorType.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}
