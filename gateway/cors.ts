@@ -8,9 +8,14 @@ const MAX_AGE = "600";
 export class Cors {
   readonly #any: boolean;
   readonly #origins: ReadonlySet<string>;
+  readonly #auth: boolean;
 
-  /** @param allowed origins such as https://example.com, or "*" for all */
-  constructor(allowed: readonly string[]) {
+  /**
+   * @param allowed origins such as https://example.com, or "*" for all
+   * @param auth whether callers have to say who they are: then "*" lets pages read, but never with what the browser keeps
+   */
+  constructor(allowed: readonly string[], auth = false) {
+    this.#auth = auth;
     this.#any = allowed.includes("*");
     this.#origins = new Set(allowed);
   }
@@ -28,7 +33,7 @@ export class Cors {
     if (allowed) {
       // By name, never "*": with credentials a browser refuses the star.
       response.setHeader("access-control-allow-origin", origin);
-      response.setHeader("access-control-allow-credentials", "true");
+      if (!this.#auth || this.#origins.has(origin)) response.setHeader("access-control-allow-credentials", "true");
     }
     if (request.method !== "OPTIONS" || request.headers["access-control-request-method"] === undefined) return false;
     response.setHeader("access-control-allow-methods", METHODS);

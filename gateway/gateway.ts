@@ -1,16 +1,19 @@
 /** The HTTP door: REST, GraphQL, documents and metrics on one port. It calls the services by gRPC like any other client. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
+import type { SecureContextOptions } from "node:tls";
 import type { Logger } from "pino";
 import { Cors } from "./cors.ts";
 import { GRAPHQL_PATH, graphqlRuntime } from "./graphql/runtime.ts";
 import { graphqlSockets } from "./graphql/sockets.ts";
-import { INTERNAL_ERROR, send } from "./http.ts";
+import { createGuard } from "./guard.ts";
+import { detail, INTERNAL_ERROR, send } from "./http.ts";
 import { grpcAddress } from "./mesh/channel.ts";
 import { tameLogLevel } from "./mesh/logging.ts";
 import { GatewayMetrics } from "./metrics.ts";
 import { createRest } from "./rest/serve.ts";
-import { Router } from "./router.ts";
+import { METRICS_PATH, Router } from "./router.ts";
 
 export interface GatewayOptions {
   readonly host: string;
@@ -21,10 +24,23 @@ export interface GatewayOptions {
   /** Origins whose pages may call; "*" for all. */
   readonly allowedOrigins: readonly string[];
   readonly logger: Logger;
+  /** Which Host headers are answered; absent: any. */
+  readonly allowsHost?: (authority: string) => boolean;
+  /** Whether callers have to say who they are: then no page of any origin may send their credentials. */
+  readonly auth?: boolean;
+  /** Certificate and key; absent: clear text. */
+  readonly tls?: GatewayTls | undefined;
   /** Metrics of the rest of this process in Prometheus' text format; the gateway's own follow them. */
   readonly metricsText?: () => Promise<string>;
   /** For the document. */
   readonly version?: string;
+}
+
+export interface GatewayTls {
+  readonly current: SecureContextOptions;
+  /** Called with new contents when the certificate is renewed. */
+  onChange: (options: SecureContextOptions) => void;
+  close(): void;
 }
 
 export interface Gateway {
@@ -46,7 +62,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   tameLogLevel(process.env);
   const address = grpcAddress(options.grpcUrl);
   const metrics = new GatewayMetrics();
-  const cors = new Cors(options.allowedOrigins);
+  const cors = new Cors(options.allowedOrigins, options.auth ?? false);
+  const guard = options.auth ? createGuard(options.grpcUrl) : undefined;
+  const allowsHost = options.allowsHost ?? (() => true);
   const rest = await createRest(address, logger);
   const runtime = graphqlRuntime(address, logger);
   // Loaded now and not by the first request: a websocket's would find no schema.
@@ -66,8 +84,11 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       metrics.requests.inc({ route: matched.route, method: request.method ?? "", status: response.statusCode });
       metrics.seconds.observe({ route: matched.route }, Number(process.hrtime.bigint() - began) / 1e9);
     });
+    if (!allowsHost(request.headers.host ?? "")) return send(response, MISDIRECTED);
     if (cors.handle(request, response)) return;
     try {
+      const refusal = matched.route === METRICS_PATH ? await guard?.(request.headers.authorization) : undefined;
+      if (refusal !== undefined) return send(response, refusal);
       await matched.handle(request, response);
     } catch (error) {
       logger.error({ err: error, method: request.method, route: matched.route }, "request failed");
@@ -76,15 +97,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     }
   };
 
-  const server = createServer({
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-  });
+  const server = openServer(options.tls);
   server.on("request", (request, response) => void handle(request, response));
   server.on("upgrade", (request, socket, head) => {
     const { origin } = request.headers;
-    const ours = request.url?.split("?")[0] === GRAPHQL_PATH && (origin === undefined || cors.allows(origin));
+    const known = request.url?.split("?")[0] === GRAPHQL_PATH && allowsHost(request.headers.host ?? "");
+    const ours = known && (origin === undefined || cors.allows(origin));
     if (ours) sockets.upgrade(request, socket, head);
     else socket.end("HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
   });
@@ -92,7 +110,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   await listen(server, options);
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://${options.host.includes(":") ? `[${options.host}]` : options.host}:${port}`,
+    url: `${options.tls ? "https" : "http"}://${options.host.includes(":") ? `[${options.host}]` : options.host}:${port}`,
     async close(graceMs) {
       const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeIdleConnections();
@@ -100,9 +118,25 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await sockets.close("The platform is shutting down; connect again", graceMs);
       await stopped;
       clearTimeout(timer);
+      options.tls?.close();
       await Promise.all([rest.close(), runtime[Symbol.asyncDispose]()]);
     },
   };
+}
+
+/** Says nothing that a page of another site could use. */
+const MISDIRECTED = detail(421, "This server does not answer to that Host; call it by a name of the loopback");
+
+function openServer(tls: GatewayTls | undefined): Server {
+  const limits = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+  };
+  if (tls === undefined) return createServer(limits);
+  const server = createTlsServer({ ...limits, cert: tls.current.cert, key: tls.current.key } as ServerOptions);
+  tls.onChange = ({ cert, key }) => server.setSecureContext({ cert, key } as SecureContextOptions);
+  return server;
 }
 
 function listen(server: Server, { host, port }: GatewayOptions): Promise<void> {

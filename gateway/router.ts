@@ -36,6 +36,7 @@ interface Door {
 }
 
 const HEALTH: Answer = { status: 200, body: { status: "healthy", platform: "intelligent-detection-monitoring" } };
+export const METRICS_PATH = "/api/v1/monitoring/metrics";
 const PROMETHEUS_TEXT = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
 
 export class Router {
@@ -48,7 +49,7 @@ export class Router {
     const openapi = () => (document ??= rest.document().then((sofa) => openApiDocument(sofa, version)));
     this.#add("/health", { GET: async () => HEALTH });
     this.#add("/openapi.json", { GET: async () => ({ status: 200, body: await openapi() }) });
-    this.#add("/api/v1/monitoring/metrics", {
+    this.#add(METRICS_PATH, {
       GET: async () => ({ status: 200, body: await metricsText(), headers: PROMETHEUS_TEXT }),
     });
     for (const path of DOCS_PATHS) this.#add(path, { GET: () => docsPage(path) });

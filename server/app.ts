@@ -40,6 +40,9 @@ import { createIngestService } from "./rpc/ingest.ts";
 import { createQueryService } from "./rpc/query.ts";
 import { type RpcServer, startRpcServer } from "./rpc/server.ts";
 import { createWatchService } from "./rpc/watch.ts";
+import { createHostCheck } from "./security/hosts.ts";
+import { createSecurity } from "./security/security.ts";
+import { watchTlsFiles } from "./security/tls.ts";
 import { migrate } from "./store/migrate.ts";
 import { openStoreSql } from "./store/postgres.ts";
 import { Queries } from "./store/queries.ts";
@@ -99,7 +102,7 @@ async function wire(o: AppOptions, stops: Stops) {
   const metrics = createMetrics();
   const services = ["ingest", "score", "query"].some((role) => config.roles.has(role as "ingest"));
   const door = services ? await wireServices(o, metrics, stops) : undefined;
-  const grpcUrl = door === undefined ? config.grpcUrl : `http://${loopback(config.bindAddress)}:${door.port}`;
+  const grpcUrl = door === undefined ? config.grpcUrl : `http://${innerHost(config)}:${door.innerPort}`;
   const gateway = config.roles.has("gateway") ? await openGateway(config, grpcUrl, metrics, logger) : undefined;
   if (gateway !== undefined) stops.push(() => gateway.close(config.shutdownGraceMs));
   return { grpcPort: door?.port, httpPort: gateway && Number(new URL(gateway.url).port) };
@@ -114,6 +117,12 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops): Prom
   const sql = openStoreSql(address, QUERY_CONNECTIONS, QUERY_TIMEOUT_MS);
   stops.push(() => sql.end({ timeout: 5 }));
   await migrate(sql);
+  const { security: settings, bindAddress, dataDir, redisUrl } = config;
+  const security = await createSecurity({ settings, bindAddress, dataDir, redisUrl, sql, clock, logger });
+  stops.push(async () => security.close());
+  if (security.adminTokenFile !== undefined) {
+    logger.info({ file: security.adminTokenFile }, "the administrator's token is in this file");
+  }
   const queries = new Queries(sql);
   const uptime = new Uptime(sql, clock, logger);
   await uptime.start();
@@ -176,6 +185,10 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops): Prom
     logger,
     metrics,
     tracing: o.tracing,
+    gate: security.gate,
+    interceptors: security.interceptors,
+    allowsHost: security.allowsHost,
+    tls: security.tls,
     routes: (router) => {
       router.service(
         IngestService,
@@ -199,7 +212,7 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops): Prom
       );
       router.service(AlertService, createAlertService({ queries, intake, partitions: log.partitions }));
       router.service(DetectorService, createDetectorService({ queries, threshold: config.modelAccuracyThreshold }));
-      router.service(AdminService, {});
+      security.routes(router);
     },
   });
   door.shutdownSignal.addEventListener("abort", () => shutdown.abort(door.shutdownSignal.reason), { once: true });
@@ -259,6 +272,9 @@ async function openGateway(config: Config, grpcUrl: string, metrics: Metrics, lo
       port: config.httpPort,
       grpcUrl,
       allowedOrigins: config.allowedHosts,
+      allowsHost: createHostCheck(config.security, config.bindAddress),
+      auth: config.security.auth,
+      tls: config.security.tls && watchTlsFiles(config.security.tls, logger),
       logger,
       metricsText: metrics.text,
     });
@@ -270,8 +286,9 @@ async function openGateway(config: Config, grpcUrl: string, metrics: Metrics, lo
   }
 }
 
-/** Where a process finds its own door. */
-function loopback(bindAddress: string): string {
+/** Where a process finds its own door; behind TLS there is an inner one on the loopback. */
+function innerHost({ bindAddress, security }: Config): string {
+  if (security.tls !== undefined) return "127.0.0.1";
   if (bindAddress === "0.0.0.0") return "127.0.0.1";
   if (bindAddress === "::") return "[::1]";
   return bindAddress.includes(":") ? `[${bindAddress}]` : bindAddress;

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { choice, decimal, type Environment, integer, jsonStrings, list, refuse, text, url } from "./environment.ts";
 import { StartupError } from "./errors.ts";
+import { loadSecuritySettings, type SecuritySettings } from "./security/settings.ts";
 
 export const roles = ["ingest", "score", "query", "gateway"] as const;
 export type Role = (typeof roles)[number];
@@ -53,6 +54,7 @@ export interface Config {
   readonly maxClockAheadMs: number;
   /** How long calls under way may take when the server is told to stop. */
   readonly shutdownGraceMs: number;
+  readonly security: SecuritySettings;
 }
 
 const anyPort = { min: 0, max: 65_535 };
@@ -72,9 +74,10 @@ export function loadConfig(env: Environment, cores: number = availableParallelis
     httpPort: integer(env, "PORT", defaultHttpPort, anyPort),
   };
   const partitions = readPartitions(env);
+  const bindAddress = text(env, "BIND_ADDRESS") ?? "127.0.0.1";
   const config: Config = {
     roles: readRoles(env),
-    bindAddress: text(env, "BIND_ADDRESS") ?? "127.0.0.1",
+    bindAddress,
     ...ports,
     grpcUrl: url(env, "GRPC_URL", ["http", "https"]) ?? `http://127.0.0.1:${ports.grpcPort}`,
     dataDir: resolve(text(env, "DATA_DIR") ?? ".telltale"),
@@ -90,6 +93,7 @@ export function loadConfig(env: Environment, cores: number = availableParallelis
     cacheTtlMs: integer(env, "CACHE_TTL_MS", 1_000, { min: 0, max: 3_600_000 }),
     maxClockAheadMs: integer(env, "MAX_CLOCK_AHEAD_MS", 300_000, { min: 0, max: yearMs }),
     shutdownGraceMs: integer(env, "SHUTDOWN_GRACE_MS", 10_000, { min: 0, max: 600_000 }),
+    security: loadSecuritySettings(env, bindAddress),
   };
   checkTogether(config, text(env, "GRPC_URL") !== undefined);
   return Object.freeze(config);

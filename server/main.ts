@@ -33,9 +33,9 @@ async function main(): Promise<void> {
   });
   const lines: string[] = [];
   if (app.grpcPort !== undefined)
-    lines.push(`gRPC, Connect and gRPC-Web  http://${config.bindAddress}:${app.grpcPort}`);
+    lines.push(`gRPC, Connect and gRPC-Web  ${scheme}://${config.bindAddress}:${app.grpcPort}`);
   if (app.httpPort !== undefined) {
-    const http = `http://${config.bindAddress}:${app.httpPort}`;
+    const http = `${scheme}://${config.bindAddress}:${app.httpPort}`;
     lines.push(`REST                        ${http}/docs`, `GraphQL                     ${http}/api/v1/graphql`);
     lines.push(
       `Health                      ${http}/health`,

@@ -24,6 +24,8 @@ export interface AdapterOptions extends ConnectRouterOptions {
   readonly requestTimeoutMs: number;
   /** Of one request's headers in all. */
   readonly maxHeaderBytes: number;
+  /** Which Host headers are answered. */
+  readonly allowsHost: (authority: string) => boolean;
   readonly logger: Logger;
 }
 
@@ -34,15 +36,17 @@ export type RequestListener = (request: NodeServerRequest, response: NodeServerR
  * (ending the process), waits for ever for a body, and writes to the console.
  */
 export function createAdapter(all: AdapterOptions): RequestListener {
-  const { routes, fallback, requestTimeoutMs, maxHeaderBytes, logger, ...options } = all;
+  const { routes, fallback, requestTimeoutMs, maxHeaderBytes, allowsHost, logger, ...options } = all;
   const router = createConnectRouter({ acceptCompression: [compressionGzip, compressionBrotli], ...options });
   routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   return (request, response) => {
     const handler = handlers.get(pathOf(request));
     if (headerBytes(request) > maxHeaderBytes) return refuseHeaders(response, maxHeaderBytes);
+    const authority = authorityOf(request);
+    if (!isAuthority(authority, request)) return refuseHost(response);
+    if (!allowsHost(authority)) return misdirected(response, authority);
     if (handler === undefined) return fallback(request, response);
-    if (!hasAuthority(request)) return refuseHost(response);
     if (handler.method.methodKind !== "bidi_streaming") limitBody(request, requestTimeoutMs);
     handle(handler, request, response).catch((error) => report(error, handler, logger));
   };
@@ -59,10 +63,14 @@ export function pathOf({ url = "" }: NodeServerRequest): string {
   return query === -1 ? url : url.slice(0, query);
 }
 
-/** Whether an absolute address can be made of the request: `Host` is the caller's to choose. */
-function hasAuthority(request: NodeServerRequest): boolean {
-  const authority = "authority" in request ? request.authority : request.headers.host;
-  return /^[^\s/?#@\\]+$/.test(authority ?? "") && URL.canParse(request.url ?? "", `http://${authority}`);
+/** The caller's to choose. */
+function authorityOf(request: NodeServerRequest): string {
+  return ("authority" in request ? request.authority : request.headers.host) ?? "";
+}
+
+/** Whether an absolute address can be made of it, as Connect will. */
+function isAuthority(authority: string, request: NodeServerRequest): boolean {
+  return /^[^\s/?#@\\]+$/.test(authority) && URL.canParse(request.url ?? "", `http://${authority}`);
 }
 
 /** HTTP/2 only advises its peers of a limit: whoever goes over it has to be refused by hand. */
@@ -78,6 +86,11 @@ function refuseHeaders(response: NodeServerResponse, limit: number): void {
 
 function refuseHost(response: NodeServerResponse): void {
   sendJson(response, 400, { code: "invalid_argument", message: "The Host header is missing or no host name" });
+}
+
+function misdirected(response: NodeServerResponse, authority: string): void {
+  const message = `This server is not ${JSON.stringify(authority)}: call it by a name of the loopback, or set up AUTH`;
+  sendJson(response, 421, { code: "permission_denied", message });
 }
 
 /** A short answer to what is no call. */

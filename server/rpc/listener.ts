@@ -2,6 +2,8 @@ import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
 import net from "node:net";
+import tls from "node:tls";
+import type { TlsFiles } from "../security/tls.ts";
 import type { RequestListener } from "./adapter.ts";
 import type { RpcLimits } from "./limits.ts";
 
@@ -16,15 +18,20 @@ export interface ListenerOptions {
   readonly port: number;
   readonly limits: RpcLimits;
   readonly onRequest: RequestListener;
+  /** Certificates; absent: clear text. */
+  readonly tls?: TlsFiles | undefined;
   /** Told whenever the number of connections changes. */
   readonly onConnections: (count: number) => void;
 }
 
+const sweepMs = 50;
+
 /**
- * HTTP/1.1 and HTTP/2 in clear text on one port: every HTTP/2 connection begins with "PRI", which no HTTP/1.1 request does.
- * Rejects with the system's error when the port cannot be had.
+ * HTTP/1.1 and HTTP/2 on one port. In clear text every HTTP/2 connection begins with "PRI", which no HTTP/1.1 request does; in
+ * TLS the two sides have agreed on one. Rejects with the system's error when the port cannot be had.
  */
-export async function listen({ host, port, limits, onRequest, onConnections }: ListenerOptions): Promise<Listener> {
+export async function listen(options: ListenerOptions): Promise<Listener> {
+  const { host, port, limits, onRequest, onConnections, tls: files } = options;
   const http1 = createHttp1(limits, onRequest);
   const h2 = createHttp2(limits, onRequest);
   const sockets = new Set<net.Socket>();
@@ -35,15 +42,17 @@ export async function listen({ host, port, limits, onRequest, onConnections }: L
     watchOver(session, limits);
   });
 
-  const door = net.createServer({ noDelay: true, pauseOnConnect: false }, (socket) => {
+  const hand = (isHttp2: boolean, socket: net.Socket) => (isHttp2 ? h2 : http1).emit("connection", socket);
+  const track = (socket: net.Socket) => {
     sockets.add(socket);
     onConnections(sockets.size);
     socket.once("close", () => {
       sockets.delete(socket);
       onConnections(sockets.size);
     });
-    dispatch(socket, limits.prefaceTimeoutMs, (isHttp2) => (isHttp2 ? h2 : http1).emit("connection", socket));
-  });
+  };
+  const door = files === undefined ? openClear(limits, hand) : openTls(limits, files, hand);
+  door.on("connection", track);
   door.maxConnections = limits.maxConnections;
   door.listen(port, host);
   await once(door, "listening");
@@ -54,20 +63,45 @@ export async function listen({ host, port, limits, onRequest, onConnections }: L
       const closed = once(door, "close");
       door.close();
       for (const session of sessions) session.close();
+      // A connection of HTTP/1.1 is kept alive after its call: each has to be caught when it is idle.
+      const sweep = setInterval(() => http1.closeIdleConnections(), sweepMs);
       http1.closeIdleConnections();
       const cut = setTimeout(() => {
         for (const socket of sockets) socket.destroy();
       }, graceMs);
       await closed;
       clearTimeout(cut);
+      clearInterval(sweep);
       http1.close();
       h2.close();
     },
   };
 }
 
+type Hand = (isHttp2: boolean, socket: net.Socket) => void;
+
+function openClear({ prefaceTimeoutMs }: RpcLimits, hand: Hand): net.Server {
+  return net.createServer({ noDelay: true }, (socket) => dispatch(socket, prefaceTimeoutMs, hand));
+}
+
+function openTls({ prefaceTimeoutMs }: RpcLimits, files: TlsFiles, hand: Hand): net.Server {
+  const door = tls.createServer({
+    ...files.current,
+    ALPNProtocols: ["h2", "http/1.1"],
+    requestCert: files.requestCert,
+    rejectUnauthorized: files.rejectUnauthorized,
+    handshakeTimeout: prefaceTimeoutMs,
+    noDelay: true,
+  });
+  door.on("secureConnection", (socket) => hand(socket.alpnProtocol === "h2", socket));
+  // A handshake that fails is the peer's affair; the socket is closed already or has to be.
+  door.on("tlsClientError", (_, socket) => socket.destroy());
+  files.onChange = (options) => door.setSecureContext(options);
+  return door;
+}
+
 /** Reads just enough to tell the protocols apart and puts it back. */
-function dispatch(socket: net.Socket, timeoutMs: number, hand: (isHttp2: boolean) => void): void {
+function dispatch(socket: net.Socket, timeoutMs: number, hand: Hand): void {
   const timer = setTimeout(() => socket.destroy(), timeoutMs);
   const onError = () => socket.destroy(); // reset by the peer: nobody to tell
   socket.on("error", onError);
@@ -83,7 +117,7 @@ function dispatch(socket: net.Socket, timeoutMs: number, hand: (isHttp2: boolean
     socket.off("readable", onReadable);
     socket.off("error", onError);
     socket.unshift(head); // only now: what is put back counts as newly readable
-    hand(head.subarray(0, preface.length).equals(preface));
+    hand(head.subarray(0, preface.length).equals(preface), socket);
   };
   socket.on("readable", onReadable);
 }

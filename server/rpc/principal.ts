@@ -8,6 +8,12 @@ export interface Principal {
   readonly scopes: ReadonlySet<Scope>;
   /** The caller reaches only sensors whose id begins so; empty: all. */
   readonly sensorPrefix: string;
+  /** Of the bearer token, where there is one: long calls end when it is revoked. */
+  readonly tokenId?: string;
+  /** Wall clock time after which the credential is worth nothing. */
+  readonly expiresAtMs?: number;
+  /** A device known by its certificate sends as this producer and no other. */
+  readonly producer?: string;
 }
 
 /** Whether the caller may know of, read or write this sensor. */

@@ -2,6 +2,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter, type HandlerContext, type Interceptor } from "@connectrpc/connect";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { TlsFiles } from "../security/tls.ts";
 import { createAdapter, type NodeServerRequest, type NodeServerResponse, pathOf, sendJson } from "./adapter.ts";
 import { errorInterceptor, toConnectError } from "./errors.ts";
 import { createHealth, type HealthRegistry } from "./health.ts";
@@ -29,10 +30,16 @@ export interface RpcServerOptions {
   readonly gate?: (context: HandlerContext) => void | Promise<void>;
   readonly interceptors?: readonly Interceptor[];
   readonly limits?: Partial<RpcLimits>;
+  /** Which Host headers are answered; absent: any. */
+  readonly allowsHost?: (authority: string) => boolean;
+  /** Certificates; absent: clear text. */
+  readonly tls?: TlsFiles | undefined;
 }
 
 export interface RpcServer {
   readonly port: number;
+  /** The same door in clear text on the loopback, for this process's own gateway; `port` where there is no TLS. */
+  readonly innerPort: number;
   /** NOT_SERVING until the wiring says otherwise. */
   readonly health: HealthRegistry;
   /** Aborts, with UNAVAILABLE, when the server begins to close: long calls end then. */
@@ -58,20 +65,25 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     readMaxBytes: limits.maxMessageBytes,
     requestTimeoutMs: limits.requestTimeoutMs,
     maxHeaderBytes: limits.maxHeaderBytes,
+    allowsHost: options.allowsHost ?? (() => true),
     shutdownSignal: shutdown.signal,
     requestGate: guarded(options.gate),
     logger: options.logger,
   });
   const onConnections = (count: number) => options.metrics.connections.set(count);
-  const listener = await listen({ host: options.host, port: options.port, limits, onRequest, onConnections });
+  const { host, port, tls } = options;
+  const listener = await listen({ host, port, tls, limits, onRequest, onConnections });
+  const own = { host: "127.0.0.1", port: 0, limits, onRequest, onConnections: () => {} };
+  const inner = tls === undefined ? undefined : await listen(own);
   return {
     port: listener.port,
+    innerPort: inner?.port ?? listener.port,
     health,
     shutdownSignal: shutdown.signal,
-    close(graceMs) {
+    async close(graceMs) {
       health.shutdown();
       shutdown.abort(new ConnectError("The server is shutting down: connect again", Code.Unavailable));
-      return listener.close(graceMs);
+      await Promise.all([listener.close(graceMs), inner?.close(graceMs)]);
     },
   };
 }

@@ -1,0 +1,81 @@
+import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
+import type { Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
+import { TelltaleError } from "../errors.ts";
+import type { Principal } from "../rpc/principal.ts";
+import { scopeOf } from "./rules.ts";
+import type { OidcSettings } from "./settings.ts";
+
+// Asymmetric only: with HS256 a public key could be taken for a shared secret, and "none" is no signature.
+const algorithms = [
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+  "Ed25519",
+];
+const clockToleranceSeconds = 5;
+const jwksTimeoutMs = 5_000;
+// The longest sensor id: a longer prefix reaches nothing.
+const maxPrefixCharacters = 50;
+
+export type JwtVerifier = (token: string) => Promise<Principal | undefined>;
+
+/**
+ * Recognises the tokens of an OpenID Connect issuer. Undefined for a token that is not valid; throws "unavailable" where the
+ * issuer's keys cannot be had. Scopes are those of ours that the claim names, "read" or "telltale:read".
+ */
+export function createJwtVerifier(settings: OidcSettings, keys: JWTVerifyGetKey = remoteKeys(settings)): JwtVerifier {
+  const { issuer, audience } = settings;
+  const options = {
+    algorithms,
+    issuer,
+    audience,
+    clockTolerance: clockToleranceSeconds,
+    requiredClaims: ["exp", "sub"],
+  };
+  return async (token) => {
+    try {
+      const { payload } = await jwtVerify(token, keys, options);
+      return principalOf(payload, settings);
+    } catch (error) {
+      // The generic one is an answer of the issuer that is no key set.
+      const known = error instanceof errors.JOSEError && error.code !== "ERR_JOSE_GENERIC";
+      if (!known || error instanceof errors.JWKSTimeout) {
+        throw new TelltaleError("unavailable", "Tokens cannot be checked now", { cause: error, retryAfterMs: 1_000 });
+      }
+      return undefined;
+    }
+  };
+}
+
+function remoteKeys({ jwksUrl }: OidcSettings): JWTVerifyGetKey {
+  return createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: jwksTimeoutMs });
+}
+
+function principalOf(payload: JWTPayload, { scopeClaim, prefixClaim }: OidcSettings): Principal | undefined {
+  const prefix = payload[prefixClaim] ?? "";
+  // A claim that is not understood must not widen what the token reaches.
+  if (typeof prefix !== "string" || prefix.length > maxPrefixCharacters) return undefined;
+  return {
+    name: `jwt:${payload.sub}`,
+    scopes: scopesOf(payload[scopeClaim]),
+    sensorPrefix: prefix,
+    expiresAtMs: (payload.exp as number) * 1_000,
+  };
+}
+
+function scopesOf(claim: unknown): Set<Scope> {
+  const names = typeof claim === "string" ? claim.split(" ") : Array.isArray(claim) ? claim : [];
+  return new Set(
+    names
+      .filter((name): name is string => typeof name === "string")
+      .map((name) => scopeOf(name.replace(/^telltale:/, "")))
+      .filter((scope) => scope !== undefined),
+  );
+}

@@ -1,0 +1,130 @@
+import { choice, type Environment, flag, integer, refuse, text, url } from "../environment.ts";
+import { StartupError } from "../errors.ts";
+
+/** Who may come in, and how much each may ask for. */
+export interface SecuritySettings {
+  /** Whether callers have to say who they are. */
+  readonly auth: boolean;
+  /** Told to serve other machines without asking who calls. */
+  readonly allowUnauthenticatedNetworkAccess: boolean;
+  /** The secret of the first administrator; undefined: made at the first start and kept in the data folder. */
+  readonly adminToken: string | undefined;
+  readonly oidc: OidcSettings | undefined;
+  readonly tls: TlsSettings | undefined;
+  readonly limits: QuotaSettings;
+}
+
+export interface OidcSettings {
+  /** Where the issuer publishes its keys. */
+  readonly jwksUrl: string;
+  readonly issuer: string;
+  readonly audience: string;
+  /** Claim with the scopes: a list, or names with blanks between them. */
+  readonly scopeClaim: string;
+  /** Claim with the sensor prefix, where the token has one. */
+  readonly prefixClaim: string;
+}
+
+export interface TlsSettings {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Authorities whose client certificates are believed. */
+  readonly clientCaFile: string | undefined;
+  readonly clientCertificates: "optional" | "required";
+}
+
+/** Of one principal; 0 is no limit. */
+export interface QuotaSettings {
+  readonly callsPerSecond: number;
+  readonly readingsPerSecond: number;
+  readonly streams: number;
+  readonly sensors: number;
+}
+
+// 32 characters of base64 are 192 bits: what cannot be guessed needs no slow hash.
+const minAdminTokenCharacters = 32;
+const anyRate = { min: 0, max: 1_000_000_000 };
+
+/** Reads what concerns security; throws StartupError as `loadConfig` does. */
+export function loadSecuritySettings(env: Environment, bindAddress: string): SecuritySettings {
+  const settings: SecuritySettings = {
+    auth: choice(env, "AUTH", "off", ["off", "on"]) === "on",
+    allowUnauthenticatedNetworkAccess: flag(env, "ALLOW_UNAUTHENTICATED_NETWORK_ACCESS", false),
+    adminToken: readAdminToken(env),
+    oidc: readOidc(env),
+    tls: readTls(env),
+    limits: {
+      callsPerSecond: integer(env, "LIMIT_CALLS_PER_SECOND", 0, anyRate),
+      readingsPerSecond: integer(env, "LIMIT_READINGS_PER_SECOND", 0, anyRate),
+      streams: integer(env, "LIMIT_STREAMS", 0, anyRate),
+      sensors: integer(env, "LIMIT_SENSORS", 0, anyRate),
+    },
+  };
+  checkTogether(settings, bindAddress);
+  return Object.freeze(settings);
+}
+
+/** Whether only this machine can reach the address. */
+export function isLoopback(address: string): boolean {
+  return /^127(\.\d{1,3}){3}$/.test(address) || ["localhost", "::1", "[::1]"].includes(address.toLowerCase());
+}
+
+function checkTogether(settings: SecuritySettings, bindAddress: string): void {
+  const { auth, allowUnauthenticatedNetworkAccess: allowed, oidc, tls } = settings;
+  if (!auth && !allowed && !isLoopback(bindAddress)) {
+    throw new StartupError(
+      `BIND_ADDRESS is "${bindAddress}", which other machines can reach, but AUTH is off: set AUTH=on, or ALLOW_UNAUTHENTICATED_NETWORK_ACCESS=true to let everyone read and write.`,
+    );
+  }
+  if (!auth && oidc !== undefined) throw new StartupError("OIDC_JWKS_URL is set, but AUTH is off: set AUTH=on.");
+  if (!auth && tls?.clientCaFile !== undefined) {
+    throw new StartupError("TLS_CLIENT_CA_FILE is set, but AUTH is off: set AUTH=on.");
+  }
+}
+
+function readAdminToken(env: Environment): string | undefined {
+  const token = text(env, "ADMIN_TOKEN");
+  if (token !== undefined && !/^[\x21-\x7e]{32,512}$/.test(token)) {
+    const wanted = `at least ${minAdminTokenCharacters} printable characters without blanks, for example from openssl rand -base64 32`;
+    throw new StartupError(`ADMIN_TOKEN has ${token.length} characters, but it must be ${wanted}.`);
+  }
+  return token;
+}
+
+function readOidc(env: Environment): OidcSettings | undefined {
+  const jwksUrl = url(env, "OIDC_JWKS_URL", ["https", "http"]);
+  if (jwksUrl === undefined) return undefined;
+  const host = new URL(jwksUrl).hostname;
+  if (jwksUrl.startsWith("http:") && !isLoopback(host)) {
+    refuse("OIDC_JWKS_URL", jwksUrl, "an https address: whoever can change the keys on their way can be anybody");
+  }
+  return {
+    jwksUrl,
+    issuer: needed(env, "OIDC_ISSUER", "OIDC_JWKS_URL"),
+    audience: needed(env, "OIDC_AUDIENCE", "OIDC_JWKS_URL"),
+    scopeClaim: text(env, "OIDC_SCOPE_CLAIM") ?? "scope",
+    prefixClaim: text(env, "OIDC_SENSOR_PREFIX_CLAIM") ?? "sensor_prefix",
+  };
+}
+
+function readTls(env: Environment): TlsSettings | undefined {
+  const certFile = text(env, "TLS_CERT_FILE");
+  const clientCaFile = text(env, "TLS_CLIENT_CA_FILE");
+  const clientCertificates = choice(env, "TLS_CLIENT_CERTIFICATES", "optional", ["optional", "required"]);
+  if (certFile === undefined) {
+    for (const name of ["TLS_KEY_FILE", "TLS_CLIENT_CA_FILE"]) {
+      if (text(env, name) !== undefined) throw new StartupError(`${name} is set, which needs TLS_CERT_FILE too.`);
+    }
+    return undefined;
+  }
+  if (clientCertificates === "required" && clientCaFile === undefined) {
+    throw new StartupError("TLS_CLIENT_CERTIFICATES is required, which needs TLS_CLIENT_CA_FILE too.");
+  }
+  return { certFile, keyFile: needed(env, "TLS_KEY_FILE", "TLS_CERT_FILE"), clientCaFile, clientCertificates };
+}
+
+function needed(env: Environment, name: string, because: string): string {
+  const value = text(env, name);
+  if (value === undefined) throw new StartupError(`${because} is set, which needs ${name} too.`);
+  return value;
+}

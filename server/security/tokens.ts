@@ -1,0 +1,178 @@
+import type { Sql } from "postgres";
+import type { Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
+import type { Clock } from "../clock.ts";
+import { TelltaleError } from "../errors.ts";
+import type { Logger } from "../observe/logger.ts";
+import { hashOf, idOf, newSecret, sameHash } from "./secret.ts";
+
+/** A token without its secret. */
+export interface TokenRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly scopes: ReadonlySet<Scope>;
+  readonly sensorPrefix: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date | undefined;
+  readonly lastUsedAt: Date | undefined;
+  readonly revokedAt: Date | undefined;
+}
+
+export type NewToken = Pick<TokenRecord, "name" | "scopes" | "sensorPrefix" | "expiresAt">;
+
+interface Known {
+  readonly record: TokenRecord;
+  readonly hash: Uint8Array;
+}
+
+interface Remembered {
+  readonly known: Known | undefined;
+  readonly atMs: number;
+}
+
+/** A revoked token works for at most so long at a process that has just seen it. */
+const freshMs = 2_000;
+/** While the database is away, tokens seen before go on working for so long: devices keep sending. */
+const staleMs = 300_000;
+/** Ids remembered, known or not: 1 MB. */
+const maxRemembered = 10_000;
+/** Look-ups under way; whoever guesses ids must not fill the database's queue. */
+const maxLookUps = 8;
+const lastUseEveryMs = 60_000;
+/** Of a list; an installation with more tokens than this needs OIDC. */
+const maxListed = 10_000;
+
+/** Bearer tokens in the database: made, listed, revoked, and recognised with a short memory. */
+export class Tokens {
+  readonly #sql: Sql;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #memory = new Map<string, Remembered>();
+  readonly #lastUse = new Map<string, number>();
+  #lookUps = 0;
+
+  constructor(options: { sql: Sql; clock: Clock; logger: Logger }) {
+    this.#sql = options.sql;
+    this.#clock = options.clock;
+    this.#logger = options.logger;
+  }
+
+  async create(token: NewToken): Promise<{ record: TokenRecord; secret: string }> {
+    const { id, secret } = newSecret();
+    const [row] = await this.#sql`
+      insert into api_token (id, name, secret_hash, scopes, sensor_prefix, expires_at)
+      values (${id}, ${token.name}, ${hashOf(secret)}, ${bitsOf(token.scopes)}, ${token.sensorPrefix}, ${token.expiresAt ?? null})
+      returning *`;
+    return { record: recordOf(row as Row), secret };
+  }
+
+  /** Newest first. */
+  async list(): Promise<TokenRecord[]> {
+    const rows = await this.#sql`select * from api_token order by created_at desc, id limit ${maxListed}`;
+    return rows.map((row) => recordOf(row as Row));
+  }
+
+  /** Ends it; again changes nothing. Undefined where there is no such token. */
+  async revoke(id: string): Promise<TokenRecord | undefined> {
+    const [row] = await this.#sql`
+      update api_token set revoked_at = coalesce(revoked_at, now()) where id = ${id} returning *`;
+    this.#memory.delete(id);
+    return row === undefined ? undefined : recordOf(row as Row);
+  }
+
+  /** The token that this is the secret of, if it is valid now. Throws "unavailable" where that cannot be found out. */
+  async verify(secret: string): Promise<TokenRecord | undefined> {
+    const id = idOf(secret);
+    if (id === undefined) return undefined;
+    const known = await this.#look(id);
+    if (known === undefined || !sameHash(known.hash, hashOf(secret)) || !this.#valid(known.record)) return undefined;
+    this.#used(id);
+    return known.record;
+  }
+
+  /** Whether the token is still valid, for calls that take long. */
+  async stillValid(id: string): Promise<boolean> {
+    const known = await this.#look(id);
+    return known !== undefined && this.#valid(known.record);
+  }
+
+  #valid({ revokedAt, expiresAt }: TokenRecord): boolean {
+    return revokedAt === undefined && (expiresAt === undefined || expiresAt.getTime() > this.#clock.nowUs() / 1_000);
+  }
+
+  async #look(id: string): Promise<Known | undefined> {
+    const remembered = this.#memory.get(id);
+    const ageMs = remembered === undefined ? Number.POSITIVE_INFINITY : this.#clock.monotonicMs() - remembered.atMs;
+    if (remembered !== undefined && ageMs < freshMs) return remembered.known;
+    if (this.#lookUps >= maxLookUps && remembered === undefined) {
+      throw new TelltaleError("exhausted", "Too many unknown tokens at once", { retryAfterMs: 1_000 });
+    }
+    this.#lookUps++;
+    try {
+      return this.#remember(id, await this.#read(id));
+    } catch (error) {
+      if (remembered?.known !== undefined && ageMs < staleMs) return remembered.known;
+      throw new TelltaleError("unavailable", "Tokens cannot be checked now", { cause: error, retryAfterMs: 1_000 });
+    } finally {
+      this.#lookUps--;
+    }
+  }
+
+  async #read(id: string): Promise<Known | undefined> {
+    const [row] = await this.#sql`select * from api_token where id = ${id}`;
+    return row === undefined ? undefined : { record: recordOf(row as Row), hash: row.secret_hash as Uint8Array };
+  }
+
+  #remember(id: string, known: Known | undefined): Known | undefined {
+    this.#memory.delete(id);
+    this.#memory.set(id, { known, atMs: this.#clock.monotonicMs() });
+    if (this.#memory.size > maxRemembered) {
+      const [oldest] = this.#memory.keys();
+      if (oldest !== undefined) this.#memory.delete(oldest);
+    }
+    return known;
+  }
+
+  /** Notes the use, to the minute, without making the call wait. */
+  #used(id: string): void {
+    const now = this.#clock.monotonicMs();
+    const before = this.#lastUse.get(id);
+    if (before !== undefined && now - before < lastUseEveryMs) return;
+    if (this.#lastUse.size >= maxRemembered) this.#lastUse.clear();
+    this.#lastUse.set(id, now);
+    this.#sql`update api_token set last_used_at = date_trunc('minute', now()) where id = ${id}`.catch(
+      (error: unknown) => this.#logger.warn({ err: error, tokenId: id }, "last use of a token not noted"),
+    );
+  }
+}
+
+interface Row {
+  readonly id: string;
+  readonly name: string;
+  readonly scopes: number;
+  readonly sensor_prefix: string;
+  readonly created_at: Date;
+  readonly expires_at: Date | null;
+  readonly last_used_at: Date | null;
+  readonly revoked_at: Date | null;
+}
+
+function recordOf(row: Row): TokenRecord {
+  return {
+    id: row.id,
+    name: row.name,
+    scopes: scopesOf(row.scopes),
+    sensorPrefix: row.sensor_prefix,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at ?? undefined,
+    lastUsedAt: row.last_used_at ?? undefined,
+    revokedAt: row.revoked_at ?? undefined,
+  };
+}
+
+function bitsOf(scopes: ReadonlySet<Scope>): number {
+  return [...scopes].reduce<number>((bits, scope) => bits | (1 << scope), 0);
+}
+
+function scopesOf(bits: number): Set<Scope> {
+  return new Set([1, 2, 3, 4].filter((scope) => (bits & (1 << scope)) !== 0) as Scope[]);
+}
