@@ -51,7 +51,10 @@ async function main(): Promise<void> {
 
 /** A port that cannot be had, as a sentence that names the variable. */
 function nameOfPort(error: unknown, { httpPort }: Config): StartupError | undefined {
-  const { syscall, code, port, address, message } = error as NodeJS.ErrnoException & { port?: number; address?: string };
+  const { syscall, code, port, address, message } = error as NodeJS.ErrnoException & {
+    port?: number;
+    address?: string;
+  };
   if (syscall !== "listen") return undefined;
   const name = port === httpPort ? "PORT" : "GRPC_PORT";
   const why = code === "EADDRINUSE" ? "is in use: end what uses it, or" : `cannot be had (${code ?? message}):`;
