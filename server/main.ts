@@ -32,6 +32,7 @@ async function main(): Promise<void> {
     throw nameOfPort(error, config) ?? error;
   });
   const lines: string[] = [];
+  const scheme = config.security.tls === undefined ? "http" : "https";
   if (app.grpcPort !== undefined)
     lines.push(`gRPC, Connect and gRPC-Web  ${scheme}://${config.bindAddress}:${app.grpcPort}`);
   if (app.httpPort !== undefined) {
