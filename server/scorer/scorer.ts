@@ -1,4 +1,5 @@
 import { createDetector, type Detector } from "../detect/index.ts";
+import { loadForecaster } from "./forecaster.ts";
 
 export interface ScorerOptions {
   /** Confidence from which a reading counts as anomalous, 0 to 1. */
@@ -17,6 +18,8 @@ export interface Scorer {
 
 /** Loads the model once for the thread; each partition gets a detector of its own. */
 export async function createScorer(options: ScorerOptions): Promise<Scorer> {
-  const create = () => createDetector({ threshold: options.threshold });
+  const trunk = await loadForecaster(options.runtime, options.modelPath);
+  const { threshold, alarmsPerSensorDay } = options;
+  const create = () => createDetector({ threshold, alarmsPerSensorDay }, trunk);
   return { modelVersion: create().modelVersion, createDetector: create };
 }
