@@ -35,7 +35,7 @@ try {
   if (error instanceof CommanderError) process.exitCode = error.exitCode;
   else {
     console.error(sentence(error));
-    process.exitCode = 1;
+    process.exitCode ||= 1; // an interrupted command has set its own
   }
 }
 
