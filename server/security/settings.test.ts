@@ -1,0 +1,74 @@
+import { describe, expect, it } from "vitest";
+import { loadConfig } from "../config.ts";
+import { StartupError } from "../errors.ts";
+import { createHostCheck } from "./hosts.ts";
+
+describe("the security settings", () => {
+  it("ask nobody for a credential by default, and serve this machine alone", () => {
+    expect(loadConfig({})).toMatchObject({ bindAddress: "127.0.0.1", security: { auth: false } });
+  });
+
+  const refusals: [string, Record<string, string>, RegExp][] = [
+    [
+      "an open address without authentication",
+      { BIND_ADDRESS: "0.0.0.0" },
+      /AUTH=on.*ALLOW_UNAUTHENTICATED_NETWORK_ACCESS/,
+    ],
+    ["any address but the loopback's", { BIND_ADDRESS: "::" }, /^BIND_ADDRESS is "::"/],
+    ["a name that only looks like the loopback", { BIND_ADDRESS: "127.0.0.1.example.org" }, /^BIND_ADDRESS/],
+    [
+      "an administrator's token that can be guessed",
+      { AUTH: "on", ADMIN_TOKEN: "hunter2" },
+      /^ADMIN_TOKEN has 7 characters/,
+    ],
+    ["keys over clear text", { AUTH: "on", OIDC_JWKS_URL: "http://idp.example.org/keys" }, /https address/],
+    ["keys without an issuer", { AUTH: "on", OIDC_JWKS_URL: "https://idp.example.org/keys" }, /needs OIDC_ISSUER/],
+    ["keys that nobody uses", { OIDC_JWKS_URL: "https://i/k", OIDC_ISSUER: "i", OIDC_AUDIENCE: "a" }, /AUTH is off/],
+    ["a certificate without its key", { TLS_CERT_FILE: "c" }, /needs TLS_KEY_FILE/],
+    ["a key without its certificate", { TLS_KEY_FILE: "k" }, /needs TLS_CERT_FILE/],
+    [
+      "client certificates that nobody can check",
+      { TLS_CERT_FILE: "c", TLS_KEY_FILE: "k", TLS_CLIENT_CERTIFICATES: "required" },
+      /needs TLS_CLIENT_CA_FILE/,
+    ],
+    [
+      "client certificates that nobody asks for",
+      { TLS_CERT_FILE: "c", TLS_KEY_FILE: "k", TLS_CLIENT_CA_FILE: "a" },
+      /AUTH is off/,
+    ],
+  ];
+  it.each(refusals)("refuse %s", (_, env, sentence) => {
+    expect(() => loadConfig(env)).toThrow(StartupError);
+    expect(() => loadConfig(env)).toThrow(sentence);
+  });
+
+  it("never repeat the administrator's token", () => {
+    expect(() => loadConfig({ AUTH: "on", ADMIN_TOKEN: "hunter2" })).not.toThrow(/hunter2/);
+  });
+
+  it("let an open address be had by a variable whose name says what it does", () => {
+    const env = { BIND_ADDRESS: "0.0.0.0", ALLOW_UNAUTHENTICATED_NETWORK_ACCESS: "true" };
+    expect(loadConfig(env).bindAddress).toBe("0.0.0.0");
+    expect(loadConfig({ BIND_ADDRESS: "0.0.0.0", AUTH: "on" }).security.auth).toBe(true);
+  });
+});
+
+describe("the Host header", () => {
+  const open = loadConfig({});
+  const check = createHostCheck(open.security, open.bindAddress);
+
+  it.each(["localhost", "localhost:8000", "LOCALHOST.", "127.0.0.1:50051", "127.8.9.1", "[::1]:8000"])(
+    "%s is one of ours",
+    (host) => expect(check(host)).toBe(true),
+  );
+
+  it.each(["evil.example", "localhost.evil.example", "127.0.0.1.nip.io:8000", "192.168.1.5", "", "[::2]", "0.0.0.0"])(
+    "%s is refused where nobody is asked for a credential",
+    (host) => expect(check(host)).toBe(false),
+  );
+
+  it("does not matter where a credential is asked for", () => {
+    const closed = loadConfig({ AUTH: "on", BIND_ADDRESS: "0.0.0.0" });
+    expect(createHostCheck(closed.security, closed.bindAddress)("telltale.example")).toBe(true);
+  });
+});
