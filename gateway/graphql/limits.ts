@@ -48,14 +48,18 @@ export function limitsRule(context: ValidationContext): ASTVisitor {
           }),
         );
       if (calling.length > MAX_ROOT_FIELDS) return refuse("number of root fields", calling.length, MAX_ROOT_FIELDS);
-      const { depth, cost } = measure(calling, fragments);
+      const { depth, cost } = measure(calling, fragments, true);
       if (depth > MAX_DEPTH) refuse("depth", depth, MAX_DEPTH);
       else if (cost > MAX_COST) refuse("cost (fields times list lengths)", cost, MAX_COST);
     },
   };
 }
 
-function measure(fields: readonly Placed[], fragments: ReadonlyMap<string, FragmentDefinitionNode>): Measure {
+function measure(
+  fields: readonly Placed[],
+  fragments: ReadonlyMap<string, FragmentDefinitionNode>,
+  root = false,
+): Measure {
   let depth = 0;
   let cost = 0;
   for (const { field, within } of fields) {
@@ -64,24 +68,21 @@ function measure(fields: readonly Placed[], fragments: ReadonlyMap<string, Fragm
         ? { depth: 0, cost: 0 }
         : measure(fieldsOf(field.selectionSet, fragments, within), fragments);
     depth = Math.max(depth, 1 + inner.depth);
-    cost += (1 + inner.cost) * listLength(field);
+    cost += (1 + inner.cost) * listLength(field, root);
     // Fragments that spread fragments can make a small text enormous: what is too much already need not be counted to the end.
     if (depth > MAX_DEPTH || cost > MAX_COST) break;
   }
   return { depth, cost };
 }
 
-function listLength(field: FieldNode): number {
+function listLength(field: FieldNode, root: boolean): number {
   const limit = field.arguments?.find((argument) => argument.name.value === "limit");
   if (limit !== undefined) return numberOf(limit.value);
-  return field.arguments?.some((argument) => argument.name.value === "sensorIds") ? LONGEST_LIST : listByDefault(field);
+  if (field.arguments?.some((argument) => argument.name.value === "sensorIds")) return LONGEST_LIST;
+  return root && LISTS.has(field.name.value) ? DEFAULT_LIST : 1;
 }
 
-/** Fields with arguments and a selection are the lists of the facade; those without are single objects. */
-function listByDefault(field: FieldNode): number {
-  return LISTS.has(field.name.value) ? DEFAULT_LIST : 1;
-}
-
+/** Root fields whose answers are lists; what is inside of them is counted by their length. */
 const LISTS: ReadonlySet<string> = new Set(["sensorData", "sensorDataPage", "anomalyAlerts", "sensors", "aggregates"]);
 
 function numberOf(value: ValueNode): number {

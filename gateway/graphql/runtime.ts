@@ -1,6 +1,6 @@
 /** Mesh's gateway for GraphQL over HTTP (queries, mutations, and subscriptions by SSE), in this process. */
 import { createGatewayRuntime, type GatewayPlugin, type GatewayRuntime } from "@graphql-hive/gateway-runtime";
-import { type DocumentNode, GraphQLError, type GraphQLSchema } from "graphql";
+import { type DocumentNode, GraphQLError, type GraphQLSchema, type ParseOptions, parse } from "graphql";
 import type { Logger } from "pino";
 import { scalars } from "../mesh/scalars.ts";
 import { readSupergraph } from "../mesh/serve.ts";
@@ -51,8 +51,8 @@ function operations(): GatewayPlugin {
     onSchemaChange: (change) => {
       schema = change.schema;
     },
-    onParse({ params }) {
-      params.options = { ...params.options, maxTokens: MAX_TOKENS };
+    onParse({ setParseFn }) {
+      setParseFn((source: string, options?: ParseOptions) => parse(source, { ...options, maxTokens: MAX_TOKENS }));
       return ({ result, replaceParseResult }) => {
         if (schema === undefined || result === null || result instanceof Error) return;
         const document = result as DocumentNode;

@@ -51,7 +51,7 @@ export function graphqlSockets(runtime: GatewayRuntime, metrics: GatewayMetrics,
   wss.on("connection", (socket: WebSocket, request: IncomingMessage) => {
     metrics.websockets.inc();
     const extra: Extra = { request, socket, operations: new Map(), starting: new Map() };
-    const stopPings = keepAlive(socket);
+    const stopPings = keepAlive(socket, metrics);
     const closed = server.opened(
       {
         protocol: socket.protocol,
@@ -198,13 +198,19 @@ function sendOrDrop(socket: WebSocket, data: string, metrics: GatewayMetrics): P
   });
 }
 
-function keepAlive(socket: WebSocket): () => void {
+/** One with messages still to take cannot see a ping either: whether it is too slow is `sendOrDrop`'s to say. */
+function keepAlive(socket: WebSocket, metrics: GatewayMetrics): () => void {
   let answered = true;
   socket.on("pong", () => {
     answered = true;
   });
   const timer = setInterval(() => {
-    if (!answered) return socket.terminate();
+    if (socket.bufferedAmount > 0) return;
+    if (!answered) {
+      metrics.dropped.inc({ reason: "no_pong" });
+      socket.terminate();
+      return;
+    }
     answered = false;
     socket.ping();
   }, KEEP_ALIVE_MS);
