@@ -122,7 +122,7 @@ export class KafkaSender {
 
   async #send(batches: Batches): Promise<void> {
     const messages = [...batches].flatMap(([partition, batch]) =>
-      batch.map(({ bytes }) => ({ partition, value: bytes as Buffer, key: null })),
+      batch.map(({ bytes }) => ({ partition, value: asBuffer(bytes), key: null })),
     );
     const { topic, compression } = this.#options;
     const results = await this.#producer.send({ topic, acks: -1, timeout: requestTimeoutMs, compression, messages });
@@ -133,6 +133,11 @@ export class KafkaSender {
       for (const [index, item] of batch.entries()) this.pending.succeed(item, first + index);
     }
   }
+}
+
+/** The library writes any other array of bytes as text. */
+function asBuffer({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }
 
 function isTooLarge(error: unknown): boolean {
