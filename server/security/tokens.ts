@@ -48,7 +48,8 @@ export class Tokens {
   readonly #logger: Logger;
   readonly #memory = new Map<string, Remembered>();
   readonly #lastUse = new Map<string, number>();
-  #lookUps = 0;
+  /** By id: many calls that begin at once wait for one look-up. */
+  readonly #underway = new Map<string, Promise<Known | undefined>>();
 
   constructor(options: { sql: Sql; clock: Clock; logger: Logger }) {
     this.#sql = options.sql;
@@ -103,18 +104,25 @@ export class Tokens {
     const remembered = this.#memory.get(id);
     const ageMs = remembered === undefined ? Number.POSITIVE_INFINITY : this.#clock.monotonicMs() - remembered.atMs;
     if (remembered !== undefined && ageMs < freshMs) return remembered.known;
-    if (this.#lookUps >= maxLookUps && remembered === undefined) {
+    if (this.#underway.size >= maxLookUps && remembered === undefined && !this.#underway.has(id)) {
       throw new TelltaleError("exhausted", "Too many unknown tokens at once", { retryAfterMs: 1_000 });
     }
-    this.#lookUps++;
     try {
-      return this.#remember(id, await this.#read(id));
+      return await this.#readOnce(id);
     } catch (error) {
       if (remembered?.known !== undefined && ageMs < staleMs) return remembered.known;
       throw new TelltaleError("unavailable", "Tokens cannot be checked now", { cause: error, retryAfterMs: 1_000 });
-    } finally {
-      this.#lookUps--;
     }
+  }
+
+  #readOnce(id: string): Promise<Known | undefined> {
+    const reading =
+      this.#underway.get(id) ??
+      this.#read(id)
+        .then((known) => this.#remember(id, known))
+        .finally(() => this.#underway.delete(id));
+    this.#underway.set(id, reading);
+    return reading;
   }
 
   async #read(id: string): Promise<Known | undefined> {
