@@ -1,0 +1,178 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createWriteStream, mkdtempSync, readFileSync, rmSync, type WriteStream } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startKafka, type TestKafka } from "../support/kafka.ts";
+import { startPostgres, type TestPostgres } from "../support/postgres.ts";
+import { end, freePort, untilLine } from "../support/processes.ts";
+import { type FaultProxy, startProxy } from "../support/proxy.ts";
+import { startRedis, type TestRedis } from "../support/redis.ts";
+
+export const roles = ["ingest", "score", "query", "gateway"] as const;
+export type Role = (typeof roles)[number];
+/** Where connections can be hurt: devices to ingest, callers to query, and every process to its servers. */
+export type Link = "devices" | "callers" | "kafka" | "postgres" | "redis";
+
+const readyMs = 90_000;
+/** What an orchestrator takes to start a process again, in milliseconds. */
+const restartMs = 200;
+const main = join(import.meta.dirname, "../../server/main.ts");
+
+/** A process of the platform that is started again whenever it ends, as an orchestrator would. */
+export class Member {
+  readonly name: string;
+  readonly grpcPort: number;
+  readonly httpPort: number;
+  /** Largest resident memory seen, in bytes. */
+  peakBytes = 0;
+  restarts = 0;
+  ready: Promise<void> = Promise.resolve();
+  readonly #environment: NodeJS.ProcessEnv;
+  readonly #output: WriteStream;
+  #child: ChildProcess | undefined;
+  #wanted = true;
+
+  constructor(name: string, ports: { grpc: number; http: number }, environment: NodeJS.ProcessEnv, folder: string) {
+    this.name = name;
+    this.grpcPort = ports.grpc;
+    this.httpPort = ports.http;
+    this.#environment = environment;
+    this.#output = createWriteStream(join(folder, `${name}.log`), { flags: "a" });
+  }
+
+  start(): Promise<void> {
+    const child = spawn(process.execPath, [main], {
+      env: {
+        ...process.env,
+        LOG_LEVEL: "info",
+        GRPC_PORT: String(this.grpcPort),
+        PORT: String(this.httpPort),
+        ...this.#environment,
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child = child;
+    child.stdout.pipe(this.#output, { end: false });
+    child.stderr.pipe(this.#output, { end: false });
+    child.once("exit", (code, signal) => {
+      this.#output.write(`--- ended: ${signal ?? code}\n`);
+      if (!this.#wanted) return;
+      this.restarts++;
+      this.ready = this.#startAgain(); // a start that fails as well: its servers may be down
+    });
+    this.ready = untilLine(child, /Telltale is ready/, readyMs);
+    return this.ready;
+  }
+
+  /** Resolves once the process runs, whichever attempt it takes. */
+  async isReady(): Promise<void> {
+    for (let attempt = this.ready; ; attempt = this.ready) {
+      const done = await attempt.then(
+        () => true,
+        () => false,
+      );
+      if (done && attempt === this.ready) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child?.kill(name);
+  }
+
+  /** Sends the signal and waits until the process has ended. */
+  async end(name: NodeJS.Signals): Promise<void> {
+    if (this.#child) await end(this.#child, name);
+  }
+
+  /** Ends it for good. */
+  async stop(): Promise<void> {
+    this.#wanted = false;
+    if (this.#child) {
+      this.#child.kill("SIGCONT");
+      await end(this.#child);
+    }
+    this.#output.end();
+  }
+
+  async #startAgain(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, restartMs));
+    if (this.#wanted) await this.start();
+  }
+
+  sample(): void {
+    if (!this.#child?.pid || this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    try {
+      const [, kB] = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${this.#child.pid}/status`, "utf8")) ?? [];
+      this.peakBytes = Math.max(this.peakBytes, Number(kB ?? 0) * 1024);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error; // it has just ended
+    }
+  }
+}
+
+/** Kafka, PostgreSQL, Redis and two processes of each role, every connection through a proxy. */
+export class Cluster {
+  readonly folder = mkdtempSync(join(tmpdir(), "telltale-faults-"));
+  readonly members: Member[] = [];
+  readonly proxies = {} as Record<Link, FaultProxy>;
+  kafka!: TestKafka;
+  postgres!: TestPostgres;
+  redis!: TestRedis;
+  #sampler: NodeJS.Timeout | undefined;
+
+  async start(each: number): Promise<void> {
+    this.postgres = await startPostgres();
+    this.proxies.postgres = await startProxy(() => [this.postgres.port]);
+    this.redis = await startRedis();
+    this.proxies.redis = await startProxy(() => [this.redis.port]);
+    this.kafka = await startKafka(1, async (port) => {
+      this.proxies.kafka = await startProxy(() => [port]);
+      return this.proxies.kafka.port;
+    });
+    this.proxies.devices = await startProxy(() => this.of("ingest").map(({ grpcPort }) => grpcPort));
+    this.proxies.callers = await startProxy(() => this.of("query").map(({ grpcPort }) => grpcPort));
+    for (const role of roles) {
+      for (let i = 1; i <= each; i++) {
+        const ports = { grpc: await freePort(), http: await freePort() };
+        this.members.push(new Member(`${role}-${i}`, ports, this.environment({ ROLE: role }), this.folder));
+      }
+    }
+    // All at once: migrations and topics are made by whoever comes first.
+    await Promise.all(this.members.map((member) => member.start().catch(() => member.isReady())));
+    this.#sampler = setInterval(() => {
+      for (const member of this.members) member.sample();
+    }, 500);
+  }
+
+  environment(more: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+    return {
+      DATABASE_URL: `postgres://telltale@127.0.0.1:${this.proxies.postgres.port}/postgres`,
+      KAFKA_BOOTSTRAP_SERVERS: `127.0.0.1:${this.proxies.kafka.port}`,
+      KAFKA_PARTITIONS: "8",
+      REDIS_URL: `redis://127.0.0.1:${this.proxies.redis.port}`,
+      GRPC_URL: `http://127.0.0.1:${this.proxies.callers.port}`,
+      SCORER_THREADS: "1",
+      DATA_DIR: this.folder,
+      ...more,
+    };
+  }
+
+  of(role: Role): Member[] {
+    return this.members.filter(({ name }) => name.startsWith(role));
+  }
+
+  async stopMembers(): Promise<void> {
+    clearInterval(this.#sampler);
+    await Promise.all(this.members.map((member) => member.stop()));
+  }
+
+  /** Removes everything; the processes' output stays when `keep`. */
+  async stop(keep: boolean): Promise<void> {
+    await this.stopMembers();
+    await Promise.all(Object.values(this.proxies).map((proxy) => proxy.stop()));
+    await Promise.all([this.kafka?.stop(), this.redis?.stop(), this.postgres?.stop()]);
+    if (keep) process.stdout.write(`The processes' output is kept in ${this.folder}\n`);
+    else rmSync(this.folder, { recursive: true, force: true });
+  }
+}
