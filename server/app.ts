@@ -59,6 +59,7 @@ const QUERY_TIMEOUT_MS = 30_000;
 /** Gauges that must be looked for are looked for this often. */
 const GAUGE_MS = 15_000;
 const PAGE_WAITS_MS = 1_000;
+const TICK_MS = 1000;
 /** Outcomes of other processes that are this late are looked up in the store: their notice was lost. */
 const OVERDUE_MS = 300;
 const OVERDUE_AT_ONCE = 500;
@@ -165,6 +166,7 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops): Prom
     const pool = await startPool(o, address, log, !alone, onCommitted, (partition) => outbox?.released(partition));
     stops.push(() => pool.stop());
     await notices.onInterest((interest) => pool.setInterest(interest));
+    tickPartitions(pool, intake, stops);
     modelVersion = pool.modelVersion;
     logger.info({ modelVersion }, "scorer ready");
     metrics.modelInfo.set({ version: modelVersion, runtime: modelVersion.split("+")[1] ?? "" }, 1);
@@ -292,6 +294,14 @@ function innerHost({ bindAddress, security }: Config): string {
   if (bindAddress === "0.0.0.0") return "127.0.0.1";
   if (bindAddress === "::") return "[::1]";
   return bindAddress.includes(":") ? `[${bindAddress}]` : bindAddress;
+}
+
+/** Time passes in the log of each partition that this process owns: silence and timers go by it alone. */
+function tickPartitions(pool: ScorerPool, intake: Intake, stops: Stops): void {
+  const timer = setInterval(() => {
+    for (const partition of pool.owned) if (intake.hasRoom) intake.tick(partition);
+  }, TICK_MS);
+  stops.push(async () => clearInterval(timer));
 }
 
 /** Notices may be lost with the bus; the store has the outcomes. */

@@ -1,4 +1,5 @@
 import type { DetectorSettings } from "./settings.ts";
+import type { TickObserver } from "./silence.ts";
 
 /**
  * What the pipeline asks of a detector. Everything here is pure: no clock, no I/O, no randomness. The same calls in the same
@@ -34,7 +35,7 @@ export interface Detector {
   /** Readings with times in [fromUs, untilUs) are neither judged nor learnt. One window per sensor; the newest counts. */
   maintain(slot: number, fromUs: number, untilUs: number): void;
   /** The log says that it is `nowUs`. Returns the slots that have become silent, each once, in rising order. */
-  tick(nowUs: number): number[];
+  tick(nowUs: number, observer?: TickObserver): number[];
   /** How a reading would be judged if it came next; changes nothing. */
   explain(slot: number, timeUs: number, value: number): Explanation;
   /** A snapshot of chunk `chunk` (slots chunk·chunkSensors …). */

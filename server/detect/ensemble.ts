@@ -5,7 +5,7 @@ import { CHUNK_MASK, CHUNK_SENSORS, CHUNK_SHIFT, type Chunk, Memory } from "./me
 import { CENTRE, learnHabits, MOVE, SPREAD, squash } from "./normaliser.ts";
 import { REASON_COUNTER, REASONS } from "./reasons.ts";
 import { DEFAULT_BUDGET, type DetectorSettings, resolveSettings, type Settings, typeNumber } from "./settings.ts";
-import { SILENT_GAPS, SILENT_INTERVALS, Silence } from "./silence.ts";
+import { SILENT_GAPS, SILENT_INTERVALS, Silence, type TickObserver } from "./silence.ts";
 import { JsTrunk, TRUNK_INPUTS, type TrunkRuntime } from "./trunk.ts";
 
 /** Sensors whose newest reading is older than this when a tick comes are being replayed, not silent. */
@@ -79,8 +79,8 @@ export class EnsembleDetector implements Detector {
     chunk.f64[o + cell.MAINTENANCE_UNTIL] = untilUs;
   }
 
-  tick(nowUs: number): number[] {
-    return this.#silence.tick(nowUs, this.sensors, (slot) => this.#allowance(slot, nowUs));
+  tick(nowUs: number, observer?: TickObserver): number[] {
+    return this.#silence.tick(nowUs, this.sensors, (slot) => this.#allowance(slot, nowUs), observer);
   }
 
   explain(slot: number, timeUs: number, value: number): Explanation {

@@ -8,6 +8,14 @@ const NEVER = Number.POSITIVE_INFINITY;
 export const SILENT_INTERVALS = 3;
 export const SILENT_GAPS = 1.5;
 
+/** Whoever keeps the states of slots in step with the log. */
+export interface TickObserver {
+  /** The slot's state is of a later place in the log: the tick is in it already. */
+  skip(slot: number): boolean;
+  /** The tick changes the slot's state. */
+  changes(slot: number): void;
+}
+
 export class Silence {
   #deadlines = new Float64Array(64).fill(NEVER);
 
@@ -21,13 +29,14 @@ export class Silence {
    * Time is `nowUs`. `allowance(slot)` says how long a sensor may be silent, microseconds (Infinity: for ever). Returns the
    * slots that have been silent for longer, each once, in rising order.
    */
-  tick(nowUs: number, sensors: number, allowance: (slot: number) => number): number[] {
+  tick(nowUs: number, sensors: number, allowance: (slot: number) => number, observer?: TickObserver): number[] {
     const silent: number[] = [];
     const deadlines = this.#deadlines;
     const end = Math.min(sensors, deadlines.length);
     for (let slot = 0; slot < end; slot++) {
       const deadline = deadlines[slot]!;
-      if (deadline > nowUs) continue;
+      if (deadline > nowUs || observer?.skip(slot)) continue;
+      observer?.changes(slot);
       if (deadline === DISARMED) deadlines[slot] = nowUs + allowance(slot);
       else {
         deadlines[slot] = NEVER;

@@ -127,6 +127,13 @@ export class Intake {
     await part.settled;
   }
 
+  /** Logs that time has passed in the partition. Best effort: the next one says it as well. */
+  tick(partition: number): void {
+    const { durable, settled } = this.#enqueue(partition, encodeField(4, new Uint8Array()), true);
+    durable.catch(heardElsewhere);
+    settled.catch(heardElsewhere);
+  }
+
   #enqueue(partition: number, field: Uint8Array, alone: boolean) {
     const durable = Promise.withResolvers<void>();
     const settled = Promise.withResolvers<FragmentOutcome>();

@@ -54,6 +54,8 @@ export interface CommitNotice {
 
 export type FromScorer =
   | { readonly kind: "ready"; readonly modelVersion: string }
+  /** The thread cannot start: a sentence for people. */
+  | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "opened"; readonly partition: number; readonly from: number }
   | { readonly kind: "taken"; readonly partition: number }
   | { readonly kind: "closed"; readonly partition: number }

@@ -8,10 +8,10 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
 import { AlertState } from "../../gen/es/telltale/v1/alert_pb.ts";
-import { type Control, SeriesKeySchema } from "../../gen/es/telltale/v1/log_pb.ts";
+import { type Control, ControlSchema, SeriesKeySchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { RecordOutcomeSchema } from "../../gen/es/telltale/v1/notice_pb.ts";
 import { AlertEventSchema, AlertEventType } from "../../gen/es/telltale/v1/watch_pb.ts";
-import { alertMessage, type Detector, REASONS } from "../detect/index.ts";
+import { alertMessage, type Detector, REASON_SILENCE, REASONS } from "../detect/index.ts";
 import { shown } from "../ingest/check.ts";
 import type { LogEntry } from "../log/log.ts";
 import { decodeRecord, type LoggedFragment, type LoggedRecord, type LoggedRun, readInt64 } from "../record/decode.ts";
@@ -25,6 +25,7 @@ import { Producers } from "./producers.ts";
 import { type Packed, pack, Rows } from "./rows.ts";
 import { toScored } from "./scored.ts";
 import { type ReplayPoint, Sensors, type Series } from "./sensors.ts";
+import { PartitionSettings } from "./settings.ts";
 
 /** Bytes of state saved for each reading taken, and for each commit at least: a replay after a crash then takes seconds. */
 const SAVE_BYTES_PER_READING = 32;
@@ -92,6 +93,8 @@ interface OpenOutcome {
   settled: Counts | undefined;
 }
 
+/** Anomaly score of a silent sensor, in steps of 1e-4: medium, since nothing is known of how far it is from normal. */
+const SILENCE_SCORE = 7000;
 /** Conflicts described one by one for each fragment; counts are always complete. */
 const MAX_CONFLICTS = 1000;
 
@@ -99,6 +102,7 @@ export class PartitionOwner {
   readonly #o: OwnerOptions;
   #sensors: Sensors;
   #producers = new Producers();
+  readonly #settings = new PartitionSettings();
   readonly #series = new Map<string, Series>();
   /** Series that the store knows and the saved state does not yet: they are met again in the log. */
   readonly #unmet = new Map<string, number>();
@@ -155,6 +159,9 @@ export class PartitionOwner {
       from = 0;
       point = { offset: 0, tick: 0, receivedUs: 0 };
     }
+    for (const control of await store.readSettings(partition, from)) {
+      this.#settings.apply(fromBinary(ControlSchema, control), this.#sensors, () => true);
+    }
     for (const s of await store.readSeries(partition)) this.#remember(s, s.id);
     this.#tick = point.tick;
     this.#receivedUs = point.receivedUs;
@@ -188,6 +195,7 @@ export class PartitionOwner {
       this.#unmet.set(keyText(s), id);
       return undefined;
     }
+    this.#settings.place(slot, s.location);
     const series: Series = { id, slot, ...s };
     this.#series.set(keyText(s), series);
     const list = this.#seriesOfSensor.get(slot);
@@ -231,7 +239,34 @@ export class PartitionOwner {
     const { detector, episodes } = this.#sensors;
     detector.score(rows.batch);
     for (let i = 0; i < rows.points.length; i++) episodes.observe(rows.batch, i, rows.points.id[i]!);
-    for (const control of record.controls) this.#control(control, offset);
+    for (const control of record.controls) {
+      if (!this.#set(control, offset)) this.#control(control, offset);
+    }
+    if (record.tick) for (const slot of this.#silentSlots(offset)) this.#silence(slot);
+  }
+
+  /** Applies a setting; false where the control is none. */
+  #set(control: Control, offset: number): boolean {
+    const at = { offset, tick: this.#tick, receivedUs: this.#receivedUs };
+    return this.#settings.apply(control, this.#sensors, (slot) => {
+      if (this.#rebuilding && this.#sensors.holds(slot, offset)) return false;
+      this.#sensors.touch(slot, at);
+      return true;
+    });
+  }
+
+  /** Time has passed: the slots that have become silent. */
+  #silentSlots(offset: number): number[] {
+    const at = { offset, tick: this.#tick, receivedUs: this.#receivedUs };
+    return this.#sensors.detector.tick(this.#receivedUs, {
+      skip: (slot) => this.#rebuilding && this.#sensors.holds(slot, offset),
+      changes: (slot) => this.#sensors.touch(slot, at),
+    });
+  }
+
+  #silence(slot: number): boolean {
+    const { episodes, lastId } = this.#sensors;
+    return episodes.silent(slot, this.#receivedUs, lastId[slot]!, SILENCE_SCORE, REASON_SILENCE) === "opened";
   }
 
   async #advance(run: readonly Taken[]): Promise<void> {
@@ -252,7 +287,22 @@ export class PartitionOwner {
     const events: AlertEventRow[] = [];
     this.#observe(rows, changed, events);
     // Only the last record of a run has any.
-    for (const control of run[run.length - 1]!.record.controls) await this.#controlLive(control, changed, events);
+    const last = run[run.length - 1]!;
+    const settings: { offset: number; control: Uint8Array }[] = [];
+    for (const control of last.record.controls) {
+      if (this.#set(control, last.offset)) {
+        settings.push({ offset: last.offset, control: toBinary(ControlSchema, control) });
+      } else await this.#controlLive(control, changed, events);
+    }
+    if (last.record.tick) {
+      for (const slot of this.#silentSlots(last.offset)) {
+        if (!this.#silence(slot)) continue;
+        const row = this.#alertRow(slot, this.#seriesOfSensor.get(slot)!.at(-1)!);
+        changed.set(row.id, row);
+        this.#open.set(slot, row);
+        this.#event(events, row, AlertEventType.OPENED);
+      }
+    }
     const scoreMs = performance.now() - started;
 
     await this.#nameSeries();
@@ -294,6 +344,7 @@ export class PartitionOwner {
         alerts: [...changed.values()],
         events,
         metadata,
+        settings,
         chunks,
         outcomes: this.#o.keepOutcomes ? finished.map(encodeOutcome) : [],
       })
@@ -402,7 +453,10 @@ export class PartitionOwner {
   #meet(key: string): Series {
     const k = fromBinary(SeriesKeySchema, Buffer.from(key, "latin1"));
     const fields: SeriesRow = { sensorId: k.sensorId, sensorType: k.sensorType, unit: k.unit, location: k.location };
-    if (this.#sensors.find(k.sensorId) === undefined) this.#sensors.add(k.sensorId, k.sensorType, k.unit);
+    if (this.#sensors.find(k.sensorId) === undefined) {
+      const slot = this.#sensors.add(k.sensorId, k.sensorType, k.unit);
+      this.#settings.met(slot, k.sensorId, k.location, this.#sensors);
+    }
     const known = this.#unmet.get(key);
     const series = this.#remember(fields, known ?? -1) as Series;
     if (known === undefined) this.#unnamed.push(series);

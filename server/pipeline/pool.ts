@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "pino";
+import { StartupError } from "../errors.ts";
 import type { Log, LogConsumer, LogEntry, LogSubscription } from "../log/log.ts";
 import type { CommitNotice, FromScorer, Interest, ScorerData, ToScorer } from "./messages.ts";
 
@@ -31,7 +32,10 @@ export class ScorerPool {
   readonly #workers: Worker[] = [];
   readonly #pending = new Map<number, Pending>();
   #subscription: LogSubscription | undefined;
+  #started = false;
   #stopping = false;
+  /** Partitions that this process owns now. */
+  readonly owned = new Set<number>();
   modelVersion = "";
 
   constructor(options: PoolOptions) {
@@ -49,19 +53,23 @@ export class ScorerPool {
             if (m.kind === "ready") {
               this.modelVersion = m.modelVersion;
               resolve();
-            } else this.#hear(m);
+            } else if (m.kind === "refused") reject(new StartupError(m.message));
+            else this.#hear(m);
           });
           worker.on("error", (error) => {
             reject(error);
-            this.#o.onFatal(error as Error);
+            if (this.#started) this.#o.onFatal(error as Error);
           });
           worker.on("exit", (code) => {
-            if (!this.#stopping) this.#o.onFatal(new Error(`scoring thread ${i} ended with code ${code}`));
+            const error = new Error(`scoring thread ${i} ended with code ${code}`);
+            reject(error);
+            if (this.#started && !this.#stopping) this.#o.onFatal(error);
           });
         });
         await ready;
       }),
     );
+    this.#started = true;
     this.#subscription = await this.#o.log.consume(this.#consumer());
   }
 
@@ -84,12 +92,17 @@ export class ScorerPool {
 
   #consumer(): LogConsumer {
     return {
-      assigned: (partition) => this.#ask(partition, { kind: "open", partition }),
+      assigned: async (partition) => {
+        const from = await this.#ask(partition, { kind: "open", partition });
+        this.owned.add(partition);
+        return from;
+      },
       records: async (partition, entries) => {
         await this.#ask(partition, { kind: "records", partition, entries: entries as LogEntry[] });
       },
       revoked: async (partition) => {
         await this.#ask(partition, { kind: "close", partition });
+        this.owned.delete(partition);
         this.#o.onReleased(partition);
       },
     };
@@ -103,7 +116,7 @@ export class ScorerPool {
     });
   }
 
-  #hear(m: Exclude<FromScorer, { kind: "ready" }>): void {
+  #hear(m: Exclude<FromScorer, { kind: "ready" | "refused" }>): void {
     if (m.kind === "committed") {
       this.#o.onCommitted(m);
       return;

@@ -4,8 +4,9 @@ import { parentPort, workerData } from "node:worker_threads";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { WatchReadingsResponseSchema } from "../../gen/es/telltale/v1/watch_pb.ts";
 import { severityOf } from "../detect/index.ts";
+import { StartupError } from "../errors.ts";
 import { createLogger } from "../observe/logger.ts";
-import { createScorer } from "../scorer/scorer.ts";
+import { createScorer, type Scorer } from "../scorer/scorer.ts";
 import { createPostgresStore } from "../store/postgres.ts";
 import { FencedError } from "../store/store.ts";
 import type { CommitNotice, FromScorer, Interest, ScorerData, ToScorer } from "./messages.ts";
@@ -16,7 +17,7 @@ const data = workerData as ScorerData;
 const port = parentPort!;
 const logger = createLogger({ level: data.logLevel });
 const store = createPostgresStore(data.address, logger);
-const scorer = await createScorer(data);
+const scorer = await loadScorer();
 const owners = new Map<number, PartitionOwner>();
 /** Work on a partition waits for the work before it. */
 const chains = new Map<number, Promise<void>>();
@@ -77,6 +78,18 @@ function notice(c: Committed): CommitNotice {
     scoreMs: c.scoreMs,
     lagMs: Date.now() - c.oldestReceivedUs / 1000,
   };
+}
+
+/** A model that does not fit stops the start: the main thread says why. */
+async function loadScorer(): Promise<Scorer> {
+  try {
+    return await createScorer(data);
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error;
+    say({ kind: "refused", message: error.message });
+    await store.close();
+    return process.exit(1);
+  }
 }
 
 async function handle(message: ToScorer): Promise<void> {

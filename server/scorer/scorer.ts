@@ -16,10 +16,10 @@ export interface Scorer {
   readonly createDetector: () => Detector;
 }
 
-/** Loads the model once for the thread; each partition gets a detector of its own. */
-export async function createScorer(options: ScorerOptions): Promise<Scorer> {
-  const trunk = await loadForecaster(options.runtime, options.modelPath);
-  const { threshold, alarmsPerSensorDay } = options;
-  const create = () => createDetector({ threshold, alarmsPerSensorDay }, trunk);
+/** Loads the model once for the thread; each partition gets a detector of its own. Throws StartupError as `loadForecaster`. */
+export async function createScorer(o: ScorerOptions): Promise<Scorer> {
+  const trunk = await loadForecaster(o.runtime, o.modelPath);
+  const options = { threshold: o.threshold, alarmsPerSensorDay: o.alarmsPerSensorDay };
+  const create = () => createDetector(options, trunk);
   return { modelVersion: create().modelVersion, createDetector: create };
 }

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Row, Sql } from "postgres";
 import { openClient, type SqlAddress } from "../log/connection.ts";
 import { copyIn } from "../log/copy.ts";
+import { transaction } from "../log/transaction.ts";
 import { createPoints, decodeBlock } from "./block.ts";
 import { BLOCK_COLUMNS } from "./blocks.ts";
 import {
@@ -86,7 +87,7 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
   }
 
   async function commitOnce(c: Commit): Promise<void> {
-    await sql.begin(async (tx) => {
+    await transaction(sql, async (tx) => {
       // The log makes this commit repeatable, so it need not wait for the disk: after a crash of the database the offset
       // goes back with everything else, and the same records give the same rows.
       tx`set local synchronous_commit = off`.catch(ignoreHere);
@@ -106,7 +107,7 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
       if (c.blocks !== undefined) {
         const table = `block_new_${moved[0]!.generation as number}`;
         const rows = Buffer.from(c.blocks.buffer, c.blocks.byteOffset, c.blocks.byteLength);
-        await copyIn(tx as unknown as Sql, `copy ${table} (${BLOCK_COLUMNS}) from stdin with (format binary)`, rows);
+        await copyIn(tx, `copy ${table} (${BLOCK_COLUMNS}) from stdin with (format binary)`, rows);
       }
       const s = c.changes;
       if (s.series.length > 0) {
@@ -127,7 +128,7 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
             last_id, last_value, last_score, last_anomaly)) u
           where s.id = u.id`);
       }
-      for (const a of c.alerts) work.push(upsertAlert(tx as unknown as Sql, c.partition, a));
+      for (const a of c.alerts) work.push(upsertAlert(tx, c.partition, a));
       if (c.events.length > 0) {
         const rows = c.events.map((e) => ({
           partition: c.partition,
@@ -144,6 +145,10 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
           struct: Buffer.from(m.struct),
         }));
         work.push(tx`insert into reading_metadata ${tx(rows)} on conflict do nothing`);
+      }
+      for (const x of c.settings) {
+        work.push(tx`insert into detector_setting (partition, log_offset, control)
+          values (${c.partition}, ${x.offset}, ${Buffer.from(x.control)})`);
       }
       if (c.outcomes.length > 0) {
         const rows = c.outcomes.map((x) => ({
@@ -271,6 +276,13 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
         }
       }
     },
+
+    readSettings: (partition, beforeOffset) =>
+      persist("read settings", async () => {
+        const rows = await sql`select control from detector_setting
+          where partition = ${partition} and log_offset < ${beforeOffset} order by log_offset`;
+        return rows.map((r) => new Uint8Array(r.control as Buffer));
+      }),
 
     readAlert: (id) =>
       persist("read alert", async () => {

@@ -100,6 +100,8 @@ export interface Commit {
   readonly events: readonly AlertEventRow[];
   readonly metadata: readonly { series: number; observedUs: number; struct: Uint8Array }[];
   readonly chunks: readonly StateChunk[];
+  /** Settings that came with these records: `Control` messages in binary form by offset. */
+  readonly settings: readonly { offset: number; control: Uint8Array }[];
   /** `RecordOutcome` messages in binary form by offset, where other processes may ask for them. */
   readonly outcomes: readonly { offset: number; outcome: Uint8Array }[];
 }
@@ -124,6 +126,8 @@ export interface Store {
   valuesAt(series: readonly number[], timesUs: readonly number[]): Promise<Map<number, number>>;
   /** Resolves when the commit is in; retries while the database is away; rejects with FencedError. */
   commit(commit: Commit): Promise<void>;
+  /** Settings that came before the offset, in the order of the log. */
+  readSettings(partition: number, beforeOffset: number): Promise<Uint8Array[]>;
   readAlert(id: number): Promise<AlertRow | undefined>;
   close(): Promise<void>;
 }

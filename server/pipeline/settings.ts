@@ -1,0 +1,76 @@
+import type { Control } from "../../gen/es/telltale/v1/log_pb.ts";
+import { toMicros } from "../ingest/accept.ts";
+import type { Sensors } from "./sensors.ts";
+
+interface Window {
+  readonly sensorId: string;
+  readonly location: string;
+  readonly fromUs: number;
+  readonly untilUs: number;
+}
+
+/** What people have set for a partition's sensors: the detector's settings by type, and maintenance windows. */
+export class PartitionSettings {
+  readonly #windows = new Map<string, Window>();
+  /** Location of each slot when it was met, for windows of a place. */
+  readonly #locations = new Map<number, string>();
+
+  /**
+   * Applies a control; false where it sets nothing. `change` is asked before a slot's state is changed: false where the change
+   * is in the state already.
+   */
+  apply(control: Control, sensors: Sensors, change: (slot: number) => boolean): boolean {
+    const { action } = control;
+    if (action.case === "config") {
+      const { sensorType, $typeName: _, $unknown: __, reorderHoldMs: ___, ...settings } = action.value;
+      sensors.detector.configure(sensorType, settings);
+      return true;
+    }
+    if (action.case === "maintenance") {
+      const w = action.value;
+      if (w.startTime === undefined || w.endTime === undefined) return true;
+      const window = {
+        sensorId: w.sensorId,
+        location: w.location,
+        fromUs: toMicros(w.startTime),
+        untilUs: toMicros(w.endTime),
+      };
+      this.#windows.set(w.id, window);
+      for (const slot of this.#slots(window, sensors)) {
+        if (change(slot)) sensors.detector.maintain(slot, window.fromUs, window.untilUs);
+      }
+      return true;
+    }
+    if (action.case === "endMaintenance") {
+      const window = this.#windows.get(action.value.windowId);
+      if (window === undefined) return true;
+      this.#windows.delete(action.value.windowId);
+      for (const slot of this.#slots(window, sensors)) if (change(slot)) sensors.detector.maintain(slot, 0, 0);
+      return true;
+    }
+    return false;
+  }
+
+  /** A sensor is met for the first time, or again after a restart: windows that are open for its place hold for it too. */
+  met(slot: number, sensorId: string, location: string | undefined, sensors: Sensors): void {
+    this.place(slot, location);
+    for (const w of this.#windows.values()) {
+      if (covers(w, sensorId, location ?? "")) sensors.detector.maintain(slot, w.fromUs, w.untilUs);
+    }
+  }
+
+  /** Where a slot's sensor is. */
+  place(slot: number, location: string | undefined): void {
+    if (location !== undefined) this.#locations.set(slot, location);
+  }
+
+  *#slots(w: Window, sensors: Sensors): Generator<number> {
+    for (let slot = 0; slot < sensors.ids.length; slot++) {
+      if (covers(w, sensors.ids[slot]!, this.#locations.get(slot) ?? "")) yield slot;
+    }
+  }
+}
+
+function covers(w: Window, sensorId: string, location: string): boolean {
+  return (w.sensorId === "" || w.sensorId === sensorId) && (w.location === "" || w.location === location);
+}
