@@ -1,32 +1,22 @@
 import type { Sql } from "postgres";
 
 /**
- * Runs `work` in a transaction. Used instead of the library's `begin`, which answers a connection that is lost in the middle by
- * sending "rollback" to the closed socket: an exception that nothing can catch, and the end of the process.
- *
- * Between its statements `work` must not wait for anything else.
+ * The library's `begin`, made safe against a connection that is lost in the middle: the library would send "rollback" to the
+ * closed socket, an exception that nothing can catch and the end of the process. Here the work never ends then, and `begin`
+ * rejects by itself when the connection has closed.
  */
 export async function transaction<T>(sql: Sql, work: (tx: Sql) => Promise<T>): Promise<T> {
-  const session = await sql.reserve();
-  try {
-    await session`begin`;
-    const result = await work(session);
-    const done = await session`commit`;
-    // A failed statement that nobody waited for: the server then answers the commit with a rollback.
-    if (done.command !== "COMMIT") throw new Error(`the transaction ended with ${done.command}`);
-    session.release();
-    return result;
-  } catch (error) {
-    // A session that is lost has left the pool by itself.
-    if (!isLost(error)) {
-      await session`rollback`;
-      session.release();
+  return (await sql.begin(async (tx) => {
+    try {
+      return await work(tx as unknown as Sql);
+    } catch (error) {
+      if (isLost(error)) return new Promise<never>(() => {});
+      throw error;
     }
-    throw error;
-  }
+  })) as T;
 }
 
-/** The connection is gone, or the server is about to close it. */
+/** The connection is gone, or the server has said that it closes it. */
 function isLost(error: unknown): boolean {
   return /^(CONNECTION_|E[A-Z]+$|57P0)/.test((error as { code?: string }).code ?? "");
 }

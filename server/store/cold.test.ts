@@ -24,7 +24,6 @@ test("a cold block gives back every point to the bit, whatever the values, steps
 test("a full cold block of noise with score, band and reason takes at most 14 bytes a reading", () => {
   const regular = encoded(noisyPoints(1024, 1)).length / 1024;
   const jittered = encoded(noisyPoints(1024, 1, 1.7e15, 2000)).length / 1024;
-  console.log(`bytes a reading: regular times ${regular.toFixed(2)}, times with jitter ${jittered.toFixed(2)}`);
   expect(regular).toBeLessThan(12);
   expect(jittered).toBeLessThan(14);
 });

@@ -1,0 +1,154 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "pino";
+import type { Sql } from "postgres";
+import type { SqlAddress } from "../log/connection.ts";
+import {
+  closedGenerations,
+  compactGeneration,
+  dropGeneration,
+  type Moved,
+  markNow,
+  rollGeneration,
+} from "./compact.ts";
+import { isAway, openStoreSql } from "./postgres.ts";
+import { deleteExpired } from "./retention.ts";
+
+/** A generation is closed at this age, so that aggregates and small blocks of slow sensors are never older; */
+export const GENERATION_MS = 3_600_000;
+/** at this many readings, which compact in seconds; */
+export const GENERATION_READINGS = 2_000_000;
+/** or at this size on disk, where its readings came one by one. */
+export const GENERATION_BYTES = 256 * 1024 * 1024;
+/** How often the size is looked at: at full speed a generation fills in some ten seconds. */
+const CHECK_MS = 5_000;
+const RETENTION_MS = 3_600_000;
+/** Rest after each portion, as a share of the time it took: ingest has at least half of a core's time. */
+const REST = 1;
+/** With this many generations waiting there is no rest: reads slow down with each. */
+const WAITING_MOST = 4;
+/** A portion that takes longer than this is stuck. */
+const STATEMENT_TIMEOUT_MS = 300_000;
+
+export interface MaintenanceOptions {
+  readonly sql: SqlAddress;
+  readonly logger: Logger;
+  /** Readings older than this are deleted; 0 keeps all. */
+  readonly retentionDays: number;
+  /** Told of each portion that was compacted. */
+  readonly onMoved?: (moved: Moved) => void;
+  /** For tests: looks only when asked. */
+  readonly manual?: boolean;
+}
+
+export interface Compacted {
+  readonly readings: number;
+  readonly rewritten: number;
+  readonly blocks: number;
+}
+
+export interface Maintenance {
+  /** Closes the generation and compacts all that is closed. Rejects when the database is away. */
+  compactNow(): Promise<Compacted>;
+  /** Deletes what is past its days. */
+  expireNow(): Promise<void>;
+  /** Ends after the transaction under way. */
+  close(): Promise<void>;
+}
+
+/** Compaction and retention in the background. Every replica may run it: a lock in the database lets one work at a time. */
+export function startMaintenance(options: MaintenanceOptions): Maintenance {
+  const { logger, retentionDays } = options;
+  const sql = openStoreSql(options.sql, 1, STATEMENT_TIMEOUT_MS);
+  const stop = new AbortController();
+  /** For each emptied generation, a transaction number after it was. */
+  const emptied = new Map<number, string>();
+  let queue: Promise<unknown> = Promise.resolve();
+  let expiredAt = 0;
+
+  /** One thing at a time. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = queue.then(work);
+    queue = result.catch((error: unknown) => error); // whoever asked is told
+    return result;
+  }
+
+  async function compactClosed(rested: boolean): Promise<Compacted> {
+    const sum = { readings: 0, rewritten: 0, blocks: 0 };
+    const closed = await closedGenerations(sql);
+    for (const generation of closed) {
+      if (emptied.has(generation)) continue;
+      let began = performance.now();
+      await compactGeneration(sql, generation, async (moved) => {
+        sum.readings += moved.readings;
+        sum.rewritten += moved.rewritten;
+        sum.blocks += moved.blocks;
+        options.onMoved?.(moved);
+        stop.signal.throwIfAborted();
+        const rest = rested && closed.length < WAITING_MOST ? REST * (performance.now() - began) : 0;
+        if (rest > 0) await delay(rest, undefined, { signal: stop.signal });
+        began = performance.now();
+      });
+      emptied.set(generation, await markNow(sql));
+    }
+    for (const [generation, mark] of emptied) {
+      if (!closed.includes(generation) || (await dropGeneration(sql, generation, mark))) emptied.delete(generation);
+    }
+    if (sum.readings > 0) logger.info(sum, "compacted");
+    return sum;
+  }
+
+  async function expire(): Promise<void> {
+    if (retentionDays === 0) return;
+    const expired = await deleteExpired(sql, retentionDays, Date.now() * 1000);
+    if (expired.blocks > 0 || expired.months > 0) logger.info(expired, "deleted readings past their days");
+  }
+
+  async function look(): Promise<void> {
+    if (await isDue(sql)) await rollGeneration(sql);
+    await compactClosed(true);
+    if (Date.now() - expiredAt < RETENTION_MS) return;
+    await expire();
+    expiredAt = Date.now();
+  }
+
+  async function run(): Promise<void> {
+    while (!stop.signal.aborted) {
+      try {
+        await delay(CHECK_MS, undefined, { signal: stop.signal });
+        await inTurn(look);
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        // The next look tries again; a lock that could not be had is one of these.
+        const message = isAway(error) ? "maintenance waits for the database" : "maintenance failed";
+        logger.warn({ err: error }, message);
+      }
+    }
+  }
+
+  const running = options.manual ? Promise.resolve() : run();
+  return {
+    compactNow: () =>
+      inTurn(async () => {
+        await rollGeneration(sql);
+        return compactClosed(false);
+      }),
+    expireNow: () => inTurn(expire),
+    close: async () => {
+      stop.abort();
+      await running;
+      await queue;
+      await sql.end({ timeout: 5 });
+    },
+  };
+}
+
+/** Whether the open generation is old, long or large enough to be closed. An empty one never is. */
+async function isDue(sql: Sql): Promise<boolean> {
+  const [row] = await sql`
+    select (extract(epoch from clock_timestamp() - opened_at) * 1000)::float8 as age,
+      (select coalesce(sum(readings), 0)::bigint from log_partition) - readings_before as readings,
+      pg_total_relation_size(to_regclass('block_new_' || current))::bigint as bytes
+    from block_generation`;
+  const { age, readings, bytes } = row as unknown as { age: number; readings: number; bytes: number };
+  return readings > 0 && (age >= GENERATION_MS || readings >= GENERATION_READINGS || bytes >= GENERATION_BYTES);
+}

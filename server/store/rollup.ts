@@ -1,0 +1,121 @@
+import type { Sql } from "postgres";
+import type { Points } from "./block.ts";
+
+/** Widths of the stored aggregates, seconds. */
+export const ROLLUP_WIDTHS = [60, 3600, 86_400] as const;
+const MINUTE_US = 60_000_000;
+/** Minutes are kept of a series that has a reading at least this often: a row for each minute must stand for several readings. */
+const MINUTES_UP_TO_US = 10_000_000;
+
+const list = (values: readonly number[]) => `{${values.join(",")}}`;
+
+/** Points [from, to) of one series, in rising order of time. */
+export interface Stretch {
+  readonly series: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Adds points that come into `block` to the aggregates, in the same transaction. Counts, extremes and sums of disjoint sets add up,
+ * so that late readings make no difference; `total` is exact to the rounding of a sum in some order.
+ */
+export async function addToRollups(tx: Sql, points: Points, stretches: readonly Stretch[]): Promise<void> {
+  const minutesFrom = await minutesFromOf(tx, points, stretches);
+  const sums = new Sums();
+  for (const [i, s] of stretches.entries()) {
+    for (const width of ROLLUP_WIDTHS) {
+      let { from } = s;
+      if (width === 60) while (from < s.to && points.timeUs[from]! < minutesFrom[i]!) from++;
+      sums.add(s.series, width, points, from, s.to);
+    }
+  }
+  await sums.store(tx);
+}
+
+/** Columns of rows for `rollup`. */
+class Sums {
+  readonly #width: number[] = [];
+  readonly #series: number[] = [];
+  readonly #bucket: number[] = [];
+  readonly #readings: number[] = [];
+  readonly #total: number[] = [];
+  readonly #smallest: number[] = [];
+  readonly #largest: number[] = [];
+  readonly #anomalies: number[] = [];
+
+  add(series: number, width: number, points: Points, from: number, to: number): void {
+    const widthUs = width * 1e6;
+    for (let i = from; i < to; ) {
+      const bucket = Math.floor(points.timeUs[i]! / widthUs) * widthUs;
+      const begin = i;
+      let total = 0;
+      let smallest = Number.POSITIVE_INFINITY;
+      let largest = Number.NEGATIVE_INFINITY;
+      let anomalies = 0;
+      for (; i < to && points.timeUs[i]! < bucket + widthUs; i++) {
+        const v = points.value[i]!;
+        total += v;
+        if (v < smallest) smallest = v;
+        if (v > largest) largest = v;
+        anomalies += points.anomaly[i]!;
+      }
+      this.#width.push(width);
+      this.#series.push(series);
+      this.#bucket.push(bucket);
+      this.#readings.push(i - begin);
+      this.#total.push(total);
+      this.#smallest.push(smallest);
+      this.#largest.push(largest);
+      this.#anomalies.push(anomalies);
+    }
+  }
+
+  async store(tx: Sql): Promise<void> {
+    if (this.#series.length === 0) return;
+    await tx`
+      insert into rollup as r (width, series, bucket_us, readings, total, smallest, largest, anomalies)
+      select * from unnest(${list(this.#width)}::int[], ${list(this.#series)}::int[], ${list(this.#bucket)}::bigint[],
+        ${list(this.#readings)}::int[], ${list(this.#total)}::float8[], ${list(this.#smallest)}::float8[],
+        ${list(this.#largest)}::float8[], ${list(this.#anomalies)}::int[])
+      on conflict (series, width, bucket_us) do update set readings = r.readings + excluded.readings,
+        total = r.total + excluded.total, smallest = least(r.smallest, excluded.smallest),
+        largest = greatest(r.largest, excluded.largest), anomalies = r.anomalies + excluded.anomalies`;
+  }
+}
+
+/** For each stretch, the time from which its minutes are kept; infinity: they are not. Decides it for series not decided yet. */
+async function minutesFromOf(tx: Sql, points: Points, stretches: readonly Stretch[]): Promise<number[]> {
+  const ids = list(stretches.map((s) => s.series));
+  const rows = await tx`select series, newest_us, minutes_from_us from rollup_series where series = any(${ids}::int[])`;
+  const known = new Map(
+    rows.map((r) => [
+      r.series as number,
+      { newestUs: r.newest_us as number, minutesFromUs: r.minutes_from_us as number | null },
+    ]),
+  );
+  const changed: { series: number; newest_us: number; minutes_from_us: number | null }[] = [];
+  const answer = stretches.map(({ series, from, to }) => {
+    const before = known.get(series);
+    if (before !== undefined && before.minutesFromUs !== null) return before.minutesFromUs;
+    const first = points.timeUs[from]!;
+    const last = points.timeUs[to - 1]!;
+    const dense = to - from > 1 && (last - first) / (to - from - 1) <= MINUTES_UP_TO_US;
+    const newest = Math.max(last, before?.newestUs ?? 0);
+    // Whole minutes in which nothing has been compacted yet, so that none is kept in part.
+    const start =
+      before === undefined
+        ? Math.floor(first / MINUTE_US) * MINUTE_US
+        : Math.floor(before.newestUs / MINUTE_US + 1) * MINUTE_US;
+    changed.push({ series, newest_us: newest, minutes_from_us: dense ? start : null });
+    return dense ? start : Number.POSITIVE_INFINITY;
+  });
+  if (changed.length > 0) {
+    await tx`
+      insert into rollup_series (series, newest_us, minutes_from_us)
+      select * from unnest(${list(changed.map((c) => c.series))}::int[], ${list(changed.map((c) => c.newest_us))}::bigint[],
+        ${`{${changed.map((c) => c.minutes_from_us ?? "NULL").join(",")}}`}::bigint[])
+      on conflict (series) do update set newest_us = excluded.newest_us, minutes_from_us = excluded.minutes_from_us`;
+  }
+  return answer;
+}

@@ -1,0 +1,103 @@
+import pino from "pino";
+import type { Sql } from "postgres";
+import { pack, Rows } from "../../server/pipeline/rows.ts";
+import type { Series } from "../../server/pipeline/sensors.ts";
+import { migrate } from "../../server/store/migrate.ts";
+import { createPostgresStore, openStoreSql } from "../../server/store/postgres.ts";
+import type { SeriesRow, Store } from "../../server/store/store.ts";
+
+/** A reading to be stored; what is left out is drawn from the time, so that it can be told from others. */
+export interface Given {
+  readonly timeUs: number;
+  readonly value: number;
+  readonly late?: boolean;
+  readonly anomaly?: boolean;
+}
+
+/** A database with commits made by the product's own packing and store, one partition. */
+export class Stored {
+  readonly sql: Sql;
+  readonly store: Store;
+  readonly #series = new Map<string, Series>();
+  readonly #rows = new Rows(1024);
+  #id = 1000 * 128;
+
+  private constructor(sql: Sql, store: Store) {
+    this.sql = sql;
+    this.store = store;
+  }
+
+  /** Makes an empty database on the server of `url` and opens it. */
+  static async create(url: string, name: string): Promise<Stored & { url: string }> {
+    const admin = openStoreSql(url, 1);
+    await admin.unsafe(`create database ${name}`);
+    await admin.end();
+    const own = url.replace(/\/[^/]*$/, `/${name}`);
+    const sql = openStoreSql(own, 4);
+    await migrate(sql);
+    return Object.assign(new Stored(sql, createPostgresStore(own, pino({ level: "silent" }))), { url: own });
+  }
+
+  async series(sensorId: string, sensorType = "temperature"): Promise<Series> {
+    const known = this.#series.get(sensorId);
+    if (known !== undefined) return known;
+    const row: SeriesRow = { sensorId, sensorType, unit: "C", location: undefined };
+    const [id] = await this.store.addSeries(0, [row]);
+    const series = { id: id!, slot: this.#series.size, ...row } as Series;
+    this.#series.set(sensorId, series);
+    return series;
+  }
+
+  /** Stores readings in one commit: in order first, then the late ones. */
+  async commit(given: ReadonlyMap<string, readonly Given[]>, model = "test/1"): Promise<void> {
+    const number = await this.store.modelNumber(model);
+    const rows = this.#rows;
+    let count = 0;
+    for (const list of given.values()) count += list.length;
+    rows.clear(count);
+    let firstLate = 0;
+    for (const late of [false, true]) {
+      if (late) firstLate = rows.points.length;
+      for (const [sensorId, list] of given) {
+        const series = await this.series(sensorId);
+        for (const g of list) if ((g.late ?? false) === late) this.#add(rows, series, g);
+      }
+    }
+    const packed = pack(rows, firstLate, number);
+    const at = await this.store.readPartition(0);
+    await this.store.commit({
+      partition: 0,
+      expectedOffset: at.nextOffset,
+      next: { ...at, nextOffset: at.nextOffset + 1 },
+      readings: rows.points.length,
+      anomalies: packed.anomalies,
+      late: rows.points.length - firstLate,
+      blocks: packed.blocks,
+      changes: packed.changes,
+      alerts: [],
+      events: [],
+      metadata: [],
+      chunks: [],
+      outcomes: [],
+      settings: [],
+    });
+  }
+
+  #add(rows: Rows, series: Series, g: Given): void {
+    this.#id += 128;
+    const i = rows.add(series, g.timeUs, g.value, this.#id, g.late ? 1 : 0);
+    const p = rows.points;
+    const anomaly = g.anomaly === true && !g.late;
+    p.confidence[i] = g.late ? 0 : Math.abs(Math.floor(g.timeUs / 1000)) % 10_000;
+    p.anomaly[i] = anomaly ? 1 : 0;
+    p.score[i] = anomaly ? 5000 : 0;
+    p.reason[i] = anomaly ? 3 : 0;
+    p.expected[i] = g.late ? Number.NaN : g.value + 0.25;
+    p.band[i] = g.late ? Number.NaN : 1.5;
+  }
+
+  async close(): Promise<void> {
+    await this.store.close();
+    await this.sql.end();
+  }
+}
