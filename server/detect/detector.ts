@@ -48,7 +48,7 @@ export interface Detector {
 export interface Explanation {
   /** One row: what `score` would have filled in. */
   readonly batch: ScoreBatch;
-  /** Surprise from which a reading is anomalous; NaN while the sensor is too young. */
+  /** Surprise from which a reading is anomalous, dearer after the sensor's own recent alarms; NaN while the sensor is too young. */
   readonly bar: number;
   /** Surprise of each detector, by index into REASONS; 0 where it has nothing to say. */
   readonly surprise: Float64Array;

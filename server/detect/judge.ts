@@ -17,7 +17,7 @@ import {
   startRecord,
 } from "./records.ts";
 import { applyRules, renameReason, ruling } from "./rules.ts";
-import { learnSeason, seasonAt } from "./season.ts";
+import { FOUND, learnSeason, seasonAt } from "./season.ts";
 import type { Settings } from "./settings.ts";
 import { clamp, firstGauge, gauge, meanOfLast, pushWindow, ringAt, setGauge } from "./windows.ts";
 
@@ -62,6 +62,9 @@ const STUCK_FLOOR = 0.3;
 const FLOOR = 1e-3;
 /** Surprise of a pattern one range away from all known ones. */
 const PATTERN_GAIN = 3;
+/** Seasonal residuals are rarer than other records of the same height where a season was found, commoner where none was. */
+const SEASON_GAIN = 1.25;
+const NO_SEASON_GAIN = 0.9;
 /** Readings before patterns speak. */
 const PATTERN_READINGS = 100;
 /** Surprise of a young sensor's reading, per multiple of its largest residual and per range beyond its range. */
@@ -90,7 +93,7 @@ const PART_OF: readonly Part[] = [
   "stuck",
 ];
 
-/** Surprise of each detector at one reading, kept only while somebody asks for an explanation. */
+/** Surprise of each detector at one reading, and the bar with the sensor's own recent alarms in it; kept only while somebody asks for an explanation. */
 export interface Votes {
   readonly surprise: Float64Array;
   bar: number;
@@ -265,8 +268,10 @@ export class Judge {
       surprise = this.#ensemble(f, p);
       reason = this.#loudest;
     }
+    const weariness = 1 + 0.5 * d[o + cell.ALARMS]!;
+    if (this.votes !== undefined) this.#vote(this.votes, f, p, bar * weariness, young, surprise);
     this.#learnRecords(f, p, n);
-    surprise /= 1 + 0.5 * d[o + cell.ALARMS]!;
+    surprise /= weariness;
     applyRules(settings, d, o, value, time, bar);
     if (ruling.surprise > surprise) {
       surprise = ruling.surprise;
@@ -281,7 +286,6 @@ export class Judge {
       }
     }
     if (surprise >= bar) reason = renameReason(reason, value, expected, band);
-    if (this.votes !== undefined) this.#vote(this.votes, f, p, bar, young ? surprise : 0);
     this.#follow(d, o, f, s, n, time, value, expected, surprise >= bar, young);
     this.#report(batch, i, surprise, bar, reason, expected, band);
   }
@@ -305,7 +309,10 @@ export class Judge {
     const x = this.#x[k]!;
     if (k === cell.PATTERN) return PATTERN_GAIN * x;
     const at = p + k * RECORD_FLOATS;
-    return k < cell.JUMP ? recordSurprise(f, at, x) : recordSurpriseAbove(f, at, x);
+    if (k >= cell.JUMP) return recordSurpriseAbove(f, at, x);
+    const surprise = recordSurprise(f, at, x);
+    if (k < cell.SEASON || surprise === 0) return surprise;
+    return surprise * (f[p + cell.SEASONS + FOUND]! > 0 ? SEASON_GAIN : NO_SEASON_GAIN);
   }
 
   #learnRecords(f: Float32Array, p: number, n: number): void {
@@ -406,13 +413,16 @@ export class Judge {
     }
   }
 
-  #vote(votes: Votes, f: Float32Array, p: number, bar: number, young: number): void {
+  #vote(votes: Votes, f: Float32Array, p: number, bar: number, young: boolean, surprise: number): void {
     votes.bar = bar;
     votes.surprise.fill(0);
-    if (young > 0) votes.surprise[REASON_YOUNG] = young;
-    else
-      for (let k = 0; k < cell.FEATURES; k++)
-        votes.surprise[FEATURE_REASONS[k]!] = this.#voice[k]! * this.#surprise(f, p, k);
+    if (young) {
+      votes.surprise[REASON_YOUNG] = surprise;
+      return;
+    }
+    for (let k = 0; k < cell.FEATURES; k++) {
+      votes.surprise[FEATURE_REASONS[k]!] = this.#voice[k]! * this.#surprise(f, p, k);
+    }
   }
 
   #report(

@@ -9,7 +9,7 @@ const WEEK_BINS = 56;
 const BIN_US = DAY_US / DAY_BINS;
 const WEEK_BIN_US = (7 * DAY_US) / WEEK_BINS;
 /** Share that a bin's mean moves on each day (each week) that visits it. */
-const DAY_RATE = 0.2;
+const DAY_RATE = 0.3;
 const WEEK_RATE = 0.3;
 /** How fast the record of errors forgets, and by how much a profile must beat what is simpler. */
 const ERROR_RATE = 1e-3;
@@ -25,7 +25,7 @@ const FLAT_ERROR = FLAT_MEAN + 1;
 const DAY_ERROR = FLAT_MEAN + 2;
 const WEEK_ERROR = FLAT_MEAN + 3;
 /** 0 none, 1 day, 2 day and week. */
-const FOUND = FLAT_MEAN + 4;
+export const FOUND = FLAT_MEAN + 4;
 export const SEASON_FLOATS = FLAT_MEAN + 5;
 
 /** Expected value at a time by the profile found. */
