@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import { processesIn } from "../../server/store/postgres-processes.ts";
-import { runCli, runNode } from "../support/cli.ts";
+import { run, runCli, runNode } from "../support/cli.ts";
 import { type Platform, startPlatform } from "../support/platform.ts";
 import { end } from "../support/processes.ts";
 
@@ -125,17 +125,13 @@ inCi?.("on a fresh clone", () => {
     execFileSync("git", ["clone", "-q", root, clone]);
     const start = async (): Promise<{ seconds: number; said: string }> => {
       const since = performance.now();
-      const run = runNode(
-        ["scripts/run.mjs", "start"],
-        { PORT: "0", GRPC_PORT: "0", LOG_LEVEL: "warn", CI: "" },
-        clone,
-      );
-      cleanups.push(() => run.process.kill("SIGKILL"));
-      await expect.poll(run.stdout, { timeout: 300_000, interval: 50 }).toContain("Telltale is ready.");
+      const started = run("npm", ["start"], { PORT: "0", GRPC_PORT: "0", LOG_LEVEL: "warn", CI: "" }, clone);
+      cleanups.push(() => started.process.kill("SIGTERM"));
+      await expect.poll(started.stdout, { timeout: 300_000, interval: 50 }).toContain("Telltale is ready.");
       const seconds = (performance.now() - since) / 1000;
-      run.process.kill("SIGINT");
-      expect(await run.ended).toBe(0);
-      return { seconds, said: run.stderr() };
+      started.process.kill("SIGINT");
+      expect(await started.ended).toBe(0);
+      return { seconds, said: started.stderr() };
     };
     expect((await start()).said).toContain("Installing dependencies");
     expect(existsSync(join(clone, ".telltale", "postgres", "PG_VERSION"))).toBe(true);

@@ -12,9 +12,14 @@ export interface CliRun {
   readonly ended: Promise<number | NodeJS.Signals | null>;
 }
 
-/** Runs a program of ours on this Node, with what it says kept. */
-export function runNode(args: readonly string[], env: NodeJS.ProcessEnv = {}, cwd?: string): CliRun {
-  const child = spawn(process.execPath, args, {
+/** Runs a program of ours on this Node. */
+export function runNode(args: readonly string[], env: NodeJS.ProcessEnv = {}): CliRun {
+  return run(process.execPath, args, env);
+}
+
+/** Runs a program, with what it says kept. */
+export function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string): CliRun {
+  const child = spawn(program, args, {
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
     ...(cwd === undefined ? {} : { cwd }),
