@@ -17,7 +17,7 @@ import { createJwtVerifier } from "./jwt.ts";
 import { quotaInterceptor } from "./limits.ts";
 import { producerInterceptor } from "./producer.ts";
 import { createLocalCounter, createRedisCounter } from "./quota.ts";
-import { checkRule, ruleOf } from "./rules.ts";
+import { checkRule, ruleOf, rules } from "./rules.ts";
 import { createSessions } from "./sessions.ts";
 import type { SecuritySettings } from "./settings.ts";
 import { type TlsFiles, watchTlsFiles } from "./tls.ts";
@@ -34,8 +34,8 @@ export interface Security {
   /** For both doors. */
   readonly allowsHost: (authority: string) => boolean;
   readonly tls: TlsFiles | undefined;
-  /** For doors that are no calls, such as the metrics page. */
-  readonly authenticate: Authenticator;
+  /** For the metrics page of the gRPC door: rejects as `gate` would for a question about the whole platform. */
+  readonly metricsGate: (authorization: string | null) => Promise<void>;
   /** File with the secret of the first administrator, where this process made it. */
   readonly adminTokenFile: string | undefined;
   close(): void;
@@ -51,6 +51,8 @@ export interface SecurityOptions {
   readonly clock: Clock;
   readonly logger: Logger;
 }
+
+const wholePlatform = rules["telltale.v1.QueryService/GetPlatformStats"]!;
 
 export async function createSecurity(options: SecurityOptions): Promise<Security> {
   const { settings, sql, clock, logger } = options;
@@ -87,7 +89,10 @@ export async function createSecurity(options: SecurityOptions): Promise<Security
     routes: (router) => router.service(AdminService, createAdminService({ tokens, audit, clock })),
     allowsHost: createHostCheck(settings, options.bindAddress),
     tls,
-    authenticate,
+    async metricsGate(authorization) {
+      if (!settings.auth) return;
+      checkRule(wholePlatform, await authenticate(authorization, { address: "", certificateName: undefined }));
+    },
     adminTokenFile: admin?.file,
     close() {
       sessions.close();

@@ -31,6 +31,8 @@ export interface TlsSettings {
   /** Authorities whose client certificates are believed. */
   readonly clientCaFile: string | undefined;
   readonly clientCertificates: "optional" | "required";
+  /** How often the files are looked at for new contents. */
+  readonly reloadMs: number;
 }
 
 /** Of one principal; 0 is no limit. */
@@ -120,7 +122,10 @@ function readTls(env: Environment): TlsSettings | undefined {
   if (clientCertificates === "required" && clientCaFile === undefined) {
     throw new StartupError("TLS_CLIENT_CERTIFICATES is required, which needs TLS_CLIENT_CA_FILE too.");
   }
-  return { certFile, keyFile: needed(env, "TLS_KEY_FILE", "TLS_CERT_FILE"), clientCaFile, clientCertificates };
+  const keyFile = needed(env, "TLS_KEY_FILE", "TLS_CERT_FILE");
+  // Certificates are renewed weeks ahead: half a minute late is early enough.
+  const reloadMs = integer(env, "TLS_RELOAD_MS", 30_000, { min: 100, max: 86_400_000 });
+  return { certFile, keyFile, clientCaFile, clientCertificates, reloadMs };
 }
 
 function needed(env: Environment, name: string, because: string): string {

@@ -14,15 +14,12 @@ export interface TlsFiles {
   close(): void;
 }
 
-/** Certificates are renewed weeks ahead: half a minute late is early enough. */
-const defaultPollMs = 30_000;
-
 /**
  * Reads the certificate, its key and the authorities of clients, and again when a file changes: connections made from then on
  * get the new ones, those that stand are kept. Files that cannot be used are logged, and the old ones stay. Throws
  * StartupError where the first ones cannot be used.
  */
-export function watchTlsFiles(settings: TlsSettings, logger: Logger, pollMs: number = defaultPollMs): TlsFiles {
+export function watchTlsFiles(settings: TlsSettings, logger: Logger): TlsFiles {
   let version = versionOf(settings);
   const files: TlsFiles & { current: SecureContextOptions } = {
     requestCert: settings.clientCaFile !== undefined,
@@ -43,7 +40,7 @@ export function watchTlsFiles(settings: TlsSettings, logger: Logger, pollMs: num
     } catch (error) {
       logger.error({ err: error }, "new certificates cannot be used, the old ones stay");
     }
-  }, pollMs);
+  }, settings.reloadMs);
   timer.unref();
   return files;
 }

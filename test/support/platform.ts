@@ -67,8 +67,8 @@ function doors(child: ChildProcess, lines: string[]): Promise<{ http: string; gr
     for (const stream of [child.stdout!, child.stderr!]) {
       createInterface({ input: stream }).on("line", (line) => {
         lines.push(line);
-        grpc ||= /gRPC-Web\s+(http:\S+)/.exec(line)?.[1] ?? "";
-        http ||= /Health\s+(http:\S+)\/health/.exec(line)?.[1] ?? "";
+        grpc ||= /gRPC-Web\s+(https?:\S+)/.exec(line)?.[1] ?? "";
+        http ||= /Health\s+(https?:\S+)\/health/.exec(line)?.[1] ?? "";
         if (!/^End it with Ctrl-C/.test(line)) return;
         clearTimeout(timer);
         resolve({ http, grpc });
