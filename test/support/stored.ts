@@ -98,6 +98,6 @@ export class Stored {
 
   async close(): Promise<void> {
     await this.store.close();
-    await this.sql.end();
+    await this.sql.end({ timeout: 1 });
   }
 }
