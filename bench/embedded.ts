@@ -1,0 +1,151 @@
+/** The whole platform as one process with its embedded parts, under load. */
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { IngestService } from "../gen/es/telltale/v1/ingest_pb.ts";
+import { AlertEventType, WatchService } from "../gen/es/telltale/v1/watch_pb.ts";
+import { startPlatform } from "../test/support/platform.ts";
+import { cpuOf, difference, memoryOf, sum } from "./cpu.ts";
+import { type LoadResult, quantile, type Request, runStreams } from "./load.ts";
+import { blockStreams, nowUs, singleStreams } from "./workload.ts";
+
+export interface Run {
+  readonly perSecond: number;
+  /** All processes but the load. */
+  readonly cpuUs: number;
+  readonly cpu: Record<string, number>;
+  readonly loadCpuUs: number;
+  readonly load: LoadResult;
+}
+
+/** Runs a load against the platform `pid` and its children. */
+export async function measure(
+  url: string,
+  pids: readonly number[],
+  streams: (() => Generator<Request>)[],
+): Promise<Run> {
+  const before = cpuOf(pids);
+  const load = await runStreams(url, streams);
+  const cpu = difference(before, cpuOf(pids));
+  if (load.accepted !== load.sent) throw new Error(`${load.sent} readings were sent, ${load.accepted} accepted`);
+  return {
+    perSecond: load.sent / load.seconds,
+    cpuUs: (sum(cpu) * 1e6) / load.sent,
+    cpu,
+    loadCpuUs: (load.cpuSeconds * 1e6) / load.sent,
+    load,
+  };
+}
+
+/** One reading a call, one after another over `callers` connections. */
+export async function measureUnary(url: string, pids: readonly number[], callers: number, calls: number) {
+  const before = cpuOf(pids);
+  const started = performance.now();
+  const ms: number[] = [];
+  await Promise.all(
+    Array.from({ length: callers }, async (_, c) => {
+      const client = createClient(IngestService, createGrpcTransport({ baseUrl: url }));
+      for (let i = 0; i < calls; i++) {
+        const at = performance.now();
+        const readings = [{ sensorId: `unary-${c}`, sensorType: "temperature", unit: "C", value: 21 + (i % 10) / 100 }];
+        await client.submitReadings({ readings });
+        ms.push(performance.now() - at);
+      }
+    }),
+  );
+  const seconds = (performance.now() - started) / 1000;
+  const cpu = difference(before, cpuOf(pids));
+  return {
+    perSecond: (callers * calls) / seconds,
+    p99Ms: quantile(ms, 0.99),
+    cpuUs: (sum(cpu) * 1e6) / (callers * calls),
+    cpu,
+  };
+}
+
+export interface Latencies {
+  readonly perSecond: number;
+  readonly ackP99Ms: number;
+  readonly settledP99Ms: number;
+  readonly alertP99Ms: number;
+  readonly alerts: number;
+}
+
+/**
+ * Half of `peak` as an open loop of blocks for `seconds`; beside it single sensors jump, and the time from sending the jump to
+ * the alert at a watcher is taken.
+ */
+export async function measureLatencies(
+  url: string,
+  watchUrl: string,
+  peak: number,
+  seconds: number,
+): Promise<Latencies> {
+  const probes = 40;
+  const ingest = createClient(IngestService, createGrpcTransport({ baseUrl: url }));
+  const watch = createClient(WatchService, createGrpcTransport({ baseUrl: watchUrl }));
+  const tag = `probe-${nowUs()}`;
+  const probe = (k: number, value: number, us: number) => ({
+    sensorId: `${tag}-${k}`,
+    sensorType: "probe",
+    unit: "V",
+    value,
+    observedAt: { seconds: BigInt(Math.floor(us / 1e6)), nanos: Math.round(us % 1e6) * 1000 },
+  });
+  const start = nowUs() - 3_600_000_000;
+  for (let i = 0; i < 60; i++) {
+    const readings = Array.from({ length: probes }, (_, k) => probe(k, 5 + ((i * 7 + k) % 5) / 100, start + i * 1e6));
+    await ingest.submitReadings({ readings });
+  }
+  const sentAt = new Map<string, number>();
+  const alertMs: number[] = [];
+  const over = new AbortController();
+  const inPlace = Promise.withResolvers<void>();
+  const watching = (async () => {
+    for await (const { event } of watch.watchAlerts({}, { signal: over.signal })) {
+      inPlace.resolve();
+      const at = event?.type === AlertEventType.OPENED ? sentAt.get(event.alert!.sensorId) : undefined;
+      if (at !== undefined) alertMs.push(performance.now() - at);
+    }
+  })().catch((error: unknown) => {
+    if (!over.signal.aborted) throw error;
+  });
+  await inPlace.promise;
+  // 2,500 readings a batch on each of four streams.
+  const batchesPerSecond = peak / 2 / 4 / 2500;
+  const rounds = Math.max(1, Math.round((batchesPerSecond * seconds) / 100));
+  const jumps = (async () => {
+    for (let k = 0; k < probes; k++) {
+      await new Promise((resolve) => setTimeout(resolve, (seconds * 800) / probes));
+      sentAt.set(`${tag}-${k}`, performance.now());
+      await ingest.submitReadings({ readings: [probe(k, 500, start + 61e6)] });
+    }
+  })();
+  const [load] = await Promise.all([
+    runStreams(url, blockStreams(10_000, rounds, nowUs() - 86_400_000_000), { batchesPerSecond }),
+    jumps,
+  ]);
+  over.abort();
+  await watching;
+  return {
+    perSecond: load.sent / load.seconds,
+    ackP99Ms: quantile(load.durableMs, 0.99),
+    settledP99Ms: quantile(load.settledMs, 0.99),
+    alertP99Ms: quantile(alertMs, 0.99),
+    alerts: alertMs.length,
+  };
+}
+
+/** Memory a sensor as the slope between two numbers of sensors, and the time to be ready again with all of them. */
+export async function measureSensors(few: number, many: number) {
+  const platform = await startPlatform();
+  const pid = platform.process.pid!;
+  try {
+    await runStreams(platform.grpc, singleStreams(few, 30));
+    const small = memoryOf(pid);
+    await runStreams(platform.grpc, singleStreams(many, 30));
+    const large = memoryOf(pid);
+    return { bytesPerSensor: (large - small) / (many - few) };
+  } finally {
+    await platform.stop();
+  }
+}

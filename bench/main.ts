@@ -1,0 +1,125 @@
+/**
+ * `npm run bench [-- --json FILE] [--quick] [--only NAME,…]`: rates, costs and latencies of the platform beside what the machine
+ * itself gives, all in one run.
+ */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { availableParallelism, cpus, totalmem } from "node:os";
+import { Command } from "commander";
+import { pino } from "pino";
+import { startEmbeddedPostgres } from "../server/store/embedded-postgres.ts";
+import { startPlatform } from "../test/support/platform.ts";
+import { copyRows } from "./baseline.ts";
+import { measure, measureLatencies, measureSensors, measureUnary, type Run } from "./embedded.ts";
+import { scoreCost } from "./score.ts";
+import { blockStreams, singleStreams } from "./workload.ts";
+
+interface Row {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  /** What it is compared with, and what it was made of. */
+  readonly beside: Record<string, unknown>;
+}
+
+const options = new Command("bench")
+  .description("Measures the platform beside its parts, on this machine, in this run.")
+  .option("--json <file>", "write the rows as JSON")
+  .option("--quick", "a tenth of the load: for a look, not for figures")
+  .option("--only <parts>", "comma list of: baseline, score, embedded, sensors", "baseline,score,embedded,sensors")
+  .parse()
+  .opts<{ json?: string; quick?: boolean; only: string }>();
+
+const parts = new Set(options.only.split(","));
+const scale = options.quick ? 0.1 : 1;
+const rows: Row[] = [];
+
+function add(name: string, value: number, unit: string, beside: Record<string, unknown> = {}): void {
+  const row = { name, value: Math.round(value * 1000) / 1000, unit, beside };
+  rows.push(row);
+  const shown = value >= 1000 ? Math.round(value).toLocaleString("en-US") : value.toPrecision(3);
+  console.log(`${name.padEnd(28)} ${shown.padStart(12)} ${unit.padEnd(12)} ${JSON.stringify(beside)}`);
+}
+
+const ratio = (a: number, b: number | undefined) => (b === undefined ? undefined : Math.round((100 * a) / b) / 100);
+
+interface Copies {
+  readonly plain?: number;
+  readonly keyed?: number;
+}
+
+async function baseline(): Promise<Copies> {
+  const dataDir = await mkdtemp("/tmp/telltale-bench-");
+  const postgres = await startEmbeddedPostgres({ dataDir, logger: pino({ level: "silent" }) });
+  try {
+    const count = 2_000_000 * scale;
+    const plain = await copyRows({ ...postgres.address }, postgres.pid, count, false);
+    const keyed = await copyRows({ ...postgres.address }, postgres.pid, count, true);
+    add("copy_plain_per_s", plain.rowsPerSecond, "rows/s", { cpu_us: plain.cpuUsPerRow });
+    add("copy_keyed_per_s", keyed.rowsPerSecond, "rows/s", { cpu_us: keyed.cpuUsPerRow });
+    return { plain: plain.rowsPerSecond, keyed: keyed.rowsPerSecond };
+  } finally {
+    await postgres.stop();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+function addRun(name: string, cpuName: string, run: Run, copies: Copies): void {
+  add(name, run.perSecond, "readings/s", {
+    copy_plain_ratio: ratio(run.perSecond, copies.plain),
+    copy_keyed_ratio: ratio(run.perSecond, copies.keyed),
+    cpu_seconds: run.cpu,
+    load_cpu_us: Math.round(run.loadCpuUs * 100) / 100,
+    readings: run.load.sent,
+  });
+  add(cpuName, run.cpuUs, "µs/reading", { load_cpu_us: Math.round(run.loadCpuUs * 100) / 100 });
+}
+
+async function embedded(copies: Copies): Promise<void> {
+  const platform = await startPlatform();
+  const pids = [platform.process.pid!];
+  try {
+    // The first round meets every sensor for the first time; what comes after is what lasts.
+    await measure(platform.grpc, pids, blockStreams(10_000, 1));
+    const blocks = await measure(platform.grpc, pids, later(10_000, Math.max(1, Math.round(4 * scale))));
+    addRun("embedded_blocks_per_s", "cpu_us_embedded_blocks", blocks, copies);
+    const singles = await measure(platform.grpc, pids, singleStreams(1000, Math.round(1000 * scale)));
+    addRun("embedded_singles_per_s", "cpu_us_embedded_singles", singles, copies);
+    const unary = await measureUnary(platform.grpc, pids, 16, Math.round(250 * scale) + 5);
+    add("embedded_unary_per_s", unary.perSecond, "calls/s", { p99_ms: unary.p99Ms, cpu_us: unary.cpuUs });
+    const seconds = Math.max(5, 20 * scale);
+    const l = await measureLatencies(platform.grpc, platform.grpc, blocks.perSecond, seconds);
+    add("ack_p99_ms_embedded", l.ackP99Ms, "ms", {
+      at_readings_per_s: Math.round(l.perSecond),
+      settled_p99_ms: l.settledP99Ms,
+    });
+    add("alert_p99_ms_embedded", l.alertP99Ms, "ms", { alerts: l.alerts, at_readings_per_s: Math.round(l.perSecond) });
+  } finally {
+    await platform.stop();
+  }
+}
+
+/** Rounds behind the first one. */
+function later(sensors: number, rounds: number) {
+  return blockStreams(sensors, rounds, Date.now() * 1000 - 2 * 86_400_000_000);
+}
+
+const machine = {
+  cpu: cpus()[0]?.model ?? "",
+  cores: availableParallelism(),
+  memoryGiB: Math.round(totalmem() / 2 ** 30),
+  node: process.version,
+  command: `npm run bench -- ${process.argv.slice(2).join(" ")}`.trim(),
+};
+console.log(JSON.stringify(machine));
+const copies = parts.has("baseline") ? await baseline() : {};
+if (parts.has("score")) {
+  const s = scoreCost(10_000, options.quick ? 2 : 4);
+  add("score_us", s.us, "µs/reading", { sensors: 10_000, model: s.modelVersion, state_bytes: s.bytesPerSensor });
+}
+if (parts.has("embedded")) await embedded(copies);
+if (parts.has("sensors")) {
+  const s = await measureSensors(2000, Math.round(40_000 * (options.quick ? 0.25 : 1)));
+  add("bytes_per_sensor", s.bytesPerSensor, "bytes", {});
+}
+if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ machine, rows }, null, 1)}\n`);
+process.exit();
