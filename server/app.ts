@@ -188,6 +188,7 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops): Prom
     metrics,
     tracing: o.tracing,
     gate: security.gate,
+    metricsGate: security.metricsGate,
     interceptors: security.interceptors,
     allowsHost: security.allowsHost,
     tls: security.tls,

@@ -3,7 +3,7 @@ import { Code, ConnectError, type ConnectRouter, type HandlerContext, type Inter
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { TlsFiles } from "../security/tls.ts";
-import { createAdapter, type NodeServerRequest, type NodeServerResponse, pathOf, sendJson } from "./adapter.ts";
+import { createAdapter } from "./adapter.ts";
 import { errorInterceptor, toConnectError } from "./errors.ts";
 import { createHealth, type HealthRegistry } from "./health.ts";
 import { metricsInterceptor } from "./interceptors/metrics.ts";
@@ -11,6 +11,7 @@ import { tracingInterceptor } from "./interceptors/tracing.ts";
 import { validationInterceptor } from "./interceptors/validation.ts";
 import { defaultLimits, type RpcLimits } from "./limits.ts";
 import { listen } from "./listener.ts";
+import { answerPlain } from "./plain.ts";
 import { reflectionRoutes } from "./reflection.ts";
 
 export interface RpcServerOptions {
@@ -32,6 +33,8 @@ export interface RpcServerOptions {
   readonly limits?: Partial<RpcLimits>;
   /** Which Host headers are answered; absent: any. */
   readonly allowsHost?: (authority: string) => boolean;
+  /** Rejects for who may not see `GET /metrics`, by the authorization header; absent: whoever reaches the door may. */
+  readonly metricsGate?: (authorization: string | null) => Promise<void>;
   /** Certificates; absent: clear text. */
   readonly tls?: TlsFiles | undefined;
 }
@@ -48,9 +51,10 @@ export interface RpcServer {
   close(graceMs: number): Promise<void>;
 }
 
-/** Connect, gRPC and gRPC-Web over HTTP/1.1 and HTTP/2 on one port, with gRPC health and reflection, and `GET /health`. */
+/** Connect, gRPC and gRPC-Web over HTTP/1.1 and HTTP/2 on one port, with gRPC health and reflection, `GET /health` and `GET /metrics`. */
 export async function startRpcServer(options: RpcServerOptions): Promise<RpcServer> {
   const limits = { ...defaultLimits, ...options.limits };
+  const { metrics, metricsGate } = options;
   const health = createHealth(options.services);
   const reflection = reflectionRoutes(options.services);
   const shutdown = new AbortController();
@@ -60,7 +64,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
       health.routes(router);
       reflection(router);
     },
-    fallback: (request, response) => answerPlain(request, response, health),
+    fallback: (request, response) => void answerPlain(request, response, { health, metrics, metricsGate }),
     interceptors: chain(options),
     readMaxBytes: limits.maxMessageBytes,
     requestTimeoutMs: limits.requestTimeoutMs,
@@ -108,17 +112,3 @@ function guarded(gate: RpcServerOptions["gate"]) {
     }
   };
 }
-
-function answerPlain(request: NodeServerRequest, response: NodeServerResponse, health: HealthRegistry): void {
-  if (pathOf(request) !== "/health") {
-    sendJson(response, 404, { detail: "Not Found" });
-  } else if (request.method !== "GET" && request.method !== "HEAD") {
-    sendJson(response, 405, { detail: "Method Not Allowed" }, { allow: "GET, HEAD" });
-  } else if (health.serving) {
-    sendJson(response, 200, { status: "healthy", platform });
-  } else {
-    sendJson(response, 503, { status: "unavailable", platform });
-  }
-}
-
-const platform = "intelligent-detection-monitoring";

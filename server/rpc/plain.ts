@@ -1,0 +1,54 @@
+/** What the gRPC door answers to plain requests: whether it serves, and what it has counted. */
+import { Code } from "@connectrpc/connect";
+import type { Metrics } from "../observe/metrics.ts";
+import { type NodeServerRequest, type NodeServerResponse, pathOf, sendJson } from "./adapter.ts";
+import { toConnectError } from "./errors.ts";
+import type { HealthRegistry } from "./health.ts";
+
+export interface PlainOptions {
+  readonly health: HealthRegistry;
+  readonly metrics: Metrics;
+  /** Rejects for who may not see the metrics, by the authorization header; absent: whoever reaches the door may. */
+  readonly metricsGate?: ((authorization: string | null) => Promise<void>) | undefined;
+}
+
+const platform = "intelligent-detection-monitoring";
+const statusOf = new Map([
+  [Code.Unauthenticated, 401],
+  [Code.PermissionDenied, 403],
+]);
+
+export async function answerPlain(
+  request: NodeServerRequest,
+  response: NodeServerResponse,
+  { health, metrics, metricsGate }: PlainOptions,
+): Promise<void> {
+  const path = pathOf(request);
+  if (path !== "/health" && path !== "/metrics") {
+    sendJson(response, 404, { detail: "Not Found" });
+  } else if (request.method !== "GET" && request.method !== "HEAD") {
+    sendJson(response, 405, { detail: "Method Not Allowed" }, { allow: "GET, HEAD" });
+  } else if (path === "/metrics") {
+    await answerMetrics(request, response, metrics, metricsGate);
+  } else {
+    sendJson(response, health.serving ? 200 : 503, { status: health.serving ? "healthy" : "unavailable", platform });
+  }
+}
+
+async function answerMetrics(
+  request: NodeServerRequest,
+  response: NodeServerResponse,
+  metrics: Metrics,
+  gate: PlainOptions["metricsGate"],
+): Promise<void> {
+  try {
+    await gate?.(request.headers.authorization ?? null);
+    const text = await metrics.text();
+    response.setHeader("content-type", metrics.contentType);
+    // Both kinds of response have this signature; TypeScript cannot see it through their overloads.
+    (response as import("node:http").ServerResponse).end(text);
+  } catch (error) {
+    const { code, rawMessage } = toConnectError(error);
+    sendJson(response, statusOf.get(code) ?? 503, { detail: rawMessage });
+  }
+}
