@@ -9,6 +9,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   score: async () => (await import("./commands/score.ts")).scoreCommand(),
   simulate: async () => (await import("./commands/simulate.ts")).simulateCommand(),
   watch: async () => (await import("./commands/watch.ts")).watchCommand(),
+  token: async () => (await import("./commands/token.ts")).tokenCommand(),
 };
 
 const program = new Command("telltale")

@@ -11,6 +11,7 @@ import { DetectorService } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { IngestService, RefusalReason } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
 import { WatchService } from "../../gen/es/telltale/v1/watch_pb.ts";
+import { runCli } from "../support/cli.ts";
 import { fill, type Secured, startSecured } from "../support/secured.ts";
 
 let platform: Secured;
@@ -326,6 +327,47 @@ describe("rights that end", () => {
   });
 });
 
+describe("the command line", () => {
+  const telltale = async (...args: string[]) => {
+    const run = runCli("token", ...args, "--url", platform.grpc, "--token", platform.adminToken);
+    return { code: await run.ended, stdout: run.stdout().trim(), stderr: run.stderr() };
+  };
+
+  it("makes a token, shows its secret once, lists it and ends it", async () => {
+    const made = await telltale(
+      "create",
+      "gate 3",
+      "--scope",
+      "read",
+      "ingest",
+      "--sensor-prefix",
+      "mine/",
+      "--expires",
+      "2999-01-31",
+    );
+    expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^tt_[0-9a-f]{16}_[\w-]{43}$/) });
+    platform.secrets.push(made.stdout);
+    expect(await doors.REST!(`Bearer ${made.stdout}`)).toBe("in");
+    const id = made.stdout.split("_")[1]!;
+    const listed = (await telltale("list")).stdout.split("\n").find((line) => line.startsWith(id));
+    expect(listed).toMatch(/"gate 3" {2}ingest,read {2}only sensors "mine\/"… {2}ends 2999-01-31T00:00:00.000Z/);
+    expect((await telltale("revoke", id)).stdout).toContain("revoked");
+    expect((await telltale("audit")).stdout.split("\n")[0]).toContain(`token.revoke  token ${id}  by "admin"`);
+    await until(async () => (await doors.REST!(`Bearer ${made.stdout}`)) === "401");
+  });
+
+  it("says in a sentence what is wrong", async () => {
+    expect(await telltale("revoke", "nix")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no token "nix"'),
+    });
+    expect((await telltale("create", "x", "--scope", "everything")).code).not.toBe(0);
+    expect((await telltale("create", "x", "--scope", "read", "--expires", "2001-01-01")).stderr).toContain(
+      "must be in the future",
+    );
+  });
+});
+
 describe("what is left behind", () => {
   it("is a record of who did what, that also names who tried nothing more", async () => {
     const { id } = await platform.mint([Scope.READ]);
@@ -360,6 +402,15 @@ describe("what is left behind", () => {
 
 function transport(authorization: string | undefined) {
   return platform.as(authorization?.startsWith("Bearer ") ? authorization.slice(7) : authorization);
+}
+
+/** A revoked token is remembered for two seconds at most; there is nothing to await but their end. */
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + 10_000;
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error("it did not happen within 10 s");
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 async function* one<T>(message: T) {

@@ -1,0 +1,108 @@
+import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { createClient } from "@connectrpc/connect";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { connect } from "../../client/transport.ts";
+import { AdminService, Scope, type Token } from "../../gen/es/telltale/v1/admin_pb.ts";
+import { credentials, type ServerOptions, withServer } from "../server.ts";
+
+const scopeNames = ["ingest", "read", "operate", "admin"] as const;
+type ScopeName = (typeof scopeNames)[number];
+
+const scopes: Readonly<Record<ScopeName, Scope>> = {
+  ingest: Scope.INGEST,
+  read: Scope.READ,
+  operate: Scope.OPERATE,
+  admin: Scope.ADMIN,
+};
+
+interface NewToken extends ServerOptions {
+  readonly scope: readonly ScopeName[];
+  readonly sensorPrefix: string;
+  readonly expires?: Date;
+}
+
+/** `telltale token create|list|revoke`, and `telltale token audit`: who did what. Needs a token with the scope admin. */
+export function tokenCommand(): Command {
+  const create = new Command("create")
+    .description("make a token and print its secret, which is shown only now")
+    .argument("<name>", "what people know it by")
+    .addOption(new Option("--scope <scopes...>", "what it may do").choices(scopeNames).makeOptionMandatory())
+    .option("--sensor-prefix <prefix>", "only for sensors whose id begins so", "")
+    .option("--expires <time>", "when it ends, as 2030-01-31 or with a time and zone", readTime)
+    .action(createToken);
+  const list = new Command("list").description("print all tokens, without their secrets").action(listTokens);
+  const revoke = new Command("revoke")
+    .description("end a token; its streams end within seconds")
+    .argument("<id>", "as `telltale token list` prints it")
+    .action(revokeToken);
+  const audit = new Command("audit").description("print who did what, newest first").action(printAudit);
+  const command = new Command("token").description("tokens that say who calls, and the record of who did what");
+  for (const each of [create, list, revoke, audit]) command.addCommand(withServer(each));
+  return command;
+}
+
+async function createToken(name: string, options: NewToken): Promise<void> {
+  const { scope, sensorPrefix, expires } = options;
+  const ends = expires === undefined ? {} : { expiresAt: timestampFromDate(expires) };
+  const token = { name, scopes: scope.map((each) => scopes[each]), sensorPrefix, ...ends };
+  await asAdmin(options, async (admin) => {
+    const made = await admin.createToken({ token });
+    // The secret alone on the standard output, so that it can be piped into a file or a vault.
+    console.error(`Made ${describe(made.token!)}.\nIts secret is shown only now:`);
+    console.log(made.secret);
+  });
+}
+
+async function listTokens(options: ServerOptions): Promise<void> {
+  await asAdmin(options, async (admin) => {
+    const { tokens } = await admin.listTokens({});
+    for (const token of tokens) console.log(describe(token));
+    console.error(`${tokens.length} tokens`);
+  });
+}
+
+async function revokeToken(id: string, options: ServerOptions): Promise<void> {
+  await asAdmin(options, async (admin) => {
+    const { token } = await admin.revokeToken({ id });
+    console.log(describe(token!));
+  });
+}
+
+async function printAudit(options: ServerOptions): Promise<void> {
+  await asAdmin(options, async (admin) => {
+    const { events } = await admin.listAuditEvents({});
+    for (const { at, principal, action, target, detail } of events) {
+      const when = at === undefined ? "" : timestampDate(at).toISOString();
+      // Quoted: a name or a comment may hold anything, also what a terminal would obey.
+      console.log(`${when}  ${action}  ${target}  by ${JSON.stringify(principal)}  ${JSON.stringify(detail)}`);
+    }
+  });
+}
+
+async function asAdmin(
+  options: ServerOptions,
+  call: (admin: ReturnType<typeof createClient<typeof AdminService>>) => Promise<void>,
+): Promise<void> {
+  const connection = connect(credentials(options));
+  try {
+    await call(createClient(AdminService, connection.transport));
+  } finally {
+    connection.close();
+  }
+}
+
+function describe({ id, name, scopes: given, sensorPrefix, expiresAt, lastUsedAt, revokedAt }: Token): string {
+  const names = scopeNames.filter((each) => given.includes(scopes[each])).join(",");
+  const parts = [`${id}  ${JSON.stringify(name)}  ${names}`];
+  if (sensorPrefix !== "") parts.push(`only sensors ${JSON.stringify(sensorPrefix)}…`);
+  if (expiresAt) parts.push(`ends ${timestampDate(expiresAt).toISOString()}`);
+  if (lastUsedAt) parts.push(`last used ${timestampDate(lastUsedAt).toISOString()}`);
+  if (revokedAt) parts.push(`revoked ${timestampDate(revokedAt).toISOString()}`);
+  return parts.join("  ");
+}
+
+function readTime(value: string): Date {
+  const time = new Date(value);
+  if (Number.isNaN(time.getTime())) throw new InvalidArgumentError("It must be a time such as 2030-01-31.");
+  return time;
+}
