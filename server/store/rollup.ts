@@ -119,3 +119,29 @@ async function minutesFromOf(tx: Sql, points: Points, stretches: readonly Stretc
   }
   return answer;
 }
+
+/** A part of a range that one source answers for: aggregates of a width, seconds, or, at 0, the blocks themselves. */
+export interface Piece {
+  readonly width: number;
+  readonly fromUs: number;
+  readonly toUs: number;
+}
+
+/**
+ * Cuts [fromUs, toUs) so that whole buckets come from the widest aggregates that fit buckets of `widthUs`, and the edges from
+ * narrower ones or from blocks. Minutes are there from `minutesFromUs` on.
+ */
+export function piecesOf(fromUs: number, toUs: number, widthUs: number, minutesFromUs: number): Piece[] {
+  const widths = ROLLUP_WIDTHS.filter((w) => widthUs % (w * 1e6) === 0);
+  const cut = (from: number, to: number, i: number): Piece[] => {
+    if (from >= to) return [];
+    const width = widths[i];
+    if (width === undefined) return [{ width: 0, fromUs: from, toUs: to }];
+    const w = width * 1e6;
+    const first = Math.ceil((width === 60 ? Math.max(from, minutesFromUs) : from) / w) * w;
+    const end = Math.floor(to / w) * w;
+    if (first >= end) return cut(from, to, i - 1);
+    return [...cut(from, first, i - 1), { width, fromUs: first, toUs: end }, ...cut(end, to, i - 1)];
+  };
+  return cut(fromUs, toUs, widths.length - 1);
+}
