@@ -43,6 +43,7 @@ import { createWatchService } from "./rpc/watch.ts";
 import { createHostCheck } from "./security/hosts.ts";
 import { createSecurity } from "./security/security.ts";
 import { watchTlsFiles } from "./security/tls.ts";
+import { startMaintenanceThread } from "./store/maintenance-thread.ts";
 import { migrate } from "./store/migrate.ts";
 import { openStoreSql } from "./store/postgres.ts";
 import { Queries } from "./store/queries.ts";
@@ -165,6 +166,9 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops): Prom
     };
     const pool = await startPool(o, address, log, !alone, onCommitted, (partition) => outbox?.released(partition));
     stops.push(() => pool.stop());
+    const { logLevel, retentionDays } = config;
+    const maintenance = startMaintenanceThread({ sql: address, logLevel, retentionDays }, logger);
+    stops.push(() => maintenance.close());
     await notices.onInterest((interest) => pool.setInterest(interest));
     tickPartitions(pool, intake, stops);
     modelVersion = pool.modelVersion;

@@ -107,6 +107,7 @@ export async function compactGeneration(
 /** Undefined: the portion would rewrite too much, and nothing was done. */
 async function movePortion(tx: Sql, generation: number, from: Place, limit: number) {
   const leaf = `block_new_${generation}`;
+  if (!(await isThere(tx, leaf))) return { moved: { readings: 0, rewritten: 0, blocks: 0 }, end: undefined };
   // Nested loops into the index of block, whatever the statistics say of a table that was just made.
   await tx.unsafe(
     "set local synchronous_commit = off; set local enable_hashjoin = off; set local enable_mergejoin = off",
@@ -279,11 +280,16 @@ function orderOf(
   return order;
 }
 
+/** Another replica may have dropped a table of which this one has just heard. */
+async function isThere(tx: Sql, table: string): Promise<boolean> {
+  const [row] = await tx`select to_regclass(${table}) is not null as there`;
+  return row!.there;
+}
+
 /** Makes the partition of `block` for a month unless it is there. Readers are not held up. */
 export async function ensureMonth(tx: Sql, month: string): Promise<void> {
   const table = `block_${month}`;
-  const [there] = await tx`select to_regclass(${table}) as found`;
-  if (there!.found !== null) return;
+  if (await isThere(tx, table)) return;
   const [from, to] = monthRange(month);
   await tx.unsafe(`
     create table ${table} (like block including defaults including storage);
@@ -295,6 +301,7 @@ export async function dropGeneration(sql: Sql, generation: number, emptySince: s
   const leaf = `block_new_${generation}`;
   try {
     return await maintain(sql, async (tx) => {
+      if (!(await isThere(tx, leaf))) return true;
       const [left] = await tx`select exists (select from ${tx(leaf)}) as any`;
       if (left!.any === true) return false;
       // A query that began before the last portion was moved sees the rows here still, and must find the table.

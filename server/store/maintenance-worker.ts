@@ -1,0 +1,18 @@
+/** The thread of maintenance: packing blocks must not hold up the thread that answers devices. */
+import { parentPort, workerData } from "node:worker_threads";
+import { createLogger } from "../observe/logger.ts";
+import { startMaintenance } from "./maintenance.ts";
+import type { MaintenanceData } from "./maintenance-thread.ts";
+
+const data = workerData as MaintenanceData;
+const logger = createLogger({ level: data.logLevel }).child({ part: "maintenance" });
+const maintenance = startMaintenance({ sql: data.sql, logger, retentionDays: data.retentionDays });
+parentPort!.once("message", () => {
+  maintenance.close().then(
+    () => parentPort!.close(),
+    (error: unknown) => {
+      logger.error({ err: error }, "maintenance did not stop cleanly");
+      process.exit(1); // of this thread
+    },
+  );
+});
