@@ -218,7 +218,17 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops): Prom
         createWatchService({ queries, metrics, readings, alertsChanged, interested, shutdown: shutdown.signal }),
       );
       router.service(AlertService, createAlertService({ queries, intake, partitions: log.partitions }));
-      router.service(DetectorService, createDetectorService({ queries, threshold: config.modelAccuracyThreshold }));
+      router.service(
+        DetectorService,
+        createDetectorService({
+          queries,
+          intake,
+          partitions: log.partitions,
+          clock,
+          threshold: config.modelAccuracyThreshold,
+          alarmsPerSensorDay: config.alarmsPerSensorDay,
+        }),
+      );
       security.routes(router);
     },
   });

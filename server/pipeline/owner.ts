@@ -10,6 +10,7 @@ import type { Logger } from "pino";
 import { AlertState } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { type Control, ControlSchema, SeriesKeySchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { RecordOutcomeSchema } from "../../gen/es/telltale/v1/notice_pb.ts";
+import type { ScoredReading } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { AlertEventSchema, AlertEventType } from "../../gen/es/telltale/v1/watch_pb.ts";
 import { alertMessage, type Detector, REASON_SILENCE, REASONS } from "../detect/index.ts";
 import { shown } from "../ingest/check.ts";
@@ -18,6 +19,7 @@ import { decodeRecord, type LoggedFragment, type LoggedRecord, type LoggedRun, r
 import { MARK_LATE, MARK_SERVER_TIME } from "../store/block.ts";
 import type { AlertEventRow, AlertRow, PartitionRow, SeriesRow, StateChunk, Store } from "../store/store.ts";
 import { toAlert } from "./alert.ts";
+import { type Held, ReorderHold } from "./hold.ts";
 import { firstTick, idOf } from "./ids.ts";
 import { toNotice } from "./notices.ts";
 import type { Conflict, Counts, FragmentOutcome, RecordOutcome } from "./outcome.ts";
@@ -66,12 +68,19 @@ export interface OwnerOptions {
   readonly keepOutcomes: boolean;
 }
 
+/** A record's outcome while it is being found. */
+interface OpenRecord {
+  readonly offset: number;
+  readonly fragments: OpenOutcome[];
+}
+
 interface Taken {
   readonly offset: number;
   readonly record: LoggedRecord;
 }
 
 interface LateReading {
+  readonly struct: Uint8Array | undefined;
   readonly series: Series;
   readonly timeUs: number;
   readonly value: number;
@@ -81,8 +90,10 @@ interface LateReading {
 }
 
 /** A fragment's outcome while it is being found. */
-interface OpenOutcome {
+export interface OpenOutcome {
   readonly fragment: LoggedFragment;
+  /** Readings of it that the reorder hold has. */
+  held: number;
   accepted: number;
   duplicate: number;
   conflicting: number;
@@ -90,6 +101,7 @@ interface OpenOutcome {
   readonly conflicts: Conflict[];
   /** Rows and indices of stored readings, where the sender wants them. */
   readonly echo: { row: number; index: number }[];
+  readonly stored: { index: number; reading: ScoredReading }[];
   settled: Counts | undefined;
 }
 
@@ -122,6 +134,9 @@ export class PartitionOwner {
   #saveCredit = 0;
   /** Alerts that are open, by slot, as the store will have them. */
   readonly #open = new Map<number, AlertRow>();
+  readonly #hold = new ReorderHold();
+  /** Records of which the reorder hold has readings. */
+  #unfinished: OpenRecord[] = [];
   #inFlight: Promise<void> = Promise.resolve();
   #failure: unknown;
   /** True while records before the store's offset are read again to rebuild the state. */
@@ -233,8 +248,11 @@ export class PartitionOwner {
 
   #rebuild({ offset, record }: Taken): void {
     const rows = this.#rows[0]!;
-    rows.clear(record.readings);
-    this.#takeRecord(record, offset, rows, [], []);
+    rows.clear(record.readings + this.#hold.size);
+    const fragments: OpenOutcome[] = [];
+    this.#takeRecord(record, offset, rows, fragments, []);
+    // What waits at the end of the rebuilding is told when it goes on.
+    if (fragments.some((f) => f.held > 0)) this.#unfinished.push({ offset, fragments });
     rows.batch.length = rows.points.length;
     const { detector, episodes } = this.#sensors;
     detector.score(rows.batch);
@@ -273,8 +291,8 @@ export class PartitionOwner {
     const started = performance.now();
     const rows = this.#rows[this.#turn]!;
     this.#turn = 1 - this.#turn;
-    rows.clear(run.reduce((n, { record }) => n + record.readings, 0));
-    const outcomes: { offset: number; fragments: OpenOutcome[] }[] = [];
+    rows.clear(run.reduce((n, { record }) => n + record.readings, this.#hold.size));
+    const outcomes: OpenRecord[] = this.#unfinished;
     const late: LateReading[] = [];
     for (const { offset, record } of run) {
       const fragments: OpenOutcome[] = [];
@@ -327,7 +345,11 @@ export class PartitionOwner {
     const expectedOffset = this.#row.nextOffset;
     this.#row = next;
     const finished = this.#finishOutcomes(outcomes, rows);
-    const metadata = this.#metadata(run, outcomes, rows);
+    const metadata = [...rows.metadata].map(([row, struct]) => ({
+      series: rows.series[row]!.id,
+      observedUs: rows.points.timeUs[row]!,
+      struct,
+    }));
     await this.#inFlight;
     if (this.#failure !== undefined) throw this.#failure;
     const commitStarted = performance.now();
@@ -378,15 +400,18 @@ export class PartitionOwner {
     let tick = firstTick(this.#tick, this.#receivedUs);
     this.#tick = tick + record.readings;
     this.#next = offset + 1;
+    for (const h of this.#hold.release(this.#receivedUs)) this.#takeHeld(h, before, rows, late);
     for (const [place, fragment] of record.fragments.entries()) {
       const outcome: OpenOutcome = {
         fragment,
+        held: 0,
         accepted: 0,
         duplicate: 0,
         conflicting: 0,
         late: 0,
         conflicts: [],
         echo: [],
+        stored: [],
         settled: undefined,
       };
       outcomes.push(outcome);
@@ -427,26 +452,54 @@ export class PartitionOwner {
     const { view } = record;
     const { partition } = this.#o;
     const timed = run.timesAt >= 0;
-    const { echo } = outcome.fragment;
-    let last = sensors.lastUs[slot]!;
+    const holdUs = this.#settings.holdUs(series.sensorType);
     for (let i = 0; i < run.count; i++) {
       const value = view.getFloat64(run.valuesAt + 8 * i, true);
-      const timeUs = timed ? readInt64(view, run.timesAt + 8 * i) : Math.max(this.#receivedUs, last + 1);
-      if (timeUs > last) {
-        const row = rows.add(series, timeUs, value, idOf(tick + i, partition), timed ? 0 : MARK_SERVER_TIME);
-        last = timeUs;
-        sensors.lastValue[slot] = value;
-        sensors.lastId[slot] = idOf(tick + i, partition);
-        outcome.accepted++;
-        if (echo) outcome.echo.push({ row, index: run.firstIndex + i });
-      } else if (timeUs === last) {
-        compare(outcome, run.firstIndex + i, series.sensorId, timeUs, value, sensors.lastValue[slot]!);
-      } else {
-        const id = idOf(tick + i, partition);
-        late.push({ series, timeUs, value, id, index: run.firstIndex + i, outcome });
-      }
+      const timeUs = timed ? readInt64(view, run.timesAt + 8 * i) : Number.NaN;
+      const id = idOf(tick + i, partition);
+      const struct = run.metadata?.get(i);
+      const index = run.firstIndex + i;
+      if (holdUs > 0) {
+        outcome.held++;
+        const receivedUs = this.#receivedUs;
+        this.#hold.add({ series, timeUs, value, id, index, outcome, struct, receivedUs, dueUs: receivedUs + holdUs });
+      } else this.#place(series, timeUs, this.#receivedUs, value, id, index, struct, outcome, rows, late);
     }
-    sensors.lastUs[slot] = last;
+  }
+
+  #takeHeld(h: Held, at: ReplayPoint, rows: Rows, late: LateReading[]): void {
+    this.#sensors.touch(h.series.slot, at);
+    h.outcome.held--;
+    this.#place(h.series, h.timeUs, h.receivedUs, h.value, h.id, h.index, h.struct, h.outcome, rows, late);
+  }
+
+  /** One reading: new, known, or late. A `timeUs` of NaN stands for the server's time, distinct from the one before. */
+  #place(
+    series: Series,
+    timeUs: number,
+    receivedUs: number,
+    value: number,
+    id: number,
+    index: number,
+    struct: Uint8Array | undefined,
+    outcome: OpenOutcome,
+    rows: Rows,
+    late: LateReading[],
+  ): void {
+    const { lastUs, lastValue, lastId } = this.#sensors;
+    const { slot } = series;
+    const last = lastUs[slot]!;
+    const t = Number.isNaN(timeUs) ? Math.max(receivedUs, last + 1) : timeUs;
+    if (t > last) {
+      const row = rows.add(series, t, value, id, t === timeUs ? 0 : MARK_SERVER_TIME);
+      lastUs[slot] = t;
+      lastValue[slot] = value;
+      lastId[slot] = id;
+      outcome.accepted++;
+      if (struct !== undefined) rows.metadata.set(row, struct);
+      if (outcome.fragment.echo) outcome.echo.push({ row, index });
+    } else if (t === last) compare(outcome, index, series.sensorId, t, value, lastValue[slot]!);
+    else late.push({ series, timeUs: t, value, id, index, outcome, struct });
   }
 
   /** A series met for the first time. */
@@ -611,6 +664,7 @@ export class PartitionOwner {
         known.set(l.timeUs, l.value);
         const row = rows.add(l.series, l.timeUs, l.value, l.id, MARK_LATE);
         unscored(rows, row);
+        if (l.struct !== undefined) rows.metadata.set(row, l.struct);
         l.outcome.accepted++;
         l.outcome.late++;
         if (l.outcome.fragment.echo) l.outcome.echo.push({ row, index: l.index });
@@ -618,44 +672,28 @@ export class PartitionOwner {
     }
   }
 
-  #finishOutcomes(open: readonly { offset: number; fragments: OpenOutcome[] }[], rows: Rows): RecordOutcome[] {
-    return open.map(({ offset, fragments }) => ({
-      offset,
-      fragments: fragments.map((o): FragmentOutcome => {
-        const counts: Counts = o.settled ?? [o.accepted, o.duplicate, o.conflicting, o.late];
-        const { producer, epoch, sequence } = o.fragment;
-        if (o.settled === undefined && sequence > 0 && producer !== "") {
-          this.#producers.settle(producer, epoch, sequence, counts);
-        }
-        const version = this.#sensors.detector.modelVersion;
-        const stored = o.echo.map(({ row, index }) => ({ index, reading: toScored(rows, row, version) }));
-        return { counts, conflicts: o.conflicts, stored };
-      }),
-    }));
-  }
-
-  #metadata(run: readonly Taken[], outcomes: readonly { fragments: OpenOutcome[] }[], rows: Rows) {
-    const found: { series: number; observedUs: number; struct: Uint8Array }[] = [];
-    let times: Map<Series, Set<number>> | undefined;
-    for (const [r, { record }] of run.entries()) {
-      for (const [f, fragment] of record.fragments.entries()) {
-        if (outcomes[r]!.fragments[f]!.settled !== undefined) continue;
-        for (const logged of fragment.runs) {
-          if (logged.metadata === undefined) continue;
-          const series = this.#series.get(logged.key)!;
-          times ??= timesOf(rows);
-          for (const [position, struct] of logged.metadata) {
-            // A reading without a time of its own: the row that carries it is found by its place in the run.
-            const observedUs =
-              logged.timesAt >= 0
-                ? readInt64(record.view, logged.timesAt + 8 * position)
-                : serverTime(rows, series, record.view.getFloat64(logged.valuesAt + 8 * position, true));
-            if (times.get(series)?.has(observedUs)) found.push({ series: series.id, observedUs, struct });
-          }
-        }
+  /** Outcomes of records of which nothing waits any more. */
+  #finishOutcomes(open: readonly OpenRecord[], rows: Rows): RecordOutcome[] {
+    const version = this.#sensors.detector.modelVersion;
+    const waits = (r: OpenRecord) => r.fragments.some((f) => f.held > 0);
+    for (const { fragments } of open) {
+      for (const o of fragments) {
+        for (const { row, index } of o.echo.splice(0)) o.stored.push({ index, reading: toScored(rows, row, version) });
       }
     }
-    return found;
+    this.#unfinished = open.filter(waits);
+    return open
+      .filter((r) => !waits(r))
+      .map(({ offset, fragments }) => ({ offset, fragments: fragments.map((o) => this.#finish(o)) }));
+  }
+
+  #finish(o: OpenOutcome): FragmentOutcome {
+    const counts: Counts = o.settled ?? [o.accepted, o.duplicate, o.conflicting, o.late];
+    const { producer, epoch, sequence } = o.fragment;
+    if (o.settled === undefined && sequence > 0 && producer !== "") {
+      this.#producers.settle(producer, epoch, sequence, counts);
+    }
+    return { counts, conflicts: o.conflicts, stored: o.stored };
   }
 
   #oldestDirty(): ReplayPoint | undefined {
@@ -675,9 +713,11 @@ export class PartitionOwner {
       64 * chunkBytes,
     );
     const chunks: StateChunk[] = [];
+    const waiting = new Set<number>();
+    for (const slot of this.#hold.slots()) waiting.add(Math.floor(slot / sensors.chunkSensors));
     while (this.#saveCredit >= chunkBytes) {
       this.#saveCredit -= chunkBytes;
-      const chunk = sensors.nextToSave();
+      const chunk = sensors.nextToSave(waiting);
       const oldest = chunk === undefined ? undefined : sensors.oldestDirty();
       const p = this.#producersDirty;
       if (p !== undefined && (oldest === undefined || p.offset <= oldest.offset)) {
@@ -713,17 +753,6 @@ function unscored(rows: Rows, i: number): void {
   p.band[i] = Number.NaN;
 }
 
-function timesOf(rows: Rows): Map<Series, Set<number>> {
-  const times = new Map<Series, Set<number>>();
-  for (let i = 0; i < rows.points.length; i++) {
-    const series = rows.series[i]!;
-    const set = times.get(series);
-    if (set === undefined) times.set(series, new Set([rows.points.timeUs[i]!]));
-    else set.add(rows.points.timeUs[i]!);
-  }
-  return times;
-}
-
 function keyText(s: SeriesRow): string {
   const key = create(SeriesKeySchema, {
     sensorId: s.sensorId,
@@ -732,16 +761,6 @@ function keyText(s: SeriesRow): string {
     ...(s.location === undefined ? {} : { location: s.location }),
   });
   return Buffer.from(toBinary(SeriesKeySchema, key)).toString("latin1");
-}
-
-/** Time of the newest row of the series with that value that got its time here. */
-function serverTime(rows: Rows, series: Series, value: number): number {
-  for (let i = rows.points.length - 1; i >= 0; i--) {
-    if (rows.series[i] === series && rows.points.mark[i] === MARK_SERVER_TIME && rows.points.value[i] === value) {
-      return rows.points.timeUs[i]!;
-    }
-  }
-  return -1;
 }
 
 function countByType({ series, changes }: Packed): Map<string, number> {

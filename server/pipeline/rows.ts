@@ -10,6 +10,8 @@ export class Rows {
   batch: ScoreBatch;
   /** Series of each row. */
   series: Series[] = [];
+  /** Metadata by row, Struct messages in binary form. */
+  readonly metadata = new Map<number, Uint8Array>();
   /** Rows of the points that wait for scoring begin here; late ones are behind them, unscored. */
   #capacity: number;
 
@@ -28,6 +30,7 @@ export class Rows {
     this.points.length = 0;
     this.batch.length = 0;
     this.series.length = 0;
+    this.metadata.clear();
   }
 
   add(series: Series, timeUs: number, value: number, id: number, mark: number): number {

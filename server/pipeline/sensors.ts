@@ -88,17 +88,17 @@ export class Sensors {
     return oldest;
   }
 
-  /** The chunk that has waited longest and may be saved now. */
-  nextToSave(): number | undefined {
+  /** The chunk that has waited longest and may be saved now; not one of `waiting`. */
+  nextToSave(waiting: ReadonlySet<number>): number | undefined {
     let best: number | undefined;
     for (let chunk = 0; chunk <= this.#settledChunks && chunk < this.#dirty.length; chunk++) {
       const d = this.#dirty[chunk];
-      if (d === undefined) continue;
+      if (d === undefined || waiting.has(chunk)) continue;
       if (best === undefined || d.offset < this.#dirty[best]!.offset) best = chunk;
     }
     // New sensors make many chunks at once: go on with their first saving, in order, before saving old ones again.
     const fresh = this.#settledChunks;
-    if (this.#dirty[fresh] !== undefined && this.#isFull(fresh)) return fresh;
+    if (this.#dirty[fresh] !== undefined && this.#isFull(fresh) && !waiting.has(fresh)) return fresh;
     return best;
   }
 

@@ -1,5 +1,6 @@
 import type { Control } from "../../gen/es/telltale/v1/log_pb.ts";
 import { toMicros } from "../ingest/accept.ts";
+import { MAX_HOLD_MS } from "./hold.ts";
 import type { Sensors } from "./sensors.ts";
 
 interface Window {
@@ -11,6 +12,8 @@ interface Window {
 
 /** What people have set for a partition's sensors: the detector's settings by type, and maintenance windows. */
 export class PartitionSettings {
+  /** Reorder hold by sensor type, microseconds; "" for all types without their own. */
+  readonly #holds = new Map<string, number>();
   readonly #windows = new Map<string, Window>();
   /** Location of each slot when it was met, for windows of a place. */
   readonly #locations = new Map<number, string>();
@@ -22,8 +25,10 @@ export class PartitionSettings {
   apply(control: Control, sensors: Sensors, change: (slot: number) => boolean): boolean {
     const { action } = control;
     if (action.case === "config") {
-      const { sensorType, $typeName: _, $unknown: __, reorderHoldMs: ___, ...settings } = action.value;
+      const { sensorType, $typeName: _, $unknown: __, reorderHoldMs, ...settings } = action.value;
       sensors.detector.configure(sensorType, settings);
+      if (reorderHoldMs === undefined) this.#holds.delete(sensorType);
+      else this.#holds.set(sensorType, Math.min(reorderHoldMs, MAX_HOLD_MS) * 1000);
       return true;
     }
     if (action.case === "maintenance") {
@@ -49,6 +54,12 @@ export class PartitionSettings {
       return true;
     }
     return false;
+  }
+
+  /** How long readings of the type are held to be put in order, microseconds. */
+  holdUs(sensorType: string): number {
+    if (this.#holds.size === 0) return 0;
+    return this.#holds.get(sensorType) ?? this.#holds.get("") ?? 0;
   }
 
   /** A sensor is met for the first time, or again after a restart: windows that are open for its place hold for it too. */

@@ -349,6 +349,12 @@ export class Queries {
     }));
   }
 
+  /** Every setting ever made, in the order of the log: `Control` messages in binary form. All partitions have the same. */
+  async settings(): Promise<Uint8Array[]> {
+    const rows = await this.#sql`select control from detector_setting where partition = 0 order by log_offset`;
+    return rows.map((r) => new Uint8Array(r.control as Buffer));
+  }
+
   /** Outcomes of log records, as far as they are kept. */
   async outcomes(partition: number, offsets: readonly number[]): Promise<Uint8Array[]> {
     const rows = await this.#sql`select outcome from record_outcome

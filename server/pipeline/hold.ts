@@ -1,0 +1,55 @@
+import type { OpenOutcome } from "./owner.ts";
+import type { Series } from "./sensors.ts";
+
+/** Longest hold: what is held is in memory, and a rebuilding begins before it. */
+export const MAX_HOLD_MS = 60_000;
+/** Readings held in one partition; past it the oldest go on early, so that memory stays bounded. */
+const MAX_HELD = 500_000;
+
+/** A reading that waits for its neighbours in time. */
+export interface Held {
+  readonly series: Series;
+  /** NaN: the time is the server's. */
+  readonly timeUs: number;
+  readonly value: number;
+  readonly id: number;
+  readonly index: number;
+  readonly outcome: OpenOutcome;
+  readonly struct: Uint8Array | undefined;
+  /** When it came, by the log's time. */
+  readonly receivedUs: number;
+  readonly dueUs: number;
+}
+
+/** Absorbs small disorder: readings wait for a while of the log's own time and go on in the order of theirs. */
+export class ReorderHold {
+  #held: Held[] = [];
+
+  get size(): number {
+    return this.#held.length;
+  }
+
+  add(reading: Held): void {
+    this.#held.push(reading);
+  }
+
+  /** Readings whose time has come, each sensor's in rising order of time; equal times in the order of the log. */
+  release(nowUs: number): Held[] {
+    if (this.#held.length === 0) return [];
+    const excess = this.#held.length - MAX_HELD;
+    const due: Held[] = [];
+    const rest: Held[] = [];
+    this.#held.forEach((h, i) => {
+      (h.dueUs <= nowUs || i < excess ? due : rest).push(h);
+    });
+    this.#held = rest;
+    const timeOf = (h: Held) => (Number.isNaN(h.timeUs) ? h.receivedUs : h.timeUs);
+    // The sort is stable: equal ones stay in the order of the log.
+    return due.sort((a, b) => a.series.slot - b.series.slot || timeOf(a) - timeOf(b));
+  }
+
+  /** Whether the slot has a reading that waits: its state is not saved until then. */
+  *slots(): Generator<number> {
+    for (const h of this.#held) yield h.series.slot;
+  }
+}
