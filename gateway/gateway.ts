@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import type { SecureContextOptions } from "node:tls";
 import type { Logger } from "pino";
 import { Cors } from "./cors.ts";
@@ -55,6 +56,9 @@ const HEADERS_TIMEOUT_MS = 20_000;
 const REQUEST_TIMEOUT_MS = 60_000;
 /** Longer than the idle time of common load balancers (60 s), so that it is they who close first. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+
+/** For the executors behind the doors, which have nothing to do any more once the doors are closed. */
+const DISPOSE_MS = 1_000;
 
 /** @throws the error of `listen` (EADDRINUSE, EACCES) where the port cannot be had */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
@@ -119,7 +123,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       await stopped;
       clearTimeout(timer);
       options.tls?.close();
-      await Promise.all([rest.close(), runtime[Symbol.asyncDispose]()]);
+      // Mesh waits for operations that nobody is left to read; the process must not.
+      const disposed = Promise.all([rest.close(), runtime[Symbol.asyncDispose]()]).then(() => true);
+      if (!(await Promise.race([disposed, delay(DISPOSE_MS, false, { ref: false })])))
+        logger.warn({ waitedMs: DISPOSE_MS }, "the gateway's executors did not end in time and were left");
     },
   };
 }
