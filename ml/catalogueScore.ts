@@ -1,4 +1,4 @@
-import { createDetector, createScoreBatch, type DetectorOptions } from "../server/detect/index.ts";
+import { CALM_READINGS, createDetector, createScoreBatch, type DetectorOptions } from "../server/detect/index.ts";
 import { CATALOGUE_SENSORS, DAYS, FAULTS, INJECTION_DAYS, inject, PER_DAY, simulateSensor } from "./catalogue.ts";
 
 /** Readings of the clean series before this are not held against a detector: two weeks to learn. */
@@ -46,14 +46,14 @@ function playSensor(index: number, options: DetectorOptions, seed: number | unde
   const cleanSignals: number[] = [];
   const faults: FaultOutcome[][] = FAULTS.map(() => []);
   let cleanAlerts = 0;
-  let calm = 5;
+  let calm = CALM_READINGS;
   let at = 0;
   const stops = [LEARN_DAYS, ...INJECTION_DAYS, DAYS].map((day) => Math.floor(day * PER_DAY));
   stops.forEach((stop, k) => {
     play(at, stop, sensor.value.subarray(at, stop));
     for (let i = 0; k > 0 && i < batch.length; i++) {
       if (batch.signal[i]! > 0) cleanSignals.push(batch.signal[i]!);
-      if (batch.anomaly[i] === 1 && calm >= 5) cleanAlerts++;
+      if (batch.anomaly[i] === 1 && calm >= CALM_READINGS) cleanAlerts++;
       calm = batch.anomaly[i] === 1 ? 0 : calm + 1;
     }
     at = stop;

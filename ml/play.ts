@@ -1,4 +1,10 @@
-import { createDetector, createScoreBatch, type DetectorOptions, type ScoreBatch } from "../server/detect/index.ts";
+import {
+  createDetector,
+  createScoreBatch,
+  type DetectorOptions,
+  type DetectorSettings,
+  type ScoreBatch,
+} from "../server/detect/index.ts";
 
 /** What a detector said of each reading of a series; rows that were not judged (bad, or not later than before) are zero. */
 export interface Played {
@@ -22,6 +28,7 @@ export function playSeries(
   value: Float64Array,
   options: DetectorOptions = {},
   progress: (done: number) => void = () => {},
+  settings: DetectorSettings = {},
 ): Played {
   const rows = timeUs.length;
   const played: Played = {
@@ -35,6 +42,7 @@ export function playSeries(
     taken: new Uint8Array(rows),
   };
   const detector = createDetector(options);
+  detector.configure("", settings);
   const batch = createScoreBatch(BATCH);
   batch.slot.fill(detector.addSensor("", ""));
   const row = new Int32Array(BATCH);

@@ -6,7 +6,7 @@ import { SEASON_FLOATS } from "./season.ts";
 import { RING_LENGTH } from "./windows.ts";
 
 /** Where each quantity of a sensor stands in its Float64 cells. Changing this file changes STATE_VERSION. */
-export const STATE_VERSION = 3;
+export const STATE_VERSION = 4;
 
 /** Readings seen. */
 export const N = 0;
@@ -61,8 +61,10 @@ export const MAINTENANCE_FROM = 29;
 export const MAINTENANCE_UNTIL = 30;
 /** Of a counter: the last raw value (the values judged are its rates). */
 export const RAW_VALUE = 31;
+/** 1 in an incident that began outside the forecaster's band: while the value stays away, it goes on. */
+export const STICKY = 32;
 /** Habits of the sensor (normaliser.ts) and its readout (readout.ts). */
-export const HABITS = 32;
+export const HABITS = 33;
 export const READOUT = HABITS + NORMALISER_DOUBLES;
 export const DOUBLES = READOUT + READOUT_DOUBLES;
 

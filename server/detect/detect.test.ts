@@ -195,12 +195,15 @@ describe("an episode", () => {
     return episodes.observe(batch, 0, time);
   };
 
-  test("opens, rises but never falls, and recovers after five normal readings in a row", () => {
+  test("opens, rises but never falls, and recovers after ten normal readings in a row", () => {
     const episodes = new Episodes();
     episodes.addSensor();
-    const scores = [0, 5500, 8500, 6500, 0, 0, 0, 0, 5600, 0, 0, 0, 0, 0, 0];
+    const scores = [0, 5500, 8500, 6500, 0, 0, 0, 0, 5600, ...new Array<number>(11).fill(0)];
     expect(scores.map((score, i) => observe(episodes, i + 1, score))).toEqual([
-      ..."none opened raised continued none none none none continued none none none none recovered none".split(" "),
+      ..."none opened raised continued none none none none continued".split(" "),
+      ...new Array<string>(9).fill("none"),
+      "recovered",
+      "none",
     ]);
     const episode = episodes.get(0)!;
     expect(episode).toMatchObject({
@@ -208,7 +211,7 @@ describe("an episode", () => {
       id: 2,
       openedAtUs: 2,
       lastSeenAtUs: 9,
-      closedAtUs: 14,
+      closedAtUs: 19,
       count: 4,
     });
     expect(episode).toMatchObject({ peakScore: 8500, severity: 3 });
@@ -222,9 +225,9 @@ describe("an episode", () => {
     expect(episodes.resolve(0, 1, 2)).toBe(true);
     expect(episodes.resolve(0, 1, 2)).toBe(false);
     expect(observe(episodes, 3, 7000)).toBe("none");
-    for (let t = 4; t < 9; t++) observe(episodes, t, 0);
-    expect(observe(episodes, 9, 5500)).toBe("opened");
-    expect(episodes.get(0)!.id).toBe(9);
+    for (let t = 4; t < 14; t++) observe(episodes, t, 0);
+    expect(observe(episodes, 14, 5500)).toBe("opened");
+    expect(episodes.get(0)!.id).toBe(14);
   });
 
   test("closed by a person, opens again when it becomes much worse", () => {

@@ -17,7 +17,7 @@ import { SEVERITY_HIGH, severityOf } from "./severity.ts";
 export type Transition = "none" | "opened" | "raised" | "continued" | "recovered";
 
 /** Normal readings in a row after which an excursion is over. */
-export const CALM_READINGS = 5;
+export const CALM_READINGS = 10;
 
 const STATE = 0;
 const ID = 1;

@@ -30,7 +30,7 @@ const QUIET_READINGS = 100;
 const QUIET_FACTOR = 1.5;
 /** Own alarms fade over this many readings. */
 const ALARM_MEMORY = 2000;
-/** Normal readings in a row that end an incident; readings after which its level is accepted as the new normal. */
+/** Normal readings in a row after which learning goes on (the alert closes later, episode.ts); readings after which its level is accepted as the new normal. */
 const CALM_READINGS = 5;
 const ACCEPT_READINGS = 240;
 /** Share of the way that a young sensor's level goes toward each reading. */
@@ -259,7 +259,8 @@ export class Judge {
     if (!frozen) learnSeason(f, s, time, scaled, n - WARM_READINGS, d[o + cell.INTERVAL]!);
     this.#pattern(f, p, n, frozen);
     const bar = this.#bar(d, o, settings);
-    const expected = frozen ? this.#frozenExpectation(d, o, f, s, time) : young ? d[o + cell.LEVEL]! : forecast;
+    const sticky = frozen && d[o + cell.STICKY] === 1;
+    const expected = sticky ? this.#frozenExpectation(d, o, f, s, time) : young ? d[o + cell.LEVEL]! : forecast;
     const band = this.#band(d, o, f, p, young, bar);
     let surprise = 0;
     let reason = REASON_YOUNG;
@@ -278,7 +279,7 @@ export class Judge {
       reason = ruling.reason;
     }
     batch.signal[i] = emit(d, o, surprise);
-    if (frozen) {
+    if (sticky) {
       const outside = (bar * Math.abs(value - expected)) / band;
       if (outside > surprise) {
         surprise = outside;
@@ -360,7 +361,7 @@ export class Judge {
   }
 
   #band(d: Float64Array, o: number, f: Float32Array, p: number, young: boolean, bar: number): number {
-    if (d[o + cell.INCIDENT]! > 0) return d[o + cell.BAND]!;
+    if (d[o + cell.INCIDENT]! > 0 && d[o + cell.STICKY] === 1) return d[o + cell.BAND]!;
     const floor = Math.max(YOUNG_FLOOR * Math.abs(d[o + cell.LEVEL]!), 1e-6);
     const spread = d[o + cell.YOUNG_SPREAD]!;
     d[o + cell.BAND] = young
@@ -394,6 +395,7 @@ export class Judge {
     if (abnormal && incident === 0) {
       d[o + cell.INCIDENT] = 1;
       d[o + cell.CALM] = 0;
+      d[o + cell.STICKY] = Math.abs(value - expected) > d[o + cell.BAND]! ? 1 : 0;
       d[o + cell.LEVEL] = expected - seasonAt(f, s, time) / d[o + cell.GAIN]!;
       return;
     }
