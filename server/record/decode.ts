@@ -173,6 +173,14 @@ function decodeFragment(bytes: Buffer, view: DataView, start: number, end: numbe
   return { producer, epoch, sequence, traceparent, echo, runs, readings };
 }
 
+function decodeControl(bytes: Uint8Array): Control {
+  try {
+    return fromBinary(ControlSchema, bytes);
+  } catch (error) {
+    throw new RangeError("log record holds a control that cannot be read", { cause: error });
+  }
+}
+
 /** Throws RangeError where the bytes are no record of a version that this program reads. */
 export function decodeRecord(input: Uint8Array): LoggedRecord {
   const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength);
@@ -200,7 +208,7 @@ export function decodeRecord(input: Uint8Array): LoggedRecord {
       tick = true;
     } else if (tag === 0x2a) {
       const from = c.span();
-      controls.push(fromBinary(ControlSchema, bytes.subarray(from, c.at)));
+      controls.push(decodeControl(bytes.subarray(from, c.at)));
     } else c.skip(tag);
   }
   if (version !== RECORD_VERSION) {

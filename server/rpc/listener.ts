@@ -128,7 +128,8 @@ function createHttp1(limits: RpcLimits, onRequest: RequestListener): http.Server
   const server = http.createServer(
     {
       maxHeaderSize: limits.maxHeaderBytes,
-      headersTimeout: limits.prefaceTimeoutMs,
+      // Headers are part of the request: Node refuses a longer time for them.
+      headersTimeout: Math.min(limits.prefaceTimeoutMs, limits.requestTimeoutMs),
       requestTimeout: limits.requestTimeoutMs,
       keepAliveTimeout: limits.idleTimeoutMs,
       connectionsCheckingInterval: Math.min(limits.prefaceTimeoutMs, 5_000),

@@ -68,6 +68,14 @@ export function quote(value: unknown): string {
   if (isMessage(value)) return `a ${value.$typeName}`;
   if (typeof value !== "string") return `of type ${typeof value}`;
   const characters = [...value.slice(0, 2 * maxQuotedCharacters)];
-  if (characters.length <= maxQuotedCharacters) return JSON.stringify(value);
-  return `${JSON.stringify(characters.slice(0, maxQuotedCharacters).join(""))}… (${[...value].length} characters)`;
+  if (characters.length <= maxQuotedCharacters) return inert(value);
+  return `${inert(characters.slice(0, maxQuotedCharacters).join(""))}… (${[...value].length} characters)`;
+}
+
+/** As JSON, with what a terminal obeys (C1 controls, separators, changes of direction) escaped as well. */
+function inert(value: string): string {
+  return JSON.stringify(value).replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
 }
