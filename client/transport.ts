@@ -1,10 +1,7 @@
 import type { Interceptor, Transport } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { Session } from "./session.ts";
 import type { DeviceClientOptions } from "./types.ts";
-
-/** A connection that died without a word is noticed within the sum of these. */
-const PING_EVERY_MS = 10_000;
-const PING_ANSWER_MS = 5_000;
 
 export interface Connection {
   readonly transport: Transport;
@@ -16,10 +13,9 @@ export function connect({ url, tls, token }: Pick<DeviceClientOptions, "url" | "
   if (!/^https?:\/\/[^/]+\/?$/.test(url)) {
     throw new TypeError(`The address is "${url}", but must be like http://127.0.0.1:50051 or https://host:port.`);
   }
-  const pings = { pingIntervalMs: PING_EVERY_MS, pingTimeoutMs: PING_ANSWER_MS, pingIdleConnection: true };
-  const sessionManager = new Http2SessionManager(url, pings, tls);
+  const sessionManager = new Session(url, tls);
   const transport = createGrpcTransport({ baseUrl: url, sessionManager, interceptors: token ? [bearer(token)] : [] });
-  return { transport, close: () => sessionManager.abort() };
+  return { transport, close: () => sessionManager.close() };
 }
 
 function bearer(token: NonNullable<DeviceClientOptions["token"]>): Interceptor {
