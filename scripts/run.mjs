@@ -1,7 +1,7 @@
 // The first thing that every npm script runs: installs what is missing, then hands over to the pinned Node.
 //   node scripts/run.mjs start            the platform
 //   node scripts/run.mjs test [filter …]  the tests
-//   node scripts/run.mjs faults           the tests that kill and cut things
+//   node scripts/run.mjs faults [--faults N] [--seed S]   the tests that kill and cut things
 //   node scripts/run.mjs install          nothing more
 //   node scripts/run.mjs FILE [args …]    any script of ours, for example cli/main.ts
 import { spawn } from "node:child_process";
@@ -24,8 +24,21 @@ if (command === "stamp") {
 /** What the pinned Node is to run. */
 function target() {
   if (command === "start") return ["server/main.ts", ...args];
-  if (command === "test" || command === "faults") return ["node_modules/vitest/vitest.mjs", "run", ...args];
+  if (command === "faults") return ["node_modules/vitest/vitest.mjs", "run", ...withoutSettings()];
+  if (command === "test") return ["node_modules/vitest/vitest.mjs", "run", ...args];
   return [command, ...args];
+}
+
+/** What the fault runs are told by options, they read from the environment: vitest takes no options but its own. */
+function withoutSettings() {
+  const rest = [];
+  for (let i = 0; i < args.length; i++) {
+    const name = { "--faults": "FAULTS", "--seed": "FAULTS_SEED" }[args[i]];
+    if (name === undefined) rest.push(args[i]);
+    else if (/^[1-9]\d{0,8}$/.test(args[i + 1] ?? "")) process.env[name] = args[++i];
+    else fail(`${args[i]} wants a whole number above 0, for example ${args[i]} 30.`);
+  }
+  return rest;
 }
 
 /** Runs it in the foreground, passes signals on, and answers with its exit code. */
