@@ -7,7 +7,7 @@ import { createAdapter } from "./adapter.ts";
 import { errorInterceptor, toConnectError } from "./errors.ts";
 import { createHealth, type HealthRegistry } from "./health.ts";
 import { metricsInterceptor } from "./interceptors/metrics.ts";
-import { tracingInterceptor } from "./interceptors/tracing.ts";
+import { statusName, tracingInterceptor } from "./interceptors/tracing.ts";
 import { validationInterceptor } from "./interceptors/validation.ts";
 import { defaultLimits, type RpcLimits } from "./limits.ts";
 import { listen } from "./listener.ts";
@@ -71,7 +71,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     maxHeaderBytes: limits.maxHeaderBytes,
     allowsHost: options.allowsHost ?? (() => true),
     shutdownSignal: shutdown.signal,
-    requestGate: guarded(options.gate),
+    requestGate: guarded(options),
     logger: options.logger,
   });
   const onConnections = (count: number) => options.metrics.connections.set(count);
@@ -103,12 +103,15 @@ function chain({ logger, metrics, tracing, services, unvalidated, interceptors }
   ];
 }
 
-function guarded(gate: RpcServerOptions["gate"]) {
+/** What is refused here reaches no interceptor: it is mapped and counted here too. */
+function guarded({ gate, metrics }: RpcServerOptions) {
   return async (context: HandlerContext) => {
     try {
       await gate?.(context);
     } catch (error) {
-      throw toConnectError(error);
+      const told = toConnectError(error);
+      metrics.rpcs.inc({ method: `${context.service.typeName}/${context.method.name}`, code: statusName(told.code) });
+      throw told;
     }
   };
 }
