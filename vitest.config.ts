@@ -13,5 +13,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Each worker may bring a database of its own; more of them would only wait for each other.
     maxWorkers: 2,
+    // Recovery is measured: one run at a time.
+    fileParallelism: !faults,
   },
 });

@@ -45,7 +45,7 @@ const maxUnpackedBytes = 64 * 1024 * 1024;
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
 const zstd = {
-  /** Level 1: a third of the CPU of gzip's fastest for a smaller result (docs/decisions/log.md has the figures). */
+  /** Level 1: a third of the CPU of gzip's fastest, and smaller (docs/decisions/log.md). */
   compress: (encoder: { buffer: Buffer }) =>
     compress(encoder.buffer, { params: { [constants.ZSTD_c_compressionLevel]: 1 } }),
   decompress: (packed: Buffer) => decompress(packed, { maxOutputLength: maxUnpackedBytes }),

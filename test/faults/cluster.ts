@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createWriteStream, mkdtempSync, readFileSync, rmSync, type WriteStream } from "node:fs";
+import { cpSync, createWriteStream, mkdtempSync, readFileSync, rmSync, symlinkSync, type WriteStream } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startKafka, type TestKafka } from "../support/kafka.ts";
@@ -16,7 +16,24 @@ export type Link = "devices" | "callers" | "kafka" | "postgres" | "redis";
 const readyMs = 90_000;
 /** What an orchestrator takes to start a process again, in milliseconds. */
 const restartMs = 200;
-const main = join(import.meta.dirname, "../../server/main.ts");
+const root = join(import.meta.dirname, "../..");
+/** What the platform runs on. */
+const sources = ["server", "gateway", "gen", "ml", "proto", "third_party", "package.json"];
+
+/**
+ * A run takes minutes, and processes are started again all the time: they run a copy of the sources, so that an edit meanwhile
+ * does not make two versions of one platform.
+ */
+export function copySources(to: string): string {
+  for (const name of sources) cpSync(join(root, name), join(to, name), { recursive: true });
+  symlinkSync(join(root, "node_modules"), join(to, "node_modules"));
+  return join(to, "server/main.ts");
+}
+
+export interface Ports {
+  readonly grpc: number;
+  readonly http: number;
+}
 
 /** A process of the platform that is started again whenever it ends, as an orchestrator would. */
 export class Member {
@@ -28,12 +45,14 @@ export class Member {
   restarts = 0;
   ready: Promise<void> = Promise.resolve();
   readonly #environment: NodeJS.ProcessEnv;
+  readonly #main: string;
   readonly #output: WriteStream;
   #child: ChildProcess | undefined;
   #wanted = true;
 
-  constructor(name: string, ports: { grpc: number; http: number }, environment: NodeJS.ProcessEnv, folder: string) {
+  constructor(name: string, ports: Ports, environment: NodeJS.ProcessEnv, main: string, folder: string) {
     this.name = name;
+    this.#main = main;
     this.grpcPort = ports.grpc;
     this.httpPort = ports.http;
     this.#environment = environment;
@@ -41,7 +60,7 @@ export class Member {
   }
 
   start(): Promise<void> {
-    const child = spawn(process.execPath, [main], {
+    const child = spawn(process.execPath, [this.#main], {
       env: {
         ...process.env,
         LOG_LEVEL: "info",
@@ -119,6 +138,7 @@ export class Cluster {
   kafka!: TestKafka;
   postgres!: TestPostgres;
   redis!: TestRedis;
+  readonly #main = copySources(join(this.folder, "sources"));
   #sampler: NodeJS.Timeout | undefined;
 
   async start(each: number): Promise<void> {
@@ -135,7 +155,7 @@ export class Cluster {
     for (const role of roles) {
       for (let i = 1; i <= each; i++) {
         const ports = { grpc: await freePort(), http: await freePort() };
-        this.members.push(new Member(`${role}-${i}`, ports, this.environment({ ROLE: role }), this.folder));
+        this.members.push(this.member(`${role}-${i}`, ports, { ROLE: role }));
       }
     }
     // All at once: migrations and topics are made by whoever comes first.
@@ -145,8 +165,8 @@ export class Cluster {
     }, 500);
   }
 
-  environment(more: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-    return {
+  member(name: string, ports: Ports, more: NodeJS.ProcessEnv): Member {
+    const environment = {
       DATABASE_URL: `postgres://telltale@127.0.0.1:${this.proxies.postgres.port}/postgres`,
       KAFKA_BOOTSTRAP_SERVERS: `127.0.0.1:${this.proxies.kafka.port}`,
       KAFKA_PARTITIONS: "8",
@@ -156,6 +176,7 @@ export class Cluster {
       DATA_DIR: this.folder,
       ...more,
     };
+    return new Member(name, ports, environment, this.#main, this.folder);
   }
 
   of(role: Role): Member[] {

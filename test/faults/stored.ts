@@ -15,6 +15,8 @@ export interface Stored {
   readonly anomalies: number;
   /** By partition: offset after the last record stored. */
   readonly next: Map<number, number>;
+  /** By partition: number of the first transition that is not known to be published. */
+  readonly published: Map<number, number>;
 }
 
 /** Reads everything from the tables, past the platform and the proxies. */
@@ -61,7 +63,9 @@ export async function readStored(url: string): Promise<Stored> {
     const events = new Map(eventRows.map((row) => [`${row.partition}/${row.number}`, hash(row.event)]));
     const nextRows = await sql`select partition, next_offset from log_partition`;
     const next = new Map(nextRows.map((row) => [Number(row.partition), Number(row.next_offset)]));
-    return { values, repeated, scored, events, anomalies, next };
+    const sentRows = await sql`select partition, next_number from outbox_progress`;
+    const published = new Map(sentRows.map((row) => [Number(row.partition), Number(row.next_number)]));
+    return { values, repeated, scored, events, anomalies, next, published };
   } finally {
     await client.sql.end();
   }
@@ -94,6 +98,17 @@ export class CommitWatch {
       const moved = [...before].map(([partition, offset]) => (now.get(partition) ?? 0) > offset);
       if (how === "all" ? moved.every(Boolean) : moved.some(Boolean)) return;
       await sleep(20);
+    }
+  }
+
+  /** Resolves when every transition of an alert that there is now was published. */
+  async published(): Promise<void> {
+    const due = await this.#client.sql`select partition, next_event from log_partition where next_event > 1`;
+    for (;;) {
+      const rows = await this.#client.sql`select partition, next_number from outbox_progress`;
+      const sent = new Map(rows.map((row) => [Number(row.partition), Number(row.next_number)]));
+      if (due.every((row) => (sent.get(Number(row.partition)) ?? 1) >= Number(row.next_event))) return;
+      await sleep(100);
     }
   }
 
