@@ -7,6 +7,7 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { RetryInfoSchema } from "../../gen/es/google/rpc/error_details_pb.ts";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
@@ -161,6 +162,43 @@ describe("an attack by load", () => {
     expect(body.errors ?? []).not.toEqual([]);
     expect(performance.now() - started).toBeLessThan(3_000);
     await stillServes();
+  });
+});
+
+describe("a caller over its quota", () => {
+  it("is told so and when to come back, by gRPC, REST and GraphQL", async () => {
+    const limited = await startPlatform({ LIMIT_CALLS_PER_SECOND: "5" });
+    try {
+      const call = createClient(QueryService, createGrpcTransport({ baseUrl: limited.grpc }));
+      const results = await Promise.allSettled(Array.from({ length: 40 }, () => call.listSensors({})));
+      const refused = results.filter((each) => each.status === "rejected").map((each) => each.reason);
+      // The calls may fall into two seconds, each with its five.
+      expect(refused.length).toBeGreaterThanOrEqual(30);
+      for (const error of refused) {
+        expect(error.code).toBe(status.RESOURCE_EXHAUSTED);
+        expect(error.findDetails(RetryInfoSchema)).toHaveLength(1);
+      }
+      const asked = Array.from({ length: 40 }, () => fetch(`${limited.http}/api/v1/sensors/data`));
+      const answers = (await Promise.all(asked)).filter(({ status: code }) => code === 429);
+      expect(answers.length).toBeGreaterThanOrEqual(30);
+      for (const answer of answers) expect(Number(answer.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
+      const posted = await Promise.all(
+        Array.from({ length: 40 }, async () => {
+          const answer = await fetch(`${limited.http}/api/v1/graphql`, {
+            method: "POST",
+            headers: { "content-type": "application/json" },
+            body: JSON.stringify({ query: "{ sensorData { id } }" }),
+          });
+          return ((await answer.json()) as { errors?: { extensions: { code: string } }[] }).errors?.[0]?.extensions
+            .code;
+        }),
+      );
+      expect(posted.filter((code) => code === "RATE_LIMITED").length).toBeGreaterThanOrEqual(30);
+      // Probes are not counted: a full house is not an ill one.
+      expect((await fetch(`${limited.http}/health`)).status).toBe(200);
+    } finally {
+      await limited.stop();
+    }
   });
 });
 
