@@ -8,6 +8,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   replay: async () => (await import("./commands/replay.ts")).replayCommand(),
   score: async () => (await import("./commands/score.ts")).scoreCommand(),
   simulate: async () => (await import("./commands/simulate.ts")).simulateCommand(),
+  fsck: async () => (await import("./commands/fsck.ts")).fsckCommand(),
   watch: async () => (await import("./commands/watch.ts")).watchCommand(),
   token: async () => (await import("./commands/token.ts")).tokenCommand(),
 };

@@ -96,4 +96,8 @@ test(`kill -9 at ${KILLS} random moments of a replay loses nothing, stores nothi
   const again = replay(platform.grpc);
   expect(await again.ended).toBe(0);
   expect(again.stdout()).toContain(`${ROWS} sent = 0 accepted + ${ROWS} duplicate + 0 conflicting + 0 rejected`);
+
+  await end(platform.process);
+  const check = runCli("fsck", "--data-dir", dataDir);
+  expect(await check.ended, check.stdout()).toBe(0);
 });
