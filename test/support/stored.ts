@@ -38,6 +38,16 @@ export class Stored {
     return Object.assign(new Stored(sql, createPostgresStore(own, pino({ level: "silent" }))), { url: own });
   }
 
+  /** A copy of a database that nobody uses, in place of an earlier one of that name. */
+  static async copy(url: string, from: string, to: string): Promise<{ sql: Sql; url: string }> {
+    const admin = openStoreSql(url, 1);
+    await admin.unsafe(`drop database if exists ${to}`);
+    await admin.unsafe(`create database ${to} template ${from}`);
+    await admin.end();
+    const own = url.replace(/\/[^/]*$/, `/${to}`);
+    return { sql: openStoreSql(own, 1), url: own };
+  }
+
   async series(sensorId: string, sensorType = "temperature"): Promise<Series> {
     const known = this.#series.get(sensorId);
     if (known !== undefined) return known;
