@@ -3,7 +3,13 @@ import { delimiter, join } from "node:path";
 import { describe } from "vitest";
 
 /** Folders beside PATH in which Debian keeps programs that these tests run. */
-const moreFolders = ["/usr/sbin", "/usr/local/go/bin", "/usr/lib/postgresql/15/bin"];
+const moreFolders = [
+  "/usr/sbin",
+  "/usr/local/go/bin",
+  "/usr/lib/postgresql/15/bin",
+  // Where test/deploy/support/install-tools.sh puts what Debian does not have.
+  join(import.meta.dirname, "../../.cache/tools/bin"),
+];
 
 /** Path of a program, or undefined where it is not installed. */
 export function program(name: string): string | undefined {

@@ -1,0 +1,42 @@
+/**
+ * Asks this container's own doors whether they serve: exit code 0 when all do. It reads the same environment as the server, so
+ * it knows the roles, the ports and whether there is TLS.
+ */
+import { request as requestClear } from "node:http";
+import { request as requestTls } from "node:https";
+import { type Config, loadConfig } from "../../server/config.ts";
+
+/** Shorter than the time that Docker gives the whole check, so that it is we who say what was wrong. */
+const TIMEOUT_MS = 3_000;
+
+function doors({ roles, httpPort, grpcPort }: Config): number[] {
+  const services = [...roles].some((role) => role !== "gateway");
+  return [...(services ? [grpcPort] : []), ...(roles.has("gateway") ? [httpPort] : [])];
+}
+
+/** Rejects with a sentence where the door does not answer 200. */
+function ask(port: number, { bindAddress, security }: Config): Promise<void> {
+  const host = bindAddress === "0.0.0.0" ? "127.0.0.1" : bindAddress === "::" ? "::1" : bindAddress;
+  const options = { host, port, path: "/health", timeout: TIMEOUT_MS };
+  return new Promise((resolve, reject) => {
+    const fail = (why: string) => reject(new Error(`The door on port ${port} is not healthy: ${why}.`));
+    // The certificate is for the name that others call; here only whether somebody serves is asked.
+    const request = security.tls ? requestTls({ ...options, rejectUnauthorized: false }) : requestClear(options);
+    request.on("response", (response) => {
+      response.resume();
+      if (response.statusCode === 200) resolve();
+      else fail(`it answers ${response.statusCode}`);
+    });
+    request.on("timeout", () => request.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
+    request.on("error", (error) => fail(error.message));
+    request.end();
+  });
+}
+
+try {
+  const config = loadConfig(process.env);
+  await Promise.all(doors(config).map((port) => ask(port, config)));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
