@@ -33,23 +33,32 @@ export class ReorderHold {
     this.#held.push(reading);
   }
 
-  /** Readings whose time has come, each sensor's in rising order of time; equal times in the order of the log. */
+  /**
+   * Readings whose time has come, and of the same sensors all that lie before one of them: each sensor's in rising order of time,
+   * equal times in the order of the log.
+   */
   release(nowUs: number): Held[] {
     if (this.#held.length === 0) return [];
     const excess = this.#held.length - MAX_HELD;
-    const due: Held[] = [];
-    const rest: Held[] = [];
+    const upTo = new Map<number, number>();
     this.#held.forEach((h, i) => {
-      (h.dueUs <= nowUs || i < excess ? due : rest).push(h);
+      if (h.dueUs > nowUs && i >= excess) return;
+      upTo.set(h.series.slot, Math.max(upTo.get(h.series.slot) ?? 0, timeOf(h)));
     });
-    this.#held = rest;
-    const timeOf = (h: Held) => (Number.isNaN(h.timeUs) ? h.receivedUs : h.timeUs);
+    if (upTo.size === 0) return [];
+    const goes = (h: Held) => timeOf(h) <= (upTo.get(h.series.slot) ?? -1);
+    const due = this.#held.filter(goes);
+    this.#held = this.#held.filter((h) => !goes(h));
     // The sort is stable: equal ones stay in the order of the log.
     return due.sort((a, b) => a.series.slot - b.series.slot || timeOf(a) - timeOf(b));
   }
 
-  /** Whether the slot has a reading that waits: its state is not saved until then. */
+  /** Slots of which something waits: their state is not saved until it has gone on. */
   *slots(): Generator<number> {
     for (const h of this.#held) yield h.series.slot;
   }
+}
+
+function timeOf(h: Held): number {
+  return Number.isNaN(h.timeUs) ? h.receivedUs : h.timeUs;
 }

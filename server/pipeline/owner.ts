@@ -22,8 +22,8 @@ import { toAlert } from "./alert.ts";
 import { type Held, ReorderHold } from "./hold.ts";
 import { firstTick, idOf } from "./ids.ts";
 import { toNotice } from "./notices.ts";
-import type { Conflict, Counts, FragmentOutcome, RecordOutcome } from "./outcome.ts";
-import { Producers } from "./producers.ts";
+import type { Conflict, FragmentOutcome, RecordOutcome } from "./outcome.ts";
+import { Producers, type Tally } from "./producers.ts";
 import { type Packed, pack, Rows } from "./rows.ts";
 import { toScored } from "./scored.ts";
 import { type ReplayPoint, Sensors, type Series } from "./sensors.ts";
@@ -92,17 +92,12 @@ interface LateReading {
 /** A fragment's outcome while it is being found. */
 export interface OpenOutcome {
   readonly fragment: LoggedFragment;
-  /** Readings of it that the reorder hold has. */
-  held: number;
-  accepted: number;
-  duplicate: number;
-  conflicting: number;
-  late: number;
+  /** Of a batch seen before, that of its first copy. */
+  tally: Tally;
   readonly conflicts: Conflict[];
   /** Rows and indices of stored readings, where the sender wants them. */
   readonly echo: { row: number; index: number }[];
   readonly stored: { index: number; reading: ScoredReading }[];
-  settled: Counts | undefined;
 }
 
 /** Anomaly score of a silent sensor, in steps of 1e-4: medium, since nothing is known of how far it is from normal. */
@@ -252,7 +247,7 @@ export class PartitionOwner {
     const fragments: OpenOutcome[] = [];
     this.#takeRecord(record, offset, rows, fragments, []);
     // What waits at the end of the rebuilding is told when it goes on.
-    if (fragments.some((f) => f.held > 0)) this.#unfinished.push({ offset, fragments });
+    if (fragments.some((f) => f.tally.held > 0)) this.#unfinished.push({ offset, fragments });
     rows.batch.length = rows.points.length;
     const { detector, episodes } = this.#sensors;
     detector.score(rows.batch);
@@ -404,15 +399,10 @@ export class PartitionOwner {
     for (const [place, fragment] of record.fragments.entries()) {
       const outcome: OpenOutcome = {
         fragment,
-        held: 0,
-        accepted: 0,
-        duplicate: 0,
-        conflicting: 0,
-        late: 0,
+        tally: { accepted: 0, duplicate: 0, conflicting: 0, late: 0, held: 0 },
         conflicts: [],
         echo: [],
         stored: [],
-        settled: undefined,
       };
       outcomes.push(outcome);
       const firstOfFragment = tick;
@@ -421,9 +411,11 @@ export class PartitionOwner {
         this.#producersDirty ??= before;
         const at = { offset, place, receivedUs: this.#receivedUs };
         const replayFrom = this.#row.replayOffset;
-        const verdict = this.#producers.see(fragment.producer, fragment.epoch, fragment.sequence, at, replayFrom);
+        const { producer, epoch, sequence } = fragment;
+        const verdict = this.#producers.see(producer, epoch, sequence, at, replayFrom, outcome.tally);
         if (verdict.kind === "seen") {
-          outcome.settled = verdict.counts ?? [0, fragment.readings, 0, 0];
+          const forgotten = { accepted: 0, duplicate: fragment.readings, conflicting: 0, late: 0, held: 0 };
+          outcome.tally = verdict.tally ?? forgotten;
           continue;
         }
       }
@@ -460,7 +452,7 @@ export class PartitionOwner {
       const struct = run.metadata?.get(i);
       const index = run.firstIndex + i;
       if (holdUs > 0) {
-        outcome.held++;
+        outcome.tally.held++;
         const receivedUs = this.#receivedUs;
         this.#hold.add({ series, timeUs, value, id, index, outcome, struct, receivedUs, dueUs: receivedUs + holdUs });
       } else this.#place(series, timeUs, this.#receivedUs, value, id, index, struct, outcome, rows, late);
@@ -469,7 +461,7 @@ export class PartitionOwner {
 
   #takeHeld(h: Held, at: ReplayPoint, rows: Rows, late: LateReading[]): void {
     this.#sensors.touch(h.series.slot, at);
-    h.outcome.held--;
+    h.outcome.tally.held--;
     this.#place(h.series, h.timeUs, h.receivedUs, h.value, h.id, h.index, h.struct, h.outcome, rows, late);
   }
 
@@ -495,7 +487,7 @@ export class PartitionOwner {
       lastUs[slot] = t;
       lastValue[slot] = value;
       lastId[slot] = id;
-      outcome.accepted++;
+      outcome.tally.accepted++;
       if (struct !== undefined) rows.metadata.set(row, struct);
       if (outcome.fragment.echo) outcome.echo.push({ row, index });
     } else if (t === last) compare(outcome, index, series.sensorId, t, value, lastValue[slot]!);
@@ -665,8 +657,8 @@ export class PartitionOwner {
         const row = rows.add(l.series, l.timeUs, l.value, l.id, MARK_LATE);
         unscored(rows, row);
         if (l.struct !== undefined) rows.metadata.set(row, l.struct);
-        l.outcome.accepted++;
-        l.outcome.late++;
+        l.outcome.tally.accepted++;
+        l.outcome.tally.late++;
         if (l.outcome.fragment.echo) l.outcome.echo.push({ row, index: l.index });
       }
     }
@@ -675,25 +667,14 @@ export class PartitionOwner {
   /** Outcomes of records of which nothing waits any more. */
   #finishOutcomes(open: readonly OpenRecord[], rows: Rows): RecordOutcome[] {
     const version = this.#sensors.detector.modelVersion;
-    const waits = (r: OpenRecord) => r.fragments.some((f) => f.held > 0);
+    const waits = (r: OpenRecord) => r.fragments.some((f) => f.tally.held > 0);
     for (const { fragments } of open) {
       for (const o of fragments) {
         for (const { row, index } of o.echo.splice(0)) o.stored.push({ index, reading: toScored(rows, row, version) });
       }
     }
     this.#unfinished = open.filter(waits);
-    return open
-      .filter((r) => !waits(r))
-      .map(({ offset, fragments }) => ({ offset, fragments: fragments.map((o) => this.#finish(o)) }));
-  }
-
-  #finish(o: OpenOutcome): FragmentOutcome {
-    const counts: Counts = o.settled ?? [o.accepted, o.duplicate, o.conflicting, o.late];
-    const { producer, epoch, sequence } = o.fragment;
-    if (o.settled === undefined && sequence > 0 && producer !== "") {
-      this.#producers.settle(producer, epoch, sequence, counts);
-    }
-    return { counts, conflicts: o.conflicts, stored: o.stored };
+    return open.filter((r) => !waits(r)).map(({ offset, fragments }) => ({ offset, fragments: fragments.map(finish) }));
   }
 
   #oldestDirty(): ReplayPoint | undefined {
@@ -731,12 +712,16 @@ export class PartitionOwner {
   }
 }
 
+function finish({ tally: t, conflicts, stored }: OpenOutcome): FragmentOutcome {
+  return { counts: [t.accepted, t.duplicate, t.conflicting, t.late], conflicts, stored };
+}
+
 function compare(o: OpenOutcome, index: number, sensorId: string, timeUs: number, value: number, there: number): void {
   if (Object.is(value, there)) {
-    o.duplicate++;
+    o.tally.duplicate++;
     return;
   }
-  o.conflicting++;
+  o.tally.conflicting++;
   if (o.conflicts.length >= MAX_CONFLICTS) return;
   const at = new Date(timeUs / 1000).toISOString();
   const message = `sensor ${shown(sensorId)} has the value ${there} at ${at}: ${value} was not stored`;

@@ -2,7 +2,15 @@
  * Which batches of each sender this partition has seen, so that a resent one changes nothing and is answered as it was the first
  * time. A sliding window, not "up to the last": where 6 landed and 5 failed, both are resent and only 5 is new.
  */
-import type { Counts } from "./outcome.ts";
+/** What has become of a batch's readings so far. */
+export interface Tally {
+  accepted: number;
+  duplicate: number;
+  conflicting: number;
+  late: number;
+  /** Readings that the reorder hold has. */
+  held: number;
+}
 
 /** Sequences remembered behind a sender's newest. The server takes at most half as many unsettled batches on a stream. */
 export const WINDOW = 512;
@@ -15,7 +23,7 @@ interface Entry {
   /** Offset of the record in which it came first, and its place there. */
   readonly offset: number;
   readonly place: number;
-  counts: Counts | undefined;
+  readonly tally: Tally;
 }
 
 interface Producer {
@@ -26,15 +34,15 @@ interface Producer {
 
 export type Verdict =
   | { readonly kind: "new" }
-  /** Seen before; `counts` as they were then, where still remembered. */
-  | { readonly kind: "seen"; readonly counts: Counts | undefined };
+  /** Seen before; what became of it then, where still remembered. It may still be changing. */
+  | { readonly kind: "seen"; readonly tally: Tally | undefined };
 
 export class Producers {
   readonly #producers = new Map<string, Producer>();
   #untilSweep = SWEEP_EVERY;
 
   /**
-   * Says whether a batch is new, and remembers it if so. `replayFrom` is the first offset that a rebuilding may read again:
+   * Says whether a batch is new, and remembers it with its tally if so. `replayFrom` is the first offset that a rebuilding may read again:
    * entries from there on are kept even outside the window, so that a rebuilding finds which copy came first.
    */
   see(
@@ -43,6 +51,7 @@ export class Producers {
     sequence: number,
     at: { offset: number; place: number; receivedUs: number },
     replayFrom: number,
+    tally: Tally,
   ): Verdict {
     const name = `${epoch}/${producer}`;
     if (--this.#untilSweep <= 0) this.#sweep(at.receivedUs);
@@ -55,9 +64,9 @@ export class Producers {
     const entry = known.entries.get(sequence);
     // In a rebuilding the window may already hold this very copy: it is the first one.
     if (entry !== undefined && entry.offset === at.offset && entry.place === at.place) return { kind: "new" };
-    if (entry !== undefined) return { kind: "seen", counts: entry.counts };
-    if (sequence <= known.newest - WINDOW) return { kind: "seen", counts: undefined };
-    known.entries.set(sequence, { offset: at.offset, place: at.place, counts: undefined });
+    if (entry !== undefined) return { kind: "seen", tally: entry.tally };
+    if (sequence <= known.newest - WINDOW) return { kind: "seen", tally: undefined };
+    known.entries.set(sequence, { offset: at.offset, place: at.place, tally });
     if (sequence > known.newest) {
       known.newest = sequence;
       for (const [old, e] of known.entries) {
@@ -67,12 +76,6 @@ export class Producers {
       }
     }
     return { kind: "new" };
-  }
-
-  /** What became of a batch, for whoever resends it. */
-  settle(producer: string, epoch: bigint, sequence: number, counts: Counts): void {
-    const entry = this.#producers.get(`${epoch}/${producer}`)?.entries.get(sequence);
-    if (entry !== undefined) entry.counts = counts;
   }
 
   #sweep(nowUs: number): void {
@@ -87,16 +90,26 @@ export class Producers {
       name,
       p.newest,
       p.heardUs,
-      [...p.entries].map(([s, e]) => [s, e.offset, e.place, e.counts ?? null]),
+      [...p.entries].map(([s, { offset, place, tally: t }]) => [
+        s,
+        offset,
+        place,
+        t.accepted,
+        t.duplicate,
+        t.conflicting,
+        t.late,
+      ]),
     ]);
     return Buffer.from(JSON.stringify(list));
   }
 
   load(bytes: Uint8Array): void {
-    type Saved = [string, number, number, [number, number, number, Counts | null][]][];
+    type Saved = [string, number, number, [number, number, number, number, number, number, number][]][];
     for (const [name, newest, heardUs, entries] of JSON.parse(Buffer.from(bytes).toString()) as Saved) {
       const map = new Map<number, Entry>();
-      for (const [s, offset, place, counts] of entries) map.set(s, { offset, place, counts: counts ?? undefined });
+      for (const [s, offset, place, accepted, duplicate, conflicting, late] of entries) {
+        map.set(s, { offset, place, tally: { accepted, duplicate, conflicting, late, held: 0 } });
+      }
       this.#producers.set(name, { newest, heardUs, entries: map });
     }
   }
