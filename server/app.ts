@@ -195,6 +195,7 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops): Prom
     metricsGate: security.metricsGate,
     interceptors: security.interceptors,
     allowsHost: security.allowsHost,
+    allowedOrigins: config.allowedHosts,
     tls: security.tls,
     routes: (router) => {
       router.service(

@@ -11,6 +11,7 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import type { Logger } from "../observe/logger.ts";
+import { type AllowsOrigin, answerOrigin } from "./origins.ts";
 import { type Peer, peerKey } from "./principal.ts";
 
 export type NodeServerRequest = IncomingMessage | Http2ServerRequest;
@@ -26,6 +27,8 @@ export interface AdapterOptions extends ConnectRouterOptions {
   readonly maxHeaderBytes: number;
   /** Which Host headers are answered. */
   readonly allowsHost: (authority: string) => boolean;
+  /** Pages of which origins may call. */
+  readonly allowsOrigin: AllowsOrigin;
   readonly logger: Logger;
 }
 
@@ -36,7 +39,7 @@ export type RequestListener = (request: NodeServerRequest, response: NodeServerR
  * (ending the process), waits for ever for a body, and writes to the console.
  */
 export function createAdapter(all: AdapterOptions): RequestListener {
-  const { routes, fallback, requestTimeoutMs, maxHeaderBytes, allowsHost, logger, ...options } = all;
+  const { routes, fallback, requestTimeoutMs, maxHeaderBytes, allowsHost, allowsOrigin, logger, ...options } = all;
   const router = createConnectRouter({ acceptCompression: [compressionGzip, compressionBrotli], ...options });
   routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
@@ -46,6 +49,7 @@ export function createAdapter(all: AdapterOptions): RequestListener {
     const authority = authorityOf(request);
     if (!isAuthority(authority, request)) return refuseHost(response);
     if (!allowsHost(authority)) return misdirected(response, authority);
+    if (answerOrigin(request, response, allowsOrigin)) return;
     if (handler === undefined) return fallback(request, response);
     if (handler.method.methodKind !== "bidi_streaming") limitBody(request, requestTimeoutMs);
     handle(handler, request, response).catch((error) => report(error, handler, logger));
