@@ -4,8 +4,8 @@
 export const MAX_BATCH_READINGS = 100_000;
 /** Bytes of one reading's metadata in binary form: metadata is for people, not a file store. */
 export const MAX_METADATA_BYTES = 16 * 1024;
-/** Latest time that fits a Timestamp: 9999-12-31T23:59:59.999999Z in microseconds. */
-export const MAX_TIME_US = 253402300799999999;
+/** Latest time that fits a Timestamp: 9999-12-31T23:59:59Z in microseconds. */
+export const MAX_TIME_US = 253_402_300_799 * 1e6;
 /** Refusals described one by one in an answer; counts are always complete. */
 export const MAX_REFUSALS_DETAILED = 1000;
 /** Sensors remembered with their encoded keys; past it the table starts again from nothing. */
