@@ -7,6 +7,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import("./commands/serve.ts")).serveCommand(),
   replay: async () => (await import("./commands/replay.ts")).replayCommand(),
   score: async () => (await import("./commands/score.ts")).scoreCommand(),
+  backtest: async () => (await import("./commands/backtest.ts")).backtestCommand(),
+  train: async () => (await import("./commands/train.ts")).trainCommand(),
   simulate: async () => (await import("./commands/simulate.ts")).simulateCommand(),
   fsck: async () => (await import("./commands/fsck.ts")).fsckCommand(),
   watch: async () => (await import("./commands/watch.ts")).watchCommand(),

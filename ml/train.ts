@@ -1,9 +1,9 @@
 import { writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
 import { CENTRE, learnHabits, MOVE, NORMALISER_DOUBLES, SPREAD, squash } from "../server/detect/normaliser.ts";
+import { typeNumber } from "../server/detect/settings.ts";
 import { TRUNK_INPUTS, type TrunkModel } from "../server/detect/trunk.ts";
 import { KINDS, trainingSeries } from "./curriculum.ts";
 import { Random } from "./random.ts";
@@ -16,6 +16,8 @@ export interface TrainOptions {
   readonly seed: number;
   readonly units: number;
   readonly steps: number;
+  /** The user's own series: half of each batch is cut from their first four fifths, the rest is held out. */
+  readonly history?: readonly Float64Array[];
   readonly progress?: (step: number, steps: number, loss: number) => void;
 }
 
@@ -33,6 +35,11 @@ const WARM = 8;
 const HISTORY = 96;
 const LEARNING_RATE = 0.01;
 const HELD_OUT_SEED = 1_000_003;
+const TRAIN_PART = [0, 0.8] as const;
+const HELD_OUT_PART = [0.8, 1] as const;
+/** Readings that one training sequence takes, and that a series must have to give one to each part. */
+const SHORTEST_PART = HISTORY + LENGTH + 1;
+export const SHORTEST_HISTORY = 5 * SHORTEST_PART + 5;
 
 interface Examples {
   /** [LENGTH][rows × inputs], and [LENGTH][rows]: the next move, squashed. */
@@ -50,20 +57,27 @@ export async function trainTrunk(options: TrainOptions): Promise<Trained> {
   const optimizer = tf.train.adam(LEARNING_RATE);
   for (let step = 0; step < options.steps; step++) {
     const kinds = Array.from({ length: BATCH }, (_, i) => KINDS[i % KINDS.length]!);
-    const examples = makeExamples(kinds, random);
+    const examples = makeExamples(kinds, random, options.history ?? [], TRAIN_PART);
     setRate(optimizer, LEARNING_RATE * Math.max(0.02, 1 - step / options.steps));
     const loss = optimizer.minimize(() => sequenceLoss(weights, units, examples), true)!;
     if (step % 20 === 0 || step + 1 === options.steps) options.progress?.(step, options.steps, loss.dataSync()[0]!);
     loss.dispose();
   }
-  const model: TrunkModel = {
-    name: "telltale-1",
-    units,
-    kernel: rounded(weights.kernel),
-    bias: rounded(weights.bias),
-    head: [...rounded(weights.head), ...rounded(weights.constant)],
-  };
-  return { model, heldOut: evaluate(weights, units) };
+  const kernel = rounded(weights.kernel);
+  const bias = rounded(weights.bias);
+  const head = [...rounded(weights.head), ...rounded(weights.constant)];
+  const model: TrunkModel = { name: modelName(options, [...kernel, ...bias, ...head]), units, kernel, bias, head };
+  const heldOut = evaluate(weights, units, options.history ?? []);
+  for (const weight of Object.values(weights)) weight.dispose();
+  return { model, heldOut };
+}
+
+/** The committed model has its own name; any other is named by its weights, so that two models never share a version. */
+function modelName(options: TrainOptions, weights: readonly number[]): string {
+  const { seed, units, steps } = DEFAULT_TRAINING;
+  const ours = options.seed === seed && options.units === units && options.steps === steps;
+  if (ours && options.history === undefined) return "telltale-1";
+  return `own-${typeNumber(weights.join()).toString(16).padStart(8, "0")}`;
 }
 
 /** The rate is a plain field of the optimizer that its types hide; a new optimizer would forget the moments. */
@@ -87,13 +101,19 @@ function initialWeights(units: number, random: Random): Weights {
 }
 
 /** Sequences of the trunk's inputs and what came next, through the same normaliser that serves live readings. */
-function makeExamples(kinds: readonly string[], random: Random): Examples {
+function makeExamples(
+  kinds: readonly string[],
+  random: Random,
+  history: readonly Float64Array[] = [],
+  part: readonly [number, number] = TRAIN_PART,
+): Examples {
   const rows = kinds.length;
   const inputs = Array.from({ length: LENGTH }, () => new Float32Array(rows * TRUNK_INPUTS));
   const targets = Array.from({ length: LENGTH }, () => new Float32Array(rows));
   const habits = new Float64Array(NORMALISER_DOUBLES);
   kinds.forEach((kind, row) => {
-    const series = trainingSeries(kind, HISTORY + LENGTH + 1, random);
+    const own = history.length > 0 && (row % 2 === 1 || kind === "history");
+    const series = own ? cut(history, part, random) : trainingSeries(kind, HISTORY + LENGTH + 1, random);
     habits.fill(0);
     for (let i = 0; i < HISTORY + LENGTH; i++) {
       const value = series[i]!;
@@ -107,6 +127,15 @@ function makeExamples(kinds: readonly string[], random: Random): Examples {
     }
   });
   return { inputs, targets, rows };
+}
+
+/** A stretch of one of the series, from within the part of it that is allowed. */
+function cut(history: readonly Float64Array[], part: readonly [number, number], random: Random): Float64Array {
+  const series = history[random.below(history.length)]!;
+  const first = Math.floor(part[0] * series.length);
+  const room = Math.floor(part[1] * series.length) - first - SHORTEST_PART;
+  const start = first + random.below(Math.max(1, room));
+  return series.subarray(start, start + SHORTEST_PART);
 }
 
 /** Mean Huber loss of the foretold moves of a batch of sequences, from an empty state. */
@@ -132,10 +161,12 @@ function huber(error: tf.Tensor): tf.Scalar {
   return tf.mean(tf.sub(tf.sqrt(tf.add(tf.square(error), 1)), 1));
 }
 
-function evaluate(weights: Weights, units: number): Trained["heldOut"] {
+function evaluate(weights: Weights, units: number, history: readonly Float64Array[]): Trained["heldOut"] {
   const heldOut: Trained["heldOut"] = {};
-  for (const kind of KINDS) {
-    const examples = makeExamples(new Array<string>(128).fill(kind), new Random(HELD_OUT_SEED));
+  for (const kind of history.length > 0 ? [...KINDS, "history"] : KINDS) {
+    const own = kind === "history" ? history : [];
+    const names = new Array<string>(128).fill(kind);
+    const examples = makeExamples(names, new Random(HELD_OUT_SEED), own, HELD_OUT_PART);
     const model = tf.tidy(() => sequenceLoss(weights, units, examples).dataSync()[0]!);
     const persistence = tf.tidy(() => {
       const all = examples.targets.slice(WARM).map((t) => huber(tf.tensor1d(t)));
@@ -152,24 +183,28 @@ function rounded(variable: tf.Variable): number[] {
 }
 
 /** Where the committed model and its card are. */
-export const MODEL_FILE: string = join(dirname(fileURLToPath(import.meta.url)), "model/forecaster.json");
+export const MODEL_FILE: string = join(import.meta.dirname, "model/forecaster.json");
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const started = performance.now();
-  const trained = await trainTrunk({
-    ...DEFAULT_TRAINING,
-    progress: (step, steps, loss) => process.stderr.write(`\rstep ${step + 1}/${steps}, loss ${loss.toFixed(5)}   `),
-  });
-  process.stderr.write(`\n${((performance.now() - started) / 1000).toFixed(0)} s\n`);
-  console.table(trained.heldOut);
+/** The model file's content: weights, and the card that says where they come from. */
+export function modelFile(trained: Trained, options: TrainOptions): string {
+  const { seed, units, steps, history } = options;
+  const own = history === undefined ? "" : `, and ${history.length} series of one's own`;
   const card = {
-    data: `simulated, kinds: ${KINDS.join(", ")} (ml/curriculum.ts)`,
-    ...DEFAULT_TRAINING,
+    data: `simulated, kinds: ${KINDS.join(", ")} (ml/curriculum.ts)${own}`,
+    seed,
+    units,
+    steps,
     tensorflow: tf.version_core,
     heldOut: trained.heldOut,
   };
-  writeFileSync(
-    process.argv[2] ?? MODEL_FILE,
-    `${JSON.stringify({ format: 1, ...trained.model, card }, undefined, 1)}\n`,
-  );
+  return `${JSON.stringify({ format: 1, ...trained.model, card }, undefined, 1)}\n`;
+}
+
+if (import.meta.main) {
+  const progress = (step: number, steps: number, loss: number) =>
+    process.stderr.write(`\rstep ${step + 1}/${steps}, loss ${loss.toFixed(5)}   `);
+  const trained = await trainTrunk({ ...DEFAULT_TRAINING, progress });
+  process.stderr.write("\n");
+  console.table(trained.heldOut);
+  writeFileSync(process.argv[2] ?? MODEL_FILE, modelFile(trained, DEFAULT_TRAINING));
 }

@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { type Backtest, backtest, type Label } from "../../ml/backtest.ts";
 import { picture } from "../../ml/picture.ts";
 import { parseSeries, parseTime } from "../../ml/series.ts";
+import { number } from "../errors.ts";
 
 interface Options {
   readonly labels?: string;
@@ -29,26 +30,28 @@ export function backtestCommand(): Command {
     .option(
       "--threshold <confidence>",
       "confidence from which a reading is anomalous, 0.5 to 0.9999",
-      number(0.5, 0.9999),
+      number({ min: 0.5, max: 0.9999 }),
       0.95,
     )
-    .option("--alarms-per-sensor-day <n>", "alarm budget on normal data", number(1e-6, 1000), 0.1)
-    .option("--range-min <value>", "values below are impossible", number())
-    .option("--range-max <value>", "values above are impossible", number())
-    .option("--max-rate-per-second <rate>", "faster changes are impossible", number(0))
-    .option("--stuck-seconds <seconds>", "a value unchanged for this long is stuck", number(0))
+    .option("--alarms-per-sensor-day <n>", "alarm budget on normal data", number({ min: 1e-6, max: 1000 }), 0.1)
+    .option(
+      "--range-min <value>",
+      "values below are impossible",
+      number({ min: -Number.MAX_VALUE, max: Number.MAX_VALUE }),
+    )
+    .option(
+      "--range-max <value>",
+      "values above are impossible",
+      number({ min: -Number.MAX_VALUE, max: Number.MAX_VALUE }),
+    )
+    .option("--max-rate-per-second <rate>", "faster changes are impossible", number({ min: 0, max: Number.MAX_VALUE }))
+    .option(
+      "--stuck-seconds <seconds>",
+      "a value unchanged for this long is stuck",
+      number({ min: 0, max: Number.MAX_VALUE }),
+    )
     .option("--counter", "the value only grows and starts again from zero")
     .action(run);
-}
-
-function number(low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() === "" || !Number.isFinite(value) || value < low || value > high) {
-      throw new Error(`"${text}" is no number from ${low} to ${high}`);
-    }
-    return value;
-  };
 }
 
 async function run(file: string, options: Options): Promise<void> {

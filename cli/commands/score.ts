@@ -7,6 +7,7 @@ import { Command, Option } from "commander";
 import { type Played, playSeries } from "../../ml/play.ts";
 import { parseSeries, type Series } from "../../ml/series.ts";
 import { REASONS } from "../../server/detect/index.ts";
+import { number } from "../errors.ts";
 
 /** Columns added to each row. */
 const ADDED = "signal,anomaly_score,confidence,is_anomaly,expected,lower,upper,reason";
@@ -32,16 +33,14 @@ export function scoreCommand(): Command {
         .choices(["skip", "refuse"])
         .default("skip"),
     )
-    .option("--threshold <confidence>", "confidence from which a reading is anomalous", parseThreshold, 0.95)
+    .option(
+      "--threshold <confidence>",
+      "confidence from which a reading is anomalous",
+      number({ min: 0.5, max: 0.9999 }),
+      0.95,
+    )
     .addHelpText("after", `\nAdds the columns ${ADDED}.`)
     .action(scoreFiles);
-}
-
-function parseThreshold(text: string): number {
-  const threshold = Number(text);
-  if (!(threshold >= 0.5 && threshold <= 0.9999))
-    throw new Error(`--threshold is "${text}"; wanted a number from 0.5 to 0.9999`);
-  return threshold;
 }
 
 async function scoreFiles(input: string, options: ScoreOptions): Promise<void> {
