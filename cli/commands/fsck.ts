@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
+import { SingleBar } from "cli-progress";
 import { Command, Option } from "commander";
 import { pino } from "pino";
-import { type FsckReport, fsck } from "../../server/fsck.ts";
-import { openStore } from "../../server/open-store.ts";
+import { type FsckReport, fsck, openStore } from "../../server/offline.ts";
 
 interface FsckOptions {
   readonly dataDir: string;
@@ -29,18 +29,28 @@ async function check({ dataDir, databaseUrl }: FsckOptions): Promise<void> {
     logger: pino({ level: "silent" }),
   });
   try {
-    report(await fsck(store.address));
+    const bar = new SingleBar({ format: "{bar} {percentage}% | {value}/{total} blocks", stream: process.stderr });
+    const isShown = process.stderr.isTTY;
+    if (isShown) bar.start(1, 0);
+    const found = await fsck(store.address, (done, all) => {
+      bar.setTotal(all);
+      bar.update(done);
+    });
+    bar.stop();
+    report(found);
   } finally {
     await store.close();
   }
 }
 
-function report({ findings, more, series, readings, blocks, alerts }: FsckReport): void {
-  for (const { rule, where, what } of findings) console.log(`WRONG ${rule}: ${where}: ${what}`);
-  if (more > 0) console.log(`WRONG and ${more} more`);
-  const found = findings.length + more;
-  console.log(
-    `${series} series, ${readings} readings in ${blocks} blocks, ${alerts} alerts: ${found === 0 ? "all is well" : `${found} wrong`}`,
-  );
+function report({ problems, counts, readings, blocks }: FsckReport): void {
+  for (const { kind, text } of problems) console.log(`WRONG ${kind}: ${text}`);
+  let found = 0;
+  for (const [kind, count] of counts) {
+    found += count;
+    const more = count - problems.filter((each) => each.kind === kind).length;
+    if (more > 0) console.log(`WRONG ${kind}: ${more} more`);
+  }
+  console.log(`${readings} readings in ${blocks} blocks: ${found === 0 ? "all is well" : `${found} problems`}`);
   if (found > 0) process.exitCode = 1;
 }

@@ -97,6 +97,15 @@ async function checkEvents(sql: Sql, findings: Findings): Promise<void> {
     }
   }
   for (const r of await sql`
+    select id, sensor_id, state, opened_us, last_seen_us, closed_us from alert
+    where (state = 1) <> (closed_us is null) or last_seen_us < opened_us or closed_us < opened_us
+    order by id limit ${TOLD_OF_A_KIND}`) {
+    findings.add(
+      "alert is no episode",
+      `alert ${r.id} of ${r.sensor_id}: state ${r.state}, opened ${r.opened_us}, last seen ${r.last_seen_us}, closed ${r.closed_us ?? "never"}`,
+    );
+  }
+  for (const r of await sql`
     select e.partition, e.number, e.alert_id from alert_event e
     where not exists (select from alert a where a.id = e.alert_id) order by 1, 2 limit ${TOLD_OF_A_KIND}`) {
     findings.add(

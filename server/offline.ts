@@ -1,3 +1,4 @@
+/** The stored data without the platform: the entry for tools that read or check it. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { StartupError } from "./errors.ts";
@@ -23,3 +24,5 @@ export async function openStore(
   const postgres = await startEmbeddedPostgres(options);
   return { address: { ...postgres.address }, close: () => postgres.stop() };
 }
+
+export { type FsckReport, fsck } from "./store/fsck.ts";
