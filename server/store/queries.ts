@@ -14,6 +14,8 @@ const LOOK_FURTHER = 4;
 const STILL_RUNS_US = 10_000_000;
 /** Shortest look, microseconds. */
 const SHORTEST_LOOK_US = 1_000_000;
+/** Readings of a list whose metadata are looked for one by one. */
+const LONG_LIST = 500;
 
 export interface ReadingFilter {
   readonly sensorId: string | undefined;
@@ -137,9 +139,9 @@ export class Queries {
         order.push(i);
       }
       if (order.length < wanted && fromUs > firstUs) continue;
-      order.sort((a, b) => points.timeUs[b]! - points.timeUs[a]! || points.id[b]! - points.id[a]!);
+      newestFirst(order, points);
       const page = order.slice(skip, wanted);
-      return { ...found, order: page, metadata: await this.#metadata(found, page) };
+      return { ...found, order: page, metadata: await this.#metadata(found, page, filter.anomaliesOnly) };
     }
   }
 
@@ -430,7 +432,8 @@ export class Queries {
     const points = createPoints(rows.reduce((n, r) => n + (r.points as number), 0));
     const series: SeriesRow[] = [];
     const model: string[] = [];
-    for (const r of rows) {
+    // In the order of time, so that a list of one series need not be sorted.
+    for (const r of [...rows].sort((a, b) => a.first_us - b.first_us)) {
       const from = points.length;
       decodeBlock(r.data as Buffer, r.first_us as number, r.first_id as number, points);
       const version = await this.#model(r.model as number);
@@ -442,14 +445,26 @@ export class Queries {
     return { points, series, model, metadata: new Map(), order: [] };
   }
 
-  async #metadata(found: FoundReadings, order: readonly number[]): Promise<Map<string, Uint8Array>> {
+  async #metadata(
+    found: FoundReadings,
+    order: readonly number[],
+    anomaliesOnly = false,
+  ): Promise<Map<string, Uint8Array>> {
     const metadata = new Map<string, Uint8Array>();
     if (order.length === 0) return metadata;
-    const ids = numbers(order.map((i) => (found.series[i] as SeriesSpan).id));
-    const times = numbers(order.map((i) => found.points.timeUs[i]!));
-    const rows = await this.#sql`
-      select s.sensor_id, m.observed_us, m.struct from unnest(${ids}::int[], ${times}::bigint[]) x(series, us)
-      join reading_metadata m on m.series = x.series and m.observed_us = x.us join series s on s.id = m.series`;
+    const idOf = (i: number) => (found.series[i] as SeriesSpan).id;
+    const { timeUs } = found.points;
+    // Of a long list everything in its span is cheaper than one by one.
+    const rows =
+      order.length > LONG_LIST && !anomaliesOnly
+        ? await this.#sql`
+            select s.sensor_id, m.observed_us, m.struct from reading_metadata m join series s on s.id = m.series
+            where m.series = any(${numbers([...new Set(order.map(idOf))])}::int[])
+              and m.observed_us between ${timeUs[order[order.length - 1]!]!} and ${timeUs[order[0]!]!}`
+        : await this.#sql`
+            select s.sensor_id, m.observed_us, m.struct
+            from unnest(${numbers(order.map(idOf))}::int[], ${numbers(order.map((i) => timeUs[i]!))}::bigint[]) x(series, us)
+            join reading_metadata m on m.series = x.series and m.observed_us = x.us join series s on s.id = m.series`;
     for (const r of rows) metadata.set(metadataKey(r.sensor_id, r.observed_us), new Uint8Array(r.struct as Buffer));
     return metadata;
   }
@@ -475,6 +490,17 @@ function firstLook(series: readonly SeriesSpan[], wanted: number, toUs: number, 
   const newest = series.map((s) => s.lastUs).sort((a, b) => b - a);
   const byCount = wanted <= newest.length ? toUs - newest[wanted - 1]! : Number.POSITIVE_INFINITY;
   return Math.max(SHORTEST_LOOK_US, Math.min(byDensity, anomaliesOnly ? Number.POSITIVE_INFINITY : byCount));
+}
+
+/** Points in rising order of time are turned round, others sorted. */
+function newestFirst(order: number[], points: Points): void {
+  const { timeUs, id } = points;
+  for (let k = 1; k < order.length; k++) {
+    if (timeUs[order[k]!]! > timeUs[order[k - 1]!]!) continue;
+    order.sort((a, b) => timeUs[b]! - timeUs[a]! || id[b]! - id[a]!);
+    return;
+  }
+  order.reverse();
 }
 
 function anomaliesSince(r: Row, sinceUs: number): number {
