@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Sql } from "postgres";
+import { REASONS } from "../detect/index.ts";
 import type { SqlAddress } from "../log/connection.ts";
 import {
   closedGenerations,
@@ -64,6 +65,7 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
   const emptied = new Map<number, string>();
   let queue: Promise<unknown> = Promise.resolve();
   let expiredAt = 0;
+  let named = false;
 
   /** One thing at a time. */
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -103,7 +105,16 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     if (expired.blocks > 0 || expired.months > 0) logger.info(expired, "deleted readings past their days");
   }
 
+  /** The names of reasons for SQL. Once for each start: a new version may know more. */
+  async function nameReasons(): Promise<void> {
+    if (named) return;
+    await sql`insert into reason ${sql(REASONS.map((name, id) => ({ id, name })))}
+      on conflict (id) do update set name = excluded.name where reason.name <> excluded.name`;
+    named = true;
+  }
+
   async function look(): Promise<void> {
+    await nameReasons();
     if (await isDue(sql)) await rollGeneration(sql);
     await compactClosed(true);
     if (Date.now() - expiredAt < RETENTION_MS) return;
@@ -129,6 +140,7 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
   return {
     compactNow: () =>
       inTurn(async () => {
+        await nameReasons();
         await rollGeneration(sql);
         return compactClosed(false);
       }),
