@@ -19,6 +19,7 @@ import { type Config, isWhole } from "./config.ts";
 import { StartupError } from "./errors.ts";
 import { SeriesTable } from "./ingest/series.ts";
 import { Feed } from "./live/feed.ts";
+import { JsonStream } from "./live/json-stream.ts";
 import { Notices } from "./live/notices.ts";
 import type { SqlAddress } from "./log/connection.ts";
 import type { Log } from "./log/log.ts";
@@ -155,10 +156,15 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops): Prom
   let modelVersion = "";
   if (config.roles.has("score")) {
     const outbox = await openOutbox(config, sql, logger, stops);
+    const stream = config.redisUrl === undefined ? undefined : new JsonStream(bus);
+    if (stream !== undefined) stops.push(async () => stream.close());
     const onCommitted = (notice: CommitNotice) => {
       intake.settled(notice.partition, notice.outcomes);
       if (!alone) notices.publishSettled(notice.partition, notice.outcomes);
-      if (notice.live !== undefined) notices.publishLive(notice.live);
+      if (notice.live !== undefined) {
+        notices.publishLive(notice.live);
+        stream?.committed(notice.live);
+      }
       if (notice.events.length > 0) notices.publishAlerts();
       outbox?.committed(notice.partition, notice.events.length);
       log.release(notice.partition, notice.replayOffset);
