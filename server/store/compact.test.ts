@@ -57,7 +57,7 @@ describeWith(["postgres"], "compaction", () => {
   let server: TestPostgres;
   beforeAll(async () => {
     server = await startPostgres();
-  }, 20_000);
+  }, 60_000);
   afterAll(() => server.stop());
 
   test("keeps every reading once, in order, with all that it had, whatever came late and however often it runs", async () => {
@@ -104,7 +104,7 @@ describeWith(["postgres"], "compaction", () => {
     expect(sizes!.points / sizes!.blocks).toBeGreaterThan(150);
     await maintenance.close();
     await stored.close();
-  }, 20_000);
+  }, 60_000);
 
   test("readers see each reading exactly once while it runs, and writers go on", async () => {
     const stored = await Stored.create(server.url, "beside");
@@ -139,7 +139,7 @@ describeWith(["postgres"], "compaction", () => {
     expect([...(await all(stored)).values()].flat().length).toBe(3000);
     await maintenance.close();
     await stored.close();
-  }, 20_000);
+  }, 60_000);
 
   test("a database that is killed in the middle has each reading once, and the next run ends the work", async () => {
     const stored = await Stored.create(server.url, "killed");
@@ -174,7 +174,7 @@ describeWith(["postgres"], "compaction", () => {
     expect(await all(stored)).toEqual(before);
     await expectTidy(stored);
     await stored.close();
-  }, 20_000);
+  }, 60_000);
 });
 
 test("a plan covers every new point once, and no run reaches into a block that stays", () => {
