@@ -50,13 +50,17 @@ export function build(folder: string): Image {
     switch (instruction.getKeyword()) {
       case "FROM":
         app = mkdtempSync(join(folder, "stage-"));
-        stages.set(/ AS (\S+)/.exec(text)?.[1] ?? "", app);
+        stages.set(/ AS (\S+)/.exec(text)?.[1] ?? "the image", app);
         break;
       case "COPY":
         copy(text, stages.get(flagOf(instruction, "from") ?? ""), app, files);
         break;
       case "RUN":
-        execFileSync("sh", ["-ec", text.replaceAll("/data", data)], { cwd: app, stdio: ["ignore", "pipe", "inherit"] });
+        execFileSync("sh", ["-ec", text.replaceAll("/data", data)], {
+          cwd: app,
+          env: { ...process.env, npm_config_prefer_offline: "true", npm_config_loglevel: "error" },
+          stdio: ["ignore", "pipe", "inherit"],
+        });
         break;
       case "ENV":
         for (const [, name, value] of text.matchAll(/(\w+)=(\S+)/g)) environment[name!] = value!;
