@@ -1,4 +1,4 @@
-import { connect, type Socket } from "node:net";
+import { connect, type NetConnectOpts, type Socket } from "node:net";
 import postgres, { type Options, type Sql } from "postgres";
 
 type SqlOptions = Options<Record<string, never>>;
@@ -11,8 +11,8 @@ export interface Client {
   destroy(): void;
 }
 
-/** How long a connection may take to open, TCP handshake alone. */
-const connectTimeoutMs = 10_000;
+/** How long a connection may take until the server is ready for queries, in seconds. */
+const connectTimeoutS = 10;
 
 /**
  * A postgres.js client whose TCP connections send at once: the library never sets TCP_NODELAY, and each COPY then waits
@@ -20,14 +20,23 @@ const connectTimeoutMs = 10_000;
  */
 export function openClient(address: SqlAddress, extra: SqlOptions): Client {
   const sockets = new Set<Socket>();
-  const socket = async (target: Target) => {
-    const opened = await firstToAnswer(target);
+  let attempt = 0;
+  // Handed over while it connects: a factory that fails would leave the library with a connection that it never uses again,
+  // and a pool that is lost one failure at a time.
+  const socket = (target: Target) => {
+    const opened = connect(place(target, attempt++));
     sockets.add(opened);
     opened.once("close", () => sockets.delete(opened));
     return opened;
   };
   // Not in the library's types, but in its documentation.
-  const options = { fetch_types: false, onnotice: () => {}, ...extra, socket } as SqlOptions;
+  const options = {
+    fetch_types: false,
+    connect_timeout: connectTimeoutS,
+    onnotice: () => {},
+    ...extra,
+    socket,
+  } as SqlOptions;
   const sql = typeof address === "string" ? fromUrl(address, options) : postgres({ ...address, ...options });
   const destroy = () => {
     sql.end({ timeout: 0 }).catch(() => undefined); // rejects what waits; that is all that it can still say
@@ -51,29 +60,9 @@ interface Target {
   readonly port: readonly number[];
 }
 
-async function firstToAnswer({ path, host, port }: Target): Promise<Socket> {
-  if (path) return connected({ path });
-  let failure: unknown;
-  for (const [index, name] of host.entries()) {
-    try {
-      return await connected({ host: name, port: Number(port[index] ?? port[0] ?? 5432), noDelay: true });
-    } catch (error) {
-      failure = error; // the last one is the one reported
-    }
-  }
-  throw failure;
-}
-
-function connected(to: { path: string } | { host: string; port: number; noDelay: boolean }): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(to);
-    const timer = setTimeout(() => socket.destroy(new Error("connecting took too long")), connectTimeoutMs);
-    socket.once("error", reject);
-    socket.once("close", () => clearTimeout(timer));
-    socket.once("connect", () => {
-      clearTimeout(timer);
-      socket.off("error", reject);
-      resolve(socket);
-    });
-  });
+/** Of several hosts each attempt takes the next. */
+function place({ path, host, port }: Target, attempt: number): NetConnectOpts {
+  if (path) return { path };
+  const index = attempt % host.length;
+  return { host: host[index]!, port: Number(port[index] ?? port[0] ?? 5432), noDelay: true };
 }
