@@ -287,7 +287,12 @@ const FIXED_PATHS: Json = {
       summary: "Metrics in Prometheus' text format",
       responses: {
         200: { description: "All metrics of this process.", content: { "text/plain": { schema: { type: "string" } } } },
-        500: { description: ERRORS["500"], ...json(ref("Error")) },
+        ...Object.fromEntries(
+          ["401", "403", "429", "500", "503"].map((status) => [
+            status,
+            { description: ERRORS[status], ...json(ref("Error")) },
+          ]),
+        ),
       },
     },
   },
