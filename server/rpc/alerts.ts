@@ -11,7 +11,7 @@ import type { Intake } from "../pipeline/intake.ts";
 import type { Queries } from "../store/queries.ts";
 import type { AlertRow } from "../store/store.ts";
 import { maySee, principalOf } from "./principal.ts";
-import { checkSkip, orAny, timeOf } from "./query.ts";
+import { orAny, timeOf } from "./query.ts";
 
 const DEFAULT_LIMIT = 100;
 
@@ -52,7 +52,7 @@ export function createAlertService(o: AlertOptions): ServiceImpl<typeof AlertSer
         fromUs: timeOf("start_time", request.startTime, 0),
         toUs: timeOf("end_time", request.endTime, MAX_TIME_US),
         limit: request.limit ?? DEFAULT_LIMIT,
-        offset: checkSkip(request.offset),
+        offset: Number(request.offset),
       });
       return { alerts: rows.map(toAlert) };
     },

@@ -43,9 +43,13 @@ export function createQueryService(o: QueryOptions): ServiceImpl<typeof QuerySer
   return {
     async listReadings(request, context) {
       const limit = request.limit ?? DEFAULT_LIMIT;
-      const skip = checkSkip(request.offset);
+      const skip = Number(request.offset);
       const filter = filterOf(request, principalOf(context));
       if (filter === undefined) return { readings: [], nextPageToken: "" };
+      if (skip > MAX_SKIP) {
+        if ((await o.queries.mostReadings(filter)) > skip) throw tooDeep(skip);
+        return { readings: [], nextPageToken: "" }; // behind the end, however deep
+      }
       const found = await o.queries.readings(filter, limit + 1, skip);
       const more = found.order.length > limit;
       const readings = toMessages({ ...found, order: found.order.slice(0, limit) });
@@ -190,11 +194,8 @@ export function timeOf(field: string, t: Timestamp | undefined, absent: number):
   return Math.min(Math.max(us, 0), MAX_TIME_US);
 }
 
-export function checkSkip(offset: bigint): number {
-  if (offset > BigInt(MAX_SKIP)) {
-    throw invalid("offset", `offset is ${offset}: give at most ${MAX_SKIP}, and go further by page_token`);
-  }
-  return Number(offset);
+function tooDeep(skip: number): TelltaleError {
+  return invalid("offset", `offset is ${skip}: give at most ${MAX_SKIP}, and go further by page_token`);
 }
 
 function noReading(sensorId: string): TelltaleError {

@@ -145,6 +145,11 @@ export class Queries {
     }
   }
 
+  /** How many readings the filter can find at most: those of its series, whatever their times. */
+  async mostReadings(filter: ReadingFilter): Promise<number> {
+    return (await this.#series(filter)).reduce((sum, { readings }) => sum + readings, 0);
+  }
+
   /** The newest reading of each of these sensors, in the order asked for; sensors without one are left out. */
   async latest(sensorIds: readonly string[], sensorPrefix: string): Promise<FoundReadings> {
     if (sensorIds.length === 0) return nothing;
