@@ -140,9 +140,9 @@ export async function measureSensors(few: number, many: number) {
   const platform = await startPlatform();
   const pid = platform.process.pid!;
   try {
-    await runStreams(platform.grpc, singleStreams(few, 30));
+    await runStreams(platform.grpc, singleStreams(few, 3));
     const small = memoryOf(pid);
-    await runStreams(platform.grpc, singleStreams(many, 30));
+    await runStreams(platform.grpc, singleStreams(many, 3));
     const large = memoryOf(pid);
     return { bytesPerSensor: (large - small) / (many - few) };
   } finally {
