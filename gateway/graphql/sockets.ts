@@ -174,6 +174,8 @@ function headersOf(
 function requestOf(request: IncomingMessage, headers: Record<string, string>): Request {
   const { authorization, traceparent } = headers;
   return new Request(`http://${request.headers.host ?? "gateway"}${request.url}`, {
+    // The upgrade was a GET, and a GET may not carry mutations; what comes over the socket may.
+    method: "POST",
     headers: {
       ...(authorization === undefined ? {} : { authorization }),
       ...(traceparent === undefined ? {} : { traceparent }),

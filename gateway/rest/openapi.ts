@@ -186,17 +186,23 @@ function enumTexts(field: DescField): string[] {
   return field.enum!.values.slice(1).map((value) => value.name.toLowerCase().replace(prefix, ""));
 }
 
+/** In a query an empty text filters nothing, whatever else is wanted. */
+function optionalText(inQuery: boolean, schema: Json): Json {
+  return inQuery ? { anyOf: [schema, { type: "string", maxLength: 0 }] } : schema;
+}
+
 /** No NUL anywhere: PostgreSQL has no room for it. */
 const NO_NUL = "^[^\\u0000]*$";
 
 function schemaOf(field: DescField, inQuery: boolean): Json {
   const { minLength, maxLength, atLeast, atMost } = fieldRules(field);
-  if (field.message?.typeName === "google.protobuf.Timestamp") return { type: "string", format: "date-time" };
+  if (field.message?.typeName === "google.protobuf.Timestamp")
+    return optionalText(inQuery, { type: "string", format: "date-time" });
   if (field.message !== undefined) return { type: "object", additionalProperties: true };
   if (field.enum !== undefined) return { type: "string", pattern: NO_NUL };
   switch (field.scalar) {
     case ScalarType.BOOL:
-      return { type: "boolean" };
+      return optionalText(inQuery, { type: "boolean" });
     case ScalarType.DOUBLE:
       return { type: "number", format: "double" };
     case ScalarType.STRING:
