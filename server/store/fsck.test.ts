@@ -82,7 +82,7 @@ const damages: readonly [string, string, readonly string[]][] = [
     ["event without alert"],
   ],
   ["a state is newer than what is stored", "insert into state_chunk values (0, 0, 99999, 'v', 'x')", ["state"]],
-  ["states are of two versions", "insert into state_chunk values (0, 0, 1, 'v', 'x'), (0, 1, 1, 'w', 'x')", ["state"]],
+  ["a state is of a partition that is not there", "insert into state_chunk values (7, 0, 1, 'v', 'x')", ["state"]],
   ["the state is rebuilt from the future", "update log_partition set replay_offset = next_offset + 1", ["offsets"]],
   [
     "more is stored than the log has",

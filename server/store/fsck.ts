@@ -121,11 +121,10 @@ async function checkEvents(sql: Sql, findings: Findings): Promise<void> {
   }
 }
 
+/** Chunks of several versions may be there after a change of the model: they are rebuilt when the partition is opened. */
 async function checkState(sql: Sql, findings: Findings): Promise<void> {
   for (const r of await sql`
-    select c.partition, c.chunk, c.as_of, p.next_offset, length(c.bytes) as bytes, c.version,
-      count(*) filter (where true) over (partition by c.partition, c.version)::int as same,
-      count(*) over (partition by c.partition)::int as of
+    select c.partition, c.chunk, c.as_of, p.next_offset, length(c.bytes) as bytes, c.version
     from state_chunk c left join log_partition p using (partition) order by 1, 2`) {
     const which = `state chunk ${r.chunk} of partition ${r.partition}`;
     if (r.next_offset === null) findings.add("state", `${which} is of a partition that is not there`);
@@ -133,7 +132,6 @@ async function checkState(sql: Sql, findings: Findings): Promise<void> {
       findings.add("state", `${which} is as of offset ${r.as_of}, past the partition's next ${r.next_offset}`);
     }
     if (r.bytes === 0 || r.version === "") findings.add("state", `${which} is empty or of no version`);
-    if (r.same !== r.of) findings.add("state", `${which} is of version ${r.version}, others of the partition are not`);
   }
 }
 
