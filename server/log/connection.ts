@@ -33,6 +33,7 @@ export function openClient(address: SqlAddress, extra: SqlOptions): Client {
   const options = {
     fetch_types: false,
     connect_timeout: connectTimeoutS,
+    backoff,
     onnotice: () => {},
     ...extra,
     socket,
@@ -52,6 +53,11 @@ function fromUrl(address: string, options: SqlOptions): Sql {
   const path = `${host}/.s.PGSQL.${url.port || 5432}`;
   url.hostname = "localhost";
   return postgres(url.href, { ...options, path });
+}
+
+/** Seconds before the next attempt to connect; the library's own grow to 20, and with them every recovery. */
+function backoff(retries: number): number {
+  return Math.min(0.05 * 2 ** retries, 1) * (0.5 + Math.random() / 2);
 }
 
 interface Target {

@@ -20,7 +20,7 @@ const faultCount = setting("FAULTS", 10);
 const sensors = setting("FAULTS_SENSORS", 2_000);
 const readingsPerSensor = setting("FAULTS_READINGS_PER_SENSOR", 200);
 
-/** What a process may have in memory at most: twice what it has when it is idle, and what its bounds let wait. */
+/** What a process may have in memory at most: its idle 300 MB, its heaps' limits, and what its bounds let wait. */
 const memoryBound = 1024 * 1024 * 1024;
 /** From the end of a fault to the first new commit, in milliseconds: the aim for nineteen of twenty. */
 const recoveryAimMs = { session: 10_000, other: 3_000 };
@@ -49,6 +49,7 @@ describeWith([...kafkaNeeds, "redis-server"], `a cluster under ${faultCount} fau
   let stored: Stored;
   let undisturbed: Stored;
   let events: PublishedEvent[];
+  let checked: string;
 
   beforeAll(async () => {
     say(`seed ${seed}: FAULTS_SEED=${seed} FAULTS=${faultCount} replays this schedule\n`);
@@ -75,6 +76,7 @@ describeWith([...kafkaNeeds, "redis-server"], `a cluster under ${faultCount} fau
     await cluster.stopMembers();
     events = await readEvents(openKafka({ brokers: [...cluster.kafka.brokers] }, testLogger), "alert-events");
     stored = await readStored(cluster.postgres.url);
+    checked = await cluster.fsck();
     undisturbed = await referenceRun();
     report();
   }, 3_600_000);
@@ -174,6 +176,10 @@ describeWith([...kafkaNeeds, "redis-server"], `a cluster under ${faultCount} fau
     expect(stored.repeated.slice(0, 5)).toEqual([]);
     expect(differences(wanted, stored.values)).toEqual([]);
     expect(stored.values.size).toBe(wanted.size);
+  });
+
+  it("leaves data in which fsck finds nothing wrong", () => {
+    expect(checked).toMatch(/^\d+ series, \d+ readings in \d+ blocks, \d+ alerts: all is well$/);
   });
 
   it("accounts for every reading sent", () => {

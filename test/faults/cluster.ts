@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { cpSync, createWriteStream, mkdtempSync, readFileSync, rmSync, symlinkSync, type WriteStream } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { startKafka, type TestKafka } from "../support/kafka.ts";
 import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { end, freePort, untilLine } from "../support/processes.ts";
@@ -18,7 +19,7 @@ const readyMs = 90_000;
 const restartMs = 200;
 const root = join(import.meta.dirname, "../..");
 /** What the platform runs on. */
-const sources = ["server", "gateway", "gen", "ml", "proto", "third_party", "package.json"];
+const sources = ["server", "gateway", "gen", "ml", "proto", "third_party", "client", "cli", "package.json"];
 
 /**
  * A run takes minutes, and processes are started again all the time: they run a copy of the sources, so that an edit meanwhile
@@ -173,6 +174,8 @@ export class Cluster {
       REDIS_URL: `redis://127.0.0.1:${this.proxies.redis.port}`,
       GRPC_URL: `http://127.0.0.1:${this.proxies.callers.port}`,
       SCORER_THREADS: "1",
+      // Of each heap; without it Node lets garbage lie as long as the machine has memory, and nothing could be said of a bound.
+      NODE_OPTIONS: "--max-old-space-size=512",
       DATA_DIR: this.folder,
       ...more,
     };
@@ -181,6 +184,16 @@ export class Cluster {
 
   of(role: Role): Member[] {
     return this.members.filter(({ name }) => name.startsWith(role));
+  }
+
+  /** What `telltale fsck` says of the database. */
+  async fsck(): Promise<string> {
+    const cli = join(this.folder, "sources/cli/main.ts");
+    const run = promisify(execFile)(process.execPath, [cli, "fsck", "--database-url", this.postgres.url]);
+    const { stdout } = await run.catch((error: { stdout: string; message: string }) => ({
+      stdout: error.stdout || error.message,
+    }));
+    return stdout.trim();
   }
 
   async stopMembers(): Promise<void> {
