@@ -20,7 +20,7 @@ export interface RouteRow {
   readonly notFound?: string;
   /**
    * "mesh": SOFA over the supergraph. "short": the same row run without GraphQL in between, for the paths whose rate matters
-   * (docs/decisions/gateway-short-path.md has the figures).
+   * (docs/decisions/gateway-post.md has the figures).
    */
   readonly way: "mesh" | "short";
 }
