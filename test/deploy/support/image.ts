@@ -1,6 +1,6 @@
 /** Does what `docker build` would do with our Dockerfile, in a folder: COPY and RUN of each stage, ENV, ENTRYPOINT, HEALTHCHECK. */
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, statSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
 import { delimiter, dirname, join, matchesGlob, relative } from "node:path";
 import { Copy, DockerfileParser, type Instruction } from "dockerfile-ast";
 
@@ -56,6 +56,7 @@ export function build(folder: string): Image {
         copy(text, stages.get(flagOf(instruction, "from") ?? ""), app, files);
         break;
       case "RUN":
+        if (text.includes("npm install")) linkModules(app);
         execFileSync("sh", ["-ec", text.replaceAll("/data", data)], {
           cwd: app,
           env: { ...process.env, npm_config_prefer_offline: "true", npm_config_loglevel: "error" },
@@ -75,6 +76,16 @@ export function build(folder: string): Image {
   return { app, data, environment, entrypoint, healthcheck };
 }
 
+/**
+ * The packages that are installed here, as hard links: the image's own `npm install` then has only to take away what it does not
+ * want, in seconds and without the network.
+ */
+function linkModules(app: string): void {
+  execFileSync("cp", ["-al", join(root, "node_modules"), app]);
+  // npm writes this one in place, through the link.
+  rmSync(join(app, "node_modules/.package-lock.json"), { force: true });
+}
+
 function flagOf(instruction: Instruction, name: string): string | undefined {
   const flags = instruction instanceof Copy ? instruction.getFlags() : [];
   return flags.find((flag) => flag.getName() === name)?.getValue() ?? undefined;
@@ -86,7 +97,7 @@ function copy(text: string, from: string | undefined, app: string, files: readon
   const target = join(app, words.pop()!);
   for (const source of words) {
     if (from !== undefined) {
-      cpSync(join(from, source.replace(/^\/app\//, "")), target, { recursive: true, verbatimSymlinks: true });
+      renameSync(join(from, source.replace(/^\/app\//, "")), target); // that stage is not looked at again
       continue;
     }
     const found = files.filter((file) => file === source || file.startsWith(`${source}/`));
