@@ -309,9 +309,9 @@ class Database {
 
 /**
  * Becomes PostgreSQL, after leaving a watcher behind that reads our end of a pipe: when that closes without a word, this process
- * has died, and the database is told to end.
+ * has died, and the database is told to end. The watcher leaves the folder: who works in it is a process of the database.
  */
-const endWithUs = `exec 3<&0; ( (read -r _ <&3 || kill -INT $$) >/dev/null 2>&1 & ); exec "$0" "$@" </dev/null 3<&-`;
+const endWithUs = `exec 3<&0; ( cd /; (read -r _ <&3 || kill -INT $$) >/dev/null 2>&1 & ); exec "$0" "$@" </dev/null 3<&-`;
 
 const environment = { PATH: process.env.PATH ?? "/usr/bin:/bin", LC_ALL: "C", TZ: "UTC" };
 
