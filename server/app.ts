@@ -41,7 +41,7 @@ import { createIngestService } from "./rpc/ingest.ts";
 import { createQueryService } from "./rpc/query.ts";
 import { type RpcServer, startRpcServer } from "./rpc/server.ts";
 import { createWatchService } from "./rpc/watch.ts";
-import { createHostCheck } from "./security/hosts.ts";
+import { createHostCheck, createOriginCheck } from "./security/hosts.ts";
 import { createSecurity } from "./security/security.ts";
 import { watchTlsFiles } from "./security/tls.ts";
 import { startMaintenanceThread } from "./store/maintenance-thread.ts";
@@ -201,7 +201,7 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops): Prom
     metricsGate: security.metricsGate,
     interceptors: security.interceptors,
     allowsHost: security.allowsHost,
-    allowedOrigins: config.allowedHosts,
+    allowsOrigin: createOriginCheck(config.security, config.allowedHosts),
     tls: security.tls,
     routes: (router) => {
       router.service(

@@ -7,12 +7,6 @@ const MAX_AGE = "600";
 
 export type AllowsOrigin = (origin: string) => boolean;
 
-/** @param origins such as https://example.com, or "*" for all */
-export function originCheck(origins: readonly string[]): AllowsOrigin {
-  const known = new Set(origins);
-  return known.has("*") ? () => true : (origin) => known.has(origin);
-}
-
 /** Sets the headers of an answer to a page; answers a preflight and says so by true. */
 export function answerOrigin(request: NodeServerRequest, response: NodeServerResponse, allows: AllowsOrigin): boolean {
   const { origin } = request.headers;

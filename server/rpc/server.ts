@@ -11,7 +11,7 @@ import { statusName, tracingInterceptor } from "./interceptors/tracing.ts";
 import { validationInterceptor } from "./interceptors/validation.ts";
 import { defaultLimits, type RpcLimits } from "./limits.ts";
 import { listen } from "./listener.ts";
-import { originCheck } from "./origins.ts";
+import type { AllowsOrigin } from "./origins.ts";
 import { answerPlain } from "./plain.ts";
 import { reflectionRoutes } from "./reflection.ts";
 
@@ -34,8 +34,8 @@ export interface RpcServerOptions {
   readonly limits?: Partial<RpcLimits>;
   /** Which Host headers are answered; absent: any. */
   readonly allowsHost?: (authority: string) => boolean;
-  /** Pages of these origins may call, "*" for all; absent: none. */
-  readonly allowedOrigins?: readonly string[];
+  /** Pages of which origins may call; absent: none. */
+  readonly allowsOrigin?: AllowsOrigin;
   /** Rejects for who may not see `GET /metrics`, by the authorization header; absent: whoever reaches the door may. */
   readonly metricsGate?: (authorization: string | null) => Promise<void>;
   /** Certificates; absent: clear text. */
@@ -73,7 +73,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
     requestTimeoutMs: limits.requestTimeoutMs,
     maxHeaderBytes: limits.maxHeaderBytes,
     allowsHost: options.allowsHost ?? (() => true),
-    allowsOrigin: originCheck(options.allowedOrigins ?? []),
+    allowsOrigin: options.allowsOrigin ?? (() => false),
     shutdownSignal: shutdown.signal,
     requestGate: guarded(options),
     logger: options.logger,

@@ -10,6 +10,17 @@ export function createHostCheck(settings: SecuritySettings, bindAddress: string)
   return (authority) => isLoopback(hostOf(authority));
 }
 
+/**
+ * Pages of which origins may call the services by Connect; `origins` are such as https://example.com, or "*". Where nobody is
+ * asked for a credential, "*" means pages of this machine: any site that is open in a browser here could call otherwise.
+ */
+export function createOriginCheck(settings: SecuritySettings, origins: readonly string[]): (origin: string) => boolean {
+  const known = new Set(origins);
+  if (!known.has("*")) return (origin) => known.has(origin);
+  if (settings.auth || settings.allowUnauthenticatedNetworkAccess) return () => true;
+  return (origin) => known.has(origin) || isLoopback(hostOf(origin.replace(/^https?:\/\//, "")));
+}
+
 /** The host without port and without a final dot. */
 function hostOf(authority: string): string {
   return authority.replace(/:\d+$/, "").replace(/\.$/, "");

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { loadConfig } from "../config.ts";
 import { StartupError } from "../errors.ts";
-import { createHostCheck } from "./hosts.ts";
+import { createHostCheck, createOriginCheck } from "./hosts.ts";
 
 describe("the security settings", () => {
   it("ask nobody for a credential by default, and serve this machine alone", () => {
@@ -70,5 +70,31 @@ describe("the Host header", () => {
   it("does not matter where a credential is asked for", () => {
     const closed = loadConfig({ AUTH: "on", BIND_ADDRESS: "0.0.0.0" });
     expect(createHostCheck(closed.security, closed.bindAddress)("telltale.example")).toBe(true);
+  });
+});
+
+describe("the origin of a page", () => {
+  const allows = (env: Record<string, string>) => {
+    const config = loadConfig(env);
+    return createOriginCheck(config.security, config.allowedHosts);
+  };
+
+  it("is one of this machine's where nobody is asked for a credential, or one that is named", () => {
+    const check = allows({ ALLOWED_HOSTS: '["*", "https://plant.example"]' });
+    const own = ["http://localhost:5173", "https://127.0.0.1", "http://[::1]:8000", "https://plant.example"];
+    expect(own.filter(check)).toEqual(own);
+    const foreign = [
+      "https://evil.example",
+      "null",
+      "http://localhost.evil.example",
+      "https://localhost@evil.example",
+      "",
+    ];
+    expect(foreign.filter(check)).toEqual([]);
+  });
+
+  it("is any where the list says so and a credential is asked for", () => {
+    expect(allows({ AUTH: "on" })("https://evil.example")).toBe(true);
+    expect(allows({ AUTH: "on", ALLOWED_HOSTS: '["https://plant.example"]' })("https://evil.example")).toBe(false);
   });
 });
