@@ -1,6 +1,6 @@
 /** Reads for the query services. Newest first means by time of observation, then by id. */
 import type { Row, Sql } from "postgres";
-import { createPoints, decodeBlock, MAX_BLOCK_POINTS, type Points } from "./block.ts";
+import { copyPoint, createPoints, decodeBlock, MAX_BLOCK_POINTS, type Points } from "./block.ts";
 import { alertOf } from "./postgres.ts";
 import { type Piece, piecesOf } from "./rollup.ts";
 import type { AlertRow, SeriesRow } from "./store.ts";
@@ -395,7 +395,7 @@ export class Queries {
     return rows.map(spanOf);
   }
 
-  /** Decoded blocks of these series that overlap [fromUs, toUs]; points outside of it may be among them. */
+  /** The readings of these series within [fromUs, toUs]. */
   async #points(
     all: readonly SeriesSpan[],
     fromUs: number,
@@ -408,13 +408,13 @@ export class Queries {
     const least = anomaliesOnly ? 1 : 0;
     const day = Math.floor(fromUs / DAY_US) * DAY_US;
     const rows = await this.#sql`
-      select series, first_us, first_id, points, model, data from block_new
+      select series, first_us, last_us, first_id, points, model, data from block_new
         where series = any(${ids}::int[]) and last_us >= ${fromUs} and first_us <= ${toUs} and anomalies >= ${least}
       union all
-      select series, first_us, first_id, points, model, data from block
+      select series, first_us, last_us, first_id, points, model, data from block
         where series = any(${ids}::int[]) and first_us between ${day} and ${toUs} and last_us >= ${fromUs}
           and anomalies >= ${least}`;
-    return this.#decode(within, rows);
+    return this.#decode(within, rows, fromUs, toUs);
   }
 
   /** The blocks that hold each series' newest reading. */
@@ -423,31 +423,38 @@ export class Queries {
     const lasts = numbers(spans.map((s) => s.lastUs));
     const rows = await this.#sql`
       with s as (select * from unnest(${ids}::int[], ${lasts}::bigint[]) x(series, last_us))
-      select b.series, b.first_us, b.first_id, b.points, b.model, b.data from s
+      select b.series, b.first_us, b.last_us, b.first_id, b.points, b.model, b.data from s
         join block_new b on b.series = s.series and b.last_us = s.last_us
       union all
-      select b.series, b.first_us, b.first_id, b.points, b.model, b.data from s
+      select b.series, b.first_us, b.last_us, b.first_id, b.points, b.model, b.data from s
         join block b on b.series = s.series and b.first_us between s.last_us - s.last_us % ${DAY_US}::bigint and s.last_us
           and b.last_us = s.last_us`;
-    return this.#decode(spans, rows);
+    return this.#decode(spans, rows, Math.min(...spans.map((s) => s.lastUs)), Number.POSITIVE_INFINITY);
   }
 
-  async #decode(known: readonly SeriesSpan[], rows: readonly Row[]): Promise<FoundReadings> {
+  /** The points of these blocks within [fromUs, toUs]. */
+  async #decode(
+    known: readonly SeriesSpan[],
+    rows: readonly Row[],
+    fromUs: number,
+    toUs: number,
+  ): Promise<FoundReadings> {
     const byId = new Map(known.map((s) => [s.id, s]));
-    const points = createPoints(rows.reduce((n, r) => n + (r.points as number), 0));
+    const blocks = new Decoded(rows.reduce((n, r) => n + (r.first_us >= fromUs ? (r.points as number) : 0), 0));
     const series: SeriesRow[] = [];
     const model: string[] = [];
     // In the order of time, so that a list of one series need not be sorted.
     for (const r of [...rows].sort((a, b) => a.first_us - b.first_us)) {
-      const from = points.length;
-      decodeBlock(r.data as Buffer, r.first_us as number, r.first_id as number, points);
+      const from = blocks.points.length;
+      blocks.add(r, fromUs, toUs);
+      const { length } = blocks.points;
       const version = await this.#model(r.model as number);
-      series.length = points.length;
-      model.length = points.length;
+      series.length = length;
+      model.length = length;
       series.fill(byId.get(r.series as number)!, from);
       model.fill(version, from);
     }
-    return { points, series, model, metadata: new Map(), order: [] };
+    return { points: blocks.points, series, model, metadata: new Map(), order: [] };
   }
 
   async #metadata(
@@ -495,6 +502,40 @@ function firstLook(series: readonly SeriesSpan[], wanted: number, toUs: number, 
   const newest = series.map((s) => s.lastUs).sort((a, b) => b - a);
   const byCount = wanted <= newest.length ? toUs - newest[wanted - 1]! : Number.POSITIVE_INFINITY;
   return Math.max(SHORTEST_LOOK_US, Math.min(byDensity, anomaliesOnly ? Number.POSITIVE_INFINITY : byCount));
+}
+
+/** Points of several blocks. A short list of many sensors needs few points of each block: only those are kept. */
+class Decoded {
+  points: Points;
+  static readonly #block = createPoints(MAX_BLOCK_POINTS);
+
+  constructor(capacity: number) {
+    this.points = createPoints(Math.max(capacity, MAX_BLOCK_POINTS));
+  }
+
+  add(row: Row, fromUs: number, toUs: number): void {
+    const [first, last, n] = [row.first_us as number, row.last_us as number, row.points as number];
+    this.#reserve(this.points.length + n);
+    if (first >= fromUs && last <= toUs) {
+      decodeBlock(row.data as Buffer, first, row.first_id as number, this.points);
+      return;
+    }
+    const block = Decoded.#block;
+    block.length = 0;
+    decodeBlock(row.data as Buffer, first, row.first_id as number, block);
+    for (let i = 0; i < block.length; i++) {
+      if (block.timeUs[i]! >= fromUs && block.timeUs[i]! <= toUs) copyPoint(block, i, this.points);
+    }
+  }
+
+  #reserve(n: number): void {
+    if (n <= this.points.timeUs.length) return;
+    const larger = createPoints(2 * n);
+    const { length, ...columns } = this.points;
+    for (const [name, column] of Object.entries(columns)) larger[name as keyof typeof columns].set(column as never);
+    larger.length = length;
+    this.points = larger;
+  }
 }
 
 /** Points in rising order of time are turned round, others sorted. */
