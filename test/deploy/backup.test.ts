@@ -28,6 +28,7 @@ describeWith(["pg_dump", "pg_restore"], "backup and restore, as the page on oper
       const before = await use(postgres.url, async (send, list) => {
         expect((await send()).counts).toMatchObject({ accepted: 500n, duplicate: 0n });
         const found = await list();
+        expect(found).toHaveLength(100);
         execFileSync(program("pg_dump")!, ["--format=custom", "--file", file, postgres.url]);
         return found;
       });
@@ -47,7 +48,10 @@ describeWith(["pg_dump", "pg_restore"], "backup and restore, as the page on oper
 });
 
 /** Runs the platform on the database for as long as the work takes. */
-async function use<T>(url: string, work: (send: Send, list: () => Promise<unknown>) => Promise<T>): Promise<T> {
+async function use<T>(
+  url: string,
+  work: (send: Send, list: () => Promise<readonly unknown[]>) => Promise<T>,
+): Promise<T> {
   const platform = await startPlatform({ DATABASE_URL: url });
   try {
     const transport = createGrpcTransport({ baseUrl: platform.grpc });
