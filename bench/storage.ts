@@ -1,7 +1,7 @@
 /**
  * What storing a reading costs by size of block, beside rows in the same run; bytes at rest; and how long queries take.
  *
- *   npm run -s telltale-node -- bench/storage.ts, or node bench/storage.ts [--readings 10000000] [--json FILE]
+ *   node bench/storage.ts [--readings 10000000] [--json FILE]
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { pino } from "pino";
