@@ -51,7 +51,7 @@ async function told(grpc: string) {
 }
 
 test(`kill -9 at ${KILLS} random moments of a replay loses nothing, stores nothing twice, and changes no score`, {
-  timeout: 300_000,
+  timeout: 900_000,
 }, async () => {
   const seed = Number(process.env.TELLTALE_SEED ?? Date.now() % 1_000_000);
   process.stdout.write(`TELLTALE_SEED=${seed} repeats these moments\n`);

@@ -15,7 +15,7 @@ const MAIN = fileURLToPath(new URL("../../server/main.ts", import.meta.url));
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
   for (const clean of cleanups.splice(0).reverse()) await clean();
-});
+}, 300_000); // a clone with its packages is a gigabyte to remove
 
 function folder(): string {
   const path = mkdtempSync(join(tmpdir(), "telltale-start-"));
@@ -119,7 +119,7 @@ describe("the platform", () => {
 // Installs everything anew: minutes of network and a gigabyte of disk, which is for CI rather than for every run on a laptop.
 const inCi = process.env.CI === "true" || process.env.TELLTALE_TEST_CLONE === "1" ? describe : undefined;
 inCi?.("on a fresh clone", () => {
-  test("npm start installs what is missing, and the second start does not", { timeout: 600_000 }, async () => {
+  test("npm start installs what is missing, and the second start does not", { timeout: 900_000 }, async () => {
     const clone = join(folder(), "clone");
     const root = fileURLToPath(new URL("../..", import.meta.url));
     execFileSync("git", ["clone", "-q", root, clone]);
@@ -127,7 +127,7 @@ inCi?.("on a fresh clone", () => {
       const since = performance.now();
       const started = run("npm", ["start"], { PORT: "0", GRPC_PORT: "0", LOG_LEVEL: "warn", CI: "" }, clone);
       cleanups.push(() => started.process.kill("SIGTERM"));
-      await expect.poll(started.stdout, { timeout: 300_000, interval: 50 }).toContain("Telltale is ready.");
+      await expect.poll(started.stdout, { timeout: 600_000, interval: 50 }).toContain("Telltale is ready.");
       const seconds = (performance.now() - since) / 1000;
       started.process.kill("SIGINT");
       expect(await started.ended).toBe(0);
