@@ -2,6 +2,7 @@ import type { Sql } from "postgres";
 import { StartupError, TelltaleError } from "../errors.ts";
 import { copyIn, copyOut, decodeEntries, encodeRows, type Row } from "./copy.ts";
 import type { LogEntry } from "./log.ts";
+import { transaction } from "./transaction.ts";
 
 /** One table of records. A partition's records with offsets from `first[partition]` up to the next segment's are in it. */
 export interface Segment {
@@ -60,7 +61,7 @@ async function holder(sql: Sql): Promise<string> {
  * predecessor's last commit.
  */
 export async function takeOver(sql: Sql, partitions: number): Promise<Layout> {
-  return await sql.begin(async (tx) => {
+  return await transaction(sql, async (tx) => {
     await tx.unsafe(`create schema if not exists ${schema}`);
     await tx.unsafe(`create table if not exists ${schema}.segment (id int8 primary key, first int8[] not null)`);
     const rows = await tx.unsafe(`select id, first::text from ${schema}.segment order by id`);

@@ -5,6 +5,7 @@ import { StartupError, TelltaleError } from "../errors.ts";
 import { type Client, openClient, type SqlAddress } from "./connection.ts";
 import type { Row } from "./copy.ts";
 import { appendRows, createSegment, type Layout, lockAppender, takeOver } from "./segments.ts";
+import { transaction } from "./transaction.ts";
 
 /** A commit that takes longer counts as lost: the session is replaced and the tables are asked what became of it. */
 const commitTimeoutMs = 10_000;
@@ -119,7 +120,7 @@ export class AppendSession {
 
   async #nextSegment({ sql }: Client): Promise<void> {
     const id = this.layout.segments.at(-1)!.id + 1;
-    const made = await sql.begin((tx) => createSegment(tx, id, this.layout.next));
+    const made = await transaction(sql, (tx) => createSegment(tx, id, this.layout.next));
     this.layout.segments.push(made);
     this.#bytes = 0;
   }
