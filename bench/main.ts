@@ -11,6 +11,7 @@ import { startPlatform } from "../test/support/platform.ts";
 import { copyRows } from "./baseline.ts";
 import { measure, measureLatencies, measureSensors, measureUnary, type Run } from "./embedded.ts";
 import { scoreCost } from "./score.ts";
+import { storageRows } from "./storage.ts";
 import { blockStreams, singleStreams } from "./workload.ts";
 
 interface Row {
@@ -25,9 +26,10 @@ const options = new Command("bench")
   .description("Measures the platform beside its parts, on this machine, in this run.")
   .option("--json <file>", "write the rows as JSON")
   .option("--quick", "a tenth of the load: for a look, not for figures")
-  .option("--only <parts>", "comma list of: baseline, score, embedded, sensors", "baseline,score,embedded,sensors")
+  .option("--only <parts>", "comma list of the parts", "baseline,score,embedded,sensors,storage")
+  .option("--stored <readings>", "readings stored for the times of queries", "10000000")
   .parse()
-  .opts<{ json?: string; quick?: boolean; only: string }>();
+  .opts<{ json?: string; quick?: boolean; only: string; stored: string }>();
 
 const parts = new Set(options.only.split(","));
 const scale = options.quick ? 0.1 : 1;
@@ -122,6 +124,11 @@ if (parts.has("sensors")) {
   add("bytes_per_sensor", s.bytesPerSensor, "bytes", {
     slope_over_sensors: "20,000 to 200,000 in one process, garbage included",
   });
+}
+if (parts.has("storage")) {
+  const stored = await storageRows(Number(options.stored) * scale);
+  for (const r of stored.rows) add(r.name, r.value, r.unit, r.beside);
+  console.log(stored.table);
 }
 if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ machine, rows }, null, 1)}\n`);
 process.exit();
