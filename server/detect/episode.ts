@@ -226,6 +226,7 @@ function calm(d: Float64Array, o: number, timeUs: number): Transition {
     return "none";
   }
   d[o + STATE] = RECOVERED;
-  d[o + CLOSED_AT] = timeUs;
+  // A silence opens by the log's time; the reading that ends it may have been observed before.
+  d[o + CLOSED_AT] = Math.max(timeUs, d[o + OPENED_AT]!);
   return "recovered";
 }

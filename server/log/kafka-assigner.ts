@@ -20,7 +20,7 @@ export function assignSticky(members: readonly Member[], partitions: readonly nu
   const least = Math.floor(partitions.length / members.length);
   let larger = partitions.length % members.length; // members that get one more
   for (const { id, owned } of sorted) {
-    const kept = owned.filter((partition) => free.has(partition));
+    const kept = [...new Set(owned)].filter((partition) => free.has(partition));
     const quota = kept.length > least && larger > 0 ? least + 1 : least;
     if (kept.length > least && quota > least) larger--;
     for (const partition of kept.slice(0, quota)) {

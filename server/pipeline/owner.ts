@@ -245,7 +245,10 @@ export class PartitionOwner {
     const rows = this.#rows[0]!;
     rows.clear(record.readings + this.#hold.size);
     const fragments: OpenOutcome[] = [];
-    this.#takeRecord(record, offset, rows, fragments, []);
+    const late: LateReading[] = [];
+    this.#takeRecord(record, offset, rows, fragments, late);
+    // Whether a late reading was new then is not asked again: a resent copy of it is a duplicate now.
+    for (const l of late) l.outcome.tally.duplicate++;
     // What waits at the end of the rebuilding is told when it goes on.
     if (fragments.some((f) => f.tally.held > 0)) this.#unfinished.push({ offset, fragments });
     rows.batch.length = rows.points.length;
@@ -439,7 +442,11 @@ export class PartitionOwner {
     const series = this.#series.get(run.key) ?? this.#meet(run.key);
     const sensors = this.#sensors;
     const { slot } = series;
-    if (this.#rebuilding && sensors.holds(slot, before.offset)) return;
+    if (this.#rebuilding && sensors.holds(slot, before.offset)) {
+      // In the state already; whoever sends them again hears that they are stored.
+      outcome.tally.duplicate += run.count;
+      return;
+    }
     sensors.touch(slot, before);
     const { view } = record;
     const { partition } = this.#o;

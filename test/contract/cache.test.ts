@@ -177,7 +177,8 @@ describeWith(["redis-server"], "Redis in trouble", () => {
     for (let i = 0; i < 1_000; i++) expect(await cache.get("a")).toBeUndefined();
     for (let i = 0; i < 1_000; i++) bus.publish("news", text("lost"));
     expect(performance.now() - began).toBeLessThan(500);
-    expect(bus.stats().dropped).toBeGreaterThanOrEqual(1_000);
+    // A message may be on its way to a connection that is just found dead: it counts when that is known.
+    await expect.poll(() => bus.stats().dropped).toBeGreaterThanOrEqual(1_000);
     expect(await bus.audience("news")).toBe(0);
     const gapsBefore = gaps.length;
     await redis.start();

@@ -21,7 +21,7 @@ const sensors = setting("FAULTS_SENSORS", 2_000);
 const readingsPerSensor = setting("FAULTS_READINGS_PER_SENSOR", 200);
 
 /** What a process may have in memory at most: its idle 300 MB, its heaps' limits, and what its bounds let wait. */
-const memoryBound = 1024 * 1024 * 1024;
+const memoryBound = 1536 * 1024 * 1024;
 /** From the end of a fault to the first new commit, in milliseconds: the aim for nineteen of twenty. */
 const recoveryAimMs = { session: 10_000, other: 3_000 };
 /** The same for a new commit in every single partition, on a machine whose two cores run all of this at once. */
