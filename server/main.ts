@@ -6,6 +6,8 @@ import { StartupError } from "./errors.ts";
 import { createLogger } from "./observe/logger.ts";
 import { startTracing } from "./observe/tracing.ts";
 
+/** What stopping may take beyond the time that calls under way have. */
+const STOP_MORE_MS = 20_000;
 /** Signals this close together are one. */
 const SAME_SIGNAL_MS = 1000;
 
@@ -46,6 +48,11 @@ async function main(): Promise<void> {
   if (config.databaseUrl === undefined) lines.push(`Data                        ${config.dataDir}`);
   process.stdout.write(`Telltale is ready.\n  ${lines.join("\n  ")}\nEnd it with Ctrl-C.\n`);
   if (!ending.signal.aborted) await once(ending.signal, "abort");
+  // Whatever still hangs then: the data is safe, a process that never ends is not.
+  setTimeout(() => {
+    logger.fatal("stopping took too long: ending now");
+    process.exit(1);
+  }, config.shutdownGraceMs + STOP_MORE_MS).unref();
   await app.stop();
   await tracing.close();
 }

@@ -57,6 +57,8 @@ export type FromScorer =
   /** The thread cannot start: a sentence for people. */
   | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "opened"; readonly partition: number; readonly from: number }
+  /** Everything is stored and closed: the thread may be ended. */
+  | { readonly kind: "stopped" }
   | { readonly kind: "taken"; readonly partition: number }
   | { readonly kind: "closed"; readonly partition: number }
   | { readonly kind: "failed"; readonly partition: number; readonly message: string; readonly fenced: boolean }

@@ -54,6 +54,7 @@ export class ScorerPool {
               this.modelVersion = m.modelVersion;
               resolve();
             } else if (m.kind === "refused") reject(new StartupError(m.message));
+            else if (m.kind === "stopped") void worker.terminate();
             else this.#hear(m);
           });
           worker.on("error", (error) => {
@@ -116,7 +117,7 @@ export class ScorerPool {
     });
   }
 
-  #hear(m: Exclude<FromScorer, { kind: "ready" | "refused" }>): void {
+  #hear(m: Exclude<FromScorer, { kind: "ready" | "refused" | "stopped" }>): void {
     if (m.kind === "committed") {
       this.#o.onCommitted(m);
       return;

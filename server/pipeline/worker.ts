@@ -118,6 +118,7 @@ async function stop(): Promise<void> {
   await Promise.allSettled(chains.values());
   await Promise.allSettled([...owners.values()].map((o) => o.settle()));
   await store.close();
+  say({ kind: "stopped" });
   port.close();
 }
 
