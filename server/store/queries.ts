@@ -257,19 +257,23 @@ export class Queries {
     const [sums, active, recent] = await Promise.all([
       this.#sql`select coalesce(sum(readings), 0)::bigint as readings, coalesce(sum(anomalies), 0)::bigint as anomalies,
         coalesce(sum(late), 0)::bigint as late from log_partition`,
-      this.#sql`select count(distinct sensor_id)::bigint as n from series where last_us >= ${dayAgoUs}`,
+      this.#sql`select count(*)::bigint as n from (
+        select sensor_id from series where last_us >= ${dayAgoUs} group by sensor_id) s`,
+      // A block that began earlier is counted point by point.
       this.#sql`
-        select b.first_us, b.first_id, b.points, b.anomalies, case when b.first_us < ${dayAgoUs} then b.data end as data
-          from block_new b where b.anomalies > 0 and b.last_us >= ${dayAgoUs}
+        with b as (
+          select first_us, first_id, points, anomalies, data from block_new where anomalies > 0 and last_us >= ${dayAgoUs}
+          union all
+          select first_us, first_id, points, anomalies, data from block
+            where anomalies > 0 and last_us >= ${dayAgoUs} and first_us >= ${dayAgoUs - DAY_US})
+        select null::bigint as first_us, null::bigint as first_id, null::smallint as points,
+          coalesce(sum(anomalies), 0)::bigint as anomalies, null::bytea as data from b where first_us >= ${dayAgoUs}
         union all
-        select b.first_us, b.first_id, b.points, b.anomalies, case when b.first_us < ${dayAgoUs} then b.data end as data
-          from block b where b.anomalies > 0 and b.last_us >= ${dayAgoUs} and b.first_us >= ${dayAgoUs - DAY_US}`,
+        select first_us, first_id, points, anomalies, data from b where first_us < ${dayAgoUs}`,
     ]);
     let recentAnomalies = 0;
     for (const r of recent) {
-      // A block that began earlier is counted point by point.
-      if (r.data === null) recentAnomalies += r.anomalies as number;
-      else recentAnomalies += anomaliesSince(r, dayAgoUs);
+      recentAnomalies += r.data === null ? (r.anomalies as number) : anomaliesSince(r, dayAgoUs);
     }
     const s = sums[0]!;
     return {
@@ -500,8 +504,10 @@ function firstLook(series: readonly SeriesSpan[], wanted: number, toUs: number, 
   }
   const byDensity = perUs > 0 ? (LOOK_WIDER * wanted) / perUs : SHORTEST_LOOK_US;
   const newest = series.map((s) => s.lastUs).sort((a, b) => b - a);
-  const byCount = wanted <= newest.length ? toUs - newest[wanted - 1]! : Number.POSITIVE_INFINITY;
-  return Math.max(SHORTEST_LOOK_US, Math.min(byDensity, anomaliesOnly ? Number.POSITIVE_INFINITY : byCount));
+  // As many series as are wanted have a reading since then, however short ago that is.
+  const byCount = wanted <= newest.length && !anomaliesOnly ? toUs - newest[wanted - 1]! : -1;
+  const long = Math.max(SHORTEST_LOOK_US, byDensity);
+  return byCount < 0 ? long : Math.max(1, Math.min(long, byCount));
 }
 
 /** Points of several blocks. A short list of many sensors needs few points of each block: only those are kept. */
