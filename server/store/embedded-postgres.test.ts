@@ -6,6 +6,7 @@ import {
   cpSync,
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -136,13 +137,18 @@ describe("the embedded database", () => {
     const dataDir = folder();
     const child = fork(join(import.meta.dirname, "../../test/support/database-process.ts"), [], { detached: true });
     child.send({ dataDir });
+    const unfinished = () => readdirSync(dataDir).filter((name) => name.startsWith("postgres.new"));
     await expect
-      .poll(() => existsSync(join(dataDir, "postgres.new", "base")), { interval: 5, timeout: 20_000 })
+      .poll(() => unfinished().some((name) => existsSync(join(dataDir, name, "base"))), {
+        interval: 5,
+        timeout: 20_000,
+      })
       .toBe(true);
     child.kill("SIGKILL");
     await once(child, "exit");
     const { address } = await start(dataDir);
     expect(await query(address, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    expect(unfinished()).toEqual([]);
   });
 });
 

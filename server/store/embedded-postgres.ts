@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import {
   chmodSync,
   chownSync,
@@ -10,7 +11,7 @@ import {
   renameSync,
   rmSync,
 } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
@@ -193,8 +194,9 @@ class Database {
 
   /** Makes the database beside its final place, so that a half-made one is never taken for one. */
   async #create(initUser: Identity | undefined): Promise<void> {
-    const made = `${this.#folder}.new`;
-    rmSync(made, { recursive: true, force: true });
+    // A name of its own: the maker of a killed start may still be writing to its folder.
+    const unfinished = `${basename(this.#folder)}.new`;
+    const made = `${this.#folder}.new-${randomUUID()}`;
     mkdirSync(made, { mode: 0o700 });
     if (initUser) chownSync(made, initUser.uid, initUser.gid);
     const args = ["-D", inside(made, initUser), "-U", "telltale", "--auth-local=trust", "--auth-host=reject"];
@@ -214,6 +216,10 @@ class Database {
     }
     if (initUser) handOver(made, databaseUser);
     renameSync(made, this.#folder);
+    const parent = dirname(this.#folder);
+    for (const name of readdirSync(parent).filter((each) => each.startsWith(unfinished))) {
+      rmSync(join(parent, name), { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+    }
   }
 
   async start(): Promise<void> {
