@@ -62,6 +62,8 @@ const QUERY_TIMEOUT_MS = 30_000;
 const GAUGE_MS = 15_000;
 const PAGE_WAITS_MS = 1_000;
 const TICK_MS = 1000;
+/** A start waits this long for what was logged before it. */
+const CATCH_UP_MS = 60_000;
 /** Outcomes of other processes that are this late are looked up in the store: their notice was lost. */
 const OVERDUE_MS = 300;
 const OVERDUE_AT_ONCE = 500;
@@ -176,6 +178,9 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops): Prom
     const maintenance = startMaintenanceThread({ sql: address, logLevel, retentionDays }, logger);
     stops.push(() => maintenance.close());
     await notices.onInterest((interest) => pool.setInterest(interest));
+    // A crash of the database takes back its last commits; the log has them. What was answered must be seen again before
+    // anybody can ask.
+    if (alone) await catchUp(intake, log.partitions, logger);
     tickPartitions(pool, intake, stops);
     modelVersion = pool.modelVersion;
     logger.info({ modelVersion }, "scorer ready");
@@ -316,6 +321,17 @@ function innerHost({ bindAddress, security }: Config): string {
   if (bindAddress === "0.0.0.0") return "127.0.0.1";
   if (bindAddress === "::") return "[::1]";
   return bindAddress.includes(":") ? `[${bindAddress}]` : bindAddress;
+}
+
+/** Waits until everything logged before is committed; not for ever, since a late answer is better than none. */
+async function catchUp(intake: Intake, partitions: number, logger: Logger): Promise<void> {
+  const all = Promise.all(Array.from({ length: partitions }, (_, partition) => intake.caughtUp(partition)));
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(() => {
+    logger.warn({ afterMs: CATCH_UP_MS }, "still reading the log again: the newest readings show later");
+    late.resolve();
+  }, CATCH_UP_MS);
+  await Promise.race([all, late.promise]).finally(() => clearTimeout(timer));
 }
 
 /** Time passes in the log of each partition that this process owns: silence and timers go by it alone. */

@@ -129,9 +129,14 @@ export class Intake {
 
   /** Logs that time has passed in the partition. Best effort: the next one says it as well. */
   tick(partition: number): void {
+    this.caughtUp(partition).catch(heardElsewhere);
+  }
+
+  /** Resolves when everything that is in the partition's log by now is committed. */
+  async caughtUp(partition: number): Promise<void> {
     const { durable, settled } = this.#enqueue(partition, encodeField(4, new Uint8Array()), true);
     durable.catch(heardElsewhere);
-    settled.catch(heardElsewhere);
+    await settled;
   }
 
   #enqueue(partition: number, field: Uint8Array, alone: boolean) {
