@@ -246,6 +246,20 @@ describe("an episode", () => {
     expect(observe(episodes, 12, 0)).toBe("recovered");
   });
 
+  test("of silence never ends, nor is last seen, before it opened, however old the readings that come then", () => {
+    for (const score of [0, 9500]) {
+      const episodes = new Episodes();
+      episodes.addSensor();
+      episodes.silent(0, 100, 7, 6000, 17);
+      observe(episodes, 50, score);
+      for (let us = 51; us < 80; us++) observe(episodes, us, 0);
+      const { state, openedAtUs, lastSeenAtUs, closedAtUs } = episodes.get(0)!;
+      expect(state).toBe("recovered");
+      expect(lastSeenAtUs).toBeGreaterThanOrEqual(openedAtUs);
+      expect(closedAtUs).toBeGreaterThanOrEqual(openedAtUs);
+    }
+  });
+
   test("is acknowledged once, and its state survives saving", () => {
     const episodes = new Episodes();
     episodes.addSensor();

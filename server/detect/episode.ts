@@ -177,7 +177,8 @@ export class Episodes {
 
   #again(d: Float64Array, o: number, batch: ScoreBatch, i: number, severity: number): Transition {
     d[o + COUNT] = d[o + COUNT]! + 1;
-    d[o + LAST_SEEN_AT] = batch.timeUs[i]!;
+    // After a silence, which opened by the log's time, a reading may have been observed before it.
+    d[o + LAST_SEEN_AT] = Math.max(d[o + LAST_SEEN_AT]!, batch.timeUs[i]!);
     if (batch.confidence[i]! > d[o + PEAK_CONFIDENCE]!) d[o + PEAK_CONFIDENCE] = batch.confidence[i]!;
     const raised = severity > d[o + SEVERITY]!;
     if (batch.score[i]! > d[o + PEAK_SCORE]!) peak(d, o, batch, i, severity);
