@@ -120,6 +120,12 @@ export class DiskBuffer implements BatchBuffer {
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         if (code !== "ENOSPC" && code !== "EDQUOT") throw error;
+        if (segment.open === 0 && at > 0) {
+          // Everything in it is settled: its place is the room that is wanted.
+          this.#segments = this.#segments.filter((each) => each !== segment);
+          await discard(segment);
+          continue;
+        }
         await segment.file.truncate(at);
         await this.#untilFreed();
       }
