@@ -1,4 +1,6 @@
 /** The whole platform as one process with its embedded parts, under load. */
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { IngestService } from "../gen/es/telltale/v1/ingest_pb.ts";
@@ -147,5 +149,24 @@ export async function measureSensors(few: number, many: number) {
     return { bytesPerSensor: (large - small) / (many - few) };
   } finally {
     await platform.stop();
+  }
+}
+
+/** Seconds from the start to ready, after a kill -9 with so many sensors. */
+export async function measureRecovery(sensors: number): Promise<number> {
+  const dataDir = await mkdtemp("/tmp/telltale-bench-");
+  try {
+    const first = await startPlatform({ DATA_DIR: dataDir });
+    await runStreams(first.grpc, singleStreams(sensors, 3));
+    const gone = once(first.process, "exit");
+    first.process.kill("SIGKILL");
+    await gone;
+    const started = performance.now();
+    const second = await startPlatform({ DATA_DIR: dataDir });
+    const seconds = (performance.now() - started) / 1000;
+    await second.stop();
+    return seconds;
+  } finally {
+    await rm(dataDir, { recursive: true, force: true });
   }
 }

@@ -7,9 +7,12 @@ import { availableParallelism, cpus, totalmem } from "node:os";
 import { Command } from "commander";
 import { pino } from "pino";
 import { startEmbeddedPostgres } from "../server/store/embedded-postgres.ts";
+import { startKafka } from "../test/support/kafka.ts";
 import { startPlatform } from "../test/support/platform.ts";
+import { startPostgres } from "../test/support/postgres.ts";
+import { startRedis } from "../test/support/redis.ts";
 import { copyRows } from "./baseline.ts";
-import { measure, measureLatencies, measureSensors, measureUnary, type Run } from "./embedded.ts";
+import { measure, measureLatencies, measureRecovery, measureSensors, measureUnary, type Run } from "./embedded.ts";
 import { scoreCost } from "./score.ts";
 import { storageRows } from "./storage.ts";
 import { blockStreams, singleStreams } from "./workload.ts";
@@ -26,7 +29,7 @@ const options = new Command("bench")
   .description("Measures the platform beside its parts, on this machine, in this run.")
   .option("--json <file>", "write the rows as JSON")
   .option("--quick", "a tenth of the load: for a look, not for figures")
-  .option("--only <parts>", "comma list of the parts", "baseline,score,embedded,sensors,storage")
+  .option("--only <parts>", "comma list of the parts", "baseline,score,embedded,kafka,sensors,storage")
   .option("--stored <readings>", "readings stored for the times of queries", "10000000")
   .parse()
   .opts<{ json?: string; quick?: boolean; only: string; stored: string }>();
@@ -100,6 +103,35 @@ async function embedded(copies: Copies): Promise<void> {
   }
 }
 
+/** The same process with a real broker, database and cache beside it. */
+async function cluster(copies: Copies): Promise<void> {
+  const [kafka, postgres, redis] = [await startKafka(), await startPostgres(), await startRedis()];
+  const platform = await startPlatform({
+    KAFKA_BOOTSTRAP_SERVERS: kafka.brokers.join(","),
+    DATABASE_URL: postgres.url,
+    REDIS_URL: redis.url,
+  });
+  const pids = [platform.process.pid!, postgres.pid, redis.pid, ...kafka.nodes.map((n) => n.pid)];
+  try {
+    await measure(platform.grpc, pids, blockStreams(10_000, 1));
+    const blocks = await measure(platform.grpc, pids, later(10_000, Math.max(1, Math.round(4 * scale))));
+    addRun("kafka_blocks_per_s", "cpu_us_kafka_blocks", blocks, copies);
+    const singles = await measure(platform.grpc, pids, singleStreams(1000, Math.round(500 * scale)));
+    addRun("kafka_singles_per_s", "cpu_us_kafka_singles", singles, copies);
+    const l = await measureLatencies(platform.grpc, platform.grpc, blocks.perSecond, Math.max(5, 20 * scale));
+    add("ack_p99_ms_kafka", l.ackP99Ms, "ms", {
+      at_readings_per_s: Math.round(l.perSecond),
+      settled_p99_ms: l.settledP99Ms,
+    });
+    add("alert_p99_ms_kafka", l.alertP99Ms, "ms", { alerts: l.alerts, at_readings_per_s: Math.round(l.perSecond) });
+  } finally {
+    await platform.stop();
+    await kafka.stop();
+    await redis.stop();
+    await postgres.stop();
+  }
+}
+
 /** Rounds behind the first one. */
 function later(sensors: number, rounds: number) {
   return blockStreams(sensors, rounds, Date.now() * 1000 - 2 * 86_400_000_000);
@@ -119,7 +151,9 @@ if (parts.has("score")) {
   add("score_us", s.us, "µs/reading", { sensors: 10_000, model: s.modelVersion, state_bytes: s.bytesPerSensor });
 }
 if (parts.has("embedded")) await embedded(copies);
+if (parts.has("kafka")) await cluster(copies);
 if (parts.has("sensors")) {
+  add("recover_100k_s", await measureRecovery(options.quick ? 10_000 : 100_000), "s", { after: "kill -9" });
   const s = await measureSensors(20_000, options.quick ? 60_000 : 200_000);
   add("bytes_per_sensor", s.bytesPerSensor, "bytes", {
     slope_over_sensors: "20,000 to 200,000 in one process, garbage included",
