@@ -2,7 +2,7 @@
 const SIGNATURE = Buffer.from("PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0", "latin1");
 const TRAILER = Buffer.from([0xff, 0xff]);
 
-/** Seconds between 1970 and 2000 do not matter here: times are stored as bigint microseconds. */
+/** Rows of one COPY, gathered in one growing buffer. */
 export class CopyBuffer {
   #buffer: Buffer;
   #at: number;
