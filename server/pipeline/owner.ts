@@ -16,7 +16,7 @@ import { alertMessage, type Detector, REASON_SILENCE, REASONS } from "../detect/
 import { shown } from "../ingest/check.ts";
 import type { LogEntry } from "../log/log.ts";
 import { decodeRecord, type LoggedFragment, type LoggedRecord, type LoggedRun, readInt64 } from "../record/decode.ts";
-import { MARK_LATE, MARK_SERVER_TIME } from "../store/block.ts";
+import { MARK_LATE, MARK_SERVER_TIME } from "../store/points.ts";
 import type { AlertEventRow, AlertRow, PartitionRow, SeriesRow, StateChunk, Store } from "../store/store.ts";
 import { toAlert } from "./alert.ts";
 import { type Held, ReorderHold } from "./hold.ts";

@@ -1,6 +1,6 @@
 import type { ScoreBatch } from "../detect/index.ts";
-import { copyPoint, createPoints, type Points } from "../store/block.ts";
 import { BlockRows } from "../store/blocks.ts";
+import { copyPoint, createPoints, type Points } from "../store/points.ts";
 import type { SeriesChanges } from "../store/store.ts";
 import type { Series } from "./sensors.ts";
 

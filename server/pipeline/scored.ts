@@ -2,7 +2,7 @@ import { create, fromBinary, type JsonObject, toJson } from "@bufbuild/protobuf"
 import { StructSchema } from "@bufbuild/protobuf/wkt";
 import { type ScoredReading, ScoredReadingSchema } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { REASONS } from "../detect/index.ts";
-import { MARK_LATE, MARK_SERVER_TIME, type Points } from "../store/block.ts";
+import { MARK_LATE, MARK_SERVER_TIME, type Points } from "../store/points.ts";
 import type { SeriesRow } from "../store/store.ts";
 import { toTimestamp } from "./alert.ts";
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { createPoints, decodeBlock, encodeBlock, maxBlockBytes, type Points } from "./block.ts";
+import { decodeBlock, encodeBlock, maxBlockBytes } from "./block.ts";
+import { createPoints, type Points } from "./points.ts";
 
 const value = fc.oneof(
   fc.double({ noNaN: true, noDefaultInfinity: true }),

@@ -7,67 +7,18 @@
  */
 
 import { COLD_LAYOUT, decodeCold } from "./cold.ts";
+import {
+  contentsOf,
+  decimalsOf,
+  MAX_BLOCK_POINTS,
+  maxAnomalyBytes,
+  POWER,
+  type Points,
+  putAnomalies,
+  takeAnomalies,
+} from "./points.ts";
 
-/** Most points in one block: larger ones gain nothing and make small reads dear. */
-export const MAX_BLOCK_POINTS = 1024;
 export const BLOCK_LAYOUT = 1;
-
-/** Points in columns, in rising order of time. Arrays may be longer than `length`. */
-export interface Points {
-  length: number;
-  /** Microseconds since 1970. */
-  timeUs: Float64Array;
-  /** Reading ids. */
-  id: Float64Array;
-  value: Float64Array;
-  /** Steps of 1e-4. */
-  confidence: Uint16Array;
-  /** Steps of 1e-4. */
-  score: Uint16Array;
-  /** Index of the detector that spoke. Kept where `anomaly` is set. */
-  reason: Uint8Array;
-  anomaly: Uint8Array;
-  /** Bit 0: late. Bit 1: the time is the server's. */
-  mark: Uint8Array;
-  /** NaN: none. */
-  expected: Float32Array;
-  /** Half width of the band around `expected`; NaN: none. */
-  band: Float32Array;
-}
-
-export const MARK_LATE = 1;
-export const MARK_SERVER_TIME = 2;
-
-export function createPoints(capacity: number): Points {
-  return {
-    length: 0,
-    timeUs: new Float64Array(capacity),
-    id: new Float64Array(capacity),
-    value: new Float64Array(capacity),
-    confidence: new Uint16Array(capacity),
-    score: new Uint16Array(capacity),
-    reason: new Uint8Array(capacity),
-    anomaly: new Uint8Array(capacity),
-    mark: new Uint8Array(capacity),
-    expected: new Float32Array(capacity),
-    band: new Float32Array(capacity),
-  };
-}
-
-/** Copies one point from one set of columns to the end of another. */
-export function copyPoint(from: Points, i: number, to: Points): void {
-  const k = to.length++;
-  to.timeUs[k] = from.timeUs[i]!;
-  to.id[k] = from.id[i]!;
-  to.value[k] = from.value[i]!;
-  to.confidence[k] = from.confidence[i]!;
-  to.score[k] = from.score[i]!;
-  to.reason[k] = from.reason[i]!;
-  to.anomaly[k] = from.anomaly[i]!;
-  to.mark[k] = from.mark[i]!;
-  to.expected[k] = from.expected[i]!;
-  to.band[k] = from.band[i]!;
-}
 
 // Form bits. Times: step or u32 or f64 deltas. Ids: one step or u32 or f64 deltas. Values: f64, or decimals in 4 or 2 bytes.
 const TIME_U32 = 1;
@@ -80,9 +31,6 @@ const HAS_MARKS = 64;
 const HAS_FORECAST = 128;
 
 const HEAD = 4;
-/** Decimals tried: most sensors report no more. */
-const MAX_DECIMALS = 4;
-const POWER = [1, 10, 100, 1000, 10000];
 
 const f64 = new Float64Array(MAX_BLOCK_POINTS);
 const f64Bytes = new Uint8Array(f64.buffer);
@@ -92,28 +40,9 @@ const u32 = new Uint32Array(f64.buffer);
 const u16 = new Uint16Array(f64.buffer);
 const f32 = new Float32Array(f64.buffer);
 
-/** Smallest number of decimals that holds every value exactly as an integer of at most 31 bits, or -1. */
-export function decimalsOf(value: Float64Array, from: number, to: number): number {
-  let e = 0;
-  for (let i = from; i < to; i++) {
-    const v = value[i]!;
-    for (;;) {
-      const scaled = Math.round(v * POWER[e]!);
-      if (scaled / POWER[e]! === v && scaled >= -2147483648 && scaled <= 2147483647 && !Object.is(v, -0)) break;
-      if (++e > MAX_DECIMALS) return -1;
-    }
-  }
-  // A later value may have needed more decimals than fit an early large one.
-  for (let i = from; i < to; i++) {
-    const scaled = Math.round(value[i]! * POWER[e]!);
-    if (scaled < -2147483648 || scaled > 2147483647 || scaled / POWER[e]! !== value[i]) return -1;
-  }
-  return e;
-}
-
 /** What `encodeBlock` may write at the most for n points. */
 export function maxBlockBytes(n: number): number {
-  return HEAD + 8 + 8 + n * (8 + 8 + 8 + 2 + 4 + 4 + 1) + 2 + n * 5;
+  return HEAD + 8 + 8 + n * (8 + 8 + 8 + 2 + 4 + 4 + 1) + maxAnomalyBytes(n);
 }
 
 /**
@@ -123,7 +52,7 @@ export function maxBlockBytes(n: number): number {
 export function encodeBlock(points: Points, from: number, to: number, out: Buffer, at: number): number {
   const n = to - from;
   if (n < 1 || n > MAX_BLOCK_POINTS) throw new RangeError(`a block holds 1 to ${MAX_BLOCK_POINTS} points, not ${n}`);
-  const { timeUs, id, value, confidence, score, reason, anomaly, mark, expected, band } = points;
+  const { timeUs, id, value, confidence, mark, expected, band } = points;
   let form = 0;
   let p = at + HEAD;
 
@@ -182,14 +111,7 @@ export function encodeBlock(points: Points, from: number, to: number, out: Buffe
   for (let i = 0; i < n; i++) u16[i] = confidence[from + i]!;
   put(2 * n);
 
-  let forecast = false;
-  let marks = 0;
-  let anomalies = 0;
-  for (let i = from; i < to; i++) {
-    if (!Number.isNaN(expected[i]!) || !Number.isNaN(band[i]!)) forecast = true;
-    marks |= mark[i]!;
-    anomalies += anomaly[i]!;
-  }
+  const { forecast, marks, anomalies } = contentsOf(points, from, to);
   if (forecast) {
     form |= HAS_FORECAST;
     for (let i = 0; i < n; i++) f32[i] = expected[from + i]!;
@@ -197,22 +119,11 @@ export function encodeBlock(points: Points, from: number, to: number, out: Buffe
     for (let i = 0; i < n; i++) f32[i] = band[from + i]!;
     put(4 * n);
   }
-  if (marks !== 0) {
+  if (marks) {
     form |= HAS_MARKS;
     for (let i = from; i < to; i++) out[p++] = mark[i]!;
   }
-  // Anomalies are few: index, score and reason of each.
-  out.writeUInt16LE(anomalies, p);
-  p += 2;
-  if (anomalies > 0) {
-    for (let i = 0; i < n; i++) {
-      if (anomaly[from + i] === 0) continue;
-      out.writeUInt16LE(i, p);
-      out.writeUInt16LE(score[from + i]!, p + 2);
-      out[p + 4] = reason[from + i]!;
-      p += 5;
-    }
-  }
+  p = putAnomalies(points, from, to, anomalies, out, p);
   out[at] = BLOCK_LAYOUT;
   out[at + 1] = form;
   out.writeUInt16LE(n, at + 2);
@@ -288,17 +199,7 @@ export function decodeBlock(bytes: Uint8Array, firstTimeUs: number, firstId: num
     into.mark.set(bytes.subarray(p, p + n), k);
     p += n;
   } else into.mark.fill(0, k, k + n);
-  into.anomaly.fill(0, k, k + n);
-  into.score.fill(0, k, k + n);
-  into.reason.fill(0, k, k + n);
-  const anomalies = view.getUint16(p, true);
-  p += 2;
-  for (let a = 0; a < anomalies; a++, p += 5) {
-    const i = k + view.getUint16(p, true);
-    into.anomaly[i] = 1;
-    into.score[i] = view.getUint16(p + 2, true);
-    into.reason[i] = bytes[p + 4]!;
-  }
+  p = takeAnomalies(bytes, p, n, into);
   if (p !== bytes.length) throw new RangeError(`block of ${n} points ends at byte ${p}, not ${bytes.length}`);
   into.length = k + n;
 }

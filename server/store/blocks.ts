@@ -1,5 +1,6 @@
-import { encodeBlock, MAX_BLOCK_POINTS, maxBlockBytes, type Points } from "./block.ts";
+import { encodeBlock, maxBlockBytes } from "./block.ts";
 import { CopyBuffer, putInt16, putInt32, putInt64 } from "./copy.ts";
+import { MAX_BLOCK_POINTS, type Points } from "./points.ts";
 
 export const BLOCK_COLUMNS = "series, first_us, last_us, first_id, points, anomalies, model, data";
 const ROW_HEAD = 2 + 8 + 3 * 12 + 3 * 6 + 4;

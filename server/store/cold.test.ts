@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { anyPoints, noisyPoints, pointColumns } from "../../test/support/points.ts";
-import { createPoints, decimalsOf, decodeBlock, type Points } from "./block.ts";
+import { decodeBlock } from "./block.ts";
 import { encodeCold, maxColdBytes } from "./cold.ts";
+import { createPoints, decimalsOf, type Points } from "./points.ts";
 
 function encoded(points: Points, from = 0, to = points.length): Buffer {
   const buffer = Buffer.alloc(maxColdBytes(to - from) + 3);

@@ -1,4 +1,4 @@
-import { MAX_BLOCK_POINTS } from "./block.ts";
+import { MAX_BLOCK_POINTS } from "./points.ts";
 
 /** A block that is there already. */
 export interface Existing {

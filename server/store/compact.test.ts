@@ -4,10 +4,11 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeWith } from "../../test/support/needs.ts";
 import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts";
 import { type Given, Stored } from "../../test/support/stored.ts";
-import { createPoints, decodeBlock, type Points } from "./block.ts";
+import { decodeBlock } from "./block.ts";
 import { closedGenerations, compactGeneration, rollGeneration } from "./compact.ts";
 import { type Existing, planDay } from "./compact-plan.ts";
 import { startMaintenance } from "./maintenance.ts";
+import { createPoints, type Points } from "./points.ts";
 import { openStoreSql } from "./postgres.ts";
 
 const logger = pino({ level: "silent" });

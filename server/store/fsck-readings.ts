@@ -1,7 +1,8 @@
 import type { Row, Sql } from "postgres";
-import { createPoints, decodeBlock, MARK_LATE, MAX_BLOCK_POINTS } from "./block.ts";
+import { decodeBlock } from "./block.ts";
 import { monthRange } from "./compact-points.ts";
 import type { Findings } from "./fsck.ts";
+import { createPoints, MARK_LATE, MAX_BLOCK_POINTS } from "./points.ts";
 import { ROLLUP_WIDTHS } from "./rollup.ts";
 
 const DAY_US = 86_400_000_000;

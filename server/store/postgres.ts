@@ -4,8 +4,9 @@ import type { Row, Sql } from "postgres";
 import { openClient, type SqlAddress } from "../log/connection.ts";
 import { copyIn } from "../log/copy.ts";
 import { transaction } from "../log/transaction.ts";
-import { createPoints, decodeBlock } from "./block.ts";
+import { decodeBlock } from "./block.ts";
 import { BLOCK_COLUMNS } from "./blocks.ts";
+import { createPoints } from "./points.ts";
 import {
   type AlertRow,
   type Commit,

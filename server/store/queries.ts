@@ -1,6 +1,7 @@
 /** Reads for the query services. Newest first means by time of observation, then by id. */
 import type { Row, Sql } from "postgres";
-import { copyPoint, createPoints, decodeBlock, MAX_BLOCK_POINTS, type Points } from "./block.ts";
+import { decodeBlock } from "./block.ts";
+import { copyPoint, createPoints, MAX_BLOCK_POINTS, type Points } from "./points.ts";
 import { alertOf } from "./postgres.ts";
 import { type Piece, piecesOf } from "./rollup.ts";
 import type { AlertRow, SeriesRow } from "./store.ts";

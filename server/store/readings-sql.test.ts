@@ -10,11 +10,12 @@ import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts
 import { Stored } from "../../test/support/stored.ts";
 import { REASONS } from "../detect/index.ts";
 import { silentLogger } from "../observe/logger.ts";
-import { createPoints, decimalsOf, decodeBlock, encodeBlock, maxBlockBytes, type Points } from "./block.ts";
+import { decodeBlock, encodeBlock, maxBlockBytes } from "./block.ts";
 import { encodeCold, maxColdBytes } from "./cold.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { startMaintenance } from "./maintenance.ts";
 import { migrate } from "./migrate.ts";
+import { createPoints, decimalsOf, type Points } from "./points.ts";
 import { openStoreSql } from "./postgres.ts";
 
 /** What SQL must give for the points; doubles compare to the bit. */

@@ -1,5 +1,5 @@
 import type { Sql } from "postgres";
-import type { Points } from "./block.ts";
+import type { Points } from "./points.ts";
 
 /** Widths of the stored aggregates, seconds. */
 export const ROLLUP_WIDTHS = [60, 3600, 86_400] as const;

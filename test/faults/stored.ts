@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openClient } from "../../server/log/connection.ts";
-import { createPoints, decodeBlock, MAX_BLOCK_POINTS } from "../../server/store/block.ts";
+import { decodeBlock } from "../../server/store/block.ts";
+import { createPoints, MAX_BLOCK_POINTS } from "../../server/store/points.ts";
 
 /** All that a database has stored, in a form in which two databases can be compared. */
 export interface Stored {

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { createPoints, type Points } from "../../server/store/block.ts";
+import { createPoints, type Points } from "../../server/store/points.ts";
 
 const value = fc.oneof(
   fc.double({ noNaN: true, noDefaultInfinity: true }),
