@@ -17,7 +17,8 @@ import { MAX_TIME_US } from "../ingest/limits.ts";
 import type { HealthChecks } from "../observe/health.ts";
 import { toTimestamp } from "../pipeline/alert.ts";
 import { metadataOf, scoredReading } from "../pipeline/scored.ts";
-import { type FoundReadings, metadataKey, type Queries, type ReadingFilter } from "../store/queries.ts";
+import type { Queries } from "../store/queries.ts";
+import { type FoundReadings, metadataKey, type ReadingFilter } from "../store/reading-queries.ts";
 import type { AnswerCache } from "./answers.ts";
 import { maySee, type Principal, principalOf } from "./principal.ts";
 

@@ -5,7 +5,8 @@ import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts
 import { type Given, Stored } from "../../test/support/stored.ts";
 import { silentLogger } from "../observe/logger.ts";
 import { startMaintenance } from "./maintenance.ts";
-import { Queries, type ReadingFilter } from "./queries.ts";
+import { Queries } from "./queries.ts";
+import type { ReadingFilter } from "./reading-queries.ts";
 
 const T0 = Date.UTC(2026, 9, 31, 20) * 1000;
 
