@@ -187,7 +187,9 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops): Prom
     metrics.modelInfo.set({ version: modelVersion, runtime: modelVersion.split("+")[1] ?? "" }, 1);
   }
 
-  const health = createHealthChecks(components(config, { sql, log, cache, modelVersion }));
+  const health = createHealthChecks(
+    components(config, { sql, log, cache, modelVersion, pingUsage: security.pingUsage }),
+  );
   const shutdown = new AbortController();
   const query = config.roles.has("query");
   const door = await startRpcServer({

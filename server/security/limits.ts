@@ -3,48 +3,37 @@ import type { Reading, SeriesBlock } from "../../gen/es/telltale/v1/reading_pb.t
 import type { Clock } from "../clock.ts";
 import { TelltaleError } from "../errors.ts";
 import { type Principal, peerKey, principalKey } from "../rpc/principal.ts";
-import { type UsageCounter, windowMs } from "./quota.ts";
 import type { QuotaSettings } from "./settings.ts";
+import { type Usage, windowMs } from "./usage.ts";
 
 interface Batch {
   readonly readings: readonly Reading[];
   readonly blocks: readonly SeriesBlock[];
 }
 
-/** Principals whose sensors are counted at once; past it the count begins again, in favour of the callers. */
-const maxPrincipals = 10_000;
 const ingestService = "telltale.v1.IngestService";
 
 /**
  * Refuses what goes over a principal's quota with RESOURCE_EXHAUSTED and the time to wait. A device's stream over its rate of
  * readings is slowed first: it ends only when a single batch is larger than a second's worth.
  */
-export function quotaInterceptor(settings: QuotaSettings, counter: UsageCounter, clock: Clock): Interceptor {
-  const streams = new Map<string, number>();
-  const sensors = new Map<string, Set<string>>();
-
+export function quotaInterceptor(settings: QuotaSettings, usage: Usage, clock: Clock): Interceptor {
   const nextWindowMs = () => windowMs - ((clock.nowUs() / 1_000) % windowMs);
   const countCall = async (who: string) => {
     if (settings.callsPerSecond === 0) return;
-    const calls = await counter.add(`calls:${who}`, 1);
+    const calls = await usage.add(`calls:${who}`, 1);
     if (calls > settings.callsPerSecond) throw over("calls a second", settings.callsPerSecond, nextWindowMs());
   };
   const countReadings = async (who: string, batch: Batch) => {
-    checkSensors(who, batch);
+    await checkSensors(who, batch);
     if (settings.readingsPerSecond === 0) return 0;
-    const total = await counter.add(`readings:${who}`, size(batch));
+    const total = await usage.add(`readings:${who}`, size(batch));
     return Math.max(0, total - settings.readingsPerSecond);
   };
-  const checkSensors = (who: string, { readings, blocks }: Batch) => {
+  const checkSensors = async (who: string, { readings, blocks }: Batch) => {
     if (settings.sensors === 0) return;
-    if (sensors.size >= maxPrincipals && !sensors.has(who)) sensors.clear();
-    const known = sensors.get(who) ?? new Set<string>();
-    sensors.set(who, known);
-    for (const { sensorId } of [...readings, ...blocks]) {
-      if (known.has(sensorId)) continue;
-      if (known.size >= settings.sensors) throw over("sensors", settings.sensors, undefined);
-      known.add(sensorId);
-    }
+    const sent = new Set([...readings, ...blocks].map(({ sensorId }) => sensorId));
+    if (!(await usage.admit(who, sent, settings.sensors))) throw over("sensors", settings.sensors, undefined);
   };
 
   async function* slowed<T>(batches: AsyncIterable<T>, who: string, signal: AbortSignal): AsyncIterable<T> {
@@ -62,15 +51,15 @@ export function quotaInterceptor(settings: QuotaSettings, counter: UsageCounter,
       leave();
     }
   }
-  const enter = (who: string) => {
-    const now = streams.get(who) ?? 0;
-    if (settings.streams > 0 && now >= settings.streams) throw over("streams at once", settings.streams, windowMs);
-    streams.set(who, now + 1);
-    return () => {
-      const left = (streams.get(who) ?? 1) - 1;
-      if (left === 0) streams.delete(who);
-      else streams.set(who, left);
-    };
+  /** A place among the caller's streams; given back by the function, and in any case when the call is over. */
+  const enter = async (who: string, signal: AbortSignal) => {
+    if (settings.streams === 0) return () => {};
+    const leave = await usage.enter(who, settings.streams);
+    if (leave === undefined) throw over("streams at once", settings.streams, windowMs);
+    // A caller that goes before the first answer leaves a generator that was never begun, and its `finally` never runs.
+    if (signal.aborted) leave();
+    else signal.addEventListener("abort", leave, { once: true });
+    return leave;
   };
 
   return (next) => async (request) => {
@@ -84,7 +73,7 @@ export function quotaInterceptor(settings: QuotaSettings, counter: UsageCounter,
       }
       return next(request);
     }
-    const leave = enter(who);
+    const leave = await enter(who, request.signal);
     try {
       const message = ingest ? slowed(request.message, who, request.signal) : request.message;
       const response = await next({ ...request, message });

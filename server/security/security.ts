@@ -16,12 +16,13 @@ import { createHostCheck } from "./hosts.ts";
 import { createJwtVerifier } from "./jwt.ts";
 import { quotaInterceptor } from "./limits.ts";
 import { producerInterceptor } from "./producer.ts";
-import { createLocalCounter, createRedisCounter } from "./quota.ts";
 import { checkRule, ruleOf, rules } from "./rules.ts";
 import { createSessions } from "./sessions.ts";
 import type { SecuritySettings } from "./settings.ts";
 import { type TlsFiles, watchTlsFiles } from "./tls.ts";
 import { Tokens } from "./tokens.ts";
+import { createLocalUsage } from "./usage-local.ts";
+import { createRedisUsage } from "./usage-redis.ts";
 
 /** Everything that the doors need to know whom to let in. */
 export interface Security {
@@ -36,6 +37,8 @@ export interface Security {
   readonly tls: TlsFiles | undefined;
   /** For the metrics page of the gRPC door: rejects as `gate` would for a question about the whole platform. */
   readonly metricsGate: (authorization: string | null) => Promise<void>;
+  /** Rejects with the reason while limits that replicas should count together are counted by each alone. */
+  readonly pingUsage: (timeoutMs: number) => Promise<void>;
   /** File with the secret of the first administrator, where this process made it. */
   readonly adminTokenFile: string | undefined;
   close(): void;
@@ -69,8 +72,10 @@ export async function createSecurity(options: SecurityOptions): Promise<Security
           jwt: settings.oidc && createJwtVerifier(settings.oidc),
         });
   const { redisUrl: url } = options;
-  const redis = url !== undefined && limited(settings) ? openRedis({ url, logger }, "telltale-quota") : undefined;
-  const counter = redis ? createRedisCounter(redis, clock, logger) : createLocalCounter(clock);
+  const shared = url !== undefined && limited(settings);
+  const usage = shared
+    ? createRedisUsage(openRedis({ url, logger }, "telltale-quota"), clock, logger)
+    : createLocalUsage(clock);
   const tls = settings.tls && watchTlsFiles(settings.tls, logger);
   return {
     async gate({ service, method, requestHeader, values }) {
@@ -82,7 +87,7 @@ export async function createSecurity(options: SecurityOptions): Promise<Security
     },
     interceptors: [
       sessions.interceptor,
-      ...(limited(settings) ? [quotaInterceptor(settings.limits, counter, clock)] : []),
+      ...(limited(settings) ? [quotaInterceptor(settings.limits, usage, clock)] : []),
       producerInterceptor,
       audit.interceptor,
     ],
@@ -93,11 +98,12 @@ export async function createSecurity(options: SecurityOptions): Promise<Security
       if (!settings.auth) return;
       checkRule(wholePlatform, await authenticate(authorization, { address: "", certificateName: undefined }));
     },
+    pingUsage: (timeoutMs) => usage.ping(timeoutMs),
     adminTokenFile: admin?.file,
     close() {
       sessions.close();
       tls?.close();
-      redis?.disconnect();
+      usage.close();
     },
   };
 }

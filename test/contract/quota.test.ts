@@ -2,9 +2,14 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { openRedis } from "../../server/cache/redis-client.ts";
 import { manualClock } from "../../server/clock.ts";
 import { silentLogger } from "../../server/observe/logger.ts";
-import { createRedisCounter } from "../../server/security/quota.ts";
+import { sensorMs } from "../../server/security/usage.ts";
+import { createLocalUsage } from "../../server/security/usage-local.ts";
+import { createRedisUsage } from "../../server/security/usage-redis.ts";
 import { describeWith } from "../support/needs.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
+
+/** A lease short enough to see its end. */
+const leaseMs = 600;
 
 describeWith(["redis-server"], "usage counted in Redis", () => {
   let server: TestRedis;
@@ -18,31 +23,94 @@ describeWith(["redis-server"], "usage counted in Redis", () => {
     await new Promise((resolve) => redis.once("ready", resolve));
     return redis;
   };
+  const replica = async (clock = manualClock(5_000_000)) => {
+    const redis = await open();
+    return { redis, ...createRedisUsage(redis, clock, silentLogger(), { leaseMs }) };
+  };
 
-  it("is one count for all replicas, begins again each second, and leaves nothing behind", async () => {
+  it("is one count of a rate for all replicas, begins again each second, and leaves nothing behind", async () => {
     const clock = manualClock(5_000_000);
-    const [one, other] = [await open(), await open()];
-    const counters = [one, other].map((redis) => createRedisCounter(redis, clock, silentLogger()));
-    expect(await counters[0]!.add("k", 3)).toBe(3);
-    expect(await counters[1]!.add("k", 4)).toBe(7);
-    expect(await counters[0]!.add("other", 1)).toBe(1);
+    const [one, other] = [await replica(clock), await replica(clock)];
+    expect(await one.add("k", 3)).toBe(3);
+    expect(await other.add("k", 4)).toBe(7);
+    expect(await one.add("other", 1)).toBe(1);
     clock.advanceMs(1_000);
-    expect(await counters[0]!.add("k", 1)).toBe(1);
-    for (const key of await one.keys("*")) expect(await one.pttl(key)).toBeGreaterThan(0);
-    one.disconnect();
-    other.disconnect();
+    expect(await one.add("k", 1)).toBe(1);
+    for (const key of await one.redis.keys("*")) expect(await one.redis.pttl(key)).toBeGreaterThan(0);
+    one.close();
+    other.close();
   });
 
-  it("goes on with what each process sees while Redis is away, and costs no call its answer", async () => {
-    const clock = manualClock(9_000_000);
-    const redis = await open();
-    const counter = createRedisCounter(redis, clock, silentLogger());
-    expect(await counter.add("k", 2)).toBe(2);
+  it("is one count of streams for all replicas; one that is given back makes room for any", async () => {
+    const [one, other] = [await replica(), await replica()];
+    const leave = await one.enter("ann", 2);
+    expect(await other.enter("ann", 2)).toBeDefined();
+    expect(await one.enter("ann", 2)).toBeUndefined();
+    expect(await other.enter("ann", 2)).toBeUndefined();
+    expect(await one.enter("bob", 2)).toBeDefined();
+    leave!();
+    expect(await other.enter("ann", 2)).toBeDefined();
+    one.close();
+    other.close();
+  });
+
+  it("keeps a stream's place for as long as its process lives, and frees it soon after the process was killed", async () => {
+    const [killed, lives] = [await replica(), await replica()];
+    expect(await killed.enter("kim", 1)).toBeDefined();
+    // Longer than a lease: the place is held by the beat alone.
+    await new Promise((resolve) => setTimeout(resolve, 2 * leaseMs));
+    expect(await lives.enter("kim", 1)).toBeUndefined();
+    killed.close(); // no word to Redis: what a kill leaves behind
+    const began = performance.now();
+    while ((await lives.enter("kim", 1)) === undefined) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(performance.now() - began).toBeLessThan(3 * leaseMs);
+    lives.close();
+  });
+
+  it("is one count of sensors for all replicas; those known go on", async () => {
+    const [one, other] = [await replica(), await replica()];
+    expect(await one.admit("ann", ["a", "b"], 3)).toBe(true);
+    expect(await other.admit("ann", ["b", "c"], 3)).toBe(true);
+    expect(await one.admit("ann", ["d"], 3)).toBe(false);
+    expect(await other.admit("ann", ["c", "d"], 3)).toBe(false);
+    expect(await one.admit("ann", ["a", "b", "c"], 3)).toBe(true);
+    expect(await one.admit("bob", ["d"], 3)).toBe(true);
+    one.close();
+    other.close();
+  });
+
+  it("goes on with what each process sees while Redis is away, says so, and tells Redis afterwards", async () => {
+    const [one, other] = [await replica(), await replica()];
+    expect(await one.add("away", 2)).toBe(2);
+    await one.ping(1_000);
     await server.kill();
     const started = performance.now();
-    expect(await counter.add("k", 2)).toBe(4);
+    expect(await one.add("away", 2)).toBe(4);
+    expect(await one.enter("away", 1)).toBeDefined();
+    expect(await one.enter("away", 1)).toBeUndefined();
+    expect(await one.admit("away", ["a"], 1)).toBe(true);
+    expect(await one.admit("away", ["b"], 1)).toBe(false);
     expect(performance.now() - started).toBeLessThan(2_000);
-    redis.disconnect();
+    await expect(one.ping(1_000)).rejects.toThrow(/each process counts/);
+    const back = Promise.all([one, other].map(({ redis }) => new Promise((resolve) => redis.once("ready", resolve))));
     await server.start();
+    await back;
+    await one.ping(1_000);
+    while ((await other.redis.zcard("telltale:quota:streams:away")) === 0)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(await other.enter("away", 1)).toBeUndefined();
+    one.close();
+    other.close();
   });
+});
+
+it("a sensor that was not sent for a day makes room for another", async () => {
+  const clock = manualClock(5_000_000);
+  const usage = createLocalUsage(clock);
+  expect(await usage.admit("ann", ["a"], 1)).toBe(true);
+  clock.advanceMs(sensorMs - 1);
+  expect(await usage.admit("ann", ["b"], 1)).toBe(false);
+  clock.advanceMs(1);
+  expect(await usage.admit("ann", ["b"], 1)).toBe(true);
+  expect(await usage.admit("ann", ["a"], 1)).toBe(false);
 });

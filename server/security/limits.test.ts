@@ -10,13 +10,13 @@ import { silentLogger } from "../observe/logger.ts";
 import { errorInterceptor } from "../rpc/errors.ts";
 import { principalKey } from "../rpc/principal.ts";
 import { quotaInterceptor } from "./limits.ts";
-import { createLocalCounter } from "./quota.ts";
+import { createLocalUsage } from "./usage-local.ts";
 
 const none = { callsPerSecond: 0, readingsPerSecond: 0, streams: 0, sensors: 0 };
 
 function setUp(limits: Partial<typeof none>) {
   const clock = manualClock(1_000_000_000);
-  const quota = quotaInterceptor({ ...none, ...limits }, createLocalCounter(clock), clock);
+  const quota = quotaInterceptor({ ...none, ...limits }, createLocalUsage(clock), clock);
   let caller = "ann";
   const who: typeof quota = (next) => (request) => {
     request.contextValues.set(principalKey, { name: caller, scopes: new Set<Scope>(), sensorPrefix: "" });
