@@ -1,4 +1,4 @@
-import type { OpenOutcome } from "./owner.ts";
+import type { OpenOutcome } from "./open-outcome.ts";
 import type { Series } from "./sensors.ts";
 
 /** Longest hold: what is held is in memory, and a rebuilding begins before it. */

@@ -1,0 +1,126 @@
+import type { Control } from "../../gen/es/telltale/v1/log_pb.ts";
+import { type Detector, REASON_SILENCE } from "../detect/index.ts";
+import type { PartitionRow, StateChunk } from "../store/store.ts";
+import { ReorderHold } from "./hold.ts";
+import { Producers } from "./producers.ts";
+import { type ReplayPoint, Sensors } from "./sensors.ts";
+import { SeriesBook } from "./series.ts";
+import { PartitionSettings } from "./settings.ts";
+
+/** Bytes of state saved for each reading taken, and for each commit at least: a replay after a crash then takes seconds. */
+const SAVE_BYTES_PER_READING = 32;
+const SAVE_BYTES_PER_COMMIT = 24_000;
+/** The pseudo-chunk that holds the senders' windows. */
+export const PRODUCERS_CHUNK = -1;
+/** Layout of a chunk of ours around the detector's. */
+const CHUNK_LAYOUT = 1;
+/** Anomaly score of a silent sensor, in steps of 1e-4: medium, since nothing is known of how far it is from normal. */
+const SILENCE_SCORE = 7000;
+
+/** What a partition's decisions follow from beside the records themselves, and how it is saved. */
+export class PartitionState {
+  readonly sensors: Sensors;
+  readonly producers = new Producers();
+  readonly settings = new PartitionSettings();
+  readonly series: SeriesBook;
+  readonly hold = new ReorderHold();
+  /** Offset after the last record taken (scored, perhaps not yet stored). */
+  next = 0;
+  /** The id clock and the newest received_at after that record. */
+  tick = 0;
+  receivedUs = 0;
+  /** The store's row as of the last run taken. */
+  row!: PartitionRow;
+  /** True while records before the store's offset are read again to rebuild the state. */
+  rebuilding = false;
+  #producersDirty: ReplayPoint | undefined;
+  #saveCredit = 0;
+
+  constructor(detector: Detector) {
+    this.sensors = new Sensors(detector);
+    this.series = new SeriesBook(this.sensors, this.settings);
+  }
+
+  get version(): string {
+    const { stateVersion, modelVersion } = this.sensors.detector;
+    return `${CHUNK_LAYOUT}/${stateVersion}/${modelVersion}`;
+  }
+
+  /** A place to begin a rebuilding at: before the record at the offset. */
+  at(offset: number): ReplayPoint {
+    return { offset, tick: this.tick, receivedUs: this.receivedUs };
+  }
+
+  startAt({ offset, tick, receivedUs }: ReplayPoint): void {
+    this.next = offset;
+    this.tick = tick;
+    this.receivedUs = receivedUs;
+    this.rebuilding = offset < this.row.nextOffset;
+  }
+
+  /** Whether what the record did to the slot is in the loaded state already. */
+  has(slot: number, offset: number): boolean {
+    return this.rebuilding && this.sensors.holds(slot, offset);
+  }
+
+  touchProducers(at: ReplayPoint): void {
+    this.#producersDirty ??= at;
+  }
+
+  /** Applies a setting; false where the control is none. */
+  set(control: Control, offset: number): boolean {
+    const at = this.at(offset);
+    return this.settings.apply(control, this.sensors, (slot) => {
+      if (this.has(slot, offset)) return false;
+      this.sensors.touch(slot, at);
+      return true;
+    });
+  }
+
+  /** Time has passed: opens episodes of the sensors that have become silent, and answers with their slots. */
+  silence(offset: number): number[] {
+    const at = this.at(offset);
+    const { detector, episodes, lastId } = this.sensors;
+    const slots = detector.tick(this.receivedUs, {
+      skip: (slot) => this.has(slot, offset),
+      changes: (slot) => this.sensors.touch(slot, at),
+    });
+    return slots.filter(
+      (slot) => episodes.silent(slot, this.receivedUs, lastId[slot]!, SILENCE_SCORE, REASON_SILENCE) === "opened",
+    );
+  }
+
+  /** Where a rebuilding of what is saved would have to begin. */
+  replayPoint(): ReplayPoint {
+    const a = this.sensors.oldestDirty();
+    const b = this.#producersDirty;
+    if (a === undefined || b === undefined) return a ?? b ?? this.at(this.next);
+    return a.offset <= b.offset ? a : b;
+  }
+
+  /** Chunks whose turn it is, within what the readings taken so far have paid for. */
+  chunksToSave(readings: number): StateChunk[] {
+    const { sensors, version } = this;
+    const chunkBytes = sensors.chunkSensors * (sensors.detector.bytesPerSensor + sensors.episodes.bytesPerSensor);
+    this.#saveCredit = Math.min(
+      this.#saveCredit + SAVE_BYTES_PER_COMMIT + readings * SAVE_BYTES_PER_READING,
+      64 * chunkBytes,
+    );
+    const chunks: StateChunk[] = [];
+    const waiting = new Set<number>();
+    for (const slot of this.hold.slots()) waiting.add(Math.floor(slot / sensors.chunkSensors));
+    while (this.#saveCredit >= chunkBytes) {
+      this.#saveCredit -= chunkBytes;
+      const chunk = sensors.nextToSave(waiting);
+      const oldest = chunk === undefined ? undefined : sensors.oldestDirty();
+      const p = this.#producersDirty;
+      if (p !== undefined && (oldest === undefined || p.offset <= oldest.offset)) {
+        chunks.push({ chunk: PRODUCERS_CHUNK, asOf: this.next, version, bytes: this.producers.save() });
+        this.#producersDirty = undefined;
+      } else if (chunk !== undefined) {
+        chunks.push({ chunk, asOf: this.next, version, bytes: sensors.save(chunk, this.next) });
+      } else break;
+    }
+    return chunks;
+  }
+}
