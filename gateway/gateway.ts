@@ -10,6 +10,7 @@ import { GRAPHQL_PATH, graphqlRuntime } from "./graphql/runtime.ts";
 import { graphqlSockets } from "./graphql/sockets.ts";
 import { createGuard } from "./guard.ts";
 import { detail, INTERNAL_ERROR, send } from "./http.ts";
+import { CLIENT_HEADER } from "./mesh/call.ts";
 import { grpcAddress } from "./mesh/channel.ts";
 import { tameLogLevel } from "./mesh/logging.ts";
 import { GatewayMetrics } from "./metrics.ts";
@@ -29,6 +30,8 @@ export interface GatewayOptions {
   readonly allowsHost?: (authority: string) => boolean;
   /** Whether callers have to say who they are: then no page of any origin may send their credentials. */
   readonly auth?: boolean;
+  /** Makes of a caller's address what the services believe; absent: they count all callers as this gateway. */
+  readonly signClient?: (address: string) => string;
   /** Certificate and key; absent: clear text. */
   readonly tls?: GatewayTls | undefined;
   /** Metrics of the rest of this process in Prometheus' text format; the gateway's own follow them. */
@@ -81,6 +84,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     version: options.version ?? "0.1.0",
   });
 
+  const mark = (request: IncomingMessage) => markClient(request, options.signClient);
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const began = process.hrtime.bigint();
     const matched = router.match(request);
@@ -90,6 +94,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     });
     if (!allowsHost(request.headers.host ?? "")) return send(response, MISDIRECTED);
     if (cors.handle(request, response)) return;
+    mark(request);
     try {
       const refusal = matched.route === METRICS_PATH ? await guard?.(request.headers.authorization) : undefined;
       if (refusal !== undefined) return send(response, refusal);
@@ -107,6 +112,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     const { origin } = request.headers;
     const known = request.url?.split("?")[0] === GRAPHQL_PATH && allowsHost(request.headers.host ?? "");
     const ours = known && (origin === undefined || cors.allows(origin));
+    mark(request);
     if (ours) sockets.upgrade(request, socket, head);
     else socket.end("HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
   });
@@ -129,6 +135,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
         logger.warn({ waitedMs: DISPOSE_MS }, "the gateway's executors did not end in time and were left");
     },
   };
+}
+
+/** Writes down whose request it is, for the services; whatever a caller says of that itself is removed. */
+function markClient({ headers, socket }: IncomingMessage, sign: GatewayOptions["signClient"]): void {
+  delete headers[CLIENT_HEADER];
+  if (sign !== undefined) headers[CLIENT_HEADER] = sign(socket.remoteAddress ?? "");
 }
 
 /** Says nothing that a page of another site could use. */

@@ -17,10 +17,11 @@ export function createGuard(grpcUrl: string): Guard {
       await query.getPlatformStats({}, { headers, timeoutMs: TIMEOUT_MS });
       return undefined;
     } catch (error) {
-      const { code, rawMessage } = ConnectError.from(error);
+      const { code, rawMessage, metadata } = ConnectError.from(error);
       if (code === Code.Unauthenticated) return detail(401, rawMessage, { "www-authenticate": "Bearer" });
       if (code === Code.PermissionDenied) return detail(403, rawMessage);
-      if (code === Code.ResourceExhausted) return detail(429, rawMessage, { "retry-after": "1" });
+      if (code === Code.ResourceExhausted)
+        return detail(429, rawMessage, { "retry-after": metadata.get("retry-after") ?? "1" });
       return detail(503, "The platform cannot check the token now", { "retry-after": "1" });
     }
   };

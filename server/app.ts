@@ -41,6 +41,7 @@ import { createIngestService } from "./rpc/ingest.ts";
 import { createQueryService } from "./rpc/query.ts";
 import { type RpcServer, startRpcServer } from "./rpc/server.ts";
 import { createWatchService } from "./rpc/watch.ts";
+import { createForwarding, type Forwarding } from "./security/forwarded.ts";
 import { createHostCheck, createOriginCheck } from "./security/hosts.ts";
 import { createSecurity } from "./security/security.ts";
 import { watchTlsFiles } from "./security/tls.ts";
@@ -106,14 +107,17 @@ async function wire(o: AppOptions, stops: Stops) {
   const { config, logger } = o;
   const metrics = createMetrics();
   const services = ["ingest", "score", "query"].some((role) => config.roles.has(role as "ingest"));
-  const door = services ? await wireServices(o, metrics, stops) : undefined;
+  const forwarding = createForwarding(config.security.gatewaySecret);
+  const door = services ? await wireServices(o, metrics, stops, forwarding) : undefined;
   const grpcUrl = door === undefined ? config.grpcUrl : `http://${innerHost(config)}:${door.innerPort}`;
-  const gateway = config.roles.has("gateway") ? await openGateway(config, grpcUrl, metrics, logger) : undefined;
+  const gateway = config.roles.has("gateway")
+    ? await openGateway(config, grpcUrl, metrics, logger, forwarding)
+    : undefined;
   if (gateway !== undefined) stops.push(() => gateway.close(config.shutdownGraceMs));
   return { grpcPort: door?.port, httpPort: gateway && Number(new URL(gateway.url).port) };
 }
 
-async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops): Promise<RpcServer> {
+async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops, forwarding: Forwarding): Promise<RpcServer> {
   const { config, logger, onFatal } = o;
   const parts: PartsOptions = { config, logger, onFatal, stops };
   const clock = systemClock;
@@ -123,7 +127,7 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops): Prom
   stops.push(() => sql.end({ timeout: 5 }));
   await migrate(sql);
   const { security: settings, bindAddress, dataDir, redisUrl } = config;
-  const security = await createSecurity({ settings, bindAddress, dataDir, redisUrl, sql, clock, logger });
+  const security = await createSecurity({ settings, bindAddress, dataDir, redisUrl, forwarding, sql, clock, logger });
   stops.push(async () => security.close());
   if (security.adminTokenFile !== undefined) {
     logger.info({ file: security.adminTokenFile }, "the administrator's token is in this file");
@@ -296,7 +300,13 @@ async function openOutbox(config: Config, sql: Sql, logger: Logger, stops: Stops
   return outbox;
 }
 
-async function openGateway(config: Config, grpcUrl: string, metrics: Metrics, logger: Logger): Promise<Gateway> {
+async function openGateway(
+  config: Config,
+  grpcUrl: string,
+  metrics: Metrics,
+  logger: Logger,
+  forwarding: Forwarding,
+): Promise<Gateway> {
   try {
     return await startGateway({
       host: config.bindAddress,
@@ -305,6 +315,7 @@ async function openGateway(config: Config, grpcUrl: string, metrics: Metrics, lo
       allowedOrigins: config.allowedHosts,
       allowsHost: createHostCheck(config.security, config.bindAddress),
       auth: config.security.auth,
+      signClient: forwarding.sign,
       tls: config.security.tls && watchTlsFiles(config.security.tls, logger),
       logger,
       metricsText: metrics.text,

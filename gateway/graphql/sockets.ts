@@ -9,6 +9,7 @@ import { handleProtocols, makeServer, type ServerOptions } from "graphql-ws";
 import type { Logger } from "pino";
 import { type WebSocket, WebSocketServer } from "ws";
 import { MAX_BODY_BYTES } from "../http.ts";
+import { CLIENT_HEADER } from "../mesh/call.ts";
 import type { GatewayMetrics } from "../metrics.ts";
 
 /** A subscriber that takes nothing for so long is dropped: longer than any hiccup of a network that still works. */
@@ -172,12 +173,13 @@ function headersOf(
 }
 
 function requestOf(request: IncomingMessage, headers: Record<string, string>): Request {
-  const { authorization, traceparent } = headers;
+  const { authorization, traceparent, [CLIENT_HEADER]: client } = headers;
   return new Request(`http://${request.headers.host ?? "gateway"}${request.url}`, {
     // The upgrade was a GET, and a GET may not carry mutations; what comes over the socket may.
     method: "POST",
     headers: {
       ...(authorization === undefined ? {} : { authorization }),
+      ...(client === undefined ? {} : { [CLIENT_HEADER]: client }),
       ...(traceparent === undefined ? {} : { traceparent }),
     },
   });

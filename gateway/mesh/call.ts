@@ -14,8 +14,11 @@ export interface CallContext {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Who asks, and which trace the call belongs to. Nothing else of a request passes the gateway. */
-const PASSED_ON = ["authorization", "traceparent", "tracestate"] as const;
+/** Set by the gateway, never taken from a caller: the caller's address, signed. */
+export const CLIENT_HEADER = "telltale-client";
+
+/** Who asks, from where, and which trace the call belongs to. Nothing else of a request passes the gateway. */
+const PASSED_ON = ["authorization", CLIENT_HEADER, "traceparent", "tracestate"] as const;
 
 export function passedOn(headers: CallContext["headers"]): [string, string][] {
   return PASSED_ON.flatMap((name): [string, string][] => {

@@ -47,18 +47,22 @@ const HTTP_STATUSES: Readonly<Record<number, number>> = {
 export class UpstreamError extends Error {
   readonly code: Code;
   readonly violations: readonly Violation[];
+  /** Milliseconds after which the service wants to be asked again. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(code: Code, message: string, violations: readonly Violation[] = []) {
+  constructor(code: Code, message: string, violations: readonly Violation[] = [], retryAfterMs?: number) {
     super(message);
     this.name = "UpstreamError";
     this.code = code;
     this.violations = violations;
+    this.retryAfterMs = retryAfterMs;
   }
 
   static fromGrpc(error: ServiceError): UpstreamError {
     const [encoded] = error.metadata?.get("grpc-status-details-bin") ?? [];
-    const violations = encoded instanceof Buffer ? badRequest(encoded) : [];
-    return new UpstreamError(error.code as number as Code, decoded(error.details || error.message), violations);
+    const { violations, retryAfterMs } = encoded instanceof Buffer ? detailsOf(encoded) : nothing;
+    const message = decoded(error.details || error.message);
+    return new UpstreamError(error.code as number as Code, message, violations, retryAfterMs);
   }
 
   get httpStatus(): number {
@@ -74,6 +78,7 @@ export class UpstreamError extends Error {
         code,
         grpc: { code: this.code, status: grpcStatus[this.code] },
         ...(this.violations.length > 0 ? { violations: this.violations } : {}),
+        ...(this.retryAfterMs === undefined ? {} : { retryAfterMs: this.retryAfterMs }),
       },
     });
   }
@@ -108,22 +113,45 @@ function decoded(details: string): string {
 }
 
 const BAD_REQUEST = "google.rpc.BadRequest";
+const RETRY_INFO = "google.rpc.RetryInfo";
 
-// The two messages of google/rpc that matter here, by their published field numbers.
+// The messages of google/rpc that matter here, by their published field numbers.
 const rpc = protobufjs.parse(`syntax = "proto3"; package google.rpc;
   message Any { string type_url = 1; bytes value = 2; }
   message Status { int32 code = 1; string message = 2; repeated Any details = 3; }
   message BadRequest { message FieldViolation { string field = 1; string description = 2; } repeated FieldViolation field_violations = 1; }
+  message Duration { int64 seconds = 1; int32 nanos = 2; }
+  message RetryInfo { Duration retry_delay = 1; }
 `).root;
 const Status = rpc.lookupType("google.rpc.Status");
 const BadRequest = rpc.lookupType(BAD_REQUEST);
+const RetryInfo = rpc.lookupType(RETRY_INFO);
 
-function badRequest(encodedStatus: Uint8Array): Violation[] {
+interface Details {
+  readonly violations: readonly Violation[];
+  readonly retryAfterMs: number | undefined;
+}
+const nothing: Details = { violations: [], retryAfterMs: undefined };
+
+function detailsOf(encodedStatus: Uint8Array): Details {
   const { details } = Status.decode(encodedStatus) as unknown as { details: { typeUrl: string; value: Uint8Array }[] };
-  return details.flatMap(({ typeUrl, value }) => (typeUrl.endsWith(`/${BAD_REQUEST}`) ? decodeViolations(value) : []));
+  const valuesOf = (name: string) =>
+    details.filter(({ typeUrl }) => typeUrl.endsWith(`/${name}`)).map(({ value }) => value);
+  const [retry] = valuesOf(RETRY_INFO);
+  return {
+    violations: valuesOf(BAD_REQUEST).flatMap(decodeViolations),
+    retryAfterMs: retry === undefined ? undefined : decodeDelay(retry),
+  };
 }
 
 function decodeViolations(encoded: Uint8Array): Violation[] {
   const { fieldViolations } = BadRequest.decode(encoded) as unknown as { fieldViolations: Violation[] };
   return fieldViolations.map(({ field, description }) => ({ field, description }));
+}
+
+function decodeDelay(encoded: Uint8Array): number {
+  const { retryDelay } = RetryInfo.toObject(RetryInfo.decode(encoded), { longs: Number, defaults: true }) as {
+    retryDelay: { seconds: number; nanos: number } | null;
+  };
+  return retryDelay === null ? 0 : retryDelay.seconds * 1_000 + retryDelay.nanos / 1e6;
 }

@@ -11,8 +11,13 @@ export function unprocessable(problems: readonly Problem[]): Answer {
   return { status: 422, body: { detail: problems } };
 }
 
-/** Seconds after which a client that was turned away may come again. */
-const RETRY_AFTER = { "retry-after": "1" };
+/** Where the service does not say when a client that was turned away may come again. */
+const RETRY_AFTER_MS = 1_000;
+
+/** Whole seconds, as the header has them; never too early. */
+export function retryAfter(milliseconds = RETRY_AFTER_MS): { "retry-after": string } {
+  return { "retry-after": String(Math.max(1, Math.ceil(milliseconds / 1_000))) };
+}
 
 /** The answer to a failure, or undefined where it is not one that a client is told of. */
 export function answerTo(error: unknown, route: Route, args: Readonly<Record<string, unknown>>): Answer | undefined {
@@ -27,7 +32,7 @@ export function answerTo(error: unknown, route: Route, args: Readonly<Record<str
       return detail(401, error.message, { "www-authenticate": "Bearer" });
     case 429:
     case 503:
-      return detail(error.httpStatus, error.message, RETRY_AFTER);
+      return detail(error.httpStatus, error.message, retryAfter(error.retryAfterMs));
     case 500:
       return undefined;
     default:

@@ -90,13 +90,14 @@ function initOf(route: Route, args: Readonly<Record<string, unknown>>, { headers
 function causeOf(errors: readonly unknown[]): unknown {
   const [first] = errors;
   if (!(first instanceof GraphQLError)) return first;
-  const { grpc, violations, reason, field } = first.extensions as {
+  const { grpc, violations, retryAfterMs, reason, field } = first.extensions as {
     grpc?: { code: number };
     violations?: UpstreamError["violations"];
+    retryAfterMs?: number;
     reason?: string;
     field?: string;
   };
-  if (grpc !== undefined) return new UpstreamError(grpc.code, first.message, violations);
+  if (grpc !== undefined) return new UpstreamError(grpc.code, first.message, violations, retryAfterMs);
   if (reason !== undefined) return new RowRefusal(reason, field ?? "", first.message);
   return first.originalError ?? first;
 }

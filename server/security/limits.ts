@@ -3,6 +3,7 @@ import type { Reading, SeriesBlock } from "../../gen/es/telltale/v1/reading_pb.t
 import type { Clock } from "../clock.ts";
 import { TelltaleError } from "../errors.ts";
 import { type Principal, peerKey, principalKey } from "../rpc/principal.ts";
+import { payerOf } from "./forwarded.ts";
 import type { QuotaSettings } from "./settings.ts";
 import { type Usage, windowMs } from "./usage.ts";
 
@@ -88,7 +89,7 @@ export function quotaInterceptor(settings: QuotaSettings, usage: Usage, clock: C
 /** Everyone without a name is counted by address. */
 function keyOf({ tokenId, name }: Principal, address: string): string {
   if (tokenId !== undefined) return tokenId;
-  return name === "anonymous" ? `address:${address}` : name;
+  return name === "anonymous" ? `address:${payerOf(address)}` : name;
 }
 
 function size({ readings, blocks }: Batch): number {

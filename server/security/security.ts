@@ -12,6 +12,7 @@ import { createAdminService } from "../rpc/admin.ts";
 import { anonymous, peerKey, principalKey } from "../rpc/principal.ts";
 import { Audit } from "./audit.ts";
 import { type Authenticator, createAuthenticator } from "./authenticate.ts";
+import type { Forwarding } from "./forwarded.ts";
 import { createHostCheck } from "./hosts.ts";
 import { createJwtVerifier } from "./jwt.ts";
 import { quotaInterceptor } from "./limits.ts";
@@ -51,6 +52,8 @@ export interface SecurityOptions {
   readonly sql: Sql;
   /** Counts usage across replicas; undefined: in this process. */
   readonly redisUrl: string | undefined;
+  /** Whose call a gateway hands on. */
+  readonly forwarding: Forwarding;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -58,7 +61,7 @@ export interface SecurityOptions {
 const wholePlatform = rules["telltale.v1.QueryService/GetPlatformStats"]!;
 
 export async function createSecurity(options: SecurityOptions): Promise<Security> {
-  const { settings, sql, clock, logger } = options;
+  const { settings, sql, clock, logger, forwarding } = options;
   const tokens = new Tokens({ sql, clock, logger });
   const audit = new Audit(sql);
   const sessions = createSessions({ tokens, clock, logger });
@@ -80,6 +83,9 @@ export async function createSecurity(options: SecurityOptions): Promise<Security
   return {
     async gate({ service, method, requestHeader, values }) {
       const rule = ruleOf(service, method);
+      const client = forwarding.read(requestHeader);
+      // Its connection is the gateway's: what that connection proves is not the caller's.
+      if (client !== undefined) values.set(peerKey, { address: client, certificateName: undefined });
       if (rule === "public") return;
       const principal = await authenticate(requestHeader.get("authorization"), values.get(peerKey));
       checkRule(rule, principal);

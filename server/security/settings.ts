@@ -11,6 +11,8 @@ export interface SecuritySettings {
   readonly adminToken: string | undefined;
   readonly oidc: OidcSettings | undefined;
   readonly tls: TlsSettings | undefined;
+  /** Shared by gateways and services, so that these believe whose calls a gateway hands on; undefined: made by each process. */
+  readonly gatewaySecret: string | undefined;
   readonly limits: QuotaSettings;
 }
 
@@ -44,7 +46,7 @@ export interface QuotaSettings {
 }
 
 // 32 characters of base64 are 192 bits: what cannot be guessed needs no slow hash.
-const minAdminTokenCharacters = 32;
+const minSecretCharacters = 32;
 const anyRate = { min: 0, max: 1_000_000_000 };
 
 /** Reads what concerns security; throws StartupError as `loadConfig` does. */
@@ -52,9 +54,10 @@ export function loadSecuritySettings(env: Environment, bindAddress: string): Sec
   const settings: SecuritySettings = {
     auth: choice(env, "AUTH", "off", ["off", "on"]) === "on",
     allowUnauthenticatedNetworkAccess: flag(env, "ALLOW_UNAUTHENTICATED_NETWORK_ACCESS", false),
-    adminToken: readAdminToken(env),
+    adminToken: readSecret(env, "ADMIN_TOKEN"),
     oidc: readOidc(env),
     tls: readTls(env),
+    gatewaySecret: readSecret(env, "GATEWAY_SECRET"),
     limits: {
       callsPerSecond: integer(env, "LIMIT_CALLS_PER_SECOND", 0, anyRate),
       readingsPerSecond: integer(env, "LIMIT_READINGS_PER_SECOND", 0, anyRate),
@@ -84,11 +87,11 @@ function checkTogether(settings: SecuritySettings, bindAddress: string): void {
   }
 }
 
-function readAdminToken(env: Environment): string | undefined {
-  const token = text(env, "ADMIN_TOKEN");
+function readSecret(env: Environment, name: string): string | undefined {
+  const token = text(env, name);
   if (token !== undefined && !/^[\x21-\x7e]{32,512}$/.test(token)) {
-    const wanted = `at least ${minAdminTokenCharacters} printable characters without blanks, for example from openssl rand -base64 32`;
-    throw new StartupError(`ADMIN_TOKEN has ${token.length} characters, but it must be ${wanted}.`);
+    const wanted = `at least ${minSecretCharacters} printable characters without blanks, for example from openssl rand -base64 32`;
+    throw new StartupError(`${name} has ${token.length} characters, but it must be ${wanted}.`);
   }
   return token;
 }

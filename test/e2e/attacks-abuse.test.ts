@@ -1,5 +1,6 @@
 /** Attacks on what the platform can bear, and on what it believes. The platform is the real one, as it starts by default. */
 import { once } from "node:events";
+import http from "node:http";
 import http2 from "node:http2";
 import net from "node:net";
 import { gzipSync } from "node:zlib";
@@ -194,6 +195,21 @@ describe("a caller over its quota", () => {
         }),
       );
       expect(posted.filter((code) => code === "RATE_LIMITED").length).toBeGreaterThanOrEqual(30);
+      // Callers of the gateway are counted each by their own address, whatever they say of it themselves.
+      const [crowd, other] = await Promise.all([
+        Promise.all(
+          Array.from({ length: 40 }, (_, i) => from("127.0.0.1", limited.http, { "telltale-client": `10.0.0.${i}` })),
+        ),
+        Promise.all(Array.from({ length: 3 }, () => from("127.0.0.2", limited.http))),
+      ]);
+      expect(crowd.filter((code) => code === 429).length).toBeGreaterThanOrEqual(30);
+      expect(other).toEqual([200, 200, 200]);
+      const forged = await Promise.allSettled(
+        Array.from({ length: 40 }, (_, i) =>
+          call.listSensors({}, { headers: { "telltale-client": `10.0.0.${i};${"A".repeat(43)}` } }),
+        ),
+      );
+      expect(forged.filter((each) => each.status === "rejected").length).toBeGreaterThanOrEqual(30);
       // Probes are not counted: a full house is not an ill one.
       expect((await fetch(`${limited.http}/health`)).status).toBe(200);
     } finally {
@@ -365,6 +381,16 @@ function slow(port: number): net.Socket {
   socket.on("error", () => undefined); // it is cut off some time
   socket.write("POST /api/v1/sensors/data HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
   return socket.resume();
+}
+
+/** Status of a question that comes from the address. */
+function from(localAddress: string, url: string, headers: Record<string, string> = {}): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const request = http.get(`${url}/api/v1/sensors/data`, { localAddress, headers, agent: false }, (response) => {
+      response.resume().once("end", () => resolve(response.statusCode ?? 0));
+    });
+    request.once("error", reject);
+  });
 }
 
 function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
