@@ -10,6 +10,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   backtest: async () => (await import("./commands/backtest.ts")).backtestCommand(),
   train: async () => (await import("./commands/train.ts")).trainCommand(),
   simulate: async () => (await import("./commands/simulate.ts")).simulateCommand(),
+  import: async () => (await import("./commands/import.ts")).importCommand(),
   fsck: async () => (await import("./commands/fsck.ts")).fsckCommand(),
   watch: async () => (await import("./commands/watch.ts")).watchCommand(),
   token: async () => (await import("./commands/token.ts")).tokenCommand(),
