@@ -1,5 +1,5 @@
 /** Attacks on who may do what, each by the doors that it could come through. The platform is the real one. */
-import { createClient } from "@connectrpc/connect";
+import { type ConnectError, createClient } from "@connectrpc/connect";
 import { status } from "@grpc/grpc-js";
 import { createClient as createGraphqlClient } from "graphql-ws";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -12,6 +12,7 @@ import { IngestService, RefusalReason } from "../../gen/es/telltale/v1/ingest_pb
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
 import { WatchService } from "../../gen/es/telltale/v1/watch_pb.ts";
 import { runCli } from "../support/cli.ts";
+import { startPlatform } from "../support/platform.ts";
 import { fill, type Secured, startSecured } from "../support/secured.ts";
 
 let platform: Secured;
@@ -26,6 +27,9 @@ afterAll(() => platform?.stop());
 
 const reading = { sensorId: "mine/2", sensorType: "t", unit: "u", value: 1 };
 const restReading = { sensor_id: "mine/2", sensor_type: "t", unit: "u", value: 1 };
+
+/** What callers were told: headers and bodies of answers, words of errors. */
+const told: string[] = [];
 
 /** Every door, knocked at with an authorization header; the answer is "in", "401" or "403". */
 const doors: Record<string, (authorization: string | undefined) => Promise<string>> = {
@@ -386,18 +390,42 @@ describe("what is left behind", () => {
     expect(older.events[0]!.id).toBe(events[2]!.id - 1n);
   });
 
-  it("is no secret in any log line, list of tokens or record", async () => {
+  it("is no secret in any log line, span, error, answer, list of tokens or record", async () => {
     const admin = createClient(AdminService, platform.as(platform.adminToken));
-    const told = [
+    const { receiver } = platform;
+    await until(async () => receiver.spans().some(({ name }) => name === "telltale.v1.AdminService/RevokeToken"));
+    expect(new Set(receiver.spans().map(({ name }) => name)).size).toBeGreaterThan(10);
+    expect(told.length).toBeGreaterThan(200);
+    const all = [
       platform.output(),
+      ...receiver.bodies,
+      ...told,
       JSON.stringify(await admin.listTokens({}), (_, value) => (typeof value === "bigint" ? String(value) : value)),
       JSON.stringify(await admin.listAuditEvents({ limit: 1_000 }), (_, value) =>
         typeof value === "bigint" ? String(value) : value,
       ),
     ].join("\n");
     expect(platform.secrets.length).toBeGreaterThan(20);
-    expect(platform.secrets.filter((secret) => told.includes(secret) || told.includes(secret.slice(-20)))).toEqual([]);
+    expect(platform.secrets.filter((secret) => all.includes(secret) || all.includes(secret.slice(-20)))).toEqual([]);
   });
+});
+
+it("a start that fails tells no password of its addresses", async () => {
+  const password = "Pl4nted-db-passw0rd";
+  const started = startPlatform({
+    DATABASE_URL: `postgresql://telltale:${password}@127.0.0.1:1/telltale`,
+    REDIS_URL: `redis://:${password}@127.0.0.1:1`,
+    ADMIN_TOKEN: `${password}-${password}-admin`,
+    GATEWAY_SECRET: `${password}-${password}-gateway`,
+    AUTH: "on",
+    LOG_LEVEL: "TRACE",
+  });
+  const error: Error = await started.then(
+    () => Promise.reject(new Error("it started without a database")),
+    (reason) => reason,
+  );
+  expect(error.message).toMatch(/ended/);
+  expect(error.message).not.toContain(password);
 });
 
 function transport(authorization: string | undefined) {
@@ -429,7 +457,10 @@ async function code(call: () => Promise<unknown>): Promise<number> {
     await call();
     return status.OK;
   } catch (error) {
-    return (error as { code: number }).code;
+    const { code: given, rawMessage, metadata, details } = error as ConnectError;
+    const seen = { rawMessage, details, metadata: metadata && Object.fromEntries(metadata) };
+    told.push(JSON.stringify(seen, (_, value) => (typeof value === "bigint" ? String(value) : value)));
+    return given;
   }
 }
 
@@ -449,6 +480,7 @@ async function web(url: string, authorization?: string, body?: object): Promise<
     headers: { ...(authorization && { authorization }), ...(body && { "content-type": "application/json" }) },
     ...(body && { body: JSON.stringify(body) }),
   });
+  told.push(JSON.stringify([...response.headers]), await response.text());
   return response.ok ? "in" : String(response.status);
 }
 
@@ -458,7 +490,9 @@ async function graphql(query: string, authorization: string | undefined): Promis
     headers: { ...(authorization && { authorization }), "content-type": "application/json" },
     body: JSON.stringify({ query }),
   });
-  return verdict(((await response.json()) as { errors?: GraphqlError[] }).errors);
+  const text = await response.text();
+  told.push(JSON.stringify([...response.headers]), text);
+  return verdict((JSON.parse(text) as { errors?: GraphqlError[] }).errors);
 }
 
 async function subscribe(authorization: string | undefined): Promise<string> {
@@ -495,6 +529,7 @@ interface GraphqlError {
 }
 
 function verdict(errors: readonly GraphqlError[] | undefined): string {
+  told.push(JSON.stringify(errors ?? []));
   if (errors === undefined) return "in";
   const codes: Record<string, string> = { UNAUTHENTICATED: "401", FORBIDDEN: "403" };
   const given = errors[0]?.extensions?.code ?? "none";

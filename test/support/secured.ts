@@ -9,6 +9,7 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose";
 import { AdminService, type Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
+import { type SpanReceiver, startSpanReceiver } from "./otlp.ts";
 import { type Platform, startPlatform } from "./platform.ts";
 
 export interface Secured extends Platform {
@@ -22,8 +23,10 @@ export interface Secured extends Platform {
     expiresInMs?: number,
   ) => Promise<{ id: string; secret: string }>;
   readonly jwt: (payload: JWTPayload, changes?: { expires?: string; alg?: "none" }) => Promise<string>;
-  /** Every secret that was handed out: none may show in a log line or an answer. */
+  /** Every secret that was handed out: none may show in a log line, a span or an answer. */
   readonly secrets: string[];
+  /** Where its spans go. */
+  readonly receiver: SpanReceiver;
 }
 
 export const audience = "telltale-test";
@@ -41,7 +44,11 @@ export async function startSecured(environment: NodeJS.ProcessEnv = {}): Promise
   await once(issuer, "listening");
   const address = `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
 
+  const receiver = await startSpanReceiver();
   const platform = await startPlatform({
+    ...receiver.environment,
+    // Spans are looked at while it runs.
+    OTEL_BSP_SCHEDULE_DELAY: "200",
     AUTH: "on",
     LOG_LEVEL: "DEBUG",
     OIDC_JWKS_URL: `${address}/keys`,
@@ -66,6 +73,7 @@ export async function startSecured(environment: NodeJS.ProcessEnv = {}): Promise
     ...platform,
     adminToken,
     secrets,
+    receiver,
     as,
     async mint(scopes, sensorPrefix = "", expiresInMs) {
       const ends = expiresInMs === undefined ? {} : { expiresAt: timestamp(Date.now() + expiresInMs) };
@@ -89,6 +97,7 @@ export async function startSecured(environment: NodeJS.ProcessEnv = {}): Promise
     },
     async stop() {
       issuer.close();
+      receiver.close();
       await platform.stop();
     },
   };
