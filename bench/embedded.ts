@@ -4,11 +4,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { IngestService } from "../gen/es/telltale/v1/ingest_pb.ts";
-import { AlertEventType, WatchService } from "../gen/es/telltale/v1/watch_pb.ts";
 import { startPlatform } from "../test/support/platform.ts";
 import { cpuOf, difference, memoryOf, sum } from "./cpu.ts";
 import { type LoadResult, quantile, type Request, runStreams } from "./load.ts";
-import { blockStreams, nowUs, singleStreams } from "./workload.ts";
+import { singleStreams } from "./workload.ts";
 
 export interface Run {
   readonly perSecond: number;
@@ -61,79 +60,6 @@ export async function measureUnary(url: string, pids: readonly number[], callers
     p99Ms: quantile(ms, 0.99),
     cpuUs: (sum(cpu) * 1e6) / (callers * calls),
     cpu,
-  };
-}
-
-export interface Latencies {
-  readonly perSecond: number;
-  readonly ackP99Ms: number;
-  readonly settledP99Ms: number;
-  readonly alertP99Ms: number;
-  readonly alerts: number;
-}
-
-/**
- * Half of `peak` as an open loop of blocks for `seconds`; beside it single sensors jump, and the time from sending the jump to
- * the alert at a watcher is taken.
- */
-export async function measureLatencies(
-  url: string,
-  watchUrl: string,
-  peak: number,
-  seconds: number,
-): Promise<Latencies> {
-  const probes = 40;
-  const ingest = createClient(IngestService, createGrpcTransport({ baseUrl: url }));
-  const watch = createClient(WatchService, createGrpcTransport({ baseUrl: watchUrl }));
-  const tag = `probe-${nowUs()}`;
-  const probe = (k: number, value: number, us: number) => ({
-    sensorId: `${tag}-${k}`,
-    sensorType: "probe",
-    unit: "V",
-    value,
-    observedAt: { seconds: BigInt(Math.floor(us / 1e6)), nanos: Math.round(us % 1e6) * 1000 },
-  });
-  const start = nowUs() - 3_600_000_000;
-  for (let i = 0; i < 60; i++) {
-    const readings = Array.from({ length: probes }, (_, k) => probe(k, 5 + ((i * 7 + k) % 5) / 100, start + i * 1e6));
-    await ingest.submitReadings({ readings });
-  }
-  const sentAt = new Map<string, number>();
-  const alertMs: number[] = [];
-  const over = new AbortController();
-  const inPlace = Promise.withResolvers<void>();
-  const watching = (async () => {
-    for await (const { event } of watch.watchAlerts({}, { signal: over.signal })) {
-      inPlace.resolve();
-      const at = event?.type === AlertEventType.OPENED ? sentAt.get(event.alert!.sensorId) : undefined;
-      if (at !== undefined) alertMs.push(performance.now() - at);
-    }
-  })().catch((error: unknown) => {
-    if (!over.signal.aborted) throw error;
-  });
-  await inPlace.promise;
-  // 2,500 readings a batch on each of four streams.
-  const batchesPerSecond = peak / 2 / 4 / 2500;
-  const rounds = Math.max(1, Math.round((batchesPerSecond * seconds) / 100));
-  const jumps = (async () => {
-    for (let k = 0; k < probes; k++) {
-      await new Promise((resolve) => setTimeout(resolve, (seconds * 800) / probes));
-      sentAt.set(`${tag}-${k}`, performance.now());
-      await ingest.submitReadings({ readings: [probe(k, 500, start + 61e6)] });
-    }
-  })();
-  const [load] = await Promise.all([
-    runStreams(url, blockStreams(10_000, rounds, nowUs() - 86_400_000_000), { batchesPerSecond }),
-    jumps,
-  ]);
-  over.abort();
-  await watching;
-  return {
-    perSecond: load.sent / load.seconds,
-    ackP99Ms: quantile(load.durableMs, 0.99),
-    settledP99Ms: quantile(load.settledMs, 0.99),
-    alertP99Ms: quantile(alertMs, 0.99),
-    alerts: alertMs.length,
   };
 }
 

@@ -47,7 +47,8 @@ export async function runStreams(
       let settled = 0;
       async function* requests() {
         let sequence = 0n;
-        const first = performance.now();
+        // Senders are not in step with each other: each begins a share of the interval later.
+        const first = performance.now() + (s * 1000) / ((batchesPerSecond ?? 1) * streams.length);
         for (const b of batches()) {
           let due = performance.now();
           if (batchesPerSecond !== undefined) {

@@ -12,7 +12,8 @@ import { startPlatform } from "../test/support/platform.ts";
 import { startPostgres } from "../test/support/postgres.ts";
 import { startRedis } from "../test/support/redis.ts";
 import { copyRows } from "./baseline.ts";
-import { measure, measureLatencies, measureRecovery, measureSensors, measureUnary, type Run } from "./embedded.ts";
+import { measure, measureRecovery, measureSensors, measureUnary, type Run } from "./embedded.ts";
+import { measureLatencies } from "./latency.ts";
 import { scoreCost } from "./score.ts";
 import { storageRows } from "./storage.ts";
 import { blockStreams, singleStreams } from "./workload.ts";
@@ -79,6 +80,13 @@ function addRun(name: string, cpuName: string, run: Run, copies: Copies): void {
   add(cpuName, run.cpuUs, "µs/reading", { load_cpu_us: Math.round(run.loadCpuUs * 100) / 100 });
 }
 
+async function addLatencies(name: string, url: string, perSecond: number): Promise<void> {
+  const l = await measureLatencies(url, perSecond, Math.max(5, 20 * scale));
+  const beside = { at_readings_per_s: Math.round(l.perSecond), load_late_p99_ms: l.loadLateMs };
+  add(`ack_p99_ms_${name}`, l.ackMs.p99, "ms", { ...beside, ack_ms: l.ackMs, settled_ms: l.settledMs });
+  add(`alert_p99_ms_${name}`, l.alertMs.p99, "ms", { ...beside, alerts: l.alerts, alert_ms: l.alertMs });
+}
+
 async function embedded(copies: Copies): Promise<void> {
   const platform = await startPlatform();
   const pids = [platform.process.pid!];
@@ -91,13 +99,7 @@ async function embedded(copies: Copies): Promise<void> {
     addRun("embedded_singles_per_s", "cpu_us_embedded_singles", singles, copies);
     const unary = await measureUnary(platform.grpc, pids, 16, Math.round(250 * scale) + 5);
     add("embedded_unary_per_s", unary.perSecond, "calls/s", { p99_ms: unary.p99Ms, cpu_us: unary.cpuUs });
-    const seconds = Math.max(5, 20 * scale);
-    const l = await measureLatencies(platform.grpc, platform.grpc, blocks.perSecond, seconds);
-    add("ack_p99_ms_embedded", l.ackP99Ms, "ms", {
-      at_readings_per_s: Math.round(l.perSecond),
-      settled_p99_ms: l.settledP99Ms,
-    });
-    add("alert_p99_ms_embedded", l.alertP99Ms, "ms", { alerts: l.alerts, at_readings_per_s: Math.round(l.perSecond) });
+    await addLatencies("embedded", platform.grpc, blocks.perSecond / 2);
   } finally {
     await platform.stop();
   }
@@ -118,12 +120,7 @@ async function cluster(copies: Copies): Promise<void> {
     addRun("kafka_blocks_per_s", "cpu_us_kafka_blocks", blocks, copies);
     const singles = await measure(platform.grpc, pids, singleStreams(1000, Math.round(500 * scale)));
     addRun("kafka_singles_per_s", "cpu_us_kafka_singles", singles, copies);
-    const l = await measureLatencies(platform.grpc, platform.grpc, blocks.perSecond, Math.max(5, 20 * scale));
-    add("ack_p99_ms_kafka", l.ackP99Ms, "ms", {
-      at_readings_per_s: Math.round(l.perSecond),
-      settled_p99_ms: l.settledP99Ms,
-    });
-    add("alert_p99_ms_kafka", l.alertP99Ms, "ms", { alerts: l.alerts, at_readings_per_s: Math.round(l.perSecond) });
+    await addLatencies("kafka", platform.grpc, blocks.perSecond / 2);
   } finally {
     await platform.stop();
     await kafka.stop();

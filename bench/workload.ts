@@ -1,7 +1,8 @@
 /** What the simulated devices send: the same numbers in every run. */
 import type { Request } from "./load.ts";
 
-const STREAMS = 4;
+/** Senders at the same time. */
+export const STREAMS = 4;
 const BLOCK = 100;
 const BLOCKS_PER_BATCH = 25;
 const SINGLES_PER_BATCH = 100;

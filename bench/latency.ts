@@ -1,0 +1,168 @@
+/** Latencies under an open loop of load, and the time from a reading to the alert at a watcher beside it. */
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setTimeout as delay } from "node:timers/promises";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { IngestService } from "../gen/es/telltale/v1/ingest_pb.ts";
+import { AlertEventType, WatchService } from "../gen/es/telltale/v1/watch_pb.ts";
+import { quantile, type Request, runStreams } from "./load.ts";
+import { blockStreams, nowUs, STREAMS } from "./workload.ts";
+
+/** Readings in one message of the load. */
+const BATCH = 2500;
+/** Probes a second: hundreds in a short run, and nothing beside the load. */
+const PROBES_PER_SECOND = 25;
+/** Steady readings of a probe before it jumps: twice what a sensor needs to be judged. */
+const STEADY = 60;
+/** Alerts that are later than this are missing. */
+const ALERT_TIMEOUT_MS = 30_000;
+const DAY_US = 86_400_000_000;
+
+export interface Latencies {
+  readonly perSecond: number;
+  readonly ackMs: Spread;
+  readonly settledMs: Spread;
+  readonly alertMs: Spread;
+  /** Alerts that the alert's times are of. */
+  readonly alerts: number;
+  /** How late this process itself was, p99: what it adds to the others. */
+  readonly loadLateMs: number;
+}
+
+export interface Spread {
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+/**
+ * `perSecond` readings in blocks as an open loop for `seconds`. Beside it probes, sensors of their own that were steady, jump one
+ * by one, each once: the time counts from when the jump was due to be sent to the alert at a watcher.
+ */
+export async function measureLatencies(url: string, perSecond: number, seconds: number): Promise<Latencies> {
+  const probes = new Probes(url, Math.round(PROBES_PER_SECOND * seconds));
+  await probes.prepare();
+  const batchesPerSecond = perSecond / STREAMS / BATCH;
+  const batches = Math.round(batchesPerSecond * seconds);
+  const late = monitorEventLoopDelay({ resolution: 1 });
+  late.enable();
+  const [load] = await Promise.all([
+    runStreams(url, head(blockStreams(10_000, Math.ceil(batches / 100), nowUs() - DAY_US), batches), {
+      batchesPerSecond,
+    }),
+    probes.jump(seconds),
+  ]);
+  late.disable();
+  const alertMs = await probes.times();
+  return {
+    perSecond: load.sent / load.seconds,
+    ackMs: spread(load.durableMs),
+    settledMs: spread(load.settledMs),
+    alertMs: spread(alertMs),
+    alerts: alertMs.length,
+    loadLateMs: Math.round(late.percentile(99) / 1e4) / 100,
+  };
+}
+
+function spread(ms: readonly number[]): Spread {
+  const rounded = (share: number) => Math.round(quantile(ms, share) * 10) / 10;
+  return { p50: rounded(0.5), p99: rounded(0.99), max: rounded(1) };
+}
+
+/** The first `count` batches of each stream. */
+function head(streams: (() => Generator<Request>)[], count: number): (() => Generator<Request>)[] {
+  return streams.map(
+    (batches) =>
+      function* () {
+        let n = 0;
+        for (const b of batches()) {
+          if (n++ >= count) return;
+          yield b;
+        }
+      },
+  );
+}
+
+/** Sensors that are steady until each jumps once. */
+class Probes {
+  readonly #url: string;
+  readonly #count: number;
+  readonly #tag = `probe-${nowUs()}`;
+  /** Two days ago: nobody takes a sensor for silent whose readings are that old. */
+  readonly #startUs = nowUs() - 2 * DAY_US;
+  readonly #sentAt = new Map<string, number>();
+  readonly #alertMs: number[] = [];
+  readonly #over = new AbortController();
+  readonly #all = Promise.withResolvers<void>();
+  #watching: Promise<void> = Promise.resolve();
+
+  constructor(url: string, count: number) {
+    this.#url = url;
+    this.#count = count;
+  }
+
+  /** Makes them steady, and puts the watch in place. */
+  async prepare(): Promise<void> {
+    const ingest = createClient(IngestService, createGrpcTransport({ baseUrl: this.#url }));
+    const blocks = Array.from({ length: this.#count }, (_, k) => ({
+      ...this.#series(k),
+      baseTimeUs: BigInt(this.#startUs),
+      timeDeltasUs: new Array<number>(STEADY).fill(1_000_000),
+      values: Array.from({ length: STEADY }, (_, i) => 5 + ((i * 7 + k) % 5) / 100),
+    }));
+    await ingest.submitReadings({ blocks });
+    const inPlace = Promise.withResolvers<void>();
+    this.#watching = this.#watch(inPlace.resolve).catch((error: unknown) => {
+      if (!this.#over.signal.aborted) this.#all.reject(error);
+    });
+    await inPlace.promise;
+  }
+
+  #series(k: number) {
+    return { sensorId: `${this.#tag}-${k}`, sensorType: "probe", unit: "V" };
+  }
+
+  async #watch(inPlace: () => void): Promise<void> {
+    const watch = createClient(WatchService, createGrpcTransport({ baseUrl: this.#url }));
+    for await (const { event } of watch.watchAlerts({}, { signal: this.#over.signal })) {
+      inPlace();
+      const at = event?.type === AlertEventType.OPENED ? this.#sentAt.get(event.alert!.sensorId) : undefined;
+      if (at !== undefined) this.#alertMs.push(performance.now() - at);
+      if (this.#alertMs.length === this.#count) this.#all.resolve();
+    }
+  }
+
+  /** One after another, evenly over so many seconds, whatever became of the ones before. */
+  async jump(seconds: number): Promise<void> {
+    const ingest = createClient(IngestService, createGrpcTransport({ baseUrl: this.#url }));
+    const first = performance.now();
+    const us = this.#startUs + 2 * STEADY * 1e6;
+    const observedAt = { seconds: BigInt(Math.floor(us / 1e6)), nanos: 0 };
+    const calls: Promise<unknown>[] = [];
+    for (let k = 0; k < this.#count; k++) {
+      const due = first + (k * seconds * 1000) / this.#count;
+      const wait = due - performance.now();
+      if (wait > 0) await delay(wait);
+      const series = this.#series(k);
+      this.#sentAt.set(series.sensorId, due);
+      calls.push(ingest.submitReadings({ readings: [{ ...series, value: 500, observedAt }] }));
+    }
+    await Promise.all(calls);
+  }
+
+  /** From each jump to its alert, once all have come. */
+  async times(): Promise<readonly number[]> {
+    const timer = setTimeout(() => {
+      const missing = `${this.#count - this.#alertMs.length} of ${this.#count} probes raised no alert`;
+      this.#all.reject(new Error(missing));
+    }, ALERT_TIMEOUT_MS);
+    try {
+      await this.#all.promise;
+    } finally {
+      clearTimeout(timer);
+      this.#over.abort();
+      await this.#watching;
+    }
+    return this.#alertMs;
+  }
+}
