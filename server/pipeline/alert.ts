@@ -9,6 +9,17 @@ export function toTimestamp(us: number): Timestamp {
   return create(TimestampSchema, { seconds: BigInt(seconds), nanos: Math.round(us - seconds * 1e6) * 1000 });
 }
 
+function labelOf({ label }: AlertRow) {
+  if (label === undefined) return {};
+  const { correct, labelledUs, labelledBy, comment } = label;
+  return {
+    ...(correct === null ? {} : { labelCorrect: correct }),
+    labelledAt: toTimestamp(labelledUs),
+    labelledBy,
+    labelComment: comment,
+  };
+}
+
 /** The contract's form of a stored alert. */
 export function toAlert(a: AlertRow): Alert {
   return create(AlertSchema, {
@@ -33,5 +44,6 @@ export function toAlert(a: AlertRow): Alert {
     confidence: a.confidence,
     ...(a.expected === null ? {} : { expected: a.expected }),
     modelVersion: a.modelVersion,
+    ...labelOf(a),
   });
 }

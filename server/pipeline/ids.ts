@@ -23,3 +23,12 @@ export function idOf(tick: number, partition: number): number {
 export function partitionOfId(id: number): number {
   return id % PARTITION_BITS;
 }
+
+export function tickOfId(id: number): number {
+  return Math.floor(id / PARTITION_BITS);
+}
+
+/** When the reading was received, microseconds: to TICK_US, and later by as much as the clock ran ahead. */
+export function receivedUsOf(id: number): number {
+  return EPOCH_US + tickOfId(id) * TICK_US;
+}

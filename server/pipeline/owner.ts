@@ -7,12 +7,12 @@
  */
 import { toBinary } from "@bufbuild/protobuf";
 import type { Logger } from "pino";
-import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
+import { type Control, ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { RecordOutcomeSchema } from "../../gen/es/telltale/v1/notice_pb.ts";
 import type { Detector } from "../detect/index.ts";
 import type { LogEntry } from "../log/log.ts";
 import { decodeRecord, type LoggedRecord } from "../record/decode.ts";
-import type { AlertEventRow, Commit, PartitionRow, Store } from "../store/store.ts";
+import type { AlertEventRow, Commit, LabelRow, LoggedControl, PartitionRow, Store } from "../store/store.ts";
 import { AlertChanges, Alerts } from "./alerts.ts";
 import { type LateReading, placeLate } from "./late.ts";
 import { toNotice } from "./notices.ts";
@@ -63,7 +63,9 @@ interface Taken {
 interface Scored extends Sorted {
   readonly records: readonly OpenRecord[];
   readonly changes: AlertChanges;
-  readonly settings: Commit["settings"];
+  readonly settings: readonly LoggedControl[];
+  readonly labels: readonly LabelRow[];
+  readonly ticked: Commit["ticked"];
   readonly scoreMs: number;
   readonly oldestReceivedUs: number;
 }
@@ -192,22 +194,29 @@ export class PartitionOwner {
     this.#alerts.observe(rows, changes);
     // Only the last record of a run has any.
     const { offset, record: last } = run[run.length - 1]!;
-    const settings: { offset: number; control: Uint8Array }[] = [];
+    const settings: LoggedControl[] = [];
     const stored = async (id: number) => {
       await this.settle();
       return store.readAlert(id);
     };
+    const { tick, receivedUs } = state;
     for (const control of last.controls) {
-      if (state.set(control, offset)) settings.push({ offset, control: toBinary(ControlSchema, control) });
-      else await this.#alerts.control(control, offset, changes, stored);
+      if (!state.set(control, offset)) await this.#alerts.control(control, offset, changes, stored);
+      // That somebody has seen an alert changes no result.
+      if (control.action.case === "acknowledge") continue;
+      settings.push({ offset, tick, receivedUs, control: toBinary(ControlSchema, control) });
     }
     if (last.tick) this.#alerts.silent(state.silence(offset), changes);
+    const labels = last.controls.flatMap((control) => labelOf(control, receivedUs) ?? []);
+    const ticked = last.tick ? { tick, receivedUs } : undefined;
     const scoreMs = performance.now() - started;
-    return { rows, late, records, changes, settings, scoreMs, oldestReceivedUs: run[0]!.record.receivedAtUs };
+    const oldestReceivedUs = run[0]!.record.receivedAtUs;
+    return { rows, late, records, changes, settings, labels, ticked, scoreMs, oldestReceivedUs };
   }
 
   /** Waits for the commit before, and starts this one. */
-  async #store({ rows, records, changes, settings, scoreMs, oldestReceivedUs }: Scored, firstLate: number) {
+  async #store(scored: Scored, firstLate: number): Promise<void> {
+    const { rows, records, changes, settings, labels, ticked, scoreMs, oldestReceivedUs } = scored;
     const { partition, store, keepOutcomes } = this.#o;
     const state = this.#state;
     const { modelVersion } = state.sensors.detector;
@@ -246,6 +255,8 @@ export class PartitionOwner {
         struct,
       })),
       settings,
+      labels,
+      ticked,
       chunks,
       outcomes: keepOutcomes ? outcomes.map(encodeOutcome) : [],
     };
@@ -276,6 +287,13 @@ export class PartitionOwner {
         this.#failure = error;
       });
   }
+}
+
+/** What the store is to have of a label. */
+function labelOf({ action, principal }: Control, labelledUs: number): LabelRow | undefined {
+  if (action.case !== "label") return undefined;
+  const { alertId, correct, comment, withdrawn } = action.value;
+  return { alertId: Number(alertId), correct: withdrawn ? null : correct, labelledUs, labelledBy: principal, comment };
 }
 
 function countByType({ series, changes }: Packed): Map<string, number> {

@@ -23,8 +23,9 @@ export async function recover(state: PartitionState, partition: number, store: S
     );
     point = { offset: 0, tick: 0, receivedUs: 0 };
   }
+  // What they did to sensors is in the chunks.
   for (const control of await store.readSettings(partition, point.offset)) {
-    state.settings.apply(fromBinary(ControlSchema, control), state.sensors, () => true);
+    state.settings.apply(fromBinary(ControlSchema, control), state.sensors, () => false);
   }
   for (const s of await store.readSeries(partition)) state.series.known(s);
   state.startAt(point);

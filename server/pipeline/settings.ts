@@ -1,4 +1,4 @@
-import type { Control } from "../../gen/es/telltale/v1/log_pb.ts";
+import type { Control, LabelControl } from "../../gen/es/telltale/v1/log_pb.ts";
 import { toMicros } from "../ingest/accept.ts";
 import { MAX_HOLD_MS } from "./hold.ts";
 import type { Sensors } from "./sensors.ts";
@@ -15,6 +15,8 @@ export class PartitionSettings {
   /** Reorder hold by sensor type, microseconds; "" for all types without their own. */
   readonly #holds = new Map<string, number>();
   readonly #windows = new Map<string, Window>();
+  /** Whether a person called an alert right, by its id. */
+  readonly #labels = new Map<number, boolean>();
   /** Location of each slot when it was met, for windows of a place. */
   readonly #locations = new Map<number, string>();
 
@@ -53,7 +55,23 @@ export class PartitionSettings {
       for (const slot of this.#slots(window, sensors)) if (change(slot)) sensors.detector.maintain(slot, 0, 0);
       return true;
     }
+    if (action.case === "label") {
+      this.#label(action.value, sensors, change);
+      return true;
+    }
     return false;
+  }
+
+  /** The newest label of an alert counts; one before is taken back. */
+  #label(l: LabelControl, sensors: Sensors, change: (slot: number) => boolean): void {
+    const id = Number(l.alertId);
+    const before = this.#labels.get(id);
+    if (l.withdrawn) this.#labels.delete(id);
+    else this.#labels.set(id, l.correct);
+    const slot = sensors.find(l.sensorId);
+    if (slot === undefined || !change(slot)) return;
+    if (before !== undefined) sensors.detector.label(slot, before, -1);
+    if (!l.withdrawn) sensors.detector.label(slot, l.correct, 1);
   }
 
   /** How long readings of the type are held to be put in order, microseconds. */

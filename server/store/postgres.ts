@@ -6,6 +6,7 @@ import { copyIn } from "../log/copy.ts";
 import { transaction } from "../log/transaction.ts";
 import { decodeBlock } from "./block.ts";
 import { BLOCK_COLUMNS } from "./blocks.ts";
+import { packTick } from "./log-ticks.ts";
 import { createPoints } from "./points.ts";
 import {
   type AlertRow,
@@ -148,8 +149,17 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
         work.push(tx`insert into reading_metadata ${tx(rows)} on conflict do nothing`);
       }
       for (const x of c.settings) {
-        work.push(tx`insert into detector_setting (partition, log_offset, control)
-          values (${c.partition}, ${x.offset}, ${Buffer.from(x.control)})`);
+        work.push(tx`insert into detector_setting (partition, log_offset, tick, received_us, control)
+          values (${c.partition}, ${x.offset}, ${x.tick}, ${x.receivedUs}, ${Buffer.from(x.control)})`);
+      }
+      for (const l of c.labels ?? []) {
+        work.push(tx`update alert set label = ${l.correct}, labelled_us = ${l.labelledUs}, labelled_by = ${l.labelledBy},
+          label_comment = ${l.comment} where id = ${l.alertId}`);
+      }
+      if (c.ticked !== undefined) {
+        const { minute, bytes } = packTick(c.ticked.receivedUs, c.ticked.tick);
+        work.push(tx`insert into log_tick (partition, minute, ticks) values (${c.partition}, ${minute}, ${bytes})
+          on conflict (partition, minute) do update set ticks = log_tick.ticks || excluded.ticks`);
       }
       if (c.outcomes.length > 0) {
         const rows = c.outcomes.map((x) => ({
@@ -332,7 +342,12 @@ export function alertOf(r: Row): AlertRow {
     confidence: r.confidence,
     expected: r.expected,
     modelVersion: r.model_version,
+    ...(r.labelled_us === null ? {} : { label: labelOf(r) }),
   };
+}
+
+function labelOf(r: Row): NonNullable<AlertRow["label"]> {
+  return { correct: r.label, labelledUs: r.labelled_us, labelledBy: r.labelled_by, comment: r.label_comment };
 }
 
 function upsertAlert(tx: Sql, partition: number, a: AlertRow): Promise<unknown> {

@@ -76,6 +76,8 @@ export interface AlertRow {
   readonly confidence: number;
   readonly expected: number | null;
   readonly modelVersion: string;
+  /** As stored; absent where nobody has labelled it. */
+  readonly label?: Omit<LabelRow, "alertId"> | undefined;
 }
 
 export interface AlertEventRow {
@@ -83,6 +85,25 @@ export interface AlertEventRow {
   readonly alertId: number;
   /** An `AlertEvent` in binary form. */
   readonly event: Uint8Array;
+}
+
+/** A `Control` message in binary form, with its place in the log. */
+export interface LoggedControl {
+  readonly offset: number;
+  /** The id clock and the log's time after its record. */
+  readonly tick: number;
+  readonly receivedUs: number;
+  readonly control: Uint8Array;
+}
+
+/** What a person said of an alert. */
+export interface LabelRow {
+  readonly alertId: number;
+  /** Whether it was right; null takes back what was said. */
+  readonly correct: boolean | null;
+  readonly labelledUs: number;
+  readonly labelledBy: string;
+  readonly comment: string;
 }
 
 export interface Commit {
@@ -100,8 +121,12 @@ export interface Commit {
   readonly events: readonly AlertEventRow[];
   readonly metadata: readonly { series: number; observedUs: number; struct: Uint8Array }[];
   readonly chunks: readonly StateChunk[];
-  /** Settings that came with these records: `Control` messages in binary form by offset. */
-  readonly settings: readonly { offset: number; control: Uint8Array }[];
+  /** What people did in these records that a rebuilding or a backtest needs: `Control` messages in binary form. */
+  readonly settings: readonly LoggedControl[];
+  /** Labels of alerts that came with these records. */
+  readonly labels?: readonly LabelRow[];
+  /** Set where the last record says that time has passed: the id clock and the log's time after it. */
+  readonly ticked?: { readonly tick: number; readonly receivedUs: number } | undefined;
   /** `RecordOutcome` messages in binary form by offset, where other processes may ask for them. */
   readonly outcomes: readonly { offset: number; outcome: Uint8Array }[];
 }

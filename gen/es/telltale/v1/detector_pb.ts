@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/detector.proto.
  */
 export const file_telltale_v1_detector: GenFile = /*@__PURE__*/
-  fileDesc("Chp0ZWxsdGFsZS92MS9kZXRlY3Rvci5wcm90bxILdGVsbHRhbGUudjEiaAoVRXhwbGFpblJlYWRpbmdSZXF1ZXN0Eh4KCXNlbnNvcl9pZBgBIAEoCUILukgIcgYQAboBAQASLwoLb2JzZXJ2ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkIKDERldGVjdG9yVm90ZRIQCghkZXRlY3RvchgBIAEoCRIQCghzdXJwcmlzZRgCIAEoARIOCgZkZXRhaWwYAyABKAkivQEKFkV4cGxhaW5SZWFkaW5nUmVzcG9uc2USKwoHcmVhZGluZxgBIAEoCzIaLnRlbGx0YWxlLnYxLlNjb3JlZFJlYWRpbmcSCwoDYmFyGAIgASgBEg8KB3N1bW1hcnkYAyABKAkSKAoFdm90ZXMYBCADKAsyGS50ZWxsdGFsZS52MS5EZXRlY3RvclZvdGUSLgoSbmVhcmVzdF9wYXN0X2FsZXJ0GAUgASgLMhIudGVsbHRhbGUudjEuQWxlcnQijAQKDkRldGVjdG9yQ29uZmlnEhwKC3NlbnNvcl90eXBlGAEgASgJQge6SARyAhgyEjsKFWFsYXJtc19wZXJfc2Vuc29yX2RheRgCIAEoAUIXukgUEhIZAAAAAABAj0AhAAAAAAAAAABIAIgBARIfCglyYW5nZV9taW4YAyABKAFCB7pIBBICQAFIAYgBARIfCglyYW5nZV9tYXgYBCABKAFCB7pIBBICQAFIAogBARIwChNtYXhfcmF0ZV9wZXJfc2Vjb25kGAUgASgBQg66SAsSCSEAAAAAAAAAAEgDiAEBEioKDXN0dWNrX3NlY29uZHMYBiABKAFCDrpICxIJIQAAAAAAAAAASASIAQESLAoPc2lsZW5jZV9zZWNvbmRzGAcgASgBQg66SAsSCSEAAAAAAAAAAEgFiAEBEicKD3Jlb3JkZXJfaG9sZF9tcxgIIAEoDUIJukgGKgQY4NQDSAaIAQESFAoHY291bnRlchgJIAEoCEgHiAEBQhgKFl9hbGFybXNfcGVyX3NlbnNvcl9kYXlCDAoKX3JhbmdlX21pbkIMCgpfcmFuZ2VfbWF4QhYKFF9tYXhfcmF0ZV9wZXJfc2Vjb25kQhAKDl9zdHVja19zZWNvbmRzQhIKEF9zaWxlbmNlX3NlY29uZHNCEgoQX3Jlb3JkZXJfaG9sZF9tc0IKCghfY291bnRlciI4ChhHZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QSHAoLc2Vuc29yX3R5cGUYASABKAlCB7pIBHICGDIiSAoZR2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRIrCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZyJPChhTZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QSMwoGY29uZmlnGAEgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdCBrpIA8gBASJIChlTZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEisKBmNvbmZpZxgBIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnIrsBCg9CYWNrdGVzdFJlcXVlc3QSHQoKc2Vuc29yX2lkcxgBIAMoCUIJukgGkgEDEJBOEi4KCnN0YXJ0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgZjb25maWcYBCABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZyKUAQoQQmFja3Rlc3RSZXNwb25zZRIVCg1yZWFkaW5nc19kb25lGAEgASgDEhYKDnJlYWRpbmdzX3RvdGFsGAIgASgDEiIKBmFsZXJ0cxgDIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0Ei0KB3N1bW1hcnkYBCABKAsyHC50ZWxsdGFsZS52MS5CYWNrdGVzdFN1bW1hcnkigQEKD0JhY2t0ZXN0U3VtbWFyeRIOCgZhbGVydHMYASABKAMSFQoNYWxlcnRfc2Vjb25kcxgCIAEoARIdChVhbGVydHNfcGVyX3NlbnNvcl9kYXkYAyABKAESEgoKbGFiZWxzX21ldBgEIAEoAxIUCgxsYWJlbHNfdG90YWwYBSABKAMiUQoRTGFiZWxBbGVydFJlcXVlc3QSEAoIYWxlcnRfaWQYASABKAMSDwoHY29ycmVjdBgCIAEoCBIZCgdjb21tZW50GAMgASgJQgi6SAVyAxjoByJtChJMYWJlbEFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydBIaChJhbGVydHNfYXZvaWRlZF8zMGQYAiABKAMSGAoQYWxlcnRzX2FkZGVkXzMwZBgDIAEoAyLfAQoRTWFpbnRlbmFuY2VXaW5kb3cSCgoCaWQYASABKAkSGgoJc2Vuc29yX2lkGAIgASgJQge6SARyAhgyEhkKCGxvY2F0aW9uGAMgASgJQge6SARyAhhkEjYKCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESNAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESGQoHY29tbWVudBgGIAEoCUIIukgFcgMY6AciWAoeQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0EjYKBndpbmRvdxgBIAEoCzIeLnRlbGx0YWxlLnYxLk1haW50ZW5hbmNlV2luZG93Qga6SAPIAQEiUQofQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZRIuCgZ3aW5kb3cYASABKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvdyIfCh1MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVxdWVzdCJRCh5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVzcG9uc2USLwoHd2luZG93cxgBIAMoCzIeLnRlbGx0YWxlLnYxLk1haW50ZW5hbmNlV2luZG93IjcKHkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhkIiEKH0RlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2UyrQYKD0RldGVjdG9yU2VydmljZRJZCg5FeHBsYWluUmVhZGluZxIiLnRlbGx0YWxlLnYxLkV4cGxhaW5SZWFkaW5nUmVxdWVzdBojLnRlbGx0YWxlLnYxLkV4cGxhaW5SZWFkaW5nUmVzcG9uc2USYgoRR2V0RGV0ZWN0b3JDb25maWcSJS50ZWxsdGFsZS52MS5HZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QaJi50ZWxsdGFsZS52MS5HZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEmIKEVNldERldGVjdG9yQ29uZmlnEiUudGVsbHRhbGUudjEuU2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0GiYudGVsbHRhbGUudjEuU2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRJJCghCYWNrdGVzdBIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UmVxdWVzdBodLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UmVzcG9uc2UwARJNCgpMYWJlbEFsZXJ0Eh4udGVsbHRhbGUudjEuTGFiZWxBbGVydFJlcXVlc3QaHy50ZWxsdGFsZS52MS5MYWJlbEFsZXJ0UmVzcG9uc2USdAoXQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3cSKy50ZWxsdGFsZS52MS5DcmVhdGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QaLC50ZWxsdGFsZS52MS5DcmVhdGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlEnEKFkxpc3RNYWludGVuYW5jZVdpbmRvd3MSKi50ZWxsdGFsZS52MS5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVxdWVzdBorLnRlbGx0YWxlLnYxLkxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXNwb25zZRJ0ChdEZWxldGVNYWludGVuYW5jZVdpbmRvdxIrLnRlbGx0YWxlLnYxLkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBosLnRlbGx0YWxlLnYxLkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_alert, file_telltale_v1_reading]);
+  fileDesc("Chp0ZWxsdGFsZS92MS9kZXRlY3Rvci5wcm90bxILdGVsbHRhbGUudjEiaAoVRXhwbGFpblJlYWRpbmdSZXF1ZXN0Eh4KCXNlbnNvcl9pZBgBIAEoCUILukgIcgYQAboBAQASLwoLb2JzZXJ2ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlgKDERldGVjdG9yVm90ZRIQCghkZXRlY3RvchgBIAEoCRIQCghzdXJwcmlzZRgCIAEoARIOCgZkZXRhaWwYAyABKAkSFAoMc2hhcmVfb2ZfYmFyGAQgASgBIo4CChZFeHBsYWluUmVhZGluZ1Jlc3BvbnNlEisKB3JlYWRpbmcYASABKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nEgsKA2JhchgCIAEoARIPCgdzdW1tYXJ5GAMgASgJEigKBXZvdGVzGAQgAygLMhkudGVsbHRhbGUudjEuRGV0ZWN0b3JWb3RlEi4KEm5lYXJlc3RfcGFzdF9hbGVydBgFIAEoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EhkKDHN1cnByaXNlX2JhchgGIAEoAUgAiAEBEg8KB2hpc3RvcnkYByABKAkSEgoKcmVwcm9kdWNlZBgIIAEoCEIPCg1fc3VycHJpc2VfYmFyIowECg5EZXRlY3RvckNvbmZpZxIcCgtzZW5zb3JfdHlwZRgBIAEoCUIHukgEcgIYMhI7ChVhbGFybXNfcGVyX3NlbnNvcl9kYXkYAiABKAFCF7pIFBISGQAAAAAAQI9AIQAAAAAAAAAASACIAQESHwoJcmFuZ2VfbWluGAMgASgBQge6SAQSAkABSAGIAQESHwoJcmFuZ2VfbWF4GAQgASgBQge6SAQSAkABSAKIAQESMAoTbWF4X3JhdGVfcGVyX3NlY29uZBgFIAEoAUIOukgLEgkhAAAAAAAAAABIA4gBARIqCg1zdHVja19zZWNvbmRzGAYgASgBQg66SAsSCSEAAAAAAAAAAEgEiAEBEiwKD3NpbGVuY2Vfc2Vjb25kcxgHIAEoAUIOukgLEgkhAAAAAAAAAABIBYgBARInCg9yZW9yZGVyX2hvbGRfbXMYCCABKA1CCbpIBioEGODUA0gGiAEBEhQKB2NvdW50ZXIYCSABKAhIB4gBAUIYChZfYWxhcm1zX3Blcl9zZW5zb3JfZGF5QgwKCl9yYW5nZV9taW5CDAoKX3JhbmdlX21heEIWChRfbWF4X3JhdGVfcGVyX3NlY29uZEIQCg5fc3R1Y2tfc2Vjb25kc0ISChBfc2lsZW5jZV9zZWNvbmRzQhIKEF9yZW9yZGVyX2hvbGRfbXNCCgoIX2NvdW50ZXIiOAoYR2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0EhwKC3NlbnNvcl90eXBlGAEgASgJQge6SARyAhgyIkgKGUdldERldGVjdG9yQ29uZmlnUmVzcG9uc2USKwoGY29uZmlnGAEgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWciTwoYU2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0EjMKBmNvbmZpZxgBIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnQga6SAPIAQEiSAoZU2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRIrCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZyKQBAoPQmFja3Rlc3RSZXF1ZXN0Eh0KCnNlbnNvcl9pZHMYASADKAlCCbpIBpIBAxCQThIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASugEKBmNvbmZpZxgEIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnQowBukiIAboBhAEKDmJhY2t0ZXN0LnJhbmdlEiFyYW5nZV9taW4gbXVzdCBiZSBiZWxvdyByYW5nZV9tYXgaTyFoYXModGhpcy5yYW5nZV9taW4pIHx8ICFoYXModGhpcy5yYW5nZV9tYXgpIHx8IHRoaXMucmFuZ2VfbWluIDwgdGhpcy5yYW5nZV9tYXgSNQoGbGFiZWxzGAUgAygLMhoudGVsbHRhbGUudjEuTGFiZWxsZWRFdmVudEIJukgGkgEDEJBOEjgKEmFjY3VyYWN5X3RocmVzaG9sZBgGIAEoAUIXukgUEhIZHqfoSC7/7z8pAAAAAAAA4D9IAIgBARIYChBpbmNsdWRlX3JlYWRpbmdzGAcgASgIEiEKD3BpY3R1cmVfY29sdW1ucxgIIAEoDUIIukgFKgMYoB9CFQoTX2FjY3VyYWN5X3RocmVzaG9sZCKbAQoNTGFiZWxsZWRFdmVudBIcCglzZW5zb3JfaWQYASABKAlCCbpIBnIEEAEYMhI2CgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEjQKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBIvEBChBCYWNrdGVzdFJlc3BvbnNlEhUKDXJlYWRpbmdzX2RvbmUYASABKAMSFgoOcmVhZGluZ3NfdG90YWwYAiABKAMSIgoGYWxlcnRzGAMgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSLQoHc3VtbWFyeRgEIAEoCzIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0U3VtbWFyeRIsCghyZWFkaW5ncxgFIAMoCzIaLnRlbGx0YWxlLnYxLlNjb3JlZFJlYWRpbmcSLQoHcGljdHVyZRgGIAEoCzIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UGljdHVyZSLRAQoPQmFja3Rlc3RQaWN0dXJlEhEKCXNlbnNvcl9pZBgBIAEoCRIMCgR1bml0GAIgASgJEikKBXRpbWVzGAMgAygLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgNsb3cYBCADKAESDAoEaGlnaBgFIAMoARIUCgxleHBlY3RlZF9sb3cYBiADKAESFQoNZXhwZWN0ZWRfaGlnaBgHIAMoARIqCgZsYWJlbHMYCCADKAsyGi50ZWxsdGFsZS52MS5MYWJlbGxlZEV2ZW50IogDCg9CYWNrdGVzdFN1bW1hcnkSDgoGYWxlcnRzGAEgASgDEhUKDWFsZXJ0X3NlY29uZHMYAiABKAESHQoVYWxlcnRzX3Blcl9zZW5zb3JfZGF5GAMgASgBEhIKCmxhYmVsc19tZXQYBCABKAMSFAoMbGFiZWxzX3RvdGFsGAUgASgDEhUKDW5vdGlmaWNhdGlvbnMYBiABKAMSHQoVbG9uZ2VzdF9hbGVydF9zZWNvbmRzGAcgASgBEg8KB3NlbnNvcnMYCCABKAMSFAoMYWxlcnRzX3JpZ2h0GAkgASgDEhQKDGFsZXJ0c193cm9uZxgKIAEoAxIWCglwcmVjaXNpb24YCyABKAFIAIgBARIVCg1hbGVydHNfc3RvcmVkGAwgASgDEhYKDmFsZXJ0c19hdm9pZGVkGA0gASgDEhQKDGFsZXJ0c19hZGRlZBgOIAEoAxIYChByZWFkaW5nc19jaGFuZ2VkGA8gASgDEg0KBW5vdGVzGBAgAygJQgwKCl9wcmVjaXNpb24iYwoRTGFiZWxBbGVydFJlcXVlc3QSEAoIYWxlcnRfaWQYASABKAMSDwoHY29ycmVjdBgCIAEoCBIZCgdjb21tZW50GAMgASgJQgi6SAVyAxjoBxIQCgh3aXRoZHJhdxgEIAEoCCLGAQoSTGFiZWxBbGVydFJlc3BvbnNlEiEKBWFsZXJ0GAEgASgLMhIudGVsbHRhbGUudjEuQWxlcnQSGgoSYWxlcnRzX2F2b2lkZWRfMzBkGAIgASgDEhgKEGFsZXJ0c19hZGRlZF8zMGQYAyABKAMSIwoHYXZvaWRlZBgEIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EiEKBWFkZGVkGAUgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSDwoHc3VtbWFyeRgGIAEoCSLfAQoRTWFpbnRlbmFuY2VXaW5kb3cSCgoCaWQYASABKAkSGgoJc2Vuc29yX2lkGAIgASgJQge6SARyAhgyEhkKCGxvY2F0aW9uGAMgASgJQge6SARyAhhkEjYKCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESNAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESGQoHY29tbWVudBgGIAEoCUIIukgFcgMY6AciWAoeQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0EjYKBndpbmRvdxgBIAEoCzIeLnRlbGx0YWxlLnYxLk1haW50ZW5hbmNlV2luZG93Qga6SAPIAQEiUQofQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZRIuCgZ3aW5kb3cYASABKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvdyIfCh1MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVxdWVzdCJRCh5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVzcG9uc2USLwoHd2luZG93cxgBIAMoCzIeLnRlbGx0YWxlLnYxLk1haW50ZW5hbmNlV2luZG93IjcKHkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhkIiEKH0RlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2UyrQYKD0RldGVjdG9yU2VydmljZRJZCg5FeHBsYWluUmVhZGluZxIiLnRlbGx0YWxlLnYxLkV4cGxhaW5SZWFkaW5nUmVxdWVzdBojLnRlbGx0YWxlLnYxLkV4cGxhaW5SZWFkaW5nUmVzcG9uc2USYgoRR2V0RGV0ZWN0b3JDb25maWcSJS50ZWxsdGFsZS52MS5HZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QaJi50ZWxsdGFsZS52MS5HZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEmIKEVNldERldGVjdG9yQ29uZmlnEiUudGVsbHRhbGUudjEuU2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0GiYudGVsbHRhbGUudjEuU2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRJJCghCYWNrdGVzdBIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UmVxdWVzdBodLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UmVzcG9uc2UwARJNCgpMYWJlbEFsZXJ0Eh4udGVsbHRhbGUudjEuTGFiZWxBbGVydFJlcXVlc3QaHy50ZWxsdGFsZS52MS5MYWJlbEFsZXJ0UmVzcG9uc2USdAoXQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3cSKy50ZWxsdGFsZS52MS5DcmVhdGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QaLC50ZWxsdGFsZS52MS5DcmVhdGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlEnEKFkxpc3RNYWludGVuYW5jZVdpbmRvd3MSKi50ZWxsdGFsZS52MS5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVxdWVzdBorLnRlbGx0YWxlLnYxLkxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXNwb25zZRJ0ChdEZWxldGVNYWludGVuYW5jZVdpbmRvdxIrLnRlbGx0YWxlLnYxLkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBosLnRlbGx0YWxlLnYxLkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_alert, file_telltale_v1_reading]);
 
 /**
  * Names a reading by sensor and time.
@@ -73,6 +73,13 @@ export type DetectorVote = Message<"telltale.v1.DetectorVote"> & {
    * @generated from field: string detail = 3;
    */
   detail: string;
+
+  /**
+   * Its surprise as a share of what an alarm took: 1 and more is over the bar.
+   *
+   * @generated from field: double share_of_bar = 4;
+   */
+  shareOfBar: number;
 };
 
 /**
@@ -122,6 +129,28 @@ export type ExplainReadingResponse = Message<"telltale.v1.ExplainReadingResponse
    * @generated from field: telltale.v1.Alert nearest_past_alert = 5;
    */
   nearestPastAlert?: Alert | undefined;
+
+  /**
+   * Surprise from which the reading would have been flagged, in the units of the votes; it is dearer for a young sensor, after its
+   * own recent alarms, and by labels. Absent where the reading was not judged.
+   *
+   * @generated from field: optional double surprise_bar = 6;
+   */
+  surpriseBar?: number | undefined;
+
+  /**
+   * From which history the votes were computed, in a sentence.
+   *
+   * @generated from field: string history = 7;
+   */
+  history: string;
+
+  /**
+   * True where computing it again gave the stored score, bounds and verdict to the bit.
+   *
+   * @generated from field: bool reproduced = 8;
+   */
+  reproduced: boolean;
 };
 
 /**
@@ -320,11 +349,40 @@ export type BacktestRequest = Message<"telltale.v1.BacktestRequest"> & {
   endTime?: Timestamp | undefined;
 
   /**
-   * The settings to try. Absent: those in force.
+   * The settings to try, from the beginning, in place of those of the sensor type; for the type "", in place of all. Absent:
+   * those that were in force at each reading. The reorder hold is not tried: the order of judgement is history.
    *
    * @generated from field: telltale.v1.DetectorConfig config = 4;
    */
   config?: DetectorConfig | undefined;
+
+  /**
+   * Events that are known to have happened, beside the labels of stored alerts. At most 10,000.
+   *
+   * @generated from field: repeated telltale.v1.LabelledEvent labels = 5;
+   */
+  labels: LabelledEvent[];
+
+  /**
+   * Confidence from which a reading is anomalous. Absent: that of the platform.
+   *
+   * @generated from field: optional double accuracy_threshold = 6;
+   */
+  accuracyThreshold?: number | undefined;
+
+  /**
+   * True: the readings of the range come along, as they would have been judged.
+   *
+   * @generated from field: bool include_readings = 7;
+   */
+  includeReadings: boolean;
+
+  /**
+   * More than 0: for each sensor, its series thinned to so many columns, for a picture. At most 4,000, and for up to 50 sensors.
+   *
+   * @generated from field: uint32 picture_columns = 8;
+   */
+  pictureColumns: number;
 };
 
 /**
@@ -333,6 +391,41 @@ export type BacktestRequest = Message<"telltale.v1.BacktestRequest"> & {
  */
 export const BacktestRequestSchema: GenMessage<BacktestRequest> = /*@__PURE__*/
   messageDesc(file_telltale_v1_detector, 8);
+
+/**
+ * Something that is known to have been abnormal.
+ *
+ * @generated from message telltale.v1.LabelledEvent
+ */
+export type LabelledEvent = Message<"telltale.v1.LabelledEvent"> & {
+  /**
+   * The sensor.
+   *
+   * @generated from field: string sensor_id = 1;
+   */
+  sensorId: string;
+
+  /**
+   * Start, inclusive.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 2;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * End, inclusive.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 3;
+   */
+  endTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message telltale.v1.LabelledEvent.
+ * Use `create(LabelledEventSchema)` to create a new message.
+ */
+export const LabelledEventSchema: GenMessage<LabelledEvent> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_detector, 9);
 
 /**
  * Progress, an alert, or the sum, in this order.
@@ -355,7 +448,7 @@ export type BacktestResponse = Message<"telltale.v1.BacktestResponse"> & {
   readingsTotal: bigint;
 
   /**
-   * Alerts that would have been raised since the response before.
+   * Alerts that would have been raised, as they were when they closed or at the end of the range; each once, sensor by sensor.
    *
    * @generated from field: repeated telltale.v1.Alert alerts = 3;
    */
@@ -367,6 +460,20 @@ export type BacktestResponse = Message<"telltale.v1.BacktestResponse"> & {
    * @generated from field: telltale.v1.BacktestSummary summary = 4;
    */
   summary?: BacktestSummary | undefined;
+
+  /**
+   * Where asked for: readings of one sensor in order of time, without late ones.
+   *
+   * @generated from field: repeated telltale.v1.ScoredReading readings = 5;
+   */
+  readings: ScoredReading[];
+
+  /**
+   * Where asked for: the picture of one sensor.
+   *
+   * @generated from field: telltale.v1.BacktestPicture picture = 6;
+   */
+  picture?: BacktestPicture | undefined;
 };
 
 /**
@@ -374,7 +481,77 @@ export type BacktestResponse = Message<"telltale.v1.BacktestResponse"> & {
  * Use `create(BacktestResponseSchema)` to create a new message.
  */
 export const BacktestResponseSchema: GenMessage<BacktestResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 9);
+  messageDesc(file_telltale_v1_detector, 10);
+
+/**
+ * A series thinned to columns of equal width; columns without readings are left out.
+ *
+ * @generated from message telltale.v1.BacktestPicture
+ */
+export type BacktestPicture = Message<"telltale.v1.BacktestPicture"> & {
+  /**
+   * The sensor.
+   *
+   * @generated from field: string sensor_id = 1;
+   */
+  sensorId: string;
+
+  /**
+   * Its unit.
+   *
+   * @generated from field: string unit = 2;
+   */
+  unit: string;
+
+  /**
+   * Middle of each column.
+   *
+   * @generated from field: repeated google.protobuf.Timestamp times = 3;
+   */
+  times: Timestamp[];
+
+  /**
+   * Smallest value in each.
+   *
+   * @generated from field: repeated double low = 4;
+   */
+  low: number[];
+
+  /**
+   * Largest value in each.
+   *
+   * @generated from field: repeated double high = 5;
+   */
+  high: number[];
+
+  /**
+   * Lowest bound of the expected band in each; NaN where there is none.
+   *
+   * @generated from field: repeated double expected_low = 6;
+   */
+  expectedLow: number[];
+
+  /**
+   * Highest bound.
+   *
+   * @generated from field: repeated double expected_high = 7;
+   */
+  expectedHigh: number[];
+
+  /**
+   * Labelled events of the sensor, those of stored alerts too.
+   *
+   * @generated from field: repeated telltale.v1.LabelledEvent labels = 8;
+   */
+  labels: LabelledEvent[];
+};
+
+/**
+ * Describes the message telltale.v1.BacktestPicture.
+ * Use `create(BacktestPictureSchema)` to create a new message.
+ */
+export const BacktestPictureSchema: GenMessage<BacktestPicture> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_detector, 11);
 
 /**
  * What a backtest found.
@@ -411,11 +588,88 @@ export type BacktestSummary = Message<"telltale.v1.BacktestSummary"> & {
   labelsMet: bigint;
 
   /**
-   * Labelled events in the range.
+   * Labelled events in the range: those of the request, and stored alerts that a person called right.
    *
    * @generated from field: int64 labels_total = 5;
    */
   labelsTotal: bigint;
+
+  /**
+   * What somebody would have been told: alerts opened, and raised to a higher severity.
+   *
+   * @generated from field: int64 notifications = 6;
+   */
+  notifications: bigint;
+
+  /**
+   * Longest alert, in seconds.
+   *
+   * @generated from field: double longest_alert_seconds = 7;
+   */
+  longestAlertSeconds: number;
+
+  /**
+   * Sensors played.
+   *
+   * @generated from field: int64 sensors = 8;
+   */
+  sensors: bigint;
+
+  /**
+   * Alerts that met a labelled event, or that a person called right.
+   *
+   * @generated from field: int64 alerts_right = 9;
+   */
+  alertsRight: bigint;
+
+  /**
+   * With events in the request: those that met none. Otherwise: those that overlap an alert that a person called wrong.
+   *
+   * @generated from field: int64 alerts_wrong = 10;
+   */
+  alertsWrong: bigint;
+
+  /**
+   * right / (right + wrong); absent where nothing is labelled.
+   *
+   * @generated from field: optional double precision = 11;
+   */
+  precision?: number | undefined;
+
+  /**
+   * Alerts stored in the range, by what really happened.
+   *
+   * @generated from field: int64 alerts_stored = 12;
+   */
+  alertsStored: bigint;
+
+  /**
+   * Of those, how many would not have opened.
+   *
+   * @generated from field: int64 alerts_avoided = 13;
+   */
+  alertsAvoided: bigint;
+
+  /**
+   * Alerts that would have opened and did not.
+   *
+   * @generated from field: int64 alerts_added = 14;
+   */
+  alertsAdded: bigint;
+
+  /**
+   * Readings of the range whose score, bounds or verdict differ from the stored ones.
+   *
+   * @generated from field: int64 readings_changed = 15;
+   */
+  readingsChanged: bigint;
+
+  /**
+   * What limits the result, in sentences.
+   *
+   * @generated from field: repeated string notes = 16;
+   */
+  notes: string[];
 };
 
 /**
@@ -423,7 +677,7 @@ export type BacktestSummary = Message<"telltale.v1.BacktestSummary"> & {
  * Use `create(BacktestSummarySchema)` to create a new message.
  */
 export const BacktestSummarySchema: GenMessage<BacktestSummary> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 10);
+  messageDesc(file_telltale_v1_detector, 12);
 
 /**
  * Labels one alert.
@@ -451,6 +705,13 @@ export type LabelAlertRequest = Message<"telltale.v1.LabelAlertRequest"> & {
    * @generated from field: string comment = 3;
    */
   comment: string;
+
+  /**
+   * True: takes back what was said of it before; `correct` then says nothing.
+   *
+   * @generated from field: bool withdraw = 4;
+   */
+  withdraw: boolean;
 };
 
 /**
@@ -458,7 +719,7 @@ export type LabelAlertRequest = Message<"telltale.v1.LabelAlertRequest"> & {
  * Use `create(LabelAlertRequestSchema)` to create a new message.
  */
 export const LabelAlertRequestSchema: GenMessage<LabelAlertRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 11);
+  messageDesc(file_telltale_v1_detector, 13);
 
 /**
  * What the label does.
@@ -486,6 +747,27 @@ export type LabelAlertResponse = Message<"telltale.v1.LabelAlertResponse"> & {
    * @generated from field: int64 alerts_added_30d = 3;
    */
   alertsAdded30d: bigint;
+
+  /**
+   * Those that would not have been raised, at most 100, newest first.
+   *
+   * @generated from field: repeated telltale.v1.Alert avoided = 4;
+   */
+  avoided: Alert[];
+
+  /**
+   * Those that would have been raised besides, at most 100, newest first.
+   *
+   * @generated from field: repeated telltale.v1.Alert added = 5;
+   */
+  added: Alert[];
+
+  /**
+   * The same in a sentence, with what limits it.
+   *
+   * @generated from field: string summary = 6;
+   */
+  summary: string;
 };
 
 /**
@@ -493,7 +775,7 @@ export type LabelAlertResponse = Message<"telltale.v1.LabelAlertResponse"> & {
  * Use `create(LabelAlertResponseSchema)` to create a new message.
  */
 export const LabelAlertResponseSchema: GenMessage<LabelAlertResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 12);
+  messageDesc(file_telltale_v1_detector, 14);
 
 /**
  * A time in which readings are expected to be abnormal.
@@ -549,7 +831,7 @@ export type MaintenanceWindow = Message<"telltale.v1.MaintenanceWindow"> & {
  * Use `create(MaintenanceWindowSchema)` to create a new message.
  */
 export const MaintenanceWindowSchema: GenMessage<MaintenanceWindow> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 13);
+  messageDesc(file_telltale_v1_detector, 15);
 
 /**
  * The window to create.
@@ -570,7 +852,7 @@ export type CreateMaintenanceWindowRequest = Message<"telltale.v1.CreateMaintena
  * Use `create(CreateMaintenanceWindowRequestSchema)` to create a new message.
  */
 export const CreateMaintenanceWindowRequestSchema: GenMessage<CreateMaintenanceWindowRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 14);
+  messageDesc(file_telltale_v1_detector, 16);
 
 /**
  * The window created.
@@ -591,7 +873,7 @@ export type CreateMaintenanceWindowResponse = Message<"telltale.v1.CreateMainten
  * Use `create(CreateMaintenanceWindowResponseSchema)` to create a new message.
  */
 export const CreateMaintenanceWindowResponseSchema: GenMessage<CreateMaintenanceWindowResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 15);
+  messageDesc(file_telltale_v1_detector, 17);
 
 /**
  * No parameters.
@@ -606,7 +888,7 @@ export type ListMaintenanceWindowsRequest = Message<"telltale.v1.ListMaintenance
  * Use `create(ListMaintenanceWindowsRequestSchema)` to create a new message.
  */
 export const ListMaintenanceWindowsRequestSchema: GenMessage<ListMaintenanceWindowsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 16);
+  messageDesc(file_telltale_v1_detector, 18);
 
 /**
  * By start time.
@@ -627,7 +909,7 @@ export type ListMaintenanceWindowsResponse = Message<"telltale.v1.ListMaintenanc
  * Use `create(ListMaintenanceWindowsResponseSchema)` to create a new message.
  */
 export const ListMaintenanceWindowsResponseSchema: GenMessage<ListMaintenanceWindowsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 17);
+  messageDesc(file_telltale_v1_detector, 19);
 
 /**
  * Ends one window.
@@ -648,7 +930,7 @@ export type DeleteMaintenanceWindowRequest = Message<"telltale.v1.DeleteMaintena
  * Use `create(DeleteMaintenanceWindowRequestSchema)` to create a new message.
  */
 export const DeleteMaintenanceWindowRequestSchema: GenMessage<DeleteMaintenanceWindowRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 18);
+  messageDesc(file_telltale_v1_detector, 20);
 
 /**
  * Done.
@@ -663,7 +945,7 @@ export type DeleteMaintenanceWindowResponse = Message<"telltale.v1.DeleteMainten
  * Use `create(DeleteMaintenanceWindowResponseSchema)` to create a new message.
  */
 export const DeleteMaintenanceWindowResponseSchema: GenMessage<DeleteMaintenanceWindowResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 19);
+  messageDesc(file_telltale_v1_detector, 21);
 
 /**
  * The detector: why it said what it said, how it is set, and what other settings would have said.
@@ -702,7 +984,9 @@ export const DetectorService: GenService<{
     output: typeof SetDetectorConfigResponseSchema;
   },
   /**
-   * Plays a configuration over stored history and reports the alerts that it would have raised.
+   * Plays stored history again, with the settings of then or with others, and reports the alerts that would have been raised. With
+   * the settings, labels and windows of then the scores are equal to the stored ones to the bit. Errors: RESOURCE_EXHAUSTED where
+   * others are running.
    *
    * @generated from rpc telltale.v1.DetectorService.Backtest
    */
@@ -712,7 +996,8 @@ export const DetectorService: GenService<{
     output: typeof BacktestResponseSchema;
   },
   /**
-   * Says whether an alert was right. The sensor's bar follows, within bounds; labelling again replaces the label.
+   * Says whether an alert was right. The sensor's bar follows, within bounds; labelling again replaces the label, and it can be
+   * taken back. Errors: NOT_FOUND.
    *
    * @generated from rpc telltale.v1.DetectorService.LabelAlert
    */

@@ -1,0 +1,159 @@
+/** A sensor's history as the store has it: its readings in pages, and the happenings of its partition. */
+import { fromBinary } from "@bufbuild/protobuf";
+import type { Sql } from "postgres";
+import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
+import { decodeBlock } from "../store/block.ts";
+import { unpackTicks } from "../store/log-ticks.ts";
+import { copyPoint, createPoints, type Points } from "../store/points.ts";
+import { numbers, type SeriesSpan, spanOf } from "../store/series.ts";
+import { type Happenings, Ticks } from "./happenings.ts";
+import type { Page } from "./play.ts";
+
+const DAY_US = 86_400_000_000;
+/** Readings read at once: 10 MB in columns. */
+const PAGE_READINGS = 200_000;
+/** Minutes of ticks read at once: a day. */
+const TICK_ROWS = 1440;
+
+/** A sensor that has readings. */
+export interface SensorSpan {
+  readonly sensorId: string;
+  readonly partition: number;
+  /** In the order in which they were met. */
+  readonly series: readonly SeriesSpan[];
+  /** Late ones too. */
+  readonly readings: number;
+  readonly firstUs: number;
+  readonly newestUs: number;
+}
+
+export class History {
+  readonly #sql: Sql;
+
+  constructor(sql: Sql) {
+    this.#sql = sql;
+  }
+
+  /** The sensors with these ids, or all; by partition, then by id. At most `limit` + 1. */
+  async sensors(sensorIds: readonly string[], limit: number): Promise<SensorSpan[]> {
+    const sql = this.#sql;
+    const rows = await sql`
+      select * from series where readings > 0 and sensor_id in (
+        select sensor_id from series where readings > 0
+          ${sensorIds.length === 0 ? sql`` : sql`and sensor_id in ${sql(sensorIds as string[])}`}
+        group by sensor_id order by sensor_id collate "C" limit ${limit + 1})
+      order by partition, sensor_id collate "C", id`;
+    const sensors: SensorSpan[] = [];
+    let series: SeriesSpan[] = [];
+    for (const [i, row] of rows.entries()) {
+      series.push(spanOf(row));
+      if (rows[i + 1]?.sensor_id === row.sensor_id) continue;
+      sensors.push({
+        sensorId: row.sensor_id,
+        partition: row.partition,
+        series,
+        readings: series.reduce((n, s) => n + s.readings, 0),
+        firstUs: Math.min(...series.map((s) => s.firstUs)),
+        newestUs: Math.max(...series.map((s) => s.lastUs)),
+      });
+      series = [];
+    }
+    return sensors;
+  }
+
+  /** What happened in the partition beside readings. */
+  async happenings(partition: number): Promise<Happenings> {
+    const acts = await this.#sql`
+      select tick, received_us, control from detector_setting where partition = ${partition} order by log_offset`;
+    const ticks = new Ticks();
+    const rows = this.#sql`select minute, ticks from log_tick where partition = ${partition} order by minute`;
+    for await (const portion of rows.cursor(TICK_ROWS)) {
+      for (const r of portion) unpackTicks(r.minute, r.ticks as Buffer, (us, tick) => ticks.add(us, tick));
+    }
+    return {
+      acts: acts.map((r) => ({
+        tick: r.tick ?? 0,
+        receivedUs: r.received_us ?? 0,
+        control: fromBinary(ControlSchema, r.control as Buffer),
+      })),
+      ticks,
+    };
+  }
+
+  /** The time from which on the sensor has at most so many readings up to `untilUs`; to whole blocks. */
+  async newest(sensor: SensorSpan, untilUs: number, readings: number): Promise<number> {
+    const [row] = await this.#sql`
+      select min(first_us)::bigint as from_us from (
+        select first_us, sum(points) over (order by first_us desc) as upto from (
+          select first_us, points from block_new where series = any(${ids(sensor)}::int[]) and first_us <= ${untilUs}
+          union all
+          select first_us, points from block where series = any(${ids(sensor)}::int[]) and first_us <= ${untilUs}) b) s
+      where upto <= ${readings}`;
+    return row?.from_us ?? untilUs;
+  }
+
+  /**
+   * The sensor's readings in [fromUs, toUs], in rising order of time. Each page is read by one statement and ends where the next
+   * begins, so that a reading that is being moved between tables is seen exactly once.
+   */
+  async *pages(sensor: SensorSpan, fromUs: number, toUs: number): AsyncGenerator<Page> {
+    const byId = new Map(sensor.series.map((s) => [s.id, s]));
+    for (let from = fromUs; from <= toUs; ) {
+      const rows = await this.#blocks(sensor, from, toUs, PAGE_READINGS);
+      if (rows.length === 0) return;
+      // A block that begins where the page ends is read again with the next.
+      const full = rows.length > 1 && rows[rows.length - 1]!.more === true;
+      const last = rows[rows.length - 1]!.first_us as number;
+      const end = full && last > from ? last - 1 : toUs;
+      const all = full && last <= from ? await this.#blocks(sensor, from, toUs, Number.MAX_SAFE_INTEGER) : rows;
+      yield pageOf(all, byId, from, end);
+      from = end + 1;
+    }
+  }
+
+  /** Blocks by their first times, up to so many readings and one block more. */
+  #blocks(sensor: SensorSpan, fromUs: number, toUs: number, readings: number) {
+    const day = Math.floor(fromUs / DAY_US) * DAY_US;
+    return this.#sql`
+      select * from (
+        select *, coalesce(sum(points) over (order by first_us, series, first_id rows between unbounded preceding and 1 preceding), 0)
+          as before, lead(first_us) over (order by first_us, series, first_id) is not null as more
+        from (
+          select series, first_us, first_id, points, data from block_new
+            where series = any(${ids(sensor)}::int[]) and last_us >= ${fromUs} and first_us <= ${toUs}
+          union all
+          select series, first_us, first_id, points, data from block
+            where series = any(${ids(sensor)}::int[]) and first_us between ${day} and ${toUs} and last_us >= ${fromUs}) b) s
+      where before <= ${readings} order by first_us, series, first_id`;
+  }
+}
+
+const ids = (sensor: SensorSpan) => numbers(sensor.series.map((s) => s.id));
+
+type BlockRow = { series?: number; first_us?: number; first_id?: number; points?: number; data?: Uint8Array };
+
+function pageOf(rows: readonly BlockRow[], byId: ReadonlyMap<number, SeriesSpan>, fromUs: number, toUs: number): Page {
+  const points = createPoints(rows.reduce((n, r) => n + r.points!, 0));
+  const series: SeriesSpan[] = [];
+  for (const r of rows) {
+    decodeBlock(r.data as Buffer, r.first_us!, r.first_id!, points);
+    while (series.length < points.length) series.push(byId.get(r.series!)!);
+  }
+  const { timeUs } = points;
+  const order: number[] = [];
+  let sorted = true;
+  for (let i = 0; i < points.length; i++) {
+    if (timeUs[i]! < fromUs || timeUs[i]! > toUs) continue;
+    if (order.length > 0 && timeUs[i]! < timeUs[order[order.length - 1]!]!) sorted = false;
+    order.push(i);
+  }
+  if (sorted && order.length === points.length) return { points, series };
+  if (!sorted) order.sort((a, b) => timeUs[a]! - timeUs[b]!);
+  return { points: inOrder(points, order), series: order.map((i) => series[i]!) };
+}
+
+function inOrder(points: Points, order: readonly number[]): Points {
+  const sorted = createPoints(order.length);
+  for (const i of order) copyPoint(points, i, sorted);
+  return sorted;
+}

@@ -1,0 +1,130 @@
+/**
+ * One sensor's history, judged again by the code that judges it live: the same state, settings, detector and alerts as a
+ * partition's owner, fed with what the store kept of the log. What comes out is equal to what was stored, to the bit, where
+ * settings, threshold and model are those of then; with others it is what they would have given.
+ *
+ * Pure: no clock, no I/O. Other sensors never change a score, so that each is played alone.
+ */
+import { create, toBinary } from "@bufbuild/protobuf";
+import { SeriesKeySchema } from "../../gen/es/telltale/v1/log_pb.ts";
+import type { AlertEventType } from "../../gen/es/telltale/v1/watch_pb.ts";
+import type { Detector, Explanation } from "../detect/index.ts";
+import { AlertChanges, Alerts } from "../pipeline/alerts.ts";
+import { Rows } from "../pipeline/rows.ts";
+import type { Series } from "../pipeline/sensors.ts";
+import { PartitionState } from "../pipeline/state.ts";
+import type { AlertRow, SeriesRow } from "../store/store.ts";
+import type { Act } from "./happenings.ts";
+
+/** Readings judged at once; the results do not depend on it. */
+const BATCH = 4096;
+
+export interface ReplayOptions {
+  /** A fresh one, with the settings that hold from the beginning. */
+  readonly detector: Detector;
+  /** Of the sensor: part of the ids. */
+  readonly partition: number;
+  /** Readings as they were judged, in order. The columns are used again afterwards. */
+  readonly onRows?: (rows: Rows) => void;
+  /** An alert as it is after a change; `transition` is undefined where nobody would have been told. */
+  readonly onAlert?: (alert: AlertRow, transition: AlertEventType | undefined) => void;
+}
+
+export class SensorReplay {
+  readonly #o: ReplayOptions;
+  readonly #state: PartitionState;
+  readonly #alerts: Alerts;
+  readonly #changes: AlertChanges;
+  readonly #rows = new Rows(BATCH);
+  readonly #series = new Map<SeriesRow, Series>();
+
+  constructor(options: ReplayOptions) {
+    this.#o = options;
+    this.#state = new PartitionState(options.detector);
+    this.#alerts = new Alerts(this.#state);
+    this.#changes = new Told(options.partition, options.onAlert ?? (() => {}));
+    this.#rows.clear(BATCH);
+  }
+
+  get modelVersion(): string {
+    return this.#o.detector.modelVersion;
+  }
+
+  /** A reading that was not late: later than all before. */
+  reading(series: SeriesRow, timeUs: number, value: number, id: number, mark: number): void {
+    const rows = this.#rows;
+    rows.add(this.#meet(series), timeUs, value, id, mark);
+    const { sensors } = this.#state;
+    sensors.lastUs[0] = timeUs;
+    sensors.lastValue[0] = value;
+    sensors.lastId[0] = id;
+    if (rows.points.length === BATCH) this.flush();
+  }
+
+  /** Time has passed in the log: it is `receivedUs`. */
+  tick(receivedUs: number): void {
+    this.flush();
+    const state = this.#state;
+    state.receivedUs = receivedUs;
+    if (state.sensors.ids.length > 0) this.#alerts.silent(state.silence(0), this.#changes);
+  }
+
+  /** Somebody did something. */
+  async act({ control, receivedUs, tick }: Act): Promise<void> {
+    this.flush();
+    const state = this.#state;
+    state.receivedUs = receivedUs;
+    state.tick = tick;
+    if (!state.set(control, 0)) await this.#alerts.control(control, 0, this.#changes, notStored);
+  }
+
+  /** Judges the readings that wait for it. */
+  flush(): void {
+    const rows = this.#rows;
+    if (rows.points.length === 0) return;
+    rows.batch.length = rows.points.length;
+    this.#state.sensors.detector.score(rows.batch);
+    this.#alerts.observe(rows, this.#changes);
+    this.#o.onRows?.(rows);
+    rows.clear(BATCH);
+  }
+
+  /** How a reading would be judged if it came next; changes nothing. Undefined where the sensor has had none. */
+  explain(timeUs: number, value: number): Explanation | undefined {
+    this.flush();
+    return this.#state.sensors.ids.length === 0 ? undefined : this.#o.detector.explain(0, timeUs, value);
+  }
+
+  #meet(series: SeriesRow): Series {
+    const known = this.#series.get(series);
+    if (known !== undefined) return known;
+    // The detector's settings must be those of before the sensor's new readings, its place those of after.
+    this.flush();
+    const key = keyOf(series);
+    const met = this.#state.series.get(key) ?? this.#state.series.meet(key);
+    this.#series.set(series, met);
+    return met;
+  }
+}
+
+/** Tells of changes as they come, in place of gathering them for the store. */
+class Told extends AlertChanges {
+  readonly #tell: NonNullable<ReplayOptions["onAlert"]>;
+
+  constructor(partition: number, tell: NonNullable<ReplayOptions["onAlert"]>) {
+    super(partition, 0);
+    this.#tell = tell;
+  }
+
+  override change(alert: AlertRow, transition?: AlertEventType): void {
+    this.#tell(alert, transition);
+  }
+}
+
+/** An acknowledgement of an alert that is over changes nothing here. */
+async function notStored(): Promise<undefined> {}
+
+function keyOf({ sensorId, sensorType, unit, location }: SeriesRow): string {
+  const key = create(SeriesKeySchema, { sensorId, sensorType, unit, ...(location === undefined ? {} : { location }) });
+  return Buffer.from(toBinary(SeriesKeySchema, key)).toString("latin1");
+}
