@@ -96,7 +96,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     if (cors.handle(request, response)) return;
     mark(request);
     try {
-      const refusal = matched.route === METRICS_PATH ? await guard?.(request.headers.authorization) : undefined;
+      // Other methods than GET are nobody's there, whoever asks.
+      const guarded = matched.route === METRICS_PATH && request.method === "GET";
+      const refusal = guarded ? await guard?.(request.headers.authorization) : undefined;
       if (refusal !== undefined) return send(response, refusal);
       await matched.handle(request, response);
     } catch (error) {

@@ -40,7 +40,11 @@ export class RowRunner {
         if (row.result !== undefined) return row.result(response) ?? (await lookUp?.(args, context));
         return hoisted === undefined ? response : response[hoisted];
       } catch (error) {
-        if (error instanceof UnknownEnumValue && row.noMatch !== undefined) return row.noMatch;
+        if (error instanceof UnknownEnumValue && row.noMatch !== undefined) {
+          // Nothing can match, but whether the caller may ask is for the service to say.
+          await callUnary(method, { limit: 0 }, context);
+          return row.noMatch;
+        }
         if (row.notFound !== undefined && error instanceof UpstreamError && error.code === Code.NotFound)
           return row.notFound;
         throw error;

@@ -57,6 +57,10 @@ const doors: Record<string, (authorization: string | undefined) => Promise<strin
   "REST by POST": (authorization) => web(`${platform.http}/api/v1/sensors/data`, authorization, restReading),
   statistics: (authorization) => web(`${platform.http}/api/v1/monitoring/stats`, authorization),
   metrics: (authorization) => web(`${platform.http}/api/v1/monitoring/metrics`, authorization),
+  "REST with a filter that nothing can match": (authorization) =>
+    web(`${platform.http}/api/v1/sensors/alerts?severity=purple`, authorization),
+  "GraphQL with a filter that nothing can match": (authorization) =>
+    graphql('{ anomalyAlerts(severity: "purple") { id } }', authorization),
   GraphQL: (authorization) => graphql("{ sensorData(limit: 1) { id } }", authorization),
   "a GraphQL mutation": (authorization) => graphql("mutation { resolveAlert(alertId: 1) }", authorization),
   "a GraphQL subscription": subscribe,
