@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   train: async () => (await import("./commands/train.ts")).trainCommand(),
   simulate: async () => (await import("./commands/simulate.ts")).simulateCommand(),
   import: async () => (await import("./commands/import.ts")).importCommand(),
+  load: async () => (await import("./commands/load.ts")).loadCommand(),
   fsck: async () => (await import("./commands/fsck.ts")).fsckCommand(),
   watch: async () => (await import("./commands/watch.ts")).watchCommand(),
   token: async () => (await import("./commands/token.ts")).tokenCommand(),
