@@ -25,7 +25,7 @@ const HELD_US = 2 * MAX_HOLD_MS * 1000;
  * happenings is then known to the 8 µs of its id, and where the id clock ran ahead (more than 125,000 readings a second in the
  * partition), to that lead.
  *
- * `until` ends the play before the first reading for which it holds. `progress` hears how many readings each page had.
+ * `until` ends the play before the first reading for which it holds, after what happened before that. `progress` hears how many readings each page had.
  */
 export async function play(
   replay: SensorReplay,
@@ -49,12 +49,12 @@ export async function play(
     for (let k = 0; k < count; k++) {
       const { page, i } = waiting[k]!;
       const { points } = page;
-      if (options.until?.(points, i)) return false;
       const tick = tickOfId(points.id[i]!);
       const at = judged?.[k];
       if (at === undefined || Number.isNaN(at)) {
         if (cursor.nextTick() <= tick) await happen((t) => t <= tick);
       } else await happen((_, receivedUs) => receivedUs < at);
+      if (options.until?.(points, i)) return false;
       replay.reading(page.series[i]!, points.timeUs[i]!, points.value[i]!, points.id[i]!, points.mark[i]!);
     }
     return true;
