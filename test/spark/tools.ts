@@ -1,0 +1,135 @@
+/** Apache Spark as a user installs it: from PyPI, with its connectors from Maven Central, kept for later runs. */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { pythonWith } from "../support/python.ts";
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, "../..");
+const folder = join(root, "deploy/spark");
+
+/** Programs that Spark and the broker beside it need. */
+export const sparkNeeds = ["java", "mvn", "python3"];
+
+export interface SparkTools {
+  /** Folder of Python's and Spark's programs. */
+  readonly bin: string;
+  /** Files of the connectors. */
+  readonly jars: readonly string[];
+}
+
+export async function sparkTools(): Promise<SparkTools> {
+  const [bin, jars] = await Promise.all([sparkPython(), connectors()]);
+  return { bin, jars };
+}
+
+async function sparkPython(): Promise<string> {
+  const texts = await Promise.all(
+    ["requirements.txt", "requirements-dev.txt"].map((name) => readFile(join(folder, name), "utf8")),
+  );
+  return pythonWith(texts.join("\n").split("\n").filter(Boolean));
+}
+
+async function connectors(): Promise<string[]> {
+  const pom = join(folder, "pom.xml");
+  const name = createHash("sha256")
+    .update(await readFile(pom))
+    .digest("hex")
+    .slice(0, 12);
+  const kept = join(root, ".cache", `spark-jars-${name}`);
+  const list = () => readdir(kept).catch((): string[] => []); // not there yet
+  if ((await list()).length === 0) {
+    await mkdir(join(root, ".cache"), { recursive: true });
+    const made = await mkdtemp(`${kept}-`);
+    const goal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
+    await run("mvn", ["-q", "-B", "-f", pom, goal, "-DincludeScope=runtime", `-DoutputDirectory=${made}`]);
+    // Another run may have been faster; its files are the same.
+    await rename(made, kept).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
+      await rm(made, { recursive: true });
+    });
+  }
+  return (await list()).map((file) => join(kept, file));
+}
+
+export interface SparkProcess {
+  readonly process: ChildProcess;
+  /** What it has said, newest last. */
+  readonly lines: readonly string[];
+  /** Exit code, or the signal that ended it. */
+  readonly ended: Promise<number | NodeJS.Signals | null>;
+  /** Resolves with the first line that matches, also one of before. */
+  line(pattern: RegExp): Promise<string>;
+  /** kill -9, the JVM and Python's workers as well. */
+  kill(): Promise<void>;
+}
+
+/** spark-submit with a driver of at most a gigabyte, in a process group of its own. */
+export function submit(tools: SparkTools, args: readonly string[], env: NodeJS.ProcessEnv = {}): SparkProcess {
+  const python = join(tools.bin, "python3");
+  const options = ["--driver-memory", "1g", "--jars", tools.jars.join(","), "--conf", "spark.ui.enabled=false"];
+  const log = `-Dlog4j2.configurationFile=${join(import.meta.dirname, "log4j2.properties")}`;
+  const child = spawn(
+    join(tools.bin, "spark-submit"),
+    [
+      ...options,
+      "--driver-java-options",
+      `-XX:+UseSerialGC ${log}`,
+      "--conf",
+      "spark.sql.shuffle.partitions=2",
+      ...args,
+    ],
+    {
+      env: {
+        ...process.env,
+        PATH: `${tools.bin}:${process.env.PATH}`,
+        PYTHONPATH: `${folder}:${join(folder, "gen")}`,
+        PYSPARK_PYTHON: python,
+        PYSPARK_DRIVER_PYTHON: python,
+        SPARK_LOCAL_IP: "127.0.0.1",
+        ...env,
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    },
+  );
+  const lines: string[] = [];
+  const waiting = new Set<(line: string | undefined) => void>();
+  for (const stream of [child.stdout!, child.stderr!]) {
+    createInterface({ input: stream }).on("line", (line) => {
+      lines.push(line);
+      for (const each of waiting) each(line);
+    });
+  }
+  const ended = new Promise<number | NodeJS.Signals | null>((resolve) => {
+    child.once("close", (code, signal) => {
+      for (const each of waiting) each(undefined);
+      resolve(code ?? signal);
+    });
+  });
+  return {
+    process: child,
+    lines,
+    ended,
+    line: (pattern) =>
+      new Promise((resolve, reject) => {
+        const known = lines.find((line) => pattern.test(line));
+        if (known !== undefined) return resolve(known);
+        if (child.exitCode !== null) return reject(new Error(`Spark has ended:\n${lines.slice(-40).join("\n")}`));
+        const look = (line: string | undefined) => {
+          if (line !== undefined && !pattern.test(line)) return;
+          waiting.delete(look);
+          if (line === undefined) reject(new Error(`Spark ended before ${pattern}:\n${lines.slice(-40).join("\n")}`));
+          else resolve(line);
+        };
+        waiting.add(look);
+      }),
+    kill: async () => {
+      if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, "SIGKILL");
+      await ended;
+    },
+  };
+}
