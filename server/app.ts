@@ -33,7 +33,7 @@ import { components, openCache, openDatabase, openLog, type PartsOptions, type S
 import { Intake } from "./pipeline/intake.ts";
 import type { CommitNotice } from "./pipeline/messages.ts";
 import { fromNotice } from "./pipeline/notices.ts";
-import { ScorerPool } from "./pipeline/pool.ts";
+import { type PoolOptions, ScorerPool } from "./pipeline/pool.ts";
 import { createAlertService } from "./rpc/alerts.ts";
 import { AnswerCache } from "./rpc/answers.ts";
 import { createDetectorService } from "./rpc/detector.ts";
@@ -176,7 +176,11 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops, forwa
       log.release(notice.partition, notice.replayOffset);
       countCommit(metrics, notice);
     };
-    const pool = await startPool(o, address, log, !alone, onCommitted, (partition) => outbox?.released(partition));
+    const pool = await startPool(o, address, log, !alone, {
+      onCommitted,
+      onOpened: (_partition, recovery) => metrics.recoveries.inc({ kind: recovery }),
+      onReleased: (partition) => outbox?.released(partition),
+    });
     stops.push(() => pool.stop());
     const { logLevel, retentionDays } = config;
     const maintenance = startMaintenanceThread({ sql: address, logLevel, retentionDays }, logger);
@@ -262,8 +266,7 @@ async function startPool(
   address: SqlAddress,
   log: Log,
   keepOutcomes: boolean,
-  onCommitted: (notice: CommitNotice) => void,
-  onReleased: (partition: number) => void,
+  told: Pick<PoolOptions, "onCommitted" | "onOpened" | "onReleased">,
 ): Promise<ScorerPool> {
   const pool = new ScorerPool({
     threads: Math.min(config.scorerThreads, config.partitions),
@@ -278,8 +281,7 @@ async function startPool(
     },
     log,
     logger,
-    onCommitted,
-    onReleased,
+    ...told,
     onFatal,
   });
   await pool.start();

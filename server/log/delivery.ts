@@ -4,6 +4,8 @@ import type { LogConsumer, LogEntry } from "./log.ts";
 
 /** Where the records of one partition come from. */
 export interface Source {
+  /** Offset of the first record that can be read, or of the next one to come where there is none. */
+  oldest(partition: number): Promise<number>;
   /** Records from the offset on, oldest first; an empty list when there are none yet. */
   read(partition: number, from: number): Promise<readonly LogEntry[]>;
 }
@@ -81,7 +83,8 @@ export class Delivery {
 
   async #deliver(progress: () => void): Promise<void> {
     this.#restart = false;
-    this.cursor = await this.#consumer.assigned(this.#partition);
+    const oldest = await this.#source.oldest(this.#partition);
+    this.cursor = await this.#consumer.assigned(this.#partition, oldest);
     while (!this.#closed && !this.#restart) {
       this.#woken = false;
       const entries = await this.#source.read(this.#partition, this.cursor);

@@ -68,7 +68,7 @@ describe("the embedded log's own promises", () => {
     await expect.poll(async () => (await tables()).length).toBe(1);
   });
 
-  it("never gives an offset again, also when everything was dropped", async () => {
+  it("never gives an offset again, also when everything was dropped, and says from where on it has records", async () => {
     const first = await open({ segmentBytes: 1 });
     for (let i = 0; i < 5; i++) await first.append(0, Buffer.from("x"));
     first.release(0, 5);
@@ -77,6 +77,11 @@ describe("the embedded log's own promises", () => {
     const second = await open();
     second.release(0, 5);
     expect(await second.append(0, Buffer.from("y"))).toBe(5);
+    const consumer = new Collector();
+    consumer.from.set(0, 5);
+    await second.consume(consumer);
+    await consumer.until(() => consumer.of(0).length >= 1);
+    expect([4, 5]).toContain(consumer.oldest.get(0)); // the segment of the last record goes when the release is done
   });
 
   it("stores each record once, although its sessions are cut all the time", async () => {

@@ -88,7 +88,10 @@ class EmbeddedLog implements Log {
 
   async consume(consumer: LogConsumer): Promise<LogSubscription> {
     if (this.#deliveries.length > 0) throw new TelltaleError("conflict", "This process consumes the log already.");
-    const source = { read: (partition: number, from: number) => this.#read(partition, from) };
+    const source = {
+      oldest: async (partition: number) => this.#session.layout.segments[0]?.first[partition] ?? 0,
+      read: (partition: number, from: number) => this.#read(partition, from),
+    };
     this.#deliveries = Array.from(
       { length: this.partitions },
       (_, partition) => new Delivery(partition, source, consumer, this.#logger),

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Batch, Consumer, ConsumerGroupJoinEvent, EachBatchPayload, Kafka } from "kafkajs";
 import type { Logger } from "pino";
+import { TelltaleError } from "../errors.ts";
 import { Delivery } from "./delivery.ts";
 import { type StickyAssigner, stickyAssigner } from "./kafka-assigner.ts";
-import { Feed } from "./kafka-feed.ts";
+import { Feed, type LogRange } from "./kafka-feed.ts";
 import type { LogConsumer, LogEntry } from "./log.ts";
 
 export interface ConsumptionOptions {
@@ -12,8 +13,8 @@ export interface ConsumptionOptions {
   readonly partitions: number;
   readonly groupId: string;
   readonly logger: Logger;
-  /** Rejects when the partition does not hold that offset or the next one to come. */
-  readonly checkOffset: (partition: number, offset: number) => Promise<void>;
+  /** What the partition holds at present. */
+  readonly range: (partition: number) => Promise<LogRange>;
 }
 
 /** The smallest that brokers allow by default: how long a dead process keeps its partitions, in milliseconds. */
@@ -124,7 +125,10 @@ export class KafkaConsumption {
     const before = this.#closing.get(partition) ?? Promise.resolve();
     const begin = () => {
       if (this.#feeds.get(partition) !== feed) return; // given up again meanwhile
-      const source = { read: (each: number, from: number) => this.#read(each, feed, from) };
+      const source = {
+        oldest: (each: number) => this.#oldest(each, feed),
+        read: (each: number, from: number) => this.#read(each, feed, from),
+      };
       this.deliveries.set(partition, new Delivery(partition, source, this.#to, this.#options.logger));
     };
     if (this.#closing.has(partition)) void before.then(begin);
@@ -155,9 +159,15 @@ export class KafkaConsumption {
     }
   }
 
+  async #oldest(partition: number, feed: Feed): Promise<number> {
+    feed.range = await this.#options.range(partition);
+    return feed.range.first;
+  }
+
   async #read(partition: number, feed: Feed, from: number): Promise<readonly LogEntry[]> {
     if (feed.state === "new" || feed.next !== from) {
-      await this.#options.checkOffset(partition, from);
+      this.#checkOffset(partition, from, feed.range ?? (await this.#options.range(partition)));
+      feed.range = undefined;
       feed.startAt(from);
       this.#place(partition, feed);
       return [];
@@ -166,6 +176,15 @@ export class KafkaConsumption {
     const entries = feed.take(deliverBytes);
     if (wasFull && feed.state === "open") this.#place(partition, feed);
     return entries;
+  }
+
+  #checkOffset(partition: number, offset: number, { first, next }: LogRange): void {
+    if (offset >= first && offset <= next) return;
+    throw new TelltaleError(
+      "conflict",
+      `The store wants partition ${partition} of the log from offset ${offset} on, but the topic ${this.#options.topic} has ` +
+        `${first} to ${next - 1}: store and log are not of the same age, or records outlived the topic's retention.`,
+    );
   }
 
   #onBatch({ batch, isStale }: EachBatchPayload): void {

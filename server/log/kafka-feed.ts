@@ -3,10 +3,18 @@ import type { LogEntry } from "./log.ts";
 /** Bytes fetched ahead of a partition's consumer. Past this the partition is not fetched until half of it is taken. */
 const maxAheadBytes = 4 * 1024 * 1024;
 
+/** Offsets of a partition's first record and of the next one to come. */
+export interface LogRange {
+  readonly first: number;
+  readonly next: number;
+}
+
 /** What was fetched of one partition and waits for the consumer. */
 export class Feed {
   /** "new": not told yet where to begin. "open": being fetched. "full": enough is here. */
   state: "new" | "open" | "full" = "new";
+  /** What the partition held when the consumer was asked where to begin. */
+  range: LogRange | undefined;
   /** Offset of the next fetch. */
   fetchFrom = 0;
   /** Offset from which the consumer reads next. */

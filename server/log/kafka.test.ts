@@ -46,8 +46,8 @@ describeWith(kafkaNeeds, "the Kafka log's own promises", () => {
     const store = new Map<number, number>();
     for (const consumer of consumers) {
       const assigned = consumer.assigned.bind(consumer);
-      consumer.assigned = async (partition) => {
-        await assigned(partition);
+      consumer.assigned = async (partition, oldest) => {
+        await assigned(partition, oldest);
         return store.get(partition) ?? 0;
       };
       consumer.before = async (partition, entries) => {
@@ -130,7 +130,7 @@ describeWith(kafkaNeeds, "the Kafka log's own promises", () => {
     await leaving.start();
   });
 
-  it("refuses a store whose records have passed the topic's retention", async () => {
+  it("says from where on it has records, and refuses a store whose records have passed the topic's retention", async () => {
     const topic = newTopic();
     const log = await open(topic);
     for (const record of range(5)) await log.append(0, Buffer.from(record));
@@ -150,6 +150,12 @@ describeWith(kafkaNeeds, "the Kafka log's own promises", () => {
     consumer.from.set(0, 3);
     await consumer.until(() => consumer.of(0).length >= 2);
     expect(consumer.texts(0)).toEqual(["r3", "r4"]);
+    expect([...consumer.oldest].sort()).toEqual([
+      [0, 3],
+      [1, 0],
+      [2, 0],
+      [3, 0],
+    ]);
   });
 
   it("reads what every compression wrote", async () => {

@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import { StartupError, TelltaleError } from "../errors.ts";
 import { type KafkaAddress, openKafka } from "./kafka-client.ts";
 import { KafkaConsumption } from "./kafka-consumption.ts";
+import type { LogRange } from "./kafka-feed.ts";
 import { KafkaSender } from "./kafka-sender.ts";
 import { countPartitions, ensureTopic, type TopicWanted } from "./kafka-topic.ts";
 import { type Log, type LogConsumer, type LogStats, type LogSubscription, maxRecordBytes } from "./log.ts";
@@ -71,6 +72,7 @@ class KafkaLog implements Log {
   readonly #watch: NodeJS.Timeout;
   #consumption: KafkaConsumption | undefined;
   #watching: Promise<void> | undefined;
+  #ranges: Promise<Map<number, LogRange>> | undefined;
   #partitionsFound: number;
 
   constructor(options: KafkaLogOptions, kafka: Kafka, admin: Admin, producer: Producer, maxBatchBytes: number) {
@@ -105,9 +107,9 @@ class KafkaLog implements Log {
   async consume(consumer: LogConsumer): Promise<LogSubscription> {
     if (this.#consumption) throw new TelltaleError("conflict", "This process consumes the log already.");
     const { topic, partitions, groupId = "telltale", logger } = this.#options;
-    const checkOffset = (partition: number, offset: number) => this.#checkOffset(partition, offset);
+    const range = (partition: number) => this.#range(partition);
     const consumption = new KafkaConsumption(
-      { kafka: this.#kafka, topic, partitions, groupId, logger, checkOffset },
+      { kafka: this.#kafka, topic, partitions, groupId, logger, range },
       consumer,
     );
     this.#consumption = consumption;
@@ -153,18 +155,27 @@ class KafkaLog implements Log {
     this.#consumption = undefined;
   }
 
-  async #checkOffset(partition: number, offset: number): Promise<void> {
-    const found = (await this.#admin.fetchTopicOffsets(this.#options.topic)).find(
-      (each) => each.partition === partition,
-    );
-    const [low, high] = [Number(found?.low ?? 0), Number(found?.high ?? 0)];
-    this.#sender.ends[partition] = Math.max(this.#sender.ends[partition]!, high);
-    if (offset >= low && offset <= high) return;
+  async #range(partition: number): Promise<LogRange> {
+    // Partitions that are taken over together ask once.
+    this.#ranges ??= this.#lookUpRanges().finally(() => {
+      this.#ranges = undefined;
+    });
+    const range = (await this.#ranges).get(partition);
+    if (range !== undefined) return range;
     throw new TelltaleError(
-      "conflict",
-      `The store wants partition ${partition} of the log from offset ${offset} on, but the topic ${this.#options.topic} has ` +
-        `${low} to ${high - 1}: store and log are not of the same age, or records outlived the topic's retention.`,
+      "unavailable",
+      `The topic ${this.#options.topic} does not show its partition ${partition}.`,
     );
+  }
+
+  async #lookUpRanges(): Promise<Map<number, LogRange>> {
+    const ranges = new Map<number, LogRange>();
+    for (const { partition, low, high } of await this.#admin.fetchTopicOffsets(this.#options.topic)) {
+      if (partition >= this.partitions) continue;
+      ranges.set(partition, { first: Number(low), next: Number(high) });
+      this.#sender.ends[partition] = Math.max(this.#sender.ends[partition]!, Number(high));
+    }
+    return ranges;
   }
 
   #look(): void {
@@ -177,10 +188,7 @@ class KafkaLog implements Log {
 
   async #lookOnce(): Promise<void> {
     const { topic, logger } = this.#options;
-    for (const { partition, high } of await this.#admin.fetchTopicOffsets(topic)) {
-      if (partition < this.partitions)
-        this.#sender.ends[partition] = Math.max(this.#sender.ends[partition]!, Number(high));
-    }
+    await this.#lookUpRanges();
     const found = await countPartitions(this.#admin, topic);
     if (found === this.#partitionsFound) return;
     this.#partitionsFound = found;

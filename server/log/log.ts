@@ -46,8 +46,11 @@ export interface LogStats {
 export const maxRecordBytes = 6 * 1024 * 1024;
 
 export interface LogConsumer {
-  /** This process now owns the partition. Answers with the offset of the first record wanted: the *store's*, never a group's. */
-  assigned(partition: number): Promise<number>;
+  /**
+   * This process now owns the partition, of which the log has the records from `oldest` on. Answers with the offset of the first
+   * record wanted: the *store's*, never a group's.
+   */
+  assigned(partition: number, oldest: number): Promise<number>;
   /**
    * Records in rising order of offset. The buffers belong to the consumer. The returned promise is the backpressure: the next
    * call for this partition comes after it has resolved. A rejection makes the log call `assigned` again and deliver from there.

@@ -123,6 +123,12 @@ function pipelineMetrics(registers: Registry[]) {
       help: "Commits refused because another process owns the partition",
       registers,
     }),
+    recoveries: new Counter({
+      name: "telltale_state_recoveries_total",
+      help: "Partitions opened, by how their state came back: loaded, rebuilt, warmed, patched (docs/operations.md)",
+      labelNames: ["kind"],
+      registers,
+    }),
     alertTransitions: new Counter({
       name: "telltale_alert_transitions_total",
       help: "Alert transitions committed, by type",

@@ -3,7 +3,7 @@ import { AlertState } from "../../gen/es/telltale/v1/alert_pb.ts";
 import type { Control } from "../../gen/es/telltale/v1/log_pb.ts";
 import { AlertEventSchema, AlertEventType } from "../../gen/es/telltale/v1/watch_pb.ts";
 import { alertMessage, REASONS } from "../detect/index.ts";
-import type { AlertEventRow, AlertRow } from "../store/store.ts";
+import type { AlertEventRow, AlertRow, Store } from "../store/store.ts";
 import { toAlert } from "./alert.ts";
 import type { Rows } from "./rows.ts";
 import type { Series } from "./sensors.ts";
@@ -54,12 +54,40 @@ export class Alerts {
   }
 
   /** Finds the stored form of the episodes that are open. */
-  async load(read: (id: number) => Promise<AlertRow | undefined>): Promise<void> {
+  async load(store: Pick<Store, "readAlerts">): Promise<void> {
+    const slots = new Map([...this.#openSlots()].map((slot) => [this.#state.sensors.episodes.get(slot)!.id, slot]));
+    for (const row of await store.readAlerts([...slots.keys()])) this.#open.set(slots.get(row.id)!, row);
+  }
+
+  *#openSlots(): Generator<number> {
     const { ids, episodes } = this.#state.sensors;
-    for (let slot = 0; slot < ids.length; slot++) {
-      if (!episodes.isOpen(slot)) continue;
-      const row = await read(episodes.get(slot)!.id);
-      if (row !== undefined) this.#open.set(slot, row);
+    for (let slot = 0; slot < ids.length; slot++) if (episodes.isOpen(slot)) yield slot;
+  }
+
+  /**
+   * After a recovery that is not that of the saved state: what is past stays as it was decided then, and what is open is what the
+   * new state says. `stored` are the alerts that the store has open.
+   */
+  reconcile(stored: readonly AlertRow[], changes: AlertChanges): void {
+    const { sensors, series, receivedUs } = this.#state;
+    const open = new Set([...this.#open.values()].map(({ id }) => id));
+    for (const row of stored) {
+      if (open.has(row.id)) continue;
+      const closed = { ...row, state: AlertState.RECOVERED, closedUs: Math.max(receivedUs, row.openedUs) };
+      changes.change(closed, AlertEventType.RECOVERED);
+    }
+    for (const slot of [...this.#openSlots()]) {
+      const known = this.#open.get(slot);
+      if (known?.state === AlertState.OPEN) continue;
+      if (known !== undefined) {
+        // Over already, for whoever decided then.
+        sensors.episodes.resolve(slot, known.id, receivedUs);
+        this.#open.delete(slot);
+        continue;
+      }
+      const row = this.#row(slot, series.ofSlot(slot).at(-1)!);
+      this.#open.set(slot, row);
+      changes.change(row, AlertEventType.OPENED);
     }
   }
 

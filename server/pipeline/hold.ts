@@ -1,5 +1,5 @@
 import type { OpenOutcome } from "./open-outcome.ts";
-import type { Series } from "./sensors.ts";
+import type { ReplayPoint, Series, Waiting } from "./sensors.ts";
 
 /** Longest hold: what is held is in memory, and a rebuilding begins before it. */
 export const MAX_HOLD_MS = 60_000;
@@ -19,6 +19,8 @@ export interface Held {
   /** When it came, by the log's time. */
   readonly receivedUs: number;
   readonly dueUs: number;
+  /** Before the record that it came with: a rebuilding finds it there. */
+  readonly at: ReplayPoint;
 }
 
 /** Absorbs small disorder: readings wait for a while of the log's own time and go on in the order of theirs. */
@@ -53,9 +55,22 @@ export class ReorderHold {
     return due.sort((a, b) => a.series.slot - b.series.slot || timeOf(a) - timeOf(b));
   }
 
-  /** Slots of which something waits: their state is not saved until it has gone on. */
-  *slots(): Generator<number> {
-    for (const h of this.#held) yield h.series.slot;
+  /** Before the record of the reading that has waited longest. */
+  get oldest(): ReplayPoint | undefined {
+    return this.#held[0]?.at;
+  }
+
+  /** What waits of each chunk of slots. */
+  byChunk(chunkSensors: number): Map<number, Waiting> {
+    const chunks = new Map<number, Waiting & { ids: number[] }>();
+    for (const { series, id, at } of this.#held) {
+      const chunk = Math.floor(series.slot / chunkSensors);
+      const waiting = chunks.get(chunk);
+      // What is held stands in the order of the log: the first is the oldest.
+      if (waiting === undefined) chunks.set(chunk, { ids: [id], oldest: at });
+      else waiting.ids.push(id);
+    }
+    return chunks;
   }
 }
 

@@ -3,6 +3,7 @@ import type { LogLevel } from "../config.ts";
 import type { SqlAddress } from "../log/connection.ts";
 import type { LogEntry } from "../log/log.ts";
 import type { RecordOutcome } from "./outcome.ts";
+import type { RecoveryKind } from "./recover.ts";
 
 export interface ScorerData {
   readonly address: SqlAddress;
@@ -23,7 +24,8 @@ export interface Interest {
 }
 
 export type ToScorer =
-  | { readonly kind: "open"; readonly partition: number }
+  /** `oldest`: offset of the first record that the log still has. */
+  | { readonly kind: "open"; readonly partition: number; readonly oldest: number }
   | { readonly kind: "records"; readonly partition: number; readonly entries: readonly LogEntry[] }
   | { readonly kind: "close"; readonly partition: number }
   | { readonly kind: "interest"; readonly interest: Interest | undefined }
@@ -56,7 +58,7 @@ export type FromScorer =
   | { readonly kind: "ready"; readonly modelVersion: string }
   /** The thread cannot start: a sentence for people. */
   | { readonly kind: "refused"; readonly message: string }
-  | { readonly kind: "opened"; readonly partition: number; readonly from: number }
+  | { readonly kind: "opened"; readonly partition: number; readonly from: number; readonly recovery: RecoveryKind }
   /** Everything is stored and closed: the thread may be ended. */
   | { readonly kind: "stopped" }
   | { readonly kind: "taken"; readonly partition: number }

@@ -18,7 +18,7 @@ import { type LateReading, placeLate } from "./late.ts";
 import { toNotice } from "./notices.ts";
 import { finish, keepEchoes, type OpenRecord, waits } from "./open-outcome.ts";
 import type { RecordOutcome } from "./outcome.ts";
-import { recover } from "./recover.ts";
+import { catchUp, type Recovery, type RecoveryKind, recover } from "./recover.ts";
 import { type Packed, pack, Rows } from "./rows.ts";
 import { type Sorted, Sorter } from "./sort.ts";
 import { PartitionState } from "./state.ts";
@@ -76,6 +76,7 @@ export class PartitionOwner {
   readonly #sorter: Sorter;
   readonly #alerts: Alerts;
   #model = 0;
+  #recovery!: Recovery;
   /** Two sets of columns: one is stored while the other is filled. */
   readonly #rows = [new Rows(4096), new Rows(4096)];
   #turn = 0;
@@ -95,25 +96,58 @@ export class PartitionOwner {
     return this.#state.sensors.ids.length;
   }
 
-  /** Loads the state from the store and answers with the first record wanted. */
-  async open(): Promise<number> {
+  /**
+   * Loads the state from the store and answers with the first record wanted. `oldest` is the first that the log still has. Rejects
+   * with TelltaleError "conflict" where records that were never stored are gone.
+   */
+  async open(oldest: number): Promise<{ from: number; recovery: RecoveryKind }> {
     const { store, partition, logger } = this.#o;
     const state = this.#state;
-    await recover(state, partition, store, logger);
+    this.#recovery = await recover(state, partition, oldest, store, logger);
+    const recovery = this.#recovery.kind;
     this.#model = await store.modelNumber(state.sensors.detector.modelVersion);
-    if (!state.rebuilding) await this.#live();
     const { next: from, row } = state;
-    logger.info({ partition, from, stored: row.nextOffset, sensors: this.sensors }, "partition opened");
-    return from;
+    if (!state.rebuilding) await this.#live();
+    logger.info({ partition, from, stored: row.nextOffset, sensors: this.sensors, recovery }, "partition opened");
+    return { from, recovery };
   }
 
   /** The state is as of the store's offset: from here on, results count. */
   async #live(): Promise<void> {
+    const { store, partition, logger } = this.#o;
     const state = this.#state;
     state.rebuilding = false;
+    // The others were told when they were stored.
+    this.#unfinished = this.#unfinished.filter(waits);
     state.tick = Math.max(state.tick, state.row.tick);
     state.receivedUs = Math.max(state.receivedUs, state.row.receivedUs);
-    await this.#alerts.load((id) => this.#o.store.readAlert(id));
+    const { kind } = this.#recovery;
+    if (kind === "warmed" || kind === "patched") await catchUp(state, partition, this.#recovery, store, logger);
+    await this.#alerts.load(store);
+    if (kind !== "loaded") await this.#replace();
+  }
+
+  /** Saves all of the state in place of what is saved, before the first commit: versions are never mixed. */
+  async #replace(): Promise<void> {
+    const { store, partition, logger } = this.#o;
+    const state = this.#state;
+    const before = state.row;
+    const changes = new AlertChanges(partition, before.nextEvent);
+    this.#alerts.reconcile(await store.readOpenAlerts(partition), changes);
+    const { alerts, events } = changes;
+    const replay = state.hold.oldest ?? state.at(state.next);
+    const after: PartitionRow = {
+      ...before,
+      replayOffset: replay.offset,
+      replayTick: replay.tick,
+      replayReceivedUs: replay.receivedUs,
+      nextEvent: before.nextEvent + events.length,
+      stateEpoch: before.stateEpoch + 1,
+    };
+    const chunks = () => state.saveAll();
+    await store.replaceState({ partition, before, after, chunks, alerts: [...alerts.values()], events });
+    state.row = after;
+    logger.info({ partition, at: state.next, sensors: this.sensors, alerts: alerts.size }, "saved state replaced");
   }
 
   /** Takes records in rising order of offset. Resolves once the next may come; rejects when a commit has failed. */
@@ -136,6 +170,8 @@ export class PartitionOwner {
       run = [];
     }
     if (run.length > 0) await this.#advance(run);
+    // Not only when the next record comes: what is replaced must not wait for one.
+    else if (state.rebuilding && state.next >= state.row.nextOffset) await this.#live();
   }
 
   /** Waits for what is under way. */
@@ -159,6 +195,7 @@ export class PartitionOwner {
     const { detector, episodes } = state.sensors;
     detector.score(rows.batch);
     for (let i = 0; i < rows.points.length; i++) episodes.observe(rows.batch, i, rows.points.id[i]!);
+    keepEchoes(this.#unfinished, rows, detector.modelVersion);
     for (const control of record.controls) if (!state.set(control, offset)) this.#alerts.apply(control, offset);
     if (record.tick) state.silence(offset);
   }
@@ -232,6 +269,7 @@ export class PartitionOwner {
       tick: state.tick,
       receivedUs: state.receivedUs,
       nextEvent: state.row.nextEvent + changes.events.length,
+      stateEpoch: state.row.stateEpoch,
     };
     state.row = next;
     keepEchoes(records, rows, modelVersion);

@@ -6,6 +6,7 @@ import type { Logger } from "pino";
 import { StartupError } from "../errors.ts";
 import type { Log, LogConsumer, LogEntry, LogSubscription } from "../log/log.ts";
 import type { CommitNotice, FromScorer, Interest, ScorerData, ToScorer } from "./messages.ts";
+import type { RecoveryKind } from "./recover.ts";
 
 /** Pause before a partition is opened again after an unexpected failure, so that a lasting one does not spin. */
 const REOPEN_AFTER_MS = 500;
@@ -16,6 +17,8 @@ export interface PoolOptions {
   readonly log: Log;
   readonly logger: Logger;
   readonly onCommitted: (notice: CommitNotice) => void;
+  /** The partition's state is being brought up to the store's offset. */
+  readonly onOpened: (partition: number, recovery: RecoveryKind) => void;
   /** The partition has another owner. */
   readonly onReleased: (partition: number) => void;
   /** A thread has died: the process cannot go on. */
@@ -93,8 +96,8 @@ export class ScorerPool {
 
   #consumer(): LogConsumer {
     return {
-      assigned: async (partition) => {
-        const from = await this.#ask(partition, { kind: "open", partition });
+      assigned: async (partition, oldest) => {
+        const from = await this.#ask(partition, { kind: "open", partition, oldest });
         this.owned.add(partition);
         return from;
       },
@@ -128,6 +131,9 @@ export class ScorerPool {
       // The log asks for the partition again, from the store's offset.
       const pause = m.fenced ? 0 : REOPEN_AFTER_MS;
       delay(pause).then(() => pending?.reject(new Error(m.message)));
-    } else pending?.resolve(m.kind === "opened" ? m.from : 0);
+      return;
+    }
+    if (m.kind === "opened") this.#o.onOpened(m.partition, m.recovery);
+    pending?.resolve(m.kind === "opened" ? m.from : 0);
   }
 }

@@ -95,7 +95,8 @@ export class Producers {
         offset,
         place,
         t.accepted,
-        t.duplicate,
+        // What the hold has is stored by the time that anybody hears of it again.
+        t.duplicate + t.held,
         t.conflicting,
         t.late,
       ]),
@@ -103,6 +104,7 @@ export class Producers {
     return Buffer.from(JSON.stringify(list));
   }
 
+  /** Adds what was saved to what is here. Of two copies of a batch, the one that came first counts. */
   load(bytes: Uint8Array): void {
     type Saved = [string, number, number, [number, number, number, number, number, number, number][]][];
     for (const [name, newest, heardUs, entries] of JSON.parse(Buffer.from(bytes).toString()) as Saved) {
@@ -110,11 +112,21 @@ export class Producers {
       for (const [s, offset, place, accepted, duplicate, conflicting, late] of entries) {
         map.set(s, { offset, place, tally: { accepted, duplicate, conflicting, late, held: 0 } });
       }
-      this.#producers.set(name, { newest, heardUs, entries: map });
+      const here = this.#producers.get(name);
+      for (const [s, entry] of here?.entries ?? []) if (isFirst(entry, map.get(s))) map.set(s, entry);
+      this.#producers.set(name, {
+        newest: Math.max(newest, here?.newest ?? 0),
+        heardUs: Math.max(heardUs, here?.heardUs ?? 0),
+        entries: map,
+      });
     }
   }
 
   get size(): number {
     return this.#producers.size;
   }
+}
+
+function isFirst(a: Entry, b: Entry | undefined): boolean {
+  return b === undefined || a.offset < b.offset || (a.offset === b.offset && a.place <= b.place);
 }

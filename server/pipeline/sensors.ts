@@ -20,6 +20,20 @@ export interface ReplayPoint {
   readonly receivedUs: number;
 }
 
+/** Readings of a chunk that the reorder hold has. */
+export interface Waiting {
+  readonly ids: readonly number[];
+  /** Before the record of the oldest. */
+  readonly oldest: ReplayPoint;
+}
+
+/**
+ * Layout of a saved chunk around the detector's and the episodes' own. 1 had no list of what waits: it was saved only where
+ * nothing did, and is read as that.
+ */
+export const CHUNK_LAYOUT = 2;
+export const READABLE_LAYOUTS: readonly number[] = [1, CHUNK_LAYOUT];
+
 /**
  * The states of a partition's sensors in slots: what deduplication needs here, the detector's and the episodes' beside it. Saved
  * and restored in chunks of slots; each chunk knows the first record since its last saving.
@@ -37,6 +51,8 @@ export class Sensors {
   /** Offset after the last record in a chunk's saved form; 0 where there is none. */
   readonly asOf: number[] = [];
   readonly #dirty: (ReplayPoint | undefined)[] = [];
+  /** Ids of readings that waited in the reorder hold when a loaded chunk was saved: they are not in its state. */
+  readonly #waited = new Map<number, Set<number>>();
   /** Chunks below this were saved when full. Later ones wait for their turn, so that slots have no holes after a restart. */
   #settledChunks = 0;
 
@@ -88,17 +104,17 @@ export class Sensors {
     return oldest;
   }
 
-  /** The chunk that has waited longest and may be saved now; not one of `waiting`. */
-  nextToSave(waiting: ReadonlySet<number>): number | undefined {
+  /** The chunk that has waited longest and is not saved as of `nextOffset` yet. */
+  nextToSave(nextOffset: number): number | undefined {
     let best: number | undefined;
     for (let chunk = 0; chunk <= this.#settledChunks && chunk < this.#dirty.length; chunk++) {
       const d = this.#dirty[chunk];
-      if (d === undefined || waiting.has(chunk)) continue;
+      if (d === undefined || this.asOf[chunk] === nextOffset) continue;
       if (best === undefined || d.offset < this.#dirty[best]!.offset) best = chunk;
     }
     // New sensors make many chunks at once: go on with their first saving, in order, before saving old ones again.
     const fresh = this.#settledChunks;
-    if (this.#dirty[fresh] !== undefined && this.#isFull(fresh) && !waiting.has(fresh)) return fresh;
+    if (this.#dirty[fresh] !== undefined && this.#isFull(fresh) && this.asOf[fresh] !== nextOffset) return fresh;
     return best;
   }
 
@@ -106,21 +122,26 @@ export class Sensors {
     return (chunk + 1) * this.chunkSensors <= this.ids.length;
   }
 
-  /** A chunk's state as of now, for the commit that ends before `nextOffset`. It counts as saved from then on. */
-  save(chunk: number, nextOffset: number): Uint8Array {
+  /**
+   * A chunk's state as of now, for the commit that ends before `nextOffset`. It counts as saved from then on; what waits of it is
+   * named only, and read again from the log.
+   */
+  save(chunk: number, nextOffset: number, waiting: Waiting | undefined): Uint8Array {
     const from = chunk * this.chunkSensors;
     const to = Math.min(from + this.chunkSensors, this.ids.length);
     const names = Buffer.from(JSON.stringify(this.ids.slice(from, to)));
     const detector = this.detector.saveChunk(chunk);
     const episodes = this.episodes.saveChunk(chunk);
-    const head = Buffer.alloc(16);
+    const waits = Buffer.from(Float64Array.from(waiting?.ids ?? []).buffer);
+    const head = Buffer.alloc(20);
     head.writeUInt32LE(to - from, 0);
     head.writeUInt32LE(names.length, 4);
     head.writeUInt32LE(detector.length, 8);
     head.writeUInt32LE(episodes.length, 12);
+    head.writeUInt32LE(waits.length, 16);
     const column = (c: Float64Array) => Buffer.from(c.slice(from, to).buffer);
     this.asOf[chunk] = nextOffset;
-    this.#dirty[chunk] = undefined;
+    this.#dirty[chunk] = waiting?.oldest;
     if (chunk === this.#settledChunks && this.#isFull(chunk)) this.#settledChunks++;
     return Buffer.concat([
       head,
@@ -130,18 +151,20 @@ export class Sensors {
       column(this.lastId),
       detector,
       episodes,
+      waits,
     ]);
   }
 
   /** Restores chunks one by one, in order. */
-  load(chunk: number, asOf: number, bytes: Uint8Array): void {
+  load(chunk: number, asOf: number, bytes: Uint8Array, layout: number): void {
     const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const count = b.readUInt32LE(0);
     const nameBytes = b.readUInt32LE(4);
     const detectorBytes = b.readUInt32LE(8);
+    const episodeBytes = b.readUInt32LE(12);
     const from = chunk * this.chunkSensors;
     if (this.ids.length !== from) throw new RangeError(`state chunk ${chunk} follows ${this.ids.length} sensors`);
-    let p = 16;
+    let p = layout === 1 ? 16 : 20;
     for (const id of JSON.parse(b.toString("utf8", p, p + nameBytes)) as string[]) {
       this.slots.set(id, this.ids.length);
       this.ids.push(id);
@@ -153,7 +176,9 @@ export class Sensors {
     }
     this.detector.loadChunk(chunk, bytes.slice(p, p + detectorBytes), count);
     p += detectorBytes;
-    this.episodes.loadChunk(chunk, bytes.slice(p), count);
+    this.episodes.loadChunk(chunk, bytes.slice(p, p + episodeBytes), count);
+    p += episodeBytes;
+    if (layout > 1 && p < bytes.length) this.#waited.set(chunk, new Set(new Float64Array(bytes.slice(p).buffer)));
     this.asOf[chunk] = asOf;
     if (count === this.chunkSensors) this.#settledChunks = chunk + 1;
   }
@@ -162,5 +187,24 @@ export class Sensors {
   holds(slot: number, offset: number): boolean {
     const asOf = this.asOf[Math.floor(slot / this.chunkSensors)];
     return asOf !== undefined && offset < asOf;
+  }
+
+  /** Of a loaded slot: ids of readings that are not in its state although their records were taken, since they waited. */
+  waited(slot: number): Set<number> | undefined {
+    return this.#waited.get(Math.floor(slot / this.chunkSensors));
+  }
+
+  /** How many of those have not been found again. */
+  get stillWaited(): number {
+    let n = 0;
+    for (const ids of this.#waited.values()) n += ids.size;
+    return n;
+  }
+
+  /** Every chunk as of now, whatever has been saved of it. */
+  *saveAll(nextOffset: number, waiting: ReadonlyMap<number, Waiting>): Generator<[chunk: number, bytes: Uint8Array]> {
+    for (let chunk = 0; chunk * this.chunkSensors < this.ids.length; chunk++) {
+      yield [chunk, this.save(chunk, nextOffset, waiting.get(chunk))];
+    }
   }
 }

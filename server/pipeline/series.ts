@@ -36,6 +36,14 @@ export class SeriesBook {
     else this.#add({ ...fieldsOf(s), id: s.id, slot });
   }
 
+  /** Takes in all series that the store has, in the order in which they were met, and their sensors with them. */
+  adopt(all: readonly (SeriesRow & { readonly id: number })[]): void {
+    for (const s of all) {
+      if (this.#sensors.find(s.sensorId) === undefined) this.#sensors.add(s.sensorId, s.sensorType, s.unit);
+      this.known(s);
+    }
+  }
+
   /** A series met in the log for the first time. */
   meet(key: string): Series {
     const fields = fieldsOf(fromBinary(SeriesKeySchema, Buffer.from(key, "latin1")));

@@ -30,6 +30,8 @@ export class Sorter {
   /** Answers with the outcomes of the record's fragments; those of late and of held readings are still to come. */
   take(record: LoggedRecord, offset: number, to: Sorted): OpenOutcome[] {
     const state = this.#state;
+    // Where a rebuilding began in the middle of the log, the id clock is known from here on.
+    if (state.rebuilding && offset >= state.row.replayOffset) state.tick = Math.max(state.tick, state.row.replayTick);
     const before = state.at(offset);
     state.receivedUs = Math.max(state.receivedUs, record.receivedAtUs);
     let tick = firstTick(state.tick, state.receivedUs);
@@ -77,12 +79,14 @@ export class Sorter {
     const state = this.#state;
     const series = state.series.get(run.key) ?? state.series.meet(run.key);
     const { slot } = series;
-    if (state.has(slot, before.offset)) {
+    const known = state.has(slot, before.offset);
+    const waited = known ? state.sensors.waited(slot) : undefined;
+    if (known && waited === undefined) {
       // In the state already; whoever sends them again hears that they are stored.
       outcome.tally.duplicate += run.count;
       return;
     }
-    state.sensors.touch(slot, before);
+    if (!known) state.sensors.touch(slot, before);
     const { view } = record;
     const { receivedUs } = state;
     const timed = run.timesAt >= 0;
@@ -91,11 +95,19 @@ export class Sorter {
       const value = view.getFloat64(run.valuesAt + 8 * i, true);
       const timeUs = timed ? readInt64(view, run.timesAt + 8 * i) : Number.NaN;
       const id = idOf(tick + i, this.#partition);
+      if (waited !== undefined) {
+        if (!waited.delete(id)) {
+          outcome.tally.duplicate++;
+          continue;
+        }
+        state.sensors.touch(slot, before);
+      }
       const struct = run.metadata?.get(i);
       const index = run.firstIndex + i;
       if (holdUs > 0) {
         outcome.tally.held++;
-        state.hold.add({ series, timeUs, value, id, index, outcome, struct, receivedUs, dueUs: receivedUs + holdUs });
+        const dueUs = receivedUs + holdUs;
+        state.hold.add({ series, timeUs, value, id, index, outcome, struct, receivedUs, dueUs, at: before });
       } else this.#place(series, timeUs, receivedUs, value, id, index, struct, outcome, to);
     }
   }

@@ -3,7 +3,7 @@ import { type Detector, REASON_SILENCE } from "../detect/index.ts";
 import type { PartitionRow, StateChunk } from "../store/store.ts";
 import { ReorderHold } from "./hold.ts";
 import { Producers } from "./producers.ts";
-import { type ReplayPoint, Sensors } from "./sensors.ts";
+import { CHUNK_LAYOUT, READABLE_LAYOUTS, type ReplayPoint, Sensors, type Waiting } from "./sensors.ts";
 import { SeriesBook } from "./series.ts";
 import { PartitionSettings } from "./settings.ts";
 
@@ -12,8 +12,9 @@ const SAVE_BYTES_PER_READING = 32;
 const SAVE_BYTES_PER_COMMIT = 24_000;
 /** The pseudo-chunk that holds the senders' windows. */
 export const PRODUCERS_CHUNK = -1;
-/** Layout of a chunk of ours around the detector's. */
-const CHUNK_LAYOUT = 1;
+/** It does not depend on the model. Before it had a version of its own it carried that of the first layout. */
+const PRODUCERS_VERSION = "producers/1";
+const isProducersVersion = (version: string) => version === PRODUCERS_VERSION || version.startsWith("1/");
 /** Anomaly score of a silent sensor, in steps of 1e-4: medium, since nothing is known of how far it is from normal. */
 const SILENCE_SCORE = 7000;
 
@@ -41,9 +42,25 @@ export class PartitionState {
     this.series = new SeriesBook(this.sensors, this.settings);
   }
 
+  /** Layout, detector and model of a chunk of sensors. */
   get version(): string {
+    return this.#versionOf(CHUNK_LAYOUT);
+  }
+
+  #versionOf(layout: number): string {
     const { stateVersion, modelVersion } = this.sensors.detector;
-    return `${CHUNK_LAYOUT}/${stateVersion}/${modelVersion}`;
+    return `${layout}/${stateVersion}/${modelVersion}`;
+  }
+
+  /** Whether `load` can read the chunk. */
+  canRead({ chunk, version }: StateChunk): boolean {
+    if (chunk === PRODUCERS_CHUNK) return isProducersVersion(version);
+    return READABLE_LAYOUTS.some((layout) => version === this.#versionOf(layout));
+  }
+
+  load({ chunk, asOf, version, bytes }: StateChunk): void {
+    if (chunk === PRODUCERS_CHUNK) this.producers.load(bytes);
+    else this.sensors.load(chunk, asOf, bytes, Number.parseInt(version, 10));
   }
 
   /** A place to begin a rebuilding at: before the record at the offset. */
@@ -107,20 +124,31 @@ export class PartitionState {
       64 * chunkBytes,
     );
     const chunks: StateChunk[] = [];
-    const waiting = new Set<number>();
-    for (const slot of this.hold.slots()) waiting.add(Math.floor(slot / sensors.chunkSensors));
+    const waiting = this.hold.byChunk(sensors.chunkSensors);
     while (this.#saveCredit >= chunkBytes) {
       this.#saveCredit -= chunkBytes;
-      const chunk = sensors.nextToSave(waiting);
+      const chunk = sensors.nextToSave(this.next);
       const oldest = chunk === undefined ? undefined : sensors.oldestDirty();
       const p = this.#producersDirty;
       if (p !== undefined && (oldest === undefined || p.offset <= oldest.offset)) {
-        chunks.push({ chunk: PRODUCERS_CHUNK, asOf: this.next, version, bytes: this.producers.save() });
-        this.#producersDirty = undefined;
+        chunks.push(this.#saveProducers());
       } else if (chunk !== undefined) {
-        chunks.push({ chunk, asOf: this.next, version, bytes: sensors.save(chunk, this.next) });
+        chunks.push({ chunk, asOf: this.next, version, bytes: sensors.save(chunk, this.next, waiting.get(chunk)) });
       } else break;
     }
     return chunks;
+  }
+
+  /** All of the state as of now, piece by piece: it may be larger than what memory has room for twice. */
+  *saveAll(): Generator<StateChunk> {
+    const { sensors, version, next: asOf } = this;
+    yield this.#saveProducers();
+    const waiting = this.hold.byChunk(sensors.chunkSensors);
+    for (const [chunk, bytes] of sensors.saveAll(asOf, waiting)) yield { chunk, asOf, version, bytes };
+  }
+
+  #saveProducers(): StateChunk {
+    this.#producersDirty = undefined;
+    return { chunk: PRODUCERS_CHUNK, asOf: this.next, version: PRODUCERS_VERSION, bytes: this.producers.save() };
   }
 }

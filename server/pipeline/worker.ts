@@ -103,7 +103,7 @@ async function handle(message: ToScorer): Promise<void> {
       onCommitted: (committed) => say(notice(committed)),
     });
     owners.set(message.partition, owner);
-    say({ kind: "opened", partition: message.partition, from: await owner.open() });
+    say({ kind: "opened", partition: message.partition, ...(await owner.open(message.oldest)) });
   } else if (message.kind === "records") {
     await owners.get(message.partition)!.take(message.entries);
     say({ kind: "taken", partition: message.partition });

@@ -8,6 +8,7 @@ import { decodeBlock } from "./block.ts";
 import { BLOCK_COLUMNS } from "./blocks.ts";
 import { packTick } from "./log-ticks.ts";
 import { createPoints } from "./points.ts";
+import { readNewest, readOpenAlerts, replaceState } from "./state.ts";
 import {
   type AlertRow,
   type Commit,
@@ -85,6 +86,7 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
       tick: row.tick,
       receivedUs: row.received_us,
       nextEvent: row.next_event,
+      stateEpoch: row.state_epoch,
     };
   }
 
@@ -100,6 +102,7 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
           received_us = ${n.receivedUs}, next_event = ${n.nextEvent}, readings = readings + ${c.readings},
           anomalies = anomalies + ${c.anomalies}, late = late + ${c.late}
         where partition = ${c.partition} and next_offset = ${c.expectedOffset}
+          and state_epoch = ${n.stateEpoch}
         returning (select current from block_generation) as generation`;
       if (moved.length === 0) {
         const now = await tx`select next_offset from log_partition where partition = ${c.partition}`;
@@ -301,12 +304,22 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
         return rows[0] === undefined ? undefined : alertOf(rows[0]);
       }),
 
+    readAlerts: (ids) =>
+      persist("read alerts", async () => {
+        const rows = ids.length === 0 ? [] : await sql`select * from alert where id = any(${list(ids)}::bigint[])`;
+        return rows.map(alertOf);
+      }),
+
+    readOpenAlerts: (partition) => persist("read open alerts", () => readOpenAlerts(sql, partition)),
+    readNewest: (partition) => persist("read newest readings", () => readNewest(sql, partition)),
+    replaceState: (replacement) => persist("replace state", () => replaceState(sql, replacement)),
+
     close: () => sql.end({ timeout: 5 }),
   };
 }
 
 /** The statement that follows in the same transaction reports the same failure. */
-function ignoreHere(error: unknown): void {
+export function ignoreHere(error: unknown): void {
   if (!(error instanceof Error)) throw error;
 }
 
@@ -350,7 +363,7 @@ function labelOf(r: Row): NonNullable<AlertRow["label"]> {
   return { correct: r.label, labelledUs: r.labelled_us, labelledBy: r.labelled_by, comment: r.label_comment };
 }
 
-function upsertAlert(tx: Sql, partition: number, a: AlertRow): Promise<unknown> {
+export function upsertAlert(tx: Sql, partition: number, a: AlertRow): Promise<unknown> {
   const row = {
     id: a.id,
     partition,

@@ -15,6 +15,8 @@ export interface PartitionRow {
   readonly receivedUs: number;
   /** Number of the next alert event. */
   readonly nextEvent: number;
+  /** How often the saved state was replaced as a whole. */
+  readonly stateEpoch: number;
 }
 
 export interface SeriesRow {
@@ -31,6 +33,27 @@ export interface StateChunk {
   /** Layout and model; a chunk of another version is not read. */
   readonly version: string;
   readonly bytes: Uint8Array;
+}
+
+/** The newest reading of a series that was not late. */
+export interface NewestRow {
+  readonly sensorId: string;
+  readonly lastUs: number;
+  readonly lastValue: number;
+  readonly lastId: number;
+}
+
+/** A partition's saved state to be replaced as a whole, at the offset where it stands. */
+export interface StateReplacement {
+  readonly partition: number;
+  /** As read: it fails where another process has committed or replaced since. */
+  readonly before: PartitionRow;
+  readonly after: PartitionRow;
+  /** Gone through once for each try. */
+  readonly chunks: () => Iterable<StateChunk>;
+  /** What the change of state means for alerts. */
+  readonly alerts: readonly AlertRow[];
+  readonly events: readonly AlertEventRow[];
 }
 
 /** Changes of a series' sums, in columns. */
@@ -154,5 +177,13 @@ export interface Store {
   /** Settings that came before the offset, in the order of the log. */
   readSettings(partition: number, beforeOffset: number): Promise<Uint8Array[]>;
   readAlert(id: number): Promise<AlertRow | undefined>;
+  /** Those of the alerts that there are, in no order. */
+  readAlerts(ids: readonly number[]): Promise<AlertRow[]>;
+  /** Alerts of the partition that are open, by id. Looks through all alerts: for rare occasions. */
+  readOpenAlerts(partition: number): Promise<AlertRow[]>;
+  /** The newest readings of a partition's series, in no order; late ones do not count. */
+  readNewest(partition: number): Promise<NewestRow[]>;
+  /** Like a commit, for the state alone. */
+  replaceState(replacement: StateReplacement): Promise<void>;
   close(): Promise<void>;
 }

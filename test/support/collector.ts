@@ -7,13 +7,16 @@ export class Collector implements LogConsumer {
   readonly from = new Map<number, number>();
   readonly entries = new Map<number, LogEntry[]>();
   readonly assignments: number[] = [];
+  /** First record that the log had of each partition when it was assigned last. */
+  readonly oldest = new Map<number, number>();
   readonly revocations: number[] = [];
   /** Called before records are kept; a rejection is the consumer's. */
   before: (partition: number, entries: readonly LogEntry[]) => Promise<void> = async () => {};
   readonly #changes = new EventEmitter().setMaxListeners(0);
 
-  async assigned(partition: number): Promise<number> {
+  async assigned(partition: number, oldest: number): Promise<number> {
     this.assignments.push(partition);
+    this.oldest.set(partition, oldest);
     this.#changes.emit("change");
     return this.from.get(partition) ?? 0;
   }

@@ -1,0 +1,47 @@
+import type { Sql } from "postgres";
+import { AlertState } from "../../gen/es/telltale/v1/alert_pb.ts";
+import { transaction } from "../log/transaction.ts";
+import { alertOf, ignoreHere, upsertAlert } from "./postgres.ts";
+import { type AlertRow, FencedError, type NewestRow, type StateReplacement } from "./store.ts";
+
+export async function readOpenAlerts(sql: Sql, partition: number): Promise<AlertRow[]> {
+  const rows = await sql`select * from alert where partition = ${partition} and state = ${AlertState.OPEN} order by id`;
+  return rows.map(alertOf);
+}
+
+export async function readNewest(sql: Sql, partition: number): Promise<NewestRow[]> {
+  const rows = await sql`select sensor_id, last_us, last_value, last_id from series
+    where partition = ${partition} and last_us is not null`;
+  return rows.map((r) => ({ sensorId: r.sensor_id, lastUs: r.last_us, lastValue: r.last_value, lastId: r.last_id }));
+}
+
+/**
+ * Deletes the saved state and puts another in its place, in one transaction: whoever opens the partition sees one or the other.
+ * Fails with FencedError where the partition is not as it was read; a commit of whoever worked with the former state fails after it.
+ */
+export async function replaceState(sql: Sql, r: StateReplacement): Promise<void> {
+  const { partition, before, after } = r;
+  await transaction(sql, async (tx) => {
+    tx`set local synchronous_commit = off`.catch(ignoreHere);
+    const moved = await tx`
+      update log_partition set replay_offset = ${after.replayOffset}, replay_tick = ${after.replayTick},
+        replay_received_us = ${after.replayReceivedUs}, next_event = ${after.nextEvent}, state_epoch = ${after.stateEpoch}
+      where partition = ${partition} and next_offset = ${before.nextOffset} and state_epoch = ${before.stateEpoch}
+      returning next_offset`;
+    if (moved.length === 0) {
+      const now = await tx`select next_offset from log_partition where partition = ${partition}`;
+      throw new FencedError(partition, before.nextOffset, now[0]?.next_offset ?? -1);
+    }
+    await tx`delete from state_chunk where partition = ${partition}`;
+    // One after another: all of them at once may be more than fits into memory.
+    for (const k of r.chunks()) {
+      await tx`insert into state_chunk (partition, chunk, as_of, version, bytes)
+        values (${partition}, ${k.chunk}, ${k.asOf}, ${k.version}, ${Buffer.from(k.bytes)})`;
+    }
+    for (const a of r.alerts) await upsertAlert(tx, partition, a);
+    for (const e of r.events) {
+      await tx`insert into alert_event (partition, number, alert_id, event)
+        values (${partition}, ${e.number}, ${e.alertId}, ${Buffer.from(e.event)})`;
+    }
+  });
+}

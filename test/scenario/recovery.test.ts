@@ -1,0 +1,292 @@
+/** Saved state that does not fit: of another model or layout, with and without the whole log. Never misread, nothing lost or doubled. */
+import { createHash } from "node:crypto";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { AlertState } from "../../gen/es/telltale/v1/alert_pb.ts";
+import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
+import { encodeField, encodeRecord } from "../../server/record/encode.ts";
+import { fsck } from "../../server/store/fsck.ts";
+import { FencedError } from "../../server/store/store.ts";
+import { Bench, record, START, story, tick } from "../support/owner-bench.ts";
+import { startPostgres, type TestPostgres } from "../support/postgres.ts";
+
+let postgres: TestPostgres;
+const benches: Bench[] = [];
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+}, 60_000);
+afterAll(() => postgres.stop());
+afterEach(async () => {
+  await Promise.all(benches.splice(0).map((bench) => bench.close()));
+});
+
+async function open(): Promise<Bench> {
+  const bench = await Bench.open(postgres.url);
+  benches.push(bench);
+  return bench;
+}
+
+const records = story(3, 6);
+const half = Math.floor(records.length / 2);
+
+/** Offset from which the embedded log would still have its records, at best. */
+async function released(bench: Bench): Promise<number> {
+  const [row] = await bench.sql`select replay_offset from log_partition`;
+  return row!.replay_offset;
+}
+
+async function versions(bench: Bench): Promise<string[]> {
+  const rows = await bench.sql`select distinct version from state_chunk where chunk >= 0`;
+  return rows.map((r) => r.version as string);
+}
+
+/** What does not depend on the model: readings, their ids and marks, and the sums. Hashed: nobody wants to read a difference. */
+async function counted(bench: Bench, without = ""): Promise<string> {
+  const all = JSON.parse(await bench.everything());
+  const readings = all.readings.map(([sensor, time, id, value, , , , , mark]: unknown[]) => [
+    sensor,
+    time,
+    id,
+    value,
+    mark,
+  ]);
+  const other = (r: unknown[]) => without === "" || !String(r[0]).endsWith(without);
+  const sums = all.sums
+    .filter((s: { sensor_id: string }) => other([s.sensor_id]))
+    .map(({ anomalies: _, ...sum }: Record<string, unknown>) => sum);
+  const { next_offset, tick } = all.partition;
+  return hash({ readings: readings.filter(other), sums, next_offset, tick, metadata: all.metadata });
+}
+
+function hash(content: unknown): string {
+  return createHash("sha256").update(JSON.stringify(content)).digest("hex");
+}
+
+/** Scores of readings by id. */
+async function scores(bench: Bench): Promise<Map<number, string>> {
+  const { readings } = JSON.parse(await bench.everything());
+  return new Map(readings.map((r: unknown[]) => [r[2], JSON.stringify(r)]));
+}
+
+/** Alerts that the store has open are those of episodes that are open: each recovers or opens again like any other. */
+async function openAlerts(bench: Bench): Promise<string[]> {
+  const rows = await bench.sql`select sensor_id from alert where state = ${AlertState.OPEN} order by 1`;
+  return rows.map((r) => r.sensor_id as string);
+}
+
+async function isSound(bench: Bench): Promise<void> {
+  const { problems } = await fsck(bench.url);
+  expect(problems).toEqual([]);
+}
+
+test("another model with the whole log goes on with what it would have had all along, and counts nothing twice", async () => {
+  const alone = await open();
+  alone.model = "other";
+  await alone.restart();
+  await alone.append(records, 20);
+
+  const switched = await open();
+  await switched.append(records.slice(0, half), 20);
+  const before = await scores(switched);
+  switched.model = "other";
+  await switched.resume();
+  expect(switched.recovery).toBe("rebuilt");
+  await switched.append(records.slice(half), 20);
+
+  expect(await counted(switched)).toBe(await counted(alone));
+  expect(switched.outcomes).toHaveLength(records.length);
+  const wanted = await scores(alone);
+  let changed = 0;
+  for (const [id, row] of await scores(switched)) {
+    if (before.has(id)) expect(row).toBe(before.get(id));
+    else expect(row).toBe(wanted.get(id));
+    if (row !== wanted.get(id)) changed++;
+  }
+  expect(changed).toBeGreaterThan(100);
+  expect(await openAlerts(switched)).toEqual(await openAlerts(alone));
+  expect((await versions(switched)).every((v) => v.includes("other"))).toBe(true);
+  await isSound(switched);
+});
+
+test("another model where the log has lost its beginning starts cold, loses nothing and stores nothing twice", async () => {
+  const alone = await open();
+  await alone.append(records, 20);
+
+  const switched = await open();
+  await switched.append(records.slice(0, half), 20);
+  switched.oldest = await released(switched);
+  expect(switched.oldest).toBeGreaterThan(half / 2);
+  switched.model = "other";
+  await switched.resume();
+  expect(switched.recovery).toBe("warmed");
+  // All that was sent comes again, and then goes on.
+  await switched.append([...records.slice(half - 20, half)]);
+  const resent = switched.outcomes.slice(-20).flatMap((o) => o.fragments.map((f) => f.counts));
+  const [accepted, conflicting] = [0, 2].map((i) => resent.reduce((sum, c) => sum + c[i]!, 0));
+  // Counts of batches are those of the first time; what has no time of its own is known by its batch.
+  expect(accepted).toBeGreaterThan(0);
+  expect(conflicting).toBeLessThan(20);
+  const [row] = await switched.sql`select readings from log_partition`;
+  const [wanted] = await alone.sql`select sum(readings)::int as n from series`;
+  await switched.append(records.slice(half), 20);
+  const [after] = await switched.sql`select readings from log_partition`;
+  expect(after!.readings).toBe(wanted!.n);
+  expect(row!.readings).toBeLessThan(wanted!.n);
+  const late = async (bench: Bench) => (await bench.sql`select late from log_partition`)[0]!.late;
+  expect(await late(switched)).toBe(await late(alone));
+  expect((await versions(switched)).every((v) => v.includes("other"))).toBe(true);
+  await isSound(switched);
+});
+
+test("after such a start the partition is like any other: killed at any place, it gives the same to the bit", async () => {
+  const after = async (deaths: readonly number[]) => {
+    const bench = await open();
+    await bench.append(records.slice(0, half), 20);
+    bench.oldest = await released(bench);
+    bench.model = "other";
+    // Killed before the first commit: the next start finds all of the new state, or all of the old one.
+    await bench.restart();
+    await bench.resume();
+    const kinds = [];
+    let done = half;
+    for (const death of [...deaths, records.length]) {
+      await bench.append(records.slice(done, death), 7);
+      done = death;
+      bench.oldest = await released(bench);
+      await bench.resume();
+      kinds.push(bench.recovery);
+    }
+    expect(new Set(kinds)).toEqual(new Set(["loaded"]));
+    return hash(await bench.everything());
+  };
+  expect(await after([half + 1, half + 30, half + 90])).toBe(await after([]));
+});
+
+test("alerts of the former model that are open do not stay open for ever, and no transition is missing", async () => {
+  const bench = await open();
+  await bench.append(records.slice(0, half), 20);
+  // As if the former model had seen what the new one does not.
+  await bench.sql`insert into alert select (a).* from (select jsonb_populate_record(alert, '{"id": 7, "state": ${bench.sql.unsafe(String(AlertState.OPEN))},
+    "closed_us": null}') as a from alert limit 1) x`;
+  bench.oldest = await released(bench);
+  bench.model = "other";
+  await bench.resume();
+  const [row] = await bench.sql`select state, closed_us >= opened_us as closed from alert where id = 7`;
+  expect(row).toEqual({ state: AlertState.RECOVERED, closed: true });
+  const [last] = await bench.sql`select alert_id from alert_event order by number desc limit 1`;
+  expect((await bench.sql`select from alert_event where alert_id = 7`).length).toBe(1);
+  expect(last).toBeDefined();
+  const [numbers] = await bench.sql`select max(number)::int as last, count(*)::int as n from alert_event`;
+  expect(numbers!.last).toBe(numbers!.n);
+});
+
+/** A chunk as the first layout had it: no list of what waits. */
+function firstLayout(bytes: Uint8Array): Buffer {
+  const b = Buffer.from(bytes);
+  expect(b.readUInt32LE(16)).toBe(0);
+  return Buffer.concat([b.subarray(0, 16), b.subarray(20)]);
+}
+
+test("state in the former layout is taken over as it is, and one in an unknown layout is rebuilt", async () => {
+  const undisturbed = await open();
+  await undisturbed.append(records, 20);
+  const wanted = await undisturbed.everything();
+
+  const former = await open();
+  await former.append(records.slice(0, half), 20);
+  for (const { chunk, version, bytes } of await former.sql`select chunk, version, bytes from state_chunk`) {
+    const before = chunk < 0 ? bytes : firstLayout(bytes);
+    const [, ...rest] = (version as string).split("/");
+    const name = chunk < 0 ? `1/${(await versions(former))[0]!.split("/").slice(1).join("/")}` : `1/${rest.join("/")}`;
+    await former.sql`update state_chunk set bytes = ${before}, version = ${name} where chunk = ${chunk}`;
+  }
+  former.oldest = await released(former);
+  await former.resume();
+  expect(former.recovery).toBe("loaded");
+  await former.append(records.slice(half), 20);
+  expect(await former.everything()).toBe(wanted);
+
+  const unknown = await open();
+  await unknown.append(records.slice(0, half), 20);
+  await unknown.sql`update state_chunk set version = '9/9/x', bytes = 'x' where chunk = 0`;
+  await unknown.resume();
+  expect(unknown.recovery).toBe("rebuilt");
+  await unknown.append(records.slice(half), 20);
+  expect(await unknown.everything()).toBe(wanted);
+});
+
+test("where the log has lost records that the saved state lacks, but the store has, the partition goes on", async () => {
+  const alone = await open();
+  await alone.append(records, 20);
+  const bench = await open();
+  await bench.append(records.slice(0, half), 20);
+  bench.oldest = half;
+  expect(await released(bench)).toBeLessThan(half);
+  await bench.resume();
+  expect(bench.recovery).toBe("patched");
+  await bench.append(records.slice(half), 20);
+  // Sensors "s11" have no times of their own: a batch whose first copy is in the hole is not known again.
+  expect(await counted(bench, "-s11")).toBe(await counted(alone, "-s11"));
+  await bench.resume();
+  expect(bench.recovery).toBe("loaded");
+  await isSound(bench);
+});
+
+test("where the log has lost records that were never stored, nothing goes on over the hole", async () => {
+  const bench = await open();
+  await bench.append(records.slice(0, 3));
+  bench.oldest = 5;
+  await expect(bench.restart()).rejects.toThrow(
+    /from offset 3 on, but the log begins at 5: records that were never stored/,
+  );
+});
+
+test("whoever worked with the state before it was replaced cannot commit any more", async () => {
+  const bench = await open();
+  await bench.append(records.slice(0, half), 20);
+  const former = bench.owner;
+  bench.model = "other";
+  await bench.resume();
+  await former.take([{ offset: half, bytes: records[half]! }]);
+  await expect(former.settle()).rejects.toBeInstanceOf(FencedError);
+});
+
+test("what waits in the reorder hold all the time neither keeps the state from being saved nor the log from being dropped", async () => {
+  const control = create(ControlSchema, {
+    id: "1",
+    action: { case: "config", value: { sensorType: "held", reorderHoldMs: 5000 } },
+  });
+  const config = encodeRecord(START, [encodeField(5, toBinary(ControlSchema, control))]);
+  // Two sensors; each reading comes before one that was observed a second earlier.
+  const swapped = Array.from({ length: 120 }, (_, i) => {
+    const at = i + (i % 2 === 0 ? 1 : -1);
+    return record(i + 1, [{ readings: ["a", "b"].map((sensor) => ({ sensor, type: "held", at, value: at })) }]);
+  });
+  const all = [config, ...swapped];
+  const whole = await open();
+  await whole.append([...all, tick(200)], 1);
+  const wanted = await whole.everything();
+  expect(JSON.parse(wanted).sums.map((s: { late: number }) => s.late)).toEqual([0, 0]);
+
+  const torn = await open();
+  for (let i = 0; i < all.length; i += 25) {
+    await torn.append(all.slice(i, i + 25), 1);
+    torn.oldest = await released(torn);
+    await torn.resume();
+    expect(torn.recovery).toBe("loaded");
+  }
+  // The hold is five seconds: older records than a few times that are not needed.
+  expect(torn.oldest).toBeGreaterThan(all.length - 40);
+  await torn.append([tick(200)]);
+  expect(await torn.everything()).toBe(wanted);
+  expect(torn.outcomes.map((o) => o.offset).sort((a, b) => a - b)).toEqual([...all, 0].map((_, i) => i));
+  // Another model in the middle of it: what waits is not lost.
+  const switched = await open();
+  await switched.append(all.slice(0, 60), 1);
+  switched.oldest = await released(switched);
+  switched.model = "other";
+  await switched.resume();
+  await switched.append([...all.slice(60), tick(200)], 1);
+  expect(await counted(switched)).toBe(await counted(whole));
+});
