@@ -12,6 +12,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   simulate: async () => (await import("./commands/simulate.ts")).simulateCommand(),
   import: async () => (await import("./commands/import.ts")).importCommand(),
   load: async () => (await import("./commands/load.ts")).loadCommand(),
+  rescore: async () => (await import("./commands/rescore.ts")).rescoreCommand(),
   fsck: async () => (await import("./commands/fsck.ts")).fsckCommand(),
   watch: async () => (await import("./commands/watch.ts")).watchCommand(),
   token: async () => (await import("./commands/token.ts")).tokenCommand(),

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises"
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import { freePort } from "../support/processes.ts";
 import { pythonWith } from "../support/python.ts";
 
 const run = promisify(execFile);
@@ -132,4 +133,23 @@ export function submit(tools: SparkTools, args: readonly string[], env: NodeJS.P
       await ended;
     },
   };
+}
+
+export interface SparkServer {
+  readonly process: SparkProcess;
+  /** As SPARK_REMOTE. */
+  readonly remote: string;
+}
+
+/** Spark Connect on a free port; `cores` executor cores. */
+export async function startSparkServer(tools: SparkTools, env: NodeJS.ProcessEnv, cores = 2): Promise<SparkServer> {
+  const port = await freePort();
+  const binding = ["address=127.0.0.1", `port=${port}`].flatMap((each) => [
+    "--conf",
+    `spark.connect.grpc.binding.${each}`,
+  ]);
+  const server = "org.apache.spark.sql.connect.service.SparkConnectServer";
+  const process = submit(tools, ["--master", `local[${cores}]`, ...binding, "--class", server, "spark-internal"], env);
+  await process.line(/Spark Connect server started/);
+  return { process, remote: `sc://127.0.0.1:${port}` };
 }
