@@ -14,6 +14,7 @@ import { RecordOutcomeSchema } from "../gen/es/telltale/v1/notice_pb.ts";
 import { QueryService } from "../gen/es/telltale/v1/query_pb.ts";
 import type { ScoredReading } from "../gen/es/telltale/v1/reading_pb.ts";
 import { WatchReadingsResponseSchema, WatchService } from "../gen/es/telltale/v1/watch_pb.ts";
+import { BacktestRunner } from "./backtest/runner.ts";
 import { systemClock } from "./clock.ts";
 import { type Config, isWhole } from "./config.ts";
 import { StartupError } from "./errors.ts";
@@ -200,6 +201,8 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops, forwa
   );
   const shutdown = new AbortController();
   const query = config.roles.has("query");
+  const runner = new BacktestRunner({ ...judging(config), address, logLevel: config.logLevel });
+  stops.push(() => runner.close());
   const door = await startRpcServer({
     host: config.bindAddress,
     port: config.grpcPort,
@@ -247,6 +250,7 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops, forwa
           intake,
           partitions: log.partitions,
           clock,
+          runner,
           threshold: config.modelAccuracyThreshold,
           alarmsPerSensorDay: config.alarmsPerSensorDay,
         }),
@@ -286,6 +290,11 @@ async function startPool(
   });
   await pool.start();
   return pool;
+}
+
+/** How readings are judged, in whichever thread. */
+function judging({ modelAccuracyThreshold, alarmsPerSensorDay, scorerRuntime, modelPath }: Config) {
+  return { threshold: modelAccuracyThreshold, alarmsPerSensorDay, runtime: scorerRuntime, modelPath };
 }
 
 async function openOutbox(config: Config, sql: Sql, logger: Logger, stops: Stops): Promise<Outbox | undefined> {
@@ -393,6 +402,7 @@ function lookAtGauges(
   const look = async () => {
     metrics.queueDepth.set({ queue: "log_bytes" }, intake.waitingBytes);
     metrics.queueDepth.set({ queue: "unsettled_readings" }, intake.unsettledReadings);
+    metrics.lag.reset(); // a partition that has gone to another process is that one's to tell of
     for (const [partition, records] of log.stats().lag) metrics.lag.set({ partition: String(partition) }, records);
     const counts = await queries.platformCounts(systemClock.nowUs() - 86_400_000_000);
     metrics.activeSensors.set(counts.activeSensors);

@@ -27,6 +27,15 @@ export interface SensorSpan {
   readonly newestUs: number;
 }
 
+/** A stored alert, as events are: from its opening until it was last seen, or for silence, until it was closed. */
+export interface StoredAlert {
+  readonly id: number;
+  readonly fromUs: number;
+  readonly untilUs: number;
+  /** Whether a person called it right; null where nobody has said. */
+  readonly label: boolean | null;
+}
+
 export class History {
   readonly #sql: Sql;
 
@@ -78,6 +87,15 @@ export class History {
       })),
       ticks,
     };
+  }
+
+  /** The sensor's stored alerts that opened in the range. */
+  async alerts(sensorId: string, fromUs: number, toUs: number): Promise<StoredAlert[]> {
+    const to = Number.isFinite(toUs) ? toUs : Number.MAX_SAFE_INTEGER;
+    const rows = await this.#sql`
+      select id, opened_us, case alert_type when 'silence' then coalesce(closed_us, last_seen_us) else last_seen_us end as until_us,
+        label from alert where sensor_id = ${sensorId} and opened_us between ${fromUs} and ${to} order by id`;
+    return rows.map((r) => ({ id: r.id, fromUs: r.opened_us, untilUs: r.until_us, label: r.label }));
   }
 
   /** The time from which on the sensor has at most so many readings up to `untilUs`; to whole blocks. */

@@ -21,8 +21,17 @@ export interface AlertOptions {
   readonly partitions: number;
 }
 
+type Action = NonNullable<MessageInitShape<typeof ControlSchema>["action"]>;
+
+export interface AlertActs {
+  /** Throws TelltaleError "not_found", also where the caller may not see its sensor. */
+  find(id: bigint, context: HandlerContext): Promise<AlertRow>;
+  /** Logs the act, waits until it is committed, and answers with the alert as it is then. */
+  act(row: AlertRow, action: Action, context: HandlerContext): Promise<Alert>;
+}
+
 /** What people do to alerts goes through the log like readings do, so that it happens at one place in their order. */
-export function createAlertService(o: AlertOptions): ServiceImpl<typeof AlertService> {
+export function alertActs(o: AlertOptions): AlertActs {
   async function find(id: bigint, context: HandlerContext): Promise<AlertRow> {
     const fits = id > 0n && id <= BigInt(Number.MAX_SAFE_INTEGER);
     const row = fits ? await o.queries.alert(Number(id)) : undefined;
@@ -32,14 +41,16 @@ export function createAlertService(o: AlertOptions): ServiceImpl<typeof AlertSer
     return row;
   }
 
-  type Action = NonNullable<MessageInitShape<typeof ControlSchema>["action"]>;
-  /** Logs the act, waits until it is committed, and answers with the alert as it is then. */
   async function act(row: AlertRow, action: Action, context: HandlerContext): Promise<Alert> {
     const control = create(ControlSchema, { id: randomUUID(), principal: principalOf(context).name, action });
     await o.intake.control(partitionOf(row.sensorId, o.partitions), toBinary(ControlSchema, control));
     return toAlert(await find(BigInt(row.id), context));
   }
+  return { find, act };
+}
 
+export function createAlertService(o: AlertOptions): ServiceImpl<typeof AlertService> {
+  const { find, act } = alertActs(o);
   return {
     async listAlerts(request, context) {
       const principal = principalOf(context);

@@ -36,7 +36,8 @@ export const audited: Readonly<Record<string, Entry>> = {
   "telltale.v1.DetectorService/LabelAlert": {
     action: "alert.label",
     target: ({ alertId }) => `alert ${alertId}`,
-    detail: ({ label }) => String(label),
+    detail: ({ correct, withdraw, comment }) =>
+      [withdraw ? "taken back" : correct ? "right" : "wrong", comment].join(" "),
   },
   "telltale.v1.DetectorService/SetDetectorConfig": {
     action: "detector.configure",

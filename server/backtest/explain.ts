@@ -1,0 +1,128 @@
+/** How one stored reading was judged, and what one label changes: short replays of one sensor. */
+import { create } from "@bufbuild/protobuf";
+import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
+import type { Detector, Explanation } from "../detect/index.ts";
+import { REASONS } from "../detect/index.ts";
+import { TelltaleError } from "../errors.ts";
+import { shown } from "../ingest/check.ts";
+import { firstTick } from "../pipeline/ids.ts";
+import type { Points } from "../store/points.ts";
+import type { AlertRow } from "../store/store.ts";
+import type { Act, Happenings } from "./happenings.ts";
+import type { History, SensorSpan } from "./history.ts";
+import {
+  EXPLAIN_READINGS,
+  type Explained,
+  type ExplainJob,
+  LABEL_READINGS,
+  type LabelEffect,
+  type LabelJob,
+} from "./jobs.ts";
+import { play } from "./play.ts";
+import { SensorReplay } from "./replay.ts";
+
+export interface ShortOptions<J> {
+  readonly history: History;
+  readonly job: J;
+  readonly createDetector: () => Detector;
+}
+
+/** Plays the sensor's history up to the reading and asks the detector how it judges it. */
+export async function runExplain({ history, job, createDetector }: ShortOptions<ExplainJob>): Promise<Explained> {
+  const sensor = await only(history, job.sensorId);
+  const fromUs = await begin(history, sensor, job.timeUs, EXPLAIN_READINGS);
+  const replay = new SensorReplay({ detector: createDetector(), partition: sensor.partition });
+  let explanation: Explanation | undefined;
+  let stored: { points: Points; i: number } | undefined;
+  let readings = 0;
+  let firstUs = Number.NaN;
+  await play(replay, history.pages(sensor, fromUs, job.timeUs), await history.happenings(sensor.partition), {
+    until: (points, i) => {
+      if (Number.isNaN(firstUs)) firstUs = points.timeUs[i]!;
+      if (points.id[i] !== job.id) {
+        readings++;
+        return false;
+      }
+      stored = { points, i };
+      explanation = replay.explain(points.timeUs[i]!, points.value[i]!);
+      return true;
+    },
+  });
+  const surprise = explanation?.surprise ?? new Float64Array(REASONS.length);
+  const bar = explanation?.bar ?? Number.NaN;
+  const reproduced = explanation === undefined || stored === undefined || same(explanation, stored.points, stored.i);
+  const judged = explanation !== undefined && !Number.isNaN(explanation.batch.expected[0]!);
+  // The first reading of all is no replay of anything: it begins the history.
+  const whole = fromUs <= sensor.firstUs && (readings === 0 || firstUs === sensor.firstUs);
+  return { surprise, bar, reproduced, readings, whole, judged };
+}
+
+function same({ batch }: Explanation, p: Points, i: number): boolean {
+  return (
+    batch.score[0] === p.score[i] &&
+    batch.confidence[0] === p.confidence[i] &&
+    batch.anomaly[0] === p.anomaly[i] &&
+    Object.is(batch.expected[0], p.expected[i]) &&
+    Object.is(batch.band[0], p.band[i])
+  );
+}
+
+/** The alerts since then, with the label in force all that time and without it. */
+export async function runLabel({ history, job, createDetector }: ShortOptions<LabelJob>): Promise<LabelEffect> {
+  const sensor = await only(history, job.sensorId);
+  const fromUs = await begin(history, sensor, sensor.newestUs, LABEL_READINGS);
+  const logged = await history.happenings(sensor.partition);
+  const without = logged.acts.filter(({ control: { action } }) => {
+    return action.case !== "label" || Number(action.value.alertId) !== job.alertId;
+  });
+  const last = logged.acts.findLast(({ control: { action } }) => {
+    return action.case === "label" && Number(action.value.alertId) === job.alertId;
+  })?.control.action;
+  // To take a label back is to go from having it to not having it.
+  const had = last?.case === "label" && !last.value.withdrawn ? last.value.correct : undefined;
+  let readings = 0;
+  const alertsWith = async (correct: boolean | undefined) => {
+    const found = new Map<number, AlertRow>();
+    readings = 0;
+    const replay = new SensorReplay({
+      detector: createDetector(),
+      partition: sensor.partition,
+      onRows: ({ points }) => {
+        readings += points.length;
+      },
+      onAlert: (alert) => {
+        if (alert.openedUs >= job.sinceUs) found.set(alert.id, alert);
+      },
+    });
+    const acts = correct === undefined ? without : labelled(without, job, correct);
+    const happenings: Happenings = { acts, ticks: logged.ticks };
+    await play(replay, history.pages(sensor, fromUs, sensor.newestUs), happenings);
+    return found;
+  };
+  const before = await alertsWith(job.correct === null ? had : undefined);
+  const after = await alertsWith(job.correct === null ? undefined : job.correct);
+  const newest = (alerts: Map<number, AlertRow>, besides: Map<number, AlertRow>) =>
+    [...alerts.values()].filter((a) => !besides.has(a.id)).sort((a, b) => b.openedUs - a.openedUs);
+  return { avoided: newest(before, after), added: newest(after, before), readings, whole: fromUs <= sensor.firstUs };
+}
+
+/** The acts with the label in force since the beginning of the comparison. */
+function labelled(acts: readonly Act[], { alertId, sensorId, detector, sinceUs }: LabelJob, correct: boolean): Act[] {
+  const tick = firstTick(0, sinceUs);
+  const value = { alertId: BigInt(alertId), sensorId, correct, detector };
+  const control = create(ControlSchema, { id: "tried", action: { case: "label", value } });
+  const at = acts.findIndex((act) => act.tick > tick);
+  const place = at < 0 ? acts.length : at;
+  return [...acts.slice(0, place), { tick, receivedUs: sinceUs, control }, ...acts.slice(place)];
+}
+
+async function only(history: History, sensorId: string): Promise<SensorSpan> {
+  const [sensor] = await history.sensors([sensorId], 1);
+  if (sensor === undefined) throw new TelltaleError("invalid", `sensor ${shown(sensorId)} has no reading`);
+  return sensor;
+}
+
+/** From the first reading, or where these would be too many, from the newest of them. */
+async function begin(history: History, sensor: SensorSpan, untilUs: number, readings: number): Promise<number> {
+  return sensor.readings <= readings ? 0 : history.newest(sensor, untilUs, readings);
+}

@@ -1,0 +1,71 @@
+/** What alerts amount to: counts, durations, and how they stand to what is known to have happened. */
+import type { AlertRow } from "../store/store.ts";
+
+/** Alerts of one sensor as they would have been, beside what is stored and known of it. */
+export interface SensorResult {
+  readonly alerts: readonly AlertRow[];
+  /** Alerts opened, and raised. */
+  readonly notifications: number;
+  /** Ids of the stored alerts that opened in the range. */
+  readonly stored: ReadonlySet<number>;
+  /** Events that happened. */
+  readonly events: readonly { readonly fromUs: number; readonly untilUs: number }[];
+  /** Alerts that a person called wrong. */
+  readonly mistakes: readonly { readonly fromUs: number; readonly untilUs: number }[];
+  /** Whether every event of the sensor is known, so that an alert beside them is wrong. */
+  readonly eventsComplete: boolean;
+  /** Time covered, microseconds. */
+  readonly spanUs: number;
+  /** End of the range, for alerts that are open then. */
+  readonly endUs: number;
+}
+
+export interface Totals {
+  alerts: number;
+  notifications: number;
+  alertSeconds: number;
+  longestSeconds: number;
+  sensorDays: number;
+  sensors: number;
+  labelsMet: number;
+  labelsTotal: number;
+  right: number;
+  wrong: number;
+  stored: number;
+  avoided: number;
+  added: number;
+}
+
+export function noTotals(): Totals {
+  return {
+    ...{ alerts: 0, notifications: 0, alertSeconds: 0, longestSeconds: 0, sensorDays: 0, sensors: 0, labelsMet: 0 },
+    ...{ labelsTotal: 0, right: 0, wrong: 0, stored: 0, avoided: 0, added: 0 },
+  };
+}
+
+export function addSensor(t: Totals, r: SensorResult): void {
+  t.sensors++;
+  t.alerts += r.alerts.length;
+  t.notifications += r.notifications;
+  t.sensorDays += r.spanUs / 86_400e6;
+  t.stored += r.stored.size;
+  t.labelsTotal += r.events.length;
+  t.labelsMet += r.events.filter((e) => r.alerts.some((a) => meets(a, e))).length;
+  let kept = 0;
+  for (const a of r.alerts) {
+    const seconds = Math.max(0, (a.closedUs ?? r.endUs) - a.openedUs) / 1e6;
+    t.alertSeconds += seconds;
+    t.longestSeconds = Math.max(t.longestSeconds, seconds);
+    if (r.stored.has(a.id)) kept++;
+    if (r.events.some((e) => meets(a, e))) t.right++;
+    else if (r.eventsComplete || r.mistakes.some((m) => meets(a, m))) t.wrong++;
+  }
+  t.avoided += r.stored.size - kept;
+  t.added += r.alerts.length - kept;
+}
+
+/** Whether the alert was going on during the event. A silence goes on until it is closed, an excursion until it was last seen. */
+function meets(a: AlertRow, e: { readonly fromUs: number; readonly untilUs: number }): boolean {
+  const until = a.alertType === "silence" ? (a.closedUs ?? Number.POSITIVE_INFINITY) : a.lastSeenUs;
+  return a.openedUs <= e.untilUs && until >= e.fromUs;
+}
