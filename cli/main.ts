@@ -8,6 +8,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   replay: async () => (await import("./commands/replay.ts")).replayCommand(),
   score: async () => (await import("./commands/score.ts")).scoreCommand(),
   backtest: async () => (await import("./commands/backtest.ts")).backtestCommand(),
+  label: async () => (await import("./commands/label.ts")).labelCommand(),
+  explain: async () => (await import("./commands/explain.ts")).explainCommand(),
   train: async () => (await import("./commands/train.ts")).trainCommand(),
   simulate: async () => (await import("./commands/simulate.ts")).simulateCommand(),
   import: async () => (await import("./commands/import.ts")).importCommand(),

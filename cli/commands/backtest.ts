@@ -1,100 +1,220 @@
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { Command } from "commander";
-import { type Backtest, backtest, type Label } from "../../ml/backtest.ts";
-import { picture } from "../../ml/picture.ts";
+import { create, fromBinary, toBinary, toJsonString } from "@bufbuild/protobuf";
+import { timestampDate, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import { createClient } from "@connectrpc/connect";
+import { Command, InvalidArgumentError } from "commander";
+import { connect } from "../../client/transport.ts";
+import { AlertSchema } from "../../gen/es/telltale/v1/alert_pb.ts";
+import {
+  type BacktestResponse,
+  BacktestResponseSchema,
+  type DetectorConfig,
+  DetectorConfigSchema,
+  DetectorService,
+  type LabelledEvent,
+} from "../../gen/es/telltale/v1/detector_pb.ts";
+import type { ScoredReading } from "../../gen/es/telltale/v1/reading_pb.ts";
+import { SeriesSource } from "../../ml/backtest.ts";
+import { page } from "../../ml/picture.ts";
 import { parseSeries, parseTime } from "../../ml/series.ts";
+import { runRange } from "../../server/backtest/range.ts";
+import { createDetector } from "../../server/detect/index.ts";
 import { number } from "../errors.ts";
+import { credentials, type ServerOptions, withServer } from "../server.ts";
+import { untilInterrupted } from "../signals.ts";
+import { parseLabels } from "./backtest-labels.ts";
+import { backtestLine, type Found, gather, summaryLines } from "./backtest-report.ts";
 
-interface Options {
+/** Columns of a picture: one for each point of its width. */
+const PICTURE_COLUMNS = 1300;
+
+interface Options extends ServerOptions {
+  readonly sensorId?: readonly string[];
+  readonly from?: number;
+  readonly to?: number;
   readonly labels?: string;
   readonly html?: string;
+  readonly out?: string;
+  readonly json?: true;
   readonly unit: string;
-  readonly threshold: number;
-  readonly alarmsPerSensorDay: number;
+  readonly sensorType: string;
+  readonly threshold?: number;
+  readonly alarmsPerSensorDay?: number;
   readonly rangeMin?: number;
   readonly rangeMax?: number;
   readonly maxRatePerSecond?: number;
   readonly stuckSeconds?: number;
-  readonly counter?: boolean;
+  readonly silenceSeconds?: number;
+  readonly counter?: true;
 }
 
-/** `telltale backtest FILE`: which alerts would have been raised, with no server. */
+const ANY = { min: -Number.MAX_VALUE, max: Number.MAX_VALUE };
+const POSITIVE = { min: 1e-9, max: Number.MAX_VALUE };
+
+/** `telltale backtest [FILE]`: which alerts would have been raised, over a server's history or over a file. */
 export function backtestCommand(): Command {
-  return new Command("backtest")
-    .description("play a CSV through the detector and report the alerts that would have been raised, with no server")
-    .argument("<file>", "a CSV file (timestamp,value, or value alone at one a minute)")
-    .option("--labels <file>", 'JSON list of labelled events: [["2024-01-31T10:00:00Z","2024-01-31T12:00:00Z"], …]')
+  const command = new Command("backtest")
+    .description(
+      "report the alerts that would have been raised, over a server's stored history, or over a CSV with no server",
+    )
+    .argument(
+      "[file]",
+      "a CSV file (timestamp,value, or value alone at one a minute); without it, the server's history",
+    )
+    .option("-s, --sensor-id <ids...>", "only these sensors of the server")
+    .option("--from <time>", "alerts from here on (ISO 8601)", time)
+    .option("--to <time>", "alerts up to here (ISO 8601)", time)
+    .option("--labels <file>", "events that happened: CSV with sensor_id, start, end, or JSON: [[start, end], …]")
     .option("--html <file>", "write a page with series, expected band, alerts and labels")
-    .option("--unit <unit>", "unit of the values, for the messages", "")
+    .option("--out <file>", "write the readings with their scores (CSV)")
+    .option("--json", "a JSON object an alert")
+    .option("--unit <unit>", "unit of the values of a CSV, for the messages", "")
+    .option("--sensor-type <type>", "the settings below are for this type only; without, for all", "")
     .option(
       "--threshold <confidence>",
       "confidence from which a reading is anomalous, 0.5 to 0.9999",
       number({ min: 0.5, max: 0.9999 }),
-      0.95,
     )
-    .option("--alarms-per-sensor-day <n>", "alarm budget on normal data", number({ min: 1e-6, max: 1000 }), 0.1)
-    .option(
-      "--range-min <value>",
-      "values below are impossible",
-      number({ min: -Number.MAX_VALUE, max: Number.MAX_VALUE }),
-    )
-    .option(
-      "--range-max <value>",
-      "values above are impossible",
-      number({ min: -Number.MAX_VALUE, max: Number.MAX_VALUE }),
-    )
-    .option("--max-rate-per-second <rate>", "faster changes are impossible", number({ min: 0, max: Number.MAX_VALUE }))
-    .option(
-      "--stuck-seconds <seconds>",
-      "a value unchanged for this long is stuck",
-      number({ min: 0, max: Number.MAX_VALUE }),
-    )
+    .option("--alarms-per-sensor-day <n>", "alarm budget on normal data", number({ min: 1e-6, max: 1000 }))
+    .option("--range-min <value>", "values below are impossible", number(ANY))
+    .option("--range-max <value>", "values above are impossible", number(ANY))
+    .option("--max-rate-per-second <rate>", "faster changes are impossible", number(POSITIVE))
+    .option("--stuck-seconds <seconds>", "a value unchanged for this long is stuck", number(POSITIVE))
+    .option("--silence-seconds <seconds>", "no reading for this long is silence", number(POSITIVE))
     .option("--counter", "the value only grows and starts again from zero")
-    .action(run);
+    .addHelpText(
+      "after",
+      "\nWithout any of the settings, a server's history is judged as it was: with the settings of then.",
+    );
+  return withServer(command).action(run);
 }
 
-async function run(file: string, options: Options): Promise<void> {
+async function run(file: string | undefined, options: Options): Promise<void> {
+  const name = file === undefined ? undefined : basename(file);
+  const only = name ?? (options.sensorId?.length === 1 ? options.sensorId[0] : undefined);
+  const labels =
+    options.labels === undefined ? [] : parseLabels(options.labels, await readFile(options.labels, "utf8"), only);
+  // A file is one sensor, whatever its labels call it.
+  const own = name === undefined ? labels : labels.map((each) => ({ ...each, sensorId: name }));
+  const out = options.out === undefined ? undefined : createWriteStream(options.out);
+  out?.write("sensor_id,timestamp,value,anomaly_score,confidence,is_anomaly,expected,lower,upper,reason\n");
+  const write = async (readings: readonly ScoredReading[]) => {
+    if (out !== undefined && !out.write(readings.map(csvLine).join(""))) await once(out, "drain");
+  };
+  let found: Found | undefined;
+  const finished = await untilInterrupted(async (signal) => {
+    const responses = file === undefined ? overServer(options, own, signal) : overFile(file, options, own);
+    found = await gather(responses, write);
+  });
+  if (out !== undefined) {
+    out.end();
+    await once(out, "close");
+  }
+  if (!finished || found === undefined) return;
+  await report(found, options, file);
+}
+
+async function report({ alerts, pictures, summary }: Found, options: Options, file: string | undefined): Promise<void> {
+  for (const a of alerts) console.log(options.json ? toJsonString(AlertSchema, a) : backtestLine(a));
+  const lines = summaryLines(summary, file === undefined);
+  // With JSON the standard output is for programs.
+  for (const line of lines) (options.json ? console.error : console.log)(line);
+  if (options.html === undefined) return;
+  const title = `Backtest of ${file === undefined ? `${summary.sensors} sensors` : basename(file)}`;
+  await writeFile(options.html, page({ title, summary: lines, pictures, alerts }));
+  console.error(`picture → ${options.html}`);
+}
+
+async function* overServer(
+  options: Options,
+  labels: readonly LabelledEvent[],
+  signal: AbortSignal,
+): AsyncGenerator<BacktestResponse> {
+  const connection = connect(credentials(options));
+  try {
+    const service = createClient(DetectorService, connection.transport);
+    const { sensorId: sensorIds = [], from, to, threshold } = options;
+    const config = configOf(options);
+    yield* service.backtest(
+      {
+        sensorIds: [...sensorIds],
+        ...(from === undefined ? {} : { startTime: timestampFromMs(from / 1000) }),
+        ...(to === undefined ? {} : { endTime: timestampFromMs(to / 1000) }),
+        ...(config === undefined ? {} : { config }),
+        ...(threshold === undefined ? {} : { accuracyThreshold: threshold }),
+        labels: [...labels],
+        includeReadings: options.out !== undefined,
+        pictureColumns: options.html === undefined ? 0 : PICTURE_COLUMNS,
+      },
+      { signal },
+    );
+  } finally {
+    connection.close();
+  }
+}
+
+/** The same play over a file, in this process. */
+async function* overFile(
+  file: string,
+  options: Options,
+  labels: readonly LabelledEvent[],
+): AsyncGenerator<BacktestResponse> {
   const series = parseSeries(await readFile(file, "utf8"));
   for (const { line, reason } of series.bad) console.error(`${file}, line ${line}: ${reason}`);
-  const labels = options.labels === undefined ? [] : readLabels(options.labels, await readFile(options.labels, "utf8"));
-  const { threshold, alarmsPerSensorDay, rangeMin, rangeMax, maxRatePerSecond, stuckSeconds, counter } = options;
-  const result = backtest(
-    series.timeUs,
-    series.value,
-    options.unit,
-    labels,
-    { threshold, alarmsPerSensorDay },
-    { rangeMin, rangeMax, maxRatePerSecond, stuckSeconds, counter },
-  );
-  print(result, labels);
-  if (options.html === undefined) return;
-  await writeFile(options.html, picture(basename(file), series.timeUs, series.value, result, labels));
-  console.log(`picture → ${options.html}`);
-}
-
-function readLabels(file: string, text: string): Label[] {
-  const content: unknown = JSON.parse(text);
-  if (!Array.isArray(content)) throw new Error(`${file} is no JSON list of [start, end] pairs`);
-  return content.map((pair: unknown, i) => {
-    const [from, until] = Array.isArray(pair) ? pair.map((t) => parseTime(String(t))) : [];
-    if (from === undefined || until === undefined || !(from <= until)) {
-      throw new Error(`${file}: label ${i + 1} is ${JSON.stringify(pair)}; wanted [start, end] as ISO 8601 times`);
-    }
-    return { fromUs: from, untilUs: until };
+  const source = new SeriesSource(basename(file), options.unit, series.timeUs, series.value);
+  if (source.late > 0)
+    console.error(`${file}: ${source.late} rows are not later than the row before them and were not judged`);
+  const { from, to, threshold } = options;
+  const config = configOf(options);
+  const responses: Uint8Array[] = [];
+  await runRange({
+    history: source,
+    createDetector: () => createDetector(threshold === undefined ? {} : { threshold }),
+    job: {
+      kind: "range",
+      ...{ sensorIds: [], threshold, fromUs: from ?? 0, toUs: to ?? Number.POSITIVE_INFINITY },
+      config: config === undefined ? undefined : toBinary(DetectorConfigSchema, config),
+      events: labels.map((l) => ({ sensorId: l.sensorId, fromUs: us(l.startTime!), untilUs: us(l.endTime!) })),
+      includeReadings: options.out !== undefined,
+      pictureColumns: options.html === undefined ? 0 : PICTURE_COLUMNS,
+    },
+    respond: async (bytes) => void responses.push(bytes),
   });
+  for (const bytes of responses) yield fromBinary(BacktestResponseSchema, bytes);
 }
 
-function print(result: Backtest, labels: readonly Label[]): void {
-  const time = (us: number) =>
-    Number.isNaN(us) ? "still open          " : new Date(us / 1000).toISOString().slice(0, 19).concat("Z");
-  for (const a of result.alerts) {
-    console.log(`${time(a.openedAtUs)} to ${time(a.closedAtUs)}  ${a.severity.padEnd(8)}  ${a.message}`);
-  }
-  console.log(
-    `${result.alerts.length} alerts (${result.alertsPerDay.toFixed(3)} a day), ${result.notifications} notifications, ` +
-      `${(result.alertSeconds / 3600).toFixed(2)} hours in alert`,
-  );
-  if (labels.length === 0) return;
-  console.log(`${result.labelsMet} of ${labels.length} labels met, ${result.alertsOutsideLabels} alerts outside them`);
+const us = (t: Parameters<typeof timestampMs>[0]) => timestampMs(t) * 1000;
+
+/** Undefined where no setting is given. */
+function configOf(o: Options): DetectorConfig | undefined {
+  const { alarmsPerSensorDay, rangeMin, rangeMax, maxRatePerSecond, stuckSeconds, silenceSeconds, counter } = o;
+  const settings = { alarmsPerSensorDay, rangeMin, rangeMax, maxRatePerSecond, stuckSeconds, silenceSeconds, counter };
+  const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+  return Object.keys(given).length === 0
+    ? undefined
+    : create(DetectorConfigSchema, { sensorType: o.sensorType, ...given });
+}
+
+function csvLine(r: ScoredReading): string {
+  const cells = [
+    ...[
+      r.sensorId,
+      timestampDate(r.observedAt!).toISOString(),
+      r.value,
+      r.anomalyScore,
+      r.confidence,
+      r.isAnomaly ? 1 : 0,
+    ],
+    ...[r.expected ?? "", r.lower ?? "", r.upper ?? "", r.reason],
+  ];
+  return `${cells.map((c) => (/[",\n]/.test(String(c)) ? `"${String(c).replaceAll('"', '""')}"` : c)).join(",")}\n`;
+}
+
+function time(text: string): number {
+  const found = parseTime(text);
+  if (Number.isNaN(found)) throw new InvalidArgumentError("Wanted a time such as 2024-01-31T12:00:00Z.");
+  return found;
 }

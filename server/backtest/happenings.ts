@@ -14,8 +14,17 @@ export interface Act {
   readonly control: Control;
 }
 
-/** The times at which the log said that time had passed, in its order: 8 bytes each, since there is one a second. */
-export class Ticks {
+/** The times at which the log said that time had passed, in its order. */
+export interface TickTimes {
+  readonly length: number;
+  /** The log's time at the i-th, microseconds. */
+  receivedUs(i: number): number;
+  /** The id clock after its record. */
+  tick(i: number): number;
+}
+
+/** In 8 bytes each, since there is one a second. */
+export class Ticks implements TickTimes {
   #receivedUs = new Float64Array(1024);
   /** The id clock after a tick's record, where it runs ahead of the time. */
   readonly #ahead = new Map<number, number>();
@@ -43,7 +52,7 @@ export class Ticks {
 /** The happenings of a partition, each kind in the order of the log. */
 export interface Happenings {
   readonly acts: readonly Act[];
-  readonly ticks: Ticks;
+  readonly ticks: TickTimes;
 }
 
 export type Happening = { readonly kind: "act"; readonly act: Act } | { readonly kind: "tick"; readonly at: number };
@@ -80,7 +89,7 @@ export class HappeningCursor {
   }
 }
 
-function before(ticks: Ticks, i: number, act: Act): boolean {
+function before(ticks: TickTimes, i: number, act: Act): boolean {
   const tick = ticks.tick(i);
   return tick < act.tick || (tick === act.tick && ticks.receivedUs(i) < act.receivedUs);
 }

@@ -1,4 +1,4 @@
-/** A sensor's history as the store has it: its readings in pages, and the happenings of its partition. */
+/** A sensor's history: its readings in pages, and the happenings of its partition. */
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Sql } from "postgres";
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
@@ -36,7 +36,16 @@ export interface StoredAlert {
   readonly label: boolean | null;
 }
 
-export class History {
+/** Where histories come from. */
+export interface HistorySource {
+  sensors(sensorIds: readonly string[], limit: number): Promise<SensorSpan[]>;
+  happenings(partition: number): Promise<Happenings>;
+  alerts(sensorId: string, fromUs: number, toUs: number): Promise<StoredAlert[]>;
+  pages(sensor: SensorSpan, fromUs: number, toUs: number): AsyncIterable<Page>;
+}
+
+/** Histories as the store has them. */
+export class History implements HistorySource {
   readonly #sql: Sql;
 
   constructor(sql: Sql) {

@@ -16,7 +16,7 @@ import type { Rows } from "../pipeline/rows.ts";
 import { toScored } from "../pipeline/scored.ts";
 import type { AlertRow } from "../store/store.ts";
 import type { Happenings } from "./happenings.ts";
-import type { History, SensorSpan, StoredAlert } from "./history.ts";
+import type { HistorySource, SensorSpan, StoredAlert } from "./history.ts";
 import { type KnownEvent, MAX_PICTURES, MAX_READINGS, MAX_SENSORS, type RangeJob } from "./jobs.ts";
 import { PictureColumns } from "./picture.ts";
 import { play, withConfig } from "./play.ts";
@@ -30,7 +30,7 @@ const RESPONSE_READINGS = 5_000;
 const RESPONSE_ALERTS = 1_000;
 
 export interface RangeOptions {
-  readonly history: History;
+  readonly history: HistorySource;
   readonly job: RangeJob;
   /** A fresh detector, with the job's threshold. */
   readonly createDetector: () => Detector;

@@ -1,0 +1,45 @@
+import { createClient } from "@connectrpc/connect";
+import { Argument, Command, InvalidArgumentError } from "commander";
+import { connect } from "../../client/transport.ts";
+import { DetectorService } from "../../gen/es/telltale/v1/detector_pb.ts";
+import { credentials, type ServerOptions, withServer } from "../server.ts";
+import { alertLine } from "./alerts.ts";
+
+interface Options extends ServerOptions {
+  readonly comment: string;
+}
+
+/** `telltale label ALERT right|wrong|none`: tells the detector whether an alert was right. */
+export function labelCommand(): Command {
+  const command = new Command("label")
+    .description("say whether an alert was right; the sensor's bar follows, and what that changes is told")
+    .argument("<alert>", "its id, as `watch alerts` shows it (with or without #)", alertId)
+    .addArgument(new Argument("<verdict>", "none takes back what was said").choices(["right", "wrong", "none"]))
+    .option("--comment <why>", "for those who come later", "");
+  return withServer(command).action(label);
+}
+
+async function label(id: bigint, verdict: string, options: Options): Promise<void> {
+  const connection = connect(credentials(options));
+  try {
+    const service = createClient(DetectorService, connection.transport);
+    const request = {
+      alertId: id,
+      correct: verdict === "right",
+      withdraw: verdict === "none",
+      comment: options.comment,
+    };
+    const { summary, avoided, added } = await service.labelAlert(request);
+    console.log(summary);
+    for (const alert of avoided) console.log(`- ${alertLine(alert)}`);
+    for (const alert of added) console.log(`+ ${alertLine(alert)}`);
+  } finally {
+    connection.close();
+  }
+}
+
+function alertId(text: string): bigint {
+  const digits = /^#?(\d{1,16})$/.exec(text)?.[1];
+  if (digits === undefined) throw new InvalidArgumentError("Wanted a number such as 955051426180096.");
+  return BigInt(digits);
+}
