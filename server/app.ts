@@ -13,6 +13,7 @@ import { IngestService } from "../gen/es/telltale/v1/ingest_pb.ts";
 import { RecordOutcomeSchema } from "../gen/es/telltale/v1/notice_pb.ts";
 import { QueryService } from "../gen/es/telltale/v1/query_pb.ts";
 import type { ScoredReading } from "../gen/es/telltale/v1/reading_pb.ts";
+import { ReportService } from "../gen/es/telltale/v1/report_pb.ts";
 import { WatchReadingsResponseSchema, WatchService } from "../gen/es/telltale/v1/watch_pb.ts";
 import { BacktestRunner } from "./backtest/runner.ts";
 import { systemClock } from "./clock.ts";
@@ -40,6 +41,7 @@ import { AnswerCache } from "./rpc/answers.ts";
 import { createDetectorService } from "./rpc/detector.ts";
 import { createIngestService } from "./rpc/ingest.ts";
 import { createQueryService } from "./rpc/query.ts";
+import { createReportService } from "./rpc/report.ts";
 import { type RpcServer, startRpcServer } from "./rpc/server.ts";
 import { createWatchService } from "./rpc/watch.ts";
 import { createForwarding, type Forwarding } from "./security/forwarded.ts";
@@ -208,7 +210,7 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops, forwa
     port: config.grpcPort,
     services: [
       IngestService,
-      ...(query ? [QueryService, WatchService, AlertService, DetectorService, AdminService] : []),
+      ...(query ? [QueryService, WatchService, AlertService, DetectorService, ReportService, AdminService] : []),
     ],
     // These judge reading by reading, so that the good neighbours of a bad one are kept.
     unvalidated: new Set(["telltale.v1.IngestService/SubmitReadings", "telltale.v1.IngestService/StreamReadings"]),
@@ -242,6 +244,7 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops, forwa
         WatchService,
         createWatchService({ queries, metrics, readings, alertsChanged, interested, shutdown: shutdown.signal }),
       );
+      router.service(ReportService, createReportService({ sql, clock }));
       router.service(AlertService, createAlertService({ queries, intake, partitions: log.partitions }));
       router.service(
         DetectorService,

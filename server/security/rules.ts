@@ -41,6 +41,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   "telltale.v1.DetectorService/CreateMaintenanceWindow": whole(Scope.OPERATE),
   "telltale.v1.DetectorService/ListMaintenanceWindows": whole(Scope.READ),
   "telltale.v1.DetectorService/DeleteMaintenanceWindow": whole(Scope.OPERATE),
+  "telltale.v1.ReportService/GetFleetReport": whole(Scope.READ),
   "telltale.v1.AdminService/CreateToken": whole(Scope.ADMIN),
   "telltale.v1.AdminService/ListTokens": whole(Scope.ADMIN),
   "telltale.v1.AdminService/RevokeToken": whole(Scope.ADMIN),

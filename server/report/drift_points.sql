@@ -1,0 +1,7 @@
+-- Means over time of the series of the list, in steps of the period's choice.
+select h.series, cast(floor(h.hour_us / (p.step_us * 1.0)) as bigint) * p.step_us as start_us, sum(h.total) / sum(h.readings) as mean
+from report_hour h
+join report_listed l on l.series = h.series
+cross join report_period p
+group by h.series, cast(floor(h.hour_us / (p.step_us * 1.0)) as bigint) * p.step_us
+order by h.series, start_us
