@@ -2,8 +2,10 @@
 import {
   type ASTVisitor,
   type FieldNode,
+  type FloatValueNode,
   type FragmentDefinitionNode,
   GraphQLError,
+  type IntValueNode,
   Kind,
   type SelectionSetNode,
   type ValidationContext,
@@ -36,6 +38,8 @@ export function limitsRule(context: ValidationContext): ASTVisitor {
   for (const definition of context.getDocument().definitions)
     if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition);
   return {
+    FloatValue: (node) => refuseInfinite(context, node),
+    IntValue: (node) => refuseInfinite(context, node),
     OperationDefinition(node) {
       const fields = fieldsOf(node.selectionSet, fragments, new Set());
       // Introspection is read from the schema in memory.
@@ -54,6 +58,17 @@ export function limitsRule(context: ValidationContext): ASTVisitor {
     },
   };
 }
+
+/** A literal past what a double holds would become an infinity on its way to the services. */
+function refuseInfinite(context: ValidationContext, node: FloatValueNode | IntValueNode): void {
+  if (Number.isFinite(Number(node.value))) return;
+  const shown = node.value.length > MAX_SHOWN ? `${node.value.slice(0, MAX_SHOWN)}…` : node.value;
+  const message = `${shown} is larger than any number that can be stored (about 1.8e308): give a finite number.`;
+  context.reportError(new GraphQLError(message, { nodes: node, extensions: { code: "BAD_USER_INPUT" } }));
+}
+
+/** Enough of a number to recognise it by. */
+const MAX_SHOWN = 60;
 
 function measure(
   fields: readonly Placed[],

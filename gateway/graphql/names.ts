@@ -20,7 +20,13 @@ const queries: readonly FieldRow[] = [
   { root: "Query", name: "platformStats", rpc: "QueryService.GetPlatformStats" },
   { root: "Query", name: "platformHealth", rpc: "QueryService.GetPlatformHealth" },
   { root: "Query", name: "sensors", rpc: "QueryService.ListSensors", args: { limit: "Int = 100" } },
-  { root: "Query", name: "aggregates", rpc: "QueryService.AggregateReadings", hoist: "buckets" },
+  {
+    root: "Query",
+    name: "aggregates",
+    rpc: "QueryService.AggregateReadings",
+    hoist: "buckets",
+    args: { bucketSeconds: "Int!" },
+  },
   {
     root: "Query",
     name: "anomalyAlerts",
@@ -38,6 +44,16 @@ const queries: readonly FieldRow[] = [
     notFound: null,
   },
   { root: "Query", name: "explainReading", rpc: "DetectorService.ExplainReading", notFound: null },
+  { root: "Query", name: "detectorConfig", rpc: "DetectorService.GetDetectorConfig", hoist: "config" },
+  { root: "Query", name: "maintenanceWindows", rpc: "DetectorService.ListMaintenanceWindows", hoist: "windows" },
+  { root: "Query", name: "tokens", rpc: "AdminService.ListTokens", hoist: "tokens" },
+  {
+    root: "Query",
+    name: "auditEvents",
+    rpc: "AdminService.ListAuditEvents",
+    hoist: "events",
+    args: { limit: "Int = 100", beforeId: "SafeInt = 0" },
+  },
 ];
 
 const mutations: readonly FieldRow[] = [
@@ -75,6 +91,48 @@ const mutations: readonly FieldRow[] = [
     },
     description: "Stores one reading and answers with it as scored.",
   },
+  {
+    root: "Mutation",
+    name: "labelAlert",
+    rpc: "DetectorService.LabelAlert",
+    args: { alertId: "SafeInt!" },
+    notFound: null,
+  },
+  {
+    root: "Mutation",
+    name: "setDetectorConfig",
+    rpc: "DetectorService.SetDetectorConfig",
+    message: "telltale.v1.DetectorConfig",
+    request: (config) => ({ config }),
+    hoist: "config",
+  },
+  {
+    root: "Mutation",
+    name: "createMaintenanceWindow",
+    rpc: "DetectorService.CreateMaintenanceWindow",
+    message: "telltale.v1.MaintenanceWindow",
+    args: { id: null },
+    request: (window) => ({ window }),
+    hoist: "window",
+  },
+  {
+    root: "Mutation",
+    name: "deleteMaintenanceWindow",
+    rpc: "DetectorService.DeleteMaintenanceWindow",
+    type: "Boolean!",
+    result: () => true,
+    notFound: false,
+    description: "Ends a window. False where there is none with that id that has not ended.",
+  },
+  {
+    root: "Mutation",
+    name: "createToken",
+    rpc: "AdminService.CreateToken",
+    message: "telltale.v1.Token",
+    args: { id: null, createdAt: null, lastUsedAt: null, revokedAt: null },
+    request: (token) => ({ token }),
+  },
+  { root: "Mutation", name: "revokeToken", rpc: "AdminService.RevokeToken", hoist: "token", notFound: null },
 ];
 
 const subscriptions: readonly FieldRow[] = [
@@ -105,6 +163,15 @@ const subscriptions: readonly FieldRow[] = [
     type: "AlertEvent!",
     each: ({ event }) => (event === null ? [] : [event]),
     description: "Every transition of every alert: opened, raised, acknowledged, recovered, resolved.",
+  },
+  {
+    root: "Subscription",
+    name: "backtest",
+    rpc: "DetectorService.Backtest",
+    // A picture has NaN in it, which JSON has not: it is drawn by `telltale backtest --html`.
+    args: { pictureColumns: null },
+    type: "BacktestProgress!",
+    each: (response) => [response],
   },
 ];
 
@@ -196,5 +263,18 @@ export const graphqlFacade: Facade = {
       others: true,
     },
     "telltale.v1.ExplainReadingResponse": { name: "ReadingExplanation", fields: {}, others: true },
+    "telltale.v1.LabelAlertResponse": { name: "AlertLabelEffect", fields: {}, others: true },
+    "telltale.v1.CreateTokenResponse": { name: "CreatedToken", fields: {}, others: true },
+    "telltale.v1.BacktestResponse": {
+      name: "BacktestProgress",
+      fields: {
+        readingsDone: { from: "readings_done" },
+        readingsTotal: { from: "readings_total" },
+        alerts: { from: "alerts" },
+        readings: { from: "readings" },
+        summary: { from: "summary" },
+      },
+      others: false,
+    },
   },
 };

@@ -1,6 +1,13 @@
 /** Mesh's gateway for GraphQL over HTTP (queries, mutations, and subscriptions by SSE), in this process. */
 import { createGatewayRuntime, type GatewayPlugin, type GatewayRuntime } from "@graphql-hive/gateway-runtime";
-import { type DocumentNode, GraphQLError, type GraphQLSchema, type ParseOptions, parse } from "graphql";
+import {
+  type DocumentNode,
+  GraphQLError,
+  type GraphQLErrorOptions,
+  type GraphQLSchema,
+  type ParseOptions,
+  parse,
+} from "graphql";
 import type { Logger } from "pino";
 import { scalars } from "../mesh/scalars.ts";
 import { readSupergraph } from "../mesh/serve.ts";
@@ -35,11 +42,29 @@ export function graphqlRuntime(address: string, logger: Logger): GatewayRuntime 
 
 /** What nobody meant for a client is logged and not told. */
 function masked(error: unknown, logger: Logger): Error {
-  if (error instanceof GraphQLError && (error.originalError == null || error.originalError instanceof GraphQLError))
-    return error;
   if (error instanceof GraphQLError && error.extensions.code !== undefined) return error;
+  if (error instanceof GraphQLError && (error.originalError == null || error.originalError instanceof GraphQLError))
+    return withCode(error);
+  // Only the request's own JSON is parsed on the way here: a query string's variables.
+  if (error instanceof SyntaxError) {
+    const message = `The request's variables or extensions are not JSON: ${error.message}.`;
+    return new GraphQLError(message, { extensions: { code: "BAD_REQUEST", http: { status: 400 } } });
+  }
   logger.error({ err: error }, "graphql operation failed");
   return new GraphQLError("Internal server error", { extensions: { code: "INTERNAL_SERVER_ERROR" } });
+}
+
+/** graphql-js gives no code to what is wrong with an operation's variables. */
+function withCode(error: GraphQLError): GraphQLError {
+  const { message, nodes, source, positions, path, originalError, extensions } = error;
+  return new GraphQLError(message, {
+    nodes,
+    source,
+    positions,
+    path,
+    originalError,
+    extensions: { ...extensions, code: "BAD_USER_INPUT" },
+  } as GraphQLErrorOptions);
 }
 
 /** Bounds on operations, and Int variables for SafeInt arguments. */

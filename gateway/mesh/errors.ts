@@ -73,15 +73,29 @@ export class UpstreamError extends Error {
   toGraphQL(): GraphQLError {
     const code = GRAPHQL_CODES[this.code] ?? "INTERNAL_SERVER_ERROR";
     const internal = code === "INTERNAL_SERVER_ERROR";
-    return new GraphQLError(internal ? "Internal server error" : this.message, {
+    const violations = this.violations.map(named);
+    const said = violations.length > 0 ? violations.map(sentence).join("; ") : this.message;
+    return new GraphQLError(internal ? "Internal server error" : said, {
       extensions: {
         code,
         grpc: { code: this.code, status: grpcStatus[this.code] },
-        ...(this.violations.length > 0 ? { violations: this.violations } : {}),
+        ...(violations.length > 0 ? { violations } : {}),
         ...(this.retryAfterMs === undefined ? {} : { retryAfterMs: this.retryAfterMs }),
       },
     });
   }
+}
+
+/** The violation by the argument's name; a mutation's one reading is its arguments. */
+function named({ field, description }: Violation): Violation {
+  const inner = field.replace(/^readings\[0\]\./, "");
+  const argument = inner.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  const rest = description.startsWith(`${inner} `) ? `${argument}${description.slice(inner.length)}` : description;
+  return { field: argument, description: rest };
+}
+
+function sentence({ field, description }: Violation): string {
+  return description.startsWith(`${field} `) ? description : `${field}: ${description}`;
 }
 
 /** A subscriber was too slow for what it watches. */

@@ -2,7 +2,7 @@
  * Compiles the way from a message to its outside form and back, once per message type, so that a reading costs a loop over an
  * array and no look-ups by name.
  */
-import type { DescEnum, DescField, DescMessage } from "@bufbuild/protobuf";
+import { type DescEnum, type DescField, type DescMessage, ScalarType } from "@bufbuild/protobuf";
 import { fieldOf, outsideName } from "./contracts.ts";
 import type { Facade, FieldRule, Raw, Shaped } from "./tables.ts";
 import { fromStruct, fromTimestamp, timestampFrom, toStruct } from "./values.ts";
@@ -120,7 +120,7 @@ export class UnknownEnumValue extends Error {
 /**
  * Makes a message out of arguments (named outside, shaped) as grpc-js's codec and protobuf-es's `create` both take it.
  *
- * @throws UnknownEnumValue, RangeError for a time that is none
+ * @throws UnknownEnumValue, RangeError for a value that the contract's type cannot hold: the codecs would wrap or mend it in silence
  */
 export function toMessage(desc: DescMessage, args: Shaped, naming: "camel" | "snake", decoder: Decoder): Raw {
   const message: Raw = {};
@@ -154,13 +154,44 @@ function toElement(
     );
   }
   if (field.message?.typeName === "google.protobuf.Timestamp") return timestampFrom(value, decoder);
-  if (field.message?.typeName === "google.protobuf.Struct") return decoder === "es" ? value : toStruct(value as Shaped);
+  if (field.message?.typeName === "google.protobuf.Struct") return toObject(name, value, decoder);
   if (field.message !== undefined) return toMessage(field.message, value as Shaped, naming, decoder);
+  if (typeof value === "string" && !value.isWellFormed())
+    throw new RangeError(
+      `${name} is ${JSON.stringify(value)}, in which half a surrogate pair stands alone: mend the text.`,
+    );
+  if (isUnsigned(field) && (value as number) < 0) throw new RangeError(`${name} is ${value}, but must be 0 or more.`);
   if (decoder === "es" && isLong(field)) return BigInt(value as number);
   return value;
 }
 
+function toObject(name: string, value: unknown, decoder: Decoder): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new RangeError(`${name} is ${JSON.stringify(value)}, but must be an object.`);
+  return decoder === "es" ? value : toStruct(value as Shaped);
+}
+
+const LONG: ReadonlySet<ScalarType | undefined> = new Set([
+  ScalarType.INT64,
+  ScalarType.UINT64,
+  ScalarType.FIXED64,
+  ScalarType.SFIXED64,
+  ScalarType.SINT64,
+]);
+
 /** Whether the field is an integer of 64 bits. */
 export function isLong(field: DescField): boolean {
-  return field.scalar !== undefined && [3, 4, 6, 16, 18].includes(field.scalar);
+  return LONG.has(field.scalar);
+}
+
+const UNSIGNED: ReadonlySet<ScalarType | undefined> = new Set([
+  ScalarType.UINT32,
+  ScalarType.UINT64,
+  ScalarType.FIXED32,
+  ScalarType.FIXED64,
+]);
+
+/** Whether the field is an integer that has no sign. */
+export function isUnsigned(field: DescField): boolean {
+  return UNSIGNED.has(field.scalar);
 }

@@ -1,7 +1,7 @@
 /** Checks one value of a request against its field in the contract. Texts of numbers are numbers; numbers for texts are not. */
 import type { DescField } from "@bufbuild/protobuf";
 import { ScalarType } from "@bufbuild/protobuf";
-import { isLong } from "../mesh/map.ts";
+import { isLong, isUnsigned } from "../mesh/map.ts";
 import { fromTimestamp, parseTime } from "../mesh/values.ts";
 import { bad, type Checked } from "./problem.ts";
 import { fieldRules, type Limits } from "./rules.ts";
@@ -18,12 +18,8 @@ export function checkField(field: DescField, value: unknown): Checked {
   if (field.scalar === ScalarType.BOOL) return checkBoolean(value);
   if (field.scalar === ScalarType.DOUBLE) return checkNumber(value, limits);
   if (field.scalar === ScalarType.INT32 || field.scalar === ScalarType.UINT32 || isLong(field))
-    return checkInteger(value, unsigned(field.scalar!) ? { atLeast: 0, ...limits } : limits);
+    return checkInteger(value, isUnsigned(field) ? { atLeast: 0, ...limits } : limits);
   throw new Error(`REST has no check for ${field.name} of the contract.`);
-}
-
-export function unsigned(scalar: ScalarType): boolean {
-  return scalar === ScalarType.UINT32 || scalar === ScalarType.UINT64;
 }
 
 function checkText(value: unknown, { minLength = 0, maxLength, notContains }: Limits): Checked {

@@ -4,7 +4,7 @@
  */
 import type { DescField } from "@bufbuild/protobuf";
 import { ScalarType } from "@bufbuild/protobuf";
-import { unsigned } from "./check.ts";
+import { isUnsigned } from "../mesh/map.ts";
 import { EXAMPLES } from "./examples.ts";
 import { type Parameter, type Route, routes } from "./routes.ts";
 import { fieldRules } from "./rules.ts";
@@ -213,7 +213,7 @@ function schemaOf(field: DescField, inQuery: boolean): Json {
         ...(maxLength === undefined ? {} : { maxLength }),
       };
     default: {
-      const minimum = atLeast ?? (unsigned(field.scalar!) ? 0 : undefined);
+      const minimum = atLeast ?? (isUnsigned(field) ? 0 : undefined);
       return {
         type: "integer",
         format: "int64",

@@ -1,4 +1,5 @@
 /** Reads a request's arguments: all that is wrong with them at once, or the arguments. */
+import { type DescField, ScalarType } from "@bufbuild/protobuf";
 import { checkField } from "./check.ts";
 import { parseBody } from "./json.ts";
 import type { Problem } from "./problem.ts";
@@ -34,14 +35,17 @@ function take(
   problems: Problem[],
 ): void {
   const { name, field, where } = parameter;
-  const isNumber = field.fieldKind === "scalar" && field.scalar !== 9 && field.scalar !== 8;
-  if (text === undefined || (text === "" && where === "query" && !isNumber)) {
+  if (text === undefined || (text === "" && where === "query" && !isNumber(field))) {
     if (parameter.default !== undefined) args[name] = parameter.default;
     return;
   }
   const checked = checkField(field, text);
   if ("problem" in checked) problems.push(entry(checked.problem, [where, name], text));
   else args[name] = checked.value;
+}
+
+function isNumber({ scalar }: DescField): boolean {
+  return scalar !== undefined && scalar !== ScalarType.STRING && scalar !== ScalarType.BOOL;
 }
 
 function readBody(route: Route, given: Given, args: Record<string, unknown>, problems: Problem[]): void {

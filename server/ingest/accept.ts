@@ -2,7 +2,7 @@
  * Turns a batch as it came off the wire into fragments for the partitions of the log, and refuses what breaks a rule, reading by
  * reading. Pure: the clock's reading is passed in.
  */
-import { create, fromJson, type JsonObject, toBinary } from "@bufbuild/protobuf";
+import { create, fromJson, type JsonObject, type JsonValue, toBinary } from "@bufbuild/protobuf";
 import { StructSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
 import { type Refusal, RefusalReason, RefusalSchema } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import type { Reading, SeriesBlock } from "../../gen/es/telltale/v1/reading_pb.ts";
@@ -256,10 +256,25 @@ function checkTime(us: number, rules: AcceptRules): { reason: RefusalReason; fau
 }
 
 function checkMetadata(metadata: JsonObject): Uint8Array | Fault {
+  const wrong = unstorable(metadata);
+  if (wrong !== undefined) return { field: "metadata", message: `metadata ${wrong}` };
   const struct = toBinary(StructSchema, fromJson(StructSchema, metadata));
   if (struct.length <= MAX_METADATA_BYTES) return struct;
   return {
     field: "metadata",
     message: `metadata has ${struct.length} bytes: give at most ${MAX_METADATA_BYTES}`,
   };
+}
+
+/** What JSON, in which metadata is given back, has no word for, or a database no room. */
+function unstorable(value: JsonValue): string | undefined {
+  if (typeof value === "number" && !Number.isFinite(value)) return `holds ${value}: give finite numbers`;
+  if (typeof value === "string" && value.includes("\0"))
+    return `holds ${shown(value)} with a NUL character: leave it out`;
+  if (typeof value !== "object" || value === null) return undefined;
+  for (const [key, inner] of Object.entries(value)) {
+    const wrong = unstorable(key) ?? unstorable(inner);
+    if (wrong !== undefined) return wrong;
+  }
+  return undefined;
 }

@@ -2,6 +2,8 @@
 
 /** Readings in one batch: bounds the memory of a message after decoding (about 10 MB). */
 export const MAX_BATCH_READINGS = 100_000;
+/** Readings sent one by one in a batch, as the contract says; in blocks the same message holds ten times as many. */
+export const MAX_SINGLE_READINGS = 10_000;
 /** Bytes of one reading's metadata in binary form: metadata is for people, not a file store. */
 export const MAX_METADATA_BYTES = 16 * 1024;
 /** Latest time that fits a Timestamp: 9999-12-31T23:59:59Z in microseconds. */

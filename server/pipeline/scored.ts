@@ -38,12 +38,14 @@ export function scoredReading(
   });
 }
 
+/** A reading of a batch that was just committed. */
 export function toScored(
-  rows: { points: Points; series: readonly SeriesRow[] },
+  rows: { points: Points; series: readonly SeriesRow[]; metadata?: ReadonlyMap<number, Uint8Array> },
   i: number,
   version: string,
 ): ScoredReading {
-  return scoredReading(rows.points, i, rows.series[i]!, version);
+  const struct = rows.metadata?.get(i);
+  return scoredReading(rows.points, i, rows.series[i]!, version, struct && metadataOf(struct));
 }
 
 /** Metadata as stored, as JSON. */

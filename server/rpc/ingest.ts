@@ -13,7 +13,7 @@ import {
 import type { Clock } from "../clock.ts";
 import { type FieldViolation, TelltaleError } from "../errors.ts";
 import { type Accepted, Acceptor, type Batch } from "../ingest/accept.ts";
-import { MAX_BATCH_READINGS, MAX_REFUSALS_DETAILED } from "../ingest/limits.ts";
+import { MAX_BATCH_READINGS, MAX_REFUSALS_DETAILED, MAX_SINGLE_READINGS } from "../ingest/limits.ts";
 import type { SeriesTable } from "../ingest/series.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Intake, Submitted } from "../pipeline/intake.ts";
@@ -66,7 +66,7 @@ export function createIngestService(o: IngestOptions): ServiceImpl<typeof Ingest
   return {
     async submitReadings(request, context) {
       const points = request.readings.length + request.blocks.reduce((n, b) => n + b.values.length, 0);
-      checkSize(points);
+      checkSize(request.readings.length, points);
       if (points === 0 && request.blocks.length === 0) {
         const description = "readings is empty: give at least one reading";
         throw new TelltaleError("invalid", description, { violations: [{ field: "readings", description }] });
@@ -181,7 +181,8 @@ class IngestStream {
   }
 
   #take(batch: Batch, context: HandlerContext): void {
-    checkSize(batch.readings.length + batch.blocks.reduce((n, b) => n + b.values.length, 0));
+    const points = batch.readings.length + batch.blocks.reduce((n, b) => n + b.values.length, 0);
+    checkSize(batch.readings.length, points);
     const accepted = this.#accept(batch, context);
     const submitted = this.#o.intake.submit(accepted);
     const item: InFlight = {
@@ -270,9 +271,13 @@ class IngestStream {
   }
 }
 
-function checkSize(readings: number): void {
-  if (readings <= MAX_BATCH_READINGS) return;
-  const description = `the batch has ${readings} readings: give at most ${MAX_BATCH_READINGS}`;
+/** @param points readings and points of blocks together */
+function checkSize(readings: number, points: number): void {
+  if (readings <= MAX_SINGLE_READINGS && points <= MAX_BATCH_READINGS) return;
+  const description =
+    readings > MAX_SINGLE_READINGS
+      ? `readings has ${readings} entries: give at most ${MAX_SINGLE_READINGS}, or send blocks`
+      : `the batch has ${points} readings: give at most ${MAX_BATCH_READINGS}`;
   throw new TelltaleError("invalid", description, { violations: [{ field: "readings", description }] });
 }
 

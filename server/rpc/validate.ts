@@ -20,6 +20,8 @@ const maxQuotedCharacters = 60;
 
 /** Checks a message against the rules of its contract. Throws TelltaleError "invalid" that names each field and its value. */
 export function validate<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): void {
+  const nul = nulIn(schema, message as Record<string, unknown>);
+  if (nul !== undefined) throw new TelltaleError("invalid", `${nul.field}: ${nul.description}`, { violations: [nul] });
   const result = validator.validate(schema, message);
   if (result.kind === "valid") return;
   if (result.kind === "error") throw result.error; // a broken rule: ours to mend
@@ -28,6 +30,27 @@ export function validate<Desc extends DescMessage>(schema: Desc, message: Messag
   const more = result.violations.length - 1;
   const others = more === 0 ? "" : ` (and ${more} more)`;
   throw new TelltaleError("invalid", `${first.field}: ${first.description}${others}`, { violations });
+}
+
+/**
+ * PostgreSQL's text has no room for NUL: looked for in every text of every request, whatever rules a field has, so that none
+ * fails in the database.
+ */
+function nulIn(schema: DescMessage, message: Record<string, unknown>, path = ""): FieldViolation | undefined {
+  for (const field of schema.fields) {
+    const value = fieldOf(message, field);
+    if (value === undefined) continue;
+    const items = field.fieldKind === "list" ? (value as unknown[]) : [value];
+    const name = (index: number) => `${path}${field.name}${field.fieldKind === "list" ? `[${index}]` : ""}`;
+    for (const [index, item] of items.entries()) {
+      if (typeof item === "string" && item.includes("\0"))
+        return { field: name(index), description: `contains a NUL character, leave it out: it is ${quote(item)}` };
+      if (field.message === undefined || !isMessage(item, field.message)) continue;
+      const inner = nulIn(field.message, item as unknown as Record<string, unknown>, `${name(index)}.`);
+      if (inner !== undefined) return inner;
+    }
+  }
+  return undefined;
 }
 
 /** Compiles the rules of the messages now: the first check of a type costs up to a second. */

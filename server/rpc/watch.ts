@@ -186,7 +186,10 @@ function readNumbers(token: string, known: ReadonlyMap<number, number>): Map<num
   for (const part of token.split(",")) {
     const match = /^(\d{1,5}):(\d{1,16})$/.exec(part);
     if (match === null) throw badToken(token);
-    next.set(Number(match[1]), Number(match[2]));
+    const [partition, number] = [Number(match[1]), Number(match[2])];
+    // Of another installation, or of one restored from an older copy: waiting for that number would miss all before it in silence.
+    if (number > (known.get(partition) ?? 1)) throw badToken(token);
+    next.set(partition, number);
   }
   return next;
 }
