@@ -8,6 +8,7 @@ import { startPostgres, type TestPostgres } from "../support/postgres.ts";
 import { end, freePort, untilLine } from "../support/processes.ts";
 import { type FaultProxy, startProxy } from "../support/proxy.ts";
 import { startRedis, type TestRedis } from "../support/redis.ts";
+import { noDisk, SmallDisk } from "./disk.ts";
 
 export const roles = ["ingest", "score", "query", "gateway"] as const;
 export type Role = (typeof roles)[number];
@@ -139,10 +140,13 @@ export class Cluster {
   kafka!: TestKafka;
   postgres!: TestPostgres;
   redis!: TestRedis;
+  /** Under the buffer of one of the devices, where this machine lets us make one. */
+  readonly disk = noDisk === undefined ? new SmallDisk(join(this.folder, "disk")) : undefined;
   readonly #main = copySources(join(this.folder, "sources"));
   #sampler: NodeJS.Timeout | undefined;
 
-  async start(each: number): Promise<void> {
+  /** The servers and the proxies, and no process of the platform yet. */
+  async startServers(): Promise<void> {
     this.postgres = await startPostgres();
     this.proxies.postgres = await startProxy(() => [this.postgres.port]);
     this.redis = await startRedis();
@@ -153,6 +157,10 @@ export class Cluster {
     });
     this.proxies.devices = await startProxy(() => this.of("ingest").map(({ grpcPort }) => grpcPort));
     this.proxies.callers = await startProxy(() => this.of("query").map(({ grpcPort }) => grpcPort));
+  }
+
+  async start(each: number): Promise<void> {
+    await this.startServers();
     for (const role of roles) {
       for (let i = 1; i <= each; i++) {
         const ports = { grpc: await freePort(), http: await freePort() };
@@ -166,7 +174,8 @@ export class Cluster {
     }, 500);
   }
 
-  member(name: string, ports: Ports, more: NodeJS.ProcessEnv): Member {
+  /** @param main the program, where it is not the one of this tree */
+  member(name: string, ports: Ports, more: NodeJS.ProcessEnv, main = this.#main): Member {
     const environment = {
       DATABASE_URL: `postgres://telltale@127.0.0.1:${this.proxies.postgres.port}/postgres`,
       KAFKA_BOOTSTRAP_SERVERS: `127.0.0.1:${this.proxies.kafka.port}`,
@@ -179,11 +188,11 @@ export class Cluster {
       DATA_DIR: this.folder,
       ...more,
     };
-    return new Member(name, ports, environment, this.#main, this.folder);
+    return new Member(name, ports, environment, main, this.folder);
   }
 
   of(role: Role): Member[] {
-    return this.members.filter(({ name }) => name.startsWith(role));
+    return this.members.filter(({ name }) => name.includes(role));
   }
 
   /** What `telltale fsck` says of the database. */
@@ -206,6 +215,7 @@ export class Cluster {
     await this.stopMembers();
     await Promise.all(Object.values(this.proxies).map((proxy) => proxy.stop()));
     await Promise.all([this.kafka?.stop(), this.redis?.stop(), this.postgres?.stop()]);
+    this.disk?.remove();
     if (keep) process.stdout.write(`The processes' output is kept in ${this.folder}\n`);
     else rmSync(this.folder, { recursive: true, force: true });
   }
