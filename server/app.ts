@@ -163,6 +163,7 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops, forwa
   }
 
   let modelVersion = "";
+  let consume: (() => Promise<void>) | undefined;
   if (config.roles.has("score")) {
     const outbox = await openOutbox(config, sql, logger, stops);
     const stream = config.redisUrl === undefined ? undefined : new JsonStream(bus);
@@ -191,7 +192,10 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops, forwa
     await notices.onInterest((interest) => pool.setInterest(interest));
     // A crash of the database takes back its last commits; the log has them. What was answered must be seen again before
     // anybody can ask.
-    if (alone) await catchUp(intake, log.partitions, logger);
+    if (alone) {
+      await pool.consume();
+      await catchUp(intake, log.partitions, logger);
+    } else consume = () => pool.consume();
     tickPartitions(pool, intake, stops);
     modelVersion = pool.modelVersion;
     logger.info({ modelVersion }, "scorer ready");
@@ -265,6 +269,8 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops, forwa
   stops.push(() => door.close(config.shutdownGraceMs));
   door.health.setServing(true);
   lookAtGauges(metrics, intake, queries, log, logger, stops);
+  // Last: a member of the group that is still busy with its start loses its partitions again.
+  await consume?.();
   return door;
 }
 

@@ -17,8 +17,13 @@ export interface ConsumptionOptions {
   readonly range: (partition: number) => Promise<LogRange>;
 }
 
-/** The smallest that brokers allow by default: how long a dead process keeps its partitions, in milliseconds. */
+/**
+ * The smallest that brokers allow by default: how long a dead process keeps its partitions, in milliseconds. The library says that it
+ * lives between two fetches only, so a process that is busy for as long, for instance with its start, loses them.
+ */
 const sessionTimeoutMs = 6_000;
+/** An answer to it is how a member hears that others came or went. */
+const heartbeatMs = 500;
 /** How long a fetch waits for news. Short, because a partition that was paused joins only the next fetch. */
 const maxWaitMs = 50;
 const MiB = 1024 * 1024;
@@ -60,7 +65,7 @@ export class KafkaConsumption {
       partitionAssigners: [() => this.#assigner],
       sessionTimeout: sessionTimeoutMs,
       rebalanceTimeout: sessionTimeoutMs,
-      heartbeatInterval: 1_000,
+      heartbeatInterval: heartbeatMs,
       metadataMaxAge: 60_000,
       maxBytesPerPartition: 2 * MiB,
       maxBytes: 16 * MiB,

@@ -20,8 +20,12 @@ import { finish, keepEchoes, type OpenRecord, waits } from "./open-outcome.ts";
 import type { RecordOutcome } from "./outcome.ts";
 import { catchUp, type Recovery, type RecoveryKind, recover } from "./recover.ts";
 import { type Packed, pack, Rows } from "./rows.ts";
+import type { ReplayPoint } from "./sensors.ts";
 import { type Sorted, Sorter } from "./sort.ts";
 import { PartitionState } from "./state.ts";
+
+/** State saved when a partition is given up, at most: a second of writing. The rest is read again from the log. */
+const SAVE_AT_CLOSE_BYTES = 64 * 1024 * 1024;
 
 /** What a commit did, told once it is in. */
 export interface Committed {
@@ -84,6 +88,7 @@ export class PartitionOwner {
   #unfinished: OpenRecord[] = [];
   #inFlight: Promise<void> = Promise.resolve();
   #failure: unknown;
+  #abandoned = false;
 
   constructor(options: OwnerOptions) {
     this.#o = options;
@@ -135,12 +140,9 @@ export class PartitionOwner {
     const changes = new AlertChanges(partition, before.nextEvent);
     this.#alerts.reconcile(await store.readOpenAlerts(partition), changes);
     const { alerts, events } = changes;
-    const replay = state.hold.oldest ?? state.at(state.next);
     const after: PartitionRow = {
       ...before,
-      replayOffset: replay.offset,
-      replayTick: replay.tick,
-      replayReceivedUs: replay.receivedUs,
+      ...replayOf(state.hold.oldest ?? state.at(state.next)),
       nextEvent: before.nextEvent + events.length,
       stateEpoch: before.stateEpoch + 1,
     };
@@ -156,6 +158,7 @@ export class PartitionOwner {
     const state = this.#state;
     let run: Taken[] = [];
     for (const { offset, bytes } of entries) {
+      if (this.#abandoned) return;
       if (offset < state.next) continue;
       const record = decodeRecord(bytes);
       if (state.rebuilding && offset < state.row.nextOffset) {
@@ -169,6 +172,7 @@ export class PartitionOwner {
       await this.#advance(run);
       run = [];
     }
+    if (this.#abandoned) return;
     if (run.length > 0) await this.#advance(run);
     // Not only when the next record comes: what is replaced must not wait for one.
     else if (state.rebuilding && state.next >= state.row.nextOffset) await this.#live();
@@ -178,6 +182,29 @@ export class PartitionOwner {
   async settle(): Promise<void> {
     await this.#inFlight;
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Takes no more: what is not under way is another owner's. */
+  abandon(): void {
+    this.#abandoned = true;
+  }
+
+  /**
+   * Waits for what is under way and saves what is left of the state, so that whoever opens the partition next need not read the log
+   * again for it. Where that fails nothing is lost but time.
+   */
+  async close(): Promise<void> {
+    this.abandon();
+    await this.settle();
+    const { store, partition, logger } = this.#o;
+    const state = this.#state;
+    if (state.row === undefined || state.rebuilding) return;
+    const chunks = state.chunksLeft(SAVE_AT_CLOSE_BYTES);
+    if (chunks.length === 0) return;
+    const after = { ...state.row, ...replayOf(state.replayPoint()) };
+    await store.saveState({ partition, before: state.row, after, chunks: () => chunks }).catch((error: unknown) => {
+      logger.info({ err: error, partition }, "the state was not saved at the end: it is read again from the log");
+    });
   }
 
   /** Brings the state past a record that is stored already. */
@@ -259,13 +286,10 @@ export class PartitionOwner {
     const { modelVersion } = state.sensors.detector;
     const packed = pack(rows, firstLate, this.#model);
     const chunks = state.chunksToSave(rows.points.length);
-    const replay = state.replayPoint();
     const expectedOffset = state.row.nextOffset;
     const next: PartitionRow = {
       nextOffset: state.next,
-      replayOffset: replay.offset,
-      replayTick: replay.tick,
-      replayReceivedUs: replay.receivedUs,
+      ...replayOf(state.replayPoint()),
       tick: state.tick,
       receivedUs: state.receivedUs,
       nextEvent: state.row.nextEvent + changes.events.length,
@@ -332,6 +356,10 @@ function labelOf({ action, principal }: Control, labelledUs: number): LabelRow |
   if (action.case !== "label") return undefined;
   const { alertId, correct, comment, withdrawn } = action.value;
   return { alertId: Number(alertId), correct: withdrawn ? null : correct, labelledUs, labelledBy: principal, comment };
+}
+
+function replayOf({ offset, tick, receivedUs }: ReplayPoint) {
+  return { replayOffset: offset, replayTick: tick, replayReceivedUs: receivedUs };
 }
 
 function countByType({ series, changes }: Packed): Map<string, number> {

@@ -45,6 +45,7 @@ export class ScorerPool {
     this.#o = options;
   }
 
+  /** Starts the threads. */
   async start(): Promise<void> {
     const { threads, data } = this.#o;
     await Promise.all(
@@ -74,6 +75,10 @@ export class ScorerPool {
       }),
     );
     this.#started = true;
+  }
+
+  /** Begins to take records. Whatever else keeps the process busy while it starts should be done by then: see `KafkaConsumption`. */
+  async consume(): Promise<void> {
     this.#subscription = await this.#o.log.consume(this.#consumer());
   }
 

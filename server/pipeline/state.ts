@@ -7,9 +7,17 @@ import { CHUNK_LAYOUT, READABLE_LAYOUTS, type ReplayPoint, Sensors, type Waiting
 import { SeriesBook } from "./series.ts";
 import { PartitionSettings } from "./settings.ts";
 
-/** Bytes of state saved for each reading taken, and for each commit at least: a replay after a crash then takes seconds. */
+/**
+ * Bytes of state saved for each reading taken, and for each commit at least: a replay after a crash then takes seconds. A small state
+ * is saved as a whole every ten seconds of work as well, so that a partition that is taken over goes on at once.
+ */
 const SAVE_BYTES_PER_READING = 32;
 const SAVE_BYTES_PER_COMMIT = 24_000;
+const SAVE_ALL_MS = 10_000;
+/** What that may write for a large state: a few percent of what readings at full speed write. */
+const SAVE_BYTES_PER_MS = 256;
+/** Time without commits that counts: a first one after a long silence saves no more than one of the usual. */
+const SAVE_GAP_MS = 1_000;
 /** The pseudo-chunk that holds the senders' windows. */
 export const PRODUCERS_CHUNK = -1;
 /** It does not depend on the model. Before it had a version of its own it carried that of the first layout. */
@@ -36,6 +44,8 @@ export class PartitionState {
   rebuilding = false;
   #producersDirty: ReplayPoint | undefined;
   #saveCredit = 0;
+  /** By the monotonic clock, milliseconds. What is saved when changes no result. */
+  #savedAt = performance.now();
 
   constructor(detector: Detector) {
     this.sensors = new Sensors(detector);
@@ -117,12 +127,25 @@ export class PartitionState {
 
   /** Chunks whose turn it is, within what the readings taken so far have paid for. */
   chunksToSave(readings: number): StateChunk[] {
+    const now = performance.now();
+    const elapsedMs = Math.min(now - this.#savedAt, SAVE_GAP_MS);
+    this.#savedAt = now;
+    const { ids, chunkSensors } = this.sensors;
+    const perMs = Math.min((ids.length * this.#chunkBytes) / chunkSensors / SAVE_ALL_MS, SAVE_BYTES_PER_MS);
+    const due = SAVE_BYTES_PER_COMMIT + readings * SAVE_BYTES_PER_READING + elapsedMs * perMs;
+    this.#saveCredit = Math.min(this.#saveCredit + due, 64 * this.#chunkBytes);
+    return this.#save();
+  }
+
+  get #chunkBytes(): number {
+    const { chunkSensors, detector, episodes } = this.sensors;
+    return chunkSensors * (detector.bytesPerSensor + episodes.bytesPerSensor);
+  }
+
+  /** Chunks for the credit that there is. */
+  #save(): StateChunk[] {
     const { sensors, version } = this;
-    const chunkBytes = sensors.chunkSensors * (sensors.detector.bytesPerSensor + sensors.episodes.bytesPerSensor);
-    this.#saveCredit = Math.min(
-      this.#saveCredit + SAVE_BYTES_PER_COMMIT + readings * SAVE_BYTES_PER_READING,
-      64 * chunkBytes,
-    );
+    const chunkBytes = this.#chunkBytes;
     const chunks: StateChunk[] = [];
     const waiting = this.hold.byChunk(sensors.chunkSensors);
     while (this.#saveCredit >= chunkBytes) {
@@ -137,6 +160,12 @@ export class PartitionState {
       } else break;
     }
     return chunks;
+  }
+
+  /** What is not saved as of now, up to so many bytes, the oldest first. */
+  chunksLeft(maxBytes: number): StateChunk[] {
+    this.#saveCredit = maxBytes;
+    return this.#save();
   }
 
   /** All of the state as of now, piece by piece: it may be larger than what memory has room for twice. */

@@ -108,7 +108,7 @@ async function handle(message: ToScorer): Promise<void> {
     await owners.get(message.partition)!.take(message.entries);
     say({ kind: "taken", partition: message.partition });
   } else if (message.kind === "close") {
-    await owners.get(message.partition)?.settle();
+    await owners.get(message.partition)?.close();
     owners.delete(message.partition);
     say({ kind: "closed", partition: message.partition });
   }
@@ -116,7 +116,7 @@ async function handle(message: ToScorer): Promise<void> {
 
 async function stop(): Promise<void> {
   await Promise.allSettled(chains.values());
-  await Promise.allSettled([...owners.values()].map((o) => o.settle()));
+  await Promise.allSettled([...owners.values()].map((o) => o.close()));
   await store.close();
   say({ kind: "stopped" });
   port.close();
@@ -132,6 +132,8 @@ port.on("message", (message: ToScorer) => {
     return;
   }
   const { partition } = message;
+  // Another process is waiting for the partition, or this one for its end.
+  if (message.kind === "close") owners.get(partition)?.abandon();
   const before = chains.get(partition) ?? Promise.resolve();
   const after = before
     .then(() => handle(message))

@@ -8,7 +8,7 @@ import { decodeBlock } from "./block.ts";
 import { BLOCK_COLUMNS } from "./blocks.ts";
 import { packTick } from "./log-ticks.ts";
 import { createPoints } from "./points.ts";
-import { readNewest, readOpenAlerts, replaceState } from "./state.ts";
+import { readNewest, readOpenAlerts, replaceState, saveState } from "./state.ts";
 import {
   type AlertRow,
   type Commit,
@@ -313,6 +313,7 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
     readOpenAlerts: (partition) => persist("read open alerts", () => readOpenAlerts(sql, partition)),
     readNewest: (partition) => persist("read newest readings", () => readNewest(sql, partition)),
     replaceState: (replacement) => persist("replace state", () => replaceState(sql, replacement)),
+    saveState: (saving) => saveState(sql, saving),
 
     close: () => sql.end({ timeout: 5 }),
   };

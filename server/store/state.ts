@@ -2,7 +2,7 @@ import type { Sql } from "postgres";
 import { AlertState } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { transaction } from "../log/transaction.ts";
 import { alertOf, ignoreHere, upsertAlert } from "./postgres.ts";
-import { type AlertRow, FencedError, type NewestRow, type StateReplacement } from "./store.ts";
+import { type AlertRow, FencedError, type NewestRow, type StateReplacement, type StateSaving } from "./store.ts";
 
 export async function readOpenAlerts(sql: Sql, partition: number): Promise<AlertRow[]> {
   const rows = await sql`select * from alert where partition = ${partition} and state = ${AlertState.OPEN} order by id`;
@@ -20,28 +20,45 @@ export async function readNewest(sql: Sql, partition: number): Promise<NewestRow
  * Fails with FencedError where the partition is not as it was read; a commit of whoever worked with the former state fails after it.
  */
 export async function replaceState(sql: Sql, r: StateReplacement): Promise<void> {
-  const { partition, before, after } = r;
+  const { partition } = r;
   await transaction(sql, async (tx) => {
-    tx`set local synchronous_commit = off`.catch(ignoreHere);
-    const moved = await tx`
-      update log_partition set replay_offset = ${after.replayOffset}, replay_tick = ${after.replayTick},
-        replay_received_us = ${after.replayReceivedUs}, next_event = ${after.nextEvent}, state_epoch = ${after.stateEpoch}
-      where partition = ${partition} and next_offset = ${before.nextOffset} and state_epoch = ${before.stateEpoch}
-      returning next_offset`;
-    if (moved.length === 0) {
-      const now = await tx`select next_offset from log_partition where partition = ${partition}`;
-      throw new FencedError(partition, before.nextOffset, now[0]?.next_offset ?? -1);
-    }
+    await moveReplay(tx, r);
     await tx`delete from state_chunk where partition = ${partition}`;
-    // One after another: all of them at once may be more than fits into memory.
-    for (const k of r.chunks()) {
-      await tx`insert into state_chunk (partition, chunk, as_of, version, bytes)
-        values (${partition}, ${k.chunk}, ${k.asOf}, ${k.version}, ${Buffer.from(k.bytes)})`;
-    }
+    await putChunks(tx, r);
     for (const a of r.alerts) await upsertAlert(tx, partition, a);
     for (const e of r.events) {
       await tx`insert into alert_event (partition, number, alert_id, event)
         values (${partition}, ${e.number}, ${e.alertId}, ${Buffer.from(e.event)})`;
     }
   });
+}
+
+/** Saves chunks in one transaction. Fails with FencedError where the partition has another owner. */
+export async function saveState(sql: Sql, s: StateSaving): Promise<void> {
+  await transaction(sql, async (tx) => {
+    await moveReplay(tx, s);
+    await putChunks(tx, s);
+  });
+}
+
+async function moveReplay(tx: Sql, { partition, before, after }: StateSaving): Promise<void> {
+  tx`set local synchronous_commit = off`.catch(ignoreHere);
+  const moved = await tx`
+    update log_partition set replay_offset = ${after.replayOffset}, replay_tick = ${after.replayTick},
+      replay_received_us = ${after.replayReceivedUs}, next_event = ${after.nextEvent}, state_epoch = ${after.stateEpoch}
+    where partition = ${partition} and next_offset = ${before.nextOffset} and state_epoch = ${before.stateEpoch}
+    returning next_offset`;
+  if (moved.length > 0) return;
+  const now = await tx`select next_offset from log_partition where partition = ${partition}`;
+  throw new FencedError(partition, before.nextOffset, now[0]?.next_offset ?? -1);
+}
+
+/** One after another: all of them at once may be more than fits into memory. */
+async function putChunks(tx: Sql, { partition, chunks }: StateSaving): Promise<void> {
+  for (const k of chunks()) {
+    await tx`insert into state_chunk (partition, chunk, as_of, version, bytes)
+      values (${partition}, ${k.chunk}, ${k.asOf}, ${k.version}, ${Buffer.from(k.bytes)})
+      on conflict (partition, chunk) do update set as_of = excluded.as_of, version = excluded.version,
+        bytes = excluded.bytes`;
+  }
 }

@@ -43,14 +43,18 @@ export interface NewestRow {
   readonly lastId: number;
 }
 
-/** A partition's saved state to be replaced as a whole, at the offset where it stands. */
-export interface StateReplacement {
+/** Chunks of a partition's state to be saved at the offset where it stands. */
+export interface StateSaving {
   readonly partition: number;
-  /** As read: it fails where another process has committed or replaced since. */
+  /** As read or committed: it fails where another process has committed or replaced the state since. */
   readonly before: PartitionRow;
   readonly after: PartitionRow;
   /** Gone through once for each try. */
   readonly chunks: () => Iterable<StateChunk>;
+}
+
+/** All of a partition's state, in the place of what is saved. */
+export interface StateReplacement extends StateSaving {
   /** What the change of state means for alerts. */
   readonly alerts: readonly AlertRow[];
   readonly events: readonly AlertEventRow[];
@@ -185,5 +189,7 @@ export interface Store {
   readNewest(partition: number): Promise<NewestRow[]>;
   /** Like a commit, for the state alone. */
   replaceState(replacement: StateReplacement): Promise<void>;
+  /** The same beside what is saved. Tried once: whoever opens the partition next does without it, too. */
+  saveState(saving: StateSaving): Promise<void>;
   close(): Promise<void>;
 }

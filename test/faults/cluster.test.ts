@@ -64,6 +64,7 @@ describeWith([...kafkaNeeds, "redis-server"], `a cluster under ${faultCount} fau
       readingsPerSensor,
       perBlock: 5,
       folder: cluster.folder,
+      firstFolder: cluster.disk?.folder,
     });
     availability = new Availability(devices, gateways);
     await disturb();
@@ -95,7 +96,7 @@ describeWith([...kafkaNeeds, "redis-server"], `a cluster under ${faultCount} fau
       for (let left = plant.totalRounds; left > 0; left--) await plant.round(() => (over ? 0 : roundMs));
     })();
     await sleep(3_000);
-    for (const fault of schedule(faultCount, random)) {
+    for (const fault of schedule(faultCount, random, process.env.FAULTS_ONLY)) {
       recoveries.push(await suffer(fault, commits));
       await sleep(random.between(500, 3_000));
     }

@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Random } from "../support/random.ts";
 import type { Cluster, Link, Role } from "./cluster.ts";
+import { noDisk } from "./disk.ts";
 
 export interface Fault {
   readonly name: string;
   /** Whether a member of the consumer group may have to be missed first: the broker waits for its session to expire. */
   readonly session: boolean;
+  /** Why it cannot be done here. */
+  readonly needs?: string | undefined;
   /** Does the harm, and resolves when the platform may be expected to recover. */
   inject(cluster: Cluster, random: Random): Promise<void>;
 }
@@ -98,6 +101,18 @@ const flush: Fault = {
   inject: (cluster) => cluster.redis.flush(),
 };
 
+/** The device waits, or goes on with the place that settled batches leave; what it took is sent. */
+const fullDisk: Fault = {
+  name: "full disk under a device's buffer for 5 s",
+  session: false,
+  needs: noDisk,
+  inject: async ({ disk }) => {
+    disk?.fill();
+    await sleep(5_000);
+    disk?.free();
+  },
+};
+
 /** Those that every run has. */
 const always: Fault[] = [
   kill("score"),
@@ -106,6 +121,7 @@ const always: Fault[] = [
   restart("postgres"),
   freeze("score", freezeMs),
   stopDatabase,
+  fullDisk,
 ];
 const others: Fault[] = [
   kill("query"),
@@ -120,13 +136,27 @@ const others: Fault[] = [
   ...(["devices", "callers", "kafka", "postgres", "redis"] as const).flatMap(hurt),
 ];
 
-/** A schedule of so many faults: those that every run has, and others, in an order that the random numbers give. */
-export function schedule(count: number, random: Random): Fault[] {
+/**
+ * A schedule of so many faults: those that every run has, and others, in an order that the random numbers give. With `only`, that
+ * one again and again, to look at it closely.
+ */
+export function schedule(count: number, random: Random, only?: string): Fault[] {
+  if (only !== undefined) {
+    const wanted = [...always, ...others].find(({ name }) => name === only);
+    if (wanted !== undefined) return Array.from({ length: count }, () => wanted);
+    const names = [...new Set([...always, ...others].map(({ name }) => name))];
+    throw new Error(`FAULTS_ONLY is ${JSON.stringify(only)}, wanted one of: ${names.join(", ")}`);
+  }
   const rest = Array.from({ length: Math.max(0, count - always.length) }, () => random.pick(others));
-  const all = [...always.slice(0, count), ...rest];
+  const all = [...always.slice(0, count), ...rest].map((fault) => (fault.needs === undefined ? fault : instead(fault)));
   for (let i = all.length - 1; i > 0; i--) {
     const j = random.between(0, i);
     [all[i], all[j]] = [all[j]!, all[i]!];
   }
   return all;
+}
+
+/** So that the number of faults is kept, and that one is missing is read in the table. */
+function instead({ name, needs }: Fault): Fault {
+  return { ...flush, name: `${flush.name}, instead of: ${name} [${needs}]` };
 }

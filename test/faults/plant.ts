@@ -12,6 +12,8 @@ export interface PlantOptions {
   readonly perBlock: number;
   /** Folder of the senders' buffers. */
   readonly folder: string;
+  /** Another one for the first sender's. */
+  readonly firstFolder?: string | undefined;
 }
 
 const second = 1_000_000;
@@ -46,7 +48,7 @@ export class Plant {
       createDeviceClient({
         url: options.url,
         producer: `producer-${index}`,
-        bufferDir: `${options.folder}/producer-${index}`,
+        bufferDir: `${(index === 0 ? options.firstFolder : undefined) ?? options.folder}/producer-${index}`,
         maxBackoffMs: 1_000,
         onRefusal: () => {
           this.refused++;

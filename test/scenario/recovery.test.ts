@@ -216,6 +216,18 @@ test("state in the former layout is taken over as it is, and one in an unknown l
   expect(await unknown.everything()).toBe(wanted);
 });
 
+test("an owner that gives its partition up leaves nothing to be read again, and the next one goes on to the bit", async () => {
+  const undisturbed = await open();
+  await undisturbed.append(records, 20);
+  const moved = await open();
+  for (let done = 0; done < records.length; done += 100) {
+    await moved.append(records.slice(done, done + 100), 20);
+    await moved.owner.close();
+    expect(await moved.restart()).toBe(moved.log.length);
+  }
+  expect(await moved.everything()).toBe(await undisturbed.everything());
+});
+
 test("where the log has lost records that the saved state lacks, but the store has, the partition goes on", async () => {
   const alone = await open();
   await alone.append(records, 20);
