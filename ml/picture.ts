@@ -1,7 +1,7 @@
 /** A page with no outside parts: for each sensor its series, expected band, alerts and labels, and a table of the alerts. */
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { Alert } from "../gen/es/telltale/v1/alert_pb.ts";
-import type { BacktestPicture } from "../gen/es/telltale/v1/detector_pb.ts";
+import type { BacktestPicture, LabelledEvent } from "../gen/es/telltale/v1/detector_pb.ts";
 
 const WIDTH = 1400;
 const HEIGHT = 360;
@@ -10,9 +10,10 @@ const RIGHT = 16;
 const TOP = 34;
 const BOTTOM = 34;
 /** Marks on an axis, about. */
-const X_MARKS = 8;
+const X_MARKS = 6;
 const Y_MARKS = 5;
 const COLOURS: Readonly<Record<number, string>> = { 1: "#e0a030", 2: "#e07b30", 3: "#d1495b", 4: "#8f1d3f" };
+const LABEL_COLOUR = "#e8c547";
 const SEVERITIES = ["", "low", "medium", "high", "critical"];
 
 export interface PageInput {
@@ -30,14 +31,16 @@ export function page({ title, summary, pictures, alerts }: PageInput): string {
   });
   return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title><style>
 body{font:14px system-ui,sans-serif;margin:1.5em;color:#222}h1{font-size:1.3em}h2{font-size:1.1em;margin:1.5em 0 .3em}
-table{border-collapse:collapse}td,th{padding:.2em .8em;text-align:left;border-bottom:1px solid #ddd;vertical-align:top}
+table{border-collapse:collapse}td:first-child,td:nth-child(2){white-space:nowrap}td,th{padding:.2em .8em;text-align:left;border-bottom:1px solid #ddd;vertical-align:top}
 svg{max-width:100%;height:auto;background:#fff}svg text{font-size:12px;fill:#555}
 .key span{display:inline-block;width:1.4em;height:.8em;margin:0 .3em 0 1em;vertical-align:baseline}
 </style></head><body><h1>${escapeHtml(title)}</h1>
 <p>${summary.map(escapeHtml).join("<br>")}</p>
 <p class="key"><span style="background:#30343f;height:2px;vertical-align:middle"></span>readings
-<span style="background:#bfdde2"></span>expected band<span style="background:#f3dc8a"></span>labelled event
-${SEVERITIES.slice(1).map((name, i) => `<span style="background:${COLOURS[i + 1]}"></span>${name} alert`)}</p>
+<span style="background:#bfdde2"></span>expected band<span style="background:${LABEL_COLOUR}"></span>labelled event
+${SEVERITIES.slice(1)
+  .map((name, i) => `<span style="background:${COLOURS[i + 1]}"></span>${name} alert`)
+  .join("")}</p>
 ${sections.join("\n")}
 </body></html>
 `;
@@ -55,10 +58,8 @@ function drawing(p: BacktestPicture, alerts: readonly Alert[]): string {
   const y = (v: number) => bottom - ((Math.max(low, Math.min(high, v)) - low) / (high - low)) * (bottom - TOP);
   const xs = times.map((t) => x(t).toFixed(1));
   const parts = [
-    ...p.labels.map((l) =>
-      box(x(timestampMs(l.startTime!)), x(timestampMs(l.endTime!)), TOP, bottom - TOP, "#f3dc8a", 0.7, "labelled"),
-    ),
     band(p, xs, y),
+    ...p.labels.map((l) => labelMark(l, x, from, until, bottom)),
     grid(low, high, y, from, until, x),
     `<path d="${line(p, xs, y)}" stroke="#30343f" stroke-width="1.1" fill="none" stroke-linejoin="round"/>`,
     ...alerts.map((a) => mark(a, x, until, bottom)),
@@ -152,6 +153,15 @@ function mark(a: Alert, x: (t: number) => number, until: number, bottom: number)
     box(from, to, TOP, bottom - TOP, colour, 0.28, title) +
     box(from - 1.5, Math.max(to, from + 1.5), TOP - 12, 9, colour, 1, title)
   );
+}
+
+/** A labelled event: a light shade, and a bar below the series. */
+function labelMark(l: LabelledEvent, x: (t: number) => number, from: number, until: number, bottom: number): string {
+  const [start, end] = [timestampMs(l.startTime!), timestampMs(l.endTime!)];
+  if (end < from || start > until) return "";
+  const title = `labelled: ${iso(start)} to ${iso(end)}`;
+  const shade = box(x(start), x(end), TOP, bottom - TOP, LABEL_COLOUR, 0.3, title);
+  return shade + box(x(start), x(end), bottom + 2, 7, LABEL_COLOUR, 1, title);
 }
 
 function box(

@@ -84,7 +84,7 @@ export function summaryLines(s: BacktestSummary, stored: boolean): string[] {
       `Live there were ${s.alertsStored}: ${kept} stay, ${s.alertsAvoided} would not have opened, ${s.alertsAdded} would have opened besides. ` +
         (s.readingsChanged === 0n
           ? "Every score is equal to the stored one, to the bit."
-          : `${s.readingsChanged} readings come out otherwise than stored.`),
+          : `${s.readingsChanged} readings have other scores or bounds than are stored.`),
     );
   }
   if (s.labelsTotal > 0n || s.precision !== undefined) {

@@ -27,9 +27,13 @@ async function explain(sensorId: string, us: number | undefined, options: Server
     const observedAt = us === undefined ? {} : { observedAt: timestamp(us) };
     const { summary, history, votes, nearestPastAlert } = await service.explainReading({ sensorId, ...observedAt });
     console.log(summary);
-    const widest = Math.max(0, ...votes.map((v) => v.detector.length));
-    for (const v of votes)
+    const heard = votes.filter((v) => v.surprise > 0);
+    const widest = Math.max(0, ...heard.map((v) => v.detector.length));
+    for (const v of heard) {
       console.log(`  ${v.detector.padEnd(widest)}  ${v.surprise.toFixed(3).padStart(8)}  ${v.detail}`);
+    }
+    const silent = votes.filter((v) => v.surprise === 0).map((v) => v.detector);
+    if (silent.length > 0) console.log(`  Nothing new to: ${silent.join(", ")}.`);
     if (history !== "") console.log(history);
     if (nearestPastAlert !== undefined) console.log(`Last alert before: ${alertLine(nearestPastAlert)}`);
   } finally {

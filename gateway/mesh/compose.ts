@@ -168,8 +168,12 @@ function prunedAll(nested: Record<string, Nested>, scope: string, wanted: Readon
 
 /** A type as the codec needs it: no comments, no rules, and of a service only the methods that are called. */
 function bare(node: Nested, fullName: string, wanted: ReadonlySet<string>): Nested {
-  const keep = ([key]: [string, unknown]) =>
-    key !== "comment" && key !== "comments" && key !== "parsedOptions" && !key.startsWith("(buf.validate");
+  // A comment is a text; a field may be called "comment" too.
+  const keep = ([key, value]: [string, unknown]) =>
+    (key !== "comment" || (typeof value === "object" && value !== null)) &&
+    key !== "comments" &&
+    key !== "parsedOptions" &&
+    !key.startsWith("(buf.validate");
   const strip = (value: unknown): unknown =>
     typeof value !== "object" || value === null || Array.isArray(value)
       ? value

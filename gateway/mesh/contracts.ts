@@ -1,5 +1,6 @@
 /** The contracts' own descriptors, by name: what every facade is derived from. */
 import { createRegistry, type DescField, type DescMessage, type DescMethod } from "@bufbuild/protobuf";
+import { file_telltale_v1_admin } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { file_telltale_v1_alert } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { file_telltale_v1_detector } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { file_telltale_v1_ingest } from "../../gen/es/telltale/v1/ingest_pb.ts";
@@ -14,6 +15,7 @@ const registry = createRegistry(
   file_telltale_v1_watch,
   file_telltale_v1_alert,
   file_telltale_v1_detector,
+  file_telltale_v1_admin,
 );
 
 export const PACKAGE = "telltale.v1";

@@ -4,6 +4,7 @@ import {
   type BacktestRequest,
   type BacktestResponse,
   BacktestResponseSchema,
+  type DetectorConfig,
   DetectorConfigSchema,
   type LabelledEvent,
 } from "../../gen/es/telltale/v1/detector_pb.ts";
@@ -17,6 +18,7 @@ export function createBacktest(runner: BacktestRunner) {
     const fromUs = timeOf("start_time", r.startTime, 0);
     const toUs = timeOf("end_time", r.endTime, Number.POSITIVE_INFINITY);
     if (toUs < fromUs) throw invalid("end_time", "the range ends before it begins: give a later end");
+    if (r.config !== undefined) checkConfig(r.config);
     const responses = runner.range(
       {
         kind: "range",
@@ -34,6 +36,12 @@ export function createBacktest(runner: BacktestRunner) {
     for await (const bytes of responses) yield fromBinary(BacktestResponseSchema, bytes);
     signal.throwIfAborted();
   };
+}
+
+/** Throws TelltaleError "invalid" where settings contradict each other. */
+export function checkConfig({ rangeMin, rangeMax }: DetectorConfig): void {
+  if (rangeMin === undefined || rangeMax === undefined || rangeMin < rangeMax) return;
+  throw invalid("config.range_min", `${rangeMin} is not below range_max ${rangeMax}`);
 }
 
 function eventOf({ sensorId, startTime, endTime }: LabelledEvent, i: number): KnownEvent {

@@ -14,7 +14,7 @@ import { shown } from "../ingest/check.ts";
 import type { Intake } from "../pipeline/intake.ts";
 import type { Queries } from "../store/queries.ts";
 import { alertActs } from "./alerts.ts";
-import { createBacktest } from "./detector-backtest.ts";
+import { checkConfig, createBacktest } from "./detector-backtest.ts";
 import { createExplain } from "./detector-explain.ts";
 import { createLabel } from "./detector-label.ts";
 import { principalOf } from "./principal.ts";
@@ -81,10 +81,7 @@ export function createDetectorService(o: DetectorOptions): ServiceImpl<typeof De
       return { config: await configOf(sensorType) };
     },
     async setDetectorConfig({ config }, context) {
-      const { rangeMin, rangeMax } = config!;
-      if (rangeMin !== undefined && rangeMax !== undefined && rangeMin >= rangeMax) {
-        throw invalid("config.range_min", `${rangeMin} is not below range_max ${rangeMax}`);
-      }
+      checkConfig(config!);
       await set({ case: "config", value: config! }, context);
       return { config: await configOf(config!.sensorType) };
     },
