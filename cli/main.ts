@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   rescore: async () => (await import("./commands/rescore.ts")).rescoreCommand(),
   fsck: async () => (await import("./commands/fsck.ts")).fsckCommand(),
   watch: async () => (await import("./commands/watch.ts")).watchCommand(),
+  report: async () => (await import("./commands/report.ts")).reportCommand(),
   token: async () => (await import("./commands/token.ts")).tokenCommand(),
 };
 
