@@ -1,8 +1,7 @@
 /** A filled store and the queries that people wait for, beside the same on rows with a key. */
 import type { Sql } from "postgres";
-import { copyIn } from "../server/log/copy.ts";
+import { CopyBuffer, copyIn, putInt32, putInt64 } from "../server/log/copy.ts";
 import { BLOCK_COLUMNS, BlockRows } from "../server/store/blocks.ts";
-import { CopyBuffer, putInt32, putInt64 } from "../server/store/copy.ts";
 import type { Points } from "../server/store/points.ts";
 import { Queries } from "../server/store/queries.ts";
 import { noisyPoints, seeded } from "../test/support/points.ts";

@@ -6,9 +6,8 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { pino } from "pino";
 import type { Sql } from "postgres";
-import { copyIn } from "../server/log/copy.ts";
+import { CopyBuffer, copyIn, putInt16, putInt32, putInt64 } from "../server/log/copy.ts";
 import { BLOCK_COLUMNS, BlockRows } from "../server/store/blocks.ts";
-import { CopyBuffer, putInt16, putInt32, putInt64 } from "../server/store/copy.ts";
 import { startEmbeddedPostgres } from "../server/store/embedded-postgres.ts";
 import { startMaintenance } from "../server/store/maintenance.ts";
 import { migrate } from "../server/store/migrate.ts";

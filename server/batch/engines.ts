@@ -3,8 +3,8 @@ import { fileURLToPath } from "node:url";
 import type { Sql } from "postgres";
 import { History } from "../backtest/history.ts";
 import { StartupError } from "../errors.ts";
-import { copyIn } from "../log/copy.ts";
-import { CopyBuffer, putInt32, putInt64 } from "../store/copy.ts";
+import { CopyBuffer, copyIn, putInt32, putInt64 } from "../log/copy.ts";
+
 import { rescore, type SourceBlock } from "./blocks.ts";
 import { detectorOf, type RescoreRun, sourceSql } from "./run.ts";
 import { type Relation, SparkSession } from "./spark.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
-import type { Row } from "./copy.ts";
 import { type Pending, PendingAppends, type PendingLimits } from "./pending.ts";
+import type { Row } from "./rows.ts";
 
 /** What the appender writes to. */
 export interface Sink {

@@ -2,7 +2,6 @@ import type { Logger } from "pino";
 import { StartupError, TelltaleError } from "../errors.ts";
 import { Appender } from "./appender.ts";
 import { type Client, openClient, type SqlAddress } from "./connection.ts";
-import type { Row } from "./copy.ts";
 import { Delivery } from "./delivery.ts";
 import {
   type Log,
@@ -12,6 +11,7 @@ import {
   type LogSubscription,
   maxRecordBytes,
 } from "./log.ts";
+import type { Row } from "./rows.ts";
 import { dropSegment, readEntries } from "./segments.ts";
 import { AppendSession } from "./session.ts";
 import { Tail } from "./tail.ts";

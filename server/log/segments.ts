@@ -1,7 +1,8 @@
 import type { Sql } from "postgres";
 import { StartupError, TelltaleError } from "../errors.ts";
-import { copyIn, copyOut, decodeEntries, encodeRows, type Row } from "./copy.ts";
+import { copyIn, copyOut } from "./copy.ts";
 import type { LogEntry } from "./log.ts";
+import { decodeEntries, encodeRows, type Row } from "./rows.ts";
 import { transaction } from "./transaction.ts";
 
 /** One table of records. A partition's records with offsets from `first[partition]` up to the next segment's are in it. */

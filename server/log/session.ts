@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { StartupError, TelltaleError } from "../errors.ts";
 import { type Client, openClient, type SqlAddress } from "./connection.ts";
-import type { Row } from "./copy.ts";
+import type { Row } from "./rows.ts";
 import { appendRows, createSegment, type Layout, lockAppender, takeOver } from "./segments.ts";
 import { transaction } from "./transaction.ts";
 

@@ -1,5 +1,5 @@
+import { CopyBuffer, putInt16, putInt32, putInt64 } from "../log/copy.ts";
 import { encodeBlock, maxBlockBytes } from "./block.ts";
-import { CopyBuffer, putInt16, putInt32, putInt64 } from "./copy.ts";
 import { MAX_BLOCK_POINTS, type Points } from "./points.ts";
 
 export const BLOCK_COLUMNS = "series, first_us, last_us, first_id, points, anomalies, model, data";

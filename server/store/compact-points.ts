@@ -1,6 +1,6 @@
+import { CopyBuffer, putInt16, putInt32, putInt64 } from "../log/copy.ts";
 import { decodeBlock } from "./block.ts";
 import { encodeCold, maxColdBytes } from "./cold.ts";
-import { CopyBuffer, putInt16, putInt32, putInt64 } from "./copy.ts";
 import { copyPoint, createPoints, decimalsOf, MAX_BLOCK_POINTS, type Points } from "./points.ts";
 
 /** A block as a query gives it. */

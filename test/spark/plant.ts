@@ -1,9 +1,8 @@
 /** The platform on a real broker and database, with a history in it for Spark to work on. */
 import postgres, { type Sql } from "postgres";
 import { type Request, runStreams } from "../../bench/load.ts";
-import { copyIn } from "../../server/log/copy.ts";
+import { CopyBuffer, copyIn, putInt32, putInt64 } from "../../server/log/copy.ts";
 import { decodeBlock } from "../../server/store/block.ts";
-import { CopyBuffer, putInt32, putInt64 } from "../../server/store/copy.ts";
 import { createPoints, MAX_BLOCK_POINTS } from "../../server/store/points.ts";
 import { startKafka, type TestKafka } from "../support/kafka.ts";
 import { type Platform, startPlatform } from "../support/platform.ts";
