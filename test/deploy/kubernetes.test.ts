@@ -1,20 +1,21 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Redis } from "ioredis";
 import { afterAll, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { loadConfig } from "../../server/config.ts";
 import { rules } from "../../server/security/rules.ts";
 import { describeWith, program } from "../support/needs.ts";
+import { end, freePort, untilLine } from "../support/processes.ts";
 import { root } from "./support/image.ts";
+import { complaints, haveModels, isForeign } from "./support/operators.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: manifests of many kinds, whose shape the schemas check
 type Manifest = any;
 
 const overlays = ["base", "overlays/development", "overlays/production"];
 const roles = ["ingest", "score", "query", "gateway"];
-/** Kinds of operators: their schemas come with them and not with Kubernetes. */
-const foreign = /^(monitoring\.coreos\.com|kafka\.strimzi\.io|postgresql\.cnpg\.io|helm\.toolkit\.fluxcd\.io)\//;
 
 describeWith(["kustomize", "kubernetes-validate"], "the manifests for Kubernetes", () => {
   const folder = mkdtempSync("/tmp/telltale-k8s-");
@@ -30,11 +31,37 @@ describeWith(["kustomize", "kubernetes-validate"], "the manifests for Kubernetes
   const podOf = (role: string) => find("Deployment", role).spec.template.spec;
 
   test.each(overlays)("%s is what the API of Kubernetes takes, with no field that it does not know", (overlay) => {
-    const own = built.get(overlay)!.filter((each) => !foreign.test(each.apiVersion));
+    const own = built.get(overlay)!.filter((each) => !isForeign(each));
     const file = join(folder, `${overlay.replace("/", "-")}.yaml`);
     writeFileSync(file, own.map((each) => JSON.stringify(each)).join("\n---\n"));
     expect(own.length).toBeGreaterThan(15);
     execFileSync(program("kubernetes-validate")!, ["--strict", "--no-warn", file], { stdio: "pipe" });
+  });
+
+  // Without the models the tools are of an earlier run: test/deploy/support/install-tools.sh brings them.
+  const withModels = haveModels ? test : test.skip;
+  withModels.each(overlays)("%s is what the operators of Kafka, PostgreSQL and Prometheus take", async (overlay) => {
+    const theirs = built.get(overlay)!.filter(isForeign);
+    expect(theirs.map(({ kind }) => kind)).toContain("ServiceMonitor");
+    if (overlay !== "base")
+      expect(theirs.map(({ kind }) => kind)).toEqual(expect.arrayContaining(["Kafka", "KafkaNodePool", "Cluster"]));
+    expect(await complaints(theirs)).toEqual([]);
+  });
+
+  withModels("a field that an operator does not know, or a value that it does not take, is noticed", async () => {
+    const wrong = (kind: string, spoil: (spec: Manifest) => void) => {
+      const copy = structuredClone(production.find((each) => each.kind === kind));
+      spoil(copy.spec);
+      return complaints([copy]);
+    };
+    const field = await wrong("Kafka", (spec) => Object.assign(spec.kafka, { replicaz: 3 }));
+    expect(field.join()).toContain("replicaz");
+    const type = await wrong("Cluster", (spec) => Object.assign(spec, { instances: "three" }));
+    expect(type.join()).toContain("instances");
+    const deep = await wrong("ServiceMonitor", (spec) => Object.assign(spec.endpoints[0], { intervall: "15s" }));
+    expect(deep.join()).toContain("intervall");
+    const range = await wrong("Cluster", (spec) => Object.assign(spec, { instances: 0 }));
+    expect(range.join()).toContain("instances");
   });
 
   test("a field that Kubernetes does not know is noticed", () => {
@@ -120,6 +147,38 @@ describeWith(["kustomize", "kubernetes-validate"], "the manifests for Kubernetes
       `${kafka.metadata.name}-kafka-bootstrap:${kafka.spec.kafka.listeners[0].port}`,
     );
     expect(find("Cluster", "telltale-db").spec.instances).toBeGreaterThan(1);
+    const redis = new URL(secret("REDIS_URL"));
+    expect(find("Service", redis.hostname).spec.ports[0].port).toBe(Number(redis.port));
+    // Nothing refers to what is not in here: a chart's repository, a controller of charts.
+    expect(production.filter((each) => /fluxcd|helm/.test(each.apiVersion))).toEqual([]);
+  });
+});
+
+describeWith(["kustomize", "redis-server"], "Redis as its pod starts it", () => {
+  test("takes the settings, wants the password, and ends on SIGTERM", async () => {
+    const pod = build("overlays/production").find(
+      ({ kind, metadata }) => kind === "Deployment" && metadata.name === "redis",
+    );
+    const [container] = pod.spec.template.spec.containers;
+    const port = await freePort();
+    // The shell's folder is read-only in the pod, and so is the server's.
+    const [line] = container.args as [string];
+    const args = [...container.command.slice(1), line.replace('save ""', `port ${port}\nsave ""`)];
+    const child = spawn(container.command[0], args, { cwd: "/", env: { ...process.env, REDIS_PASSWORD: "a secret" } });
+    try {
+      await untilLine(child, /Ready to accept connections/, 20_000);
+      const stranger = new Redis({ port, lazyConnect: true, retryStrategy: () => null });
+      stranger.on("error", () => {}); // the call below says it
+      await expect(stranger.ping()).rejects.toThrow(/NOAUTH/);
+      stranger.disconnect();
+      const client = new Redis({ port, password: "a secret" });
+      expect(await client.config("GET", "maxmemory")).toEqual(["maxmemory", String(256 * 1024 * 1024)]);
+      expect(await client.config("GET", "save")).toEqual(["save", ""]);
+      client.disconnect();
+    } finally {
+      await end(child);
+    }
+    expect(child.exitCode).toBe(0);
   });
 });
 
@@ -131,6 +190,6 @@ function build(overlay: string): Manifest[] {
 /** A value as the Secret would have. */
 function secret(name: string): string {
   if (name === "DATABASE_URL") return "postgresql://telltale:secret@telltale-db-rw:5432/telltale";
-  if (name === "REDIS_URL") return "redis://:secret@redis-master:6379";
+  if (name === "REDIS_URL") return "redis://:secret@redis:6379";
   return "x".repeat(40);
 }

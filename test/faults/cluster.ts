@@ -85,6 +85,12 @@ export class Member {
     return this.ready;
   }
 
+  /** Of the process that runs now. */
+  get pid(): number {
+    if (this.#child?.pid === undefined) throw new Error(`${this.name} was not started`);
+    return this.#child.pid;
+  }
+
   /** Resolves once the process runs, whichever attempt it takes. */
   async isReady(): Promise<void> {
     for (let attempt = this.ready; ; attempt = this.ready) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Puts the programs that judge the deployment files into .cache/tools: kustomize, and Kubernetes' own schemas with their validator.
+# Puts the programs that judge the deployment files into .cache/tools: kustomize, Kubernetes' own schemas with their validator, and what
+# the operators of Kafka, PostgreSQL and Prometheus say of their kinds, as types and validators made from their definitions.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 tools=$PWD/.cache/tools
@@ -10,4 +11,15 @@ if ! [ -x "$tools/bin/kubernetes-validate" ]; then
   python3 -m venv "$tools/python"
   "$tools/python/bin/pip" -q --disable-pip-version-check install kubernetes-validate==1.37.0
   ln -sf "$tools/python/bin/kubernetes-validate" "$tools/bin/kubernetes-validate"
+fi
+models=(
+  @kubernetes-models/strimzi-kafka-operator@1.0.1
+  @kubernetes-models/cloudnative-pg@2.0.0
+  @kubernetes-models/prometheus-operator@6.0.0
+)
+if ! [ -f "$tools/models/.complete" ]; then
+  mkdir -p "$tools/models"
+  echo '{ "private": true, "type": "module" }' >"$tools/models/package.json"
+  npm install --prefix "$tools/models" --no-save --ignore-scripts --no-audit --no-fund --loglevel=error "${models[@]}"
+  touch "$tools/models/.complete"
 fi

@@ -1,0 +1,173 @@
+/**
+ * `npm run bench:scaling [-- --json FILE]`: one, two and four scoring processes on eight partitions, in one run on one machine. What
+ * another core would bring is told by the CPU of a reading: work that is shared without more work in sum scales. Beside it, what each
+ * role uses at this load: the base of the requests and limits in deploy/k8s.
+ */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { Command } from "commander";
+import { Member } from "../test/faults/cluster.ts";
+import { startKafka } from "../test/support/kafka.ts";
+import { startPostgres } from "../test/support/postgres.ts";
+import { freePort } from "../test/support/processes.ts";
+import { startRedis } from "../test/support/redis.ts";
+import { cpuOf, memoryOf, sum } from "./cpu.ts";
+import { quantile, runStreams } from "./load.ts";
+import { blockStreams, nowUs, STREAMS, singleStreams } from "./workload.ts";
+
+const PARTITIONS = 8;
+const SENSORS = 4_000;
+/** Readings a second: what one of two cores scores beside everything else that runs here, with room. */
+const BLOCK_RATE = 50_000;
+const SINGLE_RATE = 10_000;
+const READINGS_A_BLOCK_BATCH = 2_500;
+const READINGS_A_SINGLE_BATCH = 100;
+const SINGLE_SENSORS = 1_000;
+const SINGLE_ROUNDS = 80;
+const WARM_ROUNDS = 100;
+const MAIN = join(import.meta.dirname, "../server/main.ts");
+
+const { json } = new Command("scaling")
+  .option("--json <file>", "write the rows as JSON")
+  .parse()
+  .opts<{ json?: string }>();
+const folder = mkdtempSync(join(tmpdir(), "telltale-scaling-"));
+const [kafka, postgres, redis] = [
+  await startKafka(),
+  await startPostgres({ max_connections: "100" }),
+  await startRedis(),
+];
+const members: Member[] = [];
+const rows: Record<string, unknown>[] = [];
+
+async function member(role: string, n = 1): Promise<Member> {
+  const ports = { grpc: await freePort(), http: await freePort() };
+  const environment = {
+    ROLE: role,
+    DATABASE_URL: postgres.url,
+    KAFKA_BOOTSTRAP_SERVERS: kafka.brokers.join(","),
+    KAFKA_PARTITIONS: String(PARTITIONS),
+    REDIS_URL: redis.url,
+    SCORER_THREADS: "1",
+    DATA_DIR: folder,
+    LOG_LEVEL: "info",
+    ...(role === "gateway" ? { GRPC_URL: `http://127.0.0.1:${of("query")[0]!.grpcPort}` } : {}),
+  };
+  const one = new Member(`${role}-${n}`, ports, environment, MAIN, folder);
+  members.push(one);
+  await one.start();
+  return one;
+}
+
+const of = (role: string) => members.filter(({ name }) => name.startsWith(role));
+
+/** Waits until every scoring process has its share of the partitions. */
+async function shares(): Promise<number[]> {
+  for (;;) {
+    const own = await Promise.all(
+      of("score").map(async ({ grpcPort }) => {
+        const page = await (await fetch(`http://127.0.0.1:${grpcPort}/metrics`)).text();
+        return page.match(/^telltale_log_lag_records\{/gm)?.length ?? 0;
+      }),
+    );
+    if (own.reduce((a, b) => a + b) === PARTITIONS && own.every((n) => n > 0)) return own;
+    await delay(100);
+  }
+}
+
+/** CPU seconds so far of each process of ours, and of the servers. */
+function used(): Map<string, number> {
+  const each = (pids: readonly number[]) => sum(Object.fromEntries(cpuOf(pids)));
+  const servers = [
+    ["postgres", each([postgres.pid])],
+    ["kafka", each(kafka.nodes.map(({ pid }) => pid))],
+  ] as const;
+  return new Map([...members.map(({ name, pid }) => [name, each([pid])] as const), ...servers]);
+}
+
+async function measure(kind: "blocks" | "singles"): Promise<void> {
+  const partitions = await shares();
+  const url = `http://127.0.0.1:${of("ingest")[0]!.grpcPort}`;
+  const batch = kind === "blocks" ? READINGS_A_BLOCK_BATCH : READINGS_A_SINGLE_BATCH;
+  const rate = kind === "blocks" ? BLOCK_RATE : SINGLE_RATE;
+  const streams =
+    kind === "blocks" ? blockStreams(SENSORS, 1, nextStart()) : singleStreams(SINGLE_SENSORS, SINGLE_ROUNDS);
+  const before = used();
+  const asking = new AbortController();
+  const asked = ask(asking.signal);
+  const load = await runStreams(url, streams, { batchesPerSecond: rate / batch / STREAMS });
+  asking.abort();
+  const calls = await asked;
+  const after = used();
+  if (load.accepted !== load.sent && kind === "blocks") throw new Error(`${load.sent} sent, ${load.accepted} accepted`);
+  const us = (names: readonly string[]) =>
+    (1e6 * names.reduce((all, name) => all + after.get(name)! - before.get(name)!, 0)) / load.sent;
+  const scorers = of("score").map(({ name }) => name);
+  const row = {
+    scorers: scorers.length,
+    kind,
+    partitions: partitions.join("+"),
+    perSecond: Math.round(load.sent / load.seconds),
+    score_us: round(us(scorers)),
+    share: scorers.map((name) => round(us([name]) / us(scorers))).join(" "),
+    ingest_us: round(us(["ingest-1"])),
+    postgres_us: round(us(["postgres"])),
+    kafka_us: round(us(["kafka"])),
+    query_cpu: round((after.get("query-1")! - before.get("query-1")!) / load.seconds),
+    gateway_cpu: round((after.get("gateway-1")! - before.get("gateway-1")!) / load.seconds),
+    calls_per_s: Math.round(calls / load.seconds),
+    settled_p99_ms: Math.round(quantile(load.settledMs, 0.99)),
+    rss_mb: Object.fromEntries(members.map(({ name, pid }) => [name, Math.round(memoryOf(pid) / 2 ** 20)])),
+  };
+  rows.push(row);
+  console.log(JSON.stringify(row));
+}
+
+const round = (x: number) => Math.round(100 * x) / 100;
+let startUs = nowUs() - 86_400_000_000;
+/** Blocks of 100 s; each run continues where the one before has ended. */
+function nextStart(): number {
+  startUs += 100_000_000;
+  return startUs;
+}
+
+/** Somebody looks, twenty times a second; answers with how often. */
+async function ask(signal: AbortSignal): Promise<number> {
+  let calls = 0;
+  const gateway = `http://127.0.0.1:${of("gateway")[0]!.httpPort}`;
+  while (!signal.aborted) {
+    await (await fetch(`${gateway}/api/v1/sensors/data?limit=100`)).arrayBuffer();
+    calls++;
+    await delay(50);
+  }
+  return calls;
+}
+
+try {
+  await member("ingest");
+  await member("score", 1);
+  await member("query");
+  await member("gateway");
+  const idle = members.map(({ name, pid }) => [name, Math.round(memoryOf(pid) / 2 ** 20)]);
+  console.log(JSON.stringify({ idle_rss_mb: Object.fromEntries(idle) }));
+  // Every sensor is met for the first time before anything is measured.
+  const url = `http://127.0.0.1:${of("ingest")[0]!.grpcPort}`;
+  await runStreams(url, blockStreams(SENSORS, 1, nextStart()));
+  await runStreams(url, singleStreams(SINGLE_SENSORS, 1));
+  for (const processes of [1, 2, 4]) {
+    while (of("score").length < processes) await member("score", of("score").length + 1);
+    await shares();
+    // A process that has just started has not compiled its hot code yet, and knows no sensor of its new partitions.
+    await runStreams(url, blockStreams(SENSORS, 1, nextStart()));
+    await runStreams(url, singleStreams(SINGLE_SENSORS, WARM_ROUNDS));
+    for (const kind of ["blocks", "singles"] as const) await measure(kind);
+  }
+  const machine = { cpu: cpus()[0]?.model, cores: availableParallelism(), memoryGiB: Math.round(totalmem() / 2 ** 30) };
+  if (json) writeFileSync(json, `${JSON.stringify({ machine, node: process.version, rows }, null, 1)}\n`);
+} finally {
+  await Promise.all(members.map((one) => one.stop()));
+  await Promise.all([kafka.stop(), redis.stop(), postgres.stop()]);
+  rmSync(folder, { recursive: true, force: true });
+}
