@@ -6,6 +6,7 @@ import { CENTRE, learnHabits, MOVE, NORMALISER_DOUBLES, SPREAD, squash } from ".
 import { typeNumber } from "../server/detect/settings.ts";
 import { TRUNK_INPUTS, type TrunkModel } from "../server/detect/trunk.ts";
 import { KINDS, trainingSeries } from "./curriculum.ts";
+import { priorOf, simulatedPriors, YOUNG_READINGS } from "./priors.ts";
 import { Random } from "./random.ts";
 
 /**
@@ -18,6 +19,8 @@ export interface TrainOptions {
   readonly steps: number;
   /** The user's own series: half of each batch is cut from their first four fifths, the rest is held out. */
   readonly history?: readonly Float64Array[];
+  /** Sensor type of those series: the model gets a prior for it, found on them. */
+  readonly sensorType?: string;
   readonly progress?: (step: number, steps: number, loss: number) => void;
 }
 
@@ -28,6 +31,10 @@ export interface Trained {
 }
 
 export const DEFAULT_TRAINING = { seed: 7, units: 8, steps: 3000 } as const;
+/** Name of the committed model: a new number with each change of the detector that changes scores. */
+export const DEFAULT_NAME = "telltale-2";
+/** Stretches of one's own series that a type's prior is found on. */
+const OWN_STRETCHES = 100;
 const BATCH = 64;
 /** Readings of a training sequence; the first WARM are not held against the model. */
 const LENGTH = 48;
@@ -66,18 +73,33 @@ export async function trainTrunk(options: TrainOptions): Promise<Trained> {
   const kernel = rounded(weights.kernel);
   const bias = rounded(weights.bias);
   const head = [...rounded(weights.head), ...rounded(weights.constant)];
-  const model: TrunkModel = { name: modelName(options, [...kernel, ...bias, ...head]), units, kernel, bias, head };
+  const trunk = { name: "untold", units, kernel, bias, head };
+  const priors = findPriors(trunk, options);
+  const model: TrunkModel = named({ ...trunk, priors }, options);
   const heldOut = evaluate(weights, units, options.history ?? []);
   for (const weight of Object.values(weights)) weight.dispose();
   return { model, heldOut };
 }
 
-/** The committed model has its own name; any other is named by its weights, so that two models never share a version. */
-function modelName(options: TrainOptions, weights: readonly number[]): string {
+/** The committed model has its own name; any other is named by its content, so that two models never share a version. */
+export function named(model: TrunkModel, options: TrainOptions): TrunkModel {
   const { seed, units, steps } = DEFAULT_TRAINING;
   const ours = options.seed === seed && options.units === units && options.steps === steps;
-  if (ours && options.history === undefined) return "telltale-1";
-  return `own-${typeNumber(weights.join()).toString(16).padStart(8, "0")}`;
+  if (ours && options.history === undefined && model.parts === undefined) return { ...model, name: DEFAULT_NAME };
+  const content = JSON.stringify([model.kernel, model.bias, model.head, model.priors, model.parts]);
+  return { ...model, name: `own-${typeNumber(content).toString(16).padStart(8, "0")}` };
+}
+
+/** Priors of the types by simulated series, and of the history's type by stretches of it. */
+function findPriors(model: TrunkModel, options: TrainOptions): NonNullable<TrunkModel["priors"]> {
+  const random = new Random(options.seed + 1);
+  const priors = simulatedPriors(model, random);
+  const { history, sensorType } = options;
+  if (history === undefined || sensorType === undefined) return priors;
+  const stretches = Array.from({ length: OWN_STRETCHES }, () =>
+    cut(history, TRAIN_PART, random).subarray(0, YOUNG_READINGS),
+  );
+  return { ...priors, [sensorType]: priorOf(model, stretches) };
 }
 
 /** The rate is a plain field of the optimizer that its types hide; a new optimizer would forget the moments. */

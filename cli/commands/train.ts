@@ -2,6 +2,7 @@ import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SingleBar } from "cli-progress";
 import { Command } from "commander";
+import { type EnsembleTried, SEARCH_ENSEMBLES, SEARCH_UNITS, type SizeTried, search } from "../../ml/search.ts";
 import { parseSeries } from "../../ml/series.ts";
 import {
   DEFAULT_TRAINING,
@@ -11,12 +12,8 @@ import {
   type TrainOptions,
   trainTrunk,
 } from "../../ml/train.ts";
+import { PARTS } from "../../server/detect/index.ts";
 import { number } from "../errors.ts";
-
-/** Sizes that --search tries, smallest first: the cost of a reading grows with the square. */
-const SEARCH_UNITS = [4, 8, 12, 16];
-/** A larger model must be better on held-out series by this share to be worth its cost. */
-const WORTHWHILE = 0.01;
 
 interface Options {
   readonly data?: string;
@@ -25,6 +22,7 @@ interface Options {
   readonly units: number;
   readonly steps: number;
   readonly search?: boolean;
+  readonly type?: string;
 }
 
 /** `telltale train`: trains the recurrent model from a seed, on simulated series and one's own. */
@@ -39,30 +37,36 @@ export function trainCommand(): Command {
     .option("--seed <n>", "seed", number({ min: 0, max: 2 ** 31 - 1, integer: true }), DEFAULT_TRAINING.seed)
     .option("--units <n>", "size of the LSTM", number({ min: 1, max: 16, integer: true }), DEFAULT_TRAINING.units)
     .option("--steps <n>", "training steps", number({ min: 1, max: 100_000, integer: true }), DEFAULT_TRAINING.steps)
+    .option("--type <name>", "sensor type of those series: the model gets a prior for it, found on them")
     .option(
       "--search",
-      `try ${SEARCH_UNITS.join(", ")} units and keep the smallest within ${100 * WORTHWHILE} % of the best on held-out series`,
+      `try ${SEARCH_UNITS.join(", ")} units by the loss on held-out series, then ${SEARCH_ENSEMBLES.length} ensembles (all detectors, and without each) by the faults found there`,
     )
     .action(run);
 }
 
 async function run(options: Options): Promise<void> {
-  const { seed, steps } = options;
+  const { seed, steps, units, type } = options;
   const history = options.data === undefined ? undefined : await readHistory(options.data);
-  const sizes = options.search ? SEARCH_UNITS : [options.units];
-  const candidates: { options: TrainOptions; trained: Trained; loss: number }[] = [];
-  for (const units of sizes) {
-    const wanted: TrainOptions = history === undefined ? { seed, units, steps } : { seed, units, steps, history };
-    const trained = await trainOne(wanted);
-    const loss = heldOutLoss(trained);
-    candidates.push({ options: wanted, trained, loss });
-    console.log(`${units} units: held-out loss ${loss.toFixed(5)}`);
-  }
-  const best = Math.min(...candidates.map((c) => c.loss));
-  const chosen = candidates.find((c) => c.loss <= best * (1 + WORTHWHILE))!;
-  console.table(chosen.trained.heldOut);
-  await writeFile(options.out, modelFile(chosen.trained, chosen.options));
-  console.log(`${chosen.options.units} units → ${options.out}`);
+  if (type !== undefined && history === undefined)
+    throw new Error("--type says what the series of --data are: give both");
+  const wanted = {
+    ...{ seed, steps },
+    ...(history === undefined ? {} : { history }),
+    ...(type === undefined ? {} : { sensorType: type }),
+  };
+  const found = options.search
+    ? await search(wanted, (tried) => console.log(describe(tried)), trainOne)
+    : { trained: await trainOne({ ...wanted, units }), options: { ...wanted, units } };
+  const { model } = found.trained;
+  console.table(found.trained.heldOut);
+  await writeFile(options.out, modelFile(found.trained, found.options));
+  console.log(`${model.name}: ${model.units} units, ${(model.parts ?? PARTS).join(", ")} → ${options.out}`);
+}
+
+function describe(tried: SizeTried | EnsembleTried): string {
+  if ("units" in tried) return `${tried.units} units: held-out loss ${tried.loss.toFixed(5)}`;
+  return `${tried.parts.join(", ")}: ${(100 * tried.recall).toFixed(1)} % of the injected faults found`;
 }
 
 async function trainOne(options: TrainOptions): Promise<Trained> {
@@ -79,14 +83,6 @@ async function trainOne(options: TrainOptions): Promise<Trained> {
   } finally {
     bar.stop();
   }
-}
-
-/** On the user's own series where there are some, else the mean over the simulated kinds. */
-function heldOutLoss(trained: Trained): number {
-  const own = trained.heldOut.history;
-  if (own !== undefined) return own.model;
-  const all = Object.values(trained.heldOut);
-  return all.reduce((sum, kind) => sum + kind.model, 0) / all.length;
 }
 
 async function readHistory(path: string): Promise<Float64Array[]> {

@@ -1,22 +1,32 @@
+import { coldness } from "./bar.ts";
 import * as cell from "./cells.ts";
 import { createScoreBatch, type Detector, type Explanation, type ScoreBatch } from "./detector.ts";
-import { Judge, notJudged, PARTS, type Part, WARM_READINGS } from "./judge.ts";
+import { notJudged } from "./emission.ts";
+import { Judge, PARTS, type Part, WARM_READINGS } from "./judge.ts";
 import { CHUNK_MASK, CHUNK_SENSORS, CHUNK_SHIFT, type Chunk, Memory } from "./memory.ts";
 import { CENTRE, learnHabits, MOVE, SPREAD, squash } from "./normaliser.ts";
-import { REASON_COUNTER, REASONS } from "./reasons.ts";
+import { FEATURE_REASONS, REASON_COUNTER, REASONS } from "./reasons.ts";
 import { DEFAULT_BUDGET, type DetectorSettings, resolveSettings, type Settings, typeNumber } from "./settings.ts";
 import { SILENT_GAPS, SILENT_INTERVALS, Silence, type TickObserver } from "./silence.ts";
 import { JsTrunk, TRUNK_INPUTS, type TrunkRuntime } from "./trunk.ts";
+import type { TypePrior } from "./young.ts";
 
 /** Sensors whose newest reading is older than this when a tick comes are being replayed, not silent. */
 const HISTORY_US = 3600e6;
+
+/** A prior and the type it is of; "" for types that the model does not know. */
+interface NamedPrior extends TypePrior {
+  readonly sensorType: string;
+}
+const ANY_TYPE = typeNumber("");
+const NO_PRIOR: NamedPrior = { sensorType: "", reach: 1 };
 
 export interface DetectorOptions {
   /** Confidence from which a reading is anomalous, 0.5 to 0.9999 (MODEL_ACCURACY_THRESHOLD). Default 0.95. */
   readonly threshold?: number;
   /** Alarm budget on normal data. Default 0.1. */
   readonly alarmsPerSensorDay?: number;
-  /** Only these may speak. Default: all. */
+  /** Only these may speak. Default: those that the model names, or all. */
   readonly parts?: readonly Part[];
 }
 
@@ -34,12 +44,16 @@ export class EnsembleDetector implements Detector {
   #default: Settings;
   /** Settings of the types that have their own, by type number. */
   readonly #byType = new Map<number, Settings>();
+  /** Priors of the types that the model knows, by type number. */
+  readonly #priors: ReadonlyMap<number, NamedPrior>;
 
   constructor(trunk: TrunkRuntime, options: DetectorOptions = {}) {
     this.#trunk = trunk;
     this.#kernel = trunk instanceof JsTrunk ? trunk : undefined;
     this.#memory = new Memory(cell.DOUBLES, cell.TRUNK + 2 * trunk.model.units);
-    this.#judge = new Judge(options.threshold ?? 0.95, options.parts ?? PARTS);
+    this.#judge = new Judge(options.threshold ?? 0.95, options.parts ?? trunk.model.parts ?? PARTS);
+    const priors = Object.entries(trunk.model.priors ?? {});
+    this.#priors = new Map(priors.map(([sensorType, { reach }]) => [typeNumber(sensorType), { sensorType, reach }]));
     this.modelVersion = `${trunk.model.name}+${trunk.runtime}`;
     this.#budget = options.alarmsPerSensorDay ?? DEFAULT_BUDGET;
     this.#default = resolveSettings({}, this.#budget);
@@ -67,10 +81,14 @@ export class EnsembleDetector implements Detector {
     else this.#byType.set(typeNumber(sensorType), resolved);
   }
 
-  label(slot: number, correct: boolean, count: number): void {
+  label(slot: number, correct: boolean, count: number, reason: number = 0): void {
     const { chunk, o } = this.#place(slot);
     const at = o + (correct ? cell.LABELLED_TRUE : cell.LABELLED_FALSE);
-    chunk.f64[at] = Math.max(0, chunk.f64[at]! + count);
+    chunk.f64[at] = chunk.f64[at]! + count;
+    const feature = reason === 0 ? -1 : FEATURE_REASONS.indexOf(reason);
+    if (feature < 0) return;
+    const net = o + cell.NET_LABELS + feature;
+    chunk.f64[net] = chunk.f64[net]! + (correct ? -count : count);
   }
 
   maintain(slot: number, fromUs: number, untilUs: number): void {
@@ -92,13 +110,21 @@ export class EnsembleDetector implements Detector {
     batch.slot[0] = slot;
     batch.timeUs[0] = timeUs;
     batch.value[0] = value;
-    const votes = { surprise: new Float64Array(REASONS.length), bar: Number.NaN };
+    const readings = doubles[cell.N]!;
+    const votes = {
+      surprise: new Float64Array(REASONS.length),
+      weight: new Float64Array(REASONS.length),
+      bar: Number.NaN,
+      total: 0,
+      young: readings < WARM_READINGS,
+    };
     this.#judge.votes = votes;
     this.score(batch);
     this.#judge.votes = undefined;
     chunk.f64.set(doubles, o);
     chunk.f32.set(floats, p);
-    return { batch, bar: votes.bar, surprise: votes.surprise };
+    const prior = votes.young ? this.#prior(doubles, 0).sensorType : undefined;
+    return { batch, ...votes, readings, coldness: coldness(readings + 1), prior };
   }
 
   score(batch: ScoreBatch): void {
@@ -137,7 +163,7 @@ export class EnsembleDetector implements Detector {
     i: number,
   ): void {
     const lastTime = d[o + cell.LAST_TIME]!;
-    this.#judge.judge(d, o, f, p, value, foretold, settings, batch, i);
+    this.#judge.judge(d, o, f, p, value, foretold, settings, this.#prior(d, o), batch, i);
     if (settings.counter) this.#reportCounter(d, o, lastTime, batch, i);
   }
 
@@ -154,6 +180,11 @@ export class EnsembleDetector implements Detector {
   #settings(d: Float64Array, o: number): Settings {
     if (this.#byType.size === 0) return this.#default;
     return this.#byType.get(d[o + cell.TYPE]!) ?? this.#default;
+  }
+
+  /** Prior of a sensor's type: its own, or that of types that the model does not know. */
+  #prior(d: Float64Array, o: number): NamedPrior {
+    return this.#priors.get(d[o + cell.TYPE]!) ?? this.#priors.get(ANY_TYPE) ?? NO_PRIOR;
   }
 
   /** How long a sensor may be silent from now on: for ever while it is young, or when its readings are of long ago. */

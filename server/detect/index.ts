@@ -21,7 +21,7 @@ export type { DetectorOptions } from "./ensemble.ts";
 export { CALM_READINGS, type Episode, Episodes, type Transition } from "./episode.ts";
 export { PARTS, type Part } from "./judge.ts";
 export { alertMessage, figure, type MessageInput } from "./message.ts";
-export { defaultModel, parseModel } from "./model.ts";
+export { defaultModel, LARGEST_REACH, LEAST_REACH, parseModel } from "./model.ts";
 export { REASON_DETAILS, REASON_SILENCE, REASONS } from "./reasons.ts";
 export type { DetectorSettings } from "./settings.ts";
 export {
@@ -33,6 +33,7 @@ export {
   severityOf,
 } from "./severity.ts";
 export { JsTrunk, type TrunkModel, type TrunkRuntime } from "./trunk.ts";
+export type { TypePrior } from "./young.ts";
 
 /** A detector for one partition. `trunk` is the model in a runtime of choice; by default the committed one in the pinned kernel. */
 export function createDetector(

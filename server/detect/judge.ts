@@ -1,14 +1,14 @@
-import { patternDistance, point } from "./boxes.ts";
+import { barOf, confidenceOf, strictnessOf, weightOf } from "./bar.ts";
 import * as cell from "./cells.ts";
 import type { ScoreBatch } from "./detector.ts";
-import { exp, ln } from "./math.ts";
+import { emit, notJudged, QUIET_READINGS, squeeze, wearinessOf } from "./emission.ts";
+import { senseFeatures, sensePattern } from "./features.ts";
 import { CENTRE, MOVE, squash } from "./normaliser.ts";
 import { EXPECTED, foretell, READOUT_INPUTS, SCALE, startReadout, takeInputs, teach } from "./readout.ts";
 import { FEATURE_REASONS, REASON_FORECASTER, REASON_STUCK, REASON_YOUNG } from "./reasons.ts";
 import {
   BLOCK,
   closeBlocks,
-  exceedance,
   learnRecord,
   RECORD_FLOATS,
   recordAt,
@@ -16,64 +16,40 @@ import {
   recordSurpriseAbove,
   startRecord,
 } from "./records.ts";
+import { learnRoughness, roughnessAt } from "./roughness.ts";
 import { applyRules, renameReason, ruling } from "./rules.ts";
 import { FOUND, learnSeason, seasonAt } from "./season.ts";
 import type { Settings } from "./settings.ts";
 import { clamp, firstGauge, gauge, meanOfLast, pushWindow, ringAt, setGauge } from "./windows.ts";
+import { acceptYoung, LEVEL_RATE, type TypePrior, youngBand, youngSurprise } from "./young.ts";
 
 /** Readings before a sensor is judged: its 24th is the first. */
 export const WARM_READINGS = 23;
 /** Until then (two blocks of the shortest length) the young sensor's judge speaks. */
 const YOUNG_UNTIL = WARM_READINGS + 2 * BLOCK;
-/** No further emission for this many readings, unless it is higher by this factor. */
-const QUIET_READINGS = 100;
-const QUIET_FACTOR = 1.5;
-/** Own alarms fade over this many readings. */
-const ALARM_MEMORY = 2000;
 /** Normal readings in a row after which learning goes on (the alert closes later, episode.ts); readings after which its level is accepted as the new normal. */
 const CALM_READINGS = 5;
 const ACCEPT_READINGS = 240;
-/** Share of the way that a young sensor's level goes toward each reading. */
-const LEVEL_RATE = 0.3;
-/** Smoothing of the seasonal residual: over about 12 and about 120 readings. */
-const SEASON_RATE = 2 / 13;
-const SEASON_LONG_RATE = 2 / 121;
-/** Share of the way to the typical interval that the longest gap fades by with each reading. */
-const GAP_FADES = 0.005;
-const DAY_US = 86_400e6;
 /**
- * The bar: signals of 2.9 come less than once in 10,000 normal readings, and each e-fold of rarity adds 0.6 (fitted to the clean sensors
- * of the simulated catalogue and to spacecraft telemetry, which agree; docs/detector.md).
+ * An excursion that comes back is told again where it goes this many times beyond the bar. Each return counts as so many readings
+ * outside; with ACCEPT_READINGS of them, which fade over OUTSIDE_MEMORY, the baseline takes them in: it is what this sensor does.
  */
-const BAR_AT_TEN_THOUSAND = 2.9;
-const PER_EFOLD = 0.6;
-const LOWEST_BAR = 1;
-/** Confidence grows with readings: the bar of a sensor's reading n is higher by COLD / (n + COLD_OFFSET). */
-const COLD = 200;
-const COLD_OFFSET = 76;
-/** Natural logarithm of 1e-4. */
-const TEN_THOUSANDTH = -9.210340371976182;
-/** Labels move the bar by this share each, between these bounds. */
-const LABEL_SHARE = 0.15;
-const LOWEST_SHIFT = -0.3;
-const HIGHEST_SHIFT = 0.6;
+const RETURN_BARS = 2;
+const RETURN_COUNTS = 200;
+const RETURN_CALM = 10;
+const OUTSIDE_MEMORY = 2000;
 /** Least deviation of block extremes: of runs of equal values (logarithms), and of all else (gauge units). */
 const STUCK_FLOOR = 0.3;
 const FLOOR = 1e-3;
 /** Surprise of a pattern one range away from all known ones. */
 const PATTERN_GAIN = 3;
-/** Seasonal residuals are rarer than other records of the same height where a season was found, commoner where none was. */
-const SEASON_GAIN = 1.25;
-const NO_SEASON_GAIN = 0.9;
-/** Readings before patterns speak. */
-const PATTERN_READINGS = 100;
-/** Surprise of a young sensor's reading, per multiple of its largest residual and per range beyond its range. */
-const YOUNG_BY_RESIDUAL = 2;
-const YOUNG_BY_RANGE = 4;
-/** The confidence is the chance that a normal sensor stays below the surprise for as long as 0.05 budgeted alarms take. */
-const BUDGET_SHARE = 0.05129329438755058;
-/** Two values closer than this share of the level are one value, until noise has been seen. */
-const YOUNG_FLOOR = 0.002;
+/** A stuck value alone is common; it adds this share of its surprise to that of the others. */
+const STUCK_GAIN = 0.25;
+/** Seasonal residuals count less where no season was found, and the long ones more than records of the same height. */
+const NO_SEASON_GAIN = 0.72;
+const LONG_SEASON_GAIN = 1.25;
+/** Share of the way to the typical interval that the longest gap fades by with each reading. */
+const GAP_FADES = 0.005;
 
 /** Groups of detectors, to judge each alone. */
 export type Part = "records" | "season" | "forecaster" | "patterns" | "stuck";
@@ -82,26 +58,25 @@ const PART_OF: readonly Part[] = [
   "records",
   "records",
   "records",
-  "records",
-  "records",
-  "records",
   "season",
   "season",
-  "records",
   "forecaster",
-  "patterns",
+  "forecaster",
   "stuck",
+  "patterns",
 ];
 
-/** Surprise of each detector at one reading, and the bar with the sensor's own recent alarms in it; kept only while somebody asks for an explanation. */
+/** What each detector had to say of one reading; kept only while somebody asks for an explanation. All as `Explanation`. */
 export interface Votes {
   readonly surprise: Float64Array;
+  readonly weight: Float64Array;
   bar: number;
+  total: number;
+  young: boolean;
 }
 
 /** Judges one reading of one sensor: state and reading in; state, score and explanation out. */
 export class Judge {
-  /** Surprise that the threshold asks for beyond the one at 0.95. */
   readonly #strictness: number;
   /** 1 for features that may speak, else 0. */
   readonly #voice: Float64Array;
@@ -113,7 +88,7 @@ export class Judge {
   votes: Votes | undefined;
 
   constructor(threshold: number, parts: readonly Part[]) {
-    this.#strictness = PER_EFOLD * ln(BUDGET_SHARE / -ln(threshold));
+    this.#strictness = strictnessOf(threshold);
     this.#voice = Float64Array.from(PART_OF, (part) => (parts.includes(part) ? 1 : 0));
   }
 
@@ -126,6 +101,7 @@ export class Judge {
     value: number,
     foretold: number,
     settings: Settings,
+    prior: TypePrior,
     batch: ScoreBatch,
     i: number,
   ): void {
@@ -140,10 +116,10 @@ export class Judge {
     pushWindow(d, o, f, p + cell.RING, n, gauge(d, o, value));
     d[o + cell.N] = n + 1;
     if (n < WARM_READINGS) {
-      if (n + 1 === WARM_READINGS) this.#start(d, o, f, p, n + 1, value);
+      if (n + 1 === WARM_READINGS) this.#start(d, o, f, p, n + 1, time, value);
       notJudged(batch, i);
     } else {
-      this.#mature(d, o, f, p, n, time, value, settings, batch, i);
+      this.#mature(d, o, f, p, n, time, value, settings, prior, batch, i);
     }
     this.#prepare(d, o, f, p, n, time, value, foretold);
     d[o + cell.LAST_TIME] = time;
@@ -196,7 +172,7 @@ export class Judge {
   }
 
   /** With the last of the first readings: fixes the gauge and starts the records. */
-  #start(d: Float64Array, o: number, f: Float32Array, p: number, seen: number, value: number): void {
+  #start(d: Float64Array, o: number, f: Float32Array, p: number, seen: number, time: number, value: number): void {
     const w = p + cell.RING;
     setGauge(d, o, f, w, seen);
     d[o + cell.SINCE] = QUIET_READINGS;
@@ -209,35 +185,14 @@ export class Judge {
     }
     d[o + cell.LEVEL] = d[o + cell.ORIGIN]! + level / d[o + cell.GAIN]!;
     d[o + cell.YOUNG_SPREAD] = spread / d[o + cell.GAIN]!;
-    this.#features(d, o, seen, value, gauge(d, o, value), value);
-    for (let k = 0; k < cell.FEATURES; k++) startRecord(f, p + k * RECORD_FLOATS, this.#x[k]!);
+    const x = this.#x;
+    senseFeatures(x, d, o, f, p, seen, WARM_READINGS + 1, time, value, value);
+    for (let k = 0; k < cell.PATTERN; k++) startRecord(f, p + k * RECORD_FLOATS, x[k]!);
+    startRecord(f, p + cell.BASELINE * RECORD_FLOATS, x[cell.RESIDUAL]!);
     for (let j = 0; j < seen; j++) learnRecord(f, p, ringAt(f, w, j), 1 / (j + 1));
   }
 
-  /** Fills #x with the features of the newest reading but for the pattern; `seen` counts it. */
-  #features(d: Float64Array, o: number, seen: number, value: number, seasonal: number, expected: number): void {
-    const x = this.#x;
-    const gain = d[o + cell.GAIN]!;
-    const scaled = gauge(d, o, value);
-    x[cell.VALUE] = scaled;
-    x[cell.MEAN24] = d[o + cell.SUM24]! / Math.min(seen, 24);
-    x[cell.MEAN48] = d[o + cell.SUM48]! / Math.min(seen, 48);
-    x[cell.MEAN96] = d[o + cell.SUM96]! / Math.min(seen, 96);
-    x[cell.SPREAD24] = deviation(d[o + cell.SUM24]!, d[o + cell.SQUARE24]!, Math.min(seen, 24));
-    x[cell.SPREAD96] = deviation(d[o + cell.SUM96]!, d[o + cell.SQUARE96]!, Math.min(seen, 96));
-    const residual = scaled - seasonal;
-    d[o + cell.SEASON_MEAN] = d[o + cell.SEASON_MEAN]! + (residual - d[o + cell.SEASON_MEAN]!) * SEASON_RATE;
-    d[o + cell.SEASON_SLOW] = d[o + cell.SEASON_SLOW]! + (residual - d[o + cell.SEASON_SLOW]!) * SEASON_LONG_RATE;
-    x[cell.SEASON] = d[o + cell.SEASON_MEAN]!;
-    x[cell.SEASON_LONG] = d[o + cell.SEASON_SLOW]!;
-    const last = d[o + cell.LAST_VALUE]!;
-    x[cell.JUMP] = clamp(Math.abs(value - last) * gain);
-    x[cell.RESIDUAL] = clamp(Math.abs(value - expected) * gain);
-    d[o + cell.RUN] = value === last ? d[o + cell.RUN]! + 1 : 0;
-    x[cell.STUCK] = ln(1 + d[o + cell.RUN]!);
-    x[cell.PATTERN] = 0;
-  }
-
+  /** A reading from the 24th on, in the order of the judgement: features, surprise, bar, verdict, learning. */
   #mature(
     d: Float64Array,
     o: number,
@@ -247,6 +202,7 @@ export class Judge {
     time: number,
     value: number,
     settings: Settings,
+    prior: TypePrior,
     batch: ScoreBatch,
     i: number,
   ): void {
@@ -254,122 +210,147 @@ export class Judge {
     const frozen = d[o + cell.INCIDENT]! > 0;
     const young = n < YOUNG_UNTIL;
     const forecast = d[o + cell.READOUT + EXPECTED]!;
-    const scaled = gauge(d, o, value);
-    this.#features(d, o, n + 1, value, n > WARM_READINGS ? seasonAt(f, s, time) : scaled, forecast);
-    if (!frozen) learnSeason(f, s, time, scaled, n - WARM_READINGS, d[o + cell.INTERVAL]!);
-    this.#pattern(f, p, n, frozen);
-    const bar = this.#bar(d, o, settings);
+    senseFeatures(this.#x, d, o, f, p, n + 1, WARM_READINGS + 1, time, value, forecast);
+    if (!frozen) learnSeason(f, s, time, gauge(d, o, value), n - WARM_READINGS, d[o + cell.INTERVAL]!);
+    sensePattern(this.#x, d, o, f, p, n, frozen);
+    const bar = barOf(d, o, settings, this.#strictness);
     const sticky = frozen && d[o + cell.STICKY] === 1;
     const expected = sticky ? this.#frozenExpectation(d, o, f, s, time) : young ? d[o + cell.LEVEL]! : forecast;
-    const band = this.#band(d, o, f, p, young, bar);
+    const band = this.#band(d, o, f, p, time, young, bar, prior);
     let surprise = 0;
     let reason = REASON_YOUNG;
-    if (young) surprise = this.#young(d, o, f, p, value);
+    if (young) surprise = youngSurprise(d, o, f, p, value, prior);
     else {
-      surprise = this.#ensemble(f, p);
+      surprise = this.#ensemble(d, o, f, p);
       reason = this.#loudest;
     }
-    const weariness = 1 + 0.5 * d[o + cell.ALARMS]!;
-    if (this.votes !== undefined) this.#vote(this.votes, f, p, bar * weariness, young, surprise);
-    this.#learnRecords(f, p, n);
+    const weariness = wearinessOf(d, o);
+    if (this.votes !== undefined) this.#vote(this.votes, d, o, f, p, bar * weariness, young, surprise);
     surprise /= weariness;
     applyRules(settings, d, o, value, time, bar);
     if (ruling.surprise > surprise) {
       surprise = ruling.surprise;
       reason = ruling.reason;
     }
-    batch.signal[i] = emit(d, o, surprise);
-    if (sticky) {
-      const outside = (bar * Math.abs(value - expected)) / band;
-      if (outside > surprise) {
-        surprise = outside;
-        if (outside >= bar) reason = REASON_FORECASTER;
-      }
+    batch.signal[i] = emit(d, o, squeeze(surprise * weariness) / weariness);
+    let away = sticky ? (bar * Math.abs(value - expected)) / band : 0;
+    this.#follow(d, o, f, s, n, time, value, expected, Math.max(surprise, away) >= bar, young);
+    const habit = this.#return(d, o, f, p, bar, weariness, young, surprise >= bar);
+    if (habit > away) away = habit;
+    if (away > surprise) {
+      surprise = away;
+      if (away >= bar) reason = REASON_FORECASTER;
     }
     if (surprise >= bar) reason = renameReason(reason, value, expected, band);
-    this.#follow(d, o, f, s, n, time, value, expected, surprise >= bar, young);
+    this.#learn(d, o, f, p, n, time, Math.abs(value - forecast), bar);
+    if (this.votes !== undefined) this.#away(this.votes, surprise * weariness, away * weariness);
     this.#report(batch, i, surprise, bar, reason, expected, band);
   }
 
   /** Surprise of a grown sensor's reading: the loudest detector's, and a little more where the value has stuck. */
-  #ensemble(f: Float32Array, p: number): number {
+  #ensemble(d: Float64Array, o: number, f: Float32Array, p: number): number {
     let surprise = 0;
     this.#loudest = 0;
-    for (let k = 0; k < cell.STUCK; k++) {
-      const y = this.#voice[k]! * this.#surprise(f, p, k);
+    for (let k = 0; k < cell.FEATURES; k++) {
+      if (k === cell.STUCK) continue;
+      const y = this.#surprise(d, o, f, p, k);
       if (y > surprise) {
         surprise = y;
         this.#loudest = FEATURE_REASONS[k]!;
       }
     }
     if (this.#loudest === 0) this.#loudest = REASON_STUCK;
-    return surprise + 0.25 * this.#voice[cell.STUCK]! * this.#surprise(f, p, cell.STUCK);
+    return surprise + STUCK_GAIN * this.#surprise(d, o, f, p, cell.STUCK);
   }
 
-  #surprise(f: Float32Array, p: number, k: number): number {
+  /** A detector's vote: its surprise, by what people's labels made of its weight. */
+  #surprise(d: Float64Array, o: number, f: Float32Array, p: number, k: number): number {
+    const raw = this.#rawSurprise(f, p, k);
+    return raw === 0 ? 0 : raw * this.#voice[k]! * weightOf(d[o + cell.NET_LABELS + k]!);
+  }
+
+  #rawSurprise(f: Float32Array, p: number, k: number): number {
     const x = this.#x[k]!;
     if (k === cell.PATTERN) return PATTERN_GAIN * x;
     const at = p + k * RECORD_FLOATS;
-    if (k >= cell.JUMP) return recordSurpriseAbove(f, at, x);
+    if (k >= cell.RESIDUAL) return recordSurpriseAbove(f, at, x);
     const surprise = recordSurprise(f, at, x);
     if (k < cell.SEASON || surprise === 0) return surprise;
-    return surprise * (f[p + cell.SEASONS + FOUND]! > 0 ? SEASON_GAIN : NO_SEASON_GAIN);
+    const found = f[p + cell.SEASONS + FOUND]! > 0 ? 1 : NO_SEASON_GAIN;
+    return surprise * (k === cell.SEASON ? found : found * LONG_SEASON_GAIN);
   }
 
-  #learnRecords(f: Float32Array, p: number, n: number): void {
+  /**
+   * The baseline knows readings outside incidents alone: to it, an excursion that comes back is one again. Returns the surprise
+   * where it is to be told, else 0.
+   */
+  #return(
+    d: Float64Array,
+    o: number,
+    f: Float32Array,
+    p: number,
+    bar: number,
+    weariness: number,
+    young: boolean,
+    told: boolean,
+  ): number {
+    const k = cell.RESIDUAL;
+    const raw = young ? 0 : recordSurpriseAbove(f, p + cell.BASELINE * RECORD_FLOATS, this.#x[k]!);
+    const outside = d[o + cell.OUTSIDE]! * (1 - 1 / OUTSIDE_MEMORY) + (raw >= bar ? 1 : 0);
+    d[o + cell.OUTSIDE] = outside;
+    const surprise = raw * this.#voice[k]! * weightOf(d[o + cell.NET_LABELS + k]!);
+    const returned = !told && surprise >= RETURN_BARS * bar * weariness;
+    if (!returned) {
+      d[o + cell.RETURNING] = Math.max(0, d[o + cell.RETURNING]! - 1);
+      return 0;
+    }
+    if (d[o + cell.RETURNING] === 0) d[o + cell.OUTSIDE] = outside + RETURN_COUNTS;
+    d[o + cell.RETURNING] = RETURN_CALM;
+    return surprise / weariness;
+  }
+
+  /** Takes the reading into records and roughness. The baseline and the roughness learn nothing in an incident, and of what is outside only what lasts or keeps returning. */
+  #learn(
+    d: Float64Array,
+    o: number,
+    f: Float32Array,
+    p: number,
+    n: number,
+    time: number,
+    error: number,
+    bar: number,
+  ): void {
+    const x = this.#x;
     const rate = 1 / Math.min(n, 1000);
-    for (let k = 0; k < cell.FEATURES; k++) learnRecord(f, p + k * RECORD_FLOATS, this.#x[k]!, rate);
+    const baseline = p + cell.BASELINE * RECORD_FLOATS;
+    for (let k = 0; k < cell.PATTERN; k++) learnRecord(f, p + k * RECORD_FLOATS, x[k]!, rate);
+    if (d[o + cell.INCIDENT] === 0) {
+      learnRoughness(f, p + cell.ROUGHNESS, time, clamp(error * d[o + cell.GAIN]!), d[o + cell.INTERVAL]!);
+      const outside = recordSurpriseAbove(f, baseline, x[cell.RESIDUAL]!) >= bar;
+      if (!outside || d[o + cell.OUTSIDE]! >= ACCEPT_READINGS) learnRecord(f, baseline, x[cell.RESIDUAL]!, rate);
+    }
     const sinceWarm = n + 1 - WARM_READINGS;
     if (sinceWarm % BLOCK !== 0) return;
-    for (let k = 0; k < cell.FEATURES; k++) {
+    for (let k = 0; k < cell.RECORDS_KEPT; k++) {
       closeBlocks(f, p + k * RECORD_FLOATS, sinceWarm, k === cell.STUCK ? STUCK_FLOOR : FLOOR);
     }
   }
 
-  #pattern(f: Float32Array, p: number, n: number, frozen: boolean): void {
-    const x = this.#x;
-    point[0] = Math.fround(x[cell.VALUE]!);
-    point[1] = Math.fround(meanOfLast(f, p + cell.RING, n + 1, 6) - x[cell.MEAN48]!);
-    point[2] = Math.fround(ln(x[cell.SPREAD24]! + 1e-4));
-    const apart = patternDistance(f, p + cell.PATTERNS, n, frozen);
-    x[cell.PATTERN] = n < PATTERN_READINGS ? 0 : apart;
-  }
-
-  /** Distance from the few values so far, in units of their largest residual and of their range. */
-  #young(d: Float64Array, o: number, f: Float32Array, p: number, value: number): number {
-    const floor = YOUNG_FLOOR * Math.abs(d[o + cell.LEVEL]!);
-    const residual = Math.abs(value - d[o + cell.LEVEL]!);
-    const seen = d[o + cell.YOUNG_SPREAD]!;
-    const spread = Math.max(seen > 0 ? seen : floor, 1e-6 / d[o + cell.GAIN]!);
-    if (residual > seen && d[o + cell.INCIDENT] === 0) d[o + cell.YOUNG_SPREAD] = residual;
-    const byResidual = YOUNG_BY_RESIDUAL * (residual / spread - 1);
-    const byRange = YOUNG_BY_RANGE * exceedance(f, p, gauge(d, o, value), spread * d[o + cell.GAIN]!);
-    return Math.max(0, Math.min(byResidual, byRange));
-  }
-
-  /**
-   * Surprise from which a reading is anomalous: what normal readings reach once per budgeted alarm, asked for more where the
-   * threshold is above 0.95, and moved by people's labels.
-   */
-  #bar(d: Float64Array, o: number, settings: Settings): number {
-    const perDay = DAY_US / d[o + cell.INTERVAL]!;
-    const budgeted = BAR_AT_TEN_THOUSAND + PER_EFOLD * (ln(perDay / settings.alarmsPerSensorDay) + TEN_THOUSANDTH);
-    const cold = 1 + COLD / (d[o + cell.N]! + COLD_OFFSET);
-    const bar = (Math.max(LOWEST_BAR, budgeted) + this.#strictness) * cold;
-    const labels = LABEL_SHARE * (d[o + cell.LABELLED_FALSE]! - d[o + cell.LABELLED_TRUE]!);
-    return bar * (1 + Math.max(LOWEST_SHIFT, Math.min(HIGHEST_SHIFT, labels)));
-  }
-
-  #band(d: Float64Array, o: number, f: Float32Array, p: number, young: boolean, bar: number): number {
+  #band(
+    d: Float64Array,
+    o: number,
+    f: Float32Array,
+    p: number,
+    time: number,
+    young: boolean,
+    bar: number,
+    prior: TypePrior,
+  ): number {
     if (d[o + cell.INCIDENT]! > 0 && d[o + cell.STICKY] === 1) return d[o + cell.BAND]!;
-    const floor = Math.max(YOUNG_FLOOR * Math.abs(d[o + cell.LEVEL]!), 1e-6);
-    const spread = d[o + cell.YOUNG_SPREAD]!;
+    const error = recordAt(f, p + cell.BASELINE * RECORD_FLOATS, bar) * roughnessAt(f, p + cell.ROUGHNESS, time);
     d[o + cell.BAND] = young
-      ? (spread > 0 ? spread : floor) * (1 + bar / 2)
-      : Math.max(
-          recordAt(f, p + cell.RESIDUAL * RECORD_FLOATS, bar) / d[o + cell.GAIN]!,
-          1e-9 * Math.abs(d[o + cell.LEVEL]!),
-        );
+      ? youngBand(d, o, bar, prior)
+      : Math.max(error / d[o + cell.GAIN]!, 1e-9 * Math.abs(d[o + cell.LEVEL]!));
     return d[o + cell.BAND]!;
   }
 
@@ -409,22 +390,33 @@ export class Judge {
     d[o + cell.INCIDENT] = 0;
     d[o + cell.LEVEL] =
       d[o + cell.ORIGIN]! + meanOfLast(f, s - cell.SEASONS + cell.RING, n + 1, CALM_READINGS) / d[o + cell.GAIN]!;
-    if (young && incident >= ACCEPT_READINGS) {
-      const spread = deviation(d[o + cell.SUM24]!, d[o + cell.SQUARE24]!, Math.min(n + 1, 24));
-      d[o + cell.YOUNG_SPREAD] = (3 * spread) / d[o + cell.GAIN]!;
-    }
+    if (young && incident >= ACCEPT_READINGS) acceptYoung(d, o, n + 1);
   }
 
-  #vote(votes: Votes, f: Float32Array, p: number, bar: number, young: boolean, surprise: number): void {
+  #vote(
+    votes: Votes,
+    d: Float64Array,
+    o: number,
+    f: Float32Array,
+    p: number,
+    bar: number,
+    young: boolean,
+    surprise: number,
+  ): void {
     votes.bar = bar;
+    votes.young = young;
     votes.surprise.fill(0);
-    if (young) {
-      votes.surprise[REASON_YOUNG] = surprise;
-      return;
-    }
     for (let k = 0; k < cell.FEATURES; k++) {
-      votes.surprise[FEATURE_REASONS[k]!] = this.#voice[k]! * this.#surprise(f, p, k);
+      votes.weight[FEATURE_REASONS[k]!] = this.#voice[k]! * weightOf(d[o + cell.NET_LABELS + k]!);
+      if (!young) votes.surprise[FEATURE_REASONS[k]!] = this.#surprise(d, o, f, p, k);
     }
+    if (young) votes.surprise[REASON_YOUNG] = surprise;
+  }
+
+  /** What came of the votes, with what the forecaster says of readings that stay or come back outside its band. */
+  #away(votes: Votes, total: number, away: number): void {
+    votes.total = total;
+    if (away > votes.surprise[REASON_FORECASTER]!) votes.surprise[REASON_FORECASTER] = away;
   }
 
   #report(
@@ -436,44 +428,14 @@ export class Judge {
     expected: number,
     band: number,
   ): void {
+    const abnormal = surprise >= bar;
     batch.expected[i] = expected;
     batch.band[i] = band;
-    if (surprise <= 0) {
-      batch.confidence[i] = 0;
-      batch.score[i] = 0;
-      batch.anomaly[i] = 0;
-      batch.reason[i] = 0;
-      return;
-    }
-    const abnormal = surprise >= bar;
-    const tail = BUDGET_SHARE * exp((bar - surprise - this.#strictness) / PER_EFOLD);
-    batch.confidence[i] = Math.floor(10000 * exp(-tail) + 0.5);
-    batch.score[i] = abnormal ? Math.floor(10000 * (1 - (0.5 * bar) / surprise) + 0.5) : 0;
     batch.anomaly[i] = abnormal ? 1 : 0;
-    batch.reason[i] = reason;
+    batch.confidence[i] = surprise > 0 ? confidenceOf(surprise, bar, this.#strictness) : 0;
+    batch.score[i] = abnormal ? Math.floor(10000 * (1 - (0.5 * bar) / surprise) + 0.5) : 0;
+    batch.reason[i] = surprise > 0 ? reason : 0;
   }
-}
-
-/** The signal: the first of an excursion, then only what is clearly higher; own alarms make the next one dearer. */
-function emit(d: Float64Array, o: number, surprise: number): number {
-  d[o + cell.ALARMS] = d[o + cell.ALARMS]! * (1 - 1 / ALARM_MEMORY);
-  d[o + cell.SINCE] = d[o + cell.SINCE]! + 1;
-  if (surprise <= 0) return 0;
-  if (d[o + cell.SINCE]! <= QUIET_READINGS && surprise <= QUIET_FACTOR * d[o + cell.PEAK]!) return 0;
-  d[o + cell.SINCE] = 0;
-  d[o + cell.PEAK] = surprise;
-  d[o + cell.ALARMS] = d[o + cell.ALARMS]! + Math.min(1, surprise / 10);
-  return surprise;
-}
-
-export function notJudged(batch: ScoreBatch, i: number): void {
-  batch.confidence[i] = 0;
-  batch.score[i] = 0;
-  batch.anomaly[i] = 0;
-  batch.reason[i] = 0;
-  batch.signal[i] = 0;
-  batch.expected[i] = Number.NaN;
-  batch.band[i] = Number.NaN;
 }
 
 /** Typical interval: a mean that one long gap moves little. */
@@ -485,9 +447,4 @@ function learnInterval(d: Float64Array, o: number, n: number, time: number): voi
   d[o + cell.INTERVAL] = n === 1 ? gap : mean + (bounded - mean) / Math.min(n, 100);
   const longest = d[o + cell.LONGEST_GAP]!;
   d[o + cell.LONGEST_GAP] = gap > longest ? gap : longest + (mean - longest) * GAP_FADES;
-}
-
-function deviation(sum: number, square: number, count: number): number {
-  const variance = (square - (sum * sum) / count) / count;
-  return variance > 0 ? Math.sqrt(variance) : 0;
 }

@@ -20,6 +20,7 @@ export const REASONS: readonly string[] = [
   "silence",
   "pattern",
   "season, long",
+  "scatter",
 ];
 
 /** What each detector saw, as the second half of an alert's sentence. */
@@ -44,6 +45,7 @@ export const REASON_DETAILS: readonly string[] = [
   "no reading came for longer than the sensor's own intervals allow",
   "the course of the value, its mean and its spread was never seen together",
   "the readings have kept away from their usual course for long",
+  "the readings scatter more than they ever did",
 ];
 
 export const REASON_STUCK = 9;
@@ -57,4 +59,4 @@ export const REASON_COUNTER = 16;
 export const REASON_SILENCE = 17;
 
 /** Reason of each feature whose records are kept (cells.ts). */
-export const FEATURE_REASONS: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 19, 8, REASON_FORECASTER, 18, REASON_STUCK];
+export const FEATURE_REASONS: readonly number[] = [1, 2, 4, 7, 19, REASON_FORECASTER, 20, REASON_STUCK, 18];

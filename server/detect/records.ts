@@ -1,8 +1,9 @@
 /**
- * Calibrated records: is a feature outside the range that it has kept so far, and how rare is that in units of its own block
- * maxima and minima (Gumbel)? Per feature a running range that shrinks slowly toward a slow mean, and for blocks of 50, 100, 200
- * and 400 readings the mean and variance of the block extremes. The surprise is linear in the feature between two block ends,
- * so a reading costs a few comparisons.
+ * Records: is a feature outside the range that it has kept so far, and how rare is that? Per feature a running range that shrinks
+ * slowly toward a slow mean, and for blocks of 50, 100, 200 and 400 readings the mean and variance of the block extremes. Two
+ * rulers measure the excess, and their mean counts: the scatter of the block extremes (a Gumbel tail), and the range itself. The
+ * first is exact where a sensor goes on as it began, the second holds where it does not. The surprise is linear in the feature
+ * between two block ends, so a reading costs a few comparisons.
  */
 export const BLOCK = 50;
 const BLOCKS = 4;
@@ -75,6 +76,11 @@ export function recordAt(f: Float32Array, o: number, bar: number): number {
   return Math.max(x, f[o + HIGH]!);
 }
 
+/** The largest value within the range. */
+export function rangeTop(f: Float32Array, o: number): number {
+  return f[o + HIGH]!;
+}
+
 /** Takes x into range, slow mean and current block. `rate` is the slow mean's. */
 export function learnRecord(f: Float32Array, o: number, x: number, rate: number): void {
   const slow = f[o + SLOW]! + rate * (x - f[o + SLOW]!);
@@ -100,8 +106,11 @@ export function closeBlocks(f: Float32Array, o: number, seen: number, floor: num
     if (blocks !== Math.floor(blocks)) break;
     if (b + 1 < BLOCKS) raise(f, at, at + PER_BLOCK);
     const rate = blocks > 100 ? 0.01 : 1 / blocks;
-    moments(f, at + 2, f[at]!, rate);
-    moments(f, at + 4, f[at + 1]!, rate);
+    // A block that was all incident has taught nothing.
+    if (f[at]! >= f[at + 1]!) {
+      moments(f, at + 2, f[at]!, rate);
+      moments(f, at + 4, f[at + 1]!, rate);
+    }
     f[at] = -3e38;
     f[at + 1] = 3e38;
   }
@@ -111,6 +120,7 @@ export function closeBlocks(f: Float32Array, o: number, seen: number, floor: num
 function calibrate(f: Float32Array, o: number, seen: number, floor: number): void {
   const range = f[o + HIGH]! - f[o + LOW]!;
   const prior = PRIOR_WEIGHT * PRIOR_SIZE * PRIOR_SIZE * range * range;
+  const byRange = 1 / (GUMBEL * PRIOR_SIZE * range + floor);
   let slopeUp = 0;
   let offsetUp = 0;
   let slopeDown = 0;
@@ -122,8 +132,8 @@ function calibrate(f: Float32Array, o: number, seen: number, floor: number): voi
     if (blocks < 2) break;
     const at = o + FIRST_BLOCK + b * PER_BLOCK;
     const weight = Math.min(blocks, 100);
-    const up = 1 / (GUMBEL * Math.sqrt((weight * f[at + 3]! + prior) / (weight + PRIOR_WEIGHT)) + floor);
-    const down = 1 / (GUMBEL * Math.sqrt((weight * f[at + 5]! + prior) / (weight + PRIOR_WEIGHT)) + floor);
+    const up = slope(f[at + 3]!, weight, prior, floor, byRange);
+    const down = slope(f[at + 5]!, weight, prior, floor, byRange);
     slopeUp += up;
     offsetUp += EULER - f[at + 2]! * up;
     slopeDown += down;
@@ -135,6 +145,12 @@ function calibrate(f: Float32Array, o: number, seen: number, floor: number): voi
   f[o + CENTRE_UP] = -offsetUp / slopeUp;
   f[o + SLOPE_DOWN] = slopeDown / used;
   f[o + CENTRE_DOWN] = offsetDown / slopeDown;
+}
+
+/** Surprise per unit of the feature: the mean of what the scatter of extremes and what the range would give. */
+function slope(variance: number, weight: number, prior: number, floor: number, byRange: number): number {
+  const byScatter = 1 / (GUMBEL * Math.sqrt((weight * variance + prior) / (weight + PRIOR_WEIGHT)) + floor);
+  return 0.5 * (byScatter + byRange);
 }
 
 function resetExtremes(f: Float32Array, at: number, x: number): void {

@@ -1,3 +1,6 @@
+import type { Part } from "./judge.ts";
+import type { TypePrior } from "./young.ts";
+
 /**
  * The recurrent trunk of the forecaster: one LSTM cell with trained weights, shared by all sensors, each with a state of its own.
  * From where a value lies and how it moved, it foretells the next move; a readout per sensor (readout.ts) adapts online.
@@ -20,6 +23,10 @@ export interface TrunkModel {
   readonly bias: readonly number[];
   /** units, and one more for the constant. */
   readonly head: readonly number[];
+  /** What is known of sensor types before a sensor has spoken; "" for types that are not named. */
+  readonly priors?: Readonly<Record<string, TypePrior>>;
+  /** Detectors of the ensemble that speak. Default: all. */
+  readonly parts?: readonly Part[];
 }
 
 export interface TrunkRuntime {

@@ -1,4 +1,4 @@
-import { GAIN, ORIGIN, SQUARE24, SQUARE96, SUM24, SUM48, SUM96 } from "./cells.ts";
+import { GAIN, ORIGIN, SQUARE24, SUM24, SUM48, SUM96 } from "./cells.ts";
 
 /**
  * The last 96 readings in gauge units (single precision), and rolling sums over the last 24, 48 and 96 of them, kept by adding the
@@ -35,7 +35,6 @@ export function pushWindow(d: Float64Array, o: number, f: Float32Array, w: numbe
   d[o + SUM48] = d[o + SUM48]! + kept - old48;
   d[o + SUM96] = d[o + SUM96]! + kept - old96;
   d[o + SQUARE24] = d[o + SQUARE24]! + kept * kept - old24 * old24;
-  d[o + SQUARE96] = d[o + SQUARE96]! + kept * kept - old96 * old96;
 }
 
 /** Reading number `i` (from 0), one of the last 96, in gauge units. */
@@ -67,7 +66,6 @@ function sumAfresh(d: Float64Array, o: number, f: Float32Array, w: number, seen:
     if (back <= 48) d[o + SUM48] = sum;
   }
   d[o + SUM96] = sum;
-  d[o + SQUARE96] = square;
 }
 
 /** A gauge to begin with: the first value, and a thousandth of its size. */
@@ -97,4 +95,10 @@ export function setGauge(d: Float64Array, o: number, f: Float32Array, w: number,
 /** Units of nothing (a sensor that only ever said 0) are units of one. */
 function gainOf(size: number): number {
   return size > 1e-290 ? Math.min(1 / size, 1e290) : 1;
+}
+
+/** Standard deviation from a sum, a sum of squares and a count. */
+export function deviation(sum: number, square: number, count: number): number {
+  const variance = (square - (sum * sum) / count) / count;
+  return variance > 0 ? Math.sqrt(variance) : 0;
 }

@@ -1,7 +1,14 @@
 import type { Control, LabelControl } from "../../gen/es/telltale/v1/log_pb.ts";
+import { REASONS } from "../detect/index.ts";
 import { toMicros } from "../ingest/accept.ts";
 import { MAX_HOLD_MS } from "./hold.ts";
 import type { Sensors } from "./sensors.ts";
+
+/** What was said of an alert, and the detector that had opened it (index into REASONS, 0 = unknown). */
+interface Labelled {
+  readonly correct: boolean;
+  readonly reason: number;
+}
 
 interface Window {
   readonly sensorId: string;
@@ -16,7 +23,7 @@ export class PartitionSettings {
   readonly #holds = new Map<string, number>();
   readonly #windows = new Map<string, Window>();
   /** Whether a person called an alert right, by its id. */
-  readonly #labels = new Map<number, boolean>();
+  readonly #labels = new Map<number, Labelled>();
   /** Location of each slot when it was met, for windows of a place. */
   readonly #locations = new Map<number, string>();
 
@@ -67,11 +74,12 @@ export class PartitionSettings {
     const id = Number(l.alertId);
     const before = this.#labels.get(id);
     if (l.withdrawn) this.#labels.delete(id);
-    else this.#labels.set(id, l.correct);
+    else this.#labels.set(id, { correct: l.correct, reason: Math.max(0, REASONS.indexOf(l.detector)) });
     const slot = sensors.find(l.sensorId);
     if (slot === undefined || !change(slot)) return;
-    if (before !== undefined) sensors.detector.label(slot, before, -1);
-    if (!l.withdrawn) sensors.detector.label(slot, l.correct, 1);
+    const after = this.#labels.get(id);
+    if (before !== undefined) sensors.detector.label(slot, before.correct, -1, before.reason);
+    if (after !== undefined) sensors.detector.label(slot, after.correct, 1, after.reason);
   }
 
   /** How long readings of the type are held to be put in order, microseconds. */
