@@ -7,7 +7,28 @@ export function sentence(error: unknown): string {
     if (error.code === Code.Unavailable) return `The server cannot be reached: ${error.rawMessage}`;
     return `The server refused (${Code[error.code]}): ${error.rawMessage}`;
   }
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  const { path } = error as NodeJS.ErrnoException;
+  return (path === undefined ? undefined : fileTrouble(path, error)) ?? error.message;
+}
+
+/** What is wrong with a file, in a sentence that names it; undefined where the error is about something else. */
+export function fileTrouble(file: string, error: unknown): string | undefined {
+  switch ((error as NodeJS.ErrnoException).code) {
+    case "ENOENT":
+      return `There is no file ${file}.`;
+    case "EISDIR":
+      return `${file} is a folder; wanted a file.`;
+    case "ENOTDIR":
+      return `${file} lies in what is not a folder.`;
+    case "EACCES":
+    case "EPERM":
+      return `This user may not read or write ${file}.`;
+    case "ENOSPC":
+      return `The disk of ${file} is full.`;
+    default:
+      return undefined;
+  }
 }
 
 /** Parser of a number option, for commander. */

@@ -5,6 +5,7 @@ import { connect } from "../../client/transport.ts";
 import { type Alert, AlertService, AlertStateSchema } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { SeveritySchema } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { credentials, type ServerOptions } from "../server.ts";
+import { inert } from "../text.ts";
 
 /** Prints all alerts of a sensor, oldest first. */
 export async function printAlerts(options: ServerOptions, sensorId: string): Promise<void> {
@@ -23,7 +24,7 @@ export async function printAlerts(options: ServerOptions, sensorId: string): Pro
 export function alertLine(alert: Alert, what = enumName(AlertStateSchema, alert.state)): string {
   const opened = alert.openedAt ? timestampDate(alert.openedAt).toISOString() : "";
   const severity = enumName(SeveritySchema, alert.severity);
-  return `${opened}  ${severity.padEnd(8)} ${what.padEnd(12)} #${alert.id}  ${alert.sensorId}  ${alert.message}`;
+  return `${opened}  ${severity.padEnd(8)} ${what.padEnd(12)} #${alert.id}  ${inert(alert.sensorId)}  ${inert(alert.message)}`;
 }
 
 /** Name of an enum's value without its prefix, in small letters; a value newer than this program by its number. */

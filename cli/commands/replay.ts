@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { Command, Option } from "commander";
 import { createDeviceClient, type DeviceClient, type RefusedReading } from "../../client/index.ts";
 import { parseSeries, type Series } from "../../ml/series.ts";
-import { number } from "../errors.ts";
+import { fileTrouble, number } from "../errors.ts";
 import { countsLine, showProgress } from "../progress.ts";
 import { credentials, outageReporter, type ServerOptions, withServer } from "../server.ts";
 import { untilInterrupted } from "../signals.ts";
@@ -62,16 +62,17 @@ export function replayCommand(): Command {
 async function replay(file: string, options: ReplayOptions): Promise<void> {
   const series = await readSeries(file, options.badRows);
   const rows = [...series.timeUs.keys()].filter((row) => !Number.isNaN(series.timeUs[row]!));
-  const view = showProgress(rows.length);
   const refused: RefusedReading[] = [];
+  // It checks its options: what is wrong with them is said before there is progress to show.
   const client = createDeviceClient({
     ...credentials(options),
     producer: options.producer ?? `replay:${hostname()}:${options.sensorId}`.slice(0, 100),
     ...(options.buffer === undefined ? {} : { bufferDir: options.buffer }),
-    onProgress: view.update,
-    onConnection: outageReporter(view.say),
+    onProgress: (progress) => view.update(progress),
+    onConnection: outageReporter((text) => view.say(text)),
     onRefusal: (each) => refused.push(each),
   });
+  const view = showProgress(rows.length);
   const started = Date.now();
   try {
     const finished = await untilInterrupted(async (signal) => {
@@ -97,8 +98,7 @@ async function readSeries(file: string, badRows: "skip" | "refuse"): Promise<Ser
   try {
     series = parseSeries(await readFile(file, "utf8"));
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    throw new Error(code === "ENOENT" ? `There is no file ${file}.` : `${file}: ${message}`, { cause });
+    throw new Error(fileTrouble(file, cause) ?? `${file}: ${(cause as Error).message}`, { cause });
   }
   for (const { line, reason } of series.bad.slice(0, NAMED_ROWS)) {
     if (badRows === "refuse") throw new Error(`${file}, line ${line}: ${reason}; nothing was sent.`);

@@ -1,13 +1,11 @@
-import { once } from "node:events";
-import { createWriteStream } from "node:fs";
-import { mkdir, readdir, readFile, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { SingleBar } from "cli-progress";
 import { Command, Option } from "commander";
 import { type Played, playSeries } from "../../ml/play.ts";
 import { parseSeries, type Series } from "../../ml/series.ts";
 import { REASONS } from "../../server/detect/index.ts";
-import { number } from "../errors.ts";
+import { fileTrouble, number } from "../errors.ts";
 
 /** Columns added to each row. */
 const ADDED = "signal,anomaly_score,confidence,is_anomaly,expected,lower,upper,reason";
@@ -107,22 +105,20 @@ async function readSeries(file: string): Promise<Series> {
   try {
     return parseSeries(await readFile(file, "utf8"));
   } catch (cause) {
-    throw new Error(`${file}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new Error(fileTrouble(file, cause) ?? `${file}: ${(cause as Error).message}`, { cause });
   }
 }
 
 async function writeScores(out: string, series: Series, played: Played): Promise<void> {
   await mkdir(dirname(out), { recursive: true });
-  const stream = createWriteStream(out);
-  stream.write(`${series.header},${ADDED}\n`);
+  await using file = await open(out, "w");
+  await file.write(`${series.header},${ADDED}\n`);
   for (let at = 0; at < series.lines.length; at += WRITE_ROWS) {
     const end = Math.min(series.lines.length, at + WRITE_ROWS);
     let text = "";
     for (let i = at; i < end; i++) text += `${series.lines[i]},${scoreCells(played, i)}\n`;
-    if (!stream.write(text)) await once(stream, "drain");
+    await file.write(text);
   }
-  stream.end();
-  await once(stream, "close");
 }
 
 function scoreCells(played: Played, i: number): string {

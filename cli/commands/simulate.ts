@@ -1,4 +1,4 @@
-import { createWriteStream, type WriteStream } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command, InvalidArgumentError } from "commander";
@@ -9,6 +9,9 @@ import { type Label, Plant } from "../plant.ts";
 import { countsLine, showProgress } from "../progress.ts";
 import { credentials, outageReporter, type ServerOptions, withServer } from "../server.ts";
 import { untilInterrupted } from "../signals.ts";
+
+/** After Ctrl-C, how long what was sent may take to settle. */
+const LAST_WORDS_MS = 5_000;
 
 interface SimulateOptions extends ServerOptions {
   readonly sensors: number;
@@ -65,36 +68,40 @@ async function simulate(options: SimulateOptions): Promise<void> {
     intervalUs: options.interval * 1e6,
     faultRate: options.faults / 1000,
   });
-  const view = showProgress((options.readings ?? 0) * options.sensors);
-  const labels = createWriteStream(options.labels);
-  labels.write("sensor_id,kind,start,end\n");
+  await using labels = await open(options.labels, "w");
+  await labels.write("sensor_id,kind,start,end\n");
   const client = createDeviceClient({
     ...credentials(options),
     producer: `simulate:${hostname()}:${options.prefix}`.slice(0, 100),
-    onProgress: view.update,
-    onConnection: outageReporter(view.say),
+    onProgress: (progress) => view.update(progress),
+    onConnection: outageReporter((text) => view.say(text)),
     onRefusal: ({ refusal, reading }) => view.say(`${reading.sensorId} refused: ${refusal.message}`),
   });
+  const view = showProgress((options.readings ?? 0) * options.sensors);
   try {
-    await untilInterrupted((signal) => run(plant, client, labels, options, signal));
-    // Ctrl-C is how an endless simulation ends: what was sent is still settled.
-    await Promise.race([client.flush(), delay(5_000, undefined, { ref: false })]);
+    const finished = await untilInterrupted(async (signal) => {
+      await run(plant, client, labels, options, signal);
+      signal.throwIfAborted();
+      await client.flush();
+    });
+    // Ctrl-C is how an endless simulation ends: what was sent is still settled, where the server is there to do it.
+    if (!finished) await Promise.race([client.flush(), delay(LAST_WORDS_MS, undefined, { ref: false })]);
     view.stop();
-    const { settled, counts } = client.progress;
+    const { taken, settled, counts } = client.progress;
     console.log(countsLine(settled, counts));
     console.log(`The truth about the faults is in ${options.labels}.`);
+    if (settled < taken) throw new Error(`${taken - settled} of ${taken} readings are not settled.`);
     process.exitCode = 0;
   } finally {
     view.stop();
     await client.close();
-    await new Promise((resolve) => labels.end(resolve));
   }
 }
 
 async function run(
   plant: Plant,
   client: DeviceClient,
-  labels: WriteStream,
+  labels: FileHandle,
   { interval, readings = Number.POSITIVE_INFINITY, speed, prefix, ...options }: SimulateOptions,
   signal: AbortSignal,
 ): Promise<void> {
@@ -105,7 +112,7 @@ async function run(
     const dueMs = speed === "max" ? 0 : startedMs + (step * interval * 1000) / speed;
     if (dueMs > performance.now()) await delay(dueMs - performance.now(), undefined, { signal });
     const { readings: measured, began } = plant.step(atUs);
-    for (const label of began) labels.write(labelLine(label, prefix));
+    for (const label of began) await labels.write(labelLine(label, prefix));
     for (const reading of measured) await client.send({ ...reading, sensorId: prefix + reading.sensorId });
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { toJsonString } from "@bufbuild/protobuf";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
@@ -15,6 +16,7 @@ import {
 } from "../../gen/es/telltale/v1/watch_pb.ts";
 import { credentials, outageReporter, type ServerOptions, withServer } from "../server.ts";
 import { untilInterrupted } from "../signals.ts";
+import { inert } from "../text.ts";
 import { alertLine, enumName } from "./alerts.ts";
 
 const MAX_BACKOFF_MS = 5_000;
@@ -106,7 +108,7 @@ async function follow<R extends { resumeToken: string; missed: boolean }>(
           if (final.has(failure.code)) throw failure;
           report({ connected: false, reason: failure.rawMessage });
         }
-        await new Promise((resolve) => setTimeout(resolve, backoffMs(attempt, MAX_BACKOFF_MS)));
+        await delay(backoffMs(attempt, MAX_BACKOFF_MS), undefined, { signal });
       }
     });
     process.exitCode = 0; // Ctrl-C is how a watch ends
@@ -133,7 +135,7 @@ function readingLine(reading: ScoredReading): string {
     : reading.late
       ? "late, not judged"
       : `confidence ${reading.confidence.toFixed(4)}`;
-  return `${at}  ${reading.sensorId}  ${short(reading.value)} ${reading.unit}${bounds}  ${verdict}`;
+  return `${at}  ${inert(reading.sensorId)}  ${short(reading.value)} ${inert(reading.unit)}${bounds}  ${verdict}`;
 }
 
 function short(value: number): string {

@@ -149,6 +149,35 @@ test("errors are one sentence, without a stack", async () => {
   expect(unknown.stderr()).toMatch(/^error: .*terrible.*low, medium, high, critical/);
 });
 
+test.each<[name: string, args: () => string[], sentence: RegExp]>([
+  ["a folder for a file", () => ["replay", folder, "-s", "x"], /is a folder; wanted a file\.$/],
+  [
+    "a file to score that is none",
+    () => ["score", "nothing.csv", "-o", "out.csv"],
+    /^There is no file nothing\.csv\.$/,
+  ],
+  ["scores that cannot be written", () => ["score", jumpCsv("in.csv"), "-o", folder], /is a folder; wanted a file\.$/],
+  ["no address", () => ["replay", jumpCsv("in.csv"), "-s", "x", "--url", "nonsense"], /^The address is "nonsense"/],
+  [
+    "labels that cannot be written",
+    () => ["simulate", "--readings", "1", "--labels", join(folder, "no/labels.csv")],
+    /^There is no file .*labels\.csv\.$/,
+  ],
+])("%s: one sentence, at once, and exit code 1", async (_name, args, sentence) => {
+  const run = runCli(...args());
+  expect(await run.ended).toBe(1);
+  expect(run.stderr().trim()).toMatch(sentence);
+});
+
+test("a simulation that did not get everything settled says so", async () => {
+  const run = runCli("simulate", "--url", "http://127.0.0.1:1", "--labels", join(folder, "lost.csv"));
+  runs.push(run);
+  await expect.poll(() => run.stderr(), { timeout: 20_000 }).toContain("The server is away");
+  run.process.kill("SIGINT");
+  expect(await run.ended).not.toBe(0);
+  expect(run.stderr()).toMatch(/\d+ of \d+ readings are not settled\.\n$/);
+});
+
 test("a replay that is interrupted ends at once and says how far it came", async () => {
   const run = cli("replay", jumpCsv("slow.csv"), "--sensor-id", "slow", "--speed", "60");
   await expect
