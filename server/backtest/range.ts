@@ -36,9 +36,11 @@ export interface RangeOptions {
   readonly createDetector: () => Detector;
   /** Takes a `BacktestResponse` in binary form; the promise is the backpressure. */
   readonly respond: (bytes: Uint8Array) => Promise<void>;
+  /** Hears at the end what the summary is made of, for whoever adds up several runs. */
+  readonly onSums?: (sums: Progress, ticks: number) => void;
 }
 
-interface Progress {
+export interface Progress {
   done: number;
   readonly total: number;
   readonly totals: Totals;
@@ -67,6 +69,7 @@ export async function runRange(o: RangeOptions): Promise<void> {
     }
     await runSensor(o, sensor, happenings!, progress);
   }
+  o.onSums?.(progress, ticks);
   await respond(o, progress, { summary: summary(job, progress, ticks) });
 }
 
@@ -182,7 +185,7 @@ function pictureOf({ sensorId, series }: SensorSpan, picture: PictureColumns, ev
   return create(BacktestPictureSchema, { sensorId, unit, times: timesUs.map(toTimestamp), ...columns, labels });
 }
 
-function summary(job: RangeJob, { totals: t, changed, truncated, done }: Progress, ticks: number) {
+export function summary(job: RangeJob, { totals: t, changed, truncated, done }: Progress, ticks: number) {
   const judged = t.right + t.wrong;
   return create(BacktestSummarySchema, {
     alerts: BigInt(t.alerts),

@@ -32,6 +32,7 @@ export async function deleteExpired(sql: Sql, days: number, nowUs: number): Prom
       months++;
     }
     const deleted = await tx`delete from block where first_us < ${fromUs}::bigint`;
+    await tx`delete from log_tick where minute < ${Math.floor(fromUs / 60_000_000)}::bigint`;
     await tx`delete from rollup where width = 60 and bucket_us < ${fromUs}::bigint`;
     await tx`delete from reading_metadata where observed_us < ${fromUs}::bigint`;
     return { fromUs, months, blocks: deleted.count };
