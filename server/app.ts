@@ -25,9 +25,11 @@ import { JsonStream } from "./live/json-stream.ts";
 import { Notices } from "./live/notices.ts";
 import type { SqlAddress } from "./log/connection.ts";
 import type { Log } from "./log/log.ts";
+import { committedSpans } from "./observe/batch-spans.ts";
 import { countCommit } from "./observe/commits.ts";
 import { createHealthChecks } from "./observe/health.ts";
 import type { Logger } from "./observe/logger.ts";
+import { countMaintenance } from "./observe/maintenance.ts";
 import { createMetrics, type Metrics } from "./observe/metrics.ts";
 import { createKafkaSink } from "./outbox/kafka.ts";
 import { Outbox } from "./outbox/outbox.ts";
@@ -169,6 +171,7 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops, forwa
     const stream = config.redisUrl === undefined ? undefined : new JsonStream(bus);
     if (stream !== undefined) stops.push(async () => stream.close());
     const onCommitted = (notice: CommitNotice) => {
+      if (o.tracing) committedSpans(notice.partition, notice.traced, notice.events, notice.modelVersion);
       intake.settled(notice.partition, notice.outcomes);
       if (!alone) notices.publishSettled(notice.partition, notice.outcomes);
       if (notice.live !== undefined) {
@@ -187,7 +190,9 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops, forwa
     });
     stops.push(() => pool.stop());
     const { logLevel, retentionDays } = config;
-    const maintenance = startMaintenanceThread({ sql: address, logLevel, retentionDays }, logger);
+    const maintenance = startMaintenanceThread({ sql: address, logLevel, retentionDays }, logger, (facts) =>
+      countMaintenance(metrics, facts, Date.now()),
+    );
     stops.push(() => maintenance.close());
     await notices.onInterest((interest) => pool.setInterest(interest));
     // A crash of the database takes back its last commits; the log has them. What was answered must be seen again before

@@ -8,6 +8,7 @@ import type { SqlAddress } from "./log/connection.ts";
 import { createEmbeddedLog } from "./log/embedded.ts";
 import { createKafkaLog } from "./log/kafka.ts";
 import type { Log } from "./log/log.ts";
+import { openPartitioned } from "./log/partitions.ts";
 import type { Component } from "./observe/health.ts";
 import type { Logger } from "./observe/logger.ts";
 import { startEmbeddedPostgres } from "./store/embedded-postgres.ts";
@@ -34,16 +35,20 @@ export async function openDatabase({ config, logger, onFatal, stops }: PartsOpti
 
 export async function openLog({ config, logger, stops }: PartsOptions, address: SqlAddress): Promise<Log> {
   const { partitions, kafkaBootstrapServers: brokers } = config;
-  const log =
+  const setting = brokers === undefined ? "PARTITIONS" : "KAFKA_PARTITIONS";
+  const log = await openPartitioned(address, partitions, setting, (known) =>
     brokers === undefined
-      ? await createEmbeddedLog({ sql: address, partitions, logger })
-      : await createKafkaLog({
+      ? createEmbeddedLog({ sql: address, partitions, logger })
+      : createKafkaLog({
           brokers,
           topic: config.kafkaSensorTopic,
           partitions,
           replication: config.kafkaReplication,
+          // Where the number is known to be the installation's, it is the topic that has grown: what is new stays empty.
+          extraPartitions: known ? "ignore" : "refuse",
           logger,
-        });
+        }),
+  );
   stops.push(() => log.close());
   return log;
 }

@@ -7,6 +7,7 @@ import { StartupError } from "../errors.ts";
 import { type Client, openClient } from "./connection.ts";
 import { createEmbeddedLog, type EmbeddedLogOptions } from "./embedded.ts";
 import type { Log } from "./log.ts";
+import { openPartitioned } from "./partitions.ts";
 import { appendRows } from "./segments.ts";
 
 describe("the embedded log's own promises", () => {
@@ -131,6 +132,28 @@ describe("the embedded log's own promises", () => {
     held.resolve();
     await consumer.until(() => consumer.of(1).length >= 200);
     expect(consumer.of(1).map(({ offset }) => offset)).toEqual(offsets);
+  });
+
+  it("keeps to the number of partitions that an installation was made with, also where it was not written down yet", async () => {
+    await admin.sql.unsafe(`create table meta (key text primary key, value text not null);
+      create table log_partition (partition int primary key)`);
+    const known: boolean[] = [];
+    const start = (partitions: number) =>
+      openPartitioned(postgres.url, partitions, "PARTITIONS", (was) => {
+        known.push(was);
+        return open({ partitions });
+      });
+    await (await start(2)).close();
+    await (await start(2)).close();
+    expect(known).toEqual([false, true]);
+    await expect(start(3)).rejects.toThrow(StartupError);
+    await expect(start(3)).rejects.toThrow(
+      /PARTITIONS is 3, but this installation was made with 2 .* set PARTITIONS back to 2/,
+    );
+    await admin.sql.unsafe("delete from meta; insert into log_partition values (0), (1)");
+    await expect(start(3)).rejects.toThrow(/was made with 2/);
+    await (await start(2)).close();
+    await admin.sql.unsafe("drop table meta, log_partition");
   });
 
   it("says in one sentence when the database is out of reach", async () => {

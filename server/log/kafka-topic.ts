@@ -62,8 +62,9 @@ function checkPartitions({ topic, partitions, extraPartitions }: TopicWanted, fo
     return;
   }
   throw new StartupError(
-    `The Kafka topic ${topic} has ${found} partitions, but ${partitions} are asked for. Sensors would change their partition ` +
-      `and lose their order: ask for ${found}, or use a new topic.`,
+    `The Kafka topic ${topic} has ${found} partitions, but ${partitions} are asked for. The number is fixed for the life of an ` +
+      `installation, or sensors would change their partition and lose their order: a new installation may ask for ${found} ` +
+      `(KAFKA_PARTITIONS), or use a new topic (KAFKA_SENSOR_TOPIC).`,
   );
 }
 

@@ -123,6 +123,27 @@ function pipelineMetrics(registers: Registry[]) {
       help: "Commits refused because another process owns the partition",
       registers,
     }),
+    maintained: new Gauge({
+      name: "telltale_maintenance_last_run_seconds",
+      help: "When this process last looked after the stored blocks, seconds since 1970",
+      registers,
+    }),
+    waitingGenerations: new Gauge({
+      name: "telltale_compaction_waiting_generations",
+      help: "Generations of newly stored blocks that wait for their compaction",
+      registers,
+    }),
+    compactedReadings: new Counter({
+      name: "telltale_compacted_readings_total",
+      help: "Readings that this process moved into compact blocks",
+      registers,
+    }),
+    expired: new Counter({
+      name: "telltale_expired_total",
+      help: "What this process deleted past its days, by unit: block, month",
+      labelNames: ["unit"],
+      registers,
+    }),
     recoveries: new Counter({
       name: "telltale_state_recoveries_total",
       help: "Partitions opened, by how their state came back: loaded, rebuilt, warmed, patched (docs/operations.md)",

@@ -4,6 +4,7 @@ import { Worker } from "node:worker_threads";
 import type { LogLevel } from "../config.ts";
 import type { SqlAddress } from "../log/connection.ts";
 import type { Logger } from "../observe/logger.ts";
+import type { MaintenanceFacts } from "./maintenance.ts";
 
 export interface MaintenanceData {
   readonly sql: SqlAddress;
@@ -17,7 +18,11 @@ const RESTART_MS = 30_000;
 const STOP_MS = 10_000;
 
 /** Compaction and retention in a thread of their own, brought back when it fails. */
-export function startMaintenanceThread(data: MaintenanceData, logger: Logger): { close(): Promise<void> } {
+export function startMaintenanceThread(
+  data: MaintenanceData,
+  logger: Logger,
+  onLooked: (facts: MaintenanceFacts) => void = () => {},
+): { close(): Promise<void> } {
   const stop = new AbortController();
   let worker: Worker | undefined;
 
@@ -27,6 +32,7 @@ export function startMaintenanceThread(data: MaintenanceData, logger: Logger): {
         workerData: data,
         name: "maintenance",
       });
+      worker.on("message", onLooked);
       worker.on("error", (error) => logger.error({ err: error }, "maintenance failed; it starts again"));
       await new Promise((resolve) => worker!.once("exit", resolve));
       if (stop.signal.aborted) return;

@@ -6,7 +6,12 @@ import type { MaintenanceData } from "./maintenance-thread.ts";
 
 const data = workerData as MaintenanceData;
 const logger = createLogger({ level: data.logLevel }).child({ part: "maintenance" });
-const maintenance = startMaintenance({ sql: data.sql, logger, retentionDays: data.retentionDays });
+const maintenance = startMaintenance({
+  sql: data.sql,
+  logger,
+  retentionDays: data.retentionDays,
+  onLooked: (facts) => parentPort!.postMessage(facts),
+});
 parentPort!.once("message", () => {
   maintenance.close().then(
     () => parentPort!.close(),

@@ -3,7 +3,9 @@ import { describeWith } from "../../test/support/needs.ts";
 import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts";
 import { Stored } from "../../test/support/stored.ts";
 import { silentLogger } from "../observe/logger.ts";
-import { startMaintenance } from "./maintenance.ts";
+import { countMaintenance } from "../observe/maintenance.ts";
+import { createMetrics } from "../observe/metrics.ts";
+import { type MaintenanceFacts, startMaintenance } from "./maintenance.ts";
 import { startMaintenanceThread } from "./maintenance-thread.ts";
 
 describeWith(["postgres"], "maintenance", () => {
@@ -13,17 +15,21 @@ describeWith(["postgres"], "maintenance", () => {
   }, 60_000);
   afterAll(() => server.stop());
 
-  test("its thread closes and compacts an old generation by itself, and ends when told", async () => {
+  test("its thread closes and compacts an old generation by itself, says so in the metrics, and ends when told", async () => {
     const stored = await Stored.create(server.url, "thread");
     await stored.commit(new Map([["s", [{ timeUs: 1.7e15, value: 1 }]]]));
     await stored.sql`update block_generation set opened_at = now() - interval '2 hours'`;
-    const thread = startMaintenanceThread({ sql: stored.url, logLevel: "silent", retentionDays: 0 }, silentLogger());
-    // The listener's own timer bounds the wait.
-    for (let n = 0; n === 0; ) {
-      await new Promise((resolve) => setTimeout(resolve, 200));
-      const [row] = await stored.sql`select count(*)::int as n from block`;
-      n = row!.n;
-    }
+    const looked = Promise.withResolvers<MaintenanceFacts>();
+    const data = { sql: stored.url, logLevel: "silent" as const, retentionDays: 0 };
+    const thread = startMaintenanceThread(data, silentLogger(), looked.resolve);
+    const metrics = createMetrics({ processMetrics: false });
+    countMaintenance(metrics, await looked.promise, 1_700_000_000_000);
+    const [row] = await stored.sql`select count(*)::int as n from block`;
+    expect(row!.n).toBe(1);
+    const text = await metrics.text();
+    expect(text).toContain("telltale_compacted_readings_total 1\n");
+    expect(text).toContain("telltale_compaction_waiting_generations 0\n");
+    expect(text).toContain("telltale_maintenance_last_run_seconds 1700000000\n");
     await thread.close();
     await stored.close();
   }, 30_000);

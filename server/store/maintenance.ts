@@ -37,8 +37,20 @@ export interface MaintenanceOptions {
   readonly retentionDays: number;
   /** Told of each portion that was compacted. */
   readonly onMoved?: (moved: Moved) => void;
+  /** Told after each look, whoever did the work. */
+  readonly onLooked?: (facts: MaintenanceFacts) => void;
   /** For tests: looks only when asked. */
   readonly manual?: boolean;
+}
+
+/** What a look at the database found, and did. */
+export interface MaintenanceFacts {
+  /** Generations of small blocks that are closed and not compacted yet. */
+  readonly waitingGenerations: number;
+  readonly compactedReadings: number;
+  /** Blocks deleted because they were past their days; months dropped as tables. */
+  readonly expiredBlocks: number;
+  readonly expiredMonths: number;
 }
 
 export interface Compacted {
@@ -99,10 +111,11 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     return sum;
   }
 
-  async function expire(): Promise<void> {
-    if (retentionDays === 0) return;
+  async function expire(): Promise<{ blocks: number; months: number }> {
+    if (retentionDays === 0) return { blocks: 0, months: 0 };
     const expired = await deleteExpired(sql, retentionDays, Date.now() * 1000);
     if (expired.blocks > 0 || expired.months > 0) logger.info(expired, "deleted readings past their days");
+    return expired;
   }
 
   /** The names of reasons for SQL. Once for each start: a new version may know more. */
@@ -116,10 +129,18 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
   async function look(): Promise<void> {
     await nameReasons();
     if (await isDue(sql)) await rollGeneration(sql);
-    await compactClosed(true);
-    if (Date.now() - expiredAt < RETENTION_MS) return;
-    await expire();
-    expiredAt = Date.now();
+    const { readings } = await compactClosed(true);
+    const due = Date.now() - expiredAt >= RETENTION_MS;
+    const { blocks, months } = due ? await expire() : { blocks: 0, months: 0 };
+    if (due) expiredAt = Date.now();
+    if (options.onLooked === undefined) return;
+    const waiting = (await closedGenerations(sql)).filter((generation) => !emptied.has(generation));
+    options.onLooked({
+      waitingGenerations: waiting.length,
+      compactedReadings: readings,
+      expiredBlocks: blocks,
+      expiredMonths: months,
+    });
   }
 
   async function run(): Promise<void> {
@@ -144,7 +165,9 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
         await rollGeneration(sql);
         return compactClosed(false);
       }),
-    expireNow: () => inTurn(expire),
+    expireNow: async () => {
+      await inTurn(expire);
+    },
     close: async () => {
       stop.abort();
       await running;
