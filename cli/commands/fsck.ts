@@ -3,6 +3,7 @@ import { SingleBar } from "cli-progress";
 import { Command, Option } from "commander";
 import { pino } from "pino";
 import { type FsckReport, fsck, openStore } from "../../server/offline.ts";
+import { inert } from "../text.ts";
 
 interface FsckOptions {
   readonly dataDir: string;
@@ -44,7 +45,7 @@ async function check({ dataDir, databaseUrl }: FsckOptions): Promise<void> {
 }
 
 function report({ problems, counts, readings, blocks }: FsckReport): void {
-  for (const { kind, text } of problems) console.log(`WRONG ${kind}: ${text}`);
+  for (const { kind, text } of problems) console.log(`WRONG ${kind}: ${inert(text)}`);
   let found = 0;
   for (const [kind, count] of counts) {
     found += count;

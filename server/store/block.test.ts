@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { pointColumns } from "../../test/support/points.ts";
 import { decodeBlock, encodeBlock, maxBlockBytes } from "./block.ts";
 import { createPoints, type Points } from "./points.ts";
 
@@ -50,18 +51,7 @@ test("a block gives back every point to the bit, whatever the values, steps and 
       const end = encodeBlock(points, 0, points.length, buffer, 3);
       const back = createPoints(points.length);
       decodeBlock(buffer.subarray(3, end), points.timeUs[0]!, points.id[0]!, back);
-      for (const name of [
-        "timeUs",
-        "id",
-        "value",
-        "confidence",
-        "score",
-        "reason",
-        "anomaly",
-        "mark",
-        "expected",
-        "band",
-      ] as const) {
+      for (const name of pointColumns) {
         expect(Array.from(back[name]), name).toEqual(Array.from(points[name]));
       }
     }),

@@ -2,61 +2,18 @@ import type { Row, Sql } from "postgres";
 import { decodeBlock } from "./block.ts";
 import { monthRange } from "./compact-points.ts";
 import type { Findings } from "./fsck.ts";
-import { createPoints, MARK_LATE, MAX_BLOCK_POINTS } from "./points.ts";
-import { ROLLUP_WIDTHS } from "./rollup.ts";
+import { SeriesTally, timeText } from "./fsck-sums.ts";
+import { createPoints, MAX_BLOCK_POINTS } from "./points.ts";
 
 const DAY_US = 86_400_000_000;
 /** Rows fetched at once: 6 MB where all are full. */
 const FETCH_ROWS = 256;
-/** Sums in another order differ in their last digits. */
-const TOLERANCE = 1e-9;
 
+/** What the rows of a partition's series add up to. */
 export interface SeriesSums {
   readings: number;
   anomalies: number;
   late: number;
-}
-
-interface Aggregate {
-  readings: number;
-  total: number;
-  /** Sum of magnitudes: what rounding is measured by. */
-  weight: number;
-  smallest: number;
-  largest: number;
-  anomalies: number;
-}
-
-const empty = (): Aggregate => ({
-  readings: 0,
-  total: 0,
-  weight: 0,
-  smallest: Number.POSITIVE_INFINITY,
-  largest: Number.NEGATIVE_INFINITY,
-  anomalies: 0,
-});
-
-function take(a: Aggregate, value: number, anomaly: number): void {
-  a.readings++;
-  a.total += value;
-  a.weight += Math.abs(value);
-  if (value < a.smallest) a.smallest = value;
-  if (value > a.largest) a.largest = value;
-  a.anomalies += anomaly;
-}
-
-const near = (a: number, b: number, weight: number) => a === b || Math.abs(a - b) <= TOLERANCE * weight;
-
-/** One series of the sensor under way. */
-interface Open {
-  readonly sums: Aggregate;
-  late: number;
-  firstUs: number;
-  newestUs: number;
-  /** End of its last compacted block. */
-  endUs: number;
-  /** By width and bucket, from compacted blocks. */
-  readonly buckets: Map<number, Map<number, Aggregate>>;
 }
 
 /**
@@ -100,7 +57,7 @@ class Scan {
   readonly partitions = new Map<number, SeriesSums>();
   readings = 0;
   #sensor: string | undefined;
-  #open = new Map<number, Open>();
+  #open = new Map<number, SeriesTally>();
   /** Times of the sensor that later blocks may still have too, rising. */
   #pending: number[] = [];
   /** Times at which the sensor's alerts opened, to be met. */
@@ -184,11 +141,10 @@ class Scan {
     open.endUs = Math.max(open.endUs, row.last_us);
   }
 
-  #of(series: number): Open {
+  #of(series: number): SeriesTally {
     let open = this.#open.get(series);
     if (open === undefined) {
-      const buckets = new Map(ROLLUP_WIDTHS.map((w) => [w as number, new Map<number, Aggregate>()]));
-      open = { sums: empty(), late: 0, firstUs: Number.POSITIVE_INFINITY, newestUs: 0, endUs: -1, buckets };
+      open = new SeriesTally(this.#retainedFromUs);
       this.#open.set(series, open);
     }
     return open;
@@ -199,24 +155,9 @@ class Scan {
     const open = this.#of(row.series);
     this.readings += p.length;
     for (let i = 0; i < p.length; i++) {
-      const t = p.timeUs[i]!;
-      // Past retention the aggregates stand for what was compacted, whether it is deleted by now or not.
-      if (row.cold && t < this.#retainedFromUs) continue;
-      take(open.sums, p.value[i]!, p.anomaly[i]!);
-      if (p.mark[i]! & MARK_LATE) open.late++;
-      open.firstUs = Math.min(open.firstUs, t);
-      open.newestUs = Math.max(open.newestUs, t);
-      if (this.#alerts.size > 0) this.#alerts.delete(t);
-      if (!row.cold) continue;
-      for (const [width, buckets] of open.buckets) {
-        const bucket = Math.floor(t / (width * 1e6)) * width * 1e6;
-        let a = buckets.get(bucket);
-        if (a === undefined) {
-          a = empty();
-          buckets.set(bucket, a);
-        }
-        take(a, p.value[i]!, p.anomaly[i]!);
-      }
+      open.add(p, i, row.cold);
+      const compared = !row.cold || p.timeUs[i]! >= this.#retainedFromUs;
+      if (compared && this.#alerts.size > 0) this.#alerts.delete(p.timeUs[i]!);
     }
   }
 
@@ -253,81 +194,16 @@ class Scan {
     const rollups = await this.#sql`select * from rollup where series = any(${ids}::int[])`;
     for (const s of rows) {
       const open = this.#of(s.id);
-      this.#checkRollups(
-        s,
-        open,
-        rollups.filter((r) => r.series === s.id),
-      );
-      this.#checkSums(s, open);
+      const own = rollups.filter((r) => r.series === s.id);
+      open.checkRollups(s, own, this.#findings);
+      open.checkSums(s, this.#findings);
+      this.#addToPartition(s);
       this.#seen.add(s.id);
     }
     this.#sensor = undefined;
     this.#open = new Map();
     this.#pending = [];
     this.#alerts = new Map();
-  }
-
-  /** Compares the aggregates with the blocks, and adds those of deleted days to the sums. */
-  #checkRollups(s: Row, open: Open, rollups: readonly Row[]): void {
-    const which = (width: number, us: number) => `series ${s.id}, ${width} s from ${timeText(us)}`;
-    for (const r of rollups) {
-      if (r.bucket_us < this.#retainedFromUs) {
-        if (r.width === 86_400) {
-          open.sums.readings += r.readings;
-          open.sums.total += r.total;
-          open.sums.weight += Math.abs(r.total);
-          open.sums.smallest = Math.min(open.sums.smallest, r.smallest);
-          open.sums.largest = Math.max(open.sums.largest, r.largest);
-          open.sums.anomalies += r.anomalies;
-        }
-        continue;
-      }
-      const buckets = open.buckets.get(r.width);
-      const a = buckets?.get(r.bucket_us);
-      buckets?.delete(r.bucket_us);
-      const same =
-        a !== undefined &&
-        a.readings === r.readings &&
-        a.anomalies === r.anomalies &&
-        a.smallest === r.smallest &&
-        a.largest === r.largest &&
-        near(a.total, r.total, a.weight);
-      if (!same) {
-        const has = a === undefined ? "no readings" : `${a.readings} readings, total ${a.total}`;
-        this.#findings.add(
-          "aggregate",
-          `${which(r.width, r.bucket_us)} says ${r.readings} readings, total ${r.total}; blocks have ${has}`,
-        );
-      }
-    }
-    for (const [width, buckets] of open.buckets) {
-      for (const [bucket, a] of buckets) {
-        if (width === 60 && bucket < (s.minutes_from_us ?? Number.POSITIVE_INFINITY)) continue;
-        this.#findings.add("aggregate", `${which(width, bucket)} is missing; blocks have ${a.readings} readings`);
-      }
-    }
-  }
-
-  #checkSums(s: Row, open: Open): void {
-    const { sums } = open;
-    const deleted = this.#retainedFromUs > 0 && (s.first_us ?? 0) < this.#retainedFromUs;
-    const wrong: string[] = [];
-    const compare = (name: string, said: unknown, found: number, same = said === found) => {
-      if (!same) wrong.push(`${name} ${said}, found ${found}`);
-    };
-    compare("readings", s.readings, sums.readings);
-    compare("total", s.total, sums.total, near(s.total, sums.total, sums.weight));
-    compare("smallest", s.smallest, sums.smallest);
-    compare("largest", s.largest, sums.largest);
-    compare("anomalies", s.anomalies, sums.anomalies);
-    if (!deleted) {
-      compare("late", s.late, open.late);
-      compare("first", s.first_us, open.firstUs);
-      compare("newest", s.newest_us, open.newestUs);
-    }
-    if (wrong.length > 0)
-      this.#findings.add("series sums", `series ${s.id} (sensor "${s.sensor_id}") says ${wrong.join("; ")}`);
-    this.#addToPartition(s);
   }
 
   #addToPartition(s: Row): void {
@@ -354,10 +230,4 @@ class Scan {
       this.#addToPartition(s);
     }
   }
-}
-
-function timeText(us: number): string {
-  const ms = new Date(Math.floor(us / 1000));
-  if (Number.isNaN(ms.getTime())) return `${us} µs`;
-  return `${ms.toISOString().slice(0, -1)}${String(((us % 1000) + 1000) % 1000).padStart(3, "0")}Z`;
 }
