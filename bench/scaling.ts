@@ -14,18 +14,17 @@ import { startPostgres } from "../test/support/postgres.ts";
 import { freePort } from "../test/support/processes.ts";
 import { startRedis } from "../test/support/redis.ts";
 import { cpuOf, memoryOf, sum } from "./cpu.ts";
-import { quantile, runStreams } from "./load.ts";
+import { quantile, type Request, runStreams } from "./load.ts";
 import { blockStreams, nowUs, STREAMS, singleStreams } from "./workload.ts";
 
 const PARTITIONS = 8;
 const SENSORS = 4_000;
-/** Readings a second: what one of two cores scores beside everything else that runs here, with room. */
-const BLOCK_RATE = 50_000;
-const SINGLE_RATE = 10_000;
-const READINGS_A_BLOCK_BATCH = 2_500;
-const READINGS_A_SINGLE_BATCH = 100;
+const BLOCK_ROUNDS = 3;
 const SINGLE_SENSORS = 1_000;
-const SINGLE_ROUNDS = 80;
+const SINGLE_ROUNDS = 300;
+/** Readings a second of a load that leaves room: what there is to do then is more, smaller commits. */
+const QUIET_RATE = 50_000;
+const READINGS_A_BLOCK_BATCH = 2_500;
 const WARM_ROUNDS = 100;
 const MAIN = join(import.meta.dirname, "../server/main.ts");
 
@@ -87,21 +86,24 @@ function used(): Map<string, number> {
   return new Map([...members.map(({ name, pid }) => [name, each([pid])] as const), ...servers]);
 }
 
-async function measure(kind: "blocks" | "singles"): Promise<void> {
+type Kind = "blocks" | "singles" | "blocks, quiet";
+
+async function measure(kind: Kind): Promise<void> {
   const partitions = await shares();
   const url = `http://127.0.0.1:${of("ingest")[0]!.grpcPort}`;
-  const batch = kind === "blocks" ? READINGS_A_BLOCK_BATCH : READINGS_A_SINGLE_BATCH;
-  const rate = kind === "blocks" ? BLOCK_RATE : SINGLE_RATE;
   const streams =
-    kind === "blocks" ? blockStreams(SENSORS, 1, nextStart()) : singleStreams(SINGLE_SENSORS, SINGLE_ROUNDS);
+    kind === "singles"
+      ? newerSingles(SINGLE_ROUNDS)
+      : blockStreams(SENSORS, kind === "blocks" ? BLOCK_ROUNDS : 1, nextStart());
+  const options = kind === "blocks, quiet" ? { batchesPerSecond: QUIET_RATE / READINGS_A_BLOCK_BATCH / STREAMS } : {};
   const before = used();
   const asking = new AbortController();
   const asked = ask(asking.signal);
-  const load = await runStreams(url, streams, { batchesPerSecond: rate / batch / STREAMS });
+  const load = await runStreams(url, streams, options);
   asking.abort();
   const calls = await asked;
   const after = used();
-  if (load.accepted !== load.sent && kind === "blocks") throw new Error(`${load.sent} sent, ${load.accepted} accepted`);
+  if (load.accepted !== load.sent) throw new Error(`${load.sent} sent, ${load.accepted} accepted`);
   const us = (names: readonly string[]) =>
     (1e6 * names.reduce((all, name) => all + after.get(name)! - before.get(name)!, 0)) / load.sent;
   const scorers = of("score").map(({ name }) => name);
@@ -127,10 +129,30 @@ async function measure(kind: "blocks" | "singles"): Promise<void> {
 
 const round = (x: number) => Math.round(100 * x) / 100;
 let startUs = nowUs() - 86_400_000_000;
-/** Blocks of 100 s; each run continues where the one before has ended. */
+/** A round is a block of 100 s for each sensor; each run continues where the one before has ended. */
 function nextStart(): number {
-  startUs += 100_000_000;
+  startUs += 100_000_000 * BLOCK_ROUNDS;
   return startUs;
+}
+
+let laterSeconds = 0;
+/** Readings one a second, newer than those of the runs before: late ones would not be scored. */
+function newerSingles(rounds: number): (() => Generator<Request>)[] {
+  const by = BigInt(laterSeconds);
+  laterSeconds += rounds + 60;
+  return singleStreams(SINGLE_SENSORS, rounds).map(
+    (requests) =>
+      function* () {
+        for (const request of requests()) {
+          const readings = (request.readings ?? []).map((each) => {
+            const { sensorId = "", sensorType = "", unit = "", value = 0, observedAt } = each;
+            const { seconds = 0n, nanos = 0 } = observedAt ?? {};
+            return { sensorId, sensorType, unit, value, observedAt: { seconds: seconds + by, nanos } };
+          });
+          yield { readings };
+        }
+      },
+  );
 }
 
 /** Somebody looks, twenty times a second; answers with how often. */
@@ -155,14 +177,14 @@ try {
   // Every sensor is met for the first time before anything is measured.
   const url = `http://127.0.0.1:${of("ingest")[0]!.grpcPort}`;
   await runStreams(url, blockStreams(SENSORS, 1, nextStart()));
-  await runStreams(url, singleStreams(SINGLE_SENSORS, 1));
+  await runStreams(url, newerSingles(1));
   for (const processes of [1, 2, 4]) {
     while (of("score").length < processes) await member("score", of("score").length + 1);
     await shares();
     // A process that has just started has not compiled its hot code yet, and knows no sensor of its new partitions.
     await runStreams(url, blockStreams(SENSORS, 1, nextStart()));
-    await runStreams(url, singleStreams(SINGLE_SENSORS, WARM_ROUNDS));
-    for (const kind of ["blocks", "singles"] as const) await measure(kind);
+    await runStreams(url, newerSingles(WARM_ROUNDS));
+    for (const kind of ["blocks", "singles", "blocks, quiet"] as const) await measure(kind);
   }
   const machine = { cpu: cpus()[0]?.model, cores: availableParallelism(), memoryGiB: Math.round(totalmem() / 2 ** 30) };
   if (json) writeFileSync(json, `${JSON.stringify({ machine, node: process.version, rows }, null, 1)}\n`);

@@ -77,6 +77,8 @@ function cloudEvent(e: AlertEvent) {
     datacontenttype: "application/json",
     // Rises within the source: a gap would be a loss.
     sequence: String(e.number),
+    // CloudEvents' extension for distributed tracing.
+    ...(e.traceparent === "" ? {} : { traceparent: e.traceparent }),
     data: { ...(toJson(AlertSchema, alert) as object), severity: SEVERITY_NAMES[alert.severity] ?? "" },
   };
   return {

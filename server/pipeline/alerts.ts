@@ -21,7 +21,8 @@ export class AlertChanges {
     this.#firstNumber = firstNumber;
   }
 
-  change(alert: AlertRow, transition?: AlertEventType): void {
+  /** @param traceparent of the batch whose reading it was */
+  change(alert: AlertRow, transition?: AlertEventType, traceparent = ""): void {
     this.alerts.set(alert.id, alert);
     if (transition === undefined) return;
     const number = this.#firstNumber + this.events.length;
@@ -31,6 +32,7 @@ export class AlertChanges {
       alert: toAlert(alert),
       partition: this.#partition,
       number: BigInt(number),
+      traceparent,
     });
     this.events.push({ number, alertId: alert.id, event: toBinary(AlertEventSchema, event) });
   }
@@ -100,7 +102,7 @@ export class Alerts {
       const transition = episodes.observe(batch, i, points.id[i]!);
       if (transition === "none") continue;
       const row = this.#row(slot, rows.series[i]!);
-      changes.change(row, TRANSITIONS[transition]);
+      changes.change(row, TRANSITIONS[transition], rows.traces.get(i));
       if (transition === "recovered") this.#open.delete(slot);
       else this.#open.set(slot, row);
     }

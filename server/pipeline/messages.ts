@@ -2,6 +2,7 @@
 import type { LogLevel } from "../config.ts";
 import type { SqlAddress } from "../log/connection.ts";
 import type { LogEntry } from "../log/log.ts";
+import type { TracedBatch } from "../observe/batch-spans.ts";
 import type { RecordOutcome } from "./outcome.ts";
 import type { RecoveryKind } from "./recover.ts";
 
@@ -52,6 +53,9 @@ export interface CommitNotice {
   readonly commitMs: number;
   readonly scoreMs: number;
   readonly lagMs: number;
+  readonly modelVersion: string;
+  /** Batches with a trace context that are stored now. */
+  readonly traced: readonly TracedBatch[];
 }
 
 export type FromScorer =

@@ -1,5 +1,6 @@
 import type { ScoredReading } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { shown } from "../ingest/check.ts";
+import type { TracedBatch } from "../observe/batch-spans.ts";
 import type { LoggedFragment } from "../record/decode.ts";
 import type { Conflict, FragmentOutcome, RecordOutcome } from "./outcome.ts";
 import type { Tally } from "./producers.ts";
@@ -9,6 +10,7 @@ import { toScored } from "./scored.ts";
 /** A record's outcome while it is being found. */
 export interface OpenRecord {
   readonly offset: number;
+  readonly receivedUs: number;
   readonly fragments: OpenOutcome[];
 }
 
@@ -63,6 +65,15 @@ export function keepEchoes(open: readonly OpenRecord[], rows: Rows, modelVersion
       for (const { row, index } of echo.splice(0)) stored.push({ index, reading: toScored(rows, row, modelVersion) });
     }
   }
+}
+
+/** The batches of the records that were logged with a trace context. */
+export function tracedBatches(records: readonly OpenRecord[]): TracedBatch[] {
+  return records.flatMap(({ offset, receivedUs, fragments }) =>
+    fragments
+      .filter(({ fragment }) => fragment.traceparent !== "")
+      .map(({ fragment: { traceparent, readings } }) => ({ traceparent, offset, receivedUs, readings })),
+  );
 }
 
 export function finish({ offset, fragments }: OpenRecord): RecordOutcome {

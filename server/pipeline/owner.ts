@@ -11,12 +11,13 @@ import { type Control, ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts"
 import { RecordOutcomeSchema } from "../../gen/es/telltale/v1/notice_pb.ts";
 import type { Detector } from "../detect/index.ts";
 import type { LogEntry } from "../log/log.ts";
+import type { TracedBatch } from "../observe/batch-spans.ts";
 import { decodeRecord, type LoggedRecord } from "../record/decode.ts";
 import type { AlertEventRow, Commit, LabelRow, LoggedControl, PartitionRow, Store } from "../store/store.ts";
 import { AlertChanges, Alerts } from "./alerts.ts";
 import { type LateReading, placeLate } from "./late.ts";
 import { toNotice } from "./notices.ts";
-import { finish, keepEchoes, type OpenRecord, waits } from "./open-outcome.ts";
+import { finish, keepEchoes, type OpenRecord, tracedBatches, waits } from "./open-outcome.ts";
 import type { RecordOutcome } from "./outcome.ts";
 import { catchUp, type Recovery, type RecoveryKind, recover } from "./recover.ts";
 import { type Packed, pack, Rows } from "./rows.ts";
@@ -46,6 +47,8 @@ export interface Committed {
   readonly commitMs: number;
   readonly scoreMs: number;
   readonly oldestReceivedUs: number;
+  /** Batches of these records that have a trace context. */
+  readonly traced: readonly TracedBatch[];
 }
 
 export interface OwnerOptions {
@@ -213,7 +216,8 @@ export class PartitionOwner {
     const rows = this.#rows[0]!;
     rows.clear(record.readings + state.hold.size);
     const late: LateReading[] = [];
-    const open = { offset, fragments: this.#sorter.take(record, offset, { rows, late }) };
+    const receivedUs = record.receivedAtUs;
+    const open = { offset, receivedUs, fragments: this.#sorter.take(record, offset, { rows, late }) };
     // Whether a late reading was new then is not asked again: a resent copy of it is a duplicate now.
     for (const l of late) l.outcome.tally.duplicate++;
     // What waits at the end of the rebuilding is told when it goes on.
@@ -250,7 +254,8 @@ export class PartitionOwner {
     const late: LateReading[] = [];
     const records = this.#unfinished;
     for (const { offset, record } of run) {
-      records.push({ offset, fragments: this.#sorter.take(record, offset, { rows, late }) });
+      const fragments = this.#sorter.take(record, offset, { rows, late });
+      records.push({ offset, receivedUs: record.receivedAtUs, fragments });
     }
     rows.batch.length = rows.points.length;
     state.sensors.detector.score(rows.batch);
@@ -298,7 +303,9 @@ export class PartitionOwner {
     state.row = next;
     keepEchoes(records, rows, modelVersion);
     this.#unfinished = records.filter(waits);
-    const outcomes = records.filter((r) => !waits(r)).map(finish);
+    const done = records.filter((r) => !waits(r));
+    const outcomes = done.map(finish);
+    const traced = tracedBatches(done);
     const { events } = changes;
     const commit: Commit = {
       partition,
@@ -341,6 +348,7 @@ export class PartitionOwner {
         commitMs: performance.now() - started,
         scoreMs,
         oldestReceivedUs,
+        traced,
       });
     this.#inFlight = store
       .commit(commit)

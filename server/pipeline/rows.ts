@@ -12,6 +12,8 @@ export class Rows {
   series: Series[] = [];
   /** Metadata by row, Struct messages in binary form. */
   readonly metadata = new Map<number, Uint8Array>();
+  /** Trace context of the batch that a row came in, by row, where it has one. */
+  readonly traces = new Map<number, string>();
   /** Rows of the points that wait for scoring begin here; late ones are behind them, unscored. */
   #capacity: number;
 
@@ -31,6 +33,7 @@ export class Rows {
     this.batch.length = 0;
     this.series.length = 0;
     this.metadata.clear();
+    this.traces.clear();
   }
 
   add(series: Series, timeUs: number, value: number, id: number, mark: number): number {

@@ -141,6 +141,7 @@ export class Sorter {
       lastId[slot] = id;
       outcome.tally.accepted++;
       if (struct !== undefined) rows.metadata.set(row, struct);
+      if (outcome.fragment.traceparent !== "") rows.traces.set(row, outcome.fragment.traceparent);
       if (outcome.fragment.echo) outcome.echo.push({ row, index });
     } else if (t === last) compare(outcome, index, series.sensorId, t, value, lastValue[slot]!);
     else late.push({ series, timeUs: t, value, id, index, outcome, struct });

@@ -77,6 +77,8 @@ function notice(c: Committed): CommitNotice {
     commitMs: c.commitMs,
     scoreMs: c.scoreMs,
     lagMs: Date.now() - c.oldestReceivedUs / 1000,
+    modelVersion: c.modelVersion,
+    traced: c.traced,
   };
 }
 

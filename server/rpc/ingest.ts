@@ -15,6 +15,7 @@ import { type FieldViolation, TelltaleError } from "../errors.ts";
 import { type Accepted, Acceptor, type Batch } from "../ingest/accept.ts";
 import { MAX_BATCH_READINGS, MAX_REFUSALS_DETAILED, MAX_SINGLE_READINGS } from "../ingest/limits.ts";
 import type { SeriesTable } from "../ingest/series.ts";
+import { sendSpan } from "../observe/batch-spans.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Intake, Submitted } from "../pipeline/intake.ts";
 import type { FragmentOutcome } from "../pipeline/outcome.ts";
@@ -71,16 +72,18 @@ export function createIngestService(o: IngestOptions): ServiceImpl<typeof Ingest
         const description = "readings is empty: give at least one reading";
         throw new TelltaleError("invalid", description, { violations: [{ field: "readings", description }] });
       }
-      const batch: Batch = {
-        ...request,
-        traceparent: context.requestHeader.get("traceparent") ?? "",
-        echo: points <= MAX_ECHO,
-      };
       const started = o.clock.monotonicMs();
       o.intake.checkRoom();
+      const span = sendSpan("", context.requestHeader.get("traceparent") ?? "", points);
+      const batch: Batch = { ...request, traceparent: span.traceparent, echo: points <= MAX_ECHO };
       const accepted = accept(batch, context);
-      if (accepted.rejected === accepted.total) throw allRefused(accepted.refusals, request.readings.length);
+      if (accepted.rejected === accepted.total) {
+        const refused = allRefused(accepted.refusals, request.readings.length);
+        span.end(refused);
+        throw refused;
+      }
       const submitted = o.intake.submit(accepted);
+      submitted.durable.then(() => span.end(), span.end);
       const signal = AbortSignal.any([context.signal, deadline(SETTLE_TIMEOUT_MS)]);
       const outcomes = await orAbort(submitted.settled, signal);
       await o.onStored();
@@ -183,8 +186,10 @@ class IngestStream {
   #take(batch: Batch, context: HandlerContext): void {
     const points = batch.readings.length + batch.blocks.reduce((n, b) => n + b.values.length, 0);
     checkSize(batch.readings.length, points);
-    const accepted = this.#accept(batch, context);
+    const span = sendSpan(batch.traceparent, batch.traceparent, points);
+    const accepted = this.#accept({ ...batch, traceparent: span.traceparent }, context);
     const submitted = this.#o.intake.submit(accepted);
+    submitted.durable.then(() => span.end(), span.end);
     const item: InFlight = {
       sequence: batch.sequence,
       accepted,

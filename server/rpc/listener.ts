@@ -144,6 +144,8 @@ function createHttp1(limits: RpcLimits, onRequest: RequestListener): http.Server
 function createHttp2(limits: RpcLimits, onRequest: RequestListener): http2.Http2Server {
   const server = http2.createServer({
     maxSessionMemory: limits.maxSessionMemoryMB,
+    streamResetBurst: limits.streamResetBurst,
+    streamResetRate: limits.streamResetsPerSecond,
     settings: {
       maxConcurrentStreams: limits.maxConcurrentStreams,
       maxHeaderListSize: limits.maxHeaderBytes,
@@ -151,7 +153,12 @@ function createHttp2(limits: RpcLimits, onRequest: RequestListener): http2.Http2
       enablePush: false,
     },
   });
-  server.on("request", onRequest);
+  // Once what came with the headers is read: a call that is cancelled in the same breath costs nothing more.
+  server.on("request", (request, response) =>
+    setImmediate(() => {
+      if (!request.stream.destroyed) onRequest(request, response);
+    }),
+  );
   // Errors of one session end that session; without a listener they would end the process.
   server.on("sessionError", (_, session) => session.destroy());
   return server;
@@ -171,6 +178,7 @@ function watchOver(session: http2.ServerHttp2Session, limits: RpcLimits): void {
   });
   let answered = true;
   const timer = setInterval(() => {
+    if (session.destroyed) return; // its "close" is still to come
     if (!answered) return session.destroy();
     if (streams === 0 && performance.now() - idleSince >= limits.idleTimeoutMs) return session.close();
     answered = false;

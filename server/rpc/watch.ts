@@ -12,6 +12,7 @@ import {
 import { TelltaleError } from "../errors.ts";
 import { shown } from "../ingest/check.ts";
 import type { Feed } from "../live/feed.ts";
+import { deliveredSpan } from "../observe/batch-spans.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Interest } from "../pipeline/messages.ts";
 import type { Queries } from "../store/queries.ts";
@@ -128,6 +129,7 @@ async function* watchAlerts(o: WatchOptions, r: WatchAlertsRequest, context: Han
         const alert = message.alert!;
         if (!maySee(principal, alert.sensorId) || (r.sensorId !== "" && alert.sensorId !== r.sensorId)) continue;
         if (alert.severity < r.minSeverity || (r.severity !== 0 && alert.severity !== r.severity)) continue;
+        deliveredSpan(message);
         yield create(WatchAlertsResponseSchema, { event: message, resumeToken: writeNumbers(next) });
       }
       if (events.length === 0) break;
