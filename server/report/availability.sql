@@ -32,4 +32,4 @@ select e.sensor_id, e.sensor_type, e.usual, coalesce(c.readings, 0) as readings,
     then 100.0 * coalesce(c.expected_ones, 0) / (e.usual * (e.to_us - e.since_us) / 3600000000.0) end as availability
 from expected e
 left join came c on c.sensor_id = e.sensor_id
-order by availability, e.sensor_id
+order by availability nulls last, e.sensor_id
