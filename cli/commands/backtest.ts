@@ -5,7 +5,7 @@ import { basename } from "node:path";
 import { create, fromBinary, toBinary, toJsonString } from "@bufbuild/protobuf";
 import { timestampDate, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { connect } from "../../client/transport.ts";
 import { AlertSchema } from "../../gen/es/telltale/v1/alert_pb.ts";
 import {
@@ -20,7 +20,9 @@ import type { ScoredReading } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { SeriesSource } from "../../ml/backtest.ts";
 import { page } from "../../ml/picture.ts";
 import { parseSeries, parseTime } from "../../ml/series.ts";
+import type { RangeJob } from "../../server/backtest/jobs.ts";
 import { runRange } from "../../server/backtest/range.ts";
+import { backtestOnSpark, LOCAL_BACKTEST, openBatchSql, scorerFrom } from "../../server/batch/index.ts";
 import { createDetector } from "../../server/detect/index.ts";
 import { number } from "../errors.ts";
 import { credentials, type ServerOptions, withServer } from "../server.ts";
@@ -49,6 +51,11 @@ interface Options extends ServerOptions {
   readonly stuckSeconds?: number;
   readonly silenceSeconds?: number;
   readonly counter?: true;
+  readonly engine: "server" | "spark";
+  readonly sparkRemote?: string;
+  readonly databaseUrl?: string;
+  readonly scorer: string;
+  readonly tasks: number;
 }
 
 const ANY = { min: -Number.MAX_VALUE, max: Number.MAX_VALUE };
@@ -85,6 +92,19 @@ export function backtestCommand(): Command {
     .option("--stuck-seconds <seconds>", "a value unchanged for this long is stuck", number(POSITIVE))
     .option("--silence-seconds <seconds>", "no reading for this long is silence", number(POSITIVE))
     .option("--counter", "the value only grows and starts again from zero")
+    .addOption(
+      new Option("--engine <engine>", "who plays a server's history: the server, or Spark")
+        .choices(["server", "spark"])
+        .default("server"),
+    )
+    .addOption(new Option("--spark-remote <address>", "Spark Connect, sc://host:port").env("SPARK_REMOTE"))
+    .addOption(new Option("--database-url <url>", "the platform's PostgreSQL, for --engine spark").env("DATABASE_URL"))
+    .addOption(
+      new Option("--scorer <command>", "starts the player on Spark's workers")
+        .env("SPARK_BACKTEST")
+        .default(LOCAL_BACKTEST),
+    )
+    .option("--tasks <n>", "tasks on Spark, a process each", number({ min: 1, max: 10_000, integer: true }), 8)
     .addHelpText(
       "after",
       "\nWithout any of the settings, a server's history is judged as it was: with the settings of then.",
@@ -106,7 +126,8 @@ async function run(file: string | undefined, options: Options): Promise<void> {
   };
   let found: Found | undefined;
   const finished = await untilInterrupted(async (signal) => {
-    const responses = file === undefined ? overServer(options, own, signal) : overFile(file, options, own);
+    const overHistory = options.engine === "spark" ? overSpark(options, own) : overServer(options, own, signal);
+    const responses = file === undefined ? overHistory : overFile(file, options, own);
     found = await gather(responses, write);
   });
   if (out !== undefined) {
@@ -156,6 +177,22 @@ async function* overServer(
   }
 }
 
+/** The server's history, played by Spark's workers. */
+async function* overSpark(options: Options, labels: readonly LabelledEvent[]): AsyncGenerator<BacktestResponse> {
+  const { sparkRemote: remote, scorer, tasks, sensorId = [] } = options;
+  const databaseUrl = options.databaseUrl?.replace(/^(postgres(?:ql)?)\+\w+:/i, "$1:");
+  if (remote === undefined || databaseUrl === undefined) {
+    throw new Error("--engine spark needs SPARK_REMOTE, for example sc://localhost:15002, and DATABASE_URL");
+  }
+  const sql = openBatchSql(databaseUrl);
+  try {
+    const settings = await scorerFrom(process.env);
+    yield* backtestOnSpark(sql, jobOf(options, sensorId, labels), settings, { remote, databaseUrl, scorer, tasks });
+  } finally {
+    await sql.end();
+  }
+}
+
 /** The same play over a file, in this process. */
 async function* overFile(
   file: string,
@@ -167,23 +204,28 @@ async function* overFile(
   const source = new SeriesSource(basename(file), options.unit, series.timeUs, series.value);
   if (source.late > 0)
     console.error(`${file}: ${source.late} rows are not later than the row before them and were not judged`);
-  const { from, to, threshold } = options;
-  const config = configOf(options);
+  const { threshold } = options;
   const responses: Uint8Array[] = [];
   await runRange({
     history: source,
     createDetector: () => createDetector(threshold === undefined ? {} : { threshold }),
-    job: {
-      kind: "range",
-      ...{ sensorIds: [], threshold, fromUs: from ?? 0, toUs: to ?? Number.POSITIVE_INFINITY },
-      config: config === undefined ? undefined : toBinary(DetectorConfigSchema, config),
-      events: labels.map((l) => ({ sensorId: l.sensorId, fromUs: us(l.startTime!), untilUs: us(l.endTime!) })),
-      includeReadings: options.out !== undefined,
-      pictureColumns: options.html === undefined ? 0 : PICTURE_COLUMNS,
-    },
+    job: jobOf(options, [], labels),
     respond: async (bytes) => void responses.push(bytes),
   });
   for (const bytes of responses) yield fromBinary(BacktestResponseSchema, bytes);
+}
+
+function jobOf(options: Options, sensorIds: readonly string[], labels: readonly LabelledEvent[]): RangeJob {
+  const { from, to, threshold } = options;
+  const config = configOf(options);
+  return {
+    kind: "range",
+    ...{ sensorIds, threshold, fromUs: from ?? 0, toUs: to ?? Number.POSITIVE_INFINITY },
+    config: config === undefined ? undefined : toBinary(DetectorConfigSchema, config),
+    events: labels.map((l) => ({ sensorId: l.sensorId, fromUs: us(l.startTime!), untilUs: us(l.endTime!) })),
+    includeReadings: options.out !== undefined,
+    pictureColumns: options.html === undefined ? 0 : PICTURE_COLUMNS,
+  };
 }
 
 const us = (t: Parameters<typeof timestampMs>[0]) => timestampMs(t) * 1000;

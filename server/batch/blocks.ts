@@ -65,13 +65,13 @@ export async function rescore(blocks: AsyncIterable<SourceBlock>, options: Resco
   }
 }
 
-interface Sensor {
+export interface Sensor {
   readonly first: SourceBlock;
   readonly blocks: AsyncIterable<SourceBlock>;
 }
 
 /** Cuts the blocks into sensors; each is read to its end before the next. */
-async function* bySensor(blocks: AsyncIterable<SourceBlock>): AsyncGenerator<Sensor> {
+export async function* bySensor(blocks: AsyncIterable<SourceBlock>): AsyncGenerator<Sensor> {
   const source = blocks[Symbol.asyncIterator]();
   let next = await source.next();
   while (!next.done) {
@@ -105,9 +105,9 @@ interface Place {
   readonly i: number;
 }
 
-/** One sensor's blocks on their way through the scorer. */
-class OpenBlocks {
-  readonly #emit: RescoreOptions["emit"];
+/** One sensor's blocks on their way through the scorer. Without `emit` they are only read. */
+export class OpenBlocks {
+  readonly #emit: RescoreOptions["emit"] | undefined;
   /** In rising order of time; not yet in a page. */
   #pending: Place[] = [];
   /** Readings in pages that are not late, in the order in which they are judged; judged up to `#head`. */
@@ -116,7 +116,7 @@ class OpenBlocks {
   readonly #unfinished: OpenBlock[] = [];
   readonly #series = new Map<number, SeriesRow>();
 
-  constructor(emit: RescoreOptions["emit"]) {
+  constructor(emit?: RescoreOptions["emit"]) {
     this.#emit = emit;
   }
 
@@ -137,7 +137,7 @@ class OpenBlocks {
     const points = createPoints(source.points);
     decodeBlock(source.data, source.firstUs, source.firstId, points);
     const block: OpenBlock = { source, points, left: 0 };
-    this.#unfinished.push(block);
+    if (this.#emit !== undefined) this.#unfinished.push(block);
     const known = this.#series.get(source.seriesId);
     if (known === undefined) this.#series.set(source.seriesId, source.series);
     const last = this.#pending.at(-1);
@@ -158,7 +158,8 @@ class OpenBlocks {
     for (const place of this.#pending.slice(0, count)) {
       copyPoint(place.block.points, place.i, points);
       series.push(this.#series.get(place.block.source.seriesId)!);
-      if ((place.block.points.mark[place.i]! & MARK_LATE) === 0) this.#queue.push(place);
+      const late = (place.block.points.mark[place.i]! & MARK_LATE) !== 0;
+      if (this.#emit !== undefined && !late) this.#queue.push(place);
     }
     this.#pending = this.#pending.slice(count);
     return { points, series };
@@ -185,7 +186,7 @@ class OpenBlocks {
     // Blocks in which only late readings are come to their turn with what is around them.
     while (this.#unfinished[0]?.left === 0) {
       const { source, points } = this.#unfinished.shift()!;
-      if (source.wanted) await this.#emit(encoded(source, points));
+      if (source.wanted) await this.#emit?.(encoded(source, points));
     }
   }
 

@@ -4,8 +4,8 @@ import type { Sql } from "postgres";
 import { History } from "../backtest/history.ts";
 import { StartupError } from "../errors.ts";
 import { CopyBuffer, copyIn, putInt32, putInt64 } from "../log/copy.ts";
-
 import { rescore, type SourceBlock } from "./blocks.ts";
+import { BLOCK_COLUMNS, seriesOf } from "./lines.ts";
 import { detectorOf, type RescoreRun, sourceSql } from "./run.ts";
 import { type Relation, SparkSession } from "./spark.ts";
 
@@ -33,11 +33,10 @@ export function localEngine(sql: Sql): Engine {
         const rows = sql.unsafe(`select * from (${source}) s order by partition, sensor_id collate "C", first_us`);
         for await (const portion of rows.cursor(FETCH_ROWS)) {
           for (const row of portion) {
-            const { location, ...series } = JSON.parse(row.series_json);
             yield {
               partition: row.partition,
               seriesId: row.series,
-              series: { ...series, location: location ?? undefined },
+              series: seriesOf(row.series_json),
               firstUs: row.first_us,
               lastUs: row.last_us,
               firstId: row.first_id,
@@ -83,7 +82,7 @@ export interface SparkOptions {
   readonly remote: string;
   /** PostgreSQL as Spark's workers reach it. */
   readonly databaseUrl: string;
-  /** Command that starts `pipe.ts` where Spark's workers run. */
+  /** Command that starts `pipe.ts` (a backtest: `backtest-pipe.ts`) where Spark's workers run. */
   readonly scorer: string;
   /** Tasks of a part: each is a process of the scorer. */
   readonly tasks: number;
@@ -91,6 +90,8 @@ export interface SparkOptions {
 
 /** On a worker of the same machine. */
 export const LOCAL_SCORER = `${process.execPath} ${fileURLToPath(new URL("pipe.ts", import.meta.url))}`;
+/** The same for a backtest. */
+export const LOCAL_BACKTEST = `${process.execPath} ${fileURLToPath(new URL("backtest-pipe.ts", import.meta.url))}`;
 
 /**
  * On Spark: workers read the part's blocks from PostgreSQL, a shuffle brings each sensor's together in the order of time, and they go
@@ -129,20 +130,25 @@ function historyOf(run: RescoreRun, part: number, tasks: number, connection: Rec
 }
 
 function rescoreSql(run: RescoreRun, part: number, view: string, scorer: string): string {
-  const text = (s: string) => `'${s.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+  const columns = "series string, first_us string, last_us string, points string, anomalies string, data string";
   return `
     select ${run.id} as run, ${part} as part, int(series) as series, bigint(first_us) as first_us, bigint(last_us) as last_us,
       int(points) as points, int(anomalies) as anomalies, ${run.model} as model, unbase64(data) as data
+    from (${pipedSql(view, `${scorer} ${run.id}`, columns)})`;
+}
+
+/** Blocks of a view through a program, each sensor's together and in the order of time. `columns`: of what the program writes. */
+export function pipedSql(view: string, program: string, columns: string): string {
+  const text = `'${program.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+  return `
+    select transform (${BLOCK_COLUMNS})
+      row format delimited fields terminated by '\\t'
+      using ${text}
+      as (${columns})
+      row format delimited fields terminated by '\\t'
     from (
-      select transform (partition, series, series_json, first_us, last_us, first_id, points, wanted, data)
-        row format delimited fields terminated by '\\t'
-        using ${text(`${scorer} ${run.id}`)}
-        as (series string, first_us string, last_us string, points string, anomalies string, data string)
-        row format delimited fields terminated by '\\t'
-      from (
-        select partition, series, series_json, first_us, last_us, first_id, points, wanted,
-          translate(base64(data), '\\r\\n', '') as data
-        from ${view} distribute by sensor_id sort by partition, sensor_id, first_us))`;
+      select * except (data), translate(base64(data), '\\r\\n', '') as data
+      from ${view} distribute by sensor_id sort by partition, sensor_id, first_us)`;
 }
 
 /** Spark's options for a PostgreSQL address. Throws StartupError where JDBC cannot use it. */

@@ -3,9 +3,10 @@ import type { Sql } from "postgres";
 import type { SqlAddress } from "../log/connection.ts";
 import { openStoreSql } from "../store/postgres.ts";
 
-export { type Engine, LOCAL_SCORER, localEngine, sparkEngine } from "./engines.ts";
+export { backtestOnSpark } from "./backtest.ts";
+export { type Engine, LOCAL_BACKTEST, LOCAL_SCORER, localEngine, sparkEngine } from "./engines.ts";
 export { type RescoreEvents, type RescoreWish, rescoreHistory } from "./rescore.ts";
-export { forget, type RescoreRun, readRun, type ScorerSettings } from "./run.ts";
+export { forget, type RescoreRun, readRun, type ScorerSettings, scorerFrom } from "./run.ts";
 export { SparkSession } from "./spark.ts";
 export { switchOver } from "./switch.ts";
 

@@ -1,5 +1,7 @@
 /** A rescoring as the store knows it: what is wanted, which parts are done, and the scorer it is done with. */
+import { readFile } from "node:fs/promises";
 import type { Sql } from "postgres";
+import { loadConfig } from "../config.ts";
 import {
   createDetector,
   type Detector,
@@ -8,6 +10,7 @@ import {
   parseModel,
   type TrunkRuntime,
 } from "../detect/index.ts";
+import type { Environment } from "../environment.ts";
 import { TelltaleError } from "../errors.ts";
 import { TfjsTrunk } from "../scorer/forecasterTfjs.ts";
 import { numbers } from "../store/series.ts";
@@ -20,6 +23,17 @@ export interface ScorerSettings {
   readonly runtime: string;
   readonly threshold: number;
   readonly alarmsPerSensorDay: number;
+}
+
+/** Those of a platform with this environment. */
+export async function scorerFrom(environment: Environment): Promise<ScorerSettings> {
+  const { modelPath, scorerRuntime, modelAccuracyThreshold, alarmsPerSensorDay } = loadConfig(environment);
+  return {
+    modelFile: modelPath === undefined ? undefined : await readFile(modelPath, "utf8"),
+    runtime: scorerRuntime === "auto" ? "js" : scorerRuntime,
+    threshold: modelAccuracyThreshold,
+    alarmsPerSensorDay,
+  };
 }
 
 /** Half-open, microseconds; whole days (UTC). */

@@ -7,6 +7,7 @@ import { type Table, tableFromIPC } from "apache-arrow";
 import {
   ExecutePlanRequestSchema,
   type ExecutePlanResponse,
+  type ExecutePlanResponse_ExecutionProgress,
   type PlanSchema,
   SparkConnectService,
 } from "../../gen/es/spark/connect/base_pb.ts";
@@ -103,15 +104,17 @@ export class SparkSession {
       });
   }
 
-  /** Rows of a relation. */
-  async collect(relation: Relation): Promise<Record<string, unknown>[]> {
-    const rows: Record<string, unknown>[] = [];
-    await this.#execute({ opType: { case: "root", value: relation } }, (response) => {
-      if (response.responseType.case !== "arrowBatch") return;
-      const table: Table = tableFromIPC(response.responseType.value.data);
-      for (const row of table) rows.push(row.toJSON());
-    });
-    return rows;
+  /** Rows of a relation, as they come. */
+  async *rows(
+    relation: Relation,
+    onProgress?: (progress: SparkProgress) => void,
+  ): AsyncGenerator<Record<string, unknown>> {
+    for await (const { responseType } of this.#execute({ opType: { case: "root", value: relation } })) {
+      if (responseType.case === "executionProgress") onProgress?.(progressOf(responseType.value));
+      if (responseType.case !== "arrowBatch") continue;
+      const table: Table = tableFromIPC(responseType.value.data);
+      for (const row of table) yield row.toJSON();
+    }
   }
 
   /** Gives a relation a name for SQL of this session. */
@@ -146,20 +149,13 @@ export class SparkSession {
     command: NonNullable<Extract<NonNullable<Plan["opType"]>, { case: "command" }>["value"]>,
     onProgress?: (progress: SparkProgress) => void,
   ): Promise<void> {
-    await this.#execute({ opType: { case: "command", value: command } }, ({ responseType }) => {
-      if (responseType.case !== "executionProgress") return;
-      let done = 0;
-      let of = 0;
-      for (const stage of responseType.value.stages) {
-        done += Number(stage.numCompletedTasks);
-        of += Number(stage.numTasks);
-      }
-      onProgress?.({ done, of });
-    });
+    for await (const { responseType } of this.#execute({ opType: { case: "command", value: command } })) {
+      if (responseType.case === "executionProgress") onProgress?.(progressOf(responseType.value));
+    }
   }
 
   /** Executes a plan; a stream that breaks is taken up again behind the last response heard. */
-  async #execute(plan: Plan, hear: (response: ExecutePlanResponse) => void): Promise<void> {
+  async *#execute(plan: Plan): AsyncGenerator<ExecutePlanResponse> {
     const { userId } = this.#address;
     const head = { sessionId: this.#sessionId, userContext: { userId }, operationId: randomUUID() };
     const reattachable = { requestOption: { case: "reattachOptions", value: { reattachable: true } } } as const;
@@ -176,7 +172,7 @@ export class SparkSession {
             await this.#client.releaseExecute({ ...head, release: { case: "releaseAll", value: {} } });
             return;
           }
-          hear(response);
+          yield response;
         }
       } catch (error) {
         if (ConnectError.from(error).code !== Code.Unavailable || last === undefined) throw this.#told(error);
@@ -200,4 +196,14 @@ export class SparkSession {
     }
     return new TelltaleError("internal", `Spark could not do it: ${error.rawMessage}`, { cause });
   }
+}
+
+function progressOf({ stages }: ExecutePlanResponse_ExecutionProgress): SparkProgress {
+  let done = 0;
+  let of = 0;
+  for (const stage of stages) {
+    done += Number(stage.numCompletedTasks);
+    of += Number(stage.numTasks);
+  }
+  return { done, of };
 }

@@ -23,15 +23,13 @@ export interface SparkTools {
 }
 
 export async function sparkTools(): Promise<SparkTools> {
-  const [bin, jars] = await Promise.all([sparkPython(), connectors()]);
+  const [bin, jars] = await Promise.all([pythonFrom("requirements.txt"), connectors()]);
   return { bin, jars };
 }
 
-async function sparkPython(): Promise<string> {
-  const texts = await Promise.all(
-    ["requirements.txt", "requirements-dev.txt"].map((name) => readFile(join(folder, name), "utf8")),
-  );
-  return pythonWith(texts.join("\n").split("\n").filter(Boolean));
+/** Folder of the programs of a Python that has what the file lists. */
+export async function pythonFrom(list: "requirements.txt" | "requirements-dev.txt"): Promise<string> {
+  return pythonWith((await readFile(join(folder, list), "utf8")).split("\n").filter(Boolean));
 }
 
 async function connectors(): Promise<string[]> {
@@ -71,6 +69,8 @@ export interface SparkProcess {
 /** spark-submit with a driver of at most a gigabyte, in a process group of its own. */
 export function submit(tools: SparkTools, args: readonly string[], env: NodeJS.ProcessEnv = {}): SparkProcess {
   const python = join(tools.bin, "python3");
+  // A run of seconds ends before the second compiler pays; TELLTALE_SPARK_FULL and measurements run as in production.
+  const quickly = env.JVM_SHORT_RUN === "1" ? "-XX:TieredStopAtLevel=1" : "";
   const options = ["--driver-memory", "1g", "--jars", tools.jars.join(","), "--conf", "spark.ui.enabled=false"];
   const log = `-Dlog4j2.configurationFile=${join(import.meta.dirname, "log4j2.properties")}`;
   const child = spawn(
@@ -78,7 +78,7 @@ export function submit(tools: SparkTools, args: readonly string[], env: NodeJS.P
     [
       ...options,
       "--driver-java-options",
-      `-XX:+UseSerialGC ${log}`,
+      `-XX:+UseSerialGC ${quickly} ${log}`,
       "--conf",
       "spark.sql.shuffle.partitions=2",
       ...args,

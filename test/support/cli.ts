@@ -40,3 +40,8 @@ export function run(program: string, args: readonly string[], env: NodeJS.Proces
 export function runCli(...args: string[]): CliRun {
   return runNode([MAIN, ...args]);
 }
+
+/** The same with an environment. */
+export function runCliWith(env: NodeJS.ProcessEnv, ...args: string[]): CliRun {
+  return runNode([MAIN, ...args], env);
+}

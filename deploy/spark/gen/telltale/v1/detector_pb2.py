@@ -28,7 +28,7 @@ from telltale.v1 import alert_pb2 as telltale_dot_v1_dot_alert__pb2
 from telltale.v1 import reading_pb2 as telltale_dot_v1_dot_reading__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atelltale/v1/detector.proto\x12\x0btelltale.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17telltale/v1/alert.proto\x1a\x19telltale/v1/reading.proto\"~\n\x15\x45xplainReadingRequest\x12(\n\tsensor_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\xba\x01\x01\x00R\x08sensorId\x12;\n\x0bobserved_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nobservedAt\"^\n\x0c\x44\x65tectorVote\x12\x1a\n\x08\x64\x65tector\x18\x01 \x01(\tR\x08\x64\x65tector\x12\x1a\n\x08surprise\x18\x02 \x01(\x01R\x08surprise\x12\x16\n\x06\x64\x65tail\x18\x03 \x01(\tR\x06\x64\x65tail\"\xed\x01\n\x16\x45xplainReadingResponse\x12\x34\n\x07reading\x18\x01 \x01(\x0b\x32\x1a.telltale.v1.ScoredReadingR\x07reading\x12\x10\n\x03\x62\x61r\x18\x02 \x01(\x01R\x03\x62\x61r\x12\x18\n\x07summary\x18\x03 \x01(\tR\x07summary\x12/\n\x05votes\x18\x04 \x03(\x0b\x32\x19.telltale.v1.DetectorVoteR\x05votes\x12@\n\x12nearest_past_alert\x18\x05 \x01(\x0b\x32\x12.telltale.v1.AlertR\x10nearestPastAlert\"\x88\x05\n\x0e\x44\x65tectorConfig\x12(\n\x0bsensor_type\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x32R\nsensorType\x12O\n\x15\x61larms_per_sensor_day\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@!\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x12\x61larmsPerSensorDay\x88\x01\x01\x12)\n\trange_min\x18\x03 \x01(\x01\x42\x07\xbaH\x04\x12\x02@\x01H\x01R\x08rangeMin\x88\x01\x01\x12)\n\trange_max\x18\x04 \x01(\x01\x42\x07\xbaH\x04\x12\x02@\x01H\x02R\x08rangeMax\x88\x01\x01\x12\x42\n\x13max_rate_per_second\x18\x05 \x01(\x01\x42\x0e\xbaH\x0b\x12\t!\x00\x00\x00\x00\x00\x00\x00\x00H\x03R\x10maxRatePerSecond\x88\x01\x01\x12\x38\n\rstuck_seconds\x18\x06 \x01(\x01\x42\x0e\xbaH\x0b\x12\t!\x00\x00\x00\x00\x00\x00\x00\x00H\x04R\x0cstuckSeconds\x88\x01\x01\x12<\n\x0fsilence_seconds\x18\x07 \x01(\x01\x42\x0e\xbaH\x0b\x12\t!\x00\x00\x00\x00\x00\x00\x00\x00H\x05R\x0esilenceSeconds\x88\x01\x01\x12\x36\n\x0freorder_hold_ms\x18\x08 \x01(\rB\t\xbaH\x06*\x04\x18\xe0\xd4\x03H\x06R\rreorderHoldMs\x88\x01\x01\x12\x1d\n\x07\x63ounter\x18\t \x01(\x08H\x07R\x07\x63ounter\x88\x01\x01\x42\x18\n\x16_alarms_per_sensor_dayB\x0c\n\n_range_minB\x0c\n\n_range_maxB\x16\n\x14_max_rate_per_secondB\x10\n\x0e_stuck_secondsB\x12\n\x10_silence_secondsB\x12\n\x10_reorder_hold_msB\n\n\x08_counter\"D\n\x18GetDetectorConfigRequest\x12(\n\x0bsensor_type\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x32R\nsensorType\"P\n\x19GetDetectorConfigResponse\x12\x33\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.telltale.v1.DetectorConfigR\x06\x63onfig\"W\n\x18SetDetectorConfigRequest\x12;\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.telltale.v1.DetectorConfigB\x06\xbaH\x03\xc8\x01\x01R\x06\x63onfig\"P\n\x19SetDetectorConfigResponse\x12\x33\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.telltale.v1.DetectorConfigR\x06\x63onfig\"\xe2\x01\n\x0f\x42\x61\x63ktestRequest\x12(\n\nsensor_ids\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x90NR\tsensorIds\x12\x39\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x35\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\x12\x33\n\x06\x63onfig\x18\x04 \x01(\x0b\x32\x1b.telltale.v1.DetectorConfigR\x06\x63onfig\"\xc2\x01\n\x10\x42\x61\x63ktestResponse\x12#\n\rreadings_done\x18\x01 \x01(\x03R\x0creadingsDone\x12%\n\x0ereadings_total\x18\x02 \x01(\x03R\rreadingsTotal\x12*\n\x06\x61lerts\x18\x03 \x03(\x0b\x32\x12.telltale.v1.AlertR\x06\x61lerts\x12\x36\n\x07summary\x18\x04 \x01(\x0b\x32\x1c.telltale.v1.BacktestSummaryR\x07summary\"\xc3\x01\n\x0f\x42\x61\x63ktestSummary\x12\x16\n\x06\x61lerts\x18\x01 \x01(\x03R\x06\x61lerts\x12#\n\ralert_seconds\x18\x02 \x01(\x01R\x0c\x61lertSeconds\x12\x31\n\x15\x61lerts_per_sensor_day\x18\x03 \x01(\x01R\x12\x61lertsPerSensorDay\x12\x1d\n\nlabels_met\x18\x04 \x01(\x03R\tlabelsMet\x12!\n\x0clabels_total\x18\x05 \x01(\x03R\x0blabelsTotal\"l\n\x11LabelAlertRequest\x12\x19\n\x08\x61lert_id\x18\x01 \x01(\x03R\x07\x61lertId\x12\x18\n\x07\x63orrect\x18\x02 \x01(\x08R\x07\x63orrect\x12\"\n\x07\x63omment\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07R\x07\x63omment\"\x96\x01\n\x12LabelAlertResponse\x12(\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x12.telltale.v1.AlertR\x05\x61lert\x12,\n\x12\x61lerts_avoided_30d\x18\x02 \x01(\x03R\x10\x61lertsAvoided30d\x12(\n\x10\x61lerts_added_30d\x18\x03 \x01(\x03R\x0e\x61lertsAdded30d\"\x94\x02\n\x11MaintenanceWindow\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12$\n\tsensor_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x32R\x08sensorId\x12#\n\x08location\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x08location\x12\x41\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tstartTime\x12=\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x07\x65ndTime\x12\"\n\x07\x63omment\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07R\x07\x63omment\"`\n\x1e\x43reateMaintenanceWindowRequest\x12>\n\x06window\x18\x01 \x01(\x0b\x32\x1e.telltale.v1.MaintenanceWindowB\x06\xbaH\x03\xc8\x01\x01R\x06window\"Y\n\x1f\x43reateMaintenanceWindowResponse\x12\x36\n\x06window\x18\x01 \x01(\x0b\x32\x1e.telltale.v1.MaintenanceWindowR\x06window\"\x1f\n\x1dListMaintenanceWindowsRequest\"Z\n\x1eListMaintenanceWindowsResponse\x12\x38\n\x07windows\x18\x01 \x03(\x0b\x32\x1e.telltale.v1.MaintenanceWindowR\x07windows\";\n\x1e\x44\x65leteMaintenanceWindowRequest\x12\x19\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64R\x02id\"!\n\x1f\x44\x65leteMaintenanceWindowResponse2\xad\x06\n\x0f\x44\x65tectorService\x12Y\n\x0e\x45xplainReading\x12\".telltale.v1.ExplainReadingRequest\x1a#.telltale.v1.ExplainReadingResponse\x12\x62\n\x11GetDetectorConfig\x12%.telltale.v1.GetDetectorConfigRequest\x1a&.telltale.v1.GetDetectorConfigResponse\x12\x62\n\x11SetDetectorConfig\x12%.telltale.v1.SetDetectorConfigRequest\x1a&.telltale.v1.SetDetectorConfigResponse\x12I\n\x08\x42\x61\x63ktest\x12\x1c.telltale.v1.BacktestRequest\x1a\x1d.telltale.v1.BacktestResponse0\x01\x12M\n\nLabelAlert\x12\x1e.telltale.v1.LabelAlertRequest\x1a\x1f.telltale.v1.LabelAlertResponse\x12t\n\x17\x43reateMaintenanceWindow\x12+.telltale.v1.CreateMaintenanceWindowRequest\x1a,.telltale.v1.CreateMaintenanceWindowResponse\x12q\n\x16ListMaintenanceWindows\x12*.telltale.v1.ListMaintenanceWindowsRequest\x1a+.telltale.v1.ListMaintenanceWindowsResponse\x12t\n\x17\x44\x65leteMaintenanceWindow\x12+.telltale.v1.DeleteMaintenanceWindowRequest\x1a,.telltale.v1.DeleteMaintenanceWindowResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1atelltale/v1/detector.proto\x12\x0btelltale.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17telltale/v1/alert.proto\x1a\x19telltale/v1/reading.proto\"~\n\x15\x45xplainReadingRequest\x12(\n\tsensor_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x06\x10\x01\xba\x01\x01\x00R\x08sensorId\x12;\n\x0bobserved_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nobservedAt\"\x80\x01\n\x0c\x44\x65tectorVote\x12\x1a\n\x08\x64\x65tector\x18\x01 \x01(\tR\x08\x64\x65tector\x12\x1a\n\x08surprise\x18\x02 \x01(\x01R\x08surprise\x12\x16\n\x06\x64\x65tail\x18\x03 \x01(\tR\x06\x64\x65tail\x12 \n\x0cshare_of_bar\x18\x04 \x01(\x01R\nshareOfBar\"\xe0\x02\n\x16\x45xplainReadingResponse\x12\x34\n\x07reading\x18\x01 \x01(\x0b\x32\x1a.telltale.v1.ScoredReadingR\x07reading\x12\x10\n\x03\x62\x61r\x18\x02 \x01(\x01R\x03\x62\x61r\x12\x18\n\x07summary\x18\x03 \x01(\tR\x07summary\x12/\n\x05votes\x18\x04 \x03(\x0b\x32\x19.telltale.v1.DetectorVoteR\x05votes\x12@\n\x12nearest_past_alert\x18\x05 \x01(\x0b\x32\x12.telltale.v1.AlertR\x10nearestPastAlert\x12&\n\x0csurprise_bar\x18\x06 \x01(\x01H\x00R\x0bsurpriseBar\x88\x01\x01\x12\x18\n\x07history\x18\x07 \x01(\tR\x07history\x12\x1e\n\nreproduced\x18\x08 \x01(\x08R\nreproducedB\x0f\n\r_surprise_bar\"\x88\x05\n\x0e\x44\x65tectorConfig\x12(\n\x0bsensor_type\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x32R\nsensorType\x12O\n\x15\x61larms_per_sensor_day\x18\x02 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@!\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x12\x61larmsPerSensorDay\x88\x01\x01\x12)\n\trange_min\x18\x03 \x01(\x01\x42\x07\xbaH\x04\x12\x02@\x01H\x01R\x08rangeMin\x88\x01\x01\x12)\n\trange_max\x18\x04 \x01(\x01\x42\x07\xbaH\x04\x12\x02@\x01H\x02R\x08rangeMax\x88\x01\x01\x12\x42\n\x13max_rate_per_second\x18\x05 \x01(\x01\x42\x0e\xbaH\x0b\x12\t!\x00\x00\x00\x00\x00\x00\x00\x00H\x03R\x10maxRatePerSecond\x88\x01\x01\x12\x38\n\rstuck_seconds\x18\x06 \x01(\x01\x42\x0e\xbaH\x0b\x12\t!\x00\x00\x00\x00\x00\x00\x00\x00H\x04R\x0cstuckSeconds\x88\x01\x01\x12<\n\x0fsilence_seconds\x18\x07 \x01(\x01\x42\x0e\xbaH\x0b\x12\t!\x00\x00\x00\x00\x00\x00\x00\x00H\x05R\x0esilenceSeconds\x88\x01\x01\x12\x36\n\x0freorder_hold_ms\x18\x08 \x01(\rB\t\xbaH\x06*\x04\x18\xe0\xd4\x03H\x06R\rreorderHoldMs\x88\x01\x01\x12\x1d\n\x07\x63ounter\x18\t \x01(\x08H\x07R\x07\x63ounter\x88\x01\x01\x42\x18\n\x16_alarms_per_sensor_dayB\x0c\n\n_range_minB\x0c\n\n_range_maxB\x16\n\x14_max_rate_per_secondB\x10\n\x0e_stuck_secondsB\x12\n\x10_silence_secondsB\x12\n\x10_reorder_hold_msB\n\n\x08_counter\"D\n\x18GetDetectorConfigRequest\x12(\n\x0bsensor_type\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18\x32R\nsensorType\"P\n\x19GetDetectorConfigResponse\x12\x33\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.telltale.v1.DetectorConfigR\x06\x63onfig\"W\n\x18SetDetectorConfigRequest\x12;\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.telltale.v1.DetectorConfigB\x06\xbaH\x03\xc8\x01\x01R\x06\x63onfig\"P\n\x19SetDetectorConfigResponse\x12\x33\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1b.telltale.v1.DetectorConfigR\x06\x63onfig\"\xe3\x03\n\x0f\x42\x61\x63ktestRequest\x12(\n\nsensor_ids\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x90NR\tsensorIds\x12\x39\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x35\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\x12\x33\n\x06\x63onfig\x18\x04 \x01(\x0b\x32\x1b.telltale.v1.DetectorConfigR\x06\x63onfig\x12=\n\x06labels\x18\x05 \x03(\x0b\x32\x1a.telltale.v1.LabelledEventB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x06labels\x12K\n\x12\x61\x63\x63uracy_threshold\x18\x06 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x1e\xa7\xe8H.\xff\xef?)\x00\x00\x00\x00\x00\x00\xe0?H\x00R\x11\x61\x63\x63uracyThreshold\x88\x01\x01\x12)\n\x10include_readings\x18\x07 \x01(\x08R\x0fincludeReadings\x12\x31\n\x0fpicture_columns\x18\x08 \x01(\rB\x08\xbaH\x05*\x03\x18\xa0\x1fR\x0epictureColumnsB\x15\n\x13_accuracy_threshold\"\xb9\x01\n\rLabelledEvent\x12&\n\tsensor_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x32R\x08sensorId\x12\x41\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tstartTime\x12=\n\x08\x65nd_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x07\x65ndTime\"\xb2\x02\n\x10\x42\x61\x63ktestResponse\x12#\n\rreadings_done\x18\x01 \x01(\x03R\x0creadingsDone\x12%\n\x0ereadings_total\x18\x02 \x01(\x03R\rreadingsTotal\x12*\n\x06\x61lerts\x18\x03 \x03(\x0b\x32\x12.telltale.v1.AlertR\x06\x61lerts\x12\x36\n\x07summary\x18\x04 \x01(\x0b\x32\x1c.telltale.v1.BacktestSummaryR\x07summary\x12\x36\n\x08readings\x18\x05 \x03(\x0b\x32\x1a.telltale.v1.ScoredReadingR\x08readings\x12\x36\n\x07picture\x18\x06 \x01(\x0b\x32\x1c.telltale.v1.BacktestPictureR\x07picture\"\x96\x02\n\x0f\x42\x61\x63ktestPicture\x12\x1b\n\tsensor_id\x18\x01 \x01(\tR\x08sensorId\x12\x12\n\x04unit\x18\x02 \x01(\tR\x04unit\x12\x30\n\x05times\x18\x03 \x03(\x0b\x32\x1a.google.protobuf.TimestampR\x05times\x12\x10\n\x03low\x18\x04 \x03(\x01R\x03low\x12\x12\n\x04high\x18\x05 \x03(\x01R\x04high\x12!\n\x0c\x65xpected_low\x18\x06 \x03(\x01R\x0b\x65xpectedLow\x12#\n\rexpected_high\x18\x07 \x03(\x01R\x0c\x65xpectedHigh\x12\x32\n\x06labels\x18\x08 \x03(\x0b\x32\x1a.telltale.v1.LabelledEventR\x06labels\"\xde\x04\n\x0f\x42\x61\x63ktestSummary\x12\x16\n\x06\x61lerts\x18\x01 \x01(\x03R\x06\x61lerts\x12#\n\ralert_seconds\x18\x02 \x01(\x01R\x0c\x61lertSeconds\x12\x31\n\x15\x61lerts_per_sensor_day\x18\x03 \x01(\x01R\x12\x61lertsPerSensorDay\x12\x1d\n\nlabels_met\x18\x04 \x01(\x03R\tlabelsMet\x12!\n\x0clabels_total\x18\x05 \x01(\x03R\x0blabelsTotal\x12$\n\rnotifications\x18\x06 \x01(\x03R\rnotifications\x12\x32\n\x15longest_alert_seconds\x18\x07 \x01(\x01R\x13longestAlertSeconds\x12\x18\n\x07sensors\x18\x08 \x01(\x03R\x07sensors\x12!\n\x0c\x61lerts_right\x18\t \x01(\x03R\x0b\x61lertsRight\x12!\n\x0c\x61lerts_wrong\x18\n \x01(\x03R\x0b\x61lertsWrong\x12!\n\tprecision\x18\x0b \x01(\x01H\x00R\tprecision\x88\x01\x01\x12#\n\ralerts_stored\x18\x0c \x01(\x03R\x0c\x61lertsStored\x12%\n\x0e\x61lerts_avoided\x18\r \x01(\x03R\ralertsAvoided\x12!\n\x0c\x61lerts_added\x18\x0e \x01(\x03R\x0b\x61lertsAdded\x12)\n\x10readings_changed\x18\x0f \x01(\x03R\x0freadingsChanged\x12\x14\n\x05notes\x18\x10 \x03(\tR\x05notesB\x0c\n\n_precision\"\x88\x01\n\x11LabelAlertRequest\x12\x19\n\x08\x61lert_id\x18\x01 \x01(\x03R\x07\x61lertId\x12\x18\n\x07\x63orrect\x18\x02 \x01(\x08R\x07\x63orrect\x12\"\n\x07\x63omment\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07R\x07\x63omment\x12\x1a\n\x08withdraw\x18\x04 \x01(\x08R\x08withdraw\"\x88\x02\n\x12LabelAlertResponse\x12(\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x12.telltale.v1.AlertR\x05\x61lert\x12,\n\x12\x61lerts_avoided_30d\x18\x02 \x01(\x03R\x10\x61lertsAvoided30d\x12(\n\x10\x61lerts_added_30d\x18\x03 \x01(\x03R\x0e\x61lertsAdded30d\x12,\n\x07\x61voided\x18\x04 \x03(\x0b\x32\x12.telltale.v1.AlertR\x07\x61voided\x12(\n\x05\x61\x64\x64\x65\x64\x18\x05 \x03(\x0b\x32\x12.telltale.v1.AlertR\x05\x61\x64\x64\x65\x64\x12\x18\n\x07summary\x18\x06 \x01(\tR\x07summary\"\x94\x02\n\x11MaintenanceWindow\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12$\n\tsensor_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x32R\x08sensorId\x12#\n\x08location\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64R\x08location\x12\x41\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tstartTime\x12=\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x07\x65ndTime\x12\"\n\x07\x63omment\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07R\x07\x63omment\"`\n\x1e\x43reateMaintenanceWindowRequest\x12>\n\x06window\x18\x01 \x01(\x0b\x32\x1e.telltale.v1.MaintenanceWindowB\x06\xbaH\x03\xc8\x01\x01R\x06window\"Y\n\x1f\x43reateMaintenanceWindowResponse\x12\x36\n\x06window\x18\x01 \x01(\x0b\x32\x1e.telltale.v1.MaintenanceWindowR\x06window\"\x1f\n\x1dListMaintenanceWindowsRequest\"Z\n\x1eListMaintenanceWindowsResponse\x12\x38\n\x07windows\x18\x01 \x03(\x0b\x32\x1e.telltale.v1.MaintenanceWindowR\x07windows\";\n\x1e\x44\x65leteMaintenanceWindowRequest\x12\x19\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64R\x02id\"!\n\x1f\x44\x65leteMaintenanceWindowResponse2\xad\x06\n\x0f\x44\x65tectorService\x12Y\n\x0e\x45xplainReading\x12\".telltale.v1.ExplainReadingRequest\x1a#.telltale.v1.ExplainReadingResponse\x12\x62\n\x11GetDetectorConfig\x12%.telltale.v1.GetDetectorConfigRequest\x1a&.telltale.v1.GetDetectorConfigResponse\x12\x62\n\x11SetDetectorConfig\x12%.telltale.v1.SetDetectorConfigRequest\x1a&.telltale.v1.SetDetectorConfigResponse\x12I\n\x08\x42\x61\x63ktest\x12\x1c.telltale.v1.BacktestRequest\x1a\x1d.telltale.v1.BacktestResponse0\x01\x12M\n\nLabelAlert\x12\x1e.telltale.v1.LabelAlertRequest\x1a\x1f.telltale.v1.LabelAlertResponse\x12t\n\x17\x43reateMaintenanceWindow\x12+.telltale.v1.CreateMaintenanceWindowRequest\x1a,.telltale.v1.CreateMaintenanceWindowResponse\x12q\n\x16ListMaintenanceWindows\x12*.telltale.v1.ListMaintenanceWindowsRequest\x1a+.telltale.v1.ListMaintenanceWindowsResponse\x12t\n\x17\x44\x65leteMaintenanceWindow\x12+.telltale.v1.DeleteMaintenanceWindowRequest\x1a,.telltale.v1.DeleteMaintenanceWindowResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -59,6 +59,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETDETECTORCONFIGREQUEST'].fields_by_name['config']._serialized_options = b'\272H\003\310\001\001'
   _globals['_BACKTESTREQUEST'].fields_by_name['sensor_ids']._loaded_options = None
   _globals['_BACKTESTREQUEST'].fields_by_name['sensor_ids']._serialized_options = b'\272H\006\222\001\003\020\220N'
+  _globals['_BACKTESTREQUEST'].fields_by_name['labels']._loaded_options = None
+  _globals['_BACKTESTREQUEST'].fields_by_name['labels']._serialized_options = b'\272H\006\222\001\003\020\220N'
+  _globals['_BACKTESTREQUEST'].fields_by_name['accuracy_threshold']._loaded_options = None
+  _globals['_BACKTESTREQUEST'].fields_by_name['accuracy_threshold']._serialized_options = b'\272H\024\022\022\031\036\247\350H.\377\357?)\000\000\000\000\000\000\340?'
+  _globals['_BACKTESTREQUEST'].fields_by_name['picture_columns']._loaded_options = None
+  _globals['_BACKTESTREQUEST'].fields_by_name['picture_columns']._serialized_options = b'\272H\005*\003\030\240\037'
+  _globals['_LABELLEDEVENT'].fields_by_name['sensor_id']._loaded_options = None
+  _globals['_LABELLEDEVENT'].fields_by_name['sensor_id']._serialized_options = b'\272H\006r\004\020\001\0302'
+  _globals['_LABELLEDEVENT'].fields_by_name['start_time']._loaded_options = None
+  _globals['_LABELLEDEVENT'].fields_by_name['start_time']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_LABELLEDEVENT'].fields_by_name['end_time']._loaded_options = None
+  _globals['_LABELLEDEVENT'].fields_by_name['end_time']._serialized_options = b'\272H\003\310\001\001'
   _globals['_LABELALERTREQUEST'].fields_by_name['comment']._loaded_options = None
   _globals['_LABELALERTREQUEST'].fields_by_name['comment']._serialized_options = b'\272H\005r\003\030\350\007'
   _globals['_MAINTENANCEWINDOW'].fields_by_name['sensor_id']._loaded_options = None
@@ -77,44 +89,48 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEMAINTENANCEWINDOWREQUEST'].fields_by_name['id']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_EXPLAINREADINGREQUEST']._serialized_start=157
   _globals['_EXPLAINREADINGREQUEST']._serialized_end=283
-  _globals['_DETECTORVOTE']._serialized_start=285
-  _globals['_DETECTORVOTE']._serialized_end=379
-  _globals['_EXPLAINREADINGRESPONSE']._serialized_start=382
-  _globals['_EXPLAINREADINGRESPONSE']._serialized_end=619
-  _globals['_DETECTORCONFIG']._serialized_start=622
-  _globals['_DETECTORCONFIG']._serialized_end=1270
-  _globals['_GETDETECTORCONFIGREQUEST']._serialized_start=1272
-  _globals['_GETDETECTORCONFIGREQUEST']._serialized_end=1340
-  _globals['_GETDETECTORCONFIGRESPONSE']._serialized_start=1342
-  _globals['_GETDETECTORCONFIGRESPONSE']._serialized_end=1422
-  _globals['_SETDETECTORCONFIGREQUEST']._serialized_start=1424
-  _globals['_SETDETECTORCONFIGREQUEST']._serialized_end=1511
-  _globals['_SETDETECTORCONFIGRESPONSE']._serialized_start=1513
-  _globals['_SETDETECTORCONFIGRESPONSE']._serialized_end=1593
-  _globals['_BACKTESTREQUEST']._serialized_start=1596
-  _globals['_BACKTESTREQUEST']._serialized_end=1822
-  _globals['_BACKTESTRESPONSE']._serialized_start=1825
-  _globals['_BACKTESTRESPONSE']._serialized_end=2019
-  _globals['_BACKTESTSUMMARY']._serialized_start=2022
-  _globals['_BACKTESTSUMMARY']._serialized_end=2217
-  _globals['_LABELALERTREQUEST']._serialized_start=2219
-  _globals['_LABELALERTREQUEST']._serialized_end=2327
-  _globals['_LABELALERTRESPONSE']._serialized_start=2330
-  _globals['_LABELALERTRESPONSE']._serialized_end=2480
-  _globals['_MAINTENANCEWINDOW']._serialized_start=2483
-  _globals['_MAINTENANCEWINDOW']._serialized_end=2759
-  _globals['_CREATEMAINTENANCEWINDOWREQUEST']._serialized_start=2761
-  _globals['_CREATEMAINTENANCEWINDOWREQUEST']._serialized_end=2857
-  _globals['_CREATEMAINTENANCEWINDOWRESPONSE']._serialized_start=2859
-  _globals['_CREATEMAINTENANCEWINDOWRESPONSE']._serialized_end=2948
-  _globals['_LISTMAINTENANCEWINDOWSREQUEST']._serialized_start=2950
-  _globals['_LISTMAINTENANCEWINDOWSREQUEST']._serialized_end=2981
-  _globals['_LISTMAINTENANCEWINDOWSRESPONSE']._serialized_start=2983
-  _globals['_LISTMAINTENANCEWINDOWSRESPONSE']._serialized_end=3073
-  _globals['_DELETEMAINTENANCEWINDOWREQUEST']._serialized_start=3075
-  _globals['_DELETEMAINTENANCEWINDOWREQUEST']._serialized_end=3134
-  _globals['_DELETEMAINTENANCEWINDOWRESPONSE']._serialized_start=3136
-  _globals['_DELETEMAINTENANCEWINDOWRESPONSE']._serialized_end=3169
-  _globals['_DETECTORSERVICE']._serialized_start=3172
-  _globals['_DETECTORSERVICE']._serialized_end=3985
+  _globals['_DETECTORVOTE']._serialized_start=286
+  _globals['_DETECTORVOTE']._serialized_end=414
+  _globals['_EXPLAINREADINGRESPONSE']._serialized_start=417
+  _globals['_EXPLAINREADINGRESPONSE']._serialized_end=769
+  _globals['_DETECTORCONFIG']._serialized_start=772
+  _globals['_DETECTORCONFIG']._serialized_end=1420
+  _globals['_GETDETECTORCONFIGREQUEST']._serialized_start=1422
+  _globals['_GETDETECTORCONFIGREQUEST']._serialized_end=1490
+  _globals['_GETDETECTORCONFIGRESPONSE']._serialized_start=1492
+  _globals['_GETDETECTORCONFIGRESPONSE']._serialized_end=1572
+  _globals['_SETDETECTORCONFIGREQUEST']._serialized_start=1574
+  _globals['_SETDETECTORCONFIGREQUEST']._serialized_end=1661
+  _globals['_SETDETECTORCONFIGRESPONSE']._serialized_start=1663
+  _globals['_SETDETECTORCONFIGRESPONSE']._serialized_end=1743
+  _globals['_BACKTESTREQUEST']._serialized_start=1746
+  _globals['_BACKTESTREQUEST']._serialized_end=2229
+  _globals['_LABELLEDEVENT']._serialized_start=2232
+  _globals['_LABELLEDEVENT']._serialized_end=2417
+  _globals['_BACKTESTRESPONSE']._serialized_start=2420
+  _globals['_BACKTESTRESPONSE']._serialized_end=2726
+  _globals['_BACKTESTPICTURE']._serialized_start=2729
+  _globals['_BACKTESTPICTURE']._serialized_end=3007
+  _globals['_BACKTESTSUMMARY']._serialized_start=3010
+  _globals['_BACKTESTSUMMARY']._serialized_end=3616
+  _globals['_LABELALERTREQUEST']._serialized_start=3619
+  _globals['_LABELALERTREQUEST']._serialized_end=3755
+  _globals['_LABELALERTRESPONSE']._serialized_start=3758
+  _globals['_LABELALERTRESPONSE']._serialized_end=4022
+  _globals['_MAINTENANCEWINDOW']._serialized_start=4025
+  _globals['_MAINTENANCEWINDOW']._serialized_end=4301
+  _globals['_CREATEMAINTENANCEWINDOWREQUEST']._serialized_start=4303
+  _globals['_CREATEMAINTENANCEWINDOWREQUEST']._serialized_end=4399
+  _globals['_CREATEMAINTENANCEWINDOWRESPONSE']._serialized_start=4401
+  _globals['_CREATEMAINTENANCEWINDOWRESPONSE']._serialized_end=4490
+  _globals['_LISTMAINTENANCEWINDOWSREQUEST']._serialized_start=4492
+  _globals['_LISTMAINTENANCEWINDOWSREQUEST']._serialized_end=4523
+  _globals['_LISTMAINTENANCEWINDOWSRESPONSE']._serialized_start=4525
+  _globals['_LISTMAINTENANCEWINDOWSRESPONSE']._serialized_end=4615
+  _globals['_DELETEMAINTENANCEWINDOWREQUEST']._serialized_start=4617
+  _globals['_DELETEMAINTENANCEWINDOWREQUEST']._serialized_end=4676
+  _globals['_DELETEMAINTENANCEWINDOWRESPONSE']._serialized_start=4678
+  _globals['_DELETEMAINTENANCEWINDOWRESPONSE']._serialized_end=4711
+  _globals['_DETECTORSERVICE']._serialized_start=4714
+  _globals['_DETECTORSERVICE']._serialized_end=5527
 # @@protoc_insertion_point(module_scope)

@@ -1,0 +1,243 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { pino } from "pino";
+import type { Sql } from "postgres";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import committed from "../../ml/model/forecaster.json" with { type: "json" };
+import { History } from "../../server/backtest/history.ts";
+import { play } from "../../server/backtest/play.ts";
+import { SensorReplay } from "../../server/backtest/replay.ts";
+import {
+  forget,
+  LOCAL_SCORER,
+  localEngine,
+  openBatchSql,
+  type RescoreEvents,
+  type RescoreRun,
+  rescoreHistory,
+  sparkEngine,
+} from "../../server/batch/index.ts";
+import { detectorOf } from "../../server/batch/run.ts";
+import type { Rows } from "../../server/pipeline/rows.ts";
+import { decodeBlock } from "../../server/store/block.ts";
+import { createPoints, MARK_LATE } from "../../server/store/points.ts";
+import { runCliWith } from "../support/cli.ts";
+import { kafkaNeeds } from "../support/kafka.ts";
+import { describeWith } from "../support/needs.ts";
+import { allReadings } from "../support/readings.ts";
+import { compareWindows, fill, type Plant, startPlant } from "./plant.ts";
+import { makeStubs } from "./stubs.ts";
+import { type SparkServer, type SparkTools, sparkNeeds, sparkTools, startSparkServer, submit } from "./tools.ts";
+
+const job = join(import.meta.dirname, "../../deploy/spark/windows.py");
+const stubs = join(import.meta.dirname, "../../deploy/spark/gen");
+/** 2,000 sensors of 1,000 readings each with TELLTALE_SPARK_FULL=1; a fiftieth of that by itself. */
+const full = process.env.TELLTALE_SPARK_FULL === "1";
+const sensors = full ? 2000 : 200;
+const readings = full ? 1000 : 200;
+/** Yesterday, one in the morning: a day that is over. */
+const startUs = (Math.floor(Date.now() / 86_400_000) - 1) * 86_400_000_000 + 3_600_000_000;
+/** Many anomalies, so that a difference would show. */
+const budget = 5;
+
+describeWith([...kafkaNeeds, ...sparkNeeds], "history on Spark", () => {
+  const jvm = { JVM_SHORT_RUN: full ? "0" : "1" };
+  let plant: Plant;
+  let tools: SparkTools;
+  let server: SparkServer;
+  let folder: string;
+  let sql: Sql;
+
+  beforeAll(async () => {
+    folder = await mkdtemp("/tmp/telltale-spark-");
+    [tools, plant] = await Promise.all([sparkTools(), startPlant({ ALARMS_PER_SENSOR_DAY: String(budget) })]);
+    sql = openBatchSql(plant.environment.DATABASE_URL);
+    [server] = await Promise.all([
+      startSparkServer(tools, { ...plant.environment, ...jvm }),
+      fill(plant, { sensors, readings, startUs }),
+    ]);
+  }, 600_000);
+  afterAll(async () => {
+    await server?.process.kill();
+    await sql?.end();
+    await plant?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it("gives windows the figures that SQL gives over what is stored, also after kill -9 in the middle", async () => {
+    const environment = {
+      ...plant.environment,
+      ...jvm,
+      CHECKPOINT_DIR: join(folder, "checkpoint"),
+      RECORDS_PER_BATCH: full ? "40" : "12",
+      ONCE: "1",
+    };
+    const first = submit(tools, [job], environment);
+    await first.line(/"batch": 1,/);
+    await first.kill();
+    const second = submit(tools, [job], environment);
+    expect(await second.ended, second.lines.slice(-30).join("\n")).toBe(0);
+    const { wanted, differing, example } = await compareWindows(plant.environment.DATABASE_URL);
+    expect(wanted).toBeGreaterThan(sensors);
+    expect(differing, JSON.stringify(example)).toBe(0);
+    const [sums] = await sql`select sum(readings)::int as readings, sum(anomalies)::int as anomalies
+      from window_stats where kind = 'sensor' and width_s = 60`;
+    const [stored] = await sql`select sum(readings)::int as readings, sum(anomalies)::int as anomalies from series`;
+    expect(sums).toEqual(stored);
+    expect(stored!.anomalies).toBeGreaterThan(0);
+  }, 600_000);
+
+  it("scores the same history to the bit as live, and after kill -9 of Spark goes on where it was", async () => {
+    const wish = { ...everything, parts: 3 };
+    const killed = await rescore(wish, { finished: () => void server.process.kill() }).catch((error: Error) => error);
+    expect(killed).toBeInstanceOf(Error);
+    server = await startSparkServer(tools, { ...plant.environment, ...jvm });
+    const parts: number[] = [];
+    const run = await rescore(wish, { finished: (part) => parts.push(part) });
+    expect(parts).toEqual([1, 2]);
+    const [found] = await sql`
+      select count(*)::int as blocks, sum(r.points)::int as readings, count(*) filter (where r.data <> b.data)::int as differing
+      from block b left join rescored_block r on r.run = ${run.id} and r.series = b.series and r.first_us = b.first_us`;
+    const [stored] = await sql`select sum(readings)::int as readings from series`;
+    expect(found).toMatchObject({ readings: stored!.readings, differing: 0 });
+    expect(found!.blocks).toBeGreaterThanOrEqual(sensors);
+  }, 300_000);
+
+  it("scores by another model as a backtest does, is read after the switch, and is switched back", async () => {
+    const file = join(folder, "other.json");
+    const modelFile = JSON.stringify({ ...committed, name: "other", bias: committed.bias.map((b) => b + 0.25) });
+    await writeFile(file, modelFile);
+    const before = await digest();
+    const environment = { ...plant.environment, SPARK_REMOTE: server.remote, ALARMS_PER_SENSOR_DAY: String(budget) };
+    const cli = runCliWith(environment, "rescore", "--model", file, "--tasks", "2");
+    expect(await cli.ended, cli.stderr()).toBe(0);
+    const run = Number(/--switch-run (\d+)/.exec(cli.stdout())![1]);
+    expect(cli.stderr()).toMatch(/part 0 is scored: \d+ readings/);
+
+    expect(await digest()).not.toBe(before);
+    let differing = 0;
+    const history = new History(sql);
+    const createDetector = await detectorOf({ ...settings, modelFile });
+    for (const sensor of await history.sensors(["sensor-1", "sensor-7", "sensor-9", "sensor-13"], 10)) {
+      const wanted = new Map<number, string>();
+      const take = ({ points: p }: Rows) => {
+        for (let i = 0; i < p.length; i++) wanted.set(p.id[i]!, verdict(p, i));
+      };
+      const { partition } = sensor;
+      const replay = new SensorReplay({ detector: createDetector(), partition, onRows: take });
+      const pages = history.pages(sensor, sensor.firstUs, sensor.newestUs);
+      await play(replay, pages, await history.happenings(partition));
+      for (const row of await sql`select * from block where series in ${sql(sensor.series.map((s) => s.id))}`) {
+        const points = createPoints(row.points);
+        decodeBlock(row.data, row.first_us, row.first_id, points);
+        for (let i = 0; i < points.length; i++) {
+          if ((points.mark[i]! & MARK_LATE) === 0 && wanted.get(points.id[i]!) !== verdict(points, i)) differing++;
+        }
+      }
+      expect(wanted.size).toBeGreaterThanOrEqual(readings);
+    }
+    expect(differing).toBe(0);
+    const [newest] = await allReadings(plant.platform.grpc, "sensor-1");
+    expect(newest?.modelVersion).toBe("other+js");
+    await expectAllIsWell();
+
+    const back = runCliWith(environment, "rescore", "--switch-run", String(run));
+    expect(await back.ended, back.stderr()).toBe(0);
+    expect(await digest()).toBe(before);
+    await expectAllIsWell();
+  }, 300_000);
+
+  it("scores on Spark what it scores in one process", async () => {
+    const wish = { ...everything, threshold: 0.9, parts: 2 };
+    const found = new Set<string>();
+    for (const kind of ["local", "spark"] as const) {
+      const { id } = await rescore(wish, {}, kind);
+      const [row] = await sql`select count(*)::int as blocks, sum(points)::int as readings,
+        md5(string_agg(md5(data), '' order by series, first_us)) as digest from rescored_block where run = ${id}`;
+      expect(row!.readings).toBeGreaterThan(sensors * readings);
+      found.add(JSON.stringify(row));
+      await forget(sql, [id]);
+    }
+    expect(found.size).toBe(1);
+  }, 300_000);
+
+  it("plays a backtest on Spark to the same alerts and sums as the platform does", async () => {
+    const asked = ["--threshold", "0.8", "--range-max", "27", "--json"];
+    const spark = runCliWith(
+      { ...plant.environment, SPARK_REMOTE: server.remote, ALARMS_PER_SENSOR_DAY: String(budget) },
+      ...["backtest", "--engine", "spark", "--tasks", "2", ...asked],
+    );
+    expect(await spark.ended, spark.stderr()).toBe(0);
+    const platform = runCliWith({}, "backtest", "--url", plant.platform.grpc, ...asked);
+    expect(await platform.ended, platform.stderr()).toBe(0);
+    expect(spark.stdout().split("\n").length).toBeGreaterThan(10);
+    expect(spark.stdout()).toBe(platform.stdout());
+    const sums = (said: string) => said.split("\n").filter((line) => !/\/s$|readings$|^$|^\d+\//.test(line));
+    expect(sums(spark.stderr())).toEqual(sums(platform.stderr()));
+    expect(sums(spark.stderr()).join()).toMatch(/alerts/);
+  }, 300_000);
+
+  const settings = { modelFile: undefined, runtime: "js", threshold: 0.95, alarmsPerSensorDay: budget };
+  const everything = { ...settings, fromUs: undefined, untilUs: undefined };
+
+  async function rescore(
+    wish: Parameters<typeof rescoreHistory>[0],
+    events: Partial<RescoreEvents> = {},
+    kind: "local" | "spark" = "spark",
+  ): Promise<RescoreRun> {
+    const databaseUrl = plant.environment.DATABASE_URL;
+    const options = { remote: server.remote, databaseUrl, scorer: LOCAL_SCORER, tasks: 2 };
+    const engine = kind === "local" ? localEngine(sql) : sparkEngine(options);
+    try {
+      return await rescoreHistory(wish, {
+        sql,
+        address: databaseUrl,
+        engine,
+        nowUs: Date.now() * 1000,
+        events: { started: () => {}, progress: () => {}, finished: () => {}, ...events },
+        logger: pino({ level: "silent" }),
+      });
+    } finally {
+      await engine.close();
+    }
+  }
+
+  /** Of everything that a score is in. */
+  async function digest(): Promise<string> {
+    const [row] = await sql`select md5(string_agg(t, '' order by t)) as digest from (
+      select concat_ws(' ', series, first_us, model, anomalies, md5(data)) as t from block
+      union all select concat_ws(' ', id, anomalies, last_score, last_anomaly) from series
+      union all select concat_ws(' ', width, series, bucket_us, anomalies) from rollup
+      union all select concat_ws(' ', partition, anomalies) from log_partition) s`;
+    return row!.digest as string;
+  }
+
+  async function expectAllIsWell(): Promise<void> {
+    const fsck = runCliWith(plant.environment, "fsck");
+    expect(await fsck.ended, fsck.stdout()).toBe(0);
+  }
+});
+
+describeWith(["python3"], "the contracts in Python", () => {
+  it("are those of proto/; npm run generate:spark makes them", async () => {
+    const out = await mkdtemp("/tmp/telltale-stubs-");
+    try {
+      await makeStubs(out);
+      const made = join(out, "deploy/spark/gen");
+      const names = async (from: string) =>
+        (await readdir(from, { recursive: true })).filter((name) => name.endsWith("_pb2.py")).sort();
+      expect(await names(made)).toEqual(await names(stubs));
+      for (const name of await names(made)) {
+        const [kept, now] = [join(stubs, name), join(made, name)].map((file) => readFile(file, "utf8"));
+        expect((await kept) === (await now), `${name} is not of these contracts`).toBe(true);
+      }
+    } finally {
+      await rm(out, { recursive: true });
+    }
+  }, 300_000);
+});
+
+function verdict(p: ReturnType<typeof createPoints>, i: number): string {
+  const spoken = p.anomaly[i] === 1 ? [p.score[i], p.reason[i]] : [];
+  return [p.confidence[i], p.anomaly[i], ...spoken, p.expected[i], p.band[i]].join(" ");
+}

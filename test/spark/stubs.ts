@@ -1,0 +1,19 @@
+/** `npm run generate:spark`: the contract's log record for Python, from the contracts as they are. */
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { pythonFrom } from "./tools.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+/** Writes deploy/spark/gen below the folder. */
+export async function makeStubs(out: string): Promise<void> {
+  const bin = await pythonFrom("requirements-dev.txt");
+  const buf = join(root, "node_modules/.bin/buf");
+  await promisify(execFile)(buf, ["generate", "--template", "deploy/spark/buf.gen.yaml", "-o", out], {
+    cwd: root,
+    env: { ...process.env, PATH: `${bin}:${process.env.PATH}` },
+  });
+}
+
+if (import.meta.main) await makeStubs(root);
