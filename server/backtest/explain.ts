@@ -27,6 +27,13 @@ export interface ShortOptions<J> {
   readonly createDetector: () => Detector;
 }
 
+/** Of a sensor's first reading. */
+const NOTHING = {
+  surprise: new Float64Array(REASONS.length),
+  weight: new Float64Array(REASONS.length),
+  ...{ bar: Number.NaN, total: 0, young: true, prior: undefined, coldness: Number.NaN },
+};
+
 /** Plays the sensor's history up to the reading and asks the detector how it judges it. */
 export async function runExplain({ history, job, createDetector }: ShortOptions<ExplainJob>): Promise<Explained> {
   const sensor = await only(history, job.sensorId);
@@ -48,13 +55,12 @@ export async function runExplain({ history, job, createDetector }: ShortOptions<
       return true;
     },
   });
-  const surprise = explanation?.surprise ?? new Float64Array(REASONS.length);
-  const bar = explanation?.bar ?? Number.NaN;
+  const { surprise, weight, bar, total, young, prior, coldness } = explanation ?? NOTHING;
   const reproduced = explanation === undefined || stored === undefined || same(explanation, stored.points, stored.i);
   const judged = explanation !== undefined && !Number.isNaN(explanation.batch.expected[0]!);
   // The first reading of all is no replay of anything: it begins the history.
   const whole = fromUs <= sensor.firstUs && (readings === 0 || firstUs === sensor.firstUs);
-  return { surprise, bar, reproduced, readings, whole, judged };
+  return { surprise, weight, bar, total, young, prior, coldness, reproduced, readings, whole, judged };
 }
 
 function same({ batch }: Explanation, p: Points, i: number): boolean {

@@ -73,8 +73,16 @@ export interface LabelJob {
 export interface Explained {
   /** Surprise of each detector, by index into REASONS. */
   readonly surprise: Float64Array;
+  readonly weight: Float64Array;
   /** NaN where the sensor was too young. */
   readonly bar: number;
+  /** What came of votes and rules, in the unit of the bar. */
+  readonly total: number;
+  readonly young: boolean;
+  /** While young: the type whose prior counts, "" for that of unknown types. */
+  readonly prior: string | undefined;
+  /** How many times dearer an alarm is for want of readings. */
+  readonly coldness: number;
   /** Whether the same score, bounds and verdict came out as are stored. */
   readonly reproduced: boolean;
   readonly readings: number;

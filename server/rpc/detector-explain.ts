@@ -5,6 +5,7 @@ import type { ScoredReading } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { EXPLAIN_READINGS, type Explained } from "../backtest/jobs.ts";
 import type { BacktestRunner } from "../backtest/runner.ts";
 import { figure, REASON_DETAILS, REASONS } from "../detect/index.ts";
+import { WARM_READINGS } from "../detect/judge.ts";
 import { FEATURE_REASONS, REASON_YOUNG } from "../detect/reasons.ts";
 import { TelltaleError } from "../errors.ts";
 import { shown } from "../ingest/check.ts";
@@ -47,7 +48,8 @@ export function createExplain(o: { queries: Queries; runner: BacktestRunner; thr
       bar: o.threshold,
       summary: summarise(reading, o.threshold, explained, votes),
       votes,
-      ...(judged ? { surpriseBar: explained.bar } : {}),
+      ...(judged ? { surpriseBar: explained.bar, surprise: explained.total } : {}),
+      young: explained.young,
       history: historyOf(explained),
       reproduced: explained.reproduced,
       ...nearest,
@@ -56,48 +58,66 @@ export function createExplain(o: { queries: Queries; runner: BacktestRunner; thr
 }
 
 /** Everybody who had a say, the loudest first. */
-function votesOf({ surprise, bar }: Explained, r: ScoredReading): Vote[] {
-  const young = surprise[REASON_YOUNG]! > 0 || r.reason === REASONS[REASON_YOUNG];
-  const speakers = young ? [REASON_YOUNG] : FEATURE_REASONS;
-  const votes = speakers.map((k) => vote(k, surprise[k]!, bar));
-  // Rules, and a value that stays outside the band of an open incident, speak beside the votes: their surprise follows from the score.
-  const k = REASONS.indexOf(r.reason);
-  const own = r.isAnomaly ? bar / (2 * Math.max(1 - r.anomalyScore, 1e-4)) : 0;
-  if (r.isAnomaly && !votes.some((v) => v.detector === r.reason && v.surprise >= bar)) {
-    return [vote(k, own, bar), ...votes.filter((v) => v.detector !== r.reason)].sort(louder);
+function votesOf(e: Explained, r: ScoredReading): Vote[] {
+  const speakers = e.young ? [REASON_YOUNG] : FEATURE_REASONS;
+  const votes = speakers.map((k) => vote(k, e.surprise[k]!, e));
+  // Rules, and a value that stays outside the band of an open incident, speak beside the votes.
+  const loudest = Math.max(...votes.map((v) => v.surprise));
+  if (!r.isAnomaly || loudest >= e.total || votes.some((v) => v.detector === r.reason && v.surprise >= e.bar)) {
+    return votes.sort(louder);
   }
-  return votes.sort(louder);
+  const own = vote(REASONS.indexOf(r.reason), e.total, e);
+  return [own, ...votes.filter((v) => v.detector !== r.reason)].sort(louder);
 }
 
 const louder = (a: Vote, b: Vote) => b.surprise - a.surprise;
 
-function vote(k: number, surprise: number, bar: number): Vote {
+function vote(k: number, surprise: number, { bar, weight }: Explained): Vote {
   const share = surprise / bar;
-  const detail =
+  const counts = weight[k]!;
+  const moved = counts > 0 && counts !== 1 ? ` (counted ${figure(counts)} times, by people's labels)` : "";
+  const seen =
     surprise > 0
       ? `${REASON_DETAILS[k]}: ${percent(share)} of what an alarm took`
       : "nothing that it had not seen before";
-  return { detector: REASONS[k]!, surprise, detail, shareOfBar: share };
+  return { detector: REASONS[k]!, surprise, detail: seen + moved, shareOfBar: share, weight: counts };
 }
 
 function summarise(r: ScoredReading, threshold: number, e: Explained, votes: readonly Vote[]): string {
   const value = `value ${figure(r.value)}${r.unit === "" ? "" : ` ${r.unit}`}`;
   if (r.expected === undefined) {
-    if (e.readings < 23)
-      return `Not judged: it is the sensor's reading ${e.readings + 1}, and judging begins with the 24th.`;
+    if (e.readings < WARM_READINGS) {
+      return `Not judged: it is the sensor's reading ${e.readings + 1}, and judging begins with the ${WARM_READINGS + 1}th.`;
+    }
     return `Not judged: a maintenance window covered it (${value}).`;
   }
   const bounds = r.lower === undefined || r.upper === undefined ? "" : ` (${figure(r.lower)} to ${figure(r.upper)})`;
   const facts = `${value}, expected ${figure(r.expected)}${bounds}`;
-  const loudest = votes[0];
+  return `${verdict(r, threshold, e, votes, facts)}${youth(e)}`;
+}
+
+function verdict(r: ScoredReading, threshold: number, e: Explained, votes: readonly Vote[], facts: string): string {
+  const times = e.total / e.bar;
   if (r.isAnomaly) {
-    const times = loudest === undefined ? "" : `, ${figure(loudest.surprise / e.bar)} times what an alarm took`;
-    return `Flagged by ${r.reason} with score ${r.anomalyScore.toFixed(4)}: ${facts}; confidence ${r.confidence.toFixed(4)}${times}.`;
+    const over = `${figure(times)} times what an alarm took`;
+    return `Flagged by ${r.reason} with score ${r.anomalyScore.toFixed(4)}: ${facts}; confidence ${r.confidence.toFixed(4)}, ${over}.`;
   }
   const confidence = `confidence ${r.confidence.toFixed(4)} of the ${threshold} that it takes`;
-  if (loudest === undefined || loudest.surprise === 0)
+  const loudest = votes[0];
+  if (loudest === undefined || loudest.surprise === 0) {
     return `Not flagged: ${facts}; no detector saw anything new; ${confidence}.`;
-  return `Not flagged: ${facts}; the loudest, ${loudest.detector}, came to ${percent(loudest.surprise / e.bar)} of what an alarm took; ${confidence}.`;
+  }
+  return `Not flagged: ${facts}; it came to ${percent(times)} of what an alarm took, most of all by ${loudest.detector}; ${confidence}.`;
+}
+
+/** Little is known of a young sensor: what is taken instead. */
+function youth({ young, prior, coldness, readings }: Explained): string {
+  if (!young) return "";
+  const like = prior === undefined || prior === "" ? "sensors in general" : `sensors of the type ${shown(prior)}`;
+  return (
+    ` The sensor is young (reading ${readings + 1}): it is judged by its few readings and by what is usual for ${like}, ` +
+    `and an alarm takes ${figure(coldness)} times what it takes later.`
+  );
 }
 
 function historyOf({ readings, whole, reproduced }: Explained): string {

@@ -186,11 +186,17 @@ test("a reading is explained whether it was flagged or not: the votes, the bar, 
   for (const flagged of readings.filter((r) => r.isAnomaly).slice(0, 5)) {
     const loud = await detector.explainReading({ sensorId: "flow-001", observedAt: flagged.observedAt! });
     expect(loud.summary).toMatch(new RegExp(`^Flagged by ${flagged.reason} with score`));
+    expect(loud.surprise).toBeGreaterThanOrEqual(loud.surpriseBar!);
     expect(loud.votes[0]!.shareOfBar).toBeGreaterThanOrEqual(1);
     expect(loud.reproduced).toBe(true);
   }
   const young = await detector.explainReading({ sensorId: "flow-001", observedAt: at(10) });
   expect(young.summary).toMatch(/reading 11, and judging begins with the 24th/);
+  const cold = await detector.explainReading({ sensorId: "flow-001", observedAt: at(40) });
+  expect(cold).toMatchObject({ young: true, reproduced: true, votes: [{ detector: "young sensor" }] });
+  expect(cold.summary).toMatch(
+    /young \(reading 41\): .* usual for sensors .* takes [\d.]+ times what it takes later\.$/,
+  );
   const window = await detector.explainReading({ sensorId: "pressure-001", observedAt: at(1650) });
   expect(window.summary).toMatch(/a maintenance window covered it/);
   const missing = detector.explainReading({ sensorId: "flow-001", observedAt: timestampFromMs(5) });
