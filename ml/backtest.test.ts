@@ -75,6 +75,7 @@ test("alerts are counted against labels, and nothing is made of an empty series"
   const calm = { fromUs: START + 10 * MINUTE, untilUs: START + 20 * MINUTE };
   const summary = await backtestSeries(timeUs, value, [jump, calm]);
   expect(summary).toMatchObject({ labelsMet: 1n, labelsTotal: 2n, alertsRight: 1n });
+  expect(summary.notes).toEqual([]);
   expect(summary.alertsWrong).toBe(summary.alerts - 1n);
   expect((await backtestSeries(new Float64Array(), new Float64Array(), [])).alerts).toBe(0n);
 });

@@ -20,6 +20,7 @@ const PAGE_READINGS = 100_000;
 
 /** A series played as if each reading had arrived at its time, with the log's ticks in between: silence counts. */
 export class SeriesSource implements HistorySource {
+  readonly unscored = true;
   readonly #sensor: SensorSpan;
   readonly #points: Points;
   /** Readings that are not later than one before them: they are not judged. */

@@ -13,7 +13,7 @@ const BOTTOM = 34;
 const X_MARKS = 6;
 const Y_MARKS = 5;
 const COLOURS: Readonly<Record<number, string>> = { 1: "#e0a030", 2: "#e07b30", 3: "#d1495b", 4: "#8f1d3f" };
-const LABEL_COLOUR = "#e8c547";
+const LABEL_COLOUR = "#6aa84f";
 const SEVERITIES = ["", "low", "medium", "high", "critical"];
 
 export interface PageInput {

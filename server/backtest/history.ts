@@ -38,6 +38,8 @@ export interface StoredAlert {
 
 /** Where histories come from. */
 export interface HistorySource {
+  /** True where the readings have never been judged: there is nothing to compare with. */
+  readonly unscored?: true;
   sensors(sensorIds: readonly string[], limit: number): Promise<SensorSpan[]>;
   happenings(partition: number): Promise<Happenings>;
   alerts(sensorId: string, fromUs: number, toUs: number): Promise<StoredAlert[]>;

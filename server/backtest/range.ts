@@ -134,7 +134,7 @@ async function runSensor(o: RangeOptions, sensor: SensorSpan, happenings: Happen
   replay.flush();
   await send(true);
   progress.done = before + sensor.readings;
-  progress.changed += stored.changed;
+  if (!history.unscored) progress.changed += stored.changed;
   // What is stored no longer begins with the sensor's first reading.
   if (stored.firstUs > sensor.firstUs) progress.truncated++;
   const known = await history.alerts(sensor.sensorId, job.fromUs, job.toUs);
