@@ -14,7 +14,7 @@ import { complaints, haveModels, isForeign } from "./support/operators.ts";
 // biome-ignore lint/suspicious/noExplicitAny: manifests of many kinds, whose shape the schemas check
 type Manifest = any;
 
-const overlays = ["base", "overlays/development", "overlays/production"];
+const overlays = ["base", "overlays/development", "overlays/production", "overlays/spark"];
 const roles = ["ingest", "score", "query", "gateway"];
 
 describeWith(["kustomize", "kubernetes-validate"], "the manifests for Kubernetes", () => {

@@ -72,10 +72,10 @@ describeWith([...kafkaNeeds, ...sparkNeeds], "history on Spark", () => {
       RECORDS_PER_BATCH: full ? "40" : "12",
       ONCE: "1",
     };
-    const first = submit(tools, [job], environment);
+    const first = submit(tools, ["--master", "local[2]", job], environment);
     await first.line(/"batch": 1,/);
     await first.kill();
-    const second = submit(tools, [job], environment);
+    const second = submit(tools, ["--master", "local[2]", job], environment);
     expect(await second.ended, second.lines.slice(-30).join("\n")).toBe(0);
     const { wanted, differing, example } = await compareWindows(plant.environment.DATABASE_URL);
     expect(wanted).toBeGreaterThan(sensors);

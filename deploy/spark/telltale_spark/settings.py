@@ -11,7 +11,6 @@ class BadSetting(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    master: str
     kafka: str
     topic: str
     database_url: str
@@ -35,11 +34,12 @@ def load(environment: dict[str, str] | None = None) -> Settings:
     if sliding_s % tumbling_s != 0:
         raise BadSetting(f"SLIDING_WINDOW_SECONDS is {sliding_s}; wanted a multiple of WINDOW_SECONDS, {tumbling_s}")
     return Settings(
-        master=env.get("SPARK_MASTER", "local[2]"),
         kafka=needed(env, "KAFKA_BOOTSTRAP_SERVERS", "the brokers, host:port with commas between"),
         topic=env.get("KAFKA_SENSOR_TOPIC", "sensor-data"),
         # psycopg does not know SQLAlchemy's driver suffix, which the platform takes too.
-        database_url=re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", needed(env, "DATABASE_URL", "PostgreSQL's address")),
+        database_url=re.sub(
+            r"^postgres(ql)?(\+\w+)?://", "postgresql://", needed(env, "DATABASE_URL", "PostgreSQL's address")
+        ),
         checkpoint=needed(env, "CHECKPOINT_DIR", "a folder that outlives the job, the same for all of its workers"),
         tumbling_s=tumbling_s,
         sliding_s=sliding_s,

@@ -28,10 +28,9 @@ RECORDS_AT_ONCE = 512
 BYTES_AT_ONCE = 16 * 1024 * 1024
 
 
-def session(settings: Settings) -> SparkSession:
+def session() -> SparkSession:
     return (
         SparkSession.builder.appName("telltale-windows")
-        .master(settings.master)
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.sql.execution.arrow.maxRecordsPerBatch", RECORDS_AT_ONCE)
         .config("spark.sql.execution.arrow.maxBytesPerBatch", BYTES_AT_ONCE)
@@ -163,7 +162,7 @@ class Progress(StreamingQueryListener):
 
 
 def run(settings: Settings) -> None:
-    spark = session(settings)
+    spark = session()
     spark.streams.addListener(Progress())
     log = (
         spark.readStream.format("kafka")
