@@ -1,8 +1,12 @@
+import { execFile } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
+import { create, toBinary } from "@bufbuild/protobuf";
 import { pino } from "pino";
 import type { Sql } from "postgres";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { SeriesKeySchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import committed from "../../ml/model/forecaster.json" with { type: "json" };
 import { History } from "../../server/backtest/history.ts";
 import { play } from "../../server/backtest/play.ts";
@@ -19,6 +23,7 @@ import {
 } from "../../server/batch/index.ts";
 import { detectorOf } from "../../server/batch/run.ts";
 import type { Rows } from "../../server/pipeline/rows.ts";
+import { encodeFragment, encodeRecord, type Run } from "../../server/record/encode.ts";
 import { decodeBlock } from "../../server/store/block.ts";
 import { createPoints, MARK_LATE } from "../../server/store/points.ts";
 import { runCliWith } from "../support/cli.ts";
@@ -27,10 +32,19 @@ import { describeWith } from "../support/needs.ts";
 import { allReadings } from "../support/readings.ts";
 import { compareWindows, fill, type Plant, startPlant } from "./plant.ts";
 import { makeStubs } from "./stubs.ts";
-import { type SparkServer, type SparkTools, sparkNeeds, sparkTools, startSparkServer, submit } from "./tools.ts";
+import {
+  pythonFrom,
+  type SparkServer,
+  type SparkTools,
+  sparkNeeds,
+  sparkTools,
+  startSparkServer,
+  submit,
+} from "./tools.ts";
 
-const job = join(import.meta.dirname, "../../deploy/spark/windows.py");
-const stubs = join(import.meta.dirname, "../../deploy/spark/gen");
+const deploy = join(import.meta.dirname, "../../deploy/spark");
+const job = join(deploy, "windows.py");
+const stubs = join(deploy, "gen");
 /** 2,000 sensors of 1,000 readings each with TELLTALE_SPARK_FULL=1; a fiftieth of that by itself. */
 const full = process.env.TELLTALE_SPARK_FULL === "1";
 const sensors = full ? 2000 : 200;
@@ -218,7 +232,43 @@ describeWith([...kafkaNeeds, ...sparkNeeds], "history on Spark", () => {
   }
 });
 
-describeWith(["python3"], "the contracts in Python", () => {
+describeWith(["python3"], "the log's records in Python", () => {
+  it("come out in order, each reading once; without a time it is known by its place in its batch", async () => {
+    const bin = await pythonFrom("requirements.txt");
+    const timed = [record(100, "a", 1n, [run("s", [10, 20], [1, 2])]), record(101, "a", 2n, [run("s", [20], [9])])];
+    const untimed = record(200, "a", 3n, [run("s", undefined, [5, 6])]);
+    const resent = record(300, "a", 3n, [run("s", undefined, [5, 6])]);
+    const nameless = record(400, "", 0n, [run("s", undefined, [5])]);
+    const script = `
+import json, sys
+from telltale_spark.records import decode
+messages = [bytes.fromhex(line) for line in sys.argv[1:]]
+batch = decode((0, offset, message) for offset, message in enumerate(messages)).batch()
+columns = (batch.column(name).to_pylist() for name in ("observed_us", "value", "identity"))
+print(json.dumps([(us, value, str(identity)) for us, value, identity in zip(*columns)]))`;
+    const decode = async (records: Uint8Array[]) => {
+      const args = ["-c", script, ...records.map((bytes) => Buffer.from(bytes).toString("hex"))];
+      const { stdout } = await promisify(execFile)(join(bin, "python3"), args, {
+        env: { ...process.env, PYTHONPATH: `${deploy}:${stubs}` },
+      });
+      return JSON.parse(stdout) as [us: number, value: number, identity: string][];
+    };
+    const found = await decode([...timed, untimed, resent, nameless, nameless]);
+    expect(found.map(([us, value]) => [us, value])).toEqual([
+      [10, 1],
+      [20, 2],
+      [200, 5],
+      [201, 6],
+      [400, 5],
+      [400, 5],
+    ]);
+    expect(found.slice(0, 2).map((r) => r[2])).toEqual(["10", "20"]);
+    expect(new Set(found.map((r) => r[2])).size).toBe(6);
+    const newer = Buffer.from(untimed);
+    newer[1] = 7;
+    await expect(decode([newer])).rejects.toThrow(/layout 7, this program reads 1: run the newer program/);
+  }, 300_000);
+
   it("are those of proto/; npm run generate:spark makes them", async () => {
     const out = await mkdtemp("/tmp/telltale-stubs-");
     try {
@@ -236,6 +286,16 @@ describeWith(["python3"], "the contracts in Python", () => {
     }
   }, 300_000);
 });
+
+function run(sensorId: string, times: number[] | undefined, values: number[]): Run {
+  const key = toBinary(SeriesKeySchema, create(SeriesKeySchema, { sensorId, sensorType: "t", unit: "C" }));
+  return { key, firstIndex: 0, times, values, count: values.length, metadata: undefined };
+}
+
+function record(receivedAtUs: number, producer: string, sequence: bigint, runs: Run[]): Uint8Array {
+  const head = { producer, epoch: 1n, sequence, traceparent: "", echo: false };
+  return encodeRecord(receivedAtUs, [encodeFragment(head, runs)]);
+}
 
 function verdict(p: ReturnType<typeof createPoints>, i: number): string {
   const spoken = p.anomaly[i] === 1 ? [p.score[i], p.reason[i]] : [];

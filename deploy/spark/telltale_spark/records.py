@@ -109,5 +109,5 @@ def place_in_batch(partition: int, offset: int, place: int, fragment, first: int
     else:
         name = f"{partition}\0{offset}\0{place}"
     start = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
-    # Batches hold far fewer than 2^20 readings; 43 bits tell the batches of one sensor apart.
-    return -1 - (start >> 21 << 20) - np.arange(first, first + count, dtype=np.int64)
+    # Batches hold far fewer than 2^20 readings; 42 bits tell the batches of one sensor apart.
+    return -1 - (start >> 22 << 20) - np.arange(first, first + count, dtype=np.int64)
