@@ -25,8 +25,8 @@ import type { ReplayPoint } from "./sensors.ts";
 import { type Sorted, Sorter } from "./sort.ts";
 import { PartitionState } from "./state.ts";
 
-/** State saved when a partition is given up, at most: a second of writing. The rest is read again from the log. */
-const SAVE_AT_CLOSE_BYTES = 64 * 1024 * 1024;
+/** State saved when a partition is given up, at most: memory for all partitions of a process at once, and well under a second of writing. */
+const SAVE_AT_CLOSE_BYTES = 16 * 1024 * 1024;
 
 /** What a commit did, told once it is in. */
 export interface Committed {
