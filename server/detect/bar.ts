@@ -7,7 +7,7 @@ import type { Settings } from "./settings.ts";
  * once in 10,000 normal readings, and each e-fold of rarity adds PER_EFOLD (fitted to clean simulated sensors of other seeds than the
  * catalogue's, and to spacecraft telemetry; docs/evaluation.md).
  */
-const BAR_AT_TEN_THOUSAND = 2.4;
+const BAR_AT_TEN_THOUSAND = 2.3;
 const PER_EFOLD = 0.35;
 /** A sensor that reads once an hour or less often would be allowed an alarm every few readings: it does not use its budget up. */
 const LOWEST_BAR = 1.8;

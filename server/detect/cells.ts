@@ -7,7 +7,7 @@ import { SEASON_FLOATS } from "./season.ts";
 import { RING_LENGTH } from "./windows.ts";
 
 /** Where each quantity of a sensor stands in its Float64 cells. Changing this file changes STATE_VERSION. */
-export const STATE_VERSION = 5;
+export const STATE_VERSION = 6;
 
 /** Readings seen. */
 export const N = 0;

@@ -45,9 +45,8 @@ const FLOOR = 1e-3;
 const PATTERN_GAIN = 3;
 /** A stuck value alone is common; it adds this share of its surprise to that of the others. */
 const STUCK_GAIN = 0.25;
-/** Seasonal residuals count less where no season was found, and the long ones more than records of the same height. */
+/** Seasonal residuals count less where no season was found. */
 const NO_SEASON_GAIN = 0.72;
-const LONG_SEASON_GAIN = 1.25;
 /** Share of the way to the typical interval that the longest gap fades by with each reading. */
 const GAP_FADES = 0.005;
 
@@ -276,8 +275,7 @@ export class Judge {
     if (k >= cell.RESIDUAL) return recordSurpriseAbove(f, at, x);
     const surprise = recordSurprise(f, at, x);
     if (k < cell.SEASON || surprise === 0) return surprise;
-    const found = f[p + cell.SEASONS + FOUND]! > 0 ? 1 : NO_SEASON_GAIN;
-    return surprise * (k === cell.SEASON ? found : found * LONG_SEASON_GAIN);
+    return f[p + cell.SEASONS + FOUND]! > 0 ? surprise : NO_SEASON_GAIN * surprise;
   }
 
   /**
