@@ -1,5 +1,5 @@
 /**
- * `node bench/spark.ts [--quick]`: windows and rescoring on Spark with one and two executor cores, beside the same work in one
+ * `node bench/spark.ts [--quick] [--only rescore|windows]`: windows and rescoring on Spark with one and two executor cores, beside the same work in one
  * process, in one run; and what each stage of a rescoring adds. Ratios are to the line named.
  */
 import { mkdtemp, rm } from "node:fs/promises";
@@ -21,6 +21,8 @@ import { compareWindows, fill, type Plant, startPlant } from "../test/spark/plan
 import { type SparkTools, sparkTools, startSparkServer, submit } from "../test/spark/tools.ts";
 
 const quick = process.argv.includes("--quick");
+const only = process.argv[process.argv.indexOf("--only") + 1];
+const parts = only === "rescore" || only === "windows" ? [only] : ["rescore", "windows"];
 const sensors = quick ? 400 : 2000;
 const readings = quick ? 500 : 1000;
 const startUs = (Math.floor(Date.now() / 86_400_000) - 1) * 86_400_000_000 + 3_600_000_000;
@@ -57,8 +59,8 @@ try {
   await plant.platform.stop(); // what is measured has the machine to itself
   const [row] = await sql`select sum(readings)::bigint as readings from series`;
   const stored = row!.readings as number;
-  await rescoring(plant, tools, sql, stored);
-  await windows(plant, tools, stored);
+  if (parts.includes("rescore")) await rescoring(plant, tools, sql, stored);
+  if (parts.includes("windows")) await windows(plant, tools, stored);
 } finally {
   await sql.end();
   await plant.stop();

@@ -1,7 +1,7 @@
 /** Python with packages from PyPI, in a folder of its own that later runs find again. */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { access, rename } from "node:fs/promises";
+import { access, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -24,11 +24,15 @@ export async function pythonWith(packages: readonly string[]): Promise<string> {
     () => false, // not made yet, or not to its end: it is made again
   );
   if (known) return bin;
-  await run("python3", ["-m", "venv", "--clear", folder]);
-  await run(join(bin, "python3"), ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...packages], {
+  await mkdir(CACHE, { recursive: true });
+  // Test files run side by side, and several may want the same packages: the others wait, and find it made.
+  const script = `
+    [ -e "$1/complete" ] && exit
+    python3 -m venv --clear "$1"
+    folder=$1; shift
+    "$folder/bin/python3" -m pip install --quiet --disable-pip-version-check "$@" && touch "$folder/complete"`;
+  await run("flock", [`${folder}.lock`, "sh", "-ec", script, "sh", folder, ...packages], {
     maxBuffer: 64 * 1024 * 1024,
   });
-  await rename(join(folder, "pyvenv.cfg"), complete);
-  await run("cp", [complete, join(folder, "pyvenv.cfg")]);
   return bin;
 }
