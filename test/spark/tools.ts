@@ -153,3 +153,6 @@ export async function startSparkServer(tools: SparkTools, env: NodeJS.ProcessEnv
   await process.line(/Spark Connect server started/);
   return { process, remote: `sc://127.0.0.1:${port}` };
 }
+
+// Alone, it only fetches what is needed, so that no test waits for it.
+if (import.meta.main) await Promise.all([sparkTools(), pythonFrom("requirements-dev.txt")]);
