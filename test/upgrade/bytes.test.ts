@@ -1,0 +1,84 @@
+/**
+ * What earlier versions wrote to the log and to the disk, as their programs made it and understood it: this version has to understand
+ * the same. A file is added when a form changes, and none is ever edited.
+ */
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { toJson } from "@bufbuild/protobuf";
+import { describe, expect, test } from "vitest";
+import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
+import { decodeRecord, type LoggedRun, readInt64 } from "../../server/record/decode.ts";
+import { decodeBlock } from "../../server/store/block.ts";
+import { createPoints } from "../../server/store/points.ts";
+
+interface Earlier {
+  readonly version: string;
+  readonly records: readonly { readonly bytes: string; readonly read: unknown }[];
+  readonly blocks: readonly {
+    readonly layout: number;
+    readonly points: number;
+    readonly firstUs: number;
+    readonly firstId: number;
+    /** Of the points as JSON, columns in the order below. */
+    readonly sha256: string;
+    readonly bytes: string;
+  }[];
+}
+
+const COLUMNS = [
+  "timeUs",
+  "id",
+  "value",
+  "confidence",
+  "score",
+  "reason",
+  "anomaly",
+  "mark",
+  "expected",
+  "band",
+] as const;
+const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".json"));
+const versions: Earlier[] = files.map((name) => JSON.parse(readFileSync(join(import.meta.dirname, name), "utf8")));
+
+describe.each(versions)("what version $version wrote", ({ records, blocks }) => {
+  test("to the log is understood alike: readings, their series, ticks, and what people did", () => {
+    expect(records.length).toBeGreaterThan(2);
+    for (const { bytes, read } of records) expect(recordOf(Buffer.from(bytes, "base64"))).toEqual(read);
+  });
+
+  test("to the disk, in both layouts of blocks, comes back to the bit", () => {
+    expect(new Set(blocks.map(({ layout }) => layout))).toEqual(new Set([1, 2]));
+    for (const { bytes, points: count, firstUs, firstId, sha256 } of blocks) {
+      const points = createPoints(count);
+      decodeBlock(Buffer.from(bytes, "base64"), firstUs, firstId, points);
+      const columns = COLUMNS.map((name) => [name, Array.from(points[name].subarray(0, points.length))]);
+      const hash = createHash("sha256")
+        .update(JSON.stringify(Object.fromEntries(columns)))
+        .digest("hex");
+      expect(hash).toBe(sha256);
+    }
+  });
+});
+
+function recordOf(bytes: Buffer) {
+  const record = decodeRecord(bytes);
+  const { receivedAtUs, tick, readings } = record;
+  const runOf = ({ key, firstIndex, count, timesAt, valuesAt, metadata }: LoggedRun) => ({
+    key: Buffer.from(key, "latin1").toString("hex"),
+    firstIndex,
+    timesUs: timesAt < 0 ? null : Array.from({ length: count }, (_, i) => readInt64(record.view, timesAt + 8 * i)),
+    // As bits: a minus zero is one.
+    values: Array.from({ length: count }, (_, i) => record.view.getBigUint64(valuesAt + 8 * i, true).toString(16)),
+    metadata: [...(metadata ?? [])].map(([at, struct]) => [at, Buffer.from(struct).toString("hex")]),
+  });
+  return {
+    receivedAtUs,
+    tick,
+    readings,
+    controls: record.controls.map((control) => toJson(ControlSchema, control)),
+    fragments: record.fragments.map(({ producer, epoch, sequence, traceparent, echo, runs }) => {
+      return { producer, epoch: String(epoch), sequence, traceparent, echo, runs: runs.map(runOf) };
+    }),
+  };
+}
