@@ -7,6 +7,9 @@ export interface RpcLimits {
   readonly maxConnections: number;
   /** Of one request's headers in all. */
   readonly maxHeaderBytes: number;
+  /** Calls of one connection that may be cancelled at once, and from then on in a second; past it the connection ends. */
+  readonly streamResetBurst: number;
+  readonly streamResetsPerSecond: number;
   /** For the first bytes of a connection, TLS handshake included, and for the headers of an HTTP/1.1 request. */
   readonly prefaceTimeoutMs: number;
   /** For the whole body of a call that has one request. */
@@ -32,6 +35,9 @@ export const defaultLimits: RpcLimits = {
   maxConnections: 10_000,
   // A bearer token is 1 to 2 kB, a trace context 100 bytes.
   maxHeaderBytes: 16 * 1024,
+  // A page that is closed cancels all that it had open; Node's own bound of 1,000 is a third of a second of our work.
+  streamResetBurst: 300,
+  streamResetsPerSecond: 33,
   prefaceTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   idleTimeoutMs: 300_000,
