@@ -31,6 +31,7 @@ import { createHealthChecks } from "./observe/health.ts";
 import type { Logger } from "./observe/logger.ts";
 import { countMaintenance } from "./observe/maintenance.ts";
 import { createMetrics, type Metrics } from "./observe/metrics.ts";
+import { SampledLines } from "./observe/sampled.ts";
 import { createKafkaSink } from "./outbox/kafka.ts";
 import { Outbox } from "./outbox/outbox.ts";
 import { components, openCache, openDatabase, openLog, type PartsOptions, type Stops } from "./parts.ts";
@@ -240,6 +241,7 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops, forwa
           table: new SeriesTable(log.partitions),
           clock,
           metrics,
+          refused: new SampledLines(logger),
           maxAheadUs: config.maxClockAheadMs * 1000,
           retentionUs: config.retentionDays * 86_400_000_000,
           onStored: () => answers.expire(),

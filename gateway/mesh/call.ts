@@ -17,8 +17,8 @@ export interface CallContext {
 /** Set by the gateway, never taken from a caller: the caller's address, signed. */
 export const CLIENT_HEADER = "telltale-client";
 
-/** Who asks, from where, and which trace the call belongs to. Nothing else of a request passes the gateway. */
-const PASSED_ON = ["authorization", CLIENT_HEADER, "traceparent", "tracestate"] as const;
+/** Who asks, from where, which trace the call belongs to, and how the caller names it. Nothing else of a request passes the gateway. */
+const PASSED_ON = ["authorization", CLIENT_HEADER, "traceparent", "tracestate", "x-request-id"] as const;
 
 export function passedOn(headers: CallContext["headers"]): [string, string][] {
   return PASSED_ON.flatMap((name): [string, string][] => {

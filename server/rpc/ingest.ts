@@ -17,6 +17,7 @@ import { MAX_BATCH_READINGS, MAX_REFUSALS_DETAILED, MAX_SINGLE_READINGS } from "
 import type { SeriesTable } from "../ingest/series.ts";
 import { sendSpan } from "../observe/batch-spans.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { SampledLines } from "../observe/sampled.ts";
 import type { Intake, Submitted } from "../pipeline/intake.ts";
 import type { FragmentOutcome } from "../pipeline/outcome.ts";
 import { maySee, principalOf } from "./principal.ts";
@@ -37,6 +38,8 @@ export interface IngestOptions {
   readonly table: SeriesTable;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  /** Lines about refused readings. */
+  readonly refused: SampledLines;
   readonly maxAheadUs: number;
   /** 0: readings are kept for ever. */
   readonly retentionUs: number;
@@ -59,7 +62,11 @@ export function createIngestService(o: IngestOptions): ServiceImpl<typeof Ingest
       mayWrite: (sensorId) => maySee(principal, sensorId),
     });
     o.metrics.batchReadings.observe({ stage: "ingest" }, accepted.total);
-    for (const r of accepted.refusals) o.metrics.refusals.inc({ reason: reasonName(r.reason) });
+    for (const r of accepted.refusals) {
+      const reason = reasonName(r.reason);
+      o.metrics.refusals.inc({ reason });
+      o.refused.say(reason, { reason, producer: batch.producer, example: r.message }, "readings refused");
+    }
     if (accepted.rejected > 0) o.metrics.outcomes.inc({ outcome: "rejected" }, accepted.rejected);
     return accepted;
   }
@@ -188,6 +195,7 @@ class IngestStream {
     checkSize(batch.readings.length, points);
     const span = sendSpan(batch.traceparent, batch.traceparent, points);
     const accepted = this.#accept({ ...batch, traceparent: span.traceparent }, context);
+    forget(batch);
     const submitted = this.#o.intake.submit(accepted);
     submitted.durable.then(() => span.end(), span.end);
     const item: InFlight = {
@@ -277,6 +285,17 @@ class IngestStream {
 }
 
 /** @param points readings and points of blocks together */
+/**
+ * Lets go of the columns of a batch that is encoded. Something old in the stream's chain of promises would keep them until a full
+ * collection, and copying ten megabytes a second of them held the thread up for 15 to 40 ms at a time.
+ */
+function forget({ blocks }: Batch): void {
+  for (const block of blocks) {
+    block.values = [];
+    block.timeDeltasUs = [];
+  }
+}
+
 function checkSize(readings: number, points: number): void {
   if (readings <= MAX_SINGLE_READINGS && points <= MAX_BATCH_READINGS) return;
   const description =

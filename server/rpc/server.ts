@@ -2,9 +2,10 @@ import type { DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ConnectRouter, type HandlerContext, type Interceptor } from "@connectrpc/connect";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { requestId, SampledLines } from "../observe/sampled.ts";
 import type { TlsFiles } from "../security/tls.ts";
 import { createAdapter } from "./adapter.ts";
-import { errorInterceptor, toConnectError } from "./errors.ts";
+import { errorInterceptor, REQUEST_ID, refusalLine, toConnectError } from "./errors.ts";
 import { createHealth, type HealthRegistry } from "./health.ts";
 import { metricsInterceptor } from "./interceptors/metrics.ts";
 import { statusName, tracingInterceptor } from "./interceptors/tracing.ts";
@@ -61,6 +62,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   const health = createHealth(options.services);
   const reflection = reflectionRoutes(options.services);
   const shutdown = new AbortController();
+  const lines = new SampledLines(options.logger);
   const onRequest = createAdapter({
     routes(router) {
       options.routes(router);
@@ -68,14 +70,14 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
       reflection(router);
     },
     fallback: (request, response) => void answerPlain(request, response, { health, metrics, metricsGate }),
-    interceptors: chain(options),
+    interceptors: chain(options, lines),
     readMaxBytes: limits.maxMessageBytes,
     requestTimeoutMs: limits.requestTimeoutMs,
     maxHeaderBytes: limits.maxHeaderBytes,
     allowsHost: options.allowsHost ?? (() => true),
     allowsOrigin: options.allowsOrigin ?? (() => false),
     shutdownSignal: shutdown.signal,
-    requestGate: guarded(options),
+    requestGate: guarded(options, lines),
     logger: options.logger,
   });
   const onConnections = (count: number) => options.metrics.connections.set(count);
@@ -97,24 +99,27 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
 }
 
 /** Outermost first. Metrics and tracing see errors as clients do. */
-function chain({ logger, metrics, tracing, services, unvalidated, interceptors }: RpcServerOptions): Interceptor[] {
+function chain(options: RpcServerOptions, lines: SampledLines): Interceptor[] {
+  const { logger, metrics, tracing, services, unvalidated, interceptors } = options;
   return [
     metricsInterceptor(metrics),
     ...(tracing ? [tracingInterceptor()] : []),
-    errorInterceptor(logger),
+    errorInterceptor(logger, lines),
     ...(interceptors ?? []),
     validationInterceptor(services, unvalidated ?? new Set()),
   ];
 }
 
-/** What is refused here reaches no interceptor: it is mapped and counted here too. */
-function guarded({ gate, metrics }: RpcServerOptions) {
+/** What is refused here reaches no interceptor: it is mapped, counted and told of here too. */
+function guarded({ gate, metrics }: RpcServerOptions, lines: SampledLines) {
   return async (context: HandlerContext) => {
     try {
       await gate?.(context);
     } catch (error) {
       const told = toConnectError(error);
-      metrics.rpcs.inc({ method: `${context.service.typeName}/${context.method.name}`, code: statusName(told.code) });
+      const method = `${context.service.typeName}/${context.method.name}`;
+      metrics.rpcs.inc({ method, code: statusName(told.code) });
+      refusalLine(lines, told, method, requestId(context.requestHeader.get(REQUEST_ID)));
       throw told;
     }
   };
