@@ -1,8 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
-import { timestampDate } from "@bufbuild/protobuf/wkt";
 import type { ScoredReading } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { WatchReadingsResponseSchema } from "../../gen/es/telltale/v1/watch_pb.ts";
 import type { Bus } from "../cache/cache.ts";
+import { isoTime } from "./iso.ts";
 import { Notices } from "./notices.ts";
 
 /** The predecessor's channel. */
@@ -70,7 +70,7 @@ function toObject(r: ScoredReading): object {
     id: Number(r.id),
     sensor_id: r.sensorId,
     sensor_type: r.sensorType,
-    timestamp: timestampDate(r.observedAt!).toISOString(),
+    timestamp: isoTime(r.observedAt!),
     value: r.value,
     unit: r.unit,
     location: r.location ?? null,

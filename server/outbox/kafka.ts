@@ -1,9 +1,9 @@
 import { toJson } from "@bufbuild/protobuf";
-import { timestampDate } from "@bufbuild/protobuf/wkt";
 import kafkajs from "kafkajs";
 import { AlertSchema } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { type AlertEvent, AlertEventType } from "../../gen/es/telltale/v1/watch_pb.ts";
 import { SEVERITY_NAMES } from "../detect/index.ts";
+import { isoTime } from "../live/iso.ts";
 import { type KafkaAddress, openKafka } from "../log/kafka-client.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Sink } from "./outbox.ts";
@@ -73,7 +73,7 @@ function cloudEvent(e: AlertEvent) {
     source: `/telltale/partitions/${e.partition}`,
     type: `telltale.alert.${eventName(e.type)}`,
     subject: alert.sensorId,
-    time: timestampDate(time).toISOString(),
+    time: isoTime(time),
     datacontenttype: "application/json",
     // Rises within the source: a gap would be a loss.
     sequence: String(e.number),
@@ -98,7 +98,7 @@ function anomaly(e: AlertEvent) {
     message: a.message,
     anomaly_score: a.anomalyScore,
     sensor_value: a.sensorValue,
-    timestamp: timestampDate(a.openedAt!).toISOString(),
+    timestamp: isoTime(a.openedAt!),
     alert_type: a.alertType,
     threshold: a.threshold ?? null,
     event_id: e.id,

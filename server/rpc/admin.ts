@@ -26,9 +26,6 @@ export function createAdminService(parts: {
           violations: [{ field: "token.expires_at", description }],
         });
       }
-      if (`${name}${sensorPrefix}`.includes("\0")) {
-        throw new TelltaleError("invalid", "token.name and token.sensor_prefix may not hold a NUL character");
-      }
       const made = await tokens.create({ name, scopes: new Set(scopes), sensorPrefix, expiresAt: ends });
       return { token: toMessage(made.record), secret: made.secret };
     },

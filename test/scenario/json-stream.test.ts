@@ -11,9 +11,12 @@ describeWith(["redis-server"], "the Redis channel of readings", () => {
     const listener = new Redis(redis.url);
     try {
       const values: number[] = [];
+      let last = {};
       const complete = Promise.withResolvers<void>();
       listener.on("message", (_, text) => {
-        const { sensor_id, value, gap } = JSON.parse(text) as { sensor_id?: string; value?: number; gap?: boolean };
+        const message = JSON.parse(text) as { sensor_id?: string; value?: number; gap?: boolean };
+        const { sensor_id, value, gap } = message;
+        last = message;
         if (gap) complete.reject(new Error("a gap among few readings"));
         if (sensor_id === "s") values.push(value!);
         if (values.at(-1) === 99) complete.resolve();
@@ -33,6 +36,8 @@ describeWith(["redis-server"], "the Redis channel of readings", () => {
       for (let value = 0; value < 100; value++) expect((await post("s", value)).status).toBe(200);
       await complete.promise;
       expect(values).toEqual(Array.from({ length: 100 }, (_, i) => i));
+      const latest = await fetch(`${platform.http}/api/v1/sensors/data/s/latest`);
+      expect(last, "the same fields and texts as by REST").toEqual(await latest.json());
     } finally {
       listener.disconnect();
       await platform.stop();
