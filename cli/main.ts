@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The command line. Each command is a file in `commands`; only the one asked for is loaded.
 import { Command, CommanderError } from "commander";
+import description from "../package.json" with { type: "json" };
 import { sentence } from "./errors.ts";
 
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
@@ -23,14 +24,14 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
 
 const program = new Command("telltale")
   .description("Saves every reading it acknowledges, scores it, and raises alerts that say why.")
-  .version(version())
+  .version(description.version)
   .showHelpAfterError("(--help shows what is possible)")
   .exitOverride();
 
 const wanted = process.argv[2] ?? "";
 const loaders = Object.hasOwn(commands, wanted) ? [commands[wanted]!] : Object.values(commands);
-for (const load of loaders) program.addCommand((await load()).exitOverride());
-for (const command of program.commands) for (const inner of command.commands) inner.exitOverride();
+for (const load of loaders) program.addCommand((await load()).copyInheritedSettings(program));
+for (const command of program.commands) for (const inner of command.commands) inner.copyInheritedSettings(program);
 
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -47,8 +48,4 @@ try {
     console.error(sentence(error));
     process.exitCode ||= 1; // an interrupted command has set its own
   }
-}
-
-function version(): string {
-  return "0.1.0";
 }

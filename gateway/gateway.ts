@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { SecureContextOptions } from "node:tls";
 import type { Logger } from "pino";
+import description from "../package.json" with { type: "json" };
 import { Cors } from "./cors.ts";
 import { GRAPHQL_PATH, graphqlRuntime } from "./graphql/runtime.ts";
 import { graphqlSockets } from "./graphql/sockets.ts";
@@ -36,8 +37,6 @@ export interface GatewayOptions {
   readonly tls?: GatewayTls | undefined;
   /** Metrics of the rest of this process in Prometheus' text format; the gateway's own follow them. */
   readonly metricsText?: () => Promise<string>;
-  /** For the document. */
-  readonly version?: string;
 }
 
 export interface GatewayTls {
@@ -81,7 +80,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     rest,
     graphql: runtime,
     metricsText: async () => metrics.text((await options.metricsText?.()) ?? ""),
-    version: options.version ?? "0.1.0",
+    version: description.version,
   });
 
   const mark = (request: IncomingMessage) => markClient(request, options.signClient);

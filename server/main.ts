@@ -1,5 +1,6 @@
 /** The server as a process: environment in, signals, exit codes. */
 import { once } from "node:events";
+import description from "../package.json" with { type: "json" };
 import { startApp } from "./app.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { StartupError } from "./errors.ts";
@@ -14,7 +15,7 @@ const SAME_SIGNAL_MS = 1000;
 async function main(): Promise<void> {
   const config = loadConfig(process.env);
   const logger = createLogger({ level: config.logLevel });
-  const tracing = await startTracing(process.env, "0.1.0");
+  const tracing = await startTracing(process.env, description.version);
   const ending = new AbortController();
   const onFatal = (error: Error) => {
     logger.fatal({ err: error }, "the platform cannot go on");

@@ -146,7 +146,9 @@ test("errors are one sentence, without a stack", async () => {
   expect(missing.stderr()).toMatch(/^There is no file .*nothing\.csv\.\n$/);
   const unknown = runCli("watch", "alerts", "--min-severity", "terrible");
   expect(await unknown.ended).toBe(1);
-  expect(unknown.stderr()).toMatch(/^error: .*terrible.*low, medium, high, critical/);
+  expect(unknown.stderr()).toMatch(
+    /^error: .*terrible.*low, medium, high, critical.*\n\(--help shows what is possible\)/,
+  );
 });
 
 test.each<[name: string, args: () => string[], sentence: RegExp]>([
