@@ -20,6 +20,7 @@ import { StartupError } from "../errors.ts";
 import { claimDataDir, type DataDir } from "./data-dir.ts";
 import { databaseUser, type Identity, namedUser, packagedPostgres, reachableBinaries } from "./postgres-binaries.ts";
 import { endLeftovers, removeForeignLocks } from "./postgres-processes.ts";
+import { settings } from "./postgres-settings.ts";
 
 /** Recovery after a crash replays at most `max_wal_size`; a slow laptop disk manages that in this time. */
 const START_MS = 120_000;
@@ -30,44 +31,6 @@ const RESTARTS = 5;
 /** A run of this length ends a row of deaths. */
 const HEALTHY_MS = 60_000;
 const RESTART_PAUSE_MS = 200;
-
-/**
- * For a laptop that also runs the platform. Every commit is on disk when it returns (fsync, synchronous_commit). Checkpoints are
- * rare, because each makes the following writes dearer; the price is a recovery of some seconds.
- */
-const settings: Readonly<Record<string, string>> = {
-  listen_addresses: "",
-  unix_socket_directories: ".",
-  unix_socket_permissions: "0700",
-  port: "5432",
-  max_connections: "60",
-  shared_buffers: "256MB",
-  fsync: "on",
-  synchronous_commit: "on",
-  full_page_writes: "on",
-  wal_level: "minimal",
-  max_wal_senders: "0",
-  max_wal_size: "4GB",
-  min_wal_size: "256MB",
-  wal_buffers: "16MB",
-  checkpoint_timeout: "15min",
-  checkpoint_completion_target: "0.9",
-  effective_cache_size: "2GB",
-  work_mem: "16MB",
-  maintenance_work_mem: "128MB",
-  random_page_cost: "1.1",
-  max_locks_per_transaction: "256", // a query may touch hundreds of partitions
-  max_worker_processes: "4",
-  max_parallel_workers_per_gather: "0",
-  jit: "off",
-  autovacuum: "on",
-  timezone: "UTC",
-  log_timezone: "UTC",
-  lc_messages: "C",
-  log_min_messages: "log", // errors of statements go to whoever sent them
-  log_line_prefix: "",
-  log_checkpoints: "off",
-};
 
 export interface EmbeddedPostgresOptions {
   /** Absolute path; made if need be. The database is in its folder `postgres`. */
