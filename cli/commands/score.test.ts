@@ -88,9 +88,9 @@ test("a backtest tells the alerts, what they met of the labels, and draws them",
   ];
   await backtestCommand().parseAsync(args, { from: "user" });
   expect(said()).toMatch(
-    /2024-01-02T01:00:00Z to 2024-01-02T01:\d\d:00Z {2}\w+ +Anomaly detected with score 0\.\d{4}: value 95 C is far above/,
+    /2024-01-02T01:00:00\.000Z +\d+ min +\w+ +in\.csv +Anomaly detected with score 0\.\d{4}: value 95 C is far above/,
   );
-  expect(said()).toContain("1 of 2 labels met, 0 alerts outside them");
+  expect(said()).toContain("1 of 2 labelled events met; 1 alerts right, 0 wrong");
   const page = await readFile(join(folder, "out.html"), "utf8");
   expect(page).toContain("<svg");
   expect(page).toContain("Anomaly detected with score");
