@@ -74,6 +74,19 @@ export interface Packed {
   readonly anomalies: number;
 }
 
+/** Columns that are sorted into, the same from call to call: the collector of garbage counts them each time they are made. */
+let sortedPoints = createPoints(4096);
+let sortedCapacity = 4096;
+
+function scratch(room: number): Points {
+  if (room > sortedCapacity) {
+    sortedCapacity = 2 * room;
+    sortedPoints = createPoints(sortedCapacity);
+  }
+  sortedPoints.length = 0;
+  return sortedPoints;
+}
+
 /**
  * Sorts the rows by series (keeping their order within one) and packs them into blocks. Rows from `late` on are late ones: they
  * may lie anywhere in time, are sorted by it, and go into blocks of their own.
@@ -108,7 +121,7 @@ export function pack(rows: Rows, late: number, model: number): Packed {
   for (const group of lateGroups.values()) group.sort((a, b) => points.timeUs[a]! - points.timeUs[b]!);
 
   const blocks = new BlockRows(points.length);
-  const sorted = createPoints(points.length);
+  const sorted = scratch(points.length);
   const lines: Series[] = [];
   let anomalies = 0;
   const emit = (s: Series, group: readonly number[]) => {

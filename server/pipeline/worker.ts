@@ -6,6 +6,7 @@ import { WatchReadingsResponseSchema } from "../../gen/es/telltale/v1/watch_pb.t
 import { severityOf } from "../detect/index.ts";
 import { StartupError } from "../errors.ts";
 import { createLogger } from "../observe/logger.ts";
+import { standBehind } from "../priority.ts";
 import { createScorer, type Scorer } from "../scorer/scorer.ts";
 import { createPostgresStore } from "../store/postgres.ts";
 import { FencedError } from "../store/store.ts";
@@ -13,6 +14,10 @@ import type { CommitNotice, FromScorer, Interest, ScorerData, ToScorer } from ".
 import { type Committed, PartitionOwner } from "./owner.ts";
 import { toScored } from "./scored.ts";
 
+/** A third of the weight of the thread that answers: less would leave readings unscored where that one is busy. */
+const NICE = 5;
+
+standBehind(NICE);
 const data = workerData as ScorerData;
 const port = parentPort!;
 const logger = createLogger({ level: data.logLevel });

@@ -8,7 +8,7 @@ import { decodeBlock } from "./block.ts";
 import { BLOCK_COLUMNS } from "./blocks.ts";
 import { packTick } from "./log-ticks.ts";
 import { createPoints } from "./points.ts";
-import { readNewest, readOpenAlerts, replaceState, saveState } from "./state.ts";
+import { readNewest, readOpenAlerts, replaceState, saveChunks, saveState } from "./state.ts";
 import {
   type AlertRow,
   type Commit,
@@ -114,6 +114,7 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
         const rows = Buffer.from(c.blocks.buffer, c.blocks.byteOffset, c.blocks.byteLength);
         await copyIn(tx, `copy ${table} (${BLOCK_COLUMNS}) from stdin with (format binary)`, rows);
       }
+      if (c.chunks.length > 0) await saveChunks(tx, c.partition, c.chunks);
       const s = c.changes;
       if (s.series.length > 0) {
         work.push(tx`
@@ -173,12 +174,6 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
         work.push(tx`insert into record_outcome ${tx(rows)}`);
         const kept = n.nextOffset - KEPT_OUTCOMES;
         work.push(tx`delete from record_outcome where partition = ${c.partition} and log_offset < ${kept}`);
-      }
-      for (const k of c.chunks) {
-        work.push(tx`insert into state_chunk (partition, chunk, as_of, version, bytes)
-          values (${c.partition}, ${k.chunk}, ${k.asOf}, ${k.version}, ${Buffer.from(k.bytes)})
-          on conflict (partition, chunk) do update set as_of = excluded.as_of, version = excluded.version,
-            bytes = excluded.bytes`);
       }
       await Promise.all(work);
     });
