@@ -79,9 +79,9 @@ export function summaryLines(s: BacktestSummary, stored: boolean): string[] {
       `${duration(s.alertSeconds)} in alert, the longest ${duration(s.longestAlertSeconds)}.`,
   ];
   if (stored) {
-    const kept = s.alertsStored - s.alertsAvoided;
+    const met = s.alertsStored - s.alertsAvoided;
     lines.push(
-      `Live there were ${s.alertsStored}: ${kept} stay, ${s.alertsAvoided} would not have opened, ${s.alertsAdded} would have opened besides. ` +
+      `Live there were ${s.alertsStored}: ${met} would be met again, ${s.alertsAvoided} not; ${s.alertsAdded} would be raised besides. ` +
         (s.readingsChanged === 0n
           ? "Every score is equal to the stored one, to the bit."
           : `${s.readingsChanged} readings have other scores or bounds than are stored.`),

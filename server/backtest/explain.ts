@@ -20,6 +20,7 @@ import {
 } from "./jobs.ts";
 import { play } from "./play.ts";
 import { SensorReplay } from "./replay.ts";
+import { besides } from "./summary.ts";
 
 export interface ShortOptions<J> {
   readonly history: History;
@@ -103,13 +104,11 @@ export async function runLabel({ history, job, createDetector }: ShortOptions<La
     const acts = correct === undefined ? without : labelled(without, job, correct);
     const happenings: Happenings = { acts, ticks: logged.ticks };
     await play(replay, history.pages(sensor, fromUs, sensor.newestUs), happenings);
-    return found;
+    return [...found.values()];
   };
   const before = await alertsWith(job.correct === null ? had : undefined);
   const after = await alertsWith(job.correct === null ? undefined : job.correct);
-  const newest = (alerts: Map<number, AlertRow>, besides: Map<number, AlertRow>) =>
-    [...alerts.values()].filter((a) => !besides.has(a.id)).sort((a, b) => b.openedUs - a.openedUs);
-  return { avoided: newest(before, after), added: newest(after, before), readings, whole: fromUs <= sensor.firstUs };
+  return { avoided: besides(before, after), added: besides(after, before), readings, whole: fromUs <= sensor.firstUs };
 }
 
 /** The acts with the label in force since the beginning of the comparison. */

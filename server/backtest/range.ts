@@ -143,7 +143,7 @@ async function runSensor(o: RangeOptions, sensor: SensorSpan, happenings: Happen
   addSensor(progress.totals, {
     alerts: found,
     notifications,
-    stored: new Set(known.map((a) => a.id)),
+    stored: known,
     events,
     mistakes: known.filter((a) => a.label === false),
     eventsComplete: job.events.length > 0,

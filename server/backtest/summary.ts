@@ -6,8 +6,8 @@ export interface SensorResult {
   readonly alerts: readonly AlertRow[];
   /** Alerts opened, and raised. */
   readonly notifications: number;
-  /** Ids of the stored alerts that opened in the range. */
-  readonly stored: ReadonlySet<number>;
+  /** The stored alerts that opened in the range. */
+  readonly stored: readonly { readonly fromUs: number; readonly untilUs: number }[];
   /** Events that happened. */
   readonly events: readonly { readonly fromUs: number; readonly untilUs: number }[];
   /** Alerts that a person called wrong. */
@@ -48,24 +48,32 @@ export function addSensor(t: Totals, r: SensorResult): void {
   t.alerts += r.alerts.length;
   t.notifications += r.notifications;
   t.sensorDays += r.spanUs / 86_400e6;
-  t.stored += r.stored.size;
+  t.stored += r.stored.length;
   t.labelsTotal += r.events.length;
   t.labelsMet += r.events.filter((e) => r.alerts.some((a) => meets(a, e))).length;
-  let kept = 0;
   for (const a of r.alerts) {
     const seconds = Math.max(0, (a.closedUs ?? r.endUs) - a.openedUs) / 1e6;
     t.alertSeconds += seconds;
     t.longestSeconds = Math.max(t.longestSeconds, seconds);
-    if (r.stored.has(a.id)) kept++;
+    if (!r.stored.some((s) => meets(a, s))) t.added++;
     if (r.events.some((e) => meets(a, e))) t.right++;
     else if (r.eventsComplete || r.mistakes.some((m) => meets(a, m))) t.wrong++;
   }
-  t.avoided += r.stored.size - kept;
-  t.added += r.alerts.length - kept;
+  // An alert that opens a reading earlier is the same to whoever is told of it.
+  t.avoided += r.stored.filter((s) => !r.alerts.some((a) => meets(a, s))).length;
 }
 
 /** Whether the alert was going on during the event. A silence goes on until it is closed, an excursion until it was last seen. */
-function meets(a: AlertRow, e: { readonly fromUs: number; readonly untilUs: number }): boolean {
-  const until = a.alertType === "silence" ? (a.closedUs ?? Number.POSITIVE_INFINITY) : a.lastSeenUs;
-  return a.openedUs <= e.untilUs && until >= e.fromUs;
+export function meets(a: AlertRow, e: { readonly fromUs: number; readonly untilUs: number }): boolean {
+  return a.openedUs <= e.untilUs && endOf(a) >= e.fromUs;
+}
+
+function endOf(a: AlertRow): number {
+  return a.alertType === "silence" ? (a.closedUs ?? Number.POSITIVE_INFINITY) : a.lastSeenUs;
+}
+
+/** Of the alerts of a sensor, those that none of the others overlaps; newest first. */
+export function besides(alerts: readonly AlertRow[], others: readonly AlertRow[]): AlertRow[] {
+  const apart = (a: AlertRow) => !others.some((o) => meets(a, { fromUs: o.openedUs, untilUs: endOf(o) }));
+  return alerts.filter(apart).sort((a, b) => b.openedUs - a.openedUs);
 }

@@ -666,14 +666,14 @@ export type BacktestSummary = Message<"telltale.v1.BacktestSummary"> & {
   alertsStored: bigint;
 
   /**
-   * Of those, how many would not have opened.
+   * Of those, how many no alert of the backtest overlaps.
    *
    * @generated from field: int64 alerts_avoided = 13;
    */
   alertsAvoided: bigint;
 
   /**
-   * Alerts that would have opened and did not.
+   * Alerts of the backtest that overlap none of those.
    *
    * @generated from field: int64 alerts_added = 14;
    */
