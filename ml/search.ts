@@ -22,8 +22,9 @@ export const SEARCH_ENSEMBLES: readonly (readonly Part[])[] = [
 ];
 /** A larger model must be better on held-out series by this share to be worth its cost. */
 export const WORTHWHILE_LOSS = 0.01;
-/** A smaller ensemble must find this share of the faults more than the whole one, or the whole one stays. */
+/** A smaller ensemble must find this share of the faults more than the whole one, and so many of them, or the whole one stays. */
 export const WORTHWHILE_RECALL = 0.02;
+export const WORTHWHILE_FAULTS = 4;
 
 /** Series looked at, the readings of each, and the alarms per 10,000 readings that are allowed. */
 const MAX_SERIES = 24;
@@ -87,7 +88,8 @@ export async function search(
   });
   const whole = ensembles[0]!;
   const winner = ensembles.reduce((a, b) => (b.recall > a.recall ? b : a));
-  const chosen = winner.recall >= whole.recall + WORTHWHILE_RECALL ? winner : whole;
+  const least = Math.max(WORTHWHILE_RECALL, WORTHWHILE_FAULTS / (series.length * PLACES.length * FAULTS.length));
+  const chosen = winner.recall >= whole.recall + least ? winner : whole;
   const model =
     chosen === whole ? size.trained.model : named({ ...size.trained.model, parts: chosen.parts }, size.options);
   const sizes = candidates.map(({ options: { units }, loss }) => ({ units, loss }));
