@@ -5,11 +5,11 @@ import type { Detector, Explanation } from "../detect/index.ts";
 import { REASONS } from "../detect/index.ts";
 import { TelltaleError } from "../errors.ts";
 import { shown } from "../ingest/check.ts";
-import { firstTick } from "../pipeline/ids.ts";
-import type { Points } from "../store/points.ts";
+import { firstTick, tickOfId } from "../pipeline/ids.ts";
+import { MARK_LATE, type Points } from "../store/points.ts";
 import type { AlertRow } from "../store/store.ts";
 import type { Act, Happenings } from "./happenings.ts";
-import type { History, SensorSpan } from "./history.ts";
+import type { LongHistorySource, SensorSpan } from "./history.ts";
 import {
   EXPLAIN_READINGS,
   type Explained,
@@ -23,7 +23,7 @@ import { SensorReplay } from "./replay.ts";
 import { besides } from "./summary.ts";
 
 export interface ShortOptions<J> {
-  readonly history: History;
+  readonly history: LongHistorySource;
   readonly job: J;
   readonly createDetector: () => Detector;
 }
@@ -87,6 +87,7 @@ export async function runLabel({ history, job, createDetector }: ShortOptions<La
   })?.control.action;
   // To take a label back is to go from having it to not having it.
   const had = last?.case === "label" && !last.value.withdrawn ? last.value.correct : undefined;
+  const metTick = await firstTickOf(history, sensor, fromUs);
   let readings = 0;
   const alertsWith = async (correct: boolean | undefined) => {
     const found = new Map<number, AlertRow>();
@@ -101,7 +102,7 @@ export async function runLabel({ history, job, createDetector }: ShortOptions<La
         if (alert.openedUs >= job.sinceUs) found.set(alert.id, alert);
       },
     });
-    const acts = correct === undefined ? without : labelled(without, job, correct);
+    const acts = correct === undefined ? without : labelled(without, job, correct, metTick);
     const happenings: Happenings = { acts, ticks: logged.ticks };
     await play(replay, history.pages(sensor, fromUs, sensor.newestUs), happenings);
     return [...found.values()];
@@ -111,9 +112,10 @@ export async function runLabel({ history, job, createDetector }: ShortOptions<La
   return { avoided: besides(before, after), added: besides(after, before), readings, whole: fromUs <= sensor.firstUs };
 }
 
-/** The acts with the label in force since the beginning of the comparison. */
-function labelled(acts: readonly Act[], { alertId, sensorId, detector, sinceUs }: LabelJob, correct: boolean): Act[] {
-  const tick = firstTick(0, sinceUs);
+/** The acts with the label in force since the beginning of the comparison, or since the sensor is known, where that is later. */
+function labelled(acts: readonly Act[], job: LabelJob, correct: boolean, metTick: number): Act[] {
+  const { alertId, sensorId, detector, sinceUs } = job;
+  const tick = Math.max(firstTick(0, sinceUs), metTick);
   const value = { alertId: BigInt(alertId), sensorId, correct, detector };
   const control = create(ControlSchema, { id: "tried", action: { case: "label", value } });
   const at = acts.findIndex((act) => act.tick > tick);
@@ -121,13 +123,27 @@ function labelled(acts: readonly Act[], { alertId, sensorId, detector, sinceUs }
   return [...acts.slice(0, place), { tick, receivedUs: sinceUs, control }, ...acts.slice(place)];
 }
 
-async function only(history: History, sensorId: string): Promise<SensorSpan> {
+/** The id clock right after the first reading that is played. */
+async function firstTickOf(history: LongHistorySource, sensor: SensorSpan, fromUs: number): Promise<number> {
+  for await (const { points } of history.pages(sensor, fromUs, sensor.newestUs)) {
+    const first = points.mark.subarray(0, points.length).findIndex((mark) => (mark & MARK_LATE) === 0);
+    if (first >= 0) return tickOfId(points.id[first]!) + 1;
+  }
+  return 0;
+}
+
+async function only(history: LongHistorySource, sensorId: string): Promise<SensorSpan> {
   const [sensor] = await history.sensors([sensorId], 1);
   if (sensor === undefined) throw new TelltaleError("invalid", `sensor ${shown(sensorId)} has no reading`);
   return sensor;
 }
 
 /** From the first reading, or where these would be too many, from the newest of them. */
-async function begin(history: History, sensor: SensorSpan, untilUs: number, readings: number): Promise<number> {
+async function begin(
+  history: LongHistorySource,
+  sensor: SensorSpan,
+  untilUs: number,
+  readings: number,
+): Promise<number> {
   return sensor.readings <= readings ? 0 : history.newest(sensor, untilUs, readings);
 }

@@ -46,8 +46,13 @@ export interface HistorySource {
   pages(sensor: SensorSpan, fromUs: number, toUs: number): AsyncIterable<Page>;
 }
 
+/** Where parts of long histories come from. */
+export interface LongHistorySource extends HistorySource {
+  newest(sensor: SensorSpan, untilUs: number, readings: number): Promise<number>;
+}
+
 /** Histories as the store has them. */
-export class History implements HistorySource {
+export class History implements LongHistorySource {
   readonly #sql: Sql;
 
   constructor(sql: Sql) {
