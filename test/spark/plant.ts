@@ -1,6 +1,9 @@
 /** The platform on a real broker and database, with a history in it for Spark to work on. */
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import postgres, { type Sql } from "postgres";
 import { type Request, runStreams } from "../../bench/load.ts";
+import { DetectorService } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { CopyBuffer, copyIn, putInt32, putInt64 } from "../../server/log/copy.ts";
 import { decodeBlock } from "../../server/store/block.ts";
 import { createPoints, MAX_BLOCK_POINTS } from "../../server/store/points.ts";
@@ -23,6 +26,9 @@ export async function startPlant(settings: NodeJS.ProcessEnv = {}): Promise<Plan
   const environment = { KAFKA_BOOTSTRAP_SERVERS: kafka.brokers.join(","), DATABASE_URL: database.url };
   const platform = await startPlatform({ ...environment, KAFKA_PARTITIONS: "4", ...settings });
   const sql = postgres(database.url, { max: 2, onnotice: () => {} });
+  // Readings of one type wait a moment to be put in order.
+  const detector = createClient(DetectorService, createGrpcTransport({ baseUrl: platform.grpc }));
+  await detector.setDetectorConfig({ config: { sensorType: "flow", reorderHoldMs: 300 } });
   return {
     kafka,
     postgres: database,

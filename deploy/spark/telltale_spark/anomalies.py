@@ -6,6 +6,8 @@ import numpy as np
 import psycopg
 import pyarrow as pa
 
+from telltale.v1.log_pb2 import Control
+
 # How long the platform may be behind the log before a task gives up (Spark then tries it again).
 WAIT_S = 300
 POLL_S = 0.05
@@ -32,14 +34,28 @@ class Behind(Exception):
     """The platform has not stored the partition as far as the job has read it."""
 
 
-def wait_until_stored(store: psycopg.Connection, partition: int, offset: int, wait_s: float = WAIT_S) -> None:
-    """Returns once every record of the partition up to the offset is scored and stored. Raises Behind when time is up."""
+def longest_hold_us(store: psycopg.Connection, partition: int) -> int:
+    """How long readings of the partition may have been held to be put in order, after their record was taken."""
+    rows = store.execute("select control from detector_setting where partition = %s", (partition,)).fetchall()
+    configs = (Control.FromString(row[0]).config for row in rows)
+    return max((config.reorder_hold_ms * 1000 for config in configs), default=0)
+
+
+def wait_until_stored(store: psycopg.Connection, partition: int, offset: int, received_us: int, wait_s: float = WAIT_S) -> None:
+    """Returns once every record of the partition up to the offset, which was received then, is scored and stored.
+
+    Raises Behind when time is up.
+    """
+    hold_us = longest_hold_us(store, partition)
+    released_us = received_us + hold_us if hold_us > 0 else 0
     end = time.monotonic() + wait_s
     pause = POLL_S
     while True:
-        row = store.execute("select next_offset from log_partition where partition = %s", (partition,)).fetchone()
-        stored = row[0] if row else 0
-        if stored > offset:
+        row = store.execute(
+            "select next_offset, received_us from log_partition where partition = %s", (partition,)
+        ).fetchone()
+        stored, stored_us = row or (0, 0)
+        if stored > offset and stored_us > released_us:
             return
         if time.monotonic() > end:
             raise Behind(

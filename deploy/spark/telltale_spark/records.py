@@ -36,6 +36,8 @@ class Readings:
     times: list[np.ndarray] = field(default_factory=list)
     identities: list[np.ndarray] = field(default_factory=list)
     values: list[np.ndarray] = field(default_factory=list)
+    # The log's time at the last record.
+    received_us: int = 0
 
     def add(self, key: SeriesKey, times: np.ndarray, identities: np.ndarray, values: np.ndarray) -> None:
         self.sensor_id.append(key.sensor_id)
@@ -99,6 +101,7 @@ def decode(messages: Iterator[tuple[int, int, bytes]]) -> Readings:
                     times = received_us + before + np.arange(len(values))
                     identities = place_in_batch(partition, offset, place, fragment, series.first_index, len(values))
                 readings.add(key, times, identities, values)
+    readings.received_us = received_us
     return readings
 
 

@@ -54,9 +54,10 @@ def readings(settings: Settings, log: DataFrame) -> DataFrame:
                 if batch.num_rows == 0:
                     continue
                 partitions, offsets, values = (batch.column(i).to_pylist() for i in range(3))
+                found = decode(zip(partitions, offsets, values))
                 # A task reads one partition of the log, so its last record is the newest.
-                wait_until_stored(store, partitions[-1], offsets[-1])
-                yield flag(store, decode(zip(partitions, offsets, values)).batch())
+                wait_until_stored(store, partitions[-1], offsets[-1], found.received_us)
+                yield flag(store, found.batch())
 
     return log.select("partition", "offset", "value").mapInArrow(of_partition, DECODED)
 
