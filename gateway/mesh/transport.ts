@@ -5,13 +5,14 @@
 import { createDefaultExecutor, type Transport } from "@graphql-mesh/transport-common";
 import { GrpcTransportHelper } from "@graphql-mesh/transport-grpc";
 import { makeDisposable } from "@graphql-mesh/utils";
-import { type GrpcObject, loadPackageDefinition } from "@grpc/grpc-js";
+import { type GrpcObject, loadPackageDefinition, type ServiceClientConstructor } from "@grpc/grpc-js";
 import { fromJSON } from "@grpc/proto-loader";
 import { type GraphQLFieldResolver, type GraphQLSchema, isObjectType, isScalarType } from "graphql";
 import { batched } from "./batch.ts";
 import type { CallContext, StreamMethod, UnaryMethod } from "./call.ts";
 import { CHANNEL_OPTIONS } from "./channel.ts";
 import { toGraphQLError } from "./errors.ts";
+import { Lanes } from "./lanes.ts";
 import { RowRunner } from "./run.ts";
 import { executable, scalars } from "./scalars.ts";
 import type { Facade, Shaped } from "./tables.ts";
@@ -25,9 +26,11 @@ class ShapedTransport extends GrpcTransportHelper {
   readonly #runner: RowRunner;
   /** By the RPC's own name. */
   readonly #methods = new Map<string, UnaryMethod>();
+  readonly #lanes: Lanes;
 
-  constructor(facade: Facade, ...helper: ConstructorParameters<typeof GrpcTransportHelper>) {
+  constructor(facade: Facade, lanes: Lanes, ...helper: ConstructorParameters<typeof GrpcTransportHelper>) {
     super(...helper);
+    this.#lanes = lanes;
     this.#runner = new RowRunner(facade, "proto");
   }
 
@@ -38,7 +41,9 @@ class ShapedTransport extends GrpcTransportHelper {
 
   override getFieldResolver({ client, methodName, isResponseStream }: MethodOfClient): Resolver {
     const method = (client as Record<string, unknown>)[methodName] as UnaryMethod;
-    const bound = method.bind(client);
+    const bound = isResponseStream
+      ? (this.#lanes.method(client.constructor as ServiceClientConstructor, methodName) as unknown as UnaryMethod)
+      : method.bind(client);
     this.#methods.set(methodName, bound);
     // One method may serve several fields; which one it is is only known when the field is asked for.
     const resolvers = new Map<string, Resolver>();
@@ -107,7 +112,16 @@ export function shapedTransport(facade: Facade, address: string): Transport {
   return {
     getSubgraphExecutor({ transportEntry, subgraph, cwd, logger }) {
       const config = { ...transportEntry.options, channelOptions: CHANNEL_OPTIONS };
-      const helper = new ShapedTransport(facade, transportEntry.subgraph, cwd ?? ".", logger as never, address, config);
+      const lanes = new Lanes(address);
+      const helper = new ShapedTransport(
+        facade,
+        lanes,
+        transportEntry.subgraph,
+        cwd ?? ".",
+        logger as never,
+        address,
+        config,
+      );
       return Promise.resolve(helper.getCredentials()).then((creds) => {
         helper.processDirectives({ schema: subgraph, creds });
         helper.resolveBatches(subgraph);
@@ -115,7 +129,10 @@ export function shapedTransport(facade: Facade, address: string): Transport {
           const type = subgraph.getType(name);
           if (isScalarType(type)) Object.assign(type, executable(scalar));
         }
-        return makeDisposable(createDefaultExecutor(subgraph), () => helper.dispose());
+        return makeDisposable(createDefaultExecutor(subgraph), () => {
+          lanes.close();
+          return helper.dispose();
+        });
       });
     },
   };
