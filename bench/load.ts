@@ -21,6 +21,13 @@ export interface LoadResult {
 /** Batches a second of each stream; undefined: as many as the server takes. */
 export interface LoadOptions {
   readonly batchesPerSecond?: number;
+  /** Called once with what grows while it runs. */
+  readonly onStart?: (progress: Progress) => void;
+}
+
+export interface Progress extends Pick<LoadResult, "durableMs" | "settledMs"> {
+  /** Batches sent. */
+  batches: number;
 }
 
 /**
@@ -30,12 +37,14 @@ export interface LoadOptions {
 export async function runStreams(
   url: string,
   streams: readonly (() => Generator<Request>)[],
-  { batchesPerSecond }: LoadOptions = {},
+  { batchesPerSecond, onStart }: LoadOptions = {},
 ): Promise<LoadResult> {
   const cpu = process.cpuUsage();
   const started = performance.now();
   const durableMs: number[] = [];
   const settledMs: number[] = [];
+  const progress: Progress = { durableMs, settledMs, batches: 0 };
+  onStart?.(progress);
   let sent = 0;
   let accepted = 0;
   await Promise.all(
@@ -58,6 +67,7 @@ export async function runStreams(
           }
           sequence++;
           sent += (b.readings?.length ?? 0) + (b.blocks ?? []).reduce((n, x) => n + (x.values?.length ?? 0), 0);
+          progress.batches++;
           dueAt.push(due);
           yield create(StreamReadingsRequestSchema, { ...b, producer: `load-${s}`, epoch, sequence });
         }

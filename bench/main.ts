@@ -13,6 +13,7 @@ import { startPostgres } from "../test/support/postgres.ts";
 import { startRedis } from "../test/support/redis.ts";
 import { copyRows } from "./baseline.ts";
 import { measure, measureRecovery, measureSensors, measureUnary, type Run } from "./embedded.ts";
+import { guard } from "./guard.ts";
 import { measureLatencies } from "./latency.ts";
 import { scoreCost } from "./score.ts";
 import { storageRows } from "./storage.ts";
@@ -29,11 +30,13 @@ interface Row {
 const options = new Command("bench")
   .description("Measures the platform beside its parts, on this machine, in this run.")
   .option("--json <file>", "write the rows as JSON")
+  .option("--guard", "only compare the ratios of a short run with the committed ones; fails where one is below half")
+  .option("--accept", "with --guard: commit to the ratios of this run")
   .option("--quick", "a tenth of the load: for a look, not for figures")
   .option("--only <parts>", "comma list of the parts", "baseline,score,embedded,kafka,sensors,storage")
   .option("--stored <readings>", "readings stored for the times of queries", "10000000")
   .parse()
-  .opts<{ json?: string; quick?: boolean; only: string; stored: string }>();
+  .opts<{ json?: string; guard?: boolean; accept?: boolean; quick?: boolean; only: string; stored: string }>();
 
 const parts = new Set(options.only.split(","));
 const scale = options.quick ? 0.1 : 1;
@@ -142,6 +145,11 @@ const machine = {
   command: `npm run bench -- ${process.argv.slice(2).join(" ")}`.trim(),
 };
 console.log(JSON.stringify(machine));
+if (options.guard) {
+  const faults = await guard(options.accept === true);
+  for (const fault of faults) console.error(fault);
+  process.exit(faults.length === 0 ? 0 : 1);
+}
 const copies = parts.has("baseline") ? await baseline() : {};
 if (parts.has("score")) {
   const s = scoreCost(10_000, options.quick ? 2 : 4);
