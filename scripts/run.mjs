@@ -41,6 +41,14 @@ function withoutSettings() {
   return rest;
 }
 
+/**
+ * The server's young objects have 8 MiB instead of 64: a pass over them then holds the answers up for 2 to 6 ms instead of 13 to 39.
+ * The same is said in deploy/docker/Dockerfile and test/support/platform.ts.
+ */
+function nodeOptions(file) {
+  return file === "server/main.ts" ? ["--max-semi-space-size=8"] : [];
+}
+
 /** Runs it in the foreground, passes signals on, and answers with its exit code. */
 async function hand([file, ...rest]) {
   const bin = join(root, "node_modules", ".bin");
@@ -51,7 +59,7 @@ async function hand([file, ...rest]) {
   };
   // `npm run` changes to the project's folder, but the files that the command line is given are named from where the user stands.
   const cwd = file === "cli/main.ts" ? (process.env.INIT_CWD ?? process.cwd()) : root;
-  const child = spawn(node, [join(root, file), ...rest], { cwd, env, stdio: "inherit" });
+  const child = spawn(node, [...nodeOptions(file), join(root, file), ...rest], { cwd, env, stdio: "inherit" });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, () => {
       // Ctrl-C at a terminal reaches the child by itself, and npm repeats it to us: passing it on would be a second one.

@@ -27,7 +27,7 @@ export async function startPlatform(environment: NodeJS.ProcessEnv = {}): Promis
   const dataDir = environment.DATA_DIR ?? (await mkdtemp("/tmp/telltale-platform-"));
   // A database that may not run as root belongs to a user who must get in.
   await chmod(dataDir, 0o755);
-  const child = spawn(process.execPath, [MAIN], {
+  const child = spawn(process.execPath, ["--max-semi-space-size=8", MAIN], {
     env: { ...process.env, PORT: "0", GRPC_PORT: "0", LOG_LEVEL: "WARN", DATA_DIR: dataDir, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
