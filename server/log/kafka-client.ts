@@ -3,6 +3,7 @@ import { promisify } from "node:util";
 import { constants, zstdCompress, zstdDecompress } from "node:zlib";
 import kafkajs, { type Kafka, type KafkaConfig } from "kafkajs";
 import type { Logger } from "pino";
+import type { StickyAssigner } from "./kafka-assigner.ts";
 
 // A CommonJS package whose names Node cannot all see from outside.
 const { CompressionCodecs, CompressionTypes, logLevel } = kafkajs;
@@ -74,20 +75,23 @@ function quietTimers(queue: RequestQueue): void {
 
 /**
  * A consumer that is started again after a failure would join as a stranger, and the group would wait until its former self has
- * expired. It joins under its old name instead; where that is not known any more, the library joins as new by itself.
+ * expired. It joins under its old name instead; where that is not known any more, the library joins as new by itself. Its heartbeat is
+ * handed out, because the library says that it lives between two fetches only.
  */
 function keepMembership(group: ConsumerGroup): void {
   const join = group.joinAndSync;
   group.joinAndSync = function (this: ConsumerGroup) {
     this.memberId ??= this.assigners.find(({ memberId }) => memberId)?.memberId ?? null;
+    for (const assigner of this.assigners) assigner.heartbeat = (interval) => this.heartbeat({ interval });
     return join.call(this);
   };
 }
 
 interface ConsumerGroup {
   memberId: string | null;
-  readonly assigners: readonly { memberId?: string }[];
+  readonly assigners: readonly StickyAssigner[];
   joinAndSync(): Promise<void>;
+  heartbeat(options: { interval: number }): Promise<void>;
 }
 
 interface RequestQueue {

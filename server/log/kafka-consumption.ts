@@ -18,8 +18,8 @@ export interface ConsumptionOptions {
 }
 
 /**
- * The smallest that brokers allow by default: how long a dead process keeps its partitions, in milliseconds. The library says that it
- * lives between two fetches only, so a process that is busy for as long, for instance with its start, loses them.
+ * The smallest that brokers allow by default: how long a dead process keeps its partitions, in milliseconds. A process that is busy
+ * for as long without a pause, for instance with its start, loses them as well.
  */
 const sessionTimeoutMs = 6_000;
 /** An answer to it is how a member hears that others came or went. */
@@ -47,6 +47,7 @@ export class KafkaConsumption {
   readonly #to: LogConsumer;
   readonly #stop = new AbortController();
   readonly #assigner: StickyAssigner;
+  readonly #beat: NodeJS.Timeout;
   #library: Consumer | undefined;
   #restarting: Promise<void> | undefined;
   #joined = false;
@@ -56,6 +57,7 @@ export class KafkaConsumption {
     this.#options = options;
     this.#to = to;
     this.#assigner = stickyAssigner(options.topic, options.partitions, () => [...this.#feeds.keys()]);
+    this.#beat = setInterval(() => this.#sayAlive(), heartbeatMs).unref();
   }
 
   async start(): Promise<void> {
@@ -67,8 +69,8 @@ export class KafkaConsumption {
       rebalanceTimeout: sessionTimeoutMs,
       heartbeatInterval: heartbeatMs,
       metadataMaxAge: 60_000,
-      maxBytesPerPartition: 2 * MiB,
-      maxBytes: 16 * MiB,
+      maxBytesPerPartition: MiB,
+      maxBytes: 4 * MiB, // unpacked in one go, in which nothing else is done
       maxWaitTimeInMs: maxWaitMs,
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 30, restartOnFailure: async () => false },
     });
@@ -101,11 +103,21 @@ export class KafkaConsumption {
 
   async close(): Promise<void> {
     this.#stop.abort();
+    clearInterval(this.#beat);
     await this.#restarting;
     for (const partition of [...this.deliveries.keys()]) this.#giveUp(partition);
     await Promise.all(this.#closing.values());
     const timeout = sleep(leaveTimeoutMs, undefined, { ref: false });
     await Promise.race([this.#library?.disconnect(), timeout]);
+  }
+
+  /** Beside the library's own: unpacking what was fetched from a long backlog may take it past the session on a busy machine. */
+  #sayAlive(): void {
+    if (!this.#joined) return;
+    this.#assigner.heartbeat?.(heartbeatMs).catch((error: unknown) => {
+      // The library asks the same after its fetch, and joins again if it must.
+      this.#options.logger.debug({ err: error }, "the group has changed");
+    });
   }
 
   /** The partitions are ours or others' from now on; called before anything is fetched. */
