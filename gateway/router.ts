@@ -1,5 +1,6 @@
 /** Finds who answers a request: every path of the port is named here or in rest/routes.ts. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { checkedRequest } from "./graphql/request.ts";
 import { GRAPHQL_PATH } from "./graphql/runtime.ts";
 import { type Answer, detail, NOT_FOUND, send } from "./http.ts";
 import { DOCS_PATHS, docsPage } from "./pages/docs.ts";
@@ -39,15 +40,6 @@ const HEALTH: Answer = { status: 200, body: { status: "healthy", platform: "inte
 export const METRICS_PATH = "/api/v1/monitoring/metrics";
 const PROMETHEUS_TEXT = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
 
-/** What Mesh reads: JSON, an operation as it is, and forms. */
-const GRAPHQL_TYPES =
-  /^\s*(application\/(json|graphql|graphql\+json|x-www-form-urlencoded)|multipart\/form-data)\s*(;|$)/i;
-
-function unsupported(type: string): Answer {
-  const message = `content-type is ${JSON.stringify(type)}: send the operation as application/json.`;
-  return { status: 415, body: { errors: [{ message, extensions: { code: "BAD_REQUEST" } }] } };
-}
-
 export class Router {
   readonly #doors: Door[] = [];
   /** Doors without parameters, by path. */
@@ -64,9 +56,9 @@ export class Router {
     for (const path of DOCS_PATHS) this.#add(path, { GET: () => docsPage(path) });
     const toGraphql: Handler = async (request, response) => {
       if (wantsPlayground(request)) return playground();
-      const type = request.headers["content-type"];
-      if (request.method === "POST" && type !== undefined && !GRAPHQL_TYPES.test(type)) return unsupported(type);
-      await graphql(request, response);
+      const checked = await checkedRequest(request);
+      if ("refusal" in checked) return checked.refusal;
+      await graphql(checked.ok, response);
       return undefined;
     };
     this.#add(GRAPHQL_PATH, { GET: toGraphql, POST: toGraphql });

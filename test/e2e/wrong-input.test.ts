@@ -1,4 +1,5 @@
 /** Wrong input at every door of the real platform: each is answered with what is wrong, and the log has no stack of it. */
+import { request } from "node:http";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -83,6 +84,44 @@ describe("GraphQL names the argument, its value and what to do, and stores nothi
     expect(broken).toMatchObject({ status: 400, code: "BAD_REQUEST", message: expect.stringContaining("not JSON") });
     const plain = await told(await fetch(graphql(), { method: "POST", body: "{ __typename }" }));
     expect(plain).toMatchObject({ status: 415, message: expect.stringContaining('"text/plain;charset=UTF-8"') });
+  });
+});
+
+/** Sends a body piece by piece, without saying how long it will be. */
+function sendChunked(url: string, pieces: readonly string[]): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const sending = request(url, { method: "POST", headers: { "content-type": "application/json" } });
+    sending.once("error", reject).once("response", async (response) => {
+      let text = "";
+      for await (const chunk of response.setEncoding("utf8")) text += chunk;
+      resolve({ status: response.statusCode ?? 0, text });
+    });
+    for (const piece of pieces) sending.write(piece);
+    sending.end();
+  });
+}
+
+describe("a body that does not say how long it is", () => {
+  const doors = [
+    ["GraphQL", "/api/v1/graphql", '{"query":"{ __typename }"', "OPERATION_TOO_LARGE"],
+    ["REST", "/api/v1/sensors/data", '{"sensor_id":"chunks","sensor_type":"t","value":1,"unit":"C"', "larger than"],
+  ] as const;
+
+  test.each(doors)("is taken at the door of %s", async (_name, path, start) => {
+    expect(await sendChunked(platform.http + path, [start, "}"])).toMatchObject({ status: 200 });
+  });
+
+  test.each(doors)("is refused past 1 MiB at the door of %s, with a sentence", async (_name, path, start, said) => {
+    const blanks = Array.from({ length: 20 }, () => " ".repeat(100_000));
+    const answer = await sendChunked(platform.http + path, [start, ...blanks, "}"]);
+    expect(answer).toMatchObject({ status: 413, text: expect.stringContaining(said) });
+  });
+
+  test("and one that does is refused by what it says", async () => {
+    const body = `{"query":"{ __typename }"${" ".repeat(2_000_000)}}`;
+    const headers = { "content-type": "application/json" };
+    const answer = await told(await fetch(graphql(), { method: "POST", headers, body }));
+    expect(answer).toMatchObject({ status: 413, code: "OPERATION_TOO_LARGE" });
   });
 });
 
