@@ -67,6 +67,8 @@ describe("a CSV", () => {
   test("has times in UTC, with an offset, or as seconds", () => {
     expect(parseTime("2024-01-01 00:00:01.5")).toBe(1_704_067_201_500_000);
     expect(parseTime("2024-01-01T01:00:00+01:00")).toBe(1_704_067_200_000_000);
+    expect(parseTime("2024-01-01T01:00:00.123456+01:00")).toBe(1_704_067_200_123_456);
+    expect(parseTime("2024-01-01")).toBe(1_704_067_200_000_000);
     expect(parseTime("1704067200")).toBe(1_704_067_200_000_000);
     expect(parseTime("01/02/2024")).toBeNaN();
   });

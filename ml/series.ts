@@ -1,4 +1,5 @@
 /** Reading series from CSV text: `timestamp,value`, or `value` alone at one a minute; with or without a header line. */
+import { parseInstant } from "./time.ts";
 
 const MINUTE_US = 60e6;
 /** Start of series without times: any instant will do, this one is a Monday at midnight (2024-01-01 UTC). */
@@ -112,5 +113,5 @@ export function parseTime(cell: string): number {
     return lastDayUs + (hour * 3600 + minute * 60 + second) * 1e6 + Number((parts[7] ?? "").padEnd(6, "0"));
   }
   if (/^-?\d+(\.\d+)?$/.test(text)) return Math.round(Number(text) * 1e6);
-  return /^\d{4}-/.test(text) ? Date.parse(text) * 1000 : Number.NaN;
+  return /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) * 1000 : parseInstant(text);
 }

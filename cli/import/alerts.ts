@@ -10,12 +10,12 @@ import { createClient } from "@connectrpc/connect";
 import { type Connection, connect } from "../../client/transport.ts";
 import { type Alert, AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { SeveritySchema } from "../../gen/es/telltale/v1/reading_pb.ts";
+import { instantText, parseInstant } from "../../ml/time.ts";
 import { enumName } from "../commands/alerts.ts";
 import { credentials, type ServerOptions } from "../server.ts";
 import { ALERTS_TABLE, isDatabase, openOldDatabase } from "./database.ts";
 import { readExport } from "./files.ts";
 import type { Fields } from "./row.ts";
-import { instantText, parseInstant } from "./time.ts";
 
 /** Old alerts are held in memory, to be looked at sensor by sensor. */
 const MAX_ALERTS = 1_000_000;

@@ -1,6 +1,6 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { DeviceReading } from "../../client/index.ts";
-import { parseInstant } from "./time.ts";
+import { parseInstant } from "../../ml/time.ts";
 
 /** What a source holds, not yet looked at: columns by their names, as text or as JSON has them. */
 export type Fields = Readonly<Record<string, unknown>>;
