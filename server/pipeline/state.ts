@@ -3,7 +3,7 @@ import { type Detector, REASON_SILENCE } from "../detect/index.ts";
 import type { PartitionRow, StateChunk } from "../store/store.ts";
 import { ReorderHold } from "./hold.ts";
 import { Producers } from "./producers.ts";
-import { CHUNK_LAYOUT, READABLE_LAYOUTS, type ReplayPoint, Sensors, type Waiting } from "./sensors.ts";
+import { CHUNK_LAYOUT, READABLE_LAYOUTS, type ReplayPoint, Sensors } from "./sensors.ts";
 import { SeriesBook } from "./series.ts";
 import { PartitionSettings } from "./settings.ts";
 
