@@ -36,7 +36,7 @@ class Readings:
     times: list[np.ndarray] = field(default_factory=list)
     identities: list[np.ndarray] = field(default_factory=list)
     values: list[np.ndarray] = field(default_factory=list)
-    # The log's time at the last record.
+    # The log's time at the last record that has any; 0 where none has.
     received_us: int = 0
 
     def add(self, key: SeriesKey, times: np.ndarray, identities: np.ndarray, values: np.ndarray) -> None:
@@ -89,6 +89,7 @@ def decode(messages: Iterator[tuple[int, int, bytes]]) -> Readings:
         received_us = max(received_us, record.received_at_us)
         untimed: dict[str, int] = {}
         for place, fragment in enumerate(record.fragments):
+            readings.received_us = received_us
             for series in fragment.series:
                 key = keys.get(series.key) or keys.setdefault(series.key, SeriesKey.FromString(series.key))
                 values = np.array(series.values, np.float64)
@@ -101,7 +102,6 @@ def decode(messages: Iterator[tuple[int, int, bytes]]) -> Readings:
                     times = received_us + before + np.arange(len(values))
                     identities = place_in_batch(partition, offset, place, fragment, series.first_index, len(values))
                 readings.add(key, times, identities, values)
-    readings.received_us = received_us
     return readings
 
 
