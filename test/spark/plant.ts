@@ -24,7 +24,10 @@ export interface Plant {
 export async function startPlant(settings: NodeJS.ProcessEnv = {}): Promise<Plant> {
   const [kafka, database] = await Promise.all([startKafka(), startPostgres()]);
   const environment = { KAFKA_BOOTSTRAP_SERVERS: kafka.brokers.join(","), DATABASE_URL: database.url };
-  const platform = await startPlatform({ ...environment, KAFKA_PARTITIONS: "4", ...settings });
+  const platform = await startPlatform({ ...environment, KAFKA_PARTITIONS: "4", ...settings }).catch(async (error) => {
+    await Promise.all([kafka.stop(), database.stop()]);
+    throw error;
+  });
   const sql = postgres(database.url, { max: 2, onnotice: () => {} });
   // Readings of one type wait a moment to be put in order.
   const detector = createClient(DetectorService, createGrpcTransport({ baseUrl: platform.grpc }));
