@@ -274,6 +274,10 @@ describe("an episode", () => {
 });
 
 test("an alert's sentence says value, expectation, band and who spoke", () => {
+  // What the forecaster said of a value that is as usual again is no contradiction in itself.
+  expect(alertMessage({ score: 7735, value: 71, unit: "C", expected: 71.4, band: 3.4, reason: 10 })).toBe(
+    "Anomaly detected with score 0.7735: value 71 C is by itself within the band around the expected 71.4 (68 to 74.8); forecaster: the readings before it led elsewhere",
+  );
   expect(alertMessage({ score: 9731, value: 98.2, unit: "C", expected: 71.4, band: 3.4, reason: 1 })).toBe(
     "Anomaly detected with score 0.9731: value 98.2 C is far above the expected 71.4 (68 to 74.8); " +
       "value record: the value is outside everything seen so far",

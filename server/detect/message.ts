@@ -1,4 +1,4 @@
-import { REASON_DETAILS, REASONS } from "./reasons.ts";
+import { REASON_DETAILS, REASON_FORECASTER, REASONS } from "./reasons.ts";
 
 /** What an alert's sentence tells of. Score in steps of 1e-4; expected and band NaN where there are none. */
 export interface MessageInput {
@@ -22,7 +22,10 @@ export function alertMessage(input: MessageInput): string {
   if (!Number.isFinite(input.expected) || !Number.isFinite(input.band)) return `${head}: ${value}; ${speaker}`;
   const low = figure(input.expected - input.band);
   const high = figure(input.expected + input.band);
-  return `${head}: ${value} is ${place(input)} the expected ${figure(input.expected)} (${low} to ${high}); ${speaker}`;
+  const judged = `${head}: ${value} is ${place(input)} the expected ${figure(input.expected)} (${low} to ${high})`;
+  // Within an incident what is expected stands still, and the forecaster goes on: a value that returns at once surprises it alone.
+  const returned = input.reason === REASON_FORECASTER && Math.abs(input.value - input.expected) <= input.band;
+  return `${judged}; ${returned ? "forecaster: the readings before it led elsewhere" : speaker}`;
 }
 
 /** A number as people write it: four significant digits, or all those before the point. */
@@ -35,7 +38,7 @@ export function figure(x: number): string {
 function place(input: MessageInput): string {
   const distance = input.value - input.expected;
   const size = Math.abs(distance);
-  if (size <= input.band) return "within the band around";
+  if (size <= input.band) return "by itself within the band around";
   const side = distance > 0 ? "above" : "below";
   return size > 3 * input.band ? `far ${side}` : side;
 }
