@@ -20,3 +20,8 @@ export async function transaction<T>(sql: Sql, work: (tx: Sql) => Promise<T>): P
 function isLost(error: unknown): boolean {
   return /^(CONNECTION_|E[A-Z]+$|57P0)/.test((error as { code?: string }).code ?? "");
 }
+
+/** The statement that follows in the same transaction reports the same failure. */
+export function ignoreHere(error: unknown): void {
+  if (!(error instanceof Error)) throw error;
+}

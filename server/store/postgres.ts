@@ -1,23 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
-import type { Row, Sql } from "postgres";
+import type { Sql } from "postgres";
 import { openClient, type SqlAddress } from "../log/connection.ts";
 import { copyIn } from "../log/copy.ts";
-import { transaction } from "../log/transaction.ts";
+import { ignoreHere, transaction } from "../log/transaction.ts";
+import { alertOf, upsertAlert } from "./alerts.ts";
 import { decodeBlock } from "./block.ts";
 import { BLOCK_COLUMNS } from "./blocks.ts";
 import { packTick } from "./log-ticks.ts";
 import { createPoints } from "./points.ts";
+import { seriesRow } from "./series.ts";
 import { readNewest, readOpenAlerts, replaceState, saveChunks, saveState } from "./state.ts";
-import {
-  type AlertRow,
-  type Commit,
-  FencedError,
-  type PartitionRow,
-  type SeriesRow,
-  type StateChunk,
-  type Store,
-} from "./store.ts";
+import { type Commit, FencedError, type PartitionRow, type StateChunk, type Store } from "./store.ts";
 
 /** Pauses between tries while the database is away: long enough not to hammer it, short enough to heal within seconds. */
 const RETRY_FIRST_MS = 50;
@@ -204,7 +198,7 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
       persist("read series", async () => {
         const rows = await sql`select id, sensor_id, sensor_type, unit, location from series
           where partition = ${partition} order by id`;
-        return rows.map((r) => ({ id: r.id as number, ...seriesOf(r) }));
+        return rows.map((r) => ({ id: r.id as number, ...seriesRow(r) }));
       }),
 
     addSeries: (partition, series) =>
@@ -312,77 +306,4 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
 
     close: () => sql.end({ timeout: 5 }),
   };
-}
-
-/** The statement that follows in the same transaction reports the same failure. */
-export function ignoreHere(error: unknown): void {
-  if (!(error instanceof Error)) throw error;
-}
-
-function seriesOf(r: Row): SeriesRow {
-  return {
-    sensorId: r.sensor_id as string,
-    sensorType: r.sensor_type as string,
-    unit: r.unit as string,
-    location: (r.location as string | null) ?? undefined,
-  };
-}
-
-export function alertOf(r: Row): AlertRow {
-  return {
-    id: r.id,
-    sensorId: r.sensor_id,
-    sensorType: r.sensor_type,
-    alertType: r.alert_type,
-    severity: r.severity,
-    message: r.message,
-    score: r.score,
-    value: r.value,
-    threshold: r.threshold,
-    openedUs: r.opened_us,
-    lastSeenUs: r.last_seen_us,
-    closedUs: r.closed_us,
-    acknowledgedUs: r.acknowledged_us,
-    acknowledgedBy: r.acknowledged_by,
-    resolvedBy: r.resolved_by,
-    state: r.state,
-    readings: r.readings,
-    detector: r.detector,
-    confidence: r.confidence,
-    expected: r.expected,
-    modelVersion: r.model_version,
-    ...(r.labelled_us === null ? {} : { label: labelOf(r) }),
-  };
-}
-
-function labelOf(r: Row): NonNullable<AlertRow["label"]> {
-  return { correct: r.label, labelledUs: r.labelled_us, labelledBy: r.labelled_by, comment: r.label_comment };
-}
-
-export function upsertAlert(tx: Sql, partition: number, a: AlertRow): Promise<unknown> {
-  const row = {
-    id: a.id,
-    partition,
-    sensor_id: a.sensorId,
-    sensor_type: a.sensorType,
-    alert_type: a.alertType,
-    severity: a.severity,
-    message: a.message,
-    score: a.score,
-    value: a.value,
-    threshold: a.threshold,
-    opened_us: a.openedUs,
-    last_seen_us: a.lastSeenUs,
-    closed_us: a.closedUs,
-    acknowledged_us: a.acknowledgedUs,
-    acknowledged_by: a.acknowledgedBy,
-    resolved_by: a.resolvedBy,
-    state: a.state,
-    readings: a.readings,
-    detector: a.detector,
-    confidence: a.confidence,
-    expected: a.expected,
-    model_version: a.modelVersion,
-  };
-  return tx`insert into alert ${tx(row)} on conflict (id) do update set ${tx(row)}`;
 }

@@ -1,9 +1,9 @@
 /** Reads for the query services. */
 import type { Row, Sql } from "postgres";
+import { alertOf } from "./alerts.ts";
 import { decodeBlock } from "./block.ts";
 import { type BucketRow, bucketsOf } from "./buckets.ts";
 import { createPoints } from "./points.ts";
-import { alertOf } from "./postgres.ts";
 import { ReadingQueries } from "./reading-queries.ts";
 import { numbers, seriesRow } from "./series.ts";
 import type { AlertRow, SeriesRow } from "./store.ts";

@@ -1,8 +1,8 @@
 import type { Sql } from "postgres";
 import { AlertState } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { CopyBuffer, copyIn, putBytes, putInt32, putInt64 } from "../log/copy.ts";
-import { transaction } from "../log/transaction.ts";
-import { alertOf, ignoreHere, upsertAlert } from "./postgres.ts";
+import { ignoreHere, transaction } from "../log/transaction.ts";
+import { alertOf, upsertAlert } from "./alerts.ts";
 import {
   type AlertRow,
   FencedError,
