@@ -98,7 +98,9 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
         sum.blocks += moved.blocks;
         options.onMoved?.(moved);
         stop.signal.throwIfAborted();
-        const rest = rested && closed.length < WAITING_MOST ? REST * (performance.now() - began) : 0;
+        // Emptied ones that are not dropped yet cost readers nothing, and are no reason to hurry.
+        const waiting = closed.filter((each) => !emptied.has(each)).length;
+        const rest = rested && waiting < WAITING_MOST ? REST * (performance.now() - began) : 0;
         if (rest > 0) await delay(rest, undefined, { signal: stop.signal });
         began = performance.now();
       });

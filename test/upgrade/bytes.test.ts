@@ -11,6 +11,7 @@ import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { decodeRecord, type LoggedRun, readInt64 } from "../../server/record/decode.ts";
 import { decodeBlock } from "../../server/store/block.ts";
 import { createPoints } from "../../server/store/points.ts";
+import { pointColumns } from "../support/points.ts";
 
 interface Earlier {
   readonly version: string;
@@ -26,18 +27,6 @@ interface Earlier {
   }[];
 }
 
-const COLUMNS = [
-  "timeUs",
-  "id",
-  "value",
-  "confidence",
-  "score",
-  "reason",
-  "anomaly",
-  "mark",
-  "expected",
-  "band",
-] as const;
 const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".json"));
 const versions: Earlier[] = files.map((name) => JSON.parse(readFileSync(join(import.meta.dirname, name), "utf8")));
 
@@ -52,7 +41,7 @@ describe.each(versions)("what version $version wrote", ({ records, blocks }) => 
     for (const { bytes, points: count, firstUs, firstId, sha256 } of blocks) {
       const points = createPoints(count);
       decodeBlock(Buffer.from(bytes, "base64"), firstUs, firstId, points);
-      const columns = COLUMNS.map((name) => [name, Array.from(points[name].subarray(0, points.length))]);
+      const columns = pointColumns.map((name) => [name, Array.from(points[name].subarray(0, points.length))]);
       const hash = createHash("sha256")
         .update(JSON.stringify(Object.fromEntries(columns)))
         .digest("hex");
