@@ -40,7 +40,7 @@ describeWith(["kustomize", "kubernetes-validate"], "the manifests for Kubernetes
 
   // Without the models the tools are of an earlier run.
   if (!haveModels)
-    console.warn("skipped: the operators' definitions are not here; test/deploy/support/install-tools.sh brings them");
+    console.error("skipped: the operators' definitions are not here; test/deploy/support/install-tools.sh brings them");
   const withModels = haveModels ? test : test.skip;
   withModels.each(overlays)("%s is what the operators of Kafka, PostgreSQL and Prometheus take", async (overlay) => {
     const theirs = built.get(overlay)!.filter(isForeign);
