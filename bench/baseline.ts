@@ -26,7 +26,7 @@ export async function copyRows(
     const own = process.cpuUsage();
     const started = performance.now();
     for (let from = 0; from < rows; from += ROWS_PER_TRANSACTION) {
-      await copyIn(sql, "copy bench_rows from stdin with (format binary)", encode(from, ROWS_PER_TRANSACTION));
+      await copyIn(sql, "copy bench_rows from stdin with (format binary)", [encode(from, ROWS_PER_TRANSACTION)]);
     }
     const seconds = (performance.now() - started) / 1000;
     const used = process.cpuUsage(own);

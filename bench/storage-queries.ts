@@ -100,11 +100,9 @@ class Writer {
 
   async flush(): Promise<void> {
     const [g] = await this.#sql`select current from block_generation`;
-    await copyIn(
-      this.#sql,
-      `copy block_new_${g!.current} (${BLOCK_COLUMNS}) from stdin with (format binary)`,
+    await copyIn(this.#sql, `copy block_new_${g!.current} (${BLOCK_COLUMNS}) from stdin with (format binary)`, [
       this.#rows.finish(),
-    );
+    ]);
     this.#rows = new BlockRows(COMMIT);
     this.#pending = 0;
   }
@@ -121,7 +119,7 @@ class Writer {
         b.writeDoubleBE(p.value[i]!, at + 4);
         copy.advance(at + 12);
       }
-      await copyIn(this.#sql, "copy bench_keyed from stdin with (format binary)", copy.finish());
+      await copyIn(this.#sql, "copy bench_keyed from stdin with (format binary)", [copy.finish()]);
     }
   }
 }

@@ -68,7 +68,7 @@ async function cost(
     const bytes = write(k);
     const used = process.cpuUsage(own);
     nodeUs += used.user + used.system;
-    await copyIn(sql, `copy bench (${columns}) from stdin with (format binary)`, bytes);
+    await copyIn(sql, `copy bench (${columns}) from stdin with (format binary)`, [bytes]);
   }
   const seconds = sum(difference(before, cpuOf([pid])));
   const [row] = await sql`

@@ -54,7 +54,7 @@ export function localEngine(sql: Sql): Engine {
         const statement = "copy rescored_block (run, part, series, first_us, last_us, points, anomalies, model, data)";
         const full = copy;
         copy = new CopyBuffer(WRITE_BYTES);
-        await copyIn(sql, `${statement} from stdin with (format binary)`, full.finish());
+        await copyIn(sql, `${statement} from stdin with (format binary)`, [full.finish()]);
       };
       await rescore(blocks(), {
         createDetector: await detectorOf(run),

@@ -113,7 +113,7 @@ export async function dropSegment(sql: Queries, id: number): Promise<void> {
 
 /** One transaction for all rows. Rejects without saying whether they were stored when the connection ends meanwhile. */
 export async function appendRows(sql: Sql, segment: Segment, rows: readonly Row[]): Promise<void> {
-  await copyIn(sql, `copy ${table(segment.id)} from stdin (format binary)`, encodeRows(rows));
+  await copyIn(sql, `copy ${table(segment.id)} from stdin (format binary)`, [encodeRows(rows)]);
 }
 
 /** Rows looked at per read, a bound on the sort for the running sum. */

@@ -1,6 +1,7 @@
 /** Alerts as rows of the store. */
-import type { Row, Sql } from "postgres";
-import type { AlertRow } from "./store.ts";
+import type { Row } from "postgres";
+import { hex } from "./literal.ts";
+import type { AlertEventRow, AlertRow } from "./store.ts";
 
 export function alertOf(r: Row): AlertRow {
   return {
@@ -33,8 +34,9 @@ function labelOf(r: Row): NonNullable<AlertRow["label"]> {
   return { correct: r.label, labelledUs: r.labelled_us, labelledBy: r.labelled_by, comment: r.label_comment };
 }
 
-export function upsertAlert(tx: Sql, partition: number, a: AlertRow): Promise<unknown> {
-  const row = {
+/** For `put_alerts` of the database. */
+export function alertColumns(partition: number, a: AlertRow) {
+  return {
     id: a.id,
     partition,
     sensor_id: a.sensorId,
@@ -58,5 +60,9 @@ export function upsertAlert(tx: Sql, partition: number, a: AlertRow): Promise<un
     expected: a.expected,
     model_version: a.modelVersion,
   };
-  return tx`insert into alert ${tx(row)} on conflict (id) do update set ${tx(row)}`;
+}
+
+/** For `put_alert_events` of the database. */
+export function eventColumns(partition: number, e: AlertEventRow) {
+  return { partition, number: e.number, alert_id: e.alertId, event: hex(e.event) };
 }

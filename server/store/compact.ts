@@ -11,6 +11,7 @@ import { transaction } from "../log/transaction.ts";
 import { BLOCK_COLUMNS } from "./blocks.ts";
 import { type Existing, planDay, type Run } from "./compact-plan.ts";
 import { type BlockRow, ColdRows, Gathered, monthRange } from "./compact-points.ts";
+import { list } from "./literal.ts";
 import { addToRollups, type Stretch } from "./rollup.ts";
 
 /** Points moved in one transaction: some 60 bytes of memory each, and half a second of work. */
@@ -24,8 +25,6 @@ const LOCK_TIMEOUT_MS = 1000;
 const DAY_US = 86_400_000_000;
 /** Any constant of our own. */
 const MAINTENANCE_LOCK = 7_351_909_403;
-
-const list = (values: readonly number[]) => `{${values.join(",")}}`;
 
 /** A place in a generation: rows are in the order of (series, last_us). */
 interface Place {
@@ -134,7 +133,7 @@ async function movePortion(tx: Sql, generation: number, from: Place, limit: numb
   }
   for (const [month, copy] of rows.months) {
     await ensureMonth(tx, month);
-    await copyIn(tx, `copy block_${month} (${BLOCK_COLUMNS}) from stdin with (format binary)`, copy.finish());
+    await copyIn(tx, `copy block_${month} (${BLOCK_COLUMNS}) from stdin with (format binary)`, [copy.finish()]);
   }
   await tx`delete from ${tx(leaf)} where (series, last_us) > (${from.series}, ${from.lastUs}::bigint)
     and (series, last_us) <= (${last.series}, ${last.lastUs}::bigint)`;

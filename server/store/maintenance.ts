@@ -3,6 +3,7 @@ import type { Logger } from "pino";
 import type { Sql } from "postgres";
 import { REASONS } from "../detect/index.ts";
 import type { SqlAddress } from "../log/connection.ts";
+import { isAway } from "./away.ts";
 import {
   closedGenerations,
   compactGeneration,
@@ -11,7 +12,7 @@ import {
   markNow,
   rollGeneration,
 } from "./compact.ts";
-import { isAway, openStoreSql } from "./postgres.ts";
+import { openStoreSql } from "./postgres.ts";
 import { deleteExpired } from "./retention.ts";
 
 /** A generation is closed at this age, so that aggregates and small blocks of slow sensors are never older; */

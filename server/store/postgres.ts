@@ -2,20 +2,16 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Sql } from "postgres";
 import { openClient, type SqlAddress } from "../log/connection.ts";
-import { copyIn } from "../log/copy.ts";
-import { ignoreHere, transaction } from "../log/transaction.ts";
-import { alertOf, upsertAlert } from "./alerts.ts";
+import { alertOf } from "./alerts.ts";
+import { isAway, RETRY_FIRST_MS, RETRY_MOST_MS } from "./away.ts";
 import { decodeBlock } from "./block.ts";
-import { BLOCK_COLUMNS } from "./blocks.ts";
-import { packTick } from "./log-ticks.ts";
+import { Committer } from "./commit.ts";
+import { list } from "./literal.ts";
 import { createPoints } from "./points.ts";
 import { seriesRow } from "./series.ts";
-import { readNewest, readOpenAlerts, replaceState, saveChunks, saveState } from "./state.ts";
-import { type Commit, FencedError, type PartitionRow, type StateChunk, type Store } from "./store.ts";
+import { readNewest, readOpenAlerts, replaceState, saveState } from "./state.ts";
+import type { PartitionRow, StateChunk, Store } from "./store.ts";
 
-/** Pauses between tries while the database is away: long enough not to hammer it, short enough to heal within seconds. */
-const RETRY_FIRST_MS = 50;
-const RETRY_MOST_MS = 2000;
 /** A transaction of one batch takes milliseconds; past this the database is taken for stuck. */
 const STATEMENT_TIMEOUT_MS = 60_000;
 
@@ -32,24 +28,10 @@ export function openStoreSql(address: SqlAddress, max: number, timeoutMs: number
   }).sql;
 }
 
-/** Whether the database may answer the same request later: it is away, starting, stopping or out of connections. */
-export function isAway(error: unknown): boolean {
-  const code = (error as { code?: string }).code ?? "";
-  return (
-    /^(08|57P|53|40)/.test(code) ||
-    code === "55006" ||
-    /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|ENOENT|EPIPE|ETIMEDOUT|EHOST|ENOTFOUND|EAI_AGAIN)/.test(code)
-  );
-}
-
-/** Records whose outcomes are kept: minutes of a heavy load. */
-const KEPT_OUTCOMES = 50_000;
 const DAY_US = 86_400_000_000;
 
-const list = (values: readonly (number | boolean)[]) => `{${values.join(",")}}`;
-
 export function createPostgresStore(address: SqlAddress, logger: Logger): Store {
-  // One connection commits, one reads (late readings, new series) beside it.
+  // For what is read (late readings, new series) and for the state of partitions that come and go.
   const sql = openStoreSql(address, 2);
 
   /** Tries until the database answers; other errors pass. */
@@ -84,94 +66,11 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
     };
   }
 
-  async function commitOnce(c: Commit): Promise<void> {
-    await transaction(sql, async (tx) => {
-      // The log makes this commit repeatable, so it need not wait for the disk: after a crash of the database the offset
-      // goes back with everything else, and the same records give the same rows.
-      tx`set local synchronous_commit = off`.catch(ignoreHere);
-      const n = c.next;
-      const moved = await tx`
-        update log_partition set next_offset = ${n.nextOffset}, replay_offset = ${n.replayOffset},
-          replay_tick = ${n.replayTick}, replay_received_us = ${n.replayReceivedUs}, tick = ${n.tick},
-          received_us = ${n.receivedUs}, next_event = ${n.nextEvent}, readings = readings + ${c.readings},
-          anomalies = anomalies + ${c.anomalies}, late = late + ${c.late}
-        where partition = ${c.partition} and next_offset = ${c.expectedOffset}
-          and state_epoch = ${n.stateEpoch}
-        returning (select current from block_generation) as generation`;
-      if (moved.length === 0) {
-        const now = await tx`select next_offset from log_partition where partition = ${c.partition}`;
-        throw new FencedError(c.partition, c.expectedOffset, now[0]?.next_offset ?? -1);
-      }
-      const work: Promise<unknown>[] = [];
-      if (c.blocks !== undefined) {
-        const table = `block_new_${moved[0]!.generation as number}`;
-        const rows = Buffer.from(c.blocks.buffer, c.blocks.byteOffset, c.blocks.byteLength);
-        await copyIn(tx, `copy ${table} (${BLOCK_COLUMNS}) from stdin with (format binary)`, rows);
-      }
-      if (c.chunks.length > 0) await saveChunks(tx, c.partition, c.chunks);
-      const s = c.changes;
-      if (s.series.length > 0) {
-        work.push(tx`
-          update series s set readings = s.readings + u.readings, total = s.total + u.total,
-            smallest = least(s.smallest, u.smallest), largest = greatest(s.largest, u.largest),
-            anomalies = s.anomalies + u.anomalies, late = s.late + u.late, first_us = least(s.first_us, u.first_us),
-            newest_us = greatest(s.newest_us, u.newest_us),
-            last_us = case when n then u.last_us else s.last_us end, last_id = case when n then u.last_id else s.last_id end,
-            last_value = case when n then u.last_value else s.last_value end,
-            last_score = case when n then u.last_score else s.last_score end,
-            last_anomaly = case when n then u.last_anomaly else s.last_anomaly end
-          from (select *, last_us >= 0 as n from unnest(${list(s.series)}::int[], ${list(s.readings)}::int[],
-            ${list(s.total)}::float8[], ${list(s.smallest)}::float8[], ${list(s.largest)}::float8[],
-            ${list(s.anomalies)}::int[], ${list(s.late)}::int[], ${list(s.firstUs)}::bigint[], ${list(s.newestUs)}::bigint[], ${list(s.lastUs)}::bigint[],
-            ${list(s.lastId)}::bigint[], ${list(s.lastValue)}::float8[], ${list(s.lastScore)}::int[],
-            ${list(s.lastAnomaly)}::bool[]) x(id, readings, total, smallest, largest, anomalies, late, first_us, newest_us, last_us,
-            last_id, last_value, last_score, last_anomaly)) u
-          where s.id = u.id`);
-      }
-      for (const a of c.alerts) work.push(upsertAlert(tx, c.partition, a));
-      if (c.events.length > 0) {
-        const rows = c.events.map((e) => ({
-          partition: c.partition,
-          number: e.number,
-          alert_id: e.alertId,
-          event: Buffer.from(e.event),
-        }));
-        work.push(tx`insert into alert_event ${tx(rows)}`);
-      }
-      if (c.metadata.length > 0) {
-        const rows = c.metadata.map((m) => ({
-          series: m.series,
-          observed_us: m.observedUs,
-          struct: Buffer.from(m.struct),
-        }));
-        work.push(tx`insert into reading_metadata ${tx(rows)} on conflict do nothing`);
-      }
-      for (const x of c.settings) {
-        work.push(tx`insert into detector_setting (partition, log_offset, tick, received_us, control)
-          values (${c.partition}, ${x.offset}, ${x.tick}, ${x.receivedUs}, ${Buffer.from(x.control)})`);
-      }
-      for (const l of c.labels ?? []) {
-        work.push(tx`update alert set label = ${l.correct}, labelled_us = ${l.labelledUs}, labelled_by = ${l.labelledBy},
-          label_comment = ${l.comment} where id = ${l.alertId}`);
-      }
-      if (c.ticked !== undefined) {
-        const { minute, bytes } = packTick(c.ticked.receivedUs, c.ticked.tick);
-        work.push(tx`insert into log_tick (partition, minute, ticks) values (${c.partition}, ${minute}, ${bytes})
-          on conflict (partition, minute) do update set ticks = log_tick.ticks || excluded.ticks`);
-      }
-      if (c.outcomes.length > 0) {
-        const rows = c.outcomes.map((x) => ({
-          partition: c.partition,
-          log_offset: x.offset,
-          outcome: Buffer.from(x.outcome),
-        }));
-        work.push(tx`insert into record_outcome ${tx(rows)}`);
-        const kept = n.nextOffset - KEPT_OUTCOMES;
-        work.push(tx`delete from record_outcome where partition = ${c.partition} and log_offset < ${kept}`);
-      }
-      await Promise.all(work);
-    });
-  }
+  // A connection of its own: readings of other partitions are not behind a look for late ones.
+  const committer = new Committer(openStoreSql(address, 1), logger, async (partition) => {
+    const { nextOffset } = await persist("read partition", () => readPartition(partition));
+    return nextOffset;
+  });
 
   return {
     readPartition: (partition) => persist("read partition", () => readPartition(partition)),
@@ -262,23 +161,7 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
         return values;
       }),
 
-    commit: async (c) => {
-      for (let wait = RETRY_FIRST_MS; ; wait = Math.min(2 * wait, RETRY_MOST_MS)) {
-        try {
-          await commitOnce(c);
-          return;
-        } catch (error) {
-          if (error instanceof FencedError) throw error;
-          if (!isAway(error)) throw error;
-          logger.warn({ err: error, partition: c.partition, retryInMs: wait }, "commit failed, database is away");
-          await delay(wait);
-          // The commit may have been made before the connection broke: look before trying again.
-          const now = await persist("read partition", () => readPartition(c.partition));
-          if (now.nextOffset === c.next.nextOffset) return;
-          if (now.nextOffset !== c.expectedOffset) throw new FencedError(c.partition, c.expectedOffset, now.nextOffset);
-        }
-      }
-    },
+    commit: (c) => committer.commit(c),
 
     readSettings: (partition, beforeOffset) =>
       persist("read settings", async () => {
@@ -304,6 +187,9 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
     replaceState: (replacement) => persist("replace state", () => replaceState(sql, replacement)),
     saveState: (saving) => saveState(sql, saving),
 
-    close: () => sql.end({ timeout: 5 }),
+    close: async () => {
+      await committer.close();
+      await sql.end({ timeout: 5 });
+    },
   };
 }

@@ -1,4 +1,5 @@
 import type { Sql } from "postgres";
+import { list } from "./literal.ts";
 import type { Points } from "./points.ts";
 
 /** Widths of the stored aggregates, seconds. */
@@ -6,8 +7,6 @@ export const ROLLUP_WIDTHS = [60, 3600, 86_400] as const;
 const MINUTE_US = 60_000_000;
 /** Minutes are kept of a series that has a reading at least this often: a row for each minute must stand for several readings. */
 const MINUTES_UP_TO_US = 10_000_000;
-
-const list = (values: readonly number[]) => `{${values.join(",")}}`;
 
 /** Points [from, to) of one series, in rising order of time. */
 export interface Stretch {

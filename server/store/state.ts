@@ -2,7 +2,8 @@ import type { Sql } from "postgres";
 import { AlertState } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { CopyBuffer, copyIn, putBytes, putInt32, putInt64 } from "../log/copy.ts";
 import { ignoreHere, transaction } from "../log/transaction.ts";
-import { alertOf, upsertAlert } from "./alerts.ts";
+import { alertColumns, alertOf, eventColumns } from "./alerts.ts";
+import { jsonb, list } from "./literal.ts";
 import {
   type AlertRow,
   FencedError,
@@ -15,27 +16,36 @@ import {
 /** Field count, then each field's length and value, without version and bytes themselves. */
 const CHUNK_HEAD = 2 + (4 + 4) + (4 + 4) + (4 + 8) + 4 + 4;
 
+/** Chunks of one partition's state. */
+export interface Saved {
+  readonly partition: number;
+  readonly chunks: readonly StateChunk[];
+}
+
 /**
- * Puts chunks in the place of their former saves. By COPY, which takes bytes as they are: as parameters they become text of twice
- * the length that is copied five times, and most of what the collector of garbage has to do.
+ * Puts chunks in the place of their former saves: statements of one transaction, and the data of the COPY that is the last of them.
+ * By COPY, which takes bytes as they are: as parameters they become text of twice the length that is copied five times, and most of
+ * what the collector of garbage has to do.
  */
-export async function saveChunks(tx: Sql, partition: number, chunks: readonly StateChunk[]): Promise<void> {
-  await tx`delete from state_chunk
-    where partition = ${partition} and chunk = any(${`{${chunks.map((k) => k.chunk).join(",")}}`}::int[])`;
-  const copy = new CopyBuffer(chunks.reduce((n, k) => n + CHUNK_HEAD + 2 * k.version.length + k.bytes.length, 64));
-  for (const k of chunks) {
+export function savingOf(saved: readonly Saved[]): { statements: string; data: Buffer } {
+  const rows = saved.flatMap(({ partition, chunks }) => chunks.map((chunk) => ({ partition, ...chunk })));
+  const copy = new CopyBuffer(rows.reduce((n, k) => n + CHUNK_HEAD + 2 * k.version.length + k.bytes.length, 64));
+  for (const k of rows) {
     const version = Buffer.from(k.version);
     const b = copy.reserve(CHUNK_HEAD + version.length + k.bytes.length);
     let p = b.writeInt16BE(5, copy.position);
-    p = putInt32(b, p, partition);
+    p = putInt32(b, p, k.partition);
     p = putInt32(b, p, k.chunk);
     p = putInt64(b, p, k.asOf);
     p = putBytes(b, p, version);
     p = putBytes(b, p, k.bytes);
     copy.advance(p);
   }
-  const columns = "partition, chunk, as_of, version, bytes";
-  await copyIn(tx, `copy state_chunk (${columns}) from stdin with (format binary)`, copy.finish());
+  const [partitions, chunks] = [list(rows.map((r) => r.partition)), list(rows.map((r) => r.chunk))];
+  const statements = `delete from state_chunk s using unnest('${partitions}'::int[], '${chunks}'::int[]) x(partition, chunk)
+    where s.partition = x.partition and s.chunk = x.chunk;
+    copy state_chunk (partition, chunk, as_of, version, bytes) from stdin with (format binary)`;
+  return { statements, data: copy.finish() };
 }
 
 export async function readOpenAlerts(sql: Sql, partition: number): Promise<AlertRow[]> {
@@ -59,11 +69,9 @@ export async function replaceState(sql: Sql, r: StateReplacement): Promise<void>
     await moveReplay(tx, r);
     await tx`delete from state_chunk where partition = ${partition}`;
     await putChunks(tx, r);
-    for (const a of r.alerts) await upsertAlert(tx, partition, a);
-    for (const e of r.events) {
-      await tx`insert into alert_event (partition, number, alert_id, event)
-        values (${partition}, ${e.number}, ${e.alertId}, ${Buffer.from(e.event)})`;
-    }
+    const alerts = jsonb(r.alerts.map((a) => alertColumns(partition, a)));
+    const events = jsonb(r.events.map((e) => eventColumns(partition, e)));
+    await tx.unsafe(`select put_alerts(${alerts}), put_alert_events(${events})`);
   });
 }
 
@@ -89,5 +97,8 @@ async function moveReplay(tx: Sql, { partition, before, after }: StateSaving): P
 
 /** One after another: all of them at once may be more than fits into memory. */
 async function putChunks(tx: Sql, { partition, chunks }: StateSaving): Promise<void> {
-  for (const k of chunks()) await saveChunks(tx, partition, [k]);
+  for (const chunk of chunks()) {
+    const { statements, data } = savingOf([{ partition, chunks: [chunk] }]);
+    await copyIn(tx, statements, [data]);
+  }
 }

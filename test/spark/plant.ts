@@ -142,7 +142,7 @@ async function unpack(sql: Sql): Promise<void> {
     }
     portions.push(Buffer.from(copy.finish()));
   }
-  for (const portion of portions) await copyIn(sql, "copy reading from stdin with (format binary)", portion);
+  for (const portion of portions) await copyIn(sql, "copy reading from stdin with (format binary)", [portion]);
 }
 
 /** The windows of the stored readings as PostgreSQL computes them, compared with those of the table. */

@@ -1,0 +1,200 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { describeWith } from "../../test/support/needs.ts";
+import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts";
+import { Stored } from "../../test/support/stored.ts";
+import { BlockRows } from "./blocks.ts";
+import { rollGeneration } from "./compact.ts";
+import { createPoints } from "./points.ts";
+import type { AlertRow, Commit } from "./store.ts";
+
+const NO_CHANGES: Commit["changes"] = {
+  series: [],
+  readings: [],
+  total: [],
+  smallest: [],
+  largest: [],
+  anomalies: [],
+  late: [],
+  firstUs: [],
+  newestUs: [],
+  lastUs: [],
+  lastId: [],
+  lastValue: [],
+  lastScore: [],
+  lastAnomaly: [],
+};
+const T0 = 1.7e15;
+
+describeWith(["postgres"], "commits of several partitions", () => {
+  let server: TestPostgres;
+  let stored: Stored;
+  let made = 0;
+  beforeAll(async () => {
+    server = await startPostgres();
+  }, 60_000);
+  afterAll(() => server.stop());
+  beforeEach(async () => {
+    stored = await Stored.create(server.url, `commits_${made++}`);
+    for (const p of [0, 1, 2, 3]) await stored.store.readPartition(p);
+    return () => stored.close();
+  });
+
+  /** One reading of series 100 + partition at the time, with nothing beside it but what is asked for. */
+  function commit(partition: number, expected: number, more: Partial<Commit> = {}): Commit {
+    const rows = new BlockRows(1);
+    const points = createPoints(1);
+    points.length = 1;
+    points.timeUs[0] = T0 + expected;
+    points.value[0] = expected;
+    rows.add(100 + partition, 1, points, 0, 1);
+    const none = {
+      replayOffset: 0,
+      replayTick: 0,
+      replayReceivedUs: 0,
+      tick: 0,
+      receivedUs: 0,
+      nextEvent: 1,
+      stateEpoch: 0,
+    };
+    return {
+      partition,
+      expectedOffset: expected,
+      next: { ...none, nextOffset: expected + 1 },
+      readings: 1,
+      anomalies: 0,
+      late: 0,
+      blocks: rows.finish(),
+      changes: NO_CHANGES,
+      alerts: [],
+      events: [],
+      metadata: [],
+      chunks: [],
+      settings: [],
+      outcomes: [],
+      ...more,
+    };
+  }
+
+  const offsets = async () => {
+    const rows = await stored.sql`select next_offset from log_partition order by partition`;
+    return rows.map((r) => r.next_offset);
+  };
+  /** Series of the blocks in each generation. */
+  const blocks = async () => {
+    const rows =
+      await stored.sql`select generation, string_agg(series::text, ',' order by series) as series from block_new group by 1 order by 1`;
+    return rows.map((r) => [r.generation, r.series]);
+  };
+
+  test("those that wait for the one under way share a transaction, and all of each is in", async () => {
+    const chunk = (n: number) => [{ chunk: n, asOf: 1, version: "v", bytes: new Uint8Array(5000).fill(n) }];
+    const first = stored.store.commit(commit(0, 0, { chunks: chunk(0) }));
+    const others = [1, 2, 3].map((p) => stored.store.commit(commit(p, 0, { chunks: chunk(p) })));
+    await Promise.all([first, ...others]);
+    expect(await offsets()).toEqual([1, 1, 1, 1]);
+    const made =
+      await stored.sql`select xmin::text, string_agg(partition::text, ',' order by partition) as p from log_partition group by 1 order by 2`;
+    expect(made.map((r) => r.p)).toEqual(["0", "1,2,3"]);
+    expect(await blocks()).toEqual([[1, "100,101,102,103"]]);
+    for (const p of [0, 1, 2, 3]) {
+      const chunks = await stored.store.readChunks(p);
+      expect(chunks).toEqual([{ chunk: p, asOf: 1, version: "v", bytes: new Uint8Array(5000).fill(p) }]);
+    }
+  });
+
+  test("one whose partition has another owner fails by itself, and changes nothing", async () => {
+    await stored.sql`update log_partition set next_offset = 7 where partition = 2`;
+    const results = await Promise.allSettled([0, 1, 2, 3].map((p) => stored.store.commit(commit(p, 0))));
+    expect(results.map((r) => r.status)).toEqual(["fulfilled", "fulfilled", "rejected", "fulfilled"]);
+    expect(String((results[2] as PromiseRejectedResult).reason)).toContain("partition 2 is at offset 7, not 0");
+    expect(await offsets()).toEqual([1, 1, 7, 1]);
+    expect(await blocks()).toEqual([[1, "100,101,103"]]);
+  });
+
+  test("one that the database refuses fails by itself", async () => {
+    const twice = { alerts: [alert({ id: 1, severity: 99_999 })] };
+    const results = await Promise.allSettled(
+      [0, 1, 2].map((p) => stored.store.commit(commit(p, 0, p === 2 ? twice : {}))),
+    );
+    expect(results.map((r) => r.status)).toEqual(["fulfilled", "fulfilled", "rejected"]);
+    expect(await offsets()).toEqual([1, 1, 0, 0]);
+  });
+
+  test("blocks go to the generation that is open when they are committed", async () => {
+    await stored.store.commit(commit(0, 0));
+    await rollGeneration(stored.sql);
+    await Promise.all([0, 1].map((p) => stored.store.commit(commit(p, p === 0 ? 1 : 0))));
+    expect(await blocks()).toEqual([
+      [1, "100"],
+      [2, "100,101"],
+    ]);
+  });
+
+  test("sessions that are cut at any moment cost no commit and double none", async () => {
+    let over = false;
+    const cut = (async () => {
+      let cuts = 0;
+      while (!over) {
+        const [row] = await stored.sql`select count(pg_terminate_backend(pid))::int as n
+          from pg_sleep(random() * 0.02), pg_stat_activity
+          where datname = current_database() and state = 'active' and query like 'select store_commit%'`;
+        cuts += row!.n as number;
+      }
+      return cuts;
+    })();
+    const rounds = 300;
+    await Promise.all(
+      [0, 1, 2, 3].map(async (p) => {
+        for (let n = 0; n < rounds; n++) await stored.store.commit(commit(p, n));
+      }),
+    );
+    over = true;
+    expect(await cut).toBeGreaterThan(0);
+    expect(await offsets()).toEqual([rounds, rounds, rounds, rounds]);
+    const found =
+      await stored.sql`select series, count(*)::int as n, count(distinct first_us)::int as times from block_new group by 1`;
+    expect(found.length).toBe(4);
+    for (const r of found) expect(r).toMatchObject({ n: rounds, times: rounds });
+  }, 60_000);
+
+  test("texts are kept as they are, whatever is in them", async () => {
+    const texts = [`'; drop table alert; --`, "\\'\\\\ \n\t", "Ωμέγα 漢字 🙂", '"{}",[null]', "$$ $1 :name"];
+    const alerts = texts.map((text, i) => alert({ id: i + 1, sensorId: text, message: text, acknowledgedBy: text }));
+    await stored.store.commit(commit(0, 0, { alerts }));
+    expect(await stored.store.readAlerts(alerts.map((a) => a.id))).toEqual(expect.arrayContaining(alerts));
+    // Again with other values: an alert is changed in its place.
+    const later = alerts.map((a) => ({ ...a, closedUs: T0 + 5, threshold: -0.1, readings: 4, label: undefined }));
+    await stored.store.commit(commit(0, 1, { alerts: later }));
+    const found = await stored.store.readAlerts(alerts.map((a) => a.id));
+    expect(found.map((a) => [a.message, a.closedUs, a.threshold, a.readings]).sort()).toEqual(
+      texts.map((text) => [text, T0 + 5, -0.1, 4]).sort(),
+    );
+  });
+});
+
+function alert(more: Partial<AlertRow>): AlertRow {
+  return {
+    id: 1,
+    sensorId: "s",
+    sensorType: "t",
+    alertType: "anomaly_detection",
+    severity: 3,
+    message: "m",
+    score: 0.12345678901234566,
+    value: 1e-300,
+    threshold: null,
+    openedUs: T0,
+    lastSeenUs: T0 + 1,
+    closedUs: null,
+    acknowledgedUs: null,
+    acknowledgedBy: "",
+    resolvedBy: "",
+    state: 1,
+    readings: 2,
+    detector: "d",
+    confidence: 0.1 + 0.2,
+    expected: null,
+    modelVersion: "v",
+    ...more,
+  };
+}
