@@ -8,11 +8,11 @@ import { SeriesBook } from "./series.ts";
 import { PartitionSettings } from "./settings.ts";
 
 /**
- * Bytes of state saved for each reading taken, and for each commit at least: a replay after a crash then takes seconds. A small state
- * is saved as a whole every ten seconds of work as well, so that a partition that is taken over goes on at once.
+ * Bytes of state saved for each reading taken: a replay after a crash then takes seconds. Not for each commit, of which there are ever
+ * more the less there is to do. A small state is saved as a whole every ten seconds of work as well, so that a partition that is
+ * taken over goes on at once.
  */
 const SAVE_BYTES_PER_READING = 32;
-const SAVE_BYTES_PER_COMMIT = 24_000;
 const SAVE_ALL_MS = 10_000;
 /** What that may write for a large state: a few percent of what readings at full speed write. */
 const SAVE_BYTES_PER_MS = 256;
@@ -132,7 +132,7 @@ export class PartitionState {
     this.#savedAt = now;
     const { ids, chunkSensors } = this.sensors;
     const perMs = Math.min((ids.length * this.#chunkBytes) / chunkSensors / SAVE_ALL_MS, SAVE_BYTES_PER_MS);
-    const due = SAVE_BYTES_PER_COMMIT + readings * SAVE_BYTES_PER_READING + elapsedMs * perMs;
+    const due = readings * SAVE_BYTES_PER_READING + elapsedMs * perMs;
     this.#saveCredit = Math.min(this.#saveCredit + due, 64 * this.#chunkBytes);
     return this.#save();
   }

@@ -142,7 +142,7 @@ describeWith(["postgres"], "commits of several partitions", () => {
       }
       return cuts;
     })();
-    const rounds = 300;
+    const rounds = 80;
     await Promise.all(
       [0, 1, 2, 3].map(async (p) => {
         for (let n = 0; n < rounds; n++) await stored.store.commit(commit(p, n));

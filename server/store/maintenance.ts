@@ -24,10 +24,12 @@ export const GENERATION_BYTES = 256 * 1024 * 1024;
 /** How often the size is looked at: at full speed a generation fills in some ten seconds. */
 const CHECK_MS = 5_000;
 const RETENTION_MS = 3_600_000;
-/** Rest after each portion, as a share of the time it took: ingest has at least half of a core's time. */
-const REST = 1;
-/** With this many generations waiting there is no rest: reads slow down with each. */
-const WAITING_MOST = 4;
+/**
+ * Rest after each portion, as a multiple of the time it took, by the number of generations that wait beside the one at hand. While one fills there is
+ * time to compact another ten times over, and what is done at once is taken from readings that arrive; but reads slow down with each that
+ * waits.
+ */
+const RESTS = [5, 2, 1];
 /** A portion that takes longer than this is stuck. */
 const STATEMENT_TIMEOUT_MS = 300_000;
 
@@ -101,7 +103,7 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
         stop.signal.throwIfAborted();
         // Emptied ones that are not dropped yet cost readers nothing, and are no reason to hurry.
         const waiting = closed.filter((each) => !emptied.has(each)).length;
-        const rest = rested && waiting < WAITING_MOST ? REST * (performance.now() - began) : 0;
+        const rest = rested ? (RESTS[waiting - 1] ?? 0) * (performance.now() - began) : 0;
         if (rest > 0) await delay(rest, undefined, { signal: stop.signal });
         began = performance.now();
       });
