@@ -420,8 +420,7 @@ function lookAtGauges(
     metrics.queueDepth.set({ queue: "unsettled_readings" }, intake.unsettledReadings);
     metrics.lag.reset(); // a partition that has gone to another process is that one's to tell of
     for (const [partition, records] of log.stats().lag) metrics.lag.set({ partition: String(partition) }, records);
-    const counts = await queries.platformCounts(systemClock.nowUs() - 86_400_000_000);
-    metrics.activeSensors.set(counts.activeSensors);
+    metrics.activeSensors.set(await queries.activeSensors(systemClock.nowUs() - 86_400_000_000));
   };
   const run = () => look().catch((error: unknown) => logger.warn({ err: error }, "gauges could not be read"));
   // The page of metrics shows them as they are when it is asked for; a database that does not answer must not hold the page up.

@@ -9,15 +9,13 @@ import { PartitionSettings } from "./settings.ts";
 
 /**
  * Bytes of state saved for each reading taken: a replay after a crash then takes seconds. Not for each commit, of which there are ever
- * more the less there is to do. A small state is saved as a whole every ten seconds of work as well, so that a partition that is
+ * more the less there is to do. A small state is saved as a whole every ten seconds of the log's time as well, so that a partition that is
  * taken over goes on at once.
  */
 const SAVE_BYTES_PER_READING = 32;
-const SAVE_ALL_MS = 10_000;
+const SAVE_ALL_US = 10_000_000;
 /** What that may write for a large state: a few percent of what readings at full speed write. */
-const SAVE_BYTES_PER_MS = 256;
-/** Time without commits that counts: a first one after a long silence saves no more than one of the usual. */
-const SAVE_GAP_MS = 1_000;
+const SAVE_BYTES_PER_US = 0.256;
 /** The pseudo-chunk that holds the senders' windows. */
 export const PRODUCERS_CHUNK = -1;
 /** It does not depend on the model. Before it had a version of its own it carried that of the first layout. */
@@ -44,8 +42,8 @@ export class PartitionState {
   rebuilding = false;
   #producersDirty: ReplayPoint | undefined;
   #saveCredit = 0;
-  /** By the monotonic clock, milliseconds. What is saved when changes no result. */
-  #savedAt = performance.now();
+  /** The log's time when chunks were last looked for. What is saved when changes no result. */
+  #lookedUs: number | undefined;
 
   constructor(detector: Detector) {
     this.sensors = new Sensors(detector);
@@ -127,37 +125,42 @@ export class PartitionState {
 
   /** Chunks whose turn it is, within what the readings taken so far have paid for. */
   chunksToSave(readings: number): StateChunk[] {
-    const now = performance.now();
-    const elapsedMs = Math.min(now - this.#savedAt, SAVE_GAP_MS);
-    this.#savedAt = now;
-    const { ids, chunkSensors } = this.sensors;
-    const perMs = Math.min((ids.length * this.#chunkBytes) / chunkSensors / SAVE_ALL_MS, SAVE_BYTES_PER_MS);
-    const due = readings * SAVE_BYTES_PER_READING + elapsedMs * perMs;
-    this.#saveCredit = Math.min(this.#saveCredit + due, 64 * this.#chunkBytes);
+    const elapsedUs = Math.min(this.receivedUs - (this.#lookedUs ?? this.receivedUs), SAVE_ALL_US);
+    this.#lookedUs = this.receivedUs;
+    const perUs = Math.min(this.#bytes(this.sensors.ids.length) / SAVE_ALL_US, SAVE_BYTES_PER_US);
+    const due = readings * SAVE_BYTES_PER_READING + elapsedUs * perUs;
+    this.#saveCredit = Math.min(this.#saveCredit + due, 64 * this.#bytes(this.sensors.chunkSensors));
     return this.#save();
   }
 
-  get #chunkBytes(): number {
-    const { chunkSensors, detector, episodes } = this.sensors;
-    return chunkSensors * (detector.bytesPerSensor + episodes.bytesPerSensor);
+  #bytes(sensors: number): number {
+    const { detector, episodes } = this.sensors;
+    return sensors * (detector.bytesPerSensor + episodes.bytesPerSensor);
   }
 
   /** Chunks for the credit that there is. */
   #save(): StateChunk[] {
     const { sensors, version } = this;
-    const chunkBytes = this.#chunkBytes;
     const chunks: StateChunk[] = [];
     const waiting = this.hold.byChunk(sensors.chunkSensors);
-    while (this.#saveCredit >= chunkBytes) {
-      this.#saveCredit -= chunkBytes;
+    for (;;) {
       const chunk = sensors.nextToSave(this.next);
       const oldest = chunk === undefined ? undefined : sensors.oldestDirty();
       const p = this.#producersDirty;
-      if (p !== undefined && (oldest === undefined || p.offset <= oldest.offset)) {
-        chunks.push(this.#saveProducers());
-      } else if (chunk !== undefined) {
-        chunks.push({ chunk, asOf: this.next, version, bytes: sensors.save(chunk, this.next, waiting.get(chunk)) });
-      } else break;
+      const producers = p !== undefined && (oldest === undefined || p.offset <= oldest.offset);
+      if (!producers && chunk === undefined) break;
+      // The windows of senders are small, but not nothing.
+      const cost = this.#bytes(producers ? 1 : sensors.sizeOf(chunk!));
+      if (cost > this.#saveCredit) break;
+      this.#saveCredit -= cost;
+      if (producers) chunks.push(this.#saveProducers());
+      else
+        chunks.push({
+          chunk: chunk!,
+          asOf: this.next,
+          version,
+          bytes: sensors.save(chunk!, this.next, waiting.get(chunk!)),
+        });
     }
     return chunks;
   }

@@ -80,12 +80,18 @@ export class Queries extends ReadingQueries {
     };
   }
 
+  /** Sensors with a reading since then. */
+  async activeSensors(sinceUs: number): Promise<number> {
+    const [row] = await this.#sql`select count(*)::bigint as n from (
+      select sensor_id from series where last_us >= ${sinceUs} group by sensor_id) s`;
+    return row!.n;
+  }
+
   async platformCounts(dayAgoUs: number): Promise<PlatformCounts> {
     const [sums, active, recent] = await Promise.all([
       this.#sql`select coalesce(sum(readings), 0)::bigint as readings, coalesce(sum(anomalies), 0)::bigint as anomalies,
         coalesce(sum(late), 0)::bigint as late from log_partition`,
-      this.#sql`select count(*)::bigint as n from (
-        select sensor_id from series where last_us >= ${dayAgoUs} group by sensor_id) s`,
+      this.activeSensors(dayAgoUs),
       // A block that began earlier is counted point by point.
       this.#sql`
         with b as (
@@ -107,7 +113,7 @@ export class Queries extends ReadingQueries {
       readings: s.readings,
       anomalies: s.anomalies,
       late: s.late,
-      activeSensors: active[0]!.n,
+      activeSensors: active,
       recentAnomalies,
     };
   }
