@@ -7,7 +7,7 @@ import { IngestService } from "../gen/es/telltale/v1/ingest_pb.ts";
 import { startPlatform } from "../test/support/platform.ts";
 import { cpuOf, difference, memoryOf, sum } from "./cpu.ts";
 import { type LoadResult, quantile, type Request, runStreams } from "./load.ts";
-import { singleStreams } from "./workload.ts";
+import { SingleLoad } from "./workload.ts";
 
 export interface Run {
   readonly perSecond: number;
@@ -68,9 +68,9 @@ export async function measureSensors(few: number, many: number) {
   const platform = await startPlatform();
   const pid = platform.process.pid!;
   try {
-    await runStreams(platform.grpc, singleStreams(few, 3));
+    await runStreams(platform.grpc, new SingleLoad(few).next(3));
     const small = memoryOf(pid);
-    await runStreams(platform.grpc, singleStreams(many, 3));
+    await runStreams(platform.grpc, new SingleLoad(many).next(3));
     const large = memoryOf(pid);
     return { bytesPerSensor: (large - small) / (many - few) };
   } finally {
@@ -83,7 +83,7 @@ export async function measureRecovery(sensors: number): Promise<number> {
   const dataDir = await mkdtemp("/tmp/telltale-bench-");
   try {
     const first = await startPlatform({ DATA_DIR: dataDir });
-    await runStreams(first.grpc, singleStreams(sensors, 3));
+    await runStreams(first.grpc, new SingleLoad(sensors).next(3));
     const gone = once(first.process, "exit");
     first.process.kill("SIGKILL");
     await gone;

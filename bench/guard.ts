@@ -9,7 +9,7 @@ import { startPlatform } from "../test/support/platform.ts";
 import { type Baseline, copyRows } from "./baseline.ts";
 import { measure } from "./embedded.ts";
 import { scoreCost } from "./score.ts";
-import { blockStreams, nowUs, singleStreams } from "./workload.ts";
+import { BlockLoad, SingleLoad } from "./workload.ts";
 
 const FILE = new URL("./baseline.json", import.meta.url);
 /** Worse than this share of the committed ratio is severe. */
@@ -51,9 +51,10 @@ async function ratios(): Promise<Ratios> {
   const platform = await startPlatform();
   const pids = [platform.process.pid!];
   try {
-    await measure(platform.grpc, pids, blockStreams(SENSORS, 1));
-    const blocks = await measure(platform.grpc, pids, blockStreams(SENSORS, 2, nowUs() - 2 * 86_400_000_000));
-    const singles = await measure(platform.grpc, pids, singleStreams(1000, 300));
+    const load = new BlockLoad(SENSORS);
+    await measure(platform.grpc, pids, load.next(1));
+    const blocks = await measure(platform.grpc, pids, load.next(2));
+    const singles = await measure(platform.grpc, pids, new SingleLoad(1000).next(300));
     return rounded({
       "blocks / keyed copy, rate": blocks.perSecond / copy.rowsPerSecond,
       "singles / keyed copy, rate": singles.perSecond / copy.rowsPerSecond,

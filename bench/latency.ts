@@ -7,10 +7,8 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { IngestService } from "../gen/es/telltale/v1/ingest_pb.ts";
 import { AlertEventType, WatchService } from "../gen/es/telltale/v1/watch_pb.ts";
 import { quantile, type Request, runStreams } from "./load.ts";
-import { blockStreams, nowUs, STREAMS } from "./workload.ts";
+import { type BlockLoad, nowUs, STREAMS } from "./workload.ts";
 
-/** Sensors of the load. */
-export const SENSORS = 10_000;
 /** Readings in one message of the load. */
 const BATCH = 2500;
 /** Probes a second: hundreds in a short run, and nothing beside the load. */
@@ -42,7 +40,12 @@ export interface Spread {
  * `perSecond` readings in blocks as an open loop for `seconds`. Beside it probes, sensors of their own that were steady, jump one
  * by one, each once: the time counts from when the jump was due to be sent to the alert at a watcher.
  */
-export async function measureLatencies(url: string, perSecond: number, seconds: number): Promise<Latencies> {
+export async function measureLatencies(
+  url: string,
+  sensors: BlockLoad,
+  perSecond: number,
+  seconds: number,
+): Promise<Latencies> {
   const probes = new Probes(url, Math.round(PROBES_PER_SECOND * seconds));
   await probes.prepare();
   const batchesPerSecond = perSecond / STREAMS / BATCH;
@@ -51,7 +54,7 @@ export async function measureLatencies(url: string, perSecond: number, seconds: 
   late.enable();
   goFirst();
   const [load] = await Promise.all([
-    runStreams(url, head(blockStreams(SENSORS, Math.ceil(batches / 100), nowUs() - DAY_US), batches), {
+    runStreams(url, head(sensors.next(Math.ceil((batches * STREAMS * BATCH) / (100 * sensors.sensors))), batches), {
       batchesPerSecond,
     }),
     probes.jump(seconds),

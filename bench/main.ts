@@ -17,7 +17,7 @@ import { guard } from "./guard.ts";
 import { measureLatencies } from "./latency.ts";
 import { scoreCost } from "./score.ts";
 import { storageRows } from "./storage.ts";
-import { blockStreams, singleStreams } from "./workload.ts";
+import { BlockLoad, SingleLoad } from "./workload.ts";
 
 interface Row {
   readonly name: string;
@@ -83,8 +83,8 @@ function addRun(name: string, cpuName: string, run: Run, copies: Copies): void {
   add(cpuName, run.cpuUs, "µs/reading", { load_cpu_us: Math.round(run.loadCpuUs * 100) / 100 });
 }
 
-async function addLatencies(name: string, url: string, perSecond: number): Promise<void> {
-  const l = await measureLatencies(url, perSecond, Math.max(5, 20 * scale));
+async function addLatencies(name: string, url: string, sensors: BlockLoad, perSecond: number): Promise<void> {
+  const l = await measureLatencies(url, sensors, perSecond, Math.max(5, 20 * scale));
   const beside = { at_readings_per_s: Math.round(l.perSecond), load_late_p99_ms: l.loadLateMs };
   add(`ack_p99_ms_${name}`, l.ackMs.p99, "ms", { ...beside, ack_ms: l.ackMs, settled_ms: l.settledMs });
   add(`alert_p99_ms_${name}`, l.alertMs.p99, "ms", { ...beside, alerts: l.alerts, alert_ms: l.alertMs });
@@ -93,16 +93,17 @@ async function addLatencies(name: string, url: string, perSecond: number): Promi
 async function embedded(copies: Copies): Promise<void> {
   const platform = await startPlatform();
   const pids = [platform.process.pid!];
+  const sensors = new BlockLoad(10_000);
   try {
     // The first round meets every sensor for the first time; what comes after is what lasts.
-    await measure(platform.grpc, pids, blockStreams(10_000, 1));
-    const blocks = await measure(platform.grpc, pids, later(10_000, Math.max(1, Math.round(4 * scale))));
+    await measure(platform.grpc, pids, sensors.next(1));
+    const blocks = await measure(platform.grpc, pids, sensors.next(Math.max(1, Math.round(4 * scale))));
     addRun("embedded_blocks_per_s", "cpu_us_embedded_blocks", blocks, copies);
-    const singles = await measure(platform.grpc, pids, singleStreams(1000, Math.round(1000 * scale)));
+    const singles = await measure(platform.grpc, pids, new SingleLoad(1000).next(Math.round(1000 * scale)));
     addRun("embedded_singles_per_s", "cpu_us_embedded_singles", singles, copies);
     const unary = await measureUnary(platform.grpc, pids, 16, Math.round(250 * scale) + 5);
     add("embedded_unary_per_s", unary.perSecond, "calls/s", { p99_ms: unary.p99Ms, cpu_us: unary.cpuUs });
-    await addLatencies("embedded", platform.grpc, blocks.perSecond / 2);
+    await addLatencies("embedded", platform.grpc, sensors, blocks.perSecond / 2);
   } finally {
     await platform.stop();
   }
@@ -117,24 +118,20 @@ async function cluster(copies: Copies): Promise<void> {
     REDIS_URL: redis.url,
   });
   const pids = [platform.process.pid!, postgres.pid, redis.pid, ...kafka.nodes.map((n) => n.pid)];
+  const sensors = new BlockLoad(10_000);
   try {
-    await measure(platform.grpc, pids, blockStreams(10_000, 1));
-    const blocks = await measure(platform.grpc, pids, later(10_000, Math.max(1, Math.round(4 * scale))));
+    await measure(platform.grpc, pids, sensors.next(1));
+    const blocks = await measure(platform.grpc, pids, sensors.next(Math.max(1, Math.round(4 * scale))));
     addRun("kafka_blocks_per_s", "cpu_us_kafka_blocks", blocks, copies);
-    const singles = await measure(platform.grpc, pids, singleStreams(1000, Math.round(500 * scale)));
+    const singles = await measure(platform.grpc, pids, new SingleLoad(1000).next(Math.round(500 * scale)));
     addRun("kafka_singles_per_s", "cpu_us_kafka_singles", singles, copies);
-    await addLatencies("kafka", platform.grpc, blocks.perSecond / 2);
+    await addLatencies("kafka", platform.grpc, sensors, blocks.perSecond / 2);
   } finally {
     await platform.stop();
     await kafka.stop();
     await redis.stop();
     await postgres.stop();
   }
-}
-
-/** Rounds behind the first one. */
-function later(sensors: number, rounds: number) {
-  return blockStreams(sensors, rounds, Date.now() * 1000 - 2 * 86_400_000_000);
 }
 
 const machine = {

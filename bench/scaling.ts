@@ -14,8 +14,8 @@ import { startPostgres } from "../test/support/postgres.ts";
 import { freePort } from "../test/support/processes.ts";
 import { startRedis } from "../test/support/redis.ts";
 import { cpuOf, memoryOf, sum } from "./cpu.ts";
-import { quantile, type Request, runStreams } from "./load.ts";
-import { blockStreams, nowUs, STREAMS, singleStreams } from "./workload.ts";
+import { quantile, runStreams } from "./load.ts";
+import { BlockLoad, SingleLoad, STREAMS } from "./workload.ts";
 
 const PARTITIONS = 8;
 const SENSORS = 4_000;
@@ -86,15 +86,14 @@ function used(): Map<string, number> {
   return new Map([...members.map(({ name, pid }) => [name, each([pid])] as const), ...servers]);
 }
 
+const blocks = new BlockLoad(SENSORS);
+const singles = new SingleLoad(SINGLE_SENSORS);
 type Kind = "blocks" | "singles" | "blocks, quiet";
 
 async function measure(kind: Kind): Promise<void> {
   const partitions = await shares();
   const url = `http://127.0.0.1:${of("ingest")[0]!.grpcPort}`;
-  const streams =
-    kind === "singles"
-      ? newerSingles(SINGLE_ROUNDS)
-      : blockStreams(SENSORS, kind === "blocks" ? BLOCK_ROUNDS : 1, nextStart());
+  const streams = kind === "singles" ? singles.next(SINGLE_ROUNDS) : blocks.next(kind === "blocks" ? BLOCK_ROUNDS : 1);
   const options = kind === "blocks, quiet" ? { batchesPerSecond: QUIET_RATE / READINGS_A_BLOCK_BATCH / STREAMS } : {};
   const before = used();
   const asking = new AbortController();
@@ -128,33 +127,6 @@ async function measure(kind: Kind): Promise<void> {
 }
 
 const round = (x: number) => Math.round(100 * x) / 100;
-let startUs = nowUs() - 86_400_000_000;
-/** A round is a block of 100 s for each sensor; each run continues where the one before has ended. */
-function nextStart(): number {
-  startUs += 100_000_000 * BLOCK_ROUNDS;
-  return startUs;
-}
-
-let laterSeconds = 0;
-/** Readings one a second, newer than those of the runs before: late ones would not be scored. */
-function newerSingles(rounds: number): (() => Generator<Request>)[] {
-  const by = BigInt(laterSeconds);
-  laterSeconds += rounds + 60;
-  return singleStreams(SINGLE_SENSORS, rounds).map(
-    (requests) =>
-      function* () {
-        for (const request of requests()) {
-          const readings = (request.readings ?? []).map((each) => {
-            const { sensorId = "", sensorType = "", unit = "", value = 0, observedAt } = each;
-            const { seconds = 0n, nanos = 0 } = observedAt ?? {};
-            return { sensorId, sensorType, unit, value, observedAt: { seconds: seconds + by, nanos } };
-          });
-          yield { readings };
-        }
-      },
-  );
-}
-
 /** Somebody looks, twenty times a second; answers with how often. */
 async function ask(signal: AbortSignal): Promise<number> {
   let calls = 0;
@@ -176,14 +148,14 @@ try {
   console.log(JSON.stringify({ idle_rss_mb: Object.fromEntries(idle) }));
   // Every sensor is met for the first time before anything is measured.
   const url = `http://127.0.0.1:${of("ingest")[0]!.grpcPort}`;
-  await runStreams(url, blockStreams(SENSORS, 1, nextStart()));
-  await runStreams(url, newerSingles(1));
+  await runStreams(url, blocks.next(1));
+  await runStreams(url, singles.next(1));
   for (const processes of [1, 2, 4]) {
     while (of("score").length < processes) await member("score", of("score").length + 1);
     await shares();
     // A process that has just started has not compiled its hot code yet, and knows no sensor of its new partitions.
-    await runStreams(url, blockStreams(SENSORS, 1, nextStart()));
-    await runStreams(url, newerSingles(WARM_ROUNDS));
+    await runStreams(url, blocks.next(1));
+    await runStreams(url, singles.next(WARM_ROUNDS));
     for (const kind of ["blocks", "singles", "blocks, quiet"] as const) await measure(kind);
   }
   const machine = { cpu: cpus()[0]?.model, cores: availableParallelism(), memoryGiB: Math.round(totalmem() / 2 ** 30) };

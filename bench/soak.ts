@@ -8,18 +8,17 @@ import { Command } from "commander";
 import { startPlatform } from "../test/support/platform.ts";
 import { memoryOf } from "./cpu.ts";
 import { measure } from "./embedded.ts";
-import { head, SENSORS } from "./latency.ts";
+import { head } from "./latency.ts";
 import { type LoadResult, quantile, runStreams } from "./load.ts";
-import { blockStreams, nowUs, STREAMS } from "./workload.ts";
+import { BlockLoad, STREAMS } from "./workload.ts";
 
 const NIGHT_MINUTES = 8 * 60;
 /** Looks, however long it takes: enough for quarters to be compared. */
 const LOOKS = 60;
+const SENSORS = 10_000;
 /** Readings in one message, and in one round over all sensors. */
 const BATCH = 2500;
 const ROUND = SENSORS * 100;
-/** Seconds of sensor time in a round. */
-const ROUND_SECONDS = 100;
 /** Memory may grow by so much between the second and the last quarter: caches and the collector's moods, no leak of hours. */
 const MEMORY_GROWTH = 1.15;
 const MEMORY_SLACK = 64 * 1024 * 1024;
@@ -50,9 +49,10 @@ if (!(seconds > 0)) throw new Error(`--minutes is "${options.minutes}": give a n
 
 const platform = await startPlatform();
 const pid = platform.process.pid!;
+const load = new BlockLoad(SENSORS);
 try {
-  await measure(platform.grpc, [pid], blockStreams(SENSORS, 1, nowUs() - 30 * 86_400_000_000));
-  const peak = await measure(platform.grpc, [pid], blockStreams(SENSORS, 2, nowUs() - 29 * 86_400_000_000));
+  await measure(platform.grpc, [pid], load.next(1));
+  const peak = await measure(platform.grpc, [pid], load.next(2));
   const perSecond = peak.perSecond / 2;
   console.log(`half of ${Math.round(peak.perSecond)} readings/s for ${seconds} s`);
   const looks = await soak(perSecond);
@@ -68,8 +68,7 @@ process.exit();
 async function soak(perSecond: number): Promise<Look[]> {
   const batchesPerSecond = perSecond / STREAMS / BATCH;
   const rounds = Math.ceil((perSecond * seconds) / ROUND);
-  const startUs = nowUs() - (rounds + 1) * ROUND_SECONDS * 1e6;
-  const streams = head(blockStreams(SENSORS, rounds, startUs), Math.round(batchesPerSecond * seconds));
+  const streams = head(load.next(rounds), Math.round(batchesPerSecond * seconds));
   const looks: Look[] = [];
   const started = performance.now();
   let live: Pick<LoadResult, "durableMs" | "settledMs"> | undefined;
