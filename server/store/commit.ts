@@ -3,7 +3,7 @@
  * other partitions gather for the next. A transaction is one message and one answer (`migrations/060_commit.sql`), with the blocks in between,
  * since what a commit of few readings costs is its round trips.
  */
-import { setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay, setImmediate } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Sql } from "postgres";
 import { copyIn, joinCopies } from "../log/copy.ts";
@@ -61,7 +61,12 @@ export class Committer {
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0) await this.#store(this.#nextGroup());
+    while (this.#waiting.length > 0) {
+      // Runs of other partitions that arrived together with this one are scored before the answers to a transaction are looked at: they
+      // go along.
+      await setImmediate();
+      await this.#store(this.#nextGroup());
+    }
     this.#running = undefined;
   }
 
