@@ -8,7 +8,6 @@ import { Command } from "commander";
 import { startPlatform } from "../test/support/platform.ts";
 import { memoryOf } from "./cpu.ts";
 import { measure } from "./embedded.ts";
-import { head } from "./latency.ts";
 import { type LoadResult, quantile, runStreams } from "./load.ts";
 import { BlockLoad, STREAMS } from "./workload.ts";
 
@@ -16,9 +15,8 @@ const NIGHT_MINUTES = 8 * 60;
 /** Looks, however long it takes: enough for quarters to be compared. */
 const LOOKS = 60;
 const SENSORS = 10_000;
-/** Readings in one message, and in one round over all sensors. */
+/** Readings in one message. */
 const BATCH = 2500;
-const ROUND = SENSORS * 100;
 /** Memory may grow by so much between the second and the last quarter: caches and the collector's moods, no leak of hours. */
 const MEMORY_GROWTH = 1.15;
 const MEMORY_SLACK = 64 * 1024 * 1024;
@@ -67,8 +65,8 @@ process.exit();
 
 async function soak(perSecond: number): Promise<Look[]> {
   const batchesPerSecond = perSecond / STREAMS / BATCH;
-  const rounds = Math.ceil((perSecond * seconds) / ROUND);
-  const streams = head(load.next(rounds), Math.round(batchesPerSecond * seconds));
+  const rounds = Math.max(1, Math.round((perSecond * seconds) / load.roundReadings));
+  const streams = load.next(rounds);
   const looks: Look[] = [];
   const started = performance.now();
   let live: Pick<LoadResult, "durableMs" | "settledMs"> | undefined;

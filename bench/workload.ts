@@ -50,6 +50,11 @@ abstract class Load {
 
 /** Blocks of 100 points, 25 of them in a batch. */
 export class BlockLoad extends Load {
+  /** Readings of a round. */
+  get roundReadings(): number {
+    return this.sensors * BLOCK;
+  }
+
   /** The next `rounds` blocks of each sensor. */
   next(rounds: number): (() => Generator<Request>)[] {
     const deltas = new Array<number>(BLOCK).fill(1_000_000);
