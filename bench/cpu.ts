@@ -11,10 +11,11 @@ interface Process {
   readonly rssBytes: number;
 }
 
-function read(pid: number): Process | undefined {
+/** Of a process, or of a thread by `PID/task/TID`. */
+function read(of: number | string): Process | undefined {
   let stat: string;
   try {
-    stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    stat = readFileSync(`/proc/${of}/stat`, "utf8");
   } catch (error) {
     // It ended while the list was read.
     if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
@@ -31,20 +32,38 @@ function read(pid: number): Process | undefined {
   };
 }
 
-/** CPU seconds so far of the processes and their descendants, by program name. */
-export function cpuOf(roots: readonly number[]): Map<string, number> {
+/** The processes and their descendants. */
+function descendants(roots: readonly number[]): Map<number, Process> {
   const all = new Map<number, Process>();
   for (const entry of readdirSync("/proc")) {
     const pid = Number(entry);
     const p = Number.isInteger(pid) ? read(pid) : undefined;
     if (p !== undefined) all.set(pid, p);
   }
-  const sums = new Map<string, number>();
+  const found = new Map<number, Process>();
   for (const [pid, p] of all) {
     let at = pid;
     while (at > 1 && !roots.includes(at)) at = all.get(at)?.parent ?? 0;
-    if (at > 1) sums.set(p.name, (sums.get(p.name) ?? 0) + p.seconds);
+    if (at > 1) found.set(pid, p);
   }
+  return found;
+}
+
+/** CPU seconds so far of the processes and their descendants, by program name. */
+export function cpuOf(roots: readonly number[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const p of descendants(roots).values()) sums.set(p.name, (sums.get(p.name) ?? 0) + p.seconds);
+  return sums;
+}
+
+/** CPU seconds so far of the threads of a process by their names, and of its descendants by their process ids. */
+export function cpuInside(root: number): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const tid of readdirSync(`/proc/${root}/task`)) {
+    const thread = read(`${root}/task/${tid}`);
+    if (thread !== undefined) sums.set(thread.name, (sums.get(thread.name) ?? 0) + thread.seconds);
+  }
+  for (const [pid, p] of descendants([root])) if (pid !== root) sums.set(String(pid), p.seconds);
   return sums;
 }
 

@@ -12,6 +12,7 @@ import { startPlatform } from "../test/support/platform.ts";
 import { startPostgres } from "../test/support/postgres.ts";
 import { startRedis } from "../test/support/redis.ts";
 import { copyRows } from "./baseline.ts";
+import { type Budget, measureBudget } from "./budget.ts";
 import { measure, measureRecovery, measureSensors, measureUnary, type Run } from "./embedded.ts";
 import { guard } from "./guard.ts";
 import { measureLatencies } from "./latency.ts";
@@ -33,7 +34,7 @@ const options = new Command("bench")
   .option("--guard", "only compare the ratios of a short run with the committed ones; fails where one is below half")
   .option("--accept", "with --guard: commit to the ratios of this run")
   .option("--quick", "a tenth of the load: for a look, not for figures")
-  .option("--only <parts>", "comma list of the parts", "baseline,score,embedded,kafka,sensors,storage")
+  .option("--only <parts>", "comma list of the parts", "baseline,score,embedded,kafka,budget,sensors,storage")
   .option("--stored <readings>", "readings stored for the times of queries", "10000000")
   .parse()
   .opts<{ json?: string; guard?: boolean; accept?: boolean; quick?: boolean; only: string; stored: string }>();
@@ -154,6 +155,12 @@ if (parts.has("score")) {
 }
 if (parts.has("embedded")) await embedded(copies);
 if (parts.has("kafka")) await cluster(copies);
+if (parts.has("budget")) {
+  const { peak, half, perSecond } = await measureBudget(options.quick ? 1 : 4);
+  const sumOf = (b: Budget) => Object.values(b).reduce((sum, us) => sum + us, 0);
+  add("budget_us_peak", sumOf(peak), "µs/reading", { at_readings_per_s: Math.round(perSecond), stages: peak });
+  add("budget_us_half", sumOf(half), "µs/reading", { at_readings_per_s: Math.round(perSecond / 2), stages: half });
+}
 if (parts.has("sensors")) {
   add("recover_100k_s", await measureRecovery(options.quick ? 10_000 : 100_000), "s", { after: "kill -9" });
   const s = await measureSensors(20_000, options.quick ? 60_000 : 200_000);

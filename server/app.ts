@@ -129,7 +129,7 @@ async function wireServices(o: AppOptions, metrics: Metrics, stops: Stops, forwa
   const clock = systemClock;
 
   const address = await openDatabase(parts);
-  const sql = openStoreSql(address, QUERY_CONNECTIONS, QUERY_TIMEOUT_MS);
+  const sql = openStoreSql(address, QUERY_CONNECTIONS, QUERY_TIMEOUT_MS, "telltale-query");
   stops.push(() => sql.end({ timeout: 5 }));
   await migrate(sql);
   const { security: settings, bindAddress, dataDir, redisUrl } = config;

@@ -44,7 +44,7 @@ export interface Accepted {
 }
 
 interface OpenRun {
-  key: Uint8Array;
+  key: string;
   firstIndex: number;
   times: number[] | undefined;
   values: number[] | Float64Array;

@@ -1,4 +1,5 @@
 import { MAX_CACHED_SENSORS } from "./limits.ts";
+import { SharedTexts } from "./texts.ts";
 
 /** A series that passed the contract's rules, with everything about it that is worth computing once. */
 export interface KnownSeries {
@@ -6,8 +7,10 @@ export interface KnownSeries {
   readonly unit: string;
   readonly location: string | undefined;
   readonly partition: number;
-  /** A `SeriesKey` in binary form, fields in order. */
-  readonly key: Uint8Array;
+  /** The bytes of a `SeriesKey`, fields in order, one character each: as an array of bytes it would take six times the memory. */
+  readonly key: string;
+  /** Another series of the same sensor. */
+  readonly next: KnownSeries | undefined;
 }
 
 const text = new TextEncoder();
@@ -19,7 +22,7 @@ export function partitionOf(sensorId: string, partitions: number): number {
   return (h >>> 0) % partitions;
 }
 
-function encodeKey(parts: readonly (string | undefined)[]): Uint8Array {
+function encodeKey(parts: readonly (string | undefined)[]): string {
   const fields = parts.map((part) => (part === undefined ? undefined : text.encode(part)));
   const out: number[] = [];
   fields.forEach((bytes, i) => {
@@ -35,12 +38,16 @@ function encodeKey(parts: readonly (string | undefined)[]): Uint8Array {
     }
     out.push(...bytes);
   });
-  return Uint8Array.from(out);
+  return String.fromCharCode(...out);
 }
+
+/** A sensor that changes its unit with every reading must not grow a list without bound. */
+const MAX_SERIES_OF_A_SENSOR = 16;
 
 /** Remembers series by what identifies them, so that the strings of a known one are neither checked nor encoded again. */
 export class SeriesTable {
-  readonly #sensors = new Map<string, KnownSeries[]>();
+  readonly #sensors = new Map<string, KnownSeries>();
+  readonly #texts = new SharedTexts();
   readonly #partitions: number;
 
   constructor(partitions: number) {
@@ -48,9 +55,7 @@ export class SeriesTable {
   }
 
   find(sensorId: string, sensorType: string, unit: string, location: string | undefined): KnownSeries | undefined {
-    const variants = this.#sensors.get(sensorId);
-    if (variants === undefined) return undefined;
-    for (const s of variants) {
+    for (let s = this.#sensors.get(sensorId); s !== undefined; s = s.next) {
       if (s.sensorType === sensorType && s.unit === unit && s.location === location) return s;
     }
     return undefined;
@@ -59,17 +64,18 @@ export class SeriesTable {
   /** The caller has checked the fields against the contract. */
   add(sensorId: string, sensorType: string, unit: string, location: string | undefined): KnownSeries {
     if (this.#sensors.size >= MAX_CACHED_SENSORS) this.#sensors.clear();
+    const others = this.#sensors.get(sensorId);
+    let count = 0;
+    for (let s = others; s !== undefined; s = s.next) count++;
     const series: KnownSeries = {
-      sensorType,
-      unit,
-      location,
+      sensorType: this.#texts.of(sensorType),
+      unit: this.#texts.of(unit),
+      location: location === undefined ? undefined : this.#texts.of(location),
       partition: partitionOf(sensorId, this.#partitions),
       key: encodeKey([sensorId, sensorType, unit, location]),
+      next: count < MAX_SERIES_OF_A_SENSOR ? others : undefined,
     };
-    const variants = this.#sensors.get(sensorId);
-    // A sensor that changes its unit with every reading must not grow a list without bound.
-    if (variants === undefined || variants.length >= 16) this.#sensors.set(sensorId, [series]);
-    else variants.push(series);
+    this.#sensors.set(sensorId, series);
     return series;
   }
 }

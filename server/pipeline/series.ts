@@ -1,5 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { SeriesKeySchema } from "../../gen/es/telltale/v1/log_pb.ts";
+import { SharedTexts } from "../ingest/texts.ts";
 import type { SeriesRow, Store } from "../store/store.ts";
 import type { Sensors, Series } from "./sensors.ts";
 import type { PartitionSettings } from "./settings.ts";
@@ -9,7 +10,9 @@ export class SeriesBook {
   readonly #sensors: Sensors;
   readonly #settings: PartitionSettings;
   readonly #byKey = new Map<string, Series>();
-  readonly #bySlot = new Map<number, Series[]>();
+  /** By slot; most sensors have one series, and no list for it. */
+  readonly #bySlot: (Series | Series[])[] = [];
+  readonly #texts = new SharedTexts();
   /** Numbers of series that the store knows and the saved state does not yet: they are met again in the log. */
   readonly #unmet = new Map<string, number>();
   /** Series met that the store has not numbered yet. */
@@ -26,14 +29,15 @@ export class SeriesBook {
 
   /** All series of a sensor, in the order in which they were met. */
   ofSlot(slot: number): readonly Series[] {
-    return this.#bySlot.get(slot) ?? [];
+    const found = this.#bySlot[slot] ?? [];
+    return Array.isArray(found) ? found : [found];
   }
 
   /** A series that the store has. */
   known(s: SeriesRow & { readonly id: number }): void {
     const slot = this.#sensors.find(s.sensorId);
     if (slot === undefined) this.#unmet.set(keyText(s), s.id);
-    else this.#add({ ...fieldsOf(s), id: s.id, slot });
+    else this.#add(s, s.id, slot);
   }
 
   /** Takes in all series that the store has, in the order in which they were met, and their sensors with them. */
@@ -54,18 +58,26 @@ export class SeriesBook {
       this.#settings.met(slot, sensorId, location, this.#sensors);
     }
     const number = this.#unmet.get(key);
-    const series = this.#add({ ...fields, id: number ?? -1, slot });
+    const series = this.#add(fields, number ?? -1, slot);
     if (number === undefined) this.#unnamed.push(series);
     return series;
   }
 
-  #add(series: Series): Series {
-    const { slot } = series;
+  #add({ sensorType, unit, location }: SeriesRow, id: number, slot: number): Series {
+    const series: Series = {
+      id,
+      slot,
+      sensorId: this.#sensors.ids[slot]!,
+      sensorType: this.#texts.of(sensorType),
+      unit: this.#texts.of(unit),
+      location: location === undefined ? undefined : this.#texts.of(location),
+    };
     this.#settings.place(slot, series.location);
     this.#byKey.set(keyText(series), series);
-    const list = this.#bySlot.get(slot);
-    if (list === undefined) this.#bySlot.set(slot, [series]);
-    else list.push(series);
+    const others = this.#bySlot[slot];
+    if (others === undefined) this.#bySlot[slot] = series;
+    else if (Array.isArray(others)) others.push(series);
+    else this.#bySlot[slot] = [others, series];
     return series;
   }
 

@@ -5,8 +5,8 @@
 
 /** A run of readings of one series, as accept gathers it. */
 export interface Run {
-  /** A `SeriesKey` in binary form. */
-  readonly key: Uint8Array;
+  /** The bytes of a `SeriesKey`, one character each. */
+  readonly key: string;
   /** Index in the batch of the run's first reading; the others follow it. */
   readonly firstIndex: number;
   /** Microseconds since 1970, or undefined where the sender gave no time. */
@@ -108,7 +108,9 @@ function runSize(run: Run): number {
 }
 
 function putRun(out: Uint8Array, at: number, run: Run): number {
-  let p = putBytes(out, at, 0x0a, run.key);
+  out[at] = 0x0a;
+  let p = putVarint(out, at + 1, run.key.length);
+  for (let i = 0; i < run.key.length; i++) out[p++] = run.key.charCodeAt(i);
   if (run.firstIndex > 0) {
     out[p] = 0x10;
     p = putVarint(out, p + 1, run.firstIndex);

@@ -91,8 +91,7 @@ export function createIngestService(o: IngestOptions): ServiceImpl<typeof Ingest
       }
       const submitted = o.intake.submit(accepted);
       submitted.durable.then(() => span.end(), span.end);
-      const signal = AbortSignal.any([context.signal, deadline(SETTLE_TIMEOUT_MS)]);
-      const outcomes = await orAbort(submitted.settled, signal);
+      const outcomes = await settledInTime(submitted, context.signal);
       await o.onStored();
       o.metrics.ackSeconds.observe({ kind: "settled" }, (o.clock.monotonicMs() - started) / 1000);
       const stored = outcomes.flatMap((f) => f.stored).sort((a, b) => a.index - b.index);
@@ -356,12 +355,19 @@ function reasonName(reason: RefusalReason): string {
   return (found?.[0] ?? "unspecified").toLowerCase();
 }
 
-/** Aborts as a call does whose deadline has passed. */
-function deadline(afterMs: number): AbortSignal {
-  const late = new AbortController();
-  const message = `the readings were not settled within ${afterMs / 1000} s: ask for them, or send them again with the same times`;
-  setTimeout(() => late.abort(new ConnectError(message, Code.DeadlineExceeded)), afterMs).unref();
-  return late.signal;
+/** The outcomes, or the error of a call whose deadline has passed. */
+async function settledInTime({ settled }: Submitted, signal: AbortSignal): Promise<readonly FragmentOutcome[]> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const message = `the readings were not settled within ${SETTLE_TIMEOUT_MS / 1000} s: ask for them, or send them again with the same times`;
+    reject(new ConnectError(message, Code.DeadlineExceeded));
+  }, SETTLE_TIMEOUT_MS);
+  try {
+    return await orAbort(Promise.race([settled, late]), signal);
+  } finally {
+    // A thousand calls a second would leave thirty thousand timers behind.
+    clearTimeout(timer);
+  }
 }
 
 /** The promise's result, or the signal's reason as soon as it aborts. */

@@ -74,7 +74,7 @@ export interface Maintenance {
 /** Compaction and retention in the background. Every replica may run it: a lock in the database lets one work at a time. */
 export function startMaintenance(options: MaintenanceOptions): Maintenance {
   const { logger, retentionDays } = options;
-  const sql = openStoreSql(options.sql, 1, STATEMENT_TIMEOUT_MS);
+  const sql = openStoreSql(options.sql, 1, STATEMENT_TIMEOUT_MS, "telltale-maintenance");
   const stop = new AbortController();
   /** For each emptied generation, a transaction number after it was. */
   const emptied = new Map<number, string>();

@@ -20,11 +20,17 @@ export const BIGINT_AS_NUMBER = {
   bigint: { to: 20, from: [20], serialize: (n: number) => String(n), parse: (s: string) => Number(s) },
 } as never;
 
-export function openStoreSql(address: SqlAddress, max: number, timeoutMs: number = STATEMENT_TIMEOUT_MS): Sql {
+/** `name`: what the database's list of sessions shows. */
+export function openStoreSql(
+  address: SqlAddress,
+  max: number,
+  timeoutMs: number = STATEMENT_TIMEOUT_MS,
+  name = "telltale",
+): Sql {
   return openClient(address, {
     max,
     types: BIGINT_AS_NUMBER,
-    connection: { statement_timeout: timeoutMs, application_name: "telltale" } as never,
+    connection: { statement_timeout: timeoutMs, application_name: name } as never,
   }).sql;
 }
 
@@ -67,10 +73,14 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
   }
 
   // A connection of its own: readings of other partitions are not behind a look for late ones.
-  const committer = new Committer(openStoreSql(address, 1), logger, async (partition) => {
-    const { nextOffset } = await persist("read partition", () => readPartition(partition));
-    return nextOffset;
-  });
+  const committer = new Committer(
+    openStoreSql(address, 1, STATEMENT_TIMEOUT_MS, "telltale-commit"),
+    logger,
+    async (partition) => {
+      const { nextOffset } = await persist("read partition", () => readPartition(partition));
+      return nextOffset;
+    },
+  );
 
   return {
     readPartition: (partition) => persist("read partition", () => readPartition(partition)),

@@ -289,7 +289,8 @@ print(json.dumps([(us, value, str(identity)) for us, value, identity in zip(*col
 
 function run(sensorId: string, times: number[] | undefined, values: number[]): Run {
   const key = toBinary(SeriesKeySchema, create(SeriesKeySchema, { sensorId, sensorType: "t", unit: "C" }));
-  return { key, firstIndex: 0, times, values, count: values.length, metadata: undefined };
+  const latin1 = Buffer.from(key).toString("latin1");
+  return { key: latin1, firstIndex: 0, times, values, count: values.length, metadata: undefined };
 }
 
 function record(receivedAtUs: number, producer: string, sequence: bigint, runs: Run[]): Uint8Array {
