@@ -87,13 +87,9 @@ function scratch(room: number): Points {
   return sortedPoints;
 }
 
-/**
- * Sorts the rows by series (keeping their order within one) and packs them into blocks. Rows from `late` on are late ones: they
- * may lie anywhere in time, are sorted by it, and go into blocks of their own.
- */
-export function pack(rows: Rows, late: number, model: number): Packed {
-  const { points, series } = rows;
-  const changes: SeriesChanges = {
+/** Changes of no series, to be added to. */
+export function noChanges(): SeriesChanges {
+  return {
     series: [],
     readings: [],
     total: [],
@@ -109,6 +105,15 @@ export function pack(rows: Rows, late: number, model: number): Packed {
     lastScore: [],
     lastAnomaly: [],
   };
+}
+
+/**
+ * Sorts the rows by series (keeping their order within one) and packs them into blocks. Rows from `late` on are late ones: they
+ * may lie anywhere in time, are sorted by it, and go into blocks of their own.
+ */
+export function pack(rows: Rows, late: number, model: number): Packed {
+  const { points, series } = rows;
+  const changes = noChanges();
   if (points.length === 0) return { series: [], blocks: undefined, changes, anomalies: 0 };
   const groups = new Map<Series, number[]>();
   const lateGroups = new Map<Series, number[]>();

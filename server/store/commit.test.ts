@@ -2,27 +2,12 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { describeWith } from "../../test/support/needs.ts";
 import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts";
 import { Stored } from "../../test/support/stored.ts";
+import { noChanges } from "../pipeline/rows.ts";
 import { BlockRows } from "./blocks.ts";
 import { rollGeneration } from "./compact.ts";
 import { createPoints } from "./points.ts";
 import type { AlertRow, Commit } from "./store.ts";
 
-const NO_CHANGES: Commit["changes"] = {
-  series: [],
-  readings: [],
-  total: [],
-  smallest: [],
-  largest: [],
-  anomalies: [],
-  late: [],
-  firstUs: [],
-  newestUs: [],
-  lastUs: [],
-  lastId: [],
-  lastValue: [],
-  lastScore: [],
-  lastAnomaly: [],
-};
 const T0 = 1.7e15;
 
 describeWith(["postgres"], "commits of several partitions", () => {
@@ -64,7 +49,7 @@ describeWith(["postgres"], "commits of several partitions", () => {
       anomalies: 0,
       late: 0,
       blocks: rows.finish(),
-      changes: NO_CHANGES,
+      changes: noChanges(),
       alerts: [],
       events: [],
       metadata: [],
