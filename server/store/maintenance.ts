@@ -25,9 +25,9 @@ export const GENERATION_BYTES = 256 * 1024 * 1024;
 const CHECK_MS = 5_000;
 const RETENTION_MS = 3_600_000;
 /**
- * Rest after each portion, as a multiple of the time it took, by the number of generations that wait beside the one at hand. While one fills there is
- * time to compact another ten times over, and what is done at once is taken from readings that arrive; but reads slow down with each that
- * waits.
+ * Rest after each portion, as a multiple of the time it took, by the number of generations that wait, the one at hand among them. While another
+ * fills there is time to compact this one ten times over, and what is done at once is taken from readings that arrive; but reads slow
+ * down with each that waits.
  */
 const RESTS = [5, 2, 1];
 /** A portion that takes longer than this is stuck. */
