@@ -9,11 +9,9 @@ import postgres from "postgres";
 import { startPlatform } from "../test/support/platform.ts";
 import { cpuInside, difference } from "./cpu.ts";
 import { runStreams } from "./load.ts";
-import { BlockLoad, STREAMS } from "./workload.ts";
+import { BLOCK_BATCH_READINGS, BlockLoad, STREAMS } from "./workload.ts";
 
 const SENSORS = 10_000;
-/** Readings in one message. */
-const BATCH = 2500;
 const SAMPLE_US = 1000;
 
 /** µs of CPU a reading, by stage. */
@@ -52,7 +50,7 @@ export async function measureBudget(rounds: number): Promise<{ peak: Budget; hal
     const part = async (count: number, perSecond?: number) => {
       const before = cpuInside(pid);
       const from = nowUs();
-      const rate = perSecond === undefined ? {} : { batchesPerSecond: perSecond / STREAMS / BATCH };
+      const rate = perSecond === undefined ? {} : { batchesPerSecond: perSecond / STREAMS / BLOCK_BATCH_READINGS };
       const { sent, seconds } = await runStreams(platform.grpc, load.next(count), rate);
       return { from, to: nowUs(), used: difference(before, cpuInside(pid)), sent, seconds };
     };

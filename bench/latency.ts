@@ -7,10 +7,8 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { IngestService } from "../gen/es/telltale/v1/ingest_pb.ts";
 import { AlertEventType, WatchService } from "../gen/es/telltale/v1/watch_pb.ts";
 import { quantile, runStreams } from "./load.ts";
-import { type BlockLoad, nowUs, STREAMS } from "./workload.ts";
+import { BLOCK_BATCH_READINGS, type BlockLoad, nowUs, STREAMS } from "./workload.ts";
 
-/** Readings in one message of the load. */
-const BATCH = 2500;
 /** Probes a second: hundreds in a short run, and nothing beside the load. */
 const PROBES_PER_SECOND = 25;
 /** Steady readings of a probe before it jumps: twice what a sensor needs to be judged. */
@@ -74,7 +72,7 @@ async function run(url: string, sensors: BlockLoad, perSecond: number, rounds: n
   await probes.prepare();
   goFirst();
   const [load] = await Promise.all([
-    runStreams(url, sensors.next(rounds), { batchesPerSecond: perSecond / STREAMS / BATCH }),
+    runStreams(url, sensors.next(rounds), { batchesPerSecond: perSecond / STREAMS / BLOCK_BATCH_READINGS }),
     probes.jump(seconds),
   ]);
   return { load, alertMs: await probes.times() };

@@ -15,7 +15,7 @@ import { freePort } from "../test/support/processes.ts";
 import { startRedis } from "../test/support/redis.ts";
 import { cpuOf, memoryOf, sum } from "./cpu.ts";
 import { quantile, runStreams } from "./load.ts";
-import { BlockLoad, SingleLoad, STREAMS } from "./workload.ts";
+import { BLOCK_BATCH_READINGS, BlockLoad, SingleLoad, STREAMS } from "./workload.ts";
 
 const PARTITIONS = 8;
 const SENSORS = 4_000;
@@ -24,7 +24,6 @@ const SINGLE_SENSORS = 1_000;
 const SINGLE_ROUNDS = 300;
 /** Readings a second of a load that leaves room: what there is to do then is more, smaller commits. */
 const QUIET_RATE = 50_000;
-const READINGS_A_BLOCK_BATCH = 2_500;
 const WARM_ROUNDS = 100;
 const MAIN = join(import.meta.dirname, "../server/main.ts");
 
@@ -94,7 +93,7 @@ async function measure(kind: Kind): Promise<void> {
   const partitions = await shares();
   const url = `http://127.0.0.1:${of("ingest")[0]!.grpcPort}`;
   const streams = kind === "singles" ? singles.next(SINGLE_ROUNDS) : blocks.next(kind === "blocks" ? BLOCK_ROUNDS : 1);
-  const options = kind === "blocks, quiet" ? { batchesPerSecond: QUIET_RATE / READINGS_A_BLOCK_BATCH / STREAMS } : {};
+  const options = kind === "blocks, quiet" ? { batchesPerSecond: QUIET_RATE / BLOCK_BATCH_READINGS / STREAMS } : {};
   const before = used();
   const asking = new AbortController();
   const asked = ask(asking.signal);

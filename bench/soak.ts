@@ -9,14 +9,12 @@ import { startPlatform } from "../test/support/platform.ts";
 import { memoryOf } from "./cpu.ts";
 import { measure } from "./embedded.ts";
 import { type LoadResult, quantile, runStreams } from "./load.ts";
-import { BlockLoad, STREAMS } from "./workload.ts";
+import { BLOCK_BATCH_READINGS, BlockLoad, STREAMS } from "./workload.ts";
 
 const NIGHT_MINUTES = 8 * 60;
 /** Looks, however long it takes: enough for quarters to be compared. */
 const LOOKS = 60;
 const SENSORS = 10_000;
-/** Readings in one message. */
-const BATCH = 2500;
 /** Memory may grow by so much between the second and the last quarter: caches and the collector's moods, no leak of hours. */
 const MEMORY_GROWTH = 1.15;
 const MEMORY_SLACK = 64 * 1024 * 1024;
@@ -64,7 +62,7 @@ try {
 process.exit();
 
 async function soak(perSecond: number): Promise<Look[]> {
-  const batchesPerSecond = perSecond / STREAMS / BATCH;
+  const batchesPerSecond = perSecond / STREAMS / BLOCK_BATCH_READINGS;
   const rounds = Math.max(1, Math.round((perSecond * seconds) / load.roundReadings));
   const streams = load.next(rounds);
   const looks: Look[] = [];

@@ -5,6 +5,8 @@ import type { Request } from "./load.ts";
 export const STREAMS = 4;
 const BLOCK = 100;
 const BLOCKS_PER_BATCH = 25;
+/** Readings in one message of blocks. */
+export const BLOCK_BATCH_READINGS = BLOCK * BLOCKS_PER_BATCH;
 const SINGLES_PER_BATCH = 100;
 /** Series begin so long ago: none of a night's readings lies in the future. */
 const HISTORY_US = 30 * 86_400_000_000;

@@ -2,17 +2,20 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { describeWith } from "../../test/support/needs.ts";
 import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts";
 import { Stored } from "../../test/support/stored.ts";
+import { silentLogger } from "../observe/logger.ts";
 import { noChanges } from "../pipeline/rows.ts";
 import { BlockRows } from "./blocks.ts";
+import { Committer } from "./commit.ts";
 import { rollGeneration } from "./compact.ts";
 import { createPoints } from "./points.ts";
+import { openStoreSql } from "./postgres.ts";
 import type { AlertRow, Commit } from "./store.ts";
 
 const T0 = 1.7e15;
 
 describeWith(["postgres"], "commits of several partitions", () => {
   let server: TestPostgres;
-  let stored: Stored;
+  let stored: Awaited<ReturnType<typeof Stored.create>>;
   let made = 0;
   beforeAll(async () => {
     server = await startPostgres();
@@ -141,6 +144,35 @@ describeWith(["postgres"], "commits of several partitions", () => {
     expect(found.length).toBe(4);
     for (const r of found) expect(r).toMatchObject({ n: rounds, times: rounds });
   }, 60_000);
+
+  test("one whose fate cannot be found out fails, and those behind it are committed", async () => {
+    const sql = openStoreSql(stored.url, 1);
+    const committer = new Committer(sql, silentLogger(), async (partition) => {
+      if (partition === 0) throw new Error("no such partition");
+      return (await stored.store.readPartition(partition)).nextOffset;
+    });
+    const locked = Promise.withResolvers<void>();
+    const free = Promise.withResolvers<void>();
+    const holding = stored.sql.begin(async (tx) => {
+      await tx`select from log_partition where partition = 0 for update`;
+      locked.resolve();
+      await free.promise;
+    });
+    await locked.promise;
+    const lost = committer.commit(commit(0, 0));
+    const failed = expect(lost).rejects.toThrow("no such partition");
+    for (let cut = 0; cut === 0; ) {
+      const [row] = await stored.sql`select count(pg_terminate_backend(pid))::int as n from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock' and query like 'select store_commit%'`;
+      cut = row!.n as number;
+    }
+    await failed;
+    free.resolve();
+    await holding;
+    await committer.commit(commit(1, 0));
+    expect(await offsets()).toEqual([0, 1, 0, 0]);
+    await committer.close();
+  });
 
   test("texts are kept as they are, whatever is in them", async () => {
     const texts = [`'; drop table alert; --`, "\\'\\\\ \n\t", "Ωμέγα 漢字 🙂", '"{}",[null]', "$$ $1 :name"];

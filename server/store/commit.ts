@@ -65,7 +65,11 @@ export class Committer {
       // Runs of other partitions that arrived together with this one are scored before the answers to a transaction are looked at: they
       // go along.
       await setImmediate();
-      await this.#store(this.#nextGroup());
+      const group = this.#nextGroup();
+      // Whatever happens, everybody hears of it, and the next ones have their turn.
+      await this.#store(group).catch((error: unknown) => {
+        for (const w of group) w.reject(error);
+      });
     }
     this.#running = undefined;
   }
@@ -81,7 +85,7 @@ export class Committer {
     return this.#waiting.splice(0, n);
   }
 
-  /** Settles every one of the group. */
+  /** Settles every one of the group; rejects where it cannot find out what became of them. */
   async #store(group: readonly Waiting[]): Promise<void> {
     let left = group;
     for (let wait = RETRY_FIRST_MS; left.length > 0; wait = Math.min(2 * wait, RETRY_MOST_MS)) {
