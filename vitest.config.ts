@@ -7,12 +7,12 @@ export default defineConfig({
   test: {
     include: faults ? ["test/faults/**/*.test.ts"] : ["**/*.test.ts"],
     exclude: ["**/node_modules/**", ".git/**", ...(faults ? [] : ["test/faults/**"])],
-    reporters: ["default", "./test/support/report.ts"],
+    reporters: ["default", "./testing/report.ts"],
     // Real processes start and stop in many tests: a loaded laptop needs this long.
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    // Each worker may bring a database of its own; more of them would only wait for each other.
-    maxWorkers: 2,
+    // One more than the cores of a small machine: a fifth of the time a test waits for processes that start, end or recover.
+    maxWorkers: 3,
     // Recovery is measured: one run at a time.
     fileParallelism: !faults,
   },

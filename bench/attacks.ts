@@ -13,7 +13,10 @@ import { createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { IngestService } from "../gen/es/telltale/v1/ingest_pb.ts";
 import { QueryService } from "../gen/es/telltale/v1/query_pb.ts";
-import { startPlatform } from "../test/support/platform.ts";
+import { hold } from "../testing/held.ts";
+import { type Platform, startPlatform } from "../testing/platform.ts";
+import { end } from "../testing/processes.ts";
+import { runScript, ScriptError } from "../testing/script.ts";
 import { attacks } from "./attackers.ts";
 
 /** Of each honest client; it asks whether or not the answer before has come. */
@@ -26,16 +29,26 @@ const READINGS = 20;
 type Call = () => Promise<unknown>;
 type Times = Record<string, number[]>;
 
-const platform = await startPlatform({ AUTH: "on", LOG_LEVEL: "FATAL" });
-try {
-  const token = (await readFile(join(platform.dataDir, "admin-token"), "utf8")).trim();
-  const clients = honest(platform.grpc, platform.http, token);
+const asked = process.argv[2] ?? "";
+await runScript({ name: "npm run bench:attacks", needs: [] }, async () => {
+  const names = Object.keys(attacks).filter((each) => each.includes(asked));
+  if (names.length === 0)
+    throw new ScriptError(`no attack is named like "${asked}"; there are ${Object.keys(attacks).join(", ")}`);
+  const platform = await startPlatform({ AUTH: "on", LOG_LEVEL: "FATAL" });
+  for (const row of await compare(platform, names)) console.log(`| ${row.join(" | ")} |`);
+  return 0;
+});
+
+/** A row of figures for each attack, below a row of names. */
+async function compare({ dataDir, grpc, http }: Platform, names: readonly string[]): Promise<string[][]> {
+  const token = (await readFile(join(dataDir, "admin-token"), "utf8")).trim();
+  const clients = honest(grpc, http, token);
   for (const call of Object.values(clients)) await call();
   await spell(clients); // compiles what is hot
   const rows = [["attack", ...Object.keys(clients).flatMap((name) => [`${name}, ms`, "ratio"]), "tries"]];
   let before = await spell(clients);
-  for (const name of Object.keys(attacks).filter((each) => each.includes(process.argv[2] ?? ""))) {
-    const attacker = attack(name, platform.grpc, platform.http);
+  for (const name of names) {
+    const attacker = attack(name, grpc, http);
     await delay(SETTLE_MS);
     const during = await spell(clients);
     const tries = await stop(attacker);
@@ -49,11 +62,8 @@ try {
     rows.push([name, ...figures, tries]);
     before = after;
   }
-  for (const row of rows) console.log(`| ${row.join(" | ")} |`);
-} finally {
-  await platform.stop();
+  return rows;
 }
-process.exit();
 
 /** Who should not feel the attack: a question and a few readings by gRPC, and a question by REST. */
 function honest(grpc: string, http: string, token: string): Record<string, Call> {
@@ -117,6 +127,7 @@ async function openLoop(call: Call, offsetMs: number): Promise<number[]> {
 function attack(name: string, grpc: string, http: string): ChildProcess {
   const script = join(import.meta.dirname, "attackers.ts");
   const child = spawn(process.execPath, [script, name, grpc, http], { stdio: ["ignore", "pipe", "inherit"] });
+  hold({ pid: child.pid! }, () => end(child));
   setPriority(child.pid!, constants.priority.PRIORITY_LOW);
   return child;
 }

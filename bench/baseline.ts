@@ -1,5 +1,5 @@
 /** What the database alone takes on the same machine in the same run: rows by binary COPY, with and without a key. */
-import { CopyBuffer, copyIn, putInt32, putInt64 } from "../server/log/copy.ts";
+import { CopyBuffer, copyIn, putInt32, putInt64 } from "../server/postgres/copy.ts";
 import { openStoreSql } from "../server/store/postgres.ts";
 import { cpuOf, difference, sum } from "./cpu.ts";
 

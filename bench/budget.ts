@@ -3,11 +3,12 @@
  * file of ours on its stack; the shares are scaled to the CPU time that the thread has used by the kernel's account. The database's
  * sessions name what they are for.
  */
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import postgres from "postgres";
-import { startPlatform } from "../test/support/platform.ts";
+import { startPlatform } from "../testing/platform.ts";
 import { cpuInside, difference } from "./cpu.ts";
+import { temporaryFolder } from "./database.ts";
 import { runStreams } from "./load.ts";
 import { BLOCK_BATCH_READINGS, BlockLoad, STREAMS } from "./workload.ts";
 
@@ -17,14 +18,14 @@ const SAMPLE_US = 1000;
 /** µs of CPU a reading, by stage. */
 export type Budget = Readonly<Record<string, number>>;
 
-/** In the order in which a reading passes them. */
+/** The first that matches. */
 const STAGES: readonly (readonly [stage: string, files: RegExp])[] = [
+  ["log", /server\/log\/|ingest\/log-submitter/],
   ["validate", /server\/ingest\//],
-  ["log", /server\/(log|record)\/|pipeline\/intake/],
-  ["decode", /@bufbuild\/protobuf|@connectrpc|server\/rpc|node:(internal\/)?http2/],
-  ["score", /server\/(detect|scorer)\//],
-  ["publish", /pipeline\/(pool|messages|notices)|server\/(live|observe|outbox)\//],
-  ["copy", /server\/(store|pipeline)\/|postgres\/src/],
+  ["decode", /@bufbuild\/protobuf|@connectrpc|server\/api|node:(internal\/)?http2/],
+  ["score", /server\/detect\//],
+  ["publish", /scoring\/(pool|messages|commit-(metrics|publisher))|server\/(live|observe|outbox)\//],
+  ["copy", /server\/(store|postgres|scoring)\/|postgres\/src/],
 ];
 
 interface CpuProfile {
@@ -41,7 +42,7 @@ interface CpuProfile {
 
 /** `rounds` blocks of each of 10,000 sensors: as fast as they are taken, then at half of that rate. */
 export async function measureBudget(rounds: number): Promise<{ peak: Budget; half: Budget; perSecond: number }> {
-  const folder = await mkdtemp("/tmp/telltale-budget-");
+  const { path: folder, remove } = await temporaryFolder();
   try {
     const options = `--cpu-prof --cpu-prof-dir=${folder} --cpu-prof-interval=${SAMPLE_US}`;
     const platform = await startPlatform({ NODE_OPTIONS: options });
@@ -85,7 +86,7 @@ export async function measureBudget(rounds: number): Promise<{ peak: Budget; hal
     };
     return { peak: budget(parts.peak), half: budget(parts.half), perSecond: parts.perSecond };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await remove();
   }
 }
 
@@ -115,7 +116,7 @@ async function readProfiles(folder: string): Promise<Map<string, CpuProfile>> {
   for (const file of await readdir(folder)) {
     const profile = JSON.parse(await readFile(join(folder, file), "utf8")) as CpuProfile;
     const has = (ending: string) => profile.nodes.some(({ callFrame }) => callFrame.url.endsWith(ending));
-    if (has("pipeline/worker.ts")) found.set("scorer-0", profile);
+    if (has("scoring/worker.ts")) found.set("scorer-0", profile);
     else if (has("store/maintenance-worker.ts")) found.set("maintenance", profile);
     else found.set("MainThread", profile);
   }

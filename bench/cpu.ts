@@ -56,13 +56,19 @@ export function cpuOf(roots: readonly number[]): Map<string, number> {
   return sums;
 }
 
-/** CPU seconds so far of the threads of a process by their names, and of its descendants by their process ids. */
-export function cpuInside(root: number): Map<string, number> {
+/** CPU seconds so far of the threads of a process by their names. */
+export function threadsOf(root: number): Map<string, number> {
   const sums = new Map<string, number>();
   for (const tid of readdirSync(`/proc/${root}/task`)) {
     const thread = read(`${root}/task/${tid}`);
     if (thread !== undefined) sums.set(thread.name, (sums.get(thread.name) ?? 0) + thread.seconds);
   }
+  return sums;
+}
+
+/** The same with its descendants, by their process ids. */
+export function cpuInside(root: number): Map<string, number> {
+  const sums = threadsOf(root);
   for (const [pid, p] of descendants([root])) if (pid !== root) sums.set(String(pid), p.seconds);
   return sums;
 }

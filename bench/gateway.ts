@@ -1,10 +1,9 @@
 /**
- * What the doors cost: the same questions by REST, GraphQL and direct Connect, one after another against one platform with its embedded
+ * What the endpoints cost: the same questions by REST, GraphQL and direct Connect, one after another against one platform with its embedded
  * parts. Prints rate, latency and CPU a request, with ratios to direct Connect from the same run.
  *
  * npm run -s bench:gateway [-- --seconds 5 --connections 32]
  */
-import { readdirSync, readFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { availableParallelism, cpus } from "node:os";
 import { parseArgs } from "node:util";
@@ -12,14 +11,15 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { IngestService } from "../gen/es/telltale/v1/ingest_pb.ts";
 import { QueryService } from "../gen/es/telltale/v1/query_pb.ts";
-import { type Platform, startPlatform } from "../test/support/platform.ts";
+import { type Platform, startPlatform } from "../testing/platform.ts";
+import { runScript } from "../testing/script.ts";
+import { cpuOf, sum, threadsOf } from "./cpu.ts";
 
 const { values: options } = parseArgs({
   options: { seconds: { type: "string", default: "5" }, connections: { type: "string", default: "32" } },
 });
 const SECONDS = Number(options.seconds);
 const CONNECTIONS = Number(options.connections);
-const TICKS_PER_SECOND = 100;
 
 interface Result {
   readonly name: string;
@@ -32,22 +32,10 @@ interface Result {
   readonly allCpuMs: number;
 }
 
-/** User and system time of a process so far, in seconds. */
-function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-}
-
-function descendants(pid: number): number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").split(" ").filter(Boolean).map(Number),
-  );
-  return children.flatMap((child) => [child, ...descendants(child)]);
-}
-
+/** CPU seconds so far: of the process, and with those that it started. */
 function cpuNow(pid: number): { own: number; all: number } {
-  const own = cpuOf(pid);
-  return { own, all: descendants(pid).reduce((sum, child) => sum + cpuOf(child), own) };
+  const total = (seconds: ReadonlyMap<string, number>) => sum(Object.fromEntries(seconds));
+  return { own: total(threadsOf(pid)), all: total(cpuOf([pid])) };
 }
 
 async function measure(name: string, pid: number, call: (i: number) => Promise<void>): Promise<Result> {
@@ -187,14 +175,12 @@ function print(title: string, results: readonly Result[]): void {
   }
 }
 
-const platform = await startPlatform();
-try {
+await runScript({ name: "npm run bench:gateway", needs: [] }, async () => {
+  const platform = await startPlatform();
   console.log(
     `${CONNECTIONS} connections, ${SECONDS} s each, ${cpus()[0]!.model}, ${availableParallelism()} cores, Node ${process.version}; load and platform share them.`,
   );
   for (const [title, results] of await compare(platform)) print(title, results);
-} finally {
   agent.destroy();
-  await platform.stop();
-}
-process.exit();
+  return 0;
+});

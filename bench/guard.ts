@@ -2,11 +2,10 @@
  * `npm run bench -- --guard`: a short run whose ratios, which hardly depend on the machine, are held against the last committed ones
  * in `baseline.json`. Fails where one is worse than half in two runs: other work on a machine is no regression. `--accept` writes new ones.
  */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { pino } from "pino";
-import { startEmbeddedPostgres } from "../server/store/embedded-postgres.ts";
-import { startPlatform } from "../test/support/platform.ts";
+import { readFile, writeFile } from "node:fs/promises";
+import { startPlatform } from "../testing/platform.ts";
 import { type Baseline, copyRows } from "./baseline.ts";
+import { startDatabase } from "./database.ts";
 import { measure } from "./embedded.ts";
 import { scoreCost } from "./score.ts";
 import { BlockLoad, SingleLoad } from "./workload.ts";
@@ -47,7 +46,7 @@ function compare(committed: Ratios, found: Ratios): string[] {
 
 async function ratios(): Promise<Ratios> {
   const copy = await keyedCopy();
-  const score = scoreCost(SENSORS, 2);
+  const score = scoreCost(SENSORS, 100);
   const platform = await startPlatform();
   const pids = [platform.process.pid!];
   try {
@@ -68,13 +67,11 @@ async function ratios(): Promise<Ratios> {
 }
 
 async function keyedCopy(): Promise<Baseline> {
-  const dataDir = await mkdtemp("/tmp/telltale-bench-");
-  const postgres = await startEmbeddedPostgres({ dataDir, logger: pino({ level: "silent" }) });
+  const postgres = await startDatabase();
   try {
     return await copyRows({ ...postgres.address }, postgres.pid, ROWS, true);
   } finally {
     await postgres.stop();
-    await rm(dataDir, { recursive: true, force: true });
   }
 }
 

@@ -6,6 +6,7 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { IngestService } from "../gen/es/telltale/v1/ingest_pb.ts";
 import { AlertEventType, WatchService } from "../gen/es/telltale/v1/watch_pb.ts";
+import { DAY_US } from "../server/lib/time.ts";
 import { quantile, runStreams } from "./load.ts";
 import { BLOCK_BATCH_READINGS, type BlockLoad, nowUs, STREAMS } from "./workload.ts";
 
@@ -20,7 +21,6 @@ const STEADY = 60;
 const WARM_ROUNDS = 1;
 /** Alerts that are later than this are missing. */
 const ALERT_TIMEOUT_MS = 30_000;
-const DAY_US = 86_400_000_000;
 
 export interface Latencies {
   readonly perSecond: number;

@@ -2,22 +2,30 @@
  * `npm run bench [-- --json FILE] [--quick] [--only NAME,…]`: rates, costs and latencies of the platform beside what the machine
  * itself gives, all in one run.
  */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { Command } from "commander";
-import { pino } from "pino";
-import { startEmbeddedPostgres } from "../server/store/embedded-postgres.ts";
-import { startKafka } from "../test/support/kafka.ts";
-import { startPlatform } from "../test/support/platform.ts";
-import { startPostgres } from "../test/support/postgres.ts";
-import { startRedis } from "../test/support/redis.ts";
+import { kafkaNeeds, startKafka } from "../testing/kafka.ts";
+import { type Platform, startPlatform } from "../testing/platform.ts";
+import { startPostgres } from "../testing/postgres.ts";
+import { startRedis } from "../testing/redis.ts";
+import { runScript, ScriptError } from "../testing/script.ts";
 import { copyRows } from "./baseline.ts";
 import { type Budget, measureBudget } from "./budget.ts";
-import { measure, measureRecovery, measureSensors, measureUnary, type Run } from "./embedded.ts";
+import { type Caller, grpcCaller, measureCalls, restCaller } from "./calls.ts";
+import { chartRows } from "./charts.ts";
+import { startDatabase } from "./database.ts";
+import { measure, measureRecovery, measureSensors, type Run } from "./embedded.ts";
 import { guard } from "./guard.ts";
+import { incidentRows } from "./incidents.ts";
 import { measureLatencies } from "./latency.ts";
+import { mqttRows } from "./mqtt.ts";
+import { notifyRows } from "./notify.ts";
+import { protocolRows } from "./protocols.ts";
+import { registryRows } from "./registry.ts";
 import { scoreCost } from "./score.ts";
 import { storageRows } from "./storage.ts";
+import { openWatchers } from "./watchers.ts";
 import { BlockLoad, SingleLoad } from "./workload.ts";
 
 interface Row {
@@ -28,13 +36,30 @@ interface Row {
   readonly beside: Record<string, unknown>;
 }
 
+const PARTS = [
+  "baseline",
+  "score",
+  "embedded",
+  "kafka",
+  "watch",
+  "budget",
+  "sensors",
+  "storage",
+  "charts",
+  "registry",
+  "incidents",
+  "notify",
+  "protocols",
+  "mqtt",
+];
+
 const options = new Command("bench")
   .description("Measures the platform beside its parts, on this machine, in this run.")
   .option("--json <file>", "write the rows as JSON")
   .option("--guard", "only compare the ratios of a short run with the committed ones; fails where one is below half")
   .option("--accept", "with --guard: commit to the ratios of this run")
   .option("--quick", "a tenth of the load: for a look, not for figures")
-  .option("--only <parts>", "comma list of the parts", "baseline,score,embedded,kafka,budget,sensors,storage")
+  .option("--only <parts>", "comma list of the parts", PARTS.join(","))
   .option("--stored <readings>", "readings stored for the times of queries", "10000000")
   .parse()
   .opts<{ json?: string; guard?: boolean; accept?: boolean; quick?: boolean; only: string; stored: string }>();
@@ -50,6 +75,7 @@ function add(name: string, value: number, unit: string, beside: Record<string, u
   console.log(`${name.padEnd(28)} ${shown.padStart(12)} ${unit.padEnd(12)} ${JSON.stringify(beside)}`);
 }
 
+const tenths = (value: number) => Math.round(value * 10) / 10;
 const ratio = (a: number, b: number | undefined) => (b === undefined ? undefined : Math.round((100 * a) / b) / 100);
 
 interface Copies {
@@ -58,8 +84,7 @@ interface Copies {
 }
 
 async function baseline(): Promise<Copies> {
-  const dataDir = await mkdtemp("/tmp/telltale-bench-");
-  const postgres = await startEmbeddedPostgres({ dataDir, logger: pino({ level: "silent" }) });
+  const postgres = await startDatabase();
   try {
     const count = 2_000_000 * scale;
     const plain = await copyRows({ ...postgres.address }, postgres.pid, count, false);
@@ -69,18 +94,18 @@ async function baseline(): Promise<Copies> {
     return { plain: plain.rowsPerSecond, keyed: keyed.rowsPerSecond };
   } finally {
     await postgres.stop();
-    await rm(dataDir, { recursive: true, force: true });
   }
 }
 
 function addRun(name: string, cpuName: string, run: Run, copies: Copies): void {
   add(name, run.perSecond, "readings/s", {
     copy_plain_ratio: ratio(run.perSecond, copies.plain),
-    copy_keyed_ratio: ratio(run.perSecond, copies.keyed),
     cpu_seconds: run.cpu,
     load_cpu_us: Math.round(run.loadCpuUs * 100) / 100,
     readings: run.load.sent,
   });
+  const byKeyed = ratio(run.perSecond, copies.keyed);
+  if (byKeyed !== undefined) add(name.replace(/_per_s$/, "_to_copy_keyed"), byKeyed, "×");
   add(cpuName, run.cpuUs, "µs/reading", { load_cpu_us: Math.round(run.loadCpuUs * 100) / 100 });
 }
 
@@ -102,9 +127,53 @@ async function embedded(copies: Copies): Promise<void> {
     addRun("embedded_blocks_per_s", "cpu_us_embedded_blocks", blocks, copies);
     const singles = await measure(platform.grpc, pids, new SingleLoad(1000).next(Math.round(1000 * scale)));
     addRun("embedded_singles_per_s", "cpu_us_embedded_singles", singles, copies);
-    const unary = await measureUnary(platform.grpc, pids, 16, Math.round(250 * scale) + 5);
-    add("embedded_unary_per_s", unary.perSecond, "calls/s", { p99_ms: unary.p99Ms, cpu_us: unary.cpuUs });
+    await calls(pids, platform);
     await addLatencies("embedded", platform.grpc, sensors, blocks.perSecond / 2);
+  } finally {
+    await platform.stop();
+  }
+}
+
+/** One reading a call. */
+async function calls(pids: readonly number[], { grpc, http }: Platform): Promise<void> {
+  const ofEach = <T>(count: number, make: (sensorId: string) => T) =>
+    Array.from({ length: count }, (_, i) => make(`unary-${i}`));
+  const grpcCallers = (count: number) => Promise.all(ofEach(count, (id) => grpcCaller(grpc, id)));
+  const addCalls = async (name: string, callers: readonly Caller[]) => {
+    const c = await measureCalls(pids, callers, 5_000 * scale);
+    const beside = { callers: callers.length, p50_ms: tenths(c.p50Ms), p99_ms: tenths(c.p99Ms) };
+    add(name, c.perSecond, "calls/s", { ...beside, cpu_us: tenths(c.cpuUs), load_cpu_us: tenths(c.loadCpuUs) });
+  };
+  await addCalls("embedded_unary_per_s", await grpcCallers(16));
+  await addCalls("embedded_unary_64_per_s", await grpcCallers(64));
+  await addCalls(
+    "rest_post_per_s",
+    ofEach(32, (id) => restCaller(http, id)),
+  );
+}
+
+/** Ingest beside watches of everything, as a share of what it is without them, before and after. */
+async function watched(): Promise<void> {
+  const platform = await startPlatform();
+  const pids = [platform.process.pid!];
+  const sensors = new BlockLoad(10_000);
+  const blocks = () => measure(platform.grpc, pids, sensors.next(Math.max(1, Math.round(2 * scale))));
+  try {
+    await measure(platform.grpc, pids, sensors.next(1));
+    let before = await blocks();
+    for (const count of [1, 10]) {
+      const end = await openWatchers(platform.grpc, count);
+      const during = await blocks();
+      const seen = await end();
+      const after = await blocks();
+      const alone = (before.perSecond + after.perSecond) / 2;
+      add(`watched_by_${count}_to_alone`, during.perSecond / alone, "×", {
+        readings_per_s: Math.round(during.perSecond),
+        watched_per_s: Math.round(seen.readings / during.load.seconds),
+        gaps_declared: seen.gaps,
+      });
+      before = after;
+    }
   } finally {
     await platform.stop();
   }
@@ -142,36 +211,77 @@ const machine = {
   node: process.version,
   command: `npm run bench -- ${process.argv.slice(2).join(" ")}`.trim(),
 };
-console.log(JSON.stringify(machine));
-if (options.guard) {
-  const faults = await guard(options.accept === true);
-  for (const fault of faults) console.error(fault);
-  process.exit(faults.length === 0 ? 0 : 1);
+
+async function main(): Promise<number> {
+  const unknown = [...parts].filter((part) => !PARTS.includes(part));
+  if (unknown.length > 0) throw new ScriptError(`--only names "${unknown.join(", ")}"; there are ${PARTS.join(", ")}`);
+  const stored = Number(options.stored) * scale;
+  if (!(stored >= 1)) throw new ScriptError(`--stored is "${options.stored}": give a number of readings`);
+  console.log(JSON.stringify(machine));
+  if (options.guard) {
+    const faults = await guard(options.accept === true);
+    for (const fault of faults) console.error(fault);
+    return faults.length === 0 ? 0 : 1;
+  }
+  await measureParts(stored);
+  if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ machine, rows }, null, 1)}\n`);
+  return 0;
 }
-const copies = parts.has("baseline") ? await baseline() : {};
-if (parts.has("score")) {
-  const s = scoreCost(10_000, options.quick ? 2 : 4);
-  add("score_us", s.us, "µs/reading", { sensors: 10_000, model: s.modelVersion, state_bytes: s.bytesPerSensor });
+
+/** @param stored readings behind the times of queries */
+async function measureParts(stored: number): Promise<void> {
+  const copies = parts.has("baseline") ? await baseline() : {};
+  if (parts.has("score")) {
+    const readings = options.quick ? 100 : 300;
+    const blocks = scoreCost(10_000, readings);
+    const about = { sensors: 10_000, model: blocks.modelVersion, state_bytes: blocks.bytesPerSensor };
+    add("score_us", blocks.us, "µs/reading", about);
+    add("score_singles_us", scoreCost(10_000, readings / 10, 1).us, "µs/reading", about);
+  }
+  if (parts.has("embedded")) await embedded(copies);
+  if (parts.has("kafka")) await cluster(copies);
+  if (parts.has("watch")) await watched();
+  if (parts.has("budget")) {
+    const { peak, half, perSecond } = await measureBudget(options.quick ? 1 : 4);
+    const sumOf = (b: Budget) => Object.values(b).reduce((sum, us) => sum + us, 0);
+    add("budget_us_peak", sumOf(peak), "µs/reading", { at_readings_per_s: Math.round(perSecond), stages: peak });
+    add("budget_us_half", sumOf(half), "µs/reading", { at_readings_per_s: Math.round(perSecond / 2), stages: half });
+  }
+  if (parts.has("sensors")) {
+    for (const [name, sensors] of Object.entries({ recover_100k_s: 100_000, recover_1m_s: 1_000_000 }))
+      add(name, await measureRecovery(sensors * scale), "s", { sensors: sensors * scale, after: "kill -9" });
+    const [few, many] = [20_000, 1_000_000 * scale];
+    const { bytesPerSensor } = await measureSensors(few, many);
+    add("bytes_per_sensor", bytesPerSensor, "bytes", {
+      slope_over_sensors: [few, many],
+      of: "one process, with garbage",
+    });
+  }
+  if (parts.has("storage")) {
+    const { rows: stores, table } = await storageRows(stored);
+    for (const r of stores) add(r.name, r.value, r.unit, r.beside);
+    console.log(table);
+  }
+  if (parts.has("charts")) {
+    for await (const r of chartRows(3 * stored, 200_000 * scale)) add(r.name, r.value, r.unit, r.beside);
+  }
+  if (parts.has("registry")) {
+    for (const r of await registryRows(200_000 * scale)) add(r.name, r.value, r.unit, r.beside);
+  }
+  if (parts.has("notify")) {
+    for (const r of await notifyRows(400 * scale, 10_000 * scale)) add(r.name, r.value, r.unit, r.beside);
+  }
+  if (parts.has("protocols")) {
+    for (const r of await protocolRows(400_000 * scale)) add(r.name, r.value, r.unit, r.beside);
+  }
+  if (parts.has("mqtt")) {
+    for (const r of await mqttRows(200 * scale)) add(r.name, r.value, r.unit, r.beside);
+  }
+  if (parts.has("incidents")) {
+    for (const r of await incidentRows(10_000 * scale)) add(r.name, r.value, r.unit, r.beside);
+  }
 }
-if (parts.has("embedded")) await embedded(copies);
-if (parts.has("kafka")) await cluster(copies);
-if (parts.has("budget")) {
-  const { peak, half, perSecond } = await measureBudget(options.quick ? 1 : 4);
-  const sumOf = (b: Budget) => Object.values(b).reduce((sum, us) => sum + us, 0);
-  add("budget_us_peak", sumOf(peak), "µs/reading", { at_readings_per_s: Math.round(perSecond), stages: peak });
-  add("budget_us_half", sumOf(half), "µs/reading", { at_readings_per_s: Math.round(perSecond / 2), stages: half });
-}
-if (parts.has("sensors")) {
-  add("recover_100k_s", await measureRecovery(options.quick ? 10_000 : 100_000), "s", { after: "kill -9" });
-  const s = await measureSensors(20_000, options.quick ? 60_000 : 200_000);
-  add("bytes_per_sensor", s.bytesPerSensor, "bytes", {
-    slope_over_sensors: "20,000 to 200,000 in one process, garbage included",
-  });
-}
-if (parts.has("storage")) {
-  const stored = await storageRows(Number(options.stored) * scale);
-  for (const r of stored.rows) add(r.name, r.value, r.unit, r.beside);
-  console.log(stored.table);
-}
-if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ machine, rows }, null, 1)}\n`);
-process.exit();
+
+const needs = parts.has("kafka") && !options.guard ? [...kafkaNeeds, "redis-server", "ps"] : [];
+const otherwise = `Without the real servers: npm run bench -- --only ${PARTS.filter((part) => part !== "kafka").join(",")}`;
+await runScript({ name: "npm run bench", needs, otherwise }, main);

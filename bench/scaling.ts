@@ -3,17 +3,19 @@
  * another core would bring is told by the CPU of a reading: work that is shared without more work in sum scales. Beside it, what each
  * role uses at this load: the base of the requests and limits in deploy/k8s.
  */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, tmpdir, totalmem } from "node:os";
+import { writeFileSync } from "node:fs";
+import { availableParallelism, cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command } from "commander";
 import { Member } from "../test/faults/cluster.ts";
-import { startKafka } from "../test/support/kafka.ts";
-import { startPostgres } from "../test/support/postgres.ts";
-import { freePort } from "../test/support/processes.ts";
-import { startRedis } from "../test/support/redis.ts";
+import { kafkaNeeds, startKafka, type TestKafka } from "../testing/kafka.ts";
+import { startPostgres, type TestPostgres } from "../testing/postgres.ts";
+import { freePort } from "../testing/processes.ts";
+import { startRedis, type TestRedis } from "../testing/redis.ts";
+import { runScript } from "../testing/script.ts";
 import { cpuOf, memoryOf, sum } from "./cpu.ts";
+import { temporaryFolder } from "./database.ts";
 import { quantile, runStreams } from "./load.ts";
 import { BLOCK_BATCH_READINGS, BlockLoad, SingleLoad, STREAMS } from "./workload.ts";
 
@@ -31,12 +33,10 @@ const { json } = new Command("scaling")
   .option("--json <file>", "write the rows as JSON")
   .parse()
   .opts<{ json?: string }>();
-const folder = mkdtempSync(join(tmpdir(), "telltale-scaling-"));
-const [kafka, postgres, redis] = [
-  await startKafka(),
-  await startPostgres({ max_connections: "100" }),
-  await startRedis(),
-];
+let folder: string;
+let kafka: TestKafka;
+let postgres: TestPostgres;
+let redis: TestRedis;
 const members: Member[] = [];
 const rows: Record<string, unknown>[] = [];
 
@@ -138,7 +138,11 @@ async function ask(signal: AbortSignal): Promise<number> {
   return calls;
 }
 
-try {
+async function main(): Promise<number> {
+  folder = (await temporaryFolder()).path;
+  kafka = await startKafka();
+  postgres = await startPostgres({ max_connections: "100" });
+  redis = await startRedis();
   await member("ingest");
   await member("score", 1);
   await member("query");
@@ -159,8 +163,7 @@ try {
   }
   const machine = { cpu: cpus()[0]?.model, cores: availableParallelism(), memoryGiB: Math.round(totalmem() / 2 ** 30) };
   if (json) writeFileSync(json, `${JSON.stringify({ machine, node: process.version, rows }, null, 1)}\n`);
-} finally {
-  await Promise.all(members.map((one) => one.stop()));
-  await Promise.all([kafka.stop(), redis.stop(), postgres.stop()]);
-  rmSync(folder, { recursive: true, force: true });
+  return 0;
 }
+
+await runScript({ name: "npm run bench:scaling", needs: [...kafkaNeeds, "redis-server", "ps"] }, main);

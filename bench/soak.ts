@@ -1,11 +1,13 @@
 /**
- * `npm run soak [-- --minutes 30] [--night] [--json FILE]`: half of the rate that the machine takes, for a long time. Fails when
- * memory, open files or what waits for its scores grow. Its series can be written for a closer look.
+ * `npm run soak [-- --minutes 30] [--night] [--json FILE]`: half of the rate that the machine takes, for a long time, while
+ * watchers come and go. Fails when memory, open files or what waits for its scores grow. Its series can be written for a closer look.
  */
 import { readdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { Command } from "commander";
-import { startPlatform } from "../test/support/platform.ts";
+import { type Platform, startPlatform } from "../testing/platform.ts";
+import { runScript, ScriptError } from "../testing/script.ts";
+import { churnWatches } from "./churn.ts";
 import { memoryOf } from "./cpu.ts";
 import { measure } from "./embedded.ts";
 import { type LoadResult, quantile, runStreams } from "./load.ts";
@@ -41,27 +43,26 @@ const options = new Command("soak")
   .opts<{ minutes: string; night?: boolean; json?: string }>();
 
 const seconds = 60 * (options.night ? NIGHT_MINUTES : Number(options.minutes));
-if (!(seconds > 0)) throw new Error(`--minutes is "${options.minutes}": give a number above 0`);
+await runScript({ name: "npm run soak", needs: [] }, main);
 
-const platform = await startPlatform();
-const pid = platform.process.pid!;
-const load = new BlockLoad(SENSORS);
-try {
-  await measure(platform.grpc, [pid], load.next(1));
-  const peak = await measure(platform.grpc, [pid], load.next(2));
+async function main(): Promise<number> {
+  if (!(seconds > 0)) throw new ScriptError(`--minutes is "${options.minutes}": give a number above 0`);
+  const platform = await startPlatform();
+  const pids = [platform.process.pid!];
+  const load = new BlockLoad(SENSORS);
+  await measure(platform.grpc, pids, load.next(1));
+  const peak = await measure(platform.grpc, pids, load.next(2));
   const perSecond = peak.perSecond / 2;
   console.log(`half of ${Math.round(peak.perSecond)} readings/s for ${seconds} s`);
-  const looks = await soak(perSecond);
+  const looks = await soak(platform, load, perSecond);
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ perSecond, looks }, null, 1)}\n`);
   const faults = faultsOf(looks);
   for (const fault of faults) console.error(fault);
-  process.exitCode = faults.length === 0 ? 0 : 1;
-} finally {
-  await platform.stop();
+  return faults.length === 0 ? 0 : 1;
 }
-process.exit();
 
-async function soak(perSecond: number): Promise<Look[]> {
+async function soak(platform: Platform, load: BlockLoad, perSecond: number): Promise<Look[]> {
+  const pid = platform.process.pid!;
   const batchesPerSecond = perSecond / STREAMS / BLOCK_BATCH_READINGS;
   const rounds = Math.max(1, Math.round((perSecond * seconds) / load.roundReadings));
   const streams = load.next(rounds);
@@ -85,6 +86,7 @@ async function soak(perSecond: number): Promise<Look[]> {
     );
   };
   let batches = () => 0;
+  const churn = churnWatches(platform);
   const timer = setInterval(() => look(batches()), (seconds * 1000) / LOOKS);
   try {
     await runStreams(platform.grpc, streams, {
@@ -96,6 +98,7 @@ async function soak(perSecond: number): Promise<Look[]> {
     });
   } finally {
     clearInterval(timer);
+    console.log(`${await churn.stop()} watches were opened and closed meanwhile`);
   }
   return looks;
 }

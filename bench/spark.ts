@@ -2,12 +2,11 @@
  * `node bench/spark.ts [--quick] [--only rescore|windows]`: windows and rescoring on Spark with one and two executor cores, beside the same work in one
  * process, in one run; and what each stage of a rescoring adds. Ratios are to the line named.
  */
-import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, cpus } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import type { Sql } from "postgres";
-import { jdbcOptions } from "../server/batch/engines.ts";
+import { jdbcOptions } from "../server/offline-scoring/engines.ts";
 import {
   forget,
   LOCAL_SCORER,
@@ -16,9 +15,12 @@ import {
   rescoreHistory,
   SparkSession,
   sparkEngine,
-} from "../server/batch/index.ts";
+} from "../server/offline-scoring/index.ts";
 import { compareWindows, fill, type Plant, startPlant } from "../test/spark/plant.ts";
-import { type SparkTools, sparkTools, startSparkServer, submit } from "../test/spark/tools.ts";
+import { type SparkTools, sparkNeeds, sparkTools, startSparkServer, submit } from "../test/spark/tools.ts";
+import { kafkaNeeds } from "../testing/kafka.ts";
+import { runScript } from "../testing/script.ts";
+import { temporaryFolder } from "./database.ts";
 
 const quick = process.argv.includes("--quick");
 const only = process.argv[process.argv.indexOf("--only") + 1];
@@ -46,26 +48,27 @@ async function seconds(work: () => Promise<unknown>): Promise<number> {
   return (performance.now() - started) / 1000;
 }
 
-const { model } = cpus()[0]!;
-console.log(
-  `${model}, ${availableParallelism()} cores, Node ${process.version}; ${sensors} sensors of ${readings} readings`,
-);
-const folder = await mkdtemp("/tmp/telltale-bench-");
-const tools = await sparkTools();
-const plant = await startPlant();
-const sql = openBatchSql(plant.environment.DATABASE_URL);
-try {
+async function main(): Promise<number> {
+  const { model } = cpus()[0]!;
+  console.log(
+    `${model}, ${availableParallelism()} cores, Node ${process.version}; ${sensors} sensors of ${readings} readings`,
+  );
+  const tools = await sparkTools();
+  const { path: folder } = await temporaryFolder();
+  const plant = await startPlant();
+  const sql = openBatchSql(plant.environment.DATABASE_URL);
   await fill(plant, { sensors, readings, startUs });
   await plant.platform.stop(); // what is measured has the machine to itself
   const [row] = await sql`select sum(readings)::bigint as readings from series`;
   const stored = row!.readings as number;
   if (parts.includes("rescore")) await rescoring(plant, tools, sql, stored);
-  if (parts.includes("windows")) await windows(plant, tools, stored);
-} finally {
+  if (parts.includes("windows")) await windows(plant, tools, folder, stored);
   await sql.end();
   await plant.stop();
-  await rm(folder, { recursive: true, force: true });
+  return 0;
 }
+
+await runScript({ name: "node bench/spark.ts", needs: [...sparkNeeds, ...kafkaNeeds, "ps", "flock"] }, main);
 
 async function rescoring({ environment }: Plant, spark: SparkTools, db: Sql, stored: number): Promise<void> {
   const wish = { fromUs: undefined, untilUs: undefined, modelFile: undefined, runtime: "js", threshold: 0.9 };
@@ -126,7 +129,7 @@ async function stages(remote: string, databaseUrl: string, stored: number, whole
   await session.close();
 }
 
-async function windows({ environment }: Plant, spark: SparkTools, stored: number): Promise<void> {
+async function windows({ environment }: Plant, spark: SparkTools, folder: string, stored: number): Promise<void> {
   const timesOf = new Map<number, Record<string, number>>();
   for (const cores of [1, 2]) {
     const settings = { CHECKPOINT_DIR: join(folder, `checkpoint-${cores}`), RECORDS_PER_BATCH: "40", ONCE: "1" };

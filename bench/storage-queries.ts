@@ -1,11 +1,18 @@
 /** A filled store and the queries that people wait for, beside the same on rows with a key. */
 import type { Sql } from "postgres";
-import { CopyBuffer, copyIn, putInt32, putInt64 } from "../server/log/copy.ts";
+import { CopyBuffer, copyIn, putInt32, putInt64 } from "../server/postgres/copy.ts";
 import { BLOCK_COLUMNS, BlockRows } from "../server/store/blocks.ts";
 import type { Points } from "../server/store/points.ts";
 import { Queries } from "../server/store/queries.ts";
-import { noisyPoints, seeded } from "../test/support/points.ts";
-import type { StorageRow } from "./storage.ts";
+import { noisyPoints, seeded } from "../testing/points.ts";
+
+/** A line of the table. */
+export interface StorageRow {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: string;
+  readonly beside: Record<string, unknown>;
+}
 
 export interface Dataset {
   /** Sensors with 30 days at 1 Hz, ending at `endUs`. */
@@ -156,7 +163,7 @@ export async function latencies(sql: Sql, data: Dataset): Promise<StorageRow[]> 
     ],
     [
       "q_hourly_ms",
-      () => queries.buckets(pick(data.dense), endUs - 30 * dayUs, endUs, 3600e6),
+      () => queries.buckets({ sensorId: pick(data.dense), fromUs: endUs - 30 * dayUs, toUs: endUs, widthUs: 3600e6 }),
       () =>
         sql`select us / 3600000000, count(*), avg(value), min(value), max(value) from bench_keyed where series = ${id} group by 1`,
     ],

@@ -3,26 +3,20 @@
  *
  *   node bench/storage.ts [--readings 10000000] [--json FILE]
  */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { pino } from "pino";
 import type { Sql } from "postgres";
-import { CopyBuffer, copyIn, putInt16, putInt32, putInt64 } from "../server/log/copy.ts";
+import { CopyBuffer, copyIn, putInt16, putInt32, putInt64 } from "../server/postgres/copy.ts";
+import { migrate } from "../server/postgres/migrate.ts";
 import { BLOCK_COLUMNS, BlockRows } from "../server/store/blocks.ts";
-import { startEmbeddedPostgres } from "../server/store/embedded-postgres.ts";
 import { startMaintenance } from "../server/store/maintenance.ts";
-import { migrate } from "../server/store/migrate.ts";
 import { MAX_BLOCK_POINTS, type Points } from "../server/store/points.ts";
 import { openStoreSql } from "../server/store/postgres.ts";
-import { noisyPoints } from "../test/support/points.ts";
+import { noisyPoints } from "../testing/points.ts";
+import { runScript, ScriptError } from "../testing/script.ts";
 import { cpuOf, difference, sum } from "./cpu.ts";
-import { type Dataset, fill, latencies } from "./storage-queries.ts";
-
-export interface StorageRow {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly beside: Record<string, unknown>;
-}
+import { startDatabase } from "./database.ts";
+import { type Dataset, fill, latencies, type StorageRow } from "./storage-queries.ts";
 
 type Address = Parameters<typeof openStoreSql>[0];
 
@@ -124,7 +118,7 @@ function rowWriter(points: Points): (k: number) => Buffer {
   };
 }
 
-export async function writeCosts(address: Address, pid: number): Promise<Map<string, Cost>> {
+async function writeCosts(address: Address, pid: number): Promise<Map<string, Cost>> {
   const sql = openStoreSql(address, 1);
   const points = noisyPoints(READINGS + MAX_BLOCK_POINTS, 1);
   const costs = new Map<string, Cost>();
@@ -143,7 +137,7 @@ export async function writeCosts(address: Address, pid: number): Promise<Map<str
   }
 }
 
-export function costTable(costs: ReadonlyMap<string, Cost>): string {
+function costTable(costs: ReadonlyMap<string, Cost>): string {
   const line = (name: string, c: Cost) =>
     `| ${name} | ${c.nodeUs.toFixed(2)} | ${c.postgresUs.toFixed(2)} | ${c.diskBytes.toFixed(1)} | ${c.walBytes.toFixed(1)} |`;
   return [
@@ -154,7 +148,7 @@ export function costTable(costs: ReadonlyMap<string, Cost>): string {
 }
 
 /** Fills a database, compacts it and times the queries. */
-export async function atRest(address: Address, pid: number, readings: number): Promise<StorageRow[]> {
+async function atRest(address: Address, pid: number, readings: number): Promise<StorageRow[]> {
   const sql = openStoreSql(address, 4);
   const rows: StorageRow[] = [];
   try {
@@ -197,24 +191,24 @@ async function bytesAtRest(sql: Sql): Promise<StorageRow> {
 
 /** All rows for the benchmark's list. */
 export async function storageRows(readings = 10_000_000): Promise<{ rows: StorageRow[]; table: string }> {
-  const dataDir = await mkdtemp("/tmp/telltale-storage-");
-  const postgres = await startEmbeddedPostgres({ dataDir, logger: silent });
+  const postgres = await startDatabase();
   try {
     const costs = await writeCosts({ ...postgres.address }, postgres.pid);
     const rows = await atRest({ ...postgres.address }, postgres.pid, readings);
     return { rows, table: costTable(costs) };
   } finally {
     await postgres.stop();
-    await rm(dataDir, { recursive: true, force: true });
   }
 }
 
-if (import.meta.main) {
+async function main(): Promise<number> {
   const option = (name: string) => {
     const at = process.argv.indexOf(name);
     return at < 0 ? undefined : process.argv[at + 1];
   };
-  const { rows, table } = await storageRows(Number(option("--readings") ?? 10_000_000));
+  const readings = Number(option("--readings") ?? 10_000_000);
+  if (!(readings >= 1)) throw new ScriptError(`--readings is "${option("--readings")}": give a number of readings`);
+  const { rows, table } = await storageRows(readings);
   console.log(table);
   for (const r of rows)
     console.log(
@@ -222,4 +216,7 @@ if (import.meta.main) {
     );
   const json = option("--json");
   if (json !== undefined) await writeFile(json, `${JSON.stringify({ rows }, null, 1)}\n`);
+  return 0;
 }
+
+if (import.meta.main) await runScript({ name: "node bench/storage.ts", needs: [] }, main);

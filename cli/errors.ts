@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { dirname } from "node:path";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { InvalidArgumentError } from "commander";
 
@@ -16,7 +18,13 @@ export function sentence(error: unknown): string {
 export function fileTrouble(file: string, error: unknown): string | undefined {
   switch ((error as NodeJS.ErrnoException).code) {
     case "ENOENT":
-      return `There is no file ${file}.`;
+      // As /proc says it of a folder that takes no new ones.
+      if ((error as NodeJS.ErrnoException).syscall === "mkdir") return `The folder ${file} cannot be made there.`;
+      return existsSync(dirname(file))
+        ? `There is no file ${file}.`
+        : `There is no folder ${dirname(file)} for ${file}.`;
+    case "EEXIST":
+      return `${file} is a file; wanted a folder.`;
     case "EISDIR":
       return `${file} is a folder; wanted a file.`;
     case "ENOTDIR":
@@ -29,6 +37,13 @@ export function fileTrouble(file: string, error: unknown): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** Parser of an id, with or without the # that lines print before it, for commander. */
+export function readId(text: string): bigint {
+  const digits = /^#?(\d{1,16})$/.exec(text)?.[1];
+  if (digits === undefined) throw new InvalidArgumentError("Wanted a number such as 955051426180096.");
+  return BigInt(digits);
 }
 
 /** Parser of a number option, for commander. */

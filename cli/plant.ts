@@ -2,6 +2,8 @@
  * A small plant: sensors with daily and weekly seasons, noise that remembers, and faults with labels. Pure: the seed and the times
  * decide everything.
  */
+import { DAY_US } from "../server/lib/time.ts";
+
 export interface PlantSensor {
   readonly sensorId: string;
   readonly sensorType: string;
@@ -44,7 +46,6 @@ const kinds: readonly Kind[] = [
   { type: "power", unit: "kW", level: 300, day: 80, week: 60, noise: 8, memory: 0.5 },
 ];
 
-const DAY_US = 86_400e6;
 /** Shortest and longest fault, in readings. */
 const FAULT_READINGS = [20, 120] as const;
 /** No faults before a sensor is old enough to be judged well. */

@@ -10,7 +10,9 @@ export interface ServerOptions {
 export function withServer(command: Command): Command {
   return command
     .addOption(
-      new Option("--url <address>", "gRPC door of the server").default("http://127.0.0.1:50051").env("TELLTALE_URL"),
+      new Option("--url <address>", "gRPC endpoint of the server")
+        .default("http://127.0.0.1:50051")
+        .env("TELLTALE_URL"),
     )
     .addOption(new Option("--token <token>", "bearer token; better by the variable").env("TELLTALE_TOKEN"));
 }
@@ -19,12 +21,16 @@ export function credentials({ url, token }: ServerOptions): Pick<DeviceClientOpt
   return { url, ...(token === undefined ? {} : { token }) };
 }
 
-/** Says once when the connection is lost, and once when it is back. */
-export function outageReporter(say: (text: string) => void): NonNullable<DeviceClientOptions["onConnection"]> {
-  let away = false;
+/** Reports once when the connection is lost, and once when it is back. */
+export function outageReporter(report: (text: string) => void): NonNullable<DeviceClientOptions["onConnection"]> {
+  let lost = false;
   return ({ connected, reason }) => {
-    if (connected === !away) return;
-    away = !connected;
-    say(connected ? "The server is back; going on." : `The server is away (${reason}); trying again until it is back.`);
+    if (connected === !lost) return;
+    lost = !connected;
+    report(
+      connected
+        ? "The server is back; continuing."
+        : `The server is unavailable (${reason}); retrying until it is back.`,
+    );
   };
 }

@@ -15,6 +15,7 @@ const readings = fc.array(
       observedAtUs: fc.oneof(fc.integer({ min: 0, max: 1e6 }), fc.integer({ min: 0, max: 4e15 })),
       location: fc.constantFrom("hall", "roof"),
       metadata: fc.constantFrom({ batch: "7" }),
+      attributes: fc.constantFrom({ line: "1" }, { line: "2", machine: "press" }),
     },
     { requiredKeys: ["sensorId", "sensorType", "unit", "value"] },
   ),

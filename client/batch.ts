@@ -119,12 +119,11 @@ export function readingAt(request: StreamReadingsRequest, index: number): Device
     if (point < block.values.length) {
       const elapsed = block.timeDeltasUs.slice(0, point + 1).reduce((sum, delta) => sum + delta, 0);
       const { sensorId, sensorType, unit } = block;
-      const location = block.location === undefined ? {} : { location: block.location };
       return {
         sensorId,
         sensorType,
         unit,
-        ...location,
+        ...placeOf(block),
         value: block.values[point]!,
         observedAtUs: Number(block.baseTimeUs) + elapsed,
       };
@@ -141,20 +140,29 @@ function fromSingle(reading: Reading): DeviceReading {
     sensorType,
     unit,
     value,
-    ...(reading.location === undefined ? {} : { location: reading.location }),
+    ...placeOf(reading),
     ...(reading.metadata === undefined ? {} : { metadata: reading.metadata }),
     ...(at === undefined ? {} : { observedAtUs: Number(at.seconds) * 1e6 + Math.trunc(at.nanos / 1000) }),
   };
 }
 
+/** What a device may leave out of a sensor. */
+function placeOf({ location, attributes }: Reading | SeriesBlock): Pick<DeviceReading, "location" | "attributes"> {
+  return {
+    ...(location === undefined ? {} : { location }),
+    ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
+  };
+}
+
 function single(reading: DeviceReading): Reading {
-  const { sensorId, sensorType, unit, value, location, metadata, observedAtUs } = reading;
+  const { sensorId, sensorType, unit, value, location, attributes, metadata, observedAtUs } = reading;
   return create(ReadingSchema, {
     sensorId,
     sensorType,
     unit,
     value,
     ...(location === undefined ? {} : { location }),
+    ...(attributes === undefined ? {} : { attributes }),
     ...(metadata === undefined ? {} : { metadata }),
     ...(observedAtUs === undefined ? {} : { observedAt: timestamp(observedAtUs) }),
   });
@@ -166,17 +174,18 @@ function timestamp(us: number) {
   return at;
 }
 
-function seriesKey({ sensorId, sensorType, unit, location }: DeviceBlock | DeviceReading): string {
-  return JSON.stringify([sensorId, sensorType, unit, location]);
+function seriesKey({ sensorId, sensorType, unit, location, attributes }: DeviceBlock | DeviceReading): string {
+  return JSON.stringify([sensorId, sensorType, unit, location, attributes]);
 }
 
 function begin(of: DeviceBlock | DeviceReading, timeUs: number): SeriesBlock {
-  const { sensorId, sensorType, unit, location } = of;
+  const { sensorId, sensorType, unit, location, attributes } = of;
   return create(SeriesBlockSchema, {
     sensorId,
     sensorType,
     unit,
     ...(location === undefined ? {} : { location }),
+    ...(attributes === undefined ? {} : { attributes }),
     baseTimeUs: BigInt(timeUs),
   });
 }
@@ -190,6 +199,8 @@ function isLong(block: SeriesBlock): boolean {
 }
 
 /** UTF-8 takes at most three bytes for each of JavaScript's characters. */
-function textBytes(of: DeviceBlock | DeviceReading): number {
-  return 3 * (of.sensorId.length + of.sensorType.length + of.unit.length + (of.location?.length ?? 0));
+function textBytes({ sensorId, sensorType, unit, location = "", attributes }: DeviceBlock | DeviceReading): number {
+  let characters = sensorId.length + sensorType.length + unit.length + location.length;
+  for (const key in attributes) characters += key.length + attributes[key]!.length;
+  return 3 * characters;
 }

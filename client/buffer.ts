@@ -1,4 +1,4 @@
-import { toBinary } from "@bufbuild/protobuf";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type StreamReadingsRequest, StreamReadingsRequestSchema } from "../gen/es/telltale/v1/ingest_pb.ts";
 
 /** A batch on its way: known by its producer's epoch and sequence, kept until the server has settled it. */
@@ -21,9 +21,9 @@ export interface Buffer {
   close(): Promise<void>;
 }
 
+/** Encoded: as a message it takes several times as much, and the bound is on what is kept. */
 interface MemoryBatch extends Batch {
-  readonly request: StreamReadingsRequest;
-  readonly bytes: number;
+  readonly bytes: Uint8Array;
 }
 
 /** Lives and dies with the process. */
@@ -39,18 +39,18 @@ export class MemoryBuffer implements Buffer {
   }
 
   async append(request: StreamReadingsRequest, count: number): Promise<Batch> {
-    const bytes = toBinary(StreamReadingsRequestSchema, request).length;
-    await this.#room.take(bytes);
-    const batch: MemoryBatch = { epoch: request.epoch, sequence: request.sequence, count, request, bytes };
+    const bytes = toBinary(StreamReadingsRequestSchema, request);
+    await this.#room.take(bytes.length);
+    const batch: MemoryBatch = { epoch: request.epoch, sequence: request.sequence, count, bytes };
     return batch;
   }
 
   async load(batch: Batch): Promise<StreamReadingsRequest> {
-    return (batch as MemoryBatch).request;
+    return fromBinary(StreamReadingsRequestSchema, (batch as MemoryBatch).bytes);
   }
 
   release(batch: Batch): void {
-    this.#room.give((batch as MemoryBatch).bytes);
+    this.#room.give((batch as MemoryBatch).bytes.length);
   }
 
   async close(): Promise<void> {

@@ -1,9 +1,9 @@
 import { once } from "node:events";
-import { appendFileSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { afterEach, describe, expect, test } from "vitest";
@@ -17,10 +17,10 @@ afterEach(async () => {
 });
 
 /**
- * A door that keeps the contract of StreamReadings in memory, and misbehaves on demand: what the connection does to a client
+ * A listener that keeps the contract of StreamReadings in memory, and misbehaves on demand: what the connection does to a client
  * is the matter here. The whole platform is in test/e2e.
  */
-class Door {
+class Listener {
   readonly stored = new Map<string, number>();
   readonly seen = new Map<string, number>();
   readonly arrivals: string[] = [];
@@ -97,11 +97,11 @@ class Door {
   }
 }
 
-async function door(): Promise<{ door: Door; url: string }> {
-  const it = new Door();
+async function listener(): Promise<{ listener: Listener; url: string }> {
+  const it = new Listener();
   const url = await it.listen();
   cleanups.push(() => it.close());
-  return { door: it, url };
+  return { listener: it, url };
 }
 
 function client(url: string, options: Partial<DeviceClientOptions> = {}): DeviceClient {
@@ -135,7 +135,7 @@ function expectOnce(stored: Map<string, number>, count: number): void {
 
 describe("the device client", () => {
   test("delivers readings and blocks and counts what became of them", async () => {
-    const { door: at, url } = await door();
+    const { listener: at, url } = await listener();
     const to = client(url);
     await sendMany(to, 0, 95);
     await to.sendBlock({ sensorId: "b", sensorType: "t", unit: "C", timesUs: [1, 2, 3, 2], values: [1, 2, 3, 4] });
@@ -147,7 +147,7 @@ describe("the device client", () => {
   });
 
   test("delivers each reading once while the connection is cut again and again", async () => {
-    const { door: at, url } = await door();
+    const { listener: at, url } = await listener();
     at.before = (_, number) => (number % 7 === 0 ? at.cut() : undefined);
     const states: boolean[] = [];
     const to = client(url, { onConnection: ({ connected }) => states.push(connected) });
@@ -158,7 +158,7 @@ describe("the device client", () => {
   });
 
   test("waits for a server that is away, tries again with pauses, and goes on by itself", async () => {
-    const { door: at, url } = await door();
+    const { listener: at, url } = await listener();
     await at.close();
     const reasons: string[] = [];
     const retry = Promise.withResolvers<void>();
@@ -176,7 +176,7 @@ describe("the device client", () => {
   });
 
   test("gives up with the server's own words where trying again is useless", async () => {
-    const { door: at, url } = await door();
+    const { listener: at, url } = await listener();
     at.before = () => {
       throw new ConnectError("this token is not known", Code.Unauthenticated);
     };
@@ -187,7 +187,7 @@ describe("the device client", () => {
   });
 
   test("hands back each refused reading with the reason", async () => {
-    const { url } = await door();
+    const { url } = await listener();
     const refused: RefusedReading[] = [];
     const to = client(url, { onRefusal: (each) => refused.push(each) });
     await to.send(reading(1));
@@ -200,7 +200,7 @@ describe("the device client", () => {
   });
 
   test("makes the sender wait when its buffer is full, and drops nothing", async () => {
-    const { door: at, url } = await door();
+    const { listener: at, url } = await listener();
     await at.close();
     const to = client(url, { maxBufferBytes: 1_000 });
     let sent = 0;
@@ -219,9 +219,15 @@ describe("the device client", () => {
   });
 });
 
+test("names what is wrong with its options", () => {
+  const make = (options: object) => () => createDeviceClient(options as DeviceClientOptions);
+  expect(make({ url: "http://127.0.0.1:1" })).toThrow("producer is undefined, but must have 1 to 100 characters.");
+  expect(make({ url: "nonsense", producer: "p" })).toThrow('The address is "nonsense"');
+});
+
 describe("the buffer on disk", () => {
   test("keeps what was not settled for the next client, under its old epoch and sequence", async () => {
-    const { door: at, url } = await door();
+    const { listener: at, url } = await listener();
     const bufferDir = folder();
     await at.close();
     const first = client(url, { bufferDir });
@@ -239,7 +245,7 @@ describe("the buffer on disk", () => {
   });
 
   test("sends again what was settled but still lay in a segment, with the same sequence", async () => {
-    const { door: at, url } = await door();
+    const { listener: at, url } = await listener();
     const bufferDir = folder();
     const first = client(url, { bufferDir });
     await sendMany(first, 0, 20);
@@ -254,7 +260,7 @@ describe("the buffer on disk", () => {
   });
 
   test("drops a record that a crash cut off, and keeps those before it", async () => {
-    const { door: at, url } = await door();
+    const { listener: at, url } = await listener();
     const bufferDir = folder();
     await at.close();
     const first = client(url, { bufferDir });
@@ -269,8 +275,37 @@ describe("the buffer on disk", () => {
     expectOnce(at.stored, 30);
   });
 
+  test("closes with an error where its folder cannot be used and a reading was therefore lost", async () => {
+    const { url } = await listener();
+    const file = join(folder(), "a file");
+    writeFileSync(file, "");
+    const lost = createDeviceClient({ url, producer: "lost", bufferDir: file });
+    await lost.send(reading(1));
+    await expect(lost.close()).rejects.toThrow(/EEXIST/);
+    const unused = createDeviceClient({ url, producer: "lost", bufferDir: file });
+    await unused.close();
+  });
+
+  test.skipIf(process.platform !== "linux")("is refused where no folder can be made", async () => {
+    const { url } = await listener();
+    for (const bufferDir of ["/proc/telltale-buffer", "/proc/telltale-buffer/of/one"]) {
+      const lost = createDeviceClient({ url, producer: "lost", bufferDir });
+      await expect(lost.flush()).rejects.toThrow("ENOENT: no such file or directory, mkdir '/proc/telltale-buffer'");
+      await lost.close();
+    }
+  });
+
+  test("makes its folder with those above it, readable by nobody else", async () => {
+    const { url } = await listener();
+    const bufferDir = join(folder(), "a", "b");
+    const one = client(url, { bufferDir });
+    await one.send(reading(1));
+    await one.flush();
+    for (const each of [bufferDir, dirname(bufferDir)]) expect(statSync(each).mode & 0o777).toBe(0o700);
+  });
+
   test("is refused to a second client at the same time", async () => {
-    const { url } = await door();
+    const { url } = await listener();
     const bufferDir = folder();
     const first = client(url, { bufferDir });
     await first.send(reading(1));

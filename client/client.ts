@@ -43,13 +43,15 @@ class Client implements DeviceClient {
   #flushes: { until: number; resolve(): void; reject(error: unknown): void }[] = [];
   #wake: () => void = () => {};
   #failure: Error | undefined;
+  /** Why readings that were handed over are not in the buffer. */
+  #lost: Error | undefined;
   #durable = new WeakSet<Batch>();
   #totals = { taken: 0, durable: 0, settled: 0 };
   #counts = { accepted: 0n, duplicate: 0n, conflicting: 0n, rejected: 0n, late: 0n };
 
   constructor(options: DeviceClientOptions) {
     const { producer, batchReadings = 1_000, bufferDir, maxBufferBytes } = options;
-    if (producer.length < 1 || producer.length > 100) {
+    if (!(producer?.length >= 1 && producer.length <= 100)) {
       throw new RangeError(`producer is ${JSON.stringify(producer)}, but must have 1 to 100 characters.`);
     }
     if (!Number.isInteger(batchReadings) || batchReadings < 1 || batchReadings > MAX_BATCH_READINGS) {
@@ -122,7 +124,7 @@ class Client implements DeviceClient {
     if (!this.#stop.signal.aborted) {
       clearTimeout(this.#linger);
       // On disk, what was handed over is kept for the next run; in memory there is nothing to keep it for.
-      if (this.#options.bufferDir && !this.#failure) await within(CLOSE_MS, this.#sealAll());
+      if (this.#options.bufferDir) await within(CLOSE_MS, this.#sealAll());
       this.#stop.abort(new Error("The client is closed."));
       for (const each of this.#flushes.splice(0))
         each.reject(new Error("The client was closed before all was settled."));
@@ -131,6 +133,7 @@ class Client implements DeviceClient {
     await this.#buffer.close();
     await this.#running;
     this.#connection.close();
+    if (this.#lost) throw this.#lost;
   }
 
   #check(): void {
@@ -164,7 +167,10 @@ class Client implements DeviceClient {
 
   async #append(): Promise<void> {
     const { readings, blocks, count } = this.#builder.take();
-    await this.#opened;
+    await this.#opened.catch((error: Error) => {
+      this.#lost = error;
+      throw error;
+    });
     this.#sequence++;
     const { producer } = this.#options;
     const request = create(StreamReadingsRequestSchema, {

@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { makeFolder } from "../formats/folder.ts";
 import { type StreamReadingsRequest, StreamReadingsRequestSchema } from "../gen/es/telltale/v1/ingest_pb.ts";
 import { readingsIn } from "./batch.ts";
 import { type Batch, type Buffer as BatchBuffer, Room } from "./buffer.ts";
@@ -13,7 +14,7 @@ const SEGMENT_BYTES = 8 * 1024 * 1024;
 const HEAD_BYTES = 8;
 /** No batch is near this; a larger length means a damaged file. */
 const MAX_RECORD_BYTES = 64 * 1024 * 1024;
-/** While the disk is full, it is tried again this often, or when settled batches have freed their place. */
+/** While the disk is full, it is retried this often, or when settled batches have freed their place. */
 const DISK_FULL_RETRY_MS = 1_000;
 
 interface Segment {
@@ -34,9 +35,9 @@ interface DiskBatch extends Batch {
 /**
  * Batches in append-only segment files, each record with its checksum. A record that a crash cut off is dropped with what
  * follows it in its segment: it was never acknowledged to whoever handed it over. A segment is removed when all of its batches
- * are settled; after a crash, some settled batches are therefore sent again, which the server recognises by epoch and sequence.
+ * are settled; after a crash, some settled batches are therefore resent, which the server recognises by epoch and sequence.
  *
- * One process at a time: the folder is held by a file that names its process.
+ * One process at a time: the folder is locked by a file that names its process.
  */
 export class DiskBuffer implements BatchBuffer {
   readonly #folder: string;
@@ -52,8 +53,8 @@ export class DiskBuffer implements BatchBuffer {
   }
 
   async open(): Promise<readonly Batch[]> {
-    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
-    this.#hold();
+    makeFolder(this.#folder, 0o700);
+    this.#lock();
     const names = readdirSync(this.#folder).filter((name) => /^\d{10}\.seg$/.test(name));
     const batches: Batch[] = [];
     for (const name of names.sort()) batches.push(...(await this.#read(name)));
@@ -105,7 +106,7 @@ export class DiskBuffer implements BatchBuffer {
     if (inUse.delete(path)) await rm(path, { force: true });
   }
 
-  /** Writes at the end of the last segment; where the disk is full, waits for room and tries again. */
+  /** Writes at the end of the last segment; where the disk is full, waits for room and retries. */
   async #write(record: Uint8Array): Promise<{ segment: Segment; at: number }> {
     for (;;) {
       const segment = await this.#segmentFor(record.length);
@@ -184,7 +185,7 @@ export class DiskBuffer implements BatchBuffer {
     return batches;
   }
 
-  #hold(): void {
+  #lock(): void {
     const path = join(this.#folder, "owner.pid");
     if (inUse.has(path)) throw new Error(`The buffer ${this.#folder} is in use by another client of this process.`);
     try {

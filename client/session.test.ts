@@ -1,8 +1,11 @@
 import { once } from "node:events";
+import http from "node:http";
 import http2 from "node:http2";
 import { connect } from "node:net";
+import { Code } from "@connectrpc/connect";
 import { afterEach, expect, it } from "vitest";
-import { freePort } from "../test/support/processes.ts";
+import { createAuthority } from "../testing/certificates.ts";
+import { freePort } from "../testing/processes.ts";
 import { Session } from "./session.ts";
 
 const ends: (() => unknown)[] = [];
@@ -58,6 +61,28 @@ it("connects again after the server was replaced, also when it had said goodbye"
   await expect.poll(failure).toBe("ECONNREFUSED");
   await serve("b", port);
   expect(await ask(session)).toBe("b");
+});
+
+function authority() {
+  const made = createAuthority();
+  ends.push(() => made.remove());
+  return made;
+}
+
+it.each([
+  ["HTTP/1.1", "http", () => http.createServer(), /^http:.* does not speak gRPC: give the gRPC port/],
+  ["TLS", "http", () => http2.createSecureServer(authority().issue("localhost")), /a server with TLS wants https:/],
+  ["no TLS", "https", () => http2.createServer(), /^https:.* does not speak TLS: give the gRPC port/],
+] as const)("says which port is wanted where the other side speaks %s", async (_, scheme, create, hint) => {
+  const port = await freePort();
+  const server = create();
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  ends.push(() => new Promise((resolve) => server.close(resolve)));
+  const session = new Session(`${scheme}://127.0.0.1:${port}`);
+  ends.push(() => session.close());
+  const failure = await ask(session).catch((error: unknown) => error);
+  expect(failure).toMatchObject({ code: Code.Unavailable, rawMessage: expect.stringMatching(hint) });
 });
 
 it("fails a call that waits for the connection when it is closed", async () => {

@@ -9,8 +9,15 @@ const PING_EVERY_MS = 10_000;
 const PING_ANSWER_MS = 5_000;
 const CONNECT_MS = 10_000;
 
+/** Node's codes of a failure by which the other side shows that it speaks something else. */
+const NO_HTTP2 = /^ERR_HTTP2_ERROR$/;
+const NO_TLS = /^ERR_SSL_(WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG)$/;
+const HTTP2_HINT =
+  "give the gRPC port (GRPC_PORT, 50051 by default), not that of REST (PORT, 8000 by default), and https:// where it has TLS";
+const TLS_HINT = "give the gRPC port (GRPC_PORT, 50051 by default), and http:// where it has no TLS";
+
 /**
- * The one HTTP/2 connection of a client, made anew when it is gone. The library's own manager pings connections that were
+ * The one HTTP/2 connection of a client, recreated when it is gone. The library's own manager pings connections that were
  * destroyed while they shut down, which throws where nobody can catch it and ends the device's process.
  */
 export class Session implements SessionManager {
@@ -52,11 +59,22 @@ export class Session implements SessionManager {
     return this.#current;
   }
 
+  /** A failure of a server that speaks something else says what it may be. */
+  #named(failure: unknown): unknown {
+    const { code = "" } = failure as NodeJS.ErrnoException;
+    const what = NO_HTTP2.test(code) ? "does not speak gRPC" : NO_TLS.test(code) ? "does not speak TLS" : undefined;
+    if (what === undefined) return failure;
+    const hint = NO_HTTP2.test(code) ? HTTP2_HINT : TLS_HINT;
+    return new ConnectError(`${this.authority} ${what}: ${hint}`, Code.Unavailable, undefined, undefined, failure);
+  }
+
   #open(): Promise<ClientHttp2Session> {
     const session = http2.connect(this.authority, this.#tls);
     this.#opened = session;
     return new Promise((resolve, reject) => {
-      let failure: unknown = new ConnectError("the connection was closed", Code.Unavailable);
+      // What a server with TLS does to one without.
+      const hint = this.authority.startsWith("http:") ? "; a server with TLS wants https://" : "";
+      let failure: unknown = new ConnectError(`the connection was closed before an answer${hint}`, Code.Unavailable);
       const late = new ConnectError("the server does not answer", Code.Unavailable);
       const timer = setTimeout(() => session.destroy(late), CONNECT_MS);
       session.on("error", (error) => {
@@ -64,9 +82,10 @@ export class Session implements SessionManager {
       });
       session.once("close", () => {
         clearTimeout(timer);
-        reject(failure);
+        reject(this.#named(failure));
       });
-      session.once("connect", () => {
+      // The first word of the other side: until then it may be a server of anything.
+      session.once("remoteSettings", () => {
         clearTimeout(timer);
         keepAlive(session);
         resolve(session);

@@ -2,6 +2,7 @@ import { ConnectError, type Client as ServiceClient } from "@connectrpc/connect"
 import type {
   IngestCounts,
   IngestService,
+  Refusal,
   StreamReadingsRequest,
   StreamReadingsResponse,
 } from "../gen/es/telltale/v1/ingest_pb.ts";
@@ -112,17 +113,28 @@ export class StreamRun {
   }
 
   async #refusals({ refusals }: StreamReadingsResponse): Promise<void> {
-    const tell = this.#options.onRefusal;
-    if (!tell) return;
+    const onRefusal = this.#options.onRefusal;
+    if (!onRefusal) return;
     const requests = new Map<bigint, StreamReadingsRequest>();
-    for (const refusal of refusals) {
+    for (const refusal of byReading(refusals)) {
       const { sequence } = refusal;
       if (!requests.has(sequence)) {
         const batch = this.#queue.find((each) => each.epoch === this.#epoch && each.sequence === sequence);
         if (batch) requests.set(sequence, await this.#buffer.load(batch));
       }
       const request = requests.get(sequence);
-      if (request) tell({ refusal, reading: readingAt(request, refusal.index) });
+      if (request) onRefusal({ refusal, reading: readingAt(request, refusal.index) });
     }
   }
+}
+
+/** One for each reading: where several of its fields are bad, the first with the messages of all. */
+function byReading(refusals: readonly Refusal[]): Refusal[] {
+  const merged: Refusal[] = [];
+  for (const refusal of refusals) {
+    const last = merged.at(-1);
+    if (last === undefined || last.sequence !== refusal.sequence || last.index !== refusal.index) merged.push(refusal);
+    else merged[merged.length - 1] = { ...last, message: `${last.message}; ${refusal.message}` };
+  }
+  return merged;
 }

@@ -1,4 +1,4 @@
-import type { Interceptor, Transport } from "@connectrpc/connect";
+import { Code, ConnectError, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { Session } from "./session.ts";
 import type { DeviceClientOptions } from "./types.ts";
@@ -20,7 +20,11 @@ export function connect({ url, tls, token }: Pick<DeviceClientOptions, "url" | "
 
 function bearer(token: NonNullable<DeviceClientOptions["token"]>): Interceptor {
   return (next) => async (request) => {
-    request.header.set("authorization", `Bearer ${typeof token === "function" ? await token() : token}`);
+    const given = (typeof token === "function" ? await token() : token).trim();
+    // Never the value itself: whatever takes headers would quote it in its error.
+    if (!/^[\x21-\x7e]*$/.test(given))
+      throw new ConnectError("The token holds a character that no token has", Code.Unauthenticated);
+    request.header.set("authorization", `Bearer ${given}`);
     return next(request);
   };
 }

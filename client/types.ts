@@ -10,7 +10,10 @@ export interface DeviceReading {
   /** Whole microseconds since 1970-01-01T00:00:00Z. Absent: the server's clock when the reading arrives. */
   readonly observedAtUs?: number;
   readonly location?: string;
+  /** Kept with the reading. */
   readonly metadata?: JsonObject;
+  /** What is known of the sensor: given once or with every reading, kept where it changes. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 /** Readings of one sensor in columns: cheaper by far than one by one. */
@@ -22,6 +25,7 @@ export interface DeviceBlock extends Omit<DeviceReading, "value" | "observedAtUs
 }
 
 export interface RefusedReading {
+  /** Where several fields are bad: of the first of them, with a message about all. */
   readonly refusal: Refusal;
   /** The reading as it was sent. */
   readonly reading: DeviceReading;
@@ -41,7 +45,7 @@ export interface Progress {
 }
 
 export interface DeviceClientOptions {
-  /** Of the gRPC door, for example "http://127.0.0.1:50051"; "https:" uses TLS. */
+  /** Of the gRPC endpoint, for example "http://127.0.0.1:50051"; "https:" uses TLS. */
   readonly url: string;
   /** Names this sender, stable over its restarts. 1 to 100 characters. */
   readonly producer: string;
@@ -69,15 +73,15 @@ export interface DeviceClientOptions {
   readonly lingerMs?: number;
   /** Longest pause between two tries to connect; 5,000 ms by default. The first is about 100 ms. */
   readonly maxBackoffMs?: number;
-  /** Told of each reading that the server did not store. */
+  /** Called with each reading that the server did not store. */
   readonly onRefusal?: (refused: RefusedReading) => void;
-  /** Told when the connection stands, and when it is lost and why. */
+  /** Called when the connection is established, and when it is lost and why. */
   readonly onConnection?: (state: {
     readonly connected: boolean;
     readonly reason?: string;
     readonly retryInMs?: number;
   }) => void;
-  /** Told whenever readings became durable or settled. */
+  /** Called whenever readings became durable or settled. */
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -92,6 +96,9 @@ export interface DeviceClient {
   /** Resolves, with the counts so far, when everything taken is settled. Rejects as `send`. */
   flush(): Promise<Counts>;
   readonly progress: Progress;
-  /** Ends the connection. What is not settled stays in the buffer if that is on disk, and is lost if not: flush first. */
+  /**
+   * Ends the connection. What is not settled stays in the buffer if that is on disk, and is lost if not: flush first. Rejects
+   * where the folder of the buffer could not be used, and readings were therefore lost.
+   */
   close(): Promise<void>;
 }

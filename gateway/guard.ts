@@ -1,18 +1,20 @@
 /** Asks the services whether a caller may see what concerns every sensor, for pages that are not made of calls. */
+import type { IncomingHttpHeaders } from "node:http";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { QueryService } from "../gen/es/telltale/v1/query_pb.ts";
 import { type Answer, detail } from "./http.ts";
+import { passedOn } from "./mesh/call.ts";
 
 const TIMEOUT_MS = 5_000;
 
 /** The refusal to send, or undefined where the caller may go on. */
-export type Guard = (authorization: string | undefined) => Promise<Answer | undefined>;
+export type Guard = (headers: IncomingHttpHeaders) => Promise<Answer | undefined>;
 
 export function createGuard(grpcUrl: string): Guard {
   const query = createClient(QueryService, createGrpcTransport({ baseUrl: grpcUrl }));
-  return async (authorization) => {
-    const headers = authorization === undefined ? {} : { authorization };
+  return async (given) => {
+    const headers = passedOn(given as Record<string, string | undefined>);
     try {
       await query.getPlatformStats({}, { headers, timeoutMs: TIMEOUT_MS });
       return undefined;

@@ -1,5 +1,6 @@
 /** The few things that every handler of the gateway needs of HTTP. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { encode } from "./compress.ts";
 
 /** Larger than any reading (16 KiB of metadata) and any query that the limits let through. */
 export const MAX_BODY_BYTES = 1024 * 1024;
@@ -17,18 +18,36 @@ export function detail(status: number, text: string, headers?: Record<string, st
   return { status, body: { detail: text }, ...(headers === undefined ? {} : { headers }) };
 }
 
+const GRAPHQL_CODES: Readonly<Record<number, string>> = {
+  400: "BAD_REQUEST",
+  401: "UNAUTHENTICATED",
+  403: "FORBIDDEN",
+  415: "BAD_REQUEST",
+  429: "RATE_LIMITED",
+};
+
+/** A refusal of a whole request, in GraphQL's form too where it is asked by GraphQL. */
+export function refusal(graphql: boolean, { status, message }: { status: number; message: string }): Answer {
+  const headers = status === 401 ? { "www-authenticate": "Bearer" } : undefined;
+  const answer = detail(status, message, headers);
+  if (!graphql) return answer;
+  const errors = [{ message, extensions: { code: GRAPHQL_CODES[status] ?? "BAD_REQUEST" } }];
+  return { ...answer, body: { detail: message, errors } };
+}
+
 export const NOT_FOUND = detail(404, "Not Found");
-/** Says nothing of the cause: that is in the log. */
+/** Contains nothing of the cause: that is in the log. */
 export const INTERNAL_ERROR = detail(500, "Internal server error");
 
-export function send(response: ServerResponse, { status, body, headers }: Answer): void {
+export async function send(response: ServerResponse, { status, body, headers }: Answer): Promise<void> {
   const text = typeof body === "string" || Buffer.isBuffer(body) ? body : JSON.stringify(body);
-  response.writeHead(status, {
-    "content-type": JSON_TYPE,
-    "content-length": Buffer.byteLength(text),
-    ...headers,
-  });
-  response.end(text);
+  const all: Record<string, string> = { "content-type": JSON_TYPE, ...headers };
+  const accepted = response.req.headers["accept-encoding"];
+  const encoded = await encode(accepted, all["content-type"]!, Buffer.isBuffer(text) ? text : Buffer.from(text));
+  const { vary, ...coding } = encoded.headers;
+  if (vary !== undefined) response.appendHeader("vary", vary);
+  response.writeHead(status, { ...all, ...coding, "content-length": encoded.bytes.length });
+  response.end(encoded.bytes);
 }
 
 export class BodyTooLarge extends Error {}

@@ -16,6 +16,12 @@ export class GatewayMetrics {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
     registers: [this.registry],
   });
+  readonly unknownNames = new Counter({
+    name: "gateway_unknown_names_total",
+    help: "Query parameters and body fields that were ignored because no parameter has their name.",
+    labelNames: ["route", "where"],
+    registers: [this.registry],
+  });
   readonly websockets = new Gauge({
     name: "gateway_websockets",
     help: "GraphQL websockets open.",

@@ -1,20 +1,35 @@
-/** Finds who answers a request: every path of the port is named here or in rest/routes.ts. */
+/** Routes requests: every path of the port is named here, in rest/routes.ts or in alertmanager/serve.ts. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Alertmanager } from "./alertmanager/serve.ts";
+import { consoleAsset, hasConsole, sendAsset } from "./console/assets.ts";
+import { CONNECT_PREFIX, CONNECT_ROUTE, type Forwarder, refuse } from "./console/connect.ts";
+import type { Sessions } from "./console/sessions.ts";
 import { checkedRequest } from "./graphql/request.ts";
 import { GRAPHQL_PATH } from "./graphql/runtime.ts";
 import { type Answer, detail, NOT_FOUND, send } from "./http.ts";
+import type { IngestPaths } from "./ingest.ts";
 import { DOCS_PATHS, docsPage } from "./pages/docs.ts";
+import { home } from "./pages/home.ts";
 import { playground, wantsPlayground } from "./pages/playground.ts";
 import { openApiDocument } from "./rest/openapi.ts";
 import { type Route, routes } from "./rest/routes.ts";
 import type { Rest } from "./rest/serve.ts";
 
-export interface Doors {
+export interface RouterOptions {
   readonly rest: Rest;
+  readonly alertmanager: Pick<Alertmanager, "paths">;
   /** Takes a node request whole. */
   readonly graphql: (request: IncomingMessage, response: ServerResponse) => unknown;
   readonly metricsText: () => Promise<string>;
+  /** False once the gateway is about to stop: load balancers then send no more requests here. */
+  readonly isReady: () => boolean;
+  /** The refusal for a page that may not make changes; undefined where it may. */
+  readonly pageRefusal: (request: IncomingMessage) => string | undefined;
+  readonly ingest: IngestPaths;
   readonly version: string;
+  /** Calls of the console, and its sessions. */
+  readonly forwarder: Forwarder;
+  readonly sessions: Sessions;
 }
 
 export interface Matched {
@@ -30,25 +45,44 @@ interface Match {
   readonly query: URLSearchParams;
 }
 
-interface Door {
+interface Endpoint {
   readonly route: string;
   readonly segments: readonly string[];
   readonly methods: Readonly<Record<string, Handler>>;
 }
 
-const HEALTH: Answer = { status: 200, body: { status: "healthy", platform: "intelligent-detection-monitoring" } };
+const PLATFORM = "intelligent-detection-monitoring";
+const HEALTHY: Answer = { status: 200, body: { status: "healthy", platform: PLATFORM } };
+const STOPPING: Answer = { status: 503, body: { status: "stopping", platform: PLATFORM } };
+const OK: Answer = { status: 200, body: "OK", headers: { "content-type": "text/plain; charset=utf-8" } };
 export const METRICS_PATH = "/api/v1/monitoring/metrics";
+const UI = "/ui/";
+const SESSION_PATH = "/ui/session";
 const PROMETHEUS_TEXT = { "content-type": "text/plain; version=0.0.4; charset=utf-8" };
 
 export class Router {
-  readonly #doors: Door[] = [];
-  /** Doors without parameters, by path. */
-  readonly #exact = new Map<string, Door>();
+  readonly #endpoints: Endpoint[] = [];
+  /** Endpoints without parameters, by path. */
+  readonly #exact = new Map<string, Endpoint>();
 
-  constructor({ rest, graphql, metricsText, version }: Doors) {
+  /** Endpoints by what their paths begin with. */
+  readonly #prefixed = new Map<string, Endpoint>();
+
+  constructor(options: RouterOptions) {
+    const { rest, alertmanager, graphql, metricsText, isReady, pageRefusal, ingest, version, forwarder, sessions } =
+      options;
     let document: Promise<unknown> | undefined;
     const openapi = () => (document ??= rest.document().then((sofa) => openApiDocument(sofa, version)));
-    this.#add("/health", { GET: async () => HEALTH });
+    this.#add("/", { GET: async (request) => ((await hasConsole()) ? toConsole(request) : home(request)) });
+    this.#addConsole(sessions);
+    const toServices: Handler = async (request, response) => {
+      const refused = pageRefusal(request);
+      if (refused !== undefined) await refuse(response, 403, "permission_denied", refused);
+      else await forwarder.forward(request, response, sessions.credential(request.headers));
+      return undefined;
+    };
+    this.#addPrefix(CONNECT_PREFIX, CONNECT_ROUTE, { POST: toServices });
+    this.#add("/health", { GET: async () => (isReady() ? HEALTHY : STOPPING) });
     this.#add("/openapi.json", { GET: async () => ({ status: 200, body: await openapi() }) });
     this.#add(METRICS_PATH, {
       GET: async () => ({ status: 200, body: await metricsText(), headers: PROMETHEUS_TEXT }),
@@ -56,58 +90,94 @@ export class Router {
     for (const path of DOCS_PATHS) this.#add(path, { GET: () => docsPage(path) });
     const toGraphql: Handler = async (request, response) => {
       if (wantsPlayground(request)) return playground();
-      const checked = await checkedRequest(request);
+      const checked = await checkedRequest(request, pageRefusal(request));
       if ("refusal" in checked) return checked.refusal;
       await graphql(checked.ok, response);
       return undefined;
     };
     this.#add(GRAPHQL_PATH, { GET: toGraphql, POST: toGraphql });
+    const toIngest: Handler = async (request, response) => {
+      ingest.serve(request, response);
+      return undefined;
+    };
+    for (const { path, method } of ingest.paths) this.#add(path, { [method]: toIngest });
     for (const path of new Set(routes.map((route) => route.path))) this.#add(path, restHandlers(path, rest));
+    for (const [path, methods] of Object.entries(alertmanager.paths)) this.#add(path, methods);
+    // Prometheus' programs all have these.
+    const live: Handler = async () => OK;
+    const ready: Handler = async () => (isReady() ? OK : { ...OK, status: 503, body: "Stopping" });
+    this.#add("/-/healthy", { GET: live, HEAD: live });
+    this.#add("/-/ready", { GET: ready, HEAD: ready });
+  }
+
+  #addConsole(sessions: Sessions): void {
+    const asset: Handler = async (request, response) => {
+      const path = decode((request.url ?? "").split("?")[0]!.slice(UI.length)) ?? "";
+      sendAsset(response, await consoleAsset(path, request.headers["accept-encoding"]));
+      return undefined;
+    };
+    this.#add("/ui", { GET: async () => ({ status: 307, body: "", headers: { location: UI } }) });
+    this.#add(SESSION_PATH, {
+      POST: (request) => sessions.signIn(request),
+      DELETE: async (request) => sessions.signOut(request),
+    });
+    this.#addPrefix(UI, `${UI}{path}`, { GET: asset, HEAD: asset });
   }
 
   match(request: IncomingMessage): Matched {
     const [path = "/", query = ""] = splitOnce(request.url ?? "/", "?");
     const found = this.#find(path);
     if (found === undefined) return { route: "(none)", handle: (_, response) => this.#unknown(path, query, response) };
-    const { door, parameters } = found;
-    const handler = door.methods[request.method ?? ""];
+    const { endpoint, parameters } = found;
+    const handler = endpoint.methods[request.method ?? ""];
     return {
-      route: door.route,
+      route: endpoint.route,
       async handle(_request, response) {
         if (handler === undefined) {
-          const allow = Object.keys(door.methods).join(", ");
+          const allow = Object.keys(endpoint.methods).join(", ");
           return send(response, detail(405, "Method Not Allowed", { allow }));
         }
         const answer = await handler(request, response, { path: parameters, query: new URLSearchParams(query) });
-        if (answer !== undefined) send(response, answer);
+        if (answer !== undefined) await send(response, answer);
       },
     };
   }
 
   #add(route: string, methods: Record<string, Handler>): void {
-    const door = { route, segments: route.split("/"), methods };
-    if (route.includes("{")) this.#doors.push(door);
-    else this.#exact.set(route, door);
+    const endpoint = { route, segments: route.split("/"), methods };
+    if (route.includes("{")) this.#endpoints.push(endpoint);
+    else this.#exact.set(route, endpoint);
   }
 
-  #find(path: string): { door: Door; parameters: Record<string, string> } | undefined {
+  #addPrefix(prefix: string, route: string, methods: Record<string, Handler>): void {
+    this.#prefixed.set(prefix, { route, segments: [], methods });
+  }
+
+  #find(path: string): { endpoint: Endpoint; parameters: Record<string, string> } | undefined {
     const exact = this.#exact.get(path);
-    if (exact !== undefined) return { door: exact, parameters: {} };
+    if (exact !== undefined) return { endpoint: exact, parameters: {} };
+    for (const [prefix, endpoint] of this.#prefixed) if (path.startsWith(prefix)) return { endpoint, parameters: {} };
     const segments = path.split("/");
-    for (const door of this.#doors) {
-      const parameters = parametersOf(door.segments, segments);
-      if (parameters !== undefined) return { door, parameters };
+    for (const endpoint of this.#endpoints) {
+      const parameters = parametersOf(endpoint.segments, segments);
+      if (parameters !== undefined) return { endpoint, parameters };
     }
     return undefined;
   }
 
-  /** A known path with a slash too many is told where to go, with its method and body. */
+  /** A known path with a slash too many is redirected, with its method and body. */
   async #unknown(path: string, query: string, response: ServerResponse): Promise<void> {
-    const shorter = path.replace(/\/+$/, "");
+    const shorter = withoutSlashes(path);
     if (shorter === path || this.#find(shorter) === undefined) return send(response, NOT_FOUND);
     const location = query === "" ? shorter : `${shorter}?${query}`;
-    send(response, { status: 307, body: "", headers: { location } });
+    await send(response, { status: 307, body: "", headers: { location } });
   }
+}
+
+/** Programs find nothing at the root, as ever; a person finds the console. */
+function toConsole({ headers }: IncomingMessage): Answer {
+  if (!(headers.accept ?? "").includes("text/html")) return NOT_FOUND;
+  return { status: 302, body: "", headers: { location: UI, "cache-control": "no-store", vary: "Accept" } };
 }
 
 function restHandlers(path: string, rest: Rest): Record<string, Handler> {
@@ -143,6 +213,13 @@ function decode(segment: string): string | undefined {
     if (error instanceof URIError) return undefined;
     throw error;
   }
+}
+
+/** Without those at its end. By hand: a pattern for them would try each run of slashes in a path from each of its slashes. */
+function withoutSlashes(path: string): string {
+  let end = path.length;
+  while (path[end - 1] === "/") end--;
+  return path.slice(0, end);
 }
 
 function splitOnce(text: string, separator: string): [string, string] {

@@ -5,7 +5,7 @@ import { runRange } from "../server/backtest/range.ts";
 import { createDetector } from "../server/detect/index.ts";
 import { backtestSeries, SeriesSource } from "./backtest.ts";
 import { page } from "./picture.ts";
-import { playSeries } from "./play.ts";
+import { scoreSeries } from "./score-series.ts";
 
 const START = Date.UTC(2020, 0, 6) * 1000;
 const MINUTE = 60e6;
@@ -46,10 +46,10 @@ async function play(source: SeriesSource, pictureColumns = 0): Promise<BacktestR
 test("a file is judged as score judges it, and silence in it is an alert", async () => {
   const { timeUs, value } = series();
   const all = await play(new SeriesSource("a.csv", "C", timeUs, value));
-  const played = playSeries(timeUs, value);
+  const scores = scoreSeries(timeUs, value);
   const readings = all.flatMap((r) => r.readings);
-  expect(readings.map((r) => Math.round(r.confidence * 10_000))).toEqual([...played.confidence]);
-  expect(readings.map((r) => r.isAnomaly)).toEqual([...played.anomaly].map((a) => a === 1));
+  expect(readings.map((r) => Math.round(r.confidence * 10_000))).toEqual([...scores.confidence]);
+  expect(readings.map((r) => r.isAnomaly)).toEqual([...scores.anomaly].map((a) => a === 1));
   const alerts = all.flatMap((r) => r.alerts);
   const silence = alerts.filter((a) => a.alertType === "silence");
   expect(silence).toHaveLength(1);

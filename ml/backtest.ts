@@ -1,24 +1,25 @@
-/** A series from a file as a sensor's history: the backtest of stored histories plays it as it is. */
+/** A series from a file as a sensor's history: the backtest of stored histories replays it unchanged. */
 import { fromBinary } from "@bufbuild/protobuf";
 import { BacktestResponseSchema, type BacktestSummary } from "../gen/es/telltale/v1/detector_pb.ts";
-
-import type { Happenings, TickTimes } from "../server/backtest/happenings.ts";
 import type { HistorySource, SensorSpan, StoredAlert } from "../server/backtest/history.ts";
-import type { Page } from "../server/backtest/play.ts";
 import { runRange } from "../server/backtest/range.ts";
+import type { Page } from "../server/backtest/rerun.ts";
+import type { TickTimes, Timeline } from "../server/backtest/timeline.ts";
 import { createDetector } from "../server/detect/index.ts";
-import { idOf } from "../server/pipeline/ids.ts";
+import { idOf, tickOfId } from "../server/log/id-clock.ts";
 import { createPoints, MARK_LATE, type Points } from "../server/store/points.ts";
 
 const SECOND_US = 1e6;
-/** Ticks at the most: of a series over years there is one in so many seconds. */
-const MOST_TICKS = 10_000_000;
+/** Ticks at the most: of a series over years there is one in a few seconds, near enough that the log does not seem to stand still. */
+const MOST_TICKS = 30_000_000;
 /** Ids have room for 17 years in these steps. */
 const STEP_US = 8;
+/** Ids have room for so many partitions; of a file they need not be unique over its sensors. */
+const MOST_PARTITIONS = 128;
 /** Readings handed on at once. */
 const PAGE_READINGS = 100_000;
 
-/** A series played as if each reading had arrived at its time, with the log's ticks in between: silence counts. */
+/** A series replayed as if each reading had arrived at its time, with the log's ticks in between: silence counts. */
 export class SeriesSource implements HistorySource {
   readonly unscored = true;
   readonly #sensor: SensorSpan;
@@ -27,7 +28,7 @@ export class SeriesSource implements HistorySource {
   readonly late: number;
 
   /** Rows of which the time or the value is NaN are left out. */
-  constructor(sensorId: string, unit: string, timeUs: Float64Array, value: Float64Array) {
+  constructor(sensorId: string, unit: string, timeUs: Float64Array, value: Float64Array, partition = 0) {
     const points = createPoints(timeUs.length);
     this.#points = points;
     let newest = Number.NEGATIVE_INFINITY;
@@ -48,7 +49,7 @@ export class SeriesSource implements HistorySource {
         points.mark[k] = MARK_LATE;
         late++;
       }
-      points.id[k] = idOf(step, 0);
+      points.id[k] = idOf(step, partition % MOST_PARTITIONS);
       newest = Math.max(newest, t);
     }
     this.late = late;
@@ -57,7 +58,7 @@ export class SeriesSource implements HistorySource {
     const span = { id: 0, readings: length, anomalies: 0, firstUs: first, lastUs: newest };
     this.#sensor = {
       sensorId,
-      partition: 0,
+      partition,
       series: [{ ...of, ...span }],
       readings: length,
       firstUs: first,
@@ -69,8 +70,13 @@ export class SeriesSource implements HistorySource {
     return this.#sensor.readings === 0 ? [] : [this.#sensor];
   }
 
-  async happenings(): Promise<Happenings> {
-    return { acts: [], ticks: ticksOver(this.#sensor.firstUs, this.#sensor.newestUs) };
+  /** Each reading arrived at its time: its id counts steps from the first. */
+  receivedUsOf(readingId: number): number {
+    return this.#sensor.firstUs + tickOfId(readingId) * STEP_US;
+  }
+
+  async timeline(): Promise<Timeline> {
+    return { controls: [], ticks: ticksOver(this.#sensor.firstUs, this.#sensor.newestUs) };
   }
 
   /** No alert of it is stored. */
@@ -86,6 +92,54 @@ export class SeriesSource implements HistorySource {
       const points = { length: to - from, ...Object.fromEntries(cut) } as Points;
       yield { points, series: new Array(to - from).fill(this.#sensor.series[0]) };
     }
+  }
+}
+
+/** Several series, each a sensor with a partition of its own. */
+export class SeriesSet implements HistorySource {
+  readonly unscored = true;
+  readonly #columns = new Map<string, { sensorId: string; unit: string; timeUs: number[]; value: number[] }>();
+  #sources: SeriesSource[] = [];
+
+  /** In the order of time. */
+  add(sensorId: string, unit: string, timeUs: number, value: number): void {
+    let columns = this.#columns.get(sensorId);
+    if (columns === undefined) {
+      columns = { sensorId, unit, timeUs: [], value: [] };
+      this.#columns.set(sensorId, columns);
+    }
+    columns.timeUs.push(timeUs);
+    columns.value.push(value);
+  }
+
+  /** Once all are added. */
+  end(): void {
+    this.#sources = [...this.#columns.values()].map(
+      ({ sensorId, unit, timeUs, value }, i) =>
+        new SeriesSource(sensorId, unit, Float64Array.from(timeUs), Float64Array.from(value), i),
+    );
+    this.#columns.clear();
+  }
+
+  get late(): number {
+    return this.#sources.reduce((sum, { late }) => sum + late, 0);
+  }
+
+  async sensors(sensorIds: readonly string[], limit: number): Promise<SensorSpan[]> {
+    const all = (await Promise.all(this.#sources.map((source) => source.sensors()))).flat();
+    return all.filter(({ sensorId }) => sensorIds.length === 0 || sensorIds.includes(sensorId)).slice(0, limit + 1);
+  }
+
+  timeline(partition: number): Promise<Timeline> {
+    return this.#sources[partition]!.timeline();
+  }
+
+  async alerts(): Promise<StoredAlert[]> {
+    return [];
+  }
+
+  pages(sensor: SensorSpan): AsyncIterable<Page> {
+    return this.#sources[sensor.partition]!.pages();
   }
 }
 
@@ -106,7 +160,7 @@ export interface Label {
   readonly untilUs: number;
 }
 
-/** The alerts of a series at the default bar, against labels. */
+/** The alerts of a series at the default threshold, against labels. */
 export async function backtestSeries(
   timeUs: Float64Array,
   value: Float64Array,

@@ -1,7 +1,8 @@
+import { MINUTE_US } from "../server/lib/time.ts";
 import { Random } from "./random.ts";
 
 /**
- * The simulated catalogue: sensors as plants have them, and faults of stated size. FROZEN: the figures of `docs/evaluation.md`
+ * The simulated catalogue: sensors as plants have them, and faults of stated size. FROZEN: the figures of `docs/internals/evaluation.md`
  * stand for this file as it is; a change of it is a new catalogue (raise CATALOGUE_VERSION and evaluate again).
  *
  * Sensors read once a minute for 28 days. Each has a daily course of two harmonics or a work-shift step, weekends that differ
@@ -13,7 +14,6 @@ export const CATALOGUE_SEED = 20240101;
 export const CATALOGUE_SENSORS = 24;
 export const DAYS = 28;
 export const PER_DAY = 1440;
-const MINUTE_US = 60e6;
 /** A Monday. */
 const START_US = 1_704_067_200e6;
 

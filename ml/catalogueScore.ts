@@ -1,17 +1,17 @@
 import { CALM_READINGS, createDetector, createScoreBatch, type DetectorOptions } from "../server/detect/index.ts";
 import { CATALOGUE_SENSORS, DAYS, FAULTS, INJECTION_DAYS, inject, PER_DAY, simulateSensor } from "./catalogue.ts";
 
-/** Readings of the clean series before this are not held against a detector: two weeks to learn. */
-export const LEARN_DAYS = 14;
+/** Readings of the clean series before this do not count for a detector: two weeks to learn. */
+const LEARN_DAYS = 14;
 /** A fault counts as met until this long after its end: what a detector averages over may still be under way. */
 const GRACE_READINGS = 30;
-/** False alarms per sensor and day at which recall is told. */
+/** False alarms per sensor and day at which recall is reported. */
 export const CATALOGUE_BUDGET = 0.1;
 
 /** What was found in one sensor: emissions on clean days, and for each fault and injection the signal of each reading. */
 export interface SensorOutcome {
   readonly cleanSignals: readonly number[];
-  /** Alerts (runs of anomalous readings) on clean days at the detector's own bar. */
+  /** Alerts (runs of anomalous readings) on clean days at the detector's own threshold. */
   readonly cleanAlerts: number;
   /** For each of FAULTS, for each injection. */
   readonly faults: readonly (readonly FaultOutcome[])[];
@@ -78,9 +78,9 @@ export interface CatalogueResult {
   /** Recall of each of FAULTS at that threshold, and the median delay in readings of those met. */
   readonly recall: readonly number[];
   readonly delay: readonly number[];
-  /** The same at the detector's own bar, and its false alerts per sensor and day. */
-  readonly barRecall: readonly number[];
-  readonly barAlertsPerDay: number;
+  /** The same at the detector's own threshold, and its false alerts per sensor and day. */
+  readonly thresholdRecall: readonly number[];
+  readonly thresholdAlertsPerDay: number;
 }
 
 export function scoreCatalogue(outcomes: readonly SensorOutcome[]): CatalogueResult {
@@ -90,16 +90,16 @@ export function scoreCatalogue(outcomes: readonly SensorOutcome[]): CatalogueRes
   const threshold = allowed < clean.length ? clean[allowed]! : 0;
   const recall: number[] = [];
   const delay: number[] = [];
-  const barRecall: number[] = [];
+  const thresholdRecall: number[] = [];
   FAULTS.forEach((_, f) => {
     const all = outcomes.flatMap((o) => o.faults[f]!);
     const delays = all.map((o) => o.signal.findIndex((s) => s > threshold)).filter((d) => d >= 0);
     recall.push(delays.length / all.length);
     delay.push(median(delays));
-    barRecall.push(all.filter((o) => o.anomaly.includes(1)).length / all.length);
+    thresholdRecall.push(all.filter((o) => o.anomaly.includes(1)).length / all.length);
   });
   const alerts = outcomes.reduce((sum, o) => sum + o.cleanAlerts, 0);
-  return { threshold, recall, delay, barRecall, barAlertsPerDay: alerts / days };
+  return { threshold, recall, delay, thresholdRecall, thresholdAlertsPerDay: alerts / days };
 }
 
 function median(values: number[]): number {

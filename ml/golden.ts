@@ -1,18 +1,18 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { defaultModel, JsTrunk, type TrunkRuntime } from "../server/detect/index.ts";
+import { defaultModel, KernelTrunk, type TrunkRuntime } from "../server/detect/index.ts";
 import { Random } from "./random.ts";
 
 /** Golden inputs and outputs of the trunk: every runtime reproduces the outputs within GOLDEN_TOLERANCE. */
-export const GOLDEN_SENSORS = 16;
-export const GOLDEN_STEPS = 64;
+const GOLDEN_SENSORS = 16;
+const GOLDEN_STEPS = 64;
 /**
- * Largest difference of a foretold move, in habitual moves, after up to 64 steps: single precision and the rational tanh each
+ * Largest difference of a forecast move, in usual moves, after up to 64 steps: single precision and the rational tanh each
  * contribute some 1e-6.
  */
 export const GOLDEN_TOLERANCE = 2e-5;
-export const GOLDEN_FILE: string = join(dirname(fileURLToPath(import.meta.url)), "golden/trunk.json");
+const GOLDEN_FILE: string = join(dirname(fileURLToPath(import.meta.url)), "golden/trunk.json");
 const SEED = 11;
 
 export interface Golden {
@@ -57,7 +57,11 @@ export function runTrunk(
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const inputs = goldenInputs();
-  const golden: Golden = { model: defaultModel.name, inputs, outputs: runTrunk(new JsTrunk(defaultModel), inputs, []) };
+  const golden: Golden = {
+    model: defaultModel.name,
+    inputs,
+    outputs: runTrunk(new KernelTrunk(defaultModel), inputs, []),
+  };
   writeFileSync(GOLDEN_FILE, `${JSON.stringify(golden)}\n`);
   console.log(`${GOLDEN_STEPS} steps of ${GOLDEN_SENSORS} sensors → ${GOLDEN_FILE}`);
 }

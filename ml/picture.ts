@@ -27,17 +27,20 @@ export interface PageInput {
 export function page({ title, summary, pictures, alerts }: PageInput): string {
   const sections = pictures.map((p) => {
     const own = alerts.filter((a) => a.sensorId === p.sensorId);
-    return `<h2>${escapeHtml(p.sensorId)}</h2>${drawing(p, own)}${table(own)}`;
+    return `<h2>${escapeHtml(p.sensorId)}</h2><div class="picture">${drawing(p, own)}</div><div class="picture">${table(own)}</div>`;
   });
-  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title><style>
-body{font:14px system-ui,sans-serif;margin:1.5em;color:#222}h1{font-size:1.3em}h2{font-size:1.1em;margin:1.5em 0 .3em}
-table{border-collapse:collapse}td:first-child,td:nth-child(2){white-space:nowrap}td,th{padding:.2em .8em;text-align:left;border-bottom:1px solid #ddd;vertical-align:top}
-svg{max-width:100%;height:auto;background:#fff}svg text{font-size:12px;fill:#555}
+  return `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escapeHtml(title)}</title><style>
+:root{color-scheme:light dark;--ink:#222;--soft:#555;--line:#ddd;--paper:#fff;--series:#30343f;--band:#bfdde2}
+@media (prefers-color-scheme:dark){:root{--ink:#e3e9ef;--soft:#9aa8b5;--line:#33404c;--paper:#161d25;--series:#dfe6ee;--band:#2b4f58}}
+body{font:14px system-ui,sans-serif;margin:1.5em;color:var(--ink);background:var(--paper)}h1{font-size:1.3em}h2{font-size:1.1em;margin:1.5em 0 .3em}
+table{border-collapse:collapse}td:first-child,td:nth-child(2){white-space:nowrap}td,th{padding:.2em .8em;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
+.picture{overflow-x:auto}svg{width:100%;min-width:1100px;height:auto;background:var(--paper)}svg text{font-size:13px;fill:var(--soft)}
+@media (max-width:760px){body{margin:.8em}td:last-child{min-width:480px}}
 .key span{display:inline-block;width:1.4em;height:.8em;margin:0 .3em 0 1em;vertical-align:baseline}
 </style></head><body><h1>${escapeHtml(title)}</h1>
 <p>${summary.map(escapeHtml).join("<br>")}</p>
-<p class="key"><span style="background:#30343f;height:2px;vertical-align:middle"></span>readings
-<span style="background:#bfdde2"></span>expected band<span style="background:${LABEL_COLOUR}"></span>labelled event
+<p class="key"><span style="background:var(--series);height:2px;vertical-align:middle"></span>readings
+<span style="background:var(--band)"></span>expected band<span style="background:${LABEL_COLOUR}"></span>labelled event
 ${SEVERITIES.slice(1)
   .map((name, i) => `<span style="background:${COLOURS[i + 1]}"></span>${name} alert`)
   .join("")}</p>
@@ -61,7 +64,7 @@ function drawing(p: BacktestPicture, alerts: readonly Alert[]): string {
     band(p, xs, y),
     ...p.labels.map((l) => labelMark(l, x, from, until, bottom)),
     grid(low, high, y, from, until, x),
-    `<path d="${line(p, xs, y)}" stroke="#30343f" stroke-width="1.1" fill="none" stroke-linejoin="round"/>`,
+    `<path d="${line(p, xs, y)}" stroke="var(--series)" stroke-width="1.3" fill="none" stroke-linejoin="round"/>`,
     ...alerts.map((a) => mark(a, x, until, bottom)),
   ];
   return `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="Series of ${escapeHtml(p.sensorId)} with expected band, alerts and labels">
@@ -90,7 +93,7 @@ function band(p: BacktestPicture, xs: readonly string[], y: (v: number) => numbe
   let under: string[] = [];
   const close = () => {
     if (top.length > 0)
-      polygons.push(`<polygon points="${[...top, ...under.reverse()].join(" ")}" fill="#00798c" fill-opacity="0.25"/>`);
+      polygons.push(`<polygon points="${[...top, ...under.reverse()].join(" ")}" fill="var(--band)"/>`);
     top = [];
     under = [];
   };
@@ -116,7 +119,7 @@ function grid(
 ): string {
   const parts: string[] = [];
   for (const v of rounds(low, high, Y_MARKS)) {
-    parts.push(`<path d="M${LEFT} ${y(v).toFixed(1)}H${WIDTH - RIGHT}" stroke="#ddd"/>`);
+    parts.push(`<path d="M${LEFT} ${y(v).toFixed(1)}H${WIDTH - RIGHT}" stroke="var(--line)"/>`);
     parts.push(
       `<text x="${LEFT - 6}" y="${(y(v) + 4).toFixed(1)}" text-anchor="end">${Number(v.toPrecision(6))}</text>`,
     );

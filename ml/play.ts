@@ -1,78 +1,60 @@
-import {
-  createDetector,
-  createScoreBatch,
-  type DetectorOptions,
-  type DetectorSettings,
-  type ScoreBatch,
-} from "../server/detect/index.ts";
+/** A series through the code that judges it live: the detector's scores, and the alerts that a person would have got. */
 
-/** What a detector said of each reading of a series; rows that were not judged (bad, or not later than before) are zero. */
+import { SensorReplay } from "../server/backtest/replay.ts";
+import { rerun } from "../server/backtest/rerun.ts";
+import { createDetector } from "../server/detect/index.ts";
+import type { AlertRow } from "../server/store/store.ts";
+import { SeriesSource } from "./backtest.ts";
+
+export interface PlayedAlert {
+  readonly openedUs: number;
+  readonly lastSeenUs: number;
+  /** The series' end where it was still open then. */
+  readonly closedUs: number;
+  readonly severity: number;
+  readonly silence: boolean;
+}
+
 export interface Played {
+  /** Of each row; 0 where it was not judged. */
   readonly signal: Float32Array;
-  readonly score: Uint16Array;
-  readonly confidence: Uint16Array;
   readonly anomaly: Uint8Array;
-  readonly reason: Uint8Array;
-  readonly expected: Float32Array;
-  readonly band: Float32Array;
-  /** 1 where the reading was judged or at least learnt from. */
-  readonly taken: Uint8Array;
+  readonly alerts: readonly PlayedAlert[];
 }
 
-/** Readings handed to the detector at once. */
-const BATCH = 4096;
-
-/** Plays one series through a fresh detector as the only sensor. `progress` is told how many readings are done. */
-export function playSeries(
-  timeUs: Float64Array,
-  value: Float64Array,
-  options: DetectorOptions = {},
-  progress: (done: number) => void = () => {},
-  settings: DetectorSettings = {},
-): Played {
-  const rows = timeUs.length;
-  const played: Played = {
-    signal: new Float32Array(rows),
-    score: new Uint16Array(rows),
-    confidence: new Uint16Array(rows),
-    anomaly: new Uint8Array(rows),
-    reason: new Uint8Array(rows),
-    expected: new Float32Array(rows).fill(Number.NaN),
-    band: new Float32Array(rows).fill(Number.NaN),
-    taken: new Uint8Array(rows),
-  };
-  const detector = createDetector(options);
-  detector.configure("", settings);
-  const batch = createScoreBatch(BATCH);
-  batch.slot.fill(detector.addSensor("", ""));
-  const row = new Int32Array(BATCH);
-  let last = Number.NEGATIVE_INFINITY;
-  for (let at = 0; at < rows; ) {
-    batch.length = 0;
-    for (; at < rows && batch.length < BATCH; at++) {
-      if (!(timeUs[at]! > last)) continue;
-      last = timeUs[at]!;
-      batch.timeUs[batch.length] = last;
-      batch.value[batch.length] = value[at]!;
-      row[batch.length++] = at;
-    }
-    detector.score(batch);
-    copyOut(batch, row, played);
-    progress(at);
-  }
-  return played;
+/** @param ticks whether the log's time goes on between readings, every second: without it there is no silence, and it is much quicker. */
+export async function playSeries(
+  series: { readonly timeUs: Float64Array; readonly value: Float64Array },
+  ticks: boolean,
+): Promise<Played> {
+  const { timeUs, value } = series;
+  const source = new SeriesSource("series", "", timeUs, value);
+  const signal = new Float32Array(timeUs.length);
+  const anomaly = new Uint8Array(timeUs.length);
+  const alerts = new Map<number, AlertRow>();
+  let row = 0;
+  const replay = new SensorReplay({
+    detector: createDetector(),
+    partition: 0,
+    receivedUsOf: source.receivedUsOf.bind(source),
+    onRows: ({ points, batch }) => {
+      for (let i = 0; i < points.length; i++, row++) {
+        while (timeUs[row] !== points.timeUs[i]) row++;
+        signal[row] = batch.signal[i]!;
+        anomaly[row] = batch.anomaly[i]!;
+      }
+    },
+    onAlert: (alert) => alerts.set(alert.id, alert),
+  });
+  const [sensor] = await source.sensors();
+  if (sensor === undefined) return { signal, anomaly, alerts: [] };
+  const timeline = await source.timeline();
+  const none = { length: 0, receivedUs: () => 0, tick: () => 0 };
+  await rerun(replay, source.pages(), ticks ? timeline : { controls: [], ticks: none });
+  return { signal, anomaly, alerts: [...alerts.values()].map((alert) => played(alert, sensor.newestUs)) };
 }
 
-function copyOut(batch: ScoreBatch, row: Int32Array, played: Played): void {
-  for (let i = 0; i < batch.length; i++) {
-    const to = row[i]!;
-    played.signal[to] = batch.signal[i]!;
-    played.score[to] = batch.score[i]!;
-    played.confidence[to] = batch.confidence[i]!;
-    played.anomaly[to] = batch.anomaly[i]!;
-    played.reason[to] = batch.reason[i]!;
-    played.expected[to] = batch.expected[i]!;
-    played.band[to] = batch.band[i]!;
-    played.taken[to] = 1;
-  }
+function played({ openedUs, lastSeenUs, closedUs, severity, alertType }: AlertRow, endUs: number): PlayedAlert {
+  const closed = Math.max(openedUs, closedUs ?? endUs);
+  return { openedUs, lastSeenUs, closedUs: closed, severity, silence: alertType === "silence" };
 }

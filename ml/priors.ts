@@ -1,13 +1,14 @@
 import {
   createDetector,
   createScoreBatch,
-  JsTrunk,
+  KernelTrunk,
   LARGEST_REACH,
   LEAST_REACH,
   REASONS,
   type TrunkModel,
   type TypePrior,
 } from "../server/detect/index.ts";
+import { MINUTE_US } from "../server/lib/time.ts";
 import { KINDS, trainingSeries } from "./curriculum.ts";
 import type { Random } from "./random.ts";
 
@@ -15,7 +16,7 @@ import type { Random } from "./random.ts";
  * Priors of sensor types for the cold start: how far normal sensors of a type go beyond what their first 23 readings showed, found on
  * series of the kinds that such sensors show. They are part of the model, so that a score never depends on other sensors.
  */
-export const TYPE_KINDS: Readonly<Record<string, readonly string[]>> = {
+const TYPE_KINDS: Readonly<Record<string, readonly string[]>> = {
   "": KINDS,
   temperature: ["seasonal", "walk"],
   humidity: ["seasonal", "walk"],
@@ -28,12 +29,11 @@ export const TYPE_KINDS: Readonly<Record<string, readonly string[]>> = {
   requests: ["counts", "bursts"],
 };
 
-/** Readings of a young sensor, and the series looked at for each type. */
+/** Readings of a sensor in its cold start, and the series looked at for each type. */
 export const YOUNG_READINGS = 123;
 const SERIES = 100;
-/** Share of normal young sensors that stay below the bar. */
+/** Share of normal sensors that stay below the threshold in their cold start. */
 const CALM_SHARE = 0.98;
-const MINUTE_US = 60e6;
 const START_US = 1_704_067_200e6;
 
 export function simulatedPriors(model: TrunkModel, random: Random): Record<string, TypePrior> {
@@ -47,17 +47,17 @@ export function simulatedPriors(model: TrunkModel, random: Random): Record<strin
   return priors;
 }
 
-/** The prior at which CALM_SHARE of the series, all normal, would raise no alarm while young. */
+/** The prior at which CALM_SHARE of the series, all normal, would raise no alarm in the cold start. */
 export function priorOf(model: TrunkModel, series: readonly Float64Array[]): TypePrior {
   const shares = series.map((values) => highestShare(model, values)).sort((a, b) => a - b);
   const share = shares[Math.min(shares.length - 1, Math.floor(CALM_SHARE * shares.length))]!;
   return { reach: Number(Math.max(LEAST_REACH, Math.min(LARGEST_REACH, share)).toFixed(3)) };
 }
 
-/** The young sensor's highest surprise, in bars, if no prior moved it. */
+/** The cold start's highest raw score, in thresholds, if no prior moved it. */
 function highestShare(model: TrunkModel, values: Float64Array): number {
   const { priors: _, ...bare } = model;
-  const detector = createDetector({}, new JsTrunk(bare));
+  const detector = createDetector({}, new KernelTrunk(bare));
   detector.addSensor("", "");
   const batch = createScoreBatch(1);
   batch.length = 1;
@@ -66,7 +66,7 @@ function highestShare(model: TrunkModel, values: Float64Array): number {
   for (let i = 0; i < values.length; i++) {
     const time = START_US + i * MINUTE_US;
     const why = detector.explain(0, time, values[i]!);
-    if (why.young && why.surprise[young]! > highest * why.bar) highest = why.surprise[young]! / why.bar;
+    if (why.coldStart && why.rawScore[young]! > highest * why.threshold) highest = why.rawScore[young]! / why.threshold;
     batch.timeUs[0] = time;
     batch.value[0] = values[i]!;
     detector.score(batch);

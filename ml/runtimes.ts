@@ -1,5 +1,5 @@
 import { createDetector, createScoreBatch, type TrunkRuntime } from "../server/detect/index.ts";
-import { loadForecaster } from "../server/scorer/forecaster.ts";
+import { loadForecaster } from "../server/detect/model/forecaster.ts";
 import { Random } from "./random.ts";
 
 /**

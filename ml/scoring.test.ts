@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { FAULTS, inject, simulateSensor } from "./catalogue.ts";
+import { telemetrySet } from "./labelled.ts";
 import { LOW_FALSE_ALARMS, type NabFile, STANDARD, scoreNab } from "./nab.ts";
+import { BUDGETS, ownRecall, rank } from "./ranking.ts";
 import { parseSeries, parseTime } from "./series.ts";
-import { scoreTelemetry } from "./telemetry.ts";
 
 /** 1,000 rows with one window of 101 rows from row 500. */
 function file(): NabFile {
@@ -60,7 +61,8 @@ test("telemetry recall counts an event once, and each false alarm, at one thresh
   signal[160] = 9;
   for (const i of [300, 400, 500]) signal[i] = 7;
   signal[5050] = 5;
-  expect(scoreTelemetry([channel], [signal]).recall).toEqual([0.5, 1, 1]);
+  const ranked = rank(telemetrySet([channel]), [signal]);
+  expect(BUDGETS.map((budget) => ownRecall(ranked, budget))).toEqual([0.5, 1, 1]);
 });
 
 describe("a CSV", () => {

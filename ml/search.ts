@@ -1,11 +1,12 @@
 import {
   createDetector,
   createScoreBatch,
-  JsTrunk,
+  KernelTrunk,
   PARTS,
   type Part,
   type TrunkModel,
 } from "../server/detect/index.ts";
+import { MINUTE_US } from "../server/lib/time.ts";
 import { KINDS, trainingSeries } from "./curriculum.ts";
 import { Random } from "./random.ts";
 import { named, type Trained, type TrainOptions, trainTrunk } from "./train.ts";
@@ -21,10 +22,10 @@ export const SEARCH_ENSEMBLES: readonly (readonly Part[])[] = [
   ...PARTS.map((without) => PARTS.filter((part) => part !== without)),
 ];
 /** A larger model must be better on held-out series by this share to be worth its cost. */
-export const WORTHWHILE_LOSS = 0.01;
+const WORTHWHILE_LOSS = 0.01;
 /** A smaller ensemble must find this share of the faults more than the whole one, and so many of them, or the whole one stays. */
-export const WORTHWHILE_RECALL = 0.02;
-export const WORTHWHILE_FAULTS = 4;
+const WORTHWHILE_RECALL = 0.02;
+const WORTHWHILE_FAULTS = 4;
 
 /** Series looked at, the readings of each, and the alarms per 10,000 readings that are allowed. */
 const MAX_SERIES = 24;
@@ -34,7 +35,6 @@ const HELD_OUT = 0.2;
 /** Places of each fault in the held-out stretch, shares of it; a fault lasts this many readings. */
 const PLACES: readonly number[] = [0.1, 0.4, 0.7];
 const FAULT_READINGS = 40;
-const MINUTE_US = 60e6;
 const START_US = 1_704_067_200e6;
 const SIMULATED_READINGS = 4000;
 const SIMULATED_SEED = 77;
@@ -64,7 +64,7 @@ export interface Found {
   readonly ensembles: readonly EnsembleTried[];
 }
 
-/** `train` trains one candidate (and shows its progress); `tried` is told of each candidate when it is judged. */
+/** `train` trains one candidate (and shows its progress); `tried` is called with each candidate when it is judged. */
 export async function search(
   options: Omit<TrainOptions, "units">,
   tried: (candidate: SizeTried | EnsembleTried) => void = () => {},
@@ -97,8 +97,8 @@ export async function search(
 }
 
 /** On the user's own series where there are some, else the mean over the simulated kinds. */
-export function heldOutLoss(trained: Trained): number {
-  const own = trained.heldOut["history"];
+function heldOutLoss(trained: Trained): number {
+  const own = trained.heldOut.history;
   if (own !== undefined) return own.model;
   const all = Object.values(trained.heldOut);
   return all.reduce((sum, kind) => sum + kind.model, 0) / all.length;
@@ -111,7 +111,7 @@ function simulated(): Float64Array[] {
 
 /** Share of the injected faults whose signal is above what the same stretch reaches without them. */
 export function recallOf(model: TrunkModel, parts: readonly Part[], series: readonly Float64Array[]): number {
-  const trunk = new JsTrunk(model);
+  const trunk = new KernelTrunk(model);
   const found: number[] = [];
   const clean: number[] = [];
   let readings = 0;
@@ -154,12 +154,12 @@ function usualMove(values: Float64Array): number {
 class Player {
   readonly #detector;
 
-  constructor(trunk: JsTrunk, parts: readonly Part[]) {
+  constructor(trunk: KernelTrunk, parts: readonly Part[]) {
     this.#detector = createDetector({ parts }, trunk);
     this.#detector.addSensor("", "");
   }
 
-  /** Plays readings [from, to) and returns the signals that were emitted. */
+  /** Scores readings [from, to) and returns the signals that were emitted. */
   play(values: Float64Array, from: number, to: number): number[] {
     const batch = createScoreBatch(to - from);
     batch.length = to - from;

@@ -1,7 +1,10 @@
-/** Reading series from CSV text: `timestamp,value`, or `value` alone at one a minute; with or without a header line. */
-import { parseInstant } from "./time.ts";
+/**
+ * The public data sets that the detector is measured on, from CSV text: `timestamp,value`, or `value` alone at one a minute. What
+ * people bring is read by `formats/csv`.
+ */
+import { microsOf, parseEpoch, parseIso } from "../formats/time.ts";
+import { MINUTE_US } from "../server/lib/time.ts";
 
-const MINUTE_US = 60e6;
 /** Start of series without times: any instant will do, this one is a Monday at midnight (2024-01-01 UTC). */
 const UNTIMED_START_US = 1_704_067_200e6;
 
@@ -94,24 +97,8 @@ function parseValue(cell: string): number {
   return text === "" ? Number.NaN : Number(text);
 }
 
-const PLAIN = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6})\d*)?)?Z?$/;
-let lastDay = "";
-let lastDayUs = 0;
-
 /** Microseconds since 1970 of an ISO 8601 time (UTC where it names no offset) or of a number of seconds; NaN where it is neither. */
 export function parseTime(cell: string): number {
-  const text = cell.trim();
-  const parts = PLAIN.exec(text);
-  if (parts !== null) {
-    const day = text.slice(0, 10);
-    if (day !== lastDay) {
-      lastDayUs = Date.parse(`${day}T00:00:00Z`) * 1000;
-      lastDay = day;
-    }
-    const [hour, minute, second] = [Number(parts[4]), Number(parts[5]), Number(parts[6] ?? 0)];
-    if (hour > 23 || minute > 59 || second > 60) return Number.NaN;
-    return lastDayUs + (hour * 3600 + minute * 60 + second) * 1e6 + Number((parts[7] ?? "").padEnd(6, "0"));
-  }
-  if (/^-?\d+(\.\d+)?$/.test(text)) return Math.round(Number(text) * 1e6);
-  return /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(text) * 1000 : parseInstant(text);
+  const time = parseIso(cell);
+  return time === undefined ? parseEpoch(cell, "s") : microsOf(time);
 }

@@ -2,9 +2,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as tf from "@tensorflow/tfjs";
 import "@tensorflow/tfjs-backend-wasm";
-import { CENTRE, learnHabits, MOVE, NORMALISER_DOUBLES, SPREAD, squash } from "../server/detect/normaliser.ts";
+import { SeriesFollower } from "../server/detect/kernel/follower.ts";
+import { TRUNK_INPUTS, type TrunkModel } from "../server/detect/kernel/trunk-model.ts";
 import { typeNumber } from "../server/detect/settings.ts";
-import { TRUNK_INPUTS, type TrunkModel } from "../server/detect/trunk.ts";
 import { KINDS, trainingSeries } from "./curriculum.ts";
 import { priorOf, simulatedPriors, YOUNG_READINGS } from "./priors.ts";
 import { Random } from "./random.ts";
@@ -32,11 +32,11 @@ export interface Trained {
 
 export const DEFAULT_TRAINING = { seed: 7, units: 8, steps: 3000 } as const;
 /** Name of the committed model: a new number with each change of the detector that changes scores. */
-export const DEFAULT_NAME = "telltale-2";
+const DEFAULT_NAME = "telltale-4";
 /** Stretches of one's own series that a type's prior is found on. */
 const OWN_STRETCHES = 100;
 const BATCH = 64;
-/** Readings of a training sequence; the first WARM are not held against the model. */
+/** Readings of a training sequence; the first WARM do not count for the model. */
 const LENGTH = 48;
 const WARM = 8;
 const HISTORY = 96;
@@ -132,20 +132,18 @@ function makeExamples(
   const rows = kinds.length;
   const inputs = Array.from({ length: LENGTH }, () => new Float32Array(rows * TRUNK_INPUTS));
   const targets = Array.from({ length: LENGTH }, () => new Float32Array(rows));
-  const habits = new Float64Array(NORMALISER_DOUBLES);
+  const follower = new SeriesFollower();
   kinds.forEach((kind, row) => {
     const own = history.length > 0 && (row % 2 === 1 || kind === "history");
     const series = own ? cut(history, part, random) : trainingSeries(kind, HISTORY + LENGTH + 1, random);
-    habits.fill(0);
+    follower.restart();
     for (let i = 0; i < HISTORY + LENGTH; i++) {
-      const value = series[i]!;
-      const last = i === 0 ? value : series[i - 1]!;
-      learnHabits(habits, 0, i, value, last);
+      const { place, step } = follower.take(series[i]!);
       const t = i - HISTORY;
       if (t < 0) continue;
-      inputs[t]![row * TRUNK_INPUTS] = squash((value - habits[CENTRE]!) / habits[SPREAD]!);
-      inputs[t]![row * TRUNK_INPUTS + 1] = squash((value - last) / habits[MOVE]!);
-      targets[t]![row] = squash((series[i + 1]! - value) / habits[MOVE]!);
+      inputs[t]![row * TRUNK_INPUTS] = place;
+      inputs[t]![row * TRUNK_INPUTS + 1] = step;
+      targets[t]![row] = follower.moveTo(series[i + 1]!);
     }
   });
   return { inputs, targets, rows };
@@ -160,7 +158,7 @@ function cut(history: readonly Float64Array[], part: readonly [number, number], 
   return series.subarray(start, start + SHORTEST_PART);
 }
 
-/** Mean Huber loss of the foretold moves of a batch of sequences, from an empty state. */
+/** Mean Huber loss of the forecast moves of a batch of sequences, from an empty state. */
 function sequenceLoss(weights: Weights, units: number, examples: Examples): tf.Scalar {
   let h: tf.Tensor2D = tf.zeros([examples.rows, units]);
   let c: tf.Tensor2D = tf.zeros([examples.rows, units]);
@@ -205,7 +203,7 @@ function rounded(variable: tf.Variable): number[] {
 }
 
 /** Where the committed model and its card are. */
-export const MODEL_FILE: string = join(import.meta.dirname, "model/forecaster.json");
+const MODEL_FILE: string = join(import.meta.dirname, "model/forecaster.json");
 
 /** The model file's content: weights, and the card that says where they come from. */
 export function modelFile(trained: Trained, options: TrainOptions): string {

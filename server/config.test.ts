@@ -25,8 +25,18 @@ describe("the configuration", () => {
       logLevel: "info",
       retentionDays: 0,
       scorerThreads: 1,
+      notifyAllowedHosts: [],
     });
     expect(config.dataDir).toMatch(/\/\.telltale$/);
+  });
+
+  it("takes no more partitions than ids have room for", () => {
+    for (const name of ["PARTITIONS", "KAFKA_PARTITIONS"]) {
+      expect(() => loadConfig({ [name]: "129" })).toThrow(
+        `${name} is "129", but it must be a whole number from 1 to 128.`,
+      );
+    }
+    expect(loadConfig({ PARTITIONS: "128" }).partitions).toBe(128);
   });
 
   it("cannot be changed afterwards", () => {
@@ -80,6 +90,11 @@ describe("the configuration", () => {
     ["a threshold that is no number", { MODEL_ACCURACY_THRESHOLD: "high" }, /^MODEL_ACCURACY_THRESHOLD/],
     ["origins that are no JSON", { ALLOWED_HOSTS: "*" }, /^ALLOWED_HOSTS is "\*".*JSON list/],
     ["origins that are no texts", { ALLOWED_HOSTS: "[1]" }, /^ALLOWED_HOSTS/],
+    [
+      "an address of a receiver for its host",
+      { NOTIFY_ALLOWED_HOSTS: "mail.plant.example,https://hook.plant.example/x" },
+      /^NOTIFY_ALLOWED_HOSTS is "https:\/\/hook.plant.example\/x".*host names, addresses and ranges/,
+    ],
     ["a broker without a port", { KAFKA_BOOTSTRAP_SERVERS: "kafka" }, /^KAFKA_BOOTSTRAP_SERVERS is "kafka".*host:port/],
     ["an impossible topic", { KAFKA_SENSOR_TOPIC: "a b" }, /^KAFKA_SENSOR_TOPIC is "a b"/],
     ["one topic for two purposes", { KAFKA_EVENTS_TOPIC: "sensor-data" }, /must differ/],

@@ -3,7 +3,7 @@ import { StartupError } from "./errors.ts";
 /** What a process is started with; an empty variable counts as unset. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Says which variable is wrong, what it got and what it wants. Never pass a secret as `got`. */
+/** Names the variable, its value and what is accepted. Never pass a secret as `got`. */
 export function refuse(name: string, got: string, wanted: string): never {
   throw new StartupError(`${name} is ${JSON.stringify(got)}, but it must be ${wanted}.`);
 }

@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { StartupError } from "./errors.ts";
-import type { SqlAddress } from "./log/connection.ts";
-import { type EmbeddedPostgresOptions, startEmbeddedPostgres } from "./store/embedded-postgres.ts";
+import type { SqlAddress } from "./postgres/connection.ts";
+import { type EmbeddedPostgresOptions, startEmbeddedPostgres } from "./postgres/embedded.ts";
 
 export interface OpenStore {
   readonly address: SqlAddress;

@@ -1,12 +1,12 @@
-import { once } from "node:events";
-import { createWriteStream } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { create, fromBinary, toBinary, toJsonString } from "@bufbuild/protobuf";
-import { timestampDate, timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { connect } from "../../client/transport.ts";
+import { counted } from "../../formats/counted.ts";
+import { csvRow } from "../../formats/csv/write.ts";
+import { instantText } from "../../formats/time.ts";
 import { AlertSchema } from "../../gen/es/telltale/v1/alert_pb.ts";
 import {
   type BacktestResponse,
@@ -14,26 +14,30 @@ import {
   type DetectorConfig,
   DetectorConfigSchema,
   DetectorService,
+  type Direction,
   type LabelledEvent,
 } from "../../gen/es/telltale/v1/detector_pb.ts";
 import type { ScoredReading } from "../../gen/es/telltale/v1/reading_pb.ts";
-import { SeriesSource } from "../../ml/backtest.ts";
+import { SeriesSet } from "../../ml/backtest.ts";
 import { page } from "../../ml/picture.ts";
-import { parseSeries, parseTime } from "../../ml/series.ts";
 import type { RangeJob } from "../../server/backtest/jobs.ts";
 import { runRange } from "../../server/backtest/range.ts";
-import { backtestOnSpark, LOCAL_BACKTEST, openBatchSql, scorerFrom } from "../../server/batch/index.ts";
 import { createDetector } from "../../server/detect/index.ts";
+import { backtestOnSpark, LOCAL_BACKTEST, openBatchSql, scorerFrom } from "../../server/offline-scoring/index.ts";
+import { readLabels } from "../backtest/labels.ts";
+import { backtestLine, type Found, gather, summaryLines } from "../backtest/report.ts";
+import { type CsvArguments, csvOptions, endWithLoss, readCsvFile, reportLosses, withCsv } from "../csv.ts";
+import { directionOption } from "../direction.ts";
 import { number } from "../errors.ts";
+import { OutputFile } from "../output.ts";
 import { credentials, type ServerOptions, withServer } from "../server.ts";
 import { untilInterrupted } from "../signals.ts";
-import { parseLabels } from "./backtest-labels.ts";
-import { backtestLine, type Found, gather, summaryLines } from "./backtest-report.ts";
+import { microsecondsOf, timeOption, timestampOf } from "../time.ts";
 
 /** Columns of a picture: one for each point of its width. */
 const PICTURE_COLUMNS = 1300;
 
-interface Options extends ServerOptions {
+interface Options extends ServerOptions, CsvArguments {
   readonly sensorId?: readonly string[];
   readonly from?: number;
   readonly to?: number;
@@ -41,7 +45,7 @@ interface Options extends ServerOptions {
   readonly html?: string;
   readonly out?: string;
   readonly json?: true;
-  readonly unit: string;
+  readonly unit?: string;
   readonly sensorType: string;
   readonly threshold?: number;
   readonly alarmsPerSensorDay?: number;
@@ -51,12 +55,16 @@ interface Options extends ServerOptions {
   readonly stuckSeconds?: number;
   readonly silenceSeconds?: number;
   readonly counter?: true;
+  readonly direction?: Direction;
   readonly engine: "server" | "spark";
   readonly sparkRemote?: string;
   readonly databaseUrl?: string;
   readonly scorer: string;
   readonly tasks: number;
 }
+
+/** Readings of a file are in memory while they are replayed: about 100 bytes each. */
+const MAX_FILE_READINGS = 20_000_000;
 
 const ANY = { min: -Number.MAX_VALUE, max: Number.MAX_VALUE };
 const POSITIVE = { min: 1e-9, max: Number.MAX_VALUE };
@@ -67,18 +75,15 @@ export function backtestCommand(): Command {
     .description(
       "report the alerts that would have been raised, over a server's stored history, or over a CSV with no server",
     )
-    .argument(
-      "[file]",
-      "a CSV file (timestamp,value, or value alone at one a minute); without it, the server's history",
-    )
-    .option("-s, --sensor-id <ids...>", "only these sensors of the server")
-    .option("--from <time>", "alerts from here on (ISO 8601)", time)
-    .option("--to <time>", "alerts up to here (ISO 8601)", time)
+    .argument("[file]", "a CSV file; without it, the server's history")
+    .option("-s, --sensor-id <ids...>", "only these sensors of the server, or of the file")
+    .option("--from <time>", "alerts from here on (ISO 8601)", timeOption)
+    .option("--to <time>", "alerts up to here (ISO 8601)", timeOption)
     .option("--labels <file>", "events that happened: CSV with sensor_id, start, end, or JSON: [[start, end], …]")
     .option("--html <file>", "write a page with series, expected band, alerts and labels")
     .option("--out <file>", "write the readings with their scores (CSV)")
     .option("--json", "a JSON object an alert")
-    .option("--unit <unit>", "unit of the values of a CSV, for the messages", "")
+    .option("--unit <unit>", "unit of the values of a CSV, for the messages (default: as in the file)")
     .option("--sensor-type <type>", "the settings below are for this type only; without, for all", "")
     .option(
       "--threshold <confidence>",
@@ -92,50 +97,50 @@ export function backtestCommand(): Command {
     .option("--stuck-seconds <seconds>", "a value unchanged for this long is stuck", number(POSITIVE))
     .option("--silence-seconds <seconds>", "no reading for this long is silence", number(POSITIVE))
     .option("--counter", "the value only grows and starts again from zero")
+    .option("--direction <both|high|low>", "on which side of what is expected readings are abnormal", directionOption)
     .addOption(
-      new Option("--engine <engine>", "who plays a server's history: the server, or Spark")
+      new Option("--engine <engine>", "engine that replays a server's history: the server, or Spark")
         .choices(["server", "spark"])
         .default("server"),
     )
     .addOption(new Option("--spark-remote <address>", "Spark Connect, sc://host:port").env("SPARK_REMOTE"))
     .addOption(new Option("--database-url <url>", "the platform's PostgreSQL, for --engine spark").env("DATABASE_URL"))
     .addOption(
-      new Option("--scorer <command>", "starts the player on Spark's workers")
+      new Option("--scorer <command>", "command that starts the replay on Spark's workers")
         .env("SPARK_BACKTEST")
-        .default(LOCAL_BACKTEST),
+        .default(LOCAL_BACKTEST, "the one of this installation"),
     )
     .option("--tasks <n>", "tasks on Spark, a process each", number({ min: 1, max: 10_000, integer: true }), 8)
     .addHelpText(
       "after",
-      "\nWithout any of the settings, a server's history is judged as it was: with the settings of then.",
+      "\nWithout any of these settings, a server's history is replayed with the settings in force at the time.",
     );
-  return withServer(command).action(run);
+  return withServer(withCsv(command)).action(run);
 }
 
 async function run(file: string | undefined, options: Options): Promise<void> {
   const name = file === undefined ? undefined : basename(file);
   const only = name ?? (options.sensorId?.length === 1 ? options.sensorId[0] : undefined);
   const labels =
-    options.labels === undefined ? [] : parseLabels(options.labels, await readFile(options.labels, "utf8"), only);
-  // A file is one sensor, whatever its labels call it.
-  const own = name === undefined ? labels : labels.map((each) => ({ ...each, sensorId: name }));
-  const out = options.out === undefined ? undefined : createWriteStream(options.out);
-  out?.write("sensor_id,timestamp,value,anomaly_score,confidence,is_anomaly,expected,lower,upper,reason\n");
+    options.labels === undefined ? [] : await readLabels(options.labels, await readFile(options.labels), only, options);
+  const csv = file === undefined ? undefined : await readFileOfSensors(file, options);
+  // A file that names no sensors is one, whatever its labels call it.
+  const own = csv?.names === false ? labels.map((each) => ({ ...each, sensorId: name! })) : labels;
+  await using out = options.out === undefined ? undefined : await OutputFile.open(options.out);
+  let head = "sensor_id,timestamp,value,anomaly_score,confidence,is_anomaly,expected,lower,upper,reason\n";
   const write = async (readings: readonly ScoredReading[]) => {
-    if (out !== undefined && !out.write(readings.map(csvLine).join(""))) await once(out, "drain");
+    await out?.write(head + readings.map(csvLine).join(""));
+    head = "";
   };
   let found: Found | undefined;
   const finished = await untilInterrupted(async (signal) => {
     const overHistory = options.engine === "spark" ? overSpark(options, own) : overServer(options, own, signal);
-    const responses = file === undefined ? overHistory : overFile(file, options, own);
+    const responses = csv === undefined ? overHistory : overFile(csv, options, own);
     found = await gather(responses, write);
   });
-  if (out !== undefined) {
-    out.end();
-    await once(out, "close");
-  }
   if (!finished || found === undefined) return;
   await report(found, options, file);
+  endWithLoss(csv?.lost ?? 0, options);
 }
 
 async function report({ alerts, pictures, summary }: Found, options: Options, file: string | undefined): Promise<void> {
@@ -144,7 +149,7 @@ async function report({ alerts, pictures, summary }: Found, options: Options, fi
   // With JSON the standard output is for programs.
   for (const line of lines) (options.json ? console.error : console.log)(line);
   if (options.html === undefined) return;
-  const title = `Backtest of ${file === undefined ? `${summary.sensors} sensors` : basename(file)}`;
+  const title = `Backtest of ${file === undefined ? counted(summary.sensors, "sensor") : basename(file)}`;
   await writeFile(options.html, page({ title, summary: lines, pictures, alerts }));
   console.error(`picture → ${options.html}`);
 }
@@ -162,8 +167,8 @@ async function* overServer(
     yield* service.backtest(
       {
         sensorIds: [...sensorIds],
-        ...(from === undefined ? {} : { startTime: timestampFromMs(from / 1000) }),
-        ...(to === undefined ? {} : { endTime: timestampFromMs(to / 1000) }),
+        ...(from === undefined ? {} : { startTime: timestampOf(from) }),
+        ...(to === undefined ? {} : { endTime: timestampOf(to) }),
         ...(config === undefined ? {} : { config }),
         ...(threshold === undefined ? {} : { accuracyThreshold: threshold }),
         labels: [...labels],
@@ -177,7 +182,7 @@ async function* overServer(
   }
 }
 
-/** The server's history, played by Spark's workers. */
+/** The server's history, replayed by Spark's workers. */
 async function* overSpark(options: Options, labels: readonly LabelledEvent[]): AsyncGenerator<BacktestResponse> {
   const { sparkRemote: remote, scorer, tasks, sensorId = [] } = options;
   const databaseUrl = options.databaseUrl?.replace(/^(postgres(?:ql)?)\+\w+:/i, "$1:");
@@ -193,23 +198,45 @@ async function* overSpark(options: Options, labels: readonly LabelledEvent[]): A
   }
 }
 
-/** The same play over a file, in this process. */
+/** What a file holds, ready to be replayed. */
+async function readFileOfSensors(file: string, options: Options) {
+  const { reader, readings } = await readCsvFile(file, csvOptions(options));
+  try {
+    reportLosses(file, reader.losses);
+    if (readings.count === 0) throw new Error(`${file}: no row can be read.`);
+    if (readings.count > MAX_FILE_READINGS) {
+      throw new Error(
+        `${file} has ${readings.count} readings, of which ${MAX_FILE_READINGS} can be replayed: send it to a server.`,
+      );
+    }
+    const source = new SeriesSet();
+    for await (const { timeUs, value, series } of readings) {
+      const { sensorId, unit } = reader.series[series]!;
+      source.add(sensorId || basename(file), options.unit ?? unit, timeUs, value);
+    }
+    source.end();
+    if (source.late > 0)
+      console.error(
+        `${file}: ${counted(source.late, "row", ["is", "are"])} not later than the row before and not judged`,
+      );
+    return { source, lost: reader.losses.count, names: reader.columns.wide || reader.columns.sensor !== undefined };
+  } finally {
+    await readings.dispose();
+  }
+}
+
+/** The same replay over a file, in this process. */
 async function* overFile(
-  file: string,
+  { source, names }: Awaited<ReturnType<typeof readFileOfSensors>>,
   options: Options,
   labels: readonly LabelledEvent[],
 ): AsyncGenerator<BacktestResponse> {
-  const series = parseSeries(await readFile(file, "utf8"));
-  for (const { line, reason } of series.bad) console.error(`${file}, line ${line}: ${reason}`);
-  const source = new SeriesSource(basename(file), options.unit, series.timeUs, series.value);
-  if (source.late > 0)
-    console.error(`${file}: ${source.late} rows are not later than the row before them and were not judged`);
   const { threshold } = options;
   const responses: Uint8Array[] = [];
   await runRange({
     history: source,
     createDetector: () => createDetector(threshold === undefined ? {} : { threshold }),
-    job: jobOf(options, [], labels),
+    job: jobOf(options, names ? (options.sensorId ?? []) : [], labels),
     respond: async (bytes) => void responses.push(bytes),
   });
   for (const bytes of responses) yield fromBinary(BacktestResponseSchema, bytes);
@@ -222,18 +249,21 @@ function jobOf(options: Options, sensorIds: readonly string[], labels: readonly 
     kind: "range",
     ...{ sensorIds, threshold, fromUs: from ?? 0, toUs: to ?? Number.POSITIVE_INFINITY },
     config: config === undefined ? undefined : toBinary(DetectorConfigSchema, config),
-    events: labels.map((l) => ({ sensorId: l.sensorId, fromUs: us(l.startTime!), untilUs: us(l.endTime!) })),
+    events: labels.map((l) => ({
+      sensorId: l.sensorId,
+      fromUs: microsecondsOf(l.startTime!),
+      untilUs: microsecondsOf(l.endTime!),
+    })),
     includeReadings: options.out !== undefined,
     pictureColumns: options.html === undefined ? 0 : PICTURE_COLUMNS,
   };
 }
 
-const us = (t: Parameters<typeof timestampMs>[0]) => timestampMs(t) * 1000;
-
 /** Undefined where no setting is given. */
 function configOf(o: Options): DetectorConfig | undefined {
-  const { alarmsPerSensorDay, rangeMin, rangeMax, maxRatePerSecond, stuckSeconds, silenceSeconds, counter } = o;
-  const settings = { alarmsPerSensorDay, rangeMin, rangeMax, maxRatePerSecond, stuckSeconds, silenceSeconds, counter };
+  const { alarmsPerSensorDay, rangeMin, rangeMax, maxRatePerSecond, stuckSeconds, silenceSeconds } = o;
+  const limits = { rangeMin, rangeMax, maxRatePerSecond, stuckSeconds, silenceSeconds };
+  const settings = { alarmsPerSensorDay, ...limits, counter: o.counter, direction: o.direction };
   const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
   return Object.keys(given).length === 0
     ? undefined
@@ -241,22 +271,7 @@ function configOf(o: Options): DetectorConfig | undefined {
 }
 
 function csvLine(r: ScoredReading): string {
-  const cells = [
-    ...[
-      r.sensorId,
-      timestampDate(r.observedAt!).toISOString(),
-      r.value,
-      r.anomalyScore,
-      r.confidence,
-      r.isAnomaly ? 1 : 0,
-    ],
-    ...[r.expected ?? "", r.lower ?? "", r.upper ?? "", r.reason],
-  ];
-  return `${cells.map((c) => (/[",\n]/.test(String(c)) ? `"${String(c).replaceAll('"', '""')}"` : c)).join(",")}\n`;
-}
-
-function time(text: string): number {
-  const found = parseTime(text);
-  if (Number.isNaN(found)) throw new InvalidArgumentError("Wanted a time such as 2024-01-31T12:00:00Z.");
-  return found;
+  const { sensorId, observedAt, value, anomalyScore, confidence, isAnomaly, expected, lower, upper, reason } = r;
+  const time = instantText(microsecondsOf(observedAt!));
+  return csvRow([sensorId, time, value, anomalyScore, confidence, isAnomaly ? 1 : 0, expected, lower, upper, reason]);
 }

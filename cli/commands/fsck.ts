@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { SingleBar } from "cli-progress";
 import { Command, Option } from "commander";
 import { pino } from "pino";
+import { counted } from "../../formats/counted.ts";
 import { type FsckReport, fsck, openStore } from "../../server/offline.ts";
 import { inert } from "../text.ts";
 
@@ -15,7 +16,7 @@ export function fsckCommand(): Command {
   return new Command("fsck")
     .description("check every invariant of the stored data; exit code 1 where something is wrong")
     .addOption(
-      new Option("--data-dir <folder>", "of the embedded database; end the platform first")
+      new Option("--data-dir <folder>", "of the embedded database; stop the platform first")
         .default(".telltale")
         .env("DATA_DIR"),
     )
@@ -52,6 +53,8 @@ function report({ problems, counts, readings, blocks }: FsckReport): void {
     const more = count - problems.filter((each) => each.kind === kind).length;
     if (more > 0) console.log(`WRONG ${kind}: ${more} more`);
   }
-  console.log(`${readings} readings in ${blocks} blocks: ${found === 0 ? "all is well" : `${found} problems`}`);
+  console.log(
+    `${counted(readings, "reading")} in ${counted(blocks, "block")}: ${found === 0 ? "all is well" : counted(found, "problem")}`,
+  );
   if (found > 0) process.exitCode = 1;
 }

@@ -1,9 +1,12 @@
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { Command } from "commander";
+import { counted } from "../../formats/counted.ts";
+import { type CsvArguments, csvOptions, endWithLoss, withCsvForm } from "../csv.ts";
 import { type Comparison, compareAlerts } from "../import/alerts.ts";
 import { isDatabase } from "../import/database.ts";
 import { RefusedRows } from "../import/refused.ts";
+import type { BadRow } from "../import/row.ts";
 import { sendRows } from "../import/send.ts";
 import { openSource, sourceName } from "../import/source.ts";
 import { type Position, StateFile } from "../import/state.ts";
@@ -11,12 +14,12 @@ import { countsLine, showProgress } from "../progress.ts";
 import { credentials, outageReporter, type ServerOptions, withServer } from "../server.ts";
 import { untilInterrupted } from "../signals.ts";
 
-/** How often the state goes to disk: this much is sent again, as duplicates, after a kill -9. */
+/** How often the state goes to disk: this much is resent, as duplicates, after a kill -9. */
 const SAVE_EVERY_MS = 250;
-/** How often the reading of a file is told of, before the first row is sent. */
-const TELL_ROWS = 1_000_000;
+/** How often the progress of reading a file is printed, before the first row is sent. */
+const REPORT_ROWS = 1_000_000;
 
-interface ImportOptions extends ServerOptions {
+interface ImportOptions extends ServerOptions, CsvArguments {
   /** A source of its own, or false: none. */
   readonly alerts?: string | false;
   readonly alertsReport: string;
@@ -25,22 +28,29 @@ interface ImportOptions extends ServerOptions {
   readonly again?: true;
 }
 
-/** `telltale import SOURCE`: brings the predecessor's readings into a running platform. */
+/** `telltale import SOURCE`: imports the old platform's readings into a running platform. */
 export function importCommand(): Command {
-  return withServer(
+  const command = withCsvForm(
     new Command("import")
-      .description("bring readings from the predecessor's database, or from an export of it, into a running platform")
+      .description(
+        "import readings from an earlier platform's database, or from an export of it, into a running platform",
+      )
       .argument("<source>", "postgresql://… with the table sensor_data, or a .csv, .json, .ndjson or .jsonl file")
       .option("--alerts <source>", "old alerts to compare with (default: the table anomaly_alerts)")
       .option("--no-alerts", "do not look at old alerts")
-      .option("--alerts-report <file>", "each old alert beside the platform's", "telltale-import-alerts.csv")
-      .option("--state <file>", "how far the import is; a second run goes on from there", "telltale-import.json")
+      .option(
+        "--alerts-report <file>",
+        "report that compares each old alert with the platform's",
+        "telltale-import-alerts.csv",
+      )
+      .option("--state <file>", "progress of the import; a second run continues from there", "telltale-import.json")
       .option("--refused <file>", "what could not be stored, and why", "telltale-import-refused.ndjson")
       .option("--again", "begin again; what is stored is counted as duplicate"),
-  )
+  );
+  return withServer(command)
     .addHelpText(
       "after",
-      "\nReadings are sent in the order of their time and judged as if they came now; the old judgements are not taken over.\nCtrl-C or a crash loses nothing: the next run goes on, and whatever is sent twice is stored once.",
+      "\nReadings are sent in the order of their time and judged as if they came now; old scores are not imported.\nCtrl-C or a crash loses nothing: the next run continues, and whatever is sent twice is stored once.\nExit code 1 where rows were left out.",
     )
     .action(run);
 }
@@ -52,7 +62,7 @@ async function run(source: string, options: ImportOptions): Promise<void> {
   await sendReadings(source, name, before?.position, before?.settled ?? 0, state, options);
   const alerts = options.alerts ?? (isDatabase(source) && source);
   if (alerts === false) return;
-  const compared = await compareAlerts(alerts, options, options.alertsReport);
+  const compared = await compareAlerts(alerts, options, options.alertsReport, csvOptions(options));
   console.log(compared ? comparisonText(compared, options.alertsReport) : "There are no old alerts to compare with.");
 }
 
@@ -69,15 +79,18 @@ async function sendReadings(
   const save = async () => {
     if (reached !== undefined) await state.set(name, reached);
   };
-  const opened = await openSource(source, after, {
-    bad: (row) => refused.add(row),
-    reading: (rows) => {
-      if (rows % TELL_ROWS === 0) console.error(`${rows} rows read, none sent yet`);
+  const hooks = {
+    bad: (row: BadRow) => refused.add(row),
+    reading: (rows: number) => {
+      if (rows % REPORT_ROWS === 0) console.error(`${counted(rows, "row")} read, none sent yet`);
     },
-  });
+  };
+  const opened = await openSource(source, after, hooks, csvOptions(options));
   if (after !== undefined) {
     const hint = opened.total === 0 ? " --again sends all of them once more." : "";
-    console.error(`${settledBefore} rows were settled before; ${opened.total} are left.${hint}`);
+    console.error(
+      `${counted(settledBefore, "row", ["was", "were"])} settled before; ${opened.total} ${opened.total === 1 ? "is" : "are"} left.${hint}`,
+    );
   }
   const view = showProgress(opened.total);
   let failure: Error | undefined;
@@ -114,8 +127,11 @@ async function sendReadings(
     if (failure) throw failure;
     console.log(`${line} in ${((Date.now() - started) / 1000).toFixed(1)} s`);
     if (refused.count > 0)
-      console.log(`${refused.count} rows were left out; each is in ${refused.file} with the reason.`);
-    if (!finished) throw new Error("Interrupted. The same command goes on from here.");
+      console.log(
+        `${counted(refused.count, "row", ["was", "were"])} left out; each is in ${refused.file} with the reason.`,
+      );
+    if (!finished) throw new Error("Interrupted. The same command continues from here.");
+    endWithLoss(refused.count, options);
   } finally {
     clearInterval(saver);
     view.stop();
@@ -132,7 +148,7 @@ function producerOf(source: string): string {
 function comparisonText({ old, met, own, ownAlone, bad }: Comparison, file: string): string {
   const unreadable = bad === 0 ? "" : `; ${bad} more could not be read`;
   return [
-    `Of ${old} old alerts ${met} lie within an alert of Telltale, ${old - met} do not${unreadable}.`,
-    `Telltale has ${own} alerts of these sensors in that time, ${ownAlone} of them where there was none. Line by line: ${file}`,
+    `${counted(old, "old alert")}: ${met} within an alert of Telltale, ${old - met} not${unreadable}.`,
+    `Telltale has ${counted(own, "alert")} of these sensors in that time, ${ownAlone} of them where there was none. Line by line: ${file}`,
   ].join("\n");
 }

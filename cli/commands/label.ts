@@ -1,9 +1,10 @@
 import { createClient } from "@connectrpc/connect";
-import { Argument, Command, InvalidArgumentError } from "commander";
+import { Argument, Command } from "commander";
 import { connect } from "../../client/transport.ts";
 import { DetectorService } from "../../gen/es/telltale/v1/detector_pb.ts";
+import { alertLine } from "../alerts.ts";
+import { readId } from "../errors.ts";
 import { credentials, type ServerOptions, withServer } from "../server.ts";
-import { alertLine } from "./alerts.ts";
 
 interface Options extends ServerOptions {
   readonly comment: string;
@@ -12,10 +13,10 @@ interface Options extends ServerOptions {
 /** `telltale label ALERT right|wrong|none`: tells the detector whether an alert was right. */
 export function labelCommand(): Command {
   const command = new Command("label")
-    .description("say whether an alert was right; the sensor's bar follows, and what that changes is told")
-    .argument("<alert>", "its id, as `watch alerts` shows it (with or without #)", alertId)
-    .addArgument(new Argument("<verdict>", "none takes back what was said").choices(["right", "wrong", "none"]))
-    .option("--comment <why>", "for those who come later", "");
+    .description("say whether an alert was right; adjusts the sensor's alarm threshold and prints the effect")
+    .argument("<alert>", "its id, as `watch alerts` shows it (with or without #)", readId)
+    .addArgument(new Argument("<verdict>", "none removes the label").choices(["right", "wrong", "none"]))
+    .option("--comment <why>", "reason, for later readers", "");
   return withServer(command).action(label);
 }
 
@@ -36,10 +37,4 @@ async function label(id: bigint, verdict: string, options: Options): Promise<voi
   } finally {
     connection.close();
   }
-}
-
-function alertId(text: string): bigint {
-  const digits = /^#?(\d{1,16})$/.exec(text)?.[1];
-  if (digits === undefined) throw new InvalidArgumentError("Wanted a number such as 955051426180096.");
-  return BigInt(digits);
 }

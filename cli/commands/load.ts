@@ -1,12 +1,13 @@
-import { writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { Command } from "commander";
+import { counted } from "../../formats/counted.ts";
 import { number } from "../errors.ts";
 import { milliseconds, short } from "../load/charts.ts";
 import { type Devices, grpcDevices, restDevices } from "../load/devices.ts";
 import { Recorder } from "../load/recorder.ts";
 import { type RunFacts, reportPage, sums } from "../load/report.ts";
+import { OutputFile } from "../output.ts";
 import { type ServerOptions, withServer } from "../server.ts";
 import { untilInterrupted } from "../signals.ts";
 
@@ -35,17 +36,17 @@ export function loadCommand(): Command {
   const whole = (min: number, max: number) => number({ min, max, integer: true });
   return withServer(
     new Command("load")
-      .description("put a load on a platform and write a report: an open loop of many simulated devices")
+      .description("load-test a platform and write a report: an open loop of many simulated devices")
       .option(
         "--rest <address>",
-        "send by REST to this HTTP door, for example http://127.0.0.1:8000, instead of by gRPC",
+        "send by REST to this HTTP endpoint, for example http://127.0.0.1:8000, instead of by gRPC",
       )
       .option("-n, --devices <count>", "how many devices, a sensor each", whole(1, 1_000_000), 1_000)
       .option("-r, --rate <readings>", "readings a second of each device", number({ min: 1e-4, max: 1e5 }), 1)
       .option("-t, --seconds <seconds>", "how long", whole(1, 86_400), 30)
       .option("-c, --connections <count>", "shared by the devices (default: one each, at most 100)", whole(1, 10_000))
       .option("--linger <ms>", "by gRPC: how long a reading waits for others of its batch", whole(0, 10_000), 5)
-      .option("--prefix <text>", "how the names of the sensors begin", "load")
+      .option("--prefix <text>", "prefix of the sensor ids", "load")
       .option("--report <file>", "the report, as one HTML file", "load.html")
       .option("--json <file>", "the figures, as JSON"),
   )
@@ -65,6 +66,8 @@ async function load(options: LoadOptions): Promise<void> {
     seconds,
     startedAt: new Date().toISOString(),
   };
+  await using report = await OutputFile.open(options.report);
+  await using json = options.json === undefined ? undefined : await OutputFile.open(options.json);
   const recorder = new Recorder(performance.now());
   const devices = (options.rest === undefined ? grpcDevices : restDevices)(
     {
@@ -86,11 +89,11 @@ async function load(options: LoadOptions): Promise<void> {
     stop();
     await devices.close();
   }
-  await writeFile(options.report, reportPage(facts, recorder));
+  await report.write(reportPage(facts, recorder));
   const run = sums(facts, recorder);
-  if (options.json) await writeFile(options.json, `${JSON.stringify({ ...facts, ...run }, null, 1)}\n`);
+  await json?.write(`${JSON.stringify({ ...facts, ...run }, null, 1)}\n`);
   console.log(
-    `${run.sent} sent, ${run.settled} settled, ${run.failed} errors; ${line(recorder)}; report: ${options.report}`,
+    `${run.sent} sent, ${run.settled} settled, ${counted(run.failed, "error")}; ${line(recorder)}; report: ${options.report}`,
   );
   for (const [kind, times] of Object.entries(run.errors)) console.log(`  ${times} × ${kind}`);
   if (run.unsettled > 0 || run.failed > 0) process.exitCode ||= 1;
@@ -137,7 +140,7 @@ function showLive(recorder: Recorder): () => void {
     const { sent, settled, failed } = recorder;
     const rate = (now: number, before: number) => short((now - before) / windowSeconds);
     const rates = `${rate(sent, last.sent)}/s sent, ${rate(settled, last.settled)}/s settled`;
-    const text = `${Math.round((Date.now() - started) / 1000)} s: ${rates}; ${line(recorder, windowSeconds)}; ${failed} errors`;
+    const text = `${Math.round((Date.now() - started) / 1000)} s: ${rates}; ${line(recorder, windowSeconds)}; ${counted(failed, "error")}`;
     process.stderr.write(terminal ? `\r\x1b[K${text}` : `${text}\n`);
     last = { sent, settled };
   };

@@ -4,6 +4,8 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { connect } from "../../client/transport.ts";
+import { counted } from "../../formats/counted.ts";
+import { parseIso } from "../../formats/time.ts";
 import { type FleetReport, FleetReportSchema, ReportService } from "../../gen/es/telltale/v1/report_pb.ts";
 import { number } from "../errors.ts";
 import { page } from "../report/page.ts";
@@ -28,7 +30,11 @@ export function reportCommand(): Command {
   const command = new Command("report")
     .description("write a report of the fleet: availability, alarms against ISA-18.2, worst sensors, drift")
     .option("--daily", "of a day, by default yesterday (this is the default)")
-    .option("--weekly", "of a week from Monday to Sunday, by default the last one", false)
+    .addOption(
+      new Option("--weekly", "of a week from Monday to Sunday, by default the last one")
+        .default(false)
+        .conflicts("daily"),
+    )
     .addOption(new Option("--date <date>", "the day, or a day of the week, as 2026-03-09; UTC").argParser(readDate))
     .option(
       "--operators <n>",
@@ -72,7 +78,7 @@ async function write(report: FleetReport, { format, out }: ReportOptions): Promi
   const file = out ?? `telltale-report-${new Date(msOf(report.startTime)).toISOString().slice(0, 10)}.${kind}`;
   await writeFile(file, text);
   const { sensors, alarms } = report.totals!;
-  console.error(`${sensors} sensors, ${alarms} alarms → ${file}`);
+  console.error(`${counted(sensors, "sensor")}, ${counted(alarms, "alarm")} → ${file}`);
 }
 
 /** Start and end of the range, milliseconds; whole days, UTC. */
@@ -89,9 +95,7 @@ export function rangeOf({ weekly, date }: Pick<ReportOptions, "weekly" | "date">
 }
 
 function readDate(text: string): number {
-  const ms = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
-  // Days that no month has roll over in some engines.
-  const same = Number.isFinite(ms) && new Date(ms).toISOString().slice(0, 10) === text;
-  if (!same) throw new InvalidArgumentError("Wanted a day as 2026-03-09.");
-  return ms;
+  const time = parseIso(text);
+  if (time?.dateOnly) return time.seconds * 1000;
+  throw new InvalidArgumentError("Wanted a day as 2026-03-09.");
 }

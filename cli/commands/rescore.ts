@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { pino } from "pino";
-import { parseTime } from "../../ml/series.ts";
+import { openStore } from "../../server/offline.ts";
 import {
   forget,
   LOCAL_SCORER,
@@ -13,14 +13,14 @@ import {
   rescoreHistory,
   sparkEngine,
   switchOver,
-} from "../../server/batch/index.ts";
-import { openStore } from "../../server/offline.ts";
+} from "../../server/offline-scoring/index.ts";
+import { partsProgress } from "../backtest/parts-progress.ts";
 import { number } from "../errors.ts";
-import { partsProgress } from "../parts-progress.ts";
+import { timeOption } from "../time.ts";
 
 interface Options {
-  readonly from?: string;
-  readonly to?: string;
+  readonly from?: number;
+  readonly to?: number;
   readonly model?: string;
   readonly engine?: "local" | "spark";
   readonly sparkRemote?: string;
@@ -45,13 +45,17 @@ export function rescoreCommand(): Command {
     .description(
       "score stored history again, by another model, beside the scores that are read; switch over at the end",
     )
-    .option("--from <time>", "first day (UTC); default: the beginning")
-    .option("--to <time>", "end of the last day, at the latest the last midnight (UTC), which is the default")
+    .option("--from <time>", "first day (UTC); default: the beginning", timeOption)
+    .option(
+      "--to <time>",
+      "end of the last day, at the latest the last midnight (UTC), which is the default",
+      timeOption,
+    )
     .addOption(
       new Option("--model <file>", "model file; default: the one that comes with the program").env("MODEL_PATH"),
     )
     .addOption(
-      new Option("--engine <engine>", "where the work is done; default: spark where SPARK_REMOTE is set").choices([
+      new Option("--engine <engine>", "where the work runs; default: spark where SPARK_REMOTE is set").choices([
         "local",
         "spark",
       ]),
@@ -60,7 +64,7 @@ export function rescoreCommand(): Command {
     .addOption(
       new Option("--scorer <command>", "starts the scorer on Spark's workers")
         .env("SPARK_SCORER")
-        .default(LOCAL_SCORER),
+        .default(LOCAL_SCORER, "the one of this installation"),
     )
     .option("--tasks <n>", "tasks of a part on Spark, a scorer's process each", whole(1, 10_000), 8)
     .option("--parts <n>", "parts, each of which is done once; default: one for five million readings", whole(1, 1024))
@@ -86,14 +90,14 @@ export function rescoreCommand(): Command {
     .option("--switch-run <n>", "only switch this run over; a second time switches back", whole(1, 2 ** 31 - 1))
     .option("--forget-run <n>", "only delete what is kept of this run", whole(1, 2 ** 31 - 1))
     .addOption(
-      new Option("--data-dir <folder>", "of the embedded database; end the platform first")
+      new Option("--data-dir <folder>", "of the embedded database; stop the platform first")
         .default(".telltale")
         .env("DATA_DIR"),
     )
     .addOption(new Option("--database-url <url>", "of another PostgreSQL; the platform may run").env("DATABASE_URL"))
     .addHelpText(
       "after",
-      "\nA run that was ended goes on where it was when the same is asked for again. Alerts stay as they are: they tell what people were told.",
+      "\nThe same command continues a run that was interrupted. Alerts do not change: they record what people were notified of.",
     )
     .action(run);
 }
@@ -125,8 +129,8 @@ async function run(options: Options): Promise<void> {
     try {
       found = await rescoreHistory(
         {
-          fromUs: o.from === undefined ? undefined : timeOf("--from", o.from),
-          untilUs: o.to === undefined ? undefined : timeOf("--to", o.to),
+          fromUs: o.from,
+          untilUs: o.to,
           modelFile: o.model === undefined ? undefined : await readFile(o.model, "utf8"),
           runtime: o.runtime === "auto" ? "js" : o.runtime,
           threshold: o.threshold,
@@ -154,10 +158,4 @@ function sparkOptions({ sparkRemote, scorer, tasks }: Options, databaseUrl: stri
     throw new Error("--engine spark needs DATABASE_URL: Spark's workers cannot reach an embedded database");
   }
   return { remote: sparkRemote, databaseUrl, scorer, tasks };
-}
-
-function timeOf(name: string, text: string): number {
-  const us = parseTime(text);
-  if (us === undefined || Number.isNaN(us)) throw new Error(`${name} is "${text}"; wanted an ISO 8601 time`);
-  return us;
 }

@@ -1,30 +1,49 @@
-import { mkdir, open, readdir, readFile, stat } from "node:fs/promises";
+import { open, readdir, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { SingleBar } from "cli-progress";
 import { Command, Option } from "commander";
-import { type Played, playSeries } from "../../ml/play.ts";
-import { parseSeries, type Series } from "../../ml/series.ts";
+import { counted } from "../../formats/counted.ts";
+import { type CsvOptions, csvRow } from "../../formats/csv/index.ts";
+import { makeFolder } from "../../formats/folder.ts";
+import { scoreReadings, type Verdict } from "../../ml/score-series.ts";
 import { REASONS } from "../../server/detect/index.ts";
-import { fileTrouble, number } from "../errors.ts";
+import {
+  type CsvArguments,
+  type CsvFile,
+  csvOptions,
+  endWithLoss,
+  openCsv,
+  readCsvFile,
+  reportLosses,
+  withCsv,
+} from "../csv.ts";
+import { number } from "../errors.ts";
 
 /** Columns added to each row. */
-const ADDED = "signal,anomaly_score,confidence,is_anomaly,expected,lower,upper,reason";
-/** Rows turned to text at once, to keep memory flat. */
+const ADDED = ["signal", "anomaly_score", "confidence", "is_anomaly", "expected", "lower", "upper", "reason"];
+const NOTHING = ADDED.map(() => "");
+/** Rows turned to text at once. */
 const WRITE_ROWS = 20_000;
-/** Bad rows named one by one; the rest is counted. */
-const NAMED_ROWS = 20;
+/** Verdicts that are kept until all are there, of a file that is not in the order of time: about 100 bytes each. */
+const MAX_UNSORTED = 5_000_000;
 
-interface ScoreOptions {
+interface ScoreOptions extends CsvArguments {
   readonly out: string;
   readonly badRows: "skip" | "refuse";
   readonly threshold: number;
 }
 
+interface Sums {
+  readonly rows: number;
+  readonly anomalies: number;
+  readonly lost: number;
+}
+
 /** `telltale score IN --out OUT`: the scorer over files, with no server. */
 export function scoreCommand(): Command {
-  return new Command("score")
-    .description("score a CSV, or every CSV of a folder, with no server; each file is a sensor of its own")
-    .argument("<in>", "a CSV file (timestamp,value, or value alone at one a minute), or a folder of them")
+  const command = new Command("score")
+    .description("score a CSV, or every CSV of a folder, with no server; each file has sensors of its own")
+    .argument("<in>", "a CSV file, or a folder of them")
     .requiredOption("-o, --out <path>", "file to write, or folder (the tree of <in> is kept)")
     .addOption(
       new Option("--bad-rows <choice>", "what to do with rows that cannot be read: leave their scores empty, or stop")
@@ -36,8 +55,12 @@ export function scoreCommand(): Command {
       "confidence from which a reading is anomalous",
       number({ min: 0.5, max: 0.9999 }),
       0.95,
+    );
+  return withCsv(command)
+    .addHelpText(
+      "after",
+      `\nAdds the columns ${ADDED.join(",")}. Rows keep their order; they are judged in the order of time.\nExit code 1 where rows could not be read.`,
     )
-    .addHelpText("after", `\nAdds the columns ${ADDED}.`)
     .action(scoreFiles);
 }
 
@@ -46,28 +69,24 @@ async function scoreFiles(input: string, options: ScoreOptions): Promise<void> {
   const files = folder ? await csvFiles(input) : [input];
   if (files.length === 0) throw new Error(`${input} holds no file that ends in .csv`);
   const bar = new SingleBar({ format: "{bar} {percentage}% | {value}/{total} files | {file}", stream: process.stderr });
-  if (process.stderr.isTTY) bar.start(files.length, 0, { file: "" });
-  const problems: string[] = [];
-  let rows = 0;
-  let anomalies = 0;
+  if (process.stderr.isTTY && files.length > 1) bar.start(files.length, 0, { file: "" });
+  const sums = { rows: 0, anomalies: 0, lost: 0 };
   try {
     for (const file of files) {
       bar.update({ file: relative(input, file) || file });
-      const done = await scoreFile(
-        file,
-        folder ? join(options.out, relative(input, file)) : options.out,
-        options,
-        problems,
-      );
-      rows += done.rows;
-      anomalies += done.anomalies;
+      const done = await scoreFile(file, folder ? join(options.out, relative(input, file)) : options.out, options);
+      sums.rows += done.rows;
+      sums.anomalies += done.anomalies;
+      sums.lost += done.lost;
       bar.increment();
     }
   } finally {
     bar.stop();
   }
-  for (const problem of problems) console.error(problem);
-  console.error(`${files.length} files, ${rows} rows, ${anomalies} anomalous readings → ${options.out}`);
+  console.error(
+    `${counted(files.length, "file")}, ${counted(sums.rows, "row")}, ${counted(sums.anomalies, "anomalous reading")} → ${options.out}`,
+  );
+  endWithLoss(sums.lost, options);
 }
 
 async function csvFiles(folder: string): Promise<string[]> {
@@ -78,58 +97,100 @@ async function csvFiles(folder: string): Promise<string[]> {
     .sort();
 }
 
-async function scoreFile(
+async function scoreFile(file: string, out: string, options: ScoreOptions): Promise<Sums> {
+  const how = csvOptions(options);
+  const csv = await readCsvFile(file, how);
+  const { reader, readings } = csv;
+  const { losses } = reader;
+  try {
+    if (reader.columns.values.length > 1)
+      throw new Error(`${file}: scores are of one column: --value-column chooses it.`);
+    const [first] = losses.first;
+    if (options.badRows === "refuse" && first) throw new Error(`${file}, line ${first.line}: ${first.reason}`);
+    reportLosses(file, losses);
+    if (readings.count === 0) throw new Error(`${file}: no row can be read.`);
+    const verdicts = await inFileOrder(file, csv, scoreReadings(readings, { threshold: options.threshold }));
+    return { ...(await writeScores(file, out, how, verdicts)), lost: losses.count };
+  } finally {
+    await readings.dispose();
+  }
+}
+
+/** As they come, where the file is in the order of time; else all of them, sorted by line. */
+async function inFileOrder(
+  file: string,
+  { readings }: CsvFile,
+  verdicts: AsyncGenerator<Verdict>,
+): Promise<AsyncGenerator<Verdict>> {
+  if (readings.inOrder) return verdicts;
+  if (readings.count > MAX_UNSORTED) {
+    throw new Error(`${file} is not in the order of time and has more than ${MAX_UNSORTED} readings: sort it first.`);
+  }
+  const all: Verdict[] = [];
+  for await (const verdict of verdicts) all.push(verdict);
+  all.sort((a, b) => a.line - b.line);
+  async function* sorted() {
+    yield* all;
+  }
+  return sorted();
+}
+
+/** Reads the file again and writes each row with its verdict. */
+async function writeScores(
   file: string,
   out: string,
-  options: ScoreOptions,
-  problems: string[],
-): Promise<{ rows: number; anomalies: number }> {
-  const series = await readSeries(file);
-  for (const { line, reason } of series.bad.slice(0, NAMED_ROWS)) {
-    const problem = `${file}, line ${line}: ${reason}`;
-    if (options.badRows === "refuse") throw new Error(problem);
-    problems.push(problem);
+  how: CsvOptions,
+  verdicts: AsyncGenerator<Verdict>,
+): Promise<Omit<Sums, "lost">> {
+  const reader = await openCsv(file, how);
+  makeFolder(dirname(out));
+  await using target = await open(out, "w");
+  const { columns, delimiter, numbers } = reader;
+  const names = columns.header.length > 0 ? columns.header.map(({ text }) => text) : namesOf(columns.width);
+  let text = csvRow([...names, ...ADDED], delimiter);
+  const sums = { rows: 0, anomalies: 0 };
+  let late = 0;
+  let next = await verdicts.next();
+  for await (const { line, cells } of reader.rows()) {
+    let added: readonly string[] = NOTHING;
+    if (!next.done && next.value.line === line) {
+      const { scored } = next.value;
+      if (scored === undefined) late++;
+      else added = scoreCells(scored, numbers.decimal === "," ? "," : ".");
+      sums.anomalies += scored?.anomaly ?? 0;
+      next = await verdicts.next();
+    }
+    text += csvRow([...cells, ...added], delimiter);
+    if (++sums.rows % WRITE_ROWS === 0) {
+      await target.write(text);
+      text = "";
+    }
   }
-  if (series.badCount > NAMED_ROWS) problems.push(`${file}: ${series.badCount - NAMED_ROWS} more bad rows`);
-  const played = playSeries(series.timeUs, series.value, { threshold: options.threshold });
-  const late = played.taken.reduce(
-    (count, taken, i) => count + (taken === 0 && !Number.isNaN(series.value[i]!) ? 1 : 0),
-    0,
-  );
-  if (late > 0) problems.push(`${file}: ${late} rows are not later than the row before them and were not judged`);
-  await writeScores(out, series, played);
-  return { rows: series.lines.length, anomalies: played.anomaly.reduce((sum, flag) => sum + flag, 0) };
+  await target.write(text);
+  if (late > 0)
+    console.error(`${file}: ${counted(late, "row", ["is", "are"])} not later than the row before and not judged`);
+  return sums;
 }
 
-async function readSeries(file: string): Promise<Series> {
-  try {
-    return parseSeries(await readFile(file, "utf8"));
-  } catch (cause) {
-    throw new Error(fileTrouble(file, cause) ?? `${file}: ${(cause as Error).message}`, { cause });
-  }
+/** For files that name no columns. */
+function namesOf(width: number): string[] {
+  return width === 1
+    ? ["value"]
+    : width === 2
+      ? ["timestamp", "value"]
+      : Array.from({ length: width }, (_, i) => `column ${i + 1}`);
 }
 
-async function writeScores(out: string, series: Series, played: Played): Promise<void> {
-  await mkdir(dirname(out), { recursive: true });
-  await using file = await open(out, "w");
-  await file.write(`${series.header},${ADDED}\n`);
-  for (let at = 0; at < series.lines.length; at += WRITE_ROWS) {
-    const end = Math.min(series.lines.length, at + WRITE_ROWS);
-    let text = "";
-    for (let i = at; i < end; i++) text += `${series.lines[i]},${scoreCells(played, i)}\n`;
-    await file.write(text);
-  }
-}
-
-function scoreCells(played: Played, i: number): string {
-  if (played.taken[i] === 0) return ",,,,,,,";
-  const expected = played.expected[i]!;
-  const band = played.band[i]!;
-  const bounds = Number.isNaN(expected)
-    ? ",,"
-    : `${short(expected)},${short(expected - band)},${short(expected + band)}`;
-  const confidence = played.confidence[i]! / 10000;
-  return `${short(played.signal[i]!)},${played.score[i]! / 10000},${confidence},${played.anomaly[i]},${bounds},${REASONS[played.reason[i]!]}`;
+function scoreCells(scored: NonNullable<Verdict["scored"]>, decimal: string): string[] {
+  const { expected, band } = scored;
+  const bounds = Number.isNaN(expected) ? ["", "", ""] : [expected, expected - band, expected + band].map(short);
+  const numbers = [
+    short(scored.signal),
+    String(scored.score / 10000),
+    String(scored.confidence / 10000),
+    String(scored.anomaly),
+  ];
+  return [...[...numbers, ...bounds].map((text) => text.replace(".", decimal)), REASONS[scored.reason]!];
 }
 
 /** Seven significant digits: what single precision holds. */

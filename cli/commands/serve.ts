@@ -15,10 +15,10 @@ export function serveCommand(): Command {
     .description(
       "run the platform; every setting is an environment variable (see .env.example), these options set some of them",
     )
-    .option("--data-dir <folder>", "where the embedded parts keep their data (DATA_DIR)")
+    .option("--data-dir <folder>", "folder of the embedded dependencies (DATA_DIR)")
     .option("--port <number>", "of REST, GraphQL and health (PORT)")
     .option("--grpc-port <number>", "of gRPC and Connect (GRPC_PORT)")
-    .option("--role <roles>", "all, or some of ingest, score, query, gateway (ROLE)")
+    .option("--role <roles>", "all, or some of ingest, score, query, notify, gateway (ROLE)")
     .option("--log-level <level>", "trace, debug, info, warn, error (LOG_LEVEL)")
     .action(async (options: Partial<Record<keyof typeof variables, string>>) => {
       for (const [name, value] of Object.entries(options))

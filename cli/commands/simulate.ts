@@ -1,14 +1,16 @@
-import { type FileHandle, open } from "node:fs/promises";
 import { hostname } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { createDeviceClient, type DeviceClient } from "../../client/index.ts";
-import { parseTime } from "../../ml/series.ts";
+import { csvRow } from "../../formats/csv/write.ts";
+import { instantText } from "../../formats/time.ts";
 import { number } from "../errors.ts";
+import { OutputFile } from "../output.ts";
 import { type Label, Plant } from "../plant.ts";
 import { countsLine, showProgress } from "../progress.ts";
 import { credentials, outageReporter, type ServerOptions, withServer } from "../server.ts";
 import { untilInterrupted } from "../signals.ts";
+import { timeOption } from "../time.ts";
 
 /** After Ctrl-C, how long what was sent may take to settle. */
 const LAST_WORDS_MS = 5_000;
@@ -37,7 +39,7 @@ export function simulateCommand(): Command {
         "of each sensor; without it, until Ctrl-C",
         number({ min: 1, max: 1e12, integer: true }),
       )
-      .option("--start <time>", "instant of the first reading (ISO 8601); default: now", time)
+      .option("--start <time>", "instant of the first reading (ISO 8601); default: now", timeOption)
       .option("--speed <factor>", 'times real time, or "max"', speed, 1)
       .option(
         "--seed <number>",
@@ -46,15 +48,9 @@ export function simulateCommand(): Command {
         1,
       )
       .option("--faults <rate>", "faults per sensor and 1,000 readings, about", number({ min: 0, max: 1_000 }), 1)
-      .option("--labels <file>", "where to write what was wrong when (CSV)", "labels.csv")
-      .option("--prefix <text>", "put before each sensor id", ""),
+      .option("--labels <file>", "file for the times and kinds of the faults (CSV)", "labels.csv")
+      .option("--prefix <text>", "prefix of each sensor id", ""),
   ).action(simulate);
-}
-
-function time(text: string): number {
-  const us = parseTime(text);
-  if (Number.isNaN(us)) throw new InvalidArgumentError("Wanted ISO 8601, for example 2024-01-31T12:00:00Z.");
-  return us;
 }
 
 function speed(text: string): number | "max" {
@@ -68,8 +64,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
     intervalUs: options.interval * 1e6,
     faultRate: options.faults / 1000,
   });
-  await using labels = await open(options.labels, "w");
-  await labels.write("sensor_id,kind,start,end\n");
+  // It checks its options first.
   const client = createDeviceClient({
     ...credentials(options),
     producer: `simulate:${hostname()}:${options.prefix}`.slice(0, 100),
@@ -79,6 +74,7 @@ async function simulate(options: SimulateOptions): Promise<void> {
   });
   const view = showProgress((options.readings ?? 0) * options.sensors);
   try {
+    await using labels = await Labels.open(options.labels, client);
     const finished = await untilInterrupted(async (signal) => {
       await run(plant, client, labels, options, signal);
       signal.throwIfAborted();
@@ -89,19 +85,48 @@ async function simulate(options: SimulateOptions): Promise<void> {
     view.stop();
     const { taken, settled, counts } = client.progress;
     console.log(countsLine(settled, counts));
-    console.log(`The truth about the faults is in ${options.labels}.`);
+    console.log(`The injected faults are listed in ${options.labels}.`);
     if (settled < taken) throw new Error(`${taken - settled} of ${taken} readings are not settled.`);
-    process.exitCode = 0;
+    process.exitCode = counts.rejected > 0n ? 1 : 0;
   } finally {
     view.stop();
     await client.close();
   }
 }
 
+/** The truth about the readings, in a file that stays as it was until the server has taken one of them. */
+class Labels {
+  readonly #file: OutputFile;
+  readonly #client: DeviceClient;
+  #waiting = "sensor_id,kind,start,end\n";
+
+  private constructor(file: OutputFile, client: DeviceClient) {
+    this.#file = file;
+    this.#client = client;
+  }
+
+  static async open(path: string, client: DeviceClient): Promise<Labels> {
+    return new Labels(await OutputFile.open(path), client);
+  }
+
+  async write(line: string): Promise<void> {
+    this.#waiting += line;
+    if (this.#client.progress.settled === 0) return;
+    const text = this.#waiting;
+    this.#waiting = "";
+    await this.#file.write(text);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await using _ = this.#file;
+    await this.write("");
+  }
+}
+
 async function run(
   plant: Plant,
   client: DeviceClient,
-  labels: FileHandle,
+  labels: Labels,
   { interval, readings = Number.POSITIVE_INFINITY, speed, prefix, ...options }: SimulateOptions,
   signal: AbortSignal,
 ): Promise<void> {
@@ -118,6 +143,5 @@ async function run(
 }
 
 function labelLine({ sensorId, kind, startUs, endUs }: Label, prefix: string): string {
-  const iso = (us: number) => new Date(us / 1000).toISOString();
-  return `${prefix}${sensorId},${kind},${iso(startUs)},${iso(endUs)}\n`;
+  return csvRow([prefix + sensorId, kind, instantText(startUs), instantText(endUs)]);
 }

@@ -1,9 +1,11 @@
-import { timestampDate, timestampFromDate } from "@bufbuild/protobuf/wkt";
+import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { connect } from "../../client/transport.ts";
+import { counted } from "../../formats/counted.ts";
 import { AdminService, Scope, type Token } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { credentials, type ServerOptions, withServer } from "../server.ts";
+import { timeOption, timestampOf } from "../time.ts";
 
 const scopeNames = ["ingest", "read", "operate", "admin"] as const;
 type ScopeName = (typeof scopeNames)[number];
@@ -17,47 +19,58 @@ const scopes: Readonly<Record<ScopeName, Scope>> = {
 
 interface NewToken extends ServerOptions {
   readonly scope: readonly ScopeName[];
-  readonly sensorPrefix: string;
-  readonly expires?: Date;
+  readonly sensorPrefix?: string;
+  readonly expires?: number;
 }
 
 /** `telltale token create|list|revoke`, and `telltale token audit`: who did what. Needs a token with the scope admin. */
 export function tokenCommand(): Command {
   const create = new Command("create")
-    .description("make a token and print its secret, which is shown only now")
-    .argument("<name>", "what people know it by")
-    .addOption(new Option("--scope <scopes...>", "what it may do").choices(scopeNames).makeOptionMandatory())
-    .option("--sensor-prefix <prefix>", "only for sensors whose id begins so", "")
-    .option("--expires <time>", "when it ends, as 2030-01-31 or with a time and zone", readTime)
+    .description("create a token and print its secret, which cannot be shown again")
+    .argument("<name>", "name of the token, for people")
+    .addOption(new Option("--scope <scopes...>", "scopes of the token").choices(scopeNames).makeOptionMandatory())
+    .option("--sensor-prefix <prefix>", "only sensors whose id begins with this; default: all sensors", readPrefix)
+    .option("--expires <time>", "when it ends, as 2030-01-31 or with a time and zone", timeOption)
     .action(createToken);
   const list = new Command("list").description("print all tokens, without their secrets").action(listTokens);
   const revoke = new Command("revoke")
-    .description("end a token; its streams end within seconds")
+    .description("revoke a token; its streams end within seconds")
     .argument("<id>", "as `telltale token list` prints it")
     .action(revokeToken);
   const audit = new Command("audit").description("print who did what, newest first").action(printAudit);
-  const command = new Command("token").description("tokens that say who calls, and the record of who did what");
+  const command = new Command("token").description("tokens of callers, and the audit record");
   for (const each of [create, list, revoke, audit]) command.addCommand(withServer(each));
   return command;
 }
 
+/** A script whose variable is not set passes an empty text: that must not make a token for everything. */
+function readPrefix(given: string): string {
+  if (given.trim() !== "") return given;
+  throw new InvalidArgumentError("It is empty: leave the option out for a token that reaches all sensors.");
+}
+
 async function createToken(name: string, options: NewToken): Promise<void> {
-  const { scope, sensorPrefix, expires } = options;
-  const ends = expires === undefined ? {} : { expiresAt: timestampFromDate(expires) };
+  const { scope, sensorPrefix = "", expires } = options;
+  const ends = expires === undefined ? {} : { expiresAt: timestampOf(expires) };
   const token = { name, scopes: scope.map((each) => scopes[each]), sensorPrefix, ...ends };
   await asAdmin(options, async (admin) => {
     const made = await admin.createToken({ token });
     // The secret alone on the standard output, so that it can be piped into a file or a vault.
-    console.error(`Made ${describe(made.token!)}.\nIts secret is shown only now:`);
+    console.error(`Made ${describe(made.token!)}.\nIts secret cannot be shown again:`);
     console.log(made.secret);
   });
 }
 
 async function listTokens(options: ServerOptions): Promise<void> {
   await asAdmin(options, async (admin) => {
-    const { tokens } = await admin.listTokens({});
-    for (const token of tokens) console.log(describe(token));
-    console.error(`${tokens.length} tokens`);
+    let count = 0;
+    for (let pageToken = ""; ; ) {
+      const page = await admin.listTokens({ pageToken });
+      for (const token of page.tokens) console.log(describe(token));
+      count += page.tokens.length;
+      pageToken = page.nextPageToken;
+      if (pageToken === "") return console.error(counted(count, "token"));
+    }
   });
 }
 
@@ -76,6 +89,7 @@ async function printAudit(options: ServerOptions): Promise<void> {
       // Quoted: a name or a comment may hold anything, also what a terminal would obey.
       console.log(`${when}  ${action}  ${target}  by ${JSON.stringify(principal)}  ${JSON.stringify(detail)}`);
     }
+    if (events.length === 0) console.error("No events.");
   });
 }
 
@@ -99,10 +113,4 @@ function describe({ id, name, scopes: given, sensorPrefix, expiresAt, lastUsedAt
   if (lastUsedAt) parts.push(`last used ${timestampDate(lastUsedAt).toISOString()}`);
   if (revokedAt) parts.push(`revoked ${timestampDate(revokedAt).toISOString()}`);
   return parts.join("  ");
-}
-
-function readTime(value: string): Date {
-  const time = new Date(value);
-  if (Number.isNaN(time.getTime())) throw new InvalidArgumentError("It must be a time such as 2030-01-31.");
-  return time;
 }

@@ -1,9 +1,8 @@
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SingleBar } from "cli-progress";
 import { Command } from "commander";
 import { type EnsembleTried, SEARCH_ENSEMBLES, SEARCH_UNITS, type SizeTried, search } from "../../ml/search.ts";
-import { parseSeries } from "../../ml/series.ts";
 import {
   DEFAULT_TRAINING,
   modelFile,
@@ -13,9 +12,10 @@ import {
   trainTrunk,
 } from "../../ml/train.ts";
 import { PARTS } from "../../server/detect/index.ts";
+import { type CsvArguments, csvOptions, readCsvFile, reportLosses, withCsv } from "../csv.ts";
 import { number } from "../errors.ts";
 
-interface Options {
+interface Options extends CsvArguments {
   readonly data?: string;
   readonly out: string;
   readonly seed: number;
@@ -27,7 +27,7 @@ interface Options {
 
 /** `telltale train`: trains the recurrent model from a seed, on simulated series and one's own. */
 export function trainCommand(): Command {
-  return new Command("train")
+  const command = new Command("train")
     .description("train the recurrent model from a seed; MODEL_PATH then takes the file written")
     .requiredOption("-o, --out <file>", "model file to write")
     .option(
@@ -37,17 +37,17 @@ export function trainCommand(): Command {
     .option("--seed <n>", "seed", number({ min: 0, max: 2 ** 31 - 1, integer: true }), DEFAULT_TRAINING.seed)
     .option("--units <n>", "size of the LSTM", number({ min: 1, max: 16, integer: true }), DEFAULT_TRAINING.units)
     .option("--steps <n>", "training steps", number({ min: 1, max: 100_000, integer: true }), DEFAULT_TRAINING.steps)
-    .option("--type <name>", "sensor type of those series: the model gets a prior for it, found on them")
+    .option("--type <name>", "sensor type of those series: the model gets a prior for it, estimated from them")
     .option(
       "--search",
       `try ${SEARCH_UNITS.join(", ")} units by the loss on held-out series, then ${SEARCH_ENSEMBLES.length} ensembles (all detectors, and without each) by the faults found there`,
-    )
-    .action(run);
+    );
+  return withCsv(command).action(run);
 }
 
 async function run(options: Options): Promise<void> {
   const { seed, steps, units, type } = options;
-  const history = options.data === undefined ? undefined : await readHistory(options.data);
+  const history = options.data === undefined ? undefined : await readHistory(options.data, options);
   if (type !== undefined && history === undefined)
     throw new Error("--type says what the series of --data are: give both");
   const wanted = {
@@ -85,7 +85,7 @@ async function trainOne(options: TrainOptions): Promise<Trained> {
   }
 }
 
-async function readHistory(path: string): Promise<Float64Array[]> {
+async function readHistory(path: string, options: CsvArguments): Promise<Float64Array[]> {
   const folder = (await stat(path)).isDirectory();
   const names = folder
     ? (await readdir(path, { recursive: true })).filter((name) => name.endsWith(".csv")).sort()
@@ -93,10 +93,24 @@ async function readHistory(path: string): Promise<Float64Array[]> {
   const history: Float64Array[] = [];
   for (const name of names) {
     const file = folder ? join(path, name) : path;
-    const values = parseSeries(await readFile(file, "utf8")).value.filter((value) => !Number.isNaN(value));
-    if (values.length >= SHORTEST_HISTORY) history.push(values);
-    else console.error(`${file}: ${values.length} readings, left out (wanted ${SHORTEST_HISTORY} or more)`);
+    for (const values of await valuesOf(file, options)) {
+      if (values.length >= SHORTEST_HISTORY) history.push(Float64Array.from(values));
+      else console.error(`${file}: ${values.length} readings, left out (wanted ${SHORTEST_HISTORY} or more)`);
+    }
   }
   if (history.length === 0) throw new Error(`${path} holds no series of ${SHORTEST_HISTORY} readings or more`);
   return history;
+}
+
+/** The values of each sensor of a file, in the order of time. */
+async function valuesOf(file: string, options: CsvArguments): Promise<number[][]> {
+  const { reader, readings } = await readCsvFile(file, csvOptions(options));
+  try {
+    reportLosses(file, reader.losses);
+    const values: number[][] = reader.series.map(() => []);
+    for await (const { value, series } of readings) values[series]!.push(value);
+    return values;
+  } finally {
+    await readings.dispose();
+  }
 }

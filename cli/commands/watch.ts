@@ -1,25 +1,24 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { toJsonString } from "@bufbuild/protobuf";
 import { timestampDate } from "@bufbuild/protobuf/wkt";
-import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { Command, Option } from "commander";
-import { backoffMs } from "../../client/backoff.ts";
-import { connect } from "../../client/transport.ts";
-import { type ScoredReading, ScoredReadingSchema, Severity } from "../../gen/es/telltale/v1/reading_pb.ts";
+import { createClient } from "@connectrpc/connect";
+import { Command } from "commander";
+import type { connect } from "../../client/transport.ts";
+import { type ScoredReading, ScoredReadingSchema } from "../../gen/es/telltale/v1/reading_pb.ts";
 import {
   type AlertEvent,
   AlertEventSchema,
-  AlertEventTypeSchema,
+  AlertEventType,
   type WatchAlertsResponse,
   type WatchReadingsResponse,
   WatchService,
 } from "../../gen/es/telltale/v1/watch_pb.ts";
-import { credentials, outageReporter, type ServerOptions, withServer } from "../server.ts";
-import { untilInterrupted } from "../signals.ts";
+import { enumName } from "../../server/lib/enum-name.ts";
+import { alertLine } from "../alerts.ts";
+import { follow } from "../follow.ts";
+import { type ServerOptions, withServer } from "../server.ts";
+import { severityOf, severityOption } from "../severity.ts";
 import { inert } from "../text.ts";
-import { alertLine, enumName } from "./alerts.ts";
 
-const MAX_BACKOFF_MS = 5_000;
 /** Alert events come at least once: so many ids are remembered to show each once. */
 const REMEMBERED_EVENTS = 10_000;
 
@@ -41,15 +40,13 @@ export function watchCommand(): Command {
     .option("--anomalies-only", "only abnormal ones");
   const alerts = new Command("alerts")
     .description("print alerts as they open, rise and close")
-    .addOption(
-      new Option("--min-severity <severity>", "at least so severe").choices(["low", "medium", "high", "critical"]),
-    );
+    .addOption(severityOption());
   const both = [readings.action(watchReadings), alerts.action(watchAlerts)];
   for (const each of both) {
     withServer(each.option("-s, --sensor-id <id>", "only of this sensor").option("--json", "a JSON object a line"));
   }
   return new Command("watch")
-    .description("print readings or alerts live; connects again by itself and says what it missed")
+    .description("print readings or alerts live; reconnects by itself and reports gaps")
     .addCommand(readings)
     .addCommand(alerts);
 }
@@ -58,8 +55,8 @@ async function watchReadings(options: Filters): Promise<void> {
   const { sensorId = "", sensorType = "", location = "", anomaliesOnly = false } = options;
   await follow<WatchReadingsResponse>(
     options,
-    (service, resumeToken, signal) =>
-      service.watchReadings({ sensorId, sensorType, location, anomaliesOnly, resumeToken }, { signal }),
+    (connection, resumeToken, signal) =>
+      serviceOf(connection).watchReadings({ sensorId, sensorType, location, anomaliesOnly, resumeToken }, { signal }),
     ({ readings }) => {
       for (const each of readings)
         console.log(options.json ? toJsonString(ScoredReadingSchema, each) : readingLine(each));
@@ -69,11 +66,11 @@ async function watchReadings(options: Filters): Promise<void> {
 
 async function watchAlerts(options: Filters): Promise<void> {
   const { sensorId = "", minSeverity } = options;
-  const atLeast = minSeverity ? Severity[minSeverity.toUpperCase() as keyof typeof Severity] : Severity.UNSPECIFIED;
   const seen = new Set<string>();
   await follow<WatchAlertsResponse>(
     options,
-    (service, resumeToken, signal) => service.watchAlerts({ sensorId, minSeverity: atLeast, resumeToken }, { signal }),
+    (connection, resumeToken, signal) =>
+      serviceOf(connection).watchAlerts({ sensorId, minSeverity: severityOf(minSeverity), resumeToken }, { signal }),
     ({ event }) => {
       if (!event || seen.has(event.id)) return;
       seen.add(event.id);
@@ -82,43 +79,6 @@ async function watchAlerts(options: Filters): Promise<void> {
     },
   );
 }
-
-/** Watches until Ctrl-C; after a lost connection goes on where it was. */
-async function follow<R extends { resumeToken: string; missed: boolean }>(
-  options: ServerOptions,
-  watch: (service: ReturnType<typeof serviceOf>, resumeToken: string, signal: AbortSignal) => AsyncIterable<R>,
-  show: (response: R) => void,
-): Promise<void> {
-  const connection = connect(credentials(options));
-  const report = outageReporter((text) => console.error(text));
-  let resumeToken = "";
-  try {
-    await untilInterrupted(async (signal) => {
-      for (let attempt = 0; !signal.aborted; attempt++) {
-        try {
-          for await (const response of watch(serviceOf(connection), resumeToken, signal)) {
-            report({ connected: true });
-            attempt = 0;
-            if (response.missed) console.error("(some were missed here; query the server for them)");
-            show(response);
-            resumeToken = response.resumeToken || resumeToken;
-          }
-        } catch (error) {
-          const failure = ConnectError.from(error);
-          if (final.has(failure.code)) throw failure;
-          report({ connected: false, reason: failure.rawMessage });
-        }
-        await delay(backoffMs(attempt, MAX_BACKOFF_MS), undefined, { signal });
-      }
-    });
-    process.exitCode = 0; // Ctrl-C is how a watch ends
-  } finally {
-    connection.close();
-  }
-}
-
-/** What trying again cannot change. */
-const final = new Set([Code.InvalidArgument, Code.Unauthenticated, Code.PermissionDenied, Code.Unimplemented]);
 
 function serviceOf(connection: ReturnType<typeof connect>) {
   return createClient(WatchService, connection.transport);
@@ -143,6 +103,6 @@ function short(value: number): string {
 }
 
 function eventLine(event: AlertEvent): string {
-  const what = enumName(AlertEventTypeSchema, event.type);
+  const what = enumName(AlertEventType, event.type);
   return event.alert ? alertLine(event.alert, what) : `alert event ${event.id}: ${what}`;
 }

@@ -1,25 +1,26 @@
 /**
- * Old alerts beside the platform's own. They are not stored: an alert is a result of the log, and what the predecessor judged is no
+ * Old alerts beside the platform's own. They are not stored: an alert is a result of the log, and what the old platform judged is no
  * reading. What can be done is to say which of them the platform confirms, and where the two differ.
  */
 import { createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { type Connection, connect } from "../../client/transport.ts";
+import { type CsvOptions, csvRow } from "../../formats/csv/index.ts";
+import { instantText, parseInstant } from "../../formats/time.ts";
 import { type Alert, AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
-import { SeveritySchema } from "../../gen/es/telltale/v1/reading_pb.ts";
-import { instantText, parseInstant } from "../../ml/time.ts";
-import { enumName } from "../commands/alerts.ts";
+import { Severity } from "../../gen/es/telltale/v1/reading_pb.ts";
+import { enumName } from "../../server/lib/enum-name.ts";
 import { credentials, type ServerOptions } from "../server.ts";
+import { microsecondsOf } from "../time.ts";
 import { ALERTS_TABLE, isDatabase, openOldDatabase } from "./database.ts";
 import { readExport } from "./files.ts";
 import type { Fields } from "./row.ts";
 
-/** Old alerts are held in memory, to be looked at sensor by sensor. */
+/** Old alerts are kept in memory, to be looked at sensor by sensor. */
 const MAX_ALERTS = 1_000_000;
-/** The predecessor dated an alert when it got to the reading, not when the reading was taken. */
+/** The old platform dated an alert when it got to the reading, not when the reading was taken. */
 const WITHIN_US = 60_000_000;
 const PAGE = 1_000;
 
@@ -45,8 +46,9 @@ export async function compareAlerts(
   source: string,
   server: ServerOptions,
   file: string,
+  csv: CsvOptions,
 ): Promise<Comparison | undefined> {
-  const { bySensor, bad, old } = await collect(source);
+  const { bySensor, bad, old } = await collect(oldAlerts(source, csv), source);
   if (old + bad === 0) return undefined;
   const connection = connect(credentials(server));
   const sums = { old, met: 0, own: 0, ownAlone: 0, bad };
@@ -61,7 +63,7 @@ export async function compareAlerts(
 type Sums = { -readonly [K in keyof Comparison]: Comparison[K] };
 
 async function* report(bySensor: Map<string, OldAlert[]>, connection: Connection, sums: Sums): AsyncGenerator<string> {
-  yield csv([...COLUMNS, "telltale_alert_id", "telltale_severity", "telltale_opened_at", "telltale_message"]);
+  yield csvRow([...COLUMNS, "telltale_alert_id", "telltale_severity", "telltale_opened_at", "telltale_message"]);
   for (const [sensorId, old] of bySensor) {
     const own = await ownAlerts(connection, sensorId, old);
     sums.own += own.length;
@@ -70,7 +72,7 @@ async function* report(bySensor: Map<string, OldAlert[]>, connection: Connection
       const alert = own.find((one) => covers(one, each.us));
       if (alert) sums.met++;
       for (const one of own) if (covers(one, each.us)) alone.delete(one);
-      yield csv([...COLUMNS.map((name) => each.fields[name]), ...(alert ? ownCells(alert) : ["", "", "", ""])]);
+      yield csvRow([...COLUMNS.map((name) => each.fields[name]), ...(alert ? ownCells(alert) : ["", "", "", ""])]);
     }
     sums.ownAlone += alone.size;
   }
@@ -79,12 +81,7 @@ async function* report(bySensor: Map<string, OldAlert[]>, connection: Connection
 const COLUMNS = ["id", "sensor_id", "timestamp", "severity", "anomaly_score", "resolved", "message"];
 
 function ownCells(alert: Alert): unknown[] {
-  return [alert.id, enumName(SeveritySchema, alert.severity), instantText(microseconds(alert.openedAt)), alert.message];
-}
-
-function csv(cells: readonly unknown[]): string {
-  const text = cells.map((cell) => String(cell ?? ""));
-  return `${text.map((cell) => (/[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)).join(",")}\n`;
+  return [alert.id, enumName(Severity, alert.severity), instantText(microseconds(alert.openedAt)), alert.message];
 }
 
 /** Those of the platform from the first to the last of the old ones. */
@@ -108,14 +105,17 @@ function covers(alert: Alert, us: number): boolean {
 }
 
 function microseconds(time: Alert["openedAt"]): number {
-  return time ? timestampMs(time) * 1000 : 0;
+  return time ? microsecondsOf(time) : 0;
 }
 
-async function collect(source: string): Promise<{ bySensor: Map<string, OldAlert[]>; bad: number; old: number }> {
+async function collect(
+  alerts: AsyncIterable<Fields | undefined>,
+  source: string,
+): Promise<{ bySensor: Map<string, OldAlert[]>; bad: number; old: number }> {
   const bySensor = new Map<string, OldAlert[]>();
   let bad = 0;
   let old = 0;
-  for await (const fields of oldAlerts(source)) {
+  for await (const fields of alerts) {
     const us = typeof fields?.timestamp === "string" ? parseInstant(fields.timestamp) : Number.NaN;
     if (typeof fields?.sensor_id !== "string" || Number.isNaN(us)) {
       bad++;
@@ -130,9 +130,9 @@ async function collect(source: string): Promise<{ bySensor: Map<string, OldAlert
 }
 
 /** Undefined for one that cannot be read. */
-async function* oldAlerts(source: string): AsyncGenerator<Fields | undefined> {
+async function* oldAlerts(source: string, csv: CsvOptions): AsyncGenerator<Fields | undefined> {
   if (!isDatabase(source)) {
-    for await (const found of readExport(source, ["sensor_id", "timestamp"])) {
+    for await (const found of readExport(source, ["sensor_id", "timestamp"], csv)) {
       yield "wanted" in found ? undefined : found.fields;
     }
     return;

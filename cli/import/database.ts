@@ -1,8 +1,8 @@
-/** The predecessor's tables, read where they are. Nothing is written there. */
+/** The old platform's tables, read where they are. Nothing is written there. */
 import postgres, { type Sql } from "postgres";
 import { type Fields, NEEDED, OPTIONAL } from "./row.ts";
 
-export const READINGS_TABLE = "sensor_data";
+const READINGS_TABLE = "sensor_data";
 export const ALERTS_TABLE = "anomaly_alerts";
 const NEEDED_COLUMNS = ["id", ...NEEDED];
 /** Rows a round trip. */

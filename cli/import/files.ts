@@ -3,61 +3,84 @@ import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { extname } from "node:path";
 import { createInterface } from "node:readline";
-import { type CsvError, type Info, parse } from "csv-parse";
+import {
+  type CsvOptions,
+  CsvProblem,
+  type CsvRecord,
+  isBadRecord,
+  NumberReader,
+  openTable,
+  TimeReader,
+} from "../../formats/csv/index.ts";
+import { instantText } from "../../formats/time.ts";
 import { elements } from "./json.ts";
 import { type BadRow, type Fields, snakeCase } from "./row.ts";
 
 /** Longer ones are no rows: a quote or a bracket was never closed. */
-export const MAX_ROW_CHARACTERS = 1024 * 1024;
+const MAX_ROW_CHARACTERS = 1024 * 1024;
 
 export type Found = { readonly where: string; readonly fields: Fields } | BadRow;
 
 /** The rows of an export in the order of the file. Throws where the file as a whole cannot be read. */
-export async function* readExport(file: string, needed: readonly string[]): AsyncGenerator<Found> {
+export async function* readExport(
+  file: string,
+  needed: readonly string[],
+  options: CsvOptions = {},
+): AsyncGenerator<Found> {
   const kind = extname(file).toLowerCase();
-  if (kind === ".csv") return yield* readCsv(file, needed);
+  if (kind === ".csv") return yield* readCsv(file, needed, options);
   if (kind !== ".json" && kind !== ".ndjson" && kind !== ".jsonl") {
     throw new Error(`${file} ends in "${kind}"; wanted .csv, .json, .ndjson or .jsonl.`);
   }
   yield* (await firstCharacter(file)) === "[" ? readArray(file) : readLines(file);
 }
 
-async function* readCsv(file: string, needed: readonly string[]): AsyncGenerator<Found> {
-  const skipped: BadRow[] = [];
-  const parser = createReadStream(file).pipe(
-    parse({
-      bom: true,
-      columns: (header: string[]) => checkHeader(header.map(snakeCase), needed),
-      info: true,
-      max_record_size: MAX_ROW_CHARACTERS,
-      skip_empty_lines: true,
-      skip_records_with_error: true,
-      on_skip: (error: CsvError | undefined) => {
-        const line = Number(error?.lines ?? 0);
-        skipped.push({ where: `line ${line}`, column: "", value: undefined, wanted: csvSentence(error) });
-      },
-    }),
-  );
+async function* readCsv(file: string, needed: readonly string[], options: CsvOptions): AsyncGenerator<Found> {
   try {
-    for await (const { record, info } of parser as AsyncIterable<{ record: Fields; info: Info }>) {
-      yield* skipped.splice(0);
-      yield { where: `line ${info.lines}`, fields: record };
+    const { sample, records, delimiter } = await openTable(createReadStream(file), options);
+    const good = sample.filter((each): each is CsvRecord => !isBadRecord(each));
+    const names = checkHeader((good[0]?.cells ?? []).map(snakeCase), needed);
+    const read = { times: new TimeReader(options), numbers: new NumberReader(options.decimal, delimiter) };
+    const column = (name: string) => {
+      const at = names.indexOf(name);
+      return at < 0 ? [] : good.slice(1).map(({ cells, line }) => [cells[at] ?? "", line] as const);
+    };
+    read.times.learn(column("timestamp"));
+    read.numbers.learn(column("value"));
+    let header = true;
+    for await (const record of records) {
+      if (!header) yield isBadRecord(record) ? badRecord(record.line, record.reason) : fieldsOf(record, names, read);
+      header = false;
     }
-    yield* skipped;
   } catch (error) {
-    throw new Error(`${file}: ${error instanceof Error ? error.message : error}`, { cause: error });
+    throw error instanceof CsvProblem ? new Error(`${file}: ${error.message}`, { cause: error }) : error;
   }
+}
+
+interface Readers {
+  readonly times: TimeReader;
+  readonly numbers: NumberReader;
+}
+
+/** Cells by the names of their columns; the time and the value as the old platform writes them. */
+function fieldsOf({ cells, line }: CsvRecord, names: readonly string[], { times, numbers }: Readers): Found {
+  if (cells.length !== names.length) return badRecord(line, "as many cells as the first line has");
+  const fields: Record<string, unknown> = Object.fromEntries(names.map((name, i) => [name, cells[i]]));
+  const us = times.read(String(fields.timestamp), line);
+  if (typeof us === "string") return badRecord(line, `timestamp is ${us}`);
+  const value = fields.value === undefined ? undefined : numbers.read(String(fields.value), line);
+  if (typeof value === "string") return badRecord(line, `value is ${value}`);
+  return { where: `line ${line}`, fields: { ...fields, value: value ?? null, timestamp: instantText(us) } };
+}
+
+function badRecord(line: number, wanted: string): BadRow {
+  return { where: `line ${line}`, column: "", value: undefined, wanted };
 }
 
 function checkHeader(names: string[], needed: readonly string[]): string[] {
   const missing = needed.filter((name) => !names.includes(name));
   if (missing.length === 0) return names;
-  throw new Error(`the first line has no column ${missing.join(", ")}; it is "${names.join(",").slice(0, 200)}".`);
-}
-
-function csvSentence(error: CsvError | undefined): string {
-  if (error?.code === "CSV_RECORD_INCONSISTENT_COLUMNS") return "as many cells as the first line has";
-  return error?.message ?? "a row of CSV";
+  throw new CsvProblem(`the first line has no column ${missing.join(", ")}; it is "${names.join(",").slice(0, 200)}".`);
 }
 
 async function* readArray(file: string): AsyncGenerator<Found> {

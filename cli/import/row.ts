@@ -1,6 +1,7 @@
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { DeviceReading } from "../../client/index.ts";
-import { parseInstant } from "../../ml/time.ts";
+import { CONTROL_CHARACTER, MAX_SENSOR_ID } from "../../formats/sensor-id.ts";
+import { parseInstant } from "../../formats/time.ts";
 
 /** What a source holds, not yet looked at: columns by their names, as text or as JSON has them. */
 export type Fields = Readonly<Record<string, unknown>>;
@@ -20,7 +21,7 @@ export interface BadRow {
   readonly wanted: string;
 }
 
-/** The columns of the predecessor's `sensor_data` that are taken; what else there is, was its own judgement. */
+/** The columns of the old platform's `sensor_data` that are taken; what else there is, was its own judgement. */
 export const NEEDED = ["sensor_id", "sensor_type", "timestamp", "value", "unit"] as const;
 export const OPTIONAL = ["location", "metadata"] as const;
 
@@ -35,7 +36,7 @@ class Refused extends Error {
 }
 
 /** Most characters of each text, by the contract. The server names a whole block of them once; here each row is named. */
-const MOST = { sensor_id: 50, sensor_type: 50, unit: 20, location: 100 } as const;
+const MOST = { sensor_id: MAX_SENSOR_ID, sensor_type: 50, unit: 20, location: 100 } as const;
 
 /** Looks at a row. What depends on the server, such as its clock and what it has stored, is the server's to judge. */
 export function toRow(where: string, fields: Fields): Row | BadRow {
@@ -87,8 +88,9 @@ function text(column: keyof typeof MOST, value: unknown): string {
   if (typeof value !== "string" || value === "") throw new Refused(column, value, "text");
   // Characters, not UTF-16 units: counted only where it can matter.
   const fits = value.length <= MOST[column] || [...value].length <= MOST[column];
-  if (fits && !value.includes("\0")) return value;
-  throw new Refused(column, value, `1 to ${MOST[column]} characters, none of them NUL`);
+  const [bad, name] = column === "sensor_id" ? [CONTROL_CHARACTER, "a control character"] : [/\0/, "NUL"];
+  if (fits && !bad.test(value)) return value;
+  throw new Refused(column, value, `1 to ${MOST[column]} characters, none of them ${name}`);
 }
 
 function optionalText(column: keyof typeof MOST, value: unknown): string | undefined {

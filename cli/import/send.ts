@@ -5,7 +5,7 @@ import type { BadRow } from "./row.ts";
 import type { PlacedRow, Source } from "./source.ts";
 import type { Position } from "./state.ts";
 
-/** What may be on its way: some 200,000 readings, each of which is also held here as a row until it is settled. */
+/** What may be on its way: some 200,000 readings, each of which is also kept here as a row until it is settled. */
 const BUFFER_BYTES = 2 * 1024 * 1024;
 
 export interface Sending {

@@ -22,6 +22,8 @@ test("rows come out in the order of time, those of equal time in their own, also
       piece,
     );
     expect(sorted.count).toBe(1000);
+    // Nothing is left behind where the process ends now.
+    expect(folders()).toEqual(before);
     expect(await Array.fromAsync(sorted)).toEqual(wanted);
     await sorted.dispose();
   }

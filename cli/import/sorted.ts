@@ -2,17 +2,15 @@
  * Rows in the order of time, however many: the detector judges a reading only where it is newer than the sensor's last, and
  * exports come newest first as often as not. What does not fit into memory is sorted in pieces on disk and merged.
  */
-import { createReadStream, createWriteStream } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import type { FileHandle } from "node:fs/promises";
+import { openUnnamed } from "../../formats/unnamed.ts";
 import type { Row } from "./row.ts";
 
 /** Rows sorted in memory at once: about 100 MB of objects. */
 const PIECE_ROWS = 250_000;
+
+/** Written at once. */
+const ROWS_AT_ONCE = 1_000;
 
 export interface SortedRows extends AsyncIterable<Row> {
   readonly count: number;
@@ -22,18 +20,18 @@ export interface SortedRows extends AsyncIterable<Row> {
 
 /** Reads `rows` to their end. Rows of equal time keep their order. */
 export async function sortRows(rows: AsyncIterable<Row>, pieceRows = PIECE_ROWS): Promise<SortedRows> {
-  const files: string[] = [];
-  let folder: string | undefined;
+  const files: FileHandle[] = [];
   let piece: Row[] = [];
   let count = 0;
   const dispose = async () => {
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    for (const file of files.splice(0)) await file.close();
   };
   try {
     for await (const row of rows) {
       if (piece.length === pieceRows) {
-        folder ??= await mkdtemp(join(tmpdir(), "telltale-import-"));
-        files.push(await spill(sortPiece(piece), join(folder, String(files.length))));
+        const file = await openUnnamed("telltale-import-");
+        files.push(file);
+        await spill(sortPiece(piece), file);
         piece = [];
       }
       piece.push(row);
@@ -51,16 +49,15 @@ function sortPiece(rows: Row[]): Row[] {
   return rows.sort((a, b) => a.reading.observedAtUs - b.reading.observedAtUs); // stable
 }
 
-async function spill(rows: readonly Row[], file: string): Promise<string> {
-  function* lines() {
-    for (const row of rows) yield `${JSON.stringify(row)}\n`;
+async function spill(rows: readonly Row[], file: FileHandle): Promise<void> {
+  for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
+    const lines = rows.slice(from, from + ROWS_AT_ONCE).map((row) => `${JSON.stringify(row)}\n`);
+    await file.appendFile(lines.join(""));
   }
-  await pipeline(Readable.from(lines()), createWriteStream(file));
-  return file;
 }
 
-async function* load(file: string): AsyncGenerator<Row> {
-  for await (const line of createInterface({ input: createReadStream(file) })) yield JSON.parse(line);
+async function* load(file: FileHandle): AsyncGenerator<Row> {
+  for await (const line of file.readLines({ start: 0, autoClose: false })) yield JSON.parse(line);
 }
 
 async function* inMemory(rows: readonly Row[]): AsyncGenerator<Row> {

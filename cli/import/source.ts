@@ -1,6 +1,7 @@
 /** Where old readings come from: a table or an export, as one kind of thing. */
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
+import type { CsvOptions } from "../../formats/csv/index.ts";
 import { isDatabase, openOldDatabase, type Place } from "./database.ts";
 import { readExport } from "./files.ts";
 import { type BadRow, isBad, NEEDED, type Row, toRow } from "./row.ts";
@@ -22,7 +23,7 @@ export interface Source {
   close(): Promise<void>;
 }
 
-export interface Told {
+export interface ImportHooks {
   bad(row: BadRow): void;
   /** Rows read so far, before the first is sent. */
   reading(rows: number): void;
@@ -41,14 +42,19 @@ export async function sourceName(source: string): Promise<string> {
   return `${resolve(source)} (${size} bytes, ${new Date(mtimeMs).toISOString()})`;
 }
 
-export async function openSource(source: string, after: Position | undefined, told: Told): Promise<Source> {
+export async function openSource(
+  source: string,
+  after: Position | undefined,
+  hooks: ImportHooks,
+  csv: CsvOptions,
+): Promise<Source> {
   const name = await sourceName(source);
   return isDatabase(source)
-    ? openTable(source, name, after as Place | undefined, told)
-    : openFile(source, name, (after as number | undefined) ?? 0, told);
+    ? openTable(source, name, after as Place | undefined, hooks)
+    : openFile(source, name, (after as number | undefined) ?? 0, hooks, csv);
 }
 
-async function openTable(url: string, name: string, after: Place | undefined, told: Told): Promise<Source> {
+async function openTable(url: string, name: string, after: Place | undefined, hooks: ImportHooks): Promise<Source> {
   const database = openOldDatabase(url);
   const total = await database.count(after).catch(async (error) => {
     await database.close();
@@ -61,22 +67,28 @@ async function openTable(url: string, name: string, after: Place | undefined, to
     rows: async function* () {
       for await (const fields of database.readings(after)) {
         const row = toRow(`id ${fields.id}`, fields);
-        if (isBad(row)) told.bad(row);
+        if (isBad(row)) hooks.bad(row);
         else yield { ...row, position: { timestamp: fields.timestamp, id: fields.id } };
       }
     },
   };
 }
 
-async function openFile(file: string, name: string, after: number, told: Told): Promise<Source> {
+async function openFile(
+  file: string,
+  name: string,
+  after: number,
+  hooks: ImportHooks,
+  csv: CsvOptions,
+): Promise<Source> {
   let read = 0;
   async function* good(): AsyncGenerator<Row> {
-    for await (const found of readExport(file, NEEDED)) {
-      told.reading(++read);
+    for await (const found of readExport(file, NEEDED, csv)) {
+      hooks.reading(++read);
       const row = "wanted" in found ? found : toRow(found.where, found.fields);
       if (!isBad(row)) yield row;
-      // Those that an earlier run has told of are not told of again.
-      else if (after === 0) told.bad(row);
+      // Those that an earlier run has reported are not reported again.
+      else if (after === 0) hooks.bad(row);
     }
   }
   const sorted = await sortRows(good());

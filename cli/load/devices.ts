@@ -3,8 +3,8 @@ import { Agent, request } from "node:http";
 import { request as requestTls, Agent as TlsAgent } from "node:https";
 import { text } from "node:stream/consumers";
 import { createDeviceClient, type DeviceClient } from "../../client/index.ts";
-import { RefusalReasonSchema } from "../../gen/es/telltale/v1/ingest_pb.ts";
-import { enumName } from "../commands/alerts.ts";
+import { RefusalReason } from "../../gen/es/telltale/v1/ingest_pb.ts";
+import { enumName } from "../../server/lib/enum-name.ts";
 import type { Recorder } from "./recorder.ts";
 
 export interface DevicesOptions {
@@ -51,7 +51,7 @@ class Stream {
       ...(options.token === undefined ? {} : { token: options.token }),
       producer: `${options.producer}:${index}`,
       lingerMs: options.lingerMs,
-      onRefusal: ({ refusal }) => recorder.error(`refused: ${enumName(RefusalReasonSchema, refusal.reason)}`),
+      onRefusal: ({ refusal }) => recorder.error(`refused: ${enumName(RefusalReason, refusal.reason)}`),
       onConnection: ({ connected, reason }) => {
         if (!connected) recorder.error(`connection lost: ${reason}`);
       },

@@ -1,7 +1,7 @@
 import { Histogram } from "./histogram.ts";
 
 /** What happened in one second of the run. */
-export class Second {
+class Second {
   sent = 0;
   settled = 0;
   errors = 0;

@@ -1,4 +1,5 @@
 /** The page about a run: one file that needs nothing else. */
+import { counted } from "../../formats/counted.ts";
 import { distribution, milliseconds, overTime, short } from "./charts.ts";
 import type { Recorder } from "./recorder.ts";
 
@@ -86,7 +87,7 @@ export function reportPage(facts: RunFacts, recorder: Recorder): string {
       section("Delay", table(delayRows(run)) + NOTE),
       section("Rate", rates),
       recorder.settled === 0 ? "" : section("Delay over time", latencies),
-      shown.length === 0 ? "" : section("How many took how long", distribution(shown, { name: "readings" })),
+      shown.length === 0 ? "" : section("Distribution of delays", distribution(shown, { name: "readings" })),
       section("Errors", errorsOf(run) + (run.failed === 0 ? "" : errorChart(recorder))),
     ].join("\n"),
   );
@@ -97,7 +98,7 @@ const NOTE =
 
 function factRows(facts: RunFacts, run: RunSums): string[][] {
   return [
-    ["devices", short(facts.devices), `over ${facts.connections} connections by ${facts.by}`],
+    ["devices", short(facts.devices), `over ${counted(facts.connections, "connection")} by ${facts.by}`],
     ["asked for", `${short(facts.rate)} a second`, `for ${facts.seconds} s`],
     ["sent", short(run.sent), `${short(run.sentPerSecond)} a second`],
     ["settled", short(run.settled), "scored and committed"],
@@ -163,4 +164,5 @@ path.target { stroke: var(--ink); stroke-dasharray: 4 4; } path.errors { stroke:
 g.durableMs rect, rect.mark.durableMs, rect.mark.sent { fill: var(--blue); fill-opacity: .6; }
 g.settledMs rect, rect.mark.settledMs, rect.mark.settled { fill: var(--green); fill-opacity: .6; }
 rect.mark.target { fill: var(--ink); fill-opacity: .5; } rect.mark.errors { fill: var(--red); } rect.mark.p50 { fill-opacity: .3; }
+@media (max-width: 760px) { section { overflow-x: auto; } svg { min-width: 760px; } td { white-space: nowrap; } }
 `;

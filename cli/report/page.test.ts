@@ -80,9 +80,23 @@ describe("a report's page", () => {
     });
     const html = page(empty);
     expect(html).toContain("None opened.");
-    expect(html).toContain("No sensor lacked anything.");
+    expect(html).toContain("No sensor missed readings.");
     expect(unclosed(html)).toEqual([]);
     expect(html).not.toMatch(/NaN|Infinity|undefined/);
+  });
+
+  it("does not call a range good of which nothing can be told", () => {
+    const told = (...verdicts: Verdict[]) =>
+      page({ ...report(), guidelines: verdicts.map((verdict) => create(GuidelineSchema, { name: "One", verdict })) });
+    expect(told(Verdict.UNSPECIFIED, Verdict.UNSPECIFIED)).toContain("There is no data in this range");
+    expect(told(Verdict.GOOD, Verdict.UNSPECIFIED)).toContain("1 of 2 measures are within guidance");
+    expect(told(Verdict.GOOD, Verdict.GOOD)).toContain("Every measure is within guidance.");
+  });
+
+  it("fits a phone and a dark room", () => {
+    const html = page(report());
+    expect(html).toContain('<meta name="viewport" content="width=device-width, initial-scale=1">');
+    expect(html).toContain("prefers-color-scheme: dark");
   });
 
   it("names what is to be mended first", () => {
@@ -91,7 +105,7 @@ describe("a report's page", () => {
       { name: "Another", verdict: Verdict.BAD },
     ];
     const html = page({ ...report(), guidelines: names.map((each) => create(GuidelineSchema, each)) });
-    expect(html).toContain("<b>To be mended:</b> another. <b>Borderline:</b> one thing.");
+    expect(html).toContain("<b>Outside guidance:</b> another. <b>Borderline:</b> one thing.");
   });
 });
 

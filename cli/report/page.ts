@@ -13,7 +13,7 @@ const CLASSES = ["all", "99 to 100 %", "95 to 99 %", "90 to 95 %", "50 to 90 %",
 const CLASS_COLOURS = ["a0", "a1", "a2", "a3", "a4", "a5", "a6"] as const;
 
 const VERDICTS: Readonly<Record<Verdict, readonly [string, string]>> = {
-  [Verdict.UNSPECIFIED]: ["few", "too few to tell"],
+  [Verdict.UNSPECIFIED]: ["few", "too few data"],
   [Verdict.GOOD]: ["good", "good"],
   [Verdict.BORDERLINE]: ["warn", "borderline"],
   [Verdict.BAD]: ["bad", "mend"],
@@ -118,12 +118,20 @@ function summary(guidelines: readonly Guideline[]): string {
       .filter((each) => each.verdict === verdict)
       .map(({ name }) => safe(name.charAt(0).toLowerCase() + name.slice(1)));
   const [bad, borderline] = [names(Verdict.BAD), names(Verdict.BORDERLINE)];
-  if (bad.length + borderline.length === 0) return "Every measure that can be told is within guidance.";
+  if (bad.length + borderline.length === 0) return fine(guidelines);
   const parts = [
-    ...(bad.length > 0 ? [`<b>To be mended:</b> ${bad.join("; ")}.`] : []),
+    ...(bad.length > 0 ? [`<b>Outside guidance:</b> ${bad.join("; ")}.`] : []),
     ...(borderline.length > 0 ? [`<b>Borderline:</b> ${borderline.join("; ")}.`] : []),
   ];
   return parts.join(" ");
+}
+
+/** The text where nothing is wrong: of how many measures that can be said at all. */
+function fine(guidelines: readonly Guideline[]): string {
+  const good = guidelines.filter(({ verdict }) => verdict === Verdict.GOOD).length;
+  if (good === 0) return "There is no data in this range, so the alarms cannot be assessed.";
+  if (good === guidelines.length) return "Every measure is within guidance.";
+  return `${good} of ${guidelines.length} measures are within guidance; of the others there is too little to tell.`;
 }
 
 function guideline({ name, measured, unit, target, verdict }: Guideline): string {
@@ -182,7 +190,7 @@ function availability({ sensorsByAvailability, leastAvailable, startTime, totals
   );
   const table =
     rows.length === 0
-      ? "<p>No sensor lacked anything.</p>"
+      ? "<p>No sensor missed readings.</p>"
       : `<h3>Least available</h3>
 <table><thead><tr><th>Sensor</th><th class="n">Available</th><th class="n">Usual, an hour</th><th>Hour by hour</th></tr></thead><tbody>
 ${rows.join("\n")}
@@ -190,7 +198,7 @@ ${rows.join("\n")}
   const seldom =
     totals!.seldomSensors === 0
       ? ""
-      : `<p>${number(totals!.seldomSensors)} sensors report too seldom to be judged.</p>`;
+      : `<p>${totals!.seldomSensors === 1 ? "1 sensor reports" : `${number(totals!.seldomSensors)} sensors report`} too seldom to be judged.</p>`;
   return `<section>
 <h2>Availability</h2>
 <h3>Sensors by how much of what they usually send came</h3>

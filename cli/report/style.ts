@@ -1,6 +1,7 @@
-/** The page's style sheet. Colours can be told apart with any eyes, and every one of them has words beside it. */
+/** The page's style sheet. Colours are safe for colour-blind readers, and every one of them has words beside it. */
 export const STYLE = `
-:root { --ink: #1b2733; --soft: #5d6b78; --line: #dfe5ea; --paper: #fff; --ground: #f4f6f8; --blue: #2f6fa7; --good: #2c8a5a; --warn: #c98a00; --bad: #c2402f; }
+:root { --ink: #1b2733; --soft: #5d6b78; --line: #dfe5ea; --paper: #fff; --ground: #f4f6f8; --blue: #2f6fa7; --good: #2c8a5a; --warn: #c98a00; --bad: #c2402f; --was: #e4edf5; color-scheme: light dark; }
+@media screen and (prefers-color-scheme: dark) { :root { --ink: #e3e9ef; --soft: #9aa8b5; --line: #33404c; --paper: #1a232c; --ground: #11181f; --blue: #5b9bd1; --good: #35996a; --warn: #b87f08; --bad: #d8594a; --was: #263a4c; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
 header, main, footer { max-width: 1080px; margin: 0 auto; padding: 0 24px; }
@@ -30,7 +31,7 @@ svg text { font-size: 12px; fill: var(--soft); }
 .grid { stroke: var(--line); } .mark { stroke: var(--soft); stroke-dasharray: 4 4; }
 rect.bar, rect.full, .meter i { fill: var(--blue); background: var(--blue); } rect.warn { fill: var(--warn); } rect.bad { fill: var(--bad); }
 rect.none { fill: var(--bad); } rect.part { fill: var(--warn); }
-.band { fill: #e4edf5; } .was, .is { fill: none; stroke-width: 1.4; stroke: var(--soft); } .is { stroke: var(--bad); stroke-width: 1.8; }
+.band { fill: var(--was); } .was, .is { fill: none; stroke-width: 1.4; stroke: var(--soft); } .is { stroke: var(--bad); stroke-width: 1.8; }
 .spark { height: 46px; max-width: 330px; margin-left: auto; }
 .meter { display: block; height: 10px; background: var(--ground); border-radius: 5px; overflow: hidden; } .meter i { display: block; height: 100%; }
 .badge { display: inline-block; padding: 0 8px; border-radius: 9px; font-size: 12px; font-weight: 600; color: #fff; white-space: nowrap; }
@@ -40,6 +41,6 @@ rect.none { fill: var(--bad); } rect.part { fill: var(--warn); }
 .a0 { fill: #2c8a5a; background: #2c8a5a; } .a1 { fill: #6fb386; background: #6fb386; } .a2 { fill: #b5d6a9; background: #b5d6a9; } .a3 { fill: #f0d98c; background: #f0d98c; }
 .a4 { fill: #e3a04c; background: #e3a04c; } .a5 { fill: #d0663f; background: #d0663f; } .a6 { fill: #8f2430; background: #8f2430; }
 footer { padding-bottom: 40px; font-size: 13px; }
-@media (max-width: 760px) { .tiles { grid-template-columns: repeat(2, 1fr); } section { padding: 16px; overflow-x: auto; } }
+@media (max-width: 760px) { td:has(.id) { min-width: 9rem; } .tiles { grid-template-columns: repeat(2, 1fr); } section { padding: 16px; overflow-x: auto; } section > svg { min-width: 860px; } header, main, footer { padding-left: 12px; padding-right: 12px; } }
 @media print { body { background: #fff; font-size: 12px; } section, .tile { break-inside: avoid; } header, main, footer { max-width: none; padding: 0; } }
 `;

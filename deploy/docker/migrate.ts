@@ -1,5 +1,5 @@
 /** Brings the schema of DATABASE_URL up to date and ends: for a job that runs before a new version is rolled out. */
-import { migrate } from "../../server/store/migrate.ts";
+import { migrate } from "../../server/postgres/migrate.ts";
 import { openStoreSql } from "../../server/store/postgres.ts";
 
 /** Adding an index to a large table takes longer than any query. */

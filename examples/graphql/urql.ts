@@ -1,5 +1,5 @@
 /**
- * A GraphQL client (urql): stores readings by mutations, is told of the alert by a subscription over graphql-ws, and closes it.
+ * A GraphQL client (urql): stores readings by mutations, gets the alert by a subscription over graphql-ws, and closes it.
  *
  * TELLTALE_HTTP=http://127.0.0.1:8000 node examples/graphql/urql.ts [sensor-id]
  */

@@ -1,5 +1,5 @@
 /**
- * Node with Connect: streams readings of one sensor, sees them acknowledged, and is told of the alert that the last one raises.
+ * Node with Connect: streams readings of one sensor, sees them acknowledged, and gets the alert that the last one raises.
  *
  * TELLTALE_GRPC=http://127.0.0.1:50051 node examples/node/connect.ts [sensor-id]
  */

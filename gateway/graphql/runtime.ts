@@ -1,28 +1,25 @@
 /** Mesh's gateway for GraphQL over HTTP (queries, mutations, and subscriptions by SSE), in this process. */
-import { createGatewayRuntime, type GatewayPlugin, type GatewayRuntime } from "@graphql-hive/gateway-runtime";
-import {
-  type DocumentNode,
-  GraphQLError,
-  type GraphQLErrorOptions,
-  type GraphQLSchema,
-  type ParseOptions,
-  parse,
-} from "graphql";
+import { createGatewayRuntime, type GatewayRuntime } from "@graphql-hive/gateway-runtime";
+import { GraphQLError, type GraphQLErrorOptions } from "graphql";
 import type { Logger } from "pino";
 import { scalars } from "../mesh/scalars.ts";
 import { readSupergraph } from "../mesh/serve.ts";
 import { shapedTransport } from "../mesh/transport.ts";
-import { withSafeIntVariables } from "./integers.ts";
-import { limitsRule, MAX_BATCH, MAX_TOKENS } from "./limits.ts";
+import { documents, keptDocuments } from "./documents.ts";
+import { MAX_BATCH } from "./limits.ts";
 import { graphqlFacade } from "./names.ts";
+import { compressionPlugin, type Live, subscriptionsPlugin } from "./subscriptions.ts";
+import { turns } from "./turns.ts";
+import { declaredVariables } from "./variables.ts";
 
 export const GRAPHQL_PATH = "/api/v1/graphql";
 
 /** @param address host:port of the services, without a scheme */
-export function graphqlRuntime(address: string, logger: Logger): GatewayRuntime {
+export function graphqlRuntime(address: string, logger: Logger, live: Live): GatewayRuntime {
+  const kept = keptDocuments();
   return createGatewayRuntime({
     supergraph: readSupergraph("supergraph.graphql"),
-    transports: { grpc: shapedTransport(graphqlFacade, address) },
+    transports: { grpc: shapedTransport(graphqlFacade, address, live.ending) },
     additionalResolvers: scalars as never,
     graphqlEndpoint: GRAPHQL_PATH,
     healthCheckEndpoint: `${GRAPHQL_PATH}/unused-health`,
@@ -31,16 +28,19 @@ export function graphqlRuntime(address: string, logger: Logger): GatewayRuntime 
     // The page is ours: theirs would ask a network that may not be there.
     graphiql: false,
     batching: { limit: MAX_BATCH },
+    // One request for all root fields would make an answer of one piece: nobody else is served until all of it is shaped. And one field
+    // that fails would take the others' answers, and they its error, with it.
+    __experimental__batchExecution: false,
     maskedErrors: { maskError: (error) => masked(error, logger) },
     subgraphErrors: { subgraphNameProp: false },
-    plugins: () => [operations()],
+    plugins: () => [documents(kept), declaredVariables(), turns(kept), subscriptionsPlugin(live), compressionPlugin()],
     logging: false,
     // CORS is one layer for the whole port.
     cors: false,
   });
 }
 
-/** What nobody meant for a client is logged and not told. */
+/** What nobody meant for a client is logged and not sent. */
 function masked(error: unknown, logger: Logger): Error {
   if (error instanceof GraphQLError && error.extensions.code !== undefined) return error;
   if (error instanceof GraphQLError && (error.originalError == null || error.originalError instanceof GraphQLError))
@@ -65,28 +65,4 @@ function withCode(error: GraphQLError): GraphQLError {
     originalError,
     extensions: { ...extensions, code: "BAD_USER_INPUT" },
   } as GraphQLErrorOptions);
-}
-
-/** Bounds on operations, and Int variables for SafeInt arguments. */
-function operations(): GatewayPlugin {
-  let schema: GraphQLSchema | undefined;
-  // Mesh caches parsed documents; the same one must give the same one here, for validation is cached by it.
-  const taken = new WeakMap<DocumentNode, DocumentNode>();
-  return {
-    onSchemaChange: (change) => {
-      schema = change.schema;
-    },
-    onParse({ setParseFn }) {
-      setParseFn((source: string, options?: ParseOptions) => parse(source, { ...options, maxTokens: MAX_TOKENS }));
-      return ({ result, replaceParseResult }) => {
-        if (schema === undefined || result === null || result instanceof Error) return;
-        const document = result as DocumentNode;
-        const known = taken.get(document) ?? withSafeIntVariables(schema, document);
-        taken.set(document, known);
-        taken.set(known, known);
-        if (known !== document) replaceParseResult(known);
-      };
-    },
-    onValidate: ({ addValidationRule }) => addValidationRule(limitsRule),
-  };
 }

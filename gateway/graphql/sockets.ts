@@ -5,12 +5,21 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { type GatewayRuntime, getGraphQLWSOptions } from "@graphql-hive/gateway-runtime";
+import { GraphQLError } from "graphql";
 import { handleProtocols, makeServer, type ServerOptions } from "graphql-ws";
 import type { Logger } from "pino";
 import { type WebSocket, WebSocketServer } from "ws";
+import { payerOf } from "../../server/lib/payer.ts";
+import { Shares } from "../../server/lib/shares.ts";
+import { BAD_CREDENTIAL, takeHeaders } from "../headers.ts";
 import { MAX_BODY_BYTES } from "../http.ts";
 import { CLIENT_HEADER } from "../mesh/call.ts";
+import { isUnavailable } from "../mesh/errors.ts";
 import type { GatewayMetrics } from "../metrics.ts";
+import { refuseUpgrade } from "../upgrade.ts";
+import { holdsMutation } from "./request.ts";
+import { GRAPHQL_PATH } from "./runtime.ts";
+import type { Live } from "./subscriptions.ts";
 
 /** A subscriber that takes nothing for so long is dropped: longer than any hiccup of a network that still works. */
 const STALLED_MS = 15_000;
@@ -18,14 +27,20 @@ const STALLED_MS = 15_000;
 const CLOSING_MS = 2_000;
 /** One that does not answer a ping within this time has gone without a word. */
 const KEEP_ALIVE_MS = 15_000;
-/** Each holds a stream on the services: as many as one process serves with room to spare. */
+/** For a client's first message: graphql-ws's own 3 s end those of slow networks, and everybody's on a busy machine. */
+const INIT_MS = 15_000;
+/** Each holds a stream on the services: as many as one process serves with room to spare. Callers share them, by address. */
 const MAX_SOCKETS = 1_000;
 /** Subscriptions of one socket: a dashboard has tens. */
 const MAX_SUBSCRIPTIONS = 100;
+/** Messages of one socket under way: its subscriptions, and as many that wait for it to take their answers. */
+const MAX_HANDLED = 2 * MAX_SUBSCRIPTIONS;
 
 /** Close codes 4000 and up are the application's own. */
-export const CLOSE = {
+const CLOSE = {
   goingAway: 1001,
+  /** Clients take it for a reason to connect and subscribe again; an error message would end a subscription permanently. */
+  tryAgainLater: 1013,
   tooManySubscriptions: 4429,
   tooSlow: 4408,
 } as const;
@@ -33,25 +48,29 @@ export const CLOSE = {
 interface Extra {
   readonly request: IncomingMessage;
   readonly socket: WebSocket;
+  /** The refusal of a mutation of this page; undefined where it may act. */
+  readonly pageRefusal: string | undefined;
   /** By operation id: ends the calls behind it. */
-  readonly operations: Map<string, AbortController>;
+  readonly operations: Map<string, { readonly controller: AbortController; readonly request: Request }>;
   /** Operations whose watch is not in place yet. */
   readonly starting: Map<string, { promise: Promise<void>; resolve: () => void }>;
 }
 
 export interface Sockets {
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
-  /** Tells every client why, and waits until they are gone, at most `graceMs`. */
+  /** @param pageRefusal the refusal for the page that asks where it may not change anything */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, pageRefusal?: string): void;
+  /** Sends every client the reason, and waits until they are gone, at most `graceMs`. */
   close(reason: string, graceMs: number): Promise<void>;
 }
 
-export function graphqlSockets(runtime: GatewayRuntime, metrics: GatewayMetrics, logger: Logger): Sockets {
+export function graphqlSockets(runtime: GatewayRuntime, live: Live, metrics: GatewayMetrics, logger: Logger): Sockets {
   const wss = new WebSocketServer({ noServer: true, handleProtocols, maxPayload: MAX_BODY_BYTES });
-  const server = makeServer<Record<string, unknown>, Extra>(serverOptions(runtime, metrics));
+  const shares = new Shares(MAX_SOCKETS);
+  const server = makeServer<Record<string, unknown>, Extra>(serverOptions(runtime, live, metrics));
 
-  wss.on("connection", (socket: WebSocket, request: IncomingMessage) => {
+  wss.on("connection", (socket: WebSocket, request: IncomingMessage, pageRefusal: string | undefined) => {
     metrics.websockets.inc();
-    const extra: Extra = { request, socket, operations: new Map(), starting: new Map() };
+    const extra: Extra = { request, socket, pageRefusal, operations: new Map(), starting: new Map() };
     const stopPings = keepAlive(socket, metrics);
     const closed = server.opened(
       {
@@ -59,20 +78,20 @@ export function graphqlSockets(runtime: GatewayRuntime, metrics: GatewayMetrics,
         send: (data) => sendOrDrop(socket, data, metrics),
         close: (code, reason) => socket.close(code, reason),
         onMessage: (take) =>
-          socket.on("message", (data) => {
-            take(String(data)).catch((error: unknown) => {
+          inTurn(socket, (data) =>
+            take(data).catch((error: unknown) => {
               logger.error({ err: error }, "websocket message failed");
               socket.close(1011, "Internal server error");
-            });
-          }),
+            }),
+          ),
       },
       extra,
     );
-    socket.on("error", (error) => logger.debug({ err: error }, "websocket broke"));
+    socket.on("error", (error) => logger.debug({ err: error }, "websocket failed"));
     socket.once("close", (code, reason) => {
       metrics.websockets.dec();
       stopPings();
-      for (const operation of extra.operations.values()) operation.abort();
+      for (const { controller } of extra.operations.values()) controller.abort();
       closed(code, String(reason)).catch((error: unknown) =>
         logger.error({ err: error }, "websocket did not close cleanly"),
       );
@@ -80,22 +99,29 @@ export function graphqlSockets(runtime: GatewayRuntime, metrics: GatewayMetrics,
   });
 
   return {
-    upgrade(request, socket, head) {
-      if (wss.clients.size >= MAX_SOCKETS) {
+    upgrade(request, socket, head, pageRefusal) {
+      // Not by token: nobody has looked yet whether it is one.
+      const leave = shares.enter(payerOf(request.socket.remoteAddress ?? ""));
+      if (leave === undefined) {
         metrics.dropped.inc({ reason: "too_many_sockets" });
-        socket.end("HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+        refuseUpgrade(socket, "429 Too Many Requests", "retry-after: 5\r\n");
         return;
       }
-      wss.handleUpgrade(request, socket, head, (webSocket) => wss.emit("connection", webSocket, request));
+      if (socket.destroyed) return leave();
+      socket.once("close", leave);
+      wss.handleUpgrade(request, socket, head, (webSocket) => wss.emit("connection", webSocket, request, pageRefusal));
     },
     async close(reason, graceMs) {
       const gone = [...wss.clients].map(
         (client) => new Promise<void>((resolve) => client.once("close", () => resolve())),
       );
       for (const client of wss.clients) client.close(CLOSE.goingAway, reason);
-      const timer = setTimeout(() => {
-        for (const client of wss.clients) client.terminate();
-      }, graceMs);
+      const timer = setTimeout(
+        () => {
+          for (const client of wss.clients) client.terminate();
+        },
+        Math.min(graceMs, CLOSING_MS),
+      );
       await Promise.all(gone);
       clearTimeout(timer);
       wss.close();
@@ -105,35 +131,43 @@ export function graphqlSockets(runtime: GatewayRuntime, metrics: GatewayMetrics,
 
 function serverOptions(
   runtime: GatewayRuntime,
+  live: Live,
   metrics: GatewayMetrics,
 ): ServerOptions<Record<string, unknown>, Extra> {
   const base = getGraphQLWSOptions<Record<string, unknown>, Extra>(runtime as never, () => ({}) as never);
   return {
     ...(base as ServerOptions<Record<string, unknown>, Extra>),
+    connectionInitWaitTimeout: INIT_MS,
     onSubscribe: (context, id, payload) => {
       const { extra } = context;
+      const headers = headersOf(extra.request, context.connectionParams);
+      if (takeHeaders(headers) !== undefined)
+        return [new GraphQLError(BAD_CREDENTIAL, { extensions: { code: "UNAUTHENTICATED" } })];
+      if (extra.pageRefusal !== undefined && holdsMutation(payload.query))
+        return [new GraphQLError(extra.pageRefusal, { extensions: { code: "FORBIDDEN" } })];
       if (extra.operations.size >= MAX_SUBSCRIPTIONS) {
         metrics.dropped.inc({ reason: "too_many_subscriptions" });
         extra.socket.close(CLOSE.tooManySubscriptions, `At most ${MAX_SUBSCRIPTIONS} operations at once`);
       }
       const controller = new AbortController();
-      extra.operations.set(id, controller);
+      const request = requestOf(headers);
+      extra.operations.set(id, { controller, request });
       extra.starting.set(id, Promise.withResolvers<void>());
       metrics.subscriptions.inc();
-      const headers = headersOf(extra.request, context.connectionParams);
       return {
         document: OPERATION,
-        contextValue: {
-          params: payload,
-          headers,
-          signal: controller.signal,
-          request: requestOf(extra.request, headers),
-        },
+        contextValue: { params: payload, headers, signal: controller.signal, request },
       } as never;
     },
     onOperation: ({ extra }, id) => {
       started(extra, id);
       return undefined;
+    },
+    onNext: ({ extra }, id, _payload, _args, result) => {
+      const operation = extra.operations.get(id);
+      if (operation === undefined || !live.requests.has(operation.request) || !isUnavailable(result)) return;
+      metrics.dropped.inc({ reason: "interrupted" });
+      extra.socket.close(CLOSE.tryAgainLater, "A subscription was interrupted; connect and subscribe again");
     },
     onError: ({ extra }, id) => ended(extra, id, metrics),
     onComplete: ({ extra }, id) => ended(extra, id, metrics),
@@ -154,7 +188,11 @@ function started(extra: Extra, id: string): void {
 
 function ended(extra: Extra, id: string, metrics: GatewayMetrics): undefined {
   started(extra, id);
-  if (extra.operations.delete(id)) metrics.subscriptions.dec();
+  const operation = extra.operations.get(id);
+  if (!extra.operations.delete(id)) return undefined;
+  metrics.subscriptions.dec();
+  // Whoever iterates its results may not know how to end what is behind them.
+  operation?.controller.abort();
   return undefined;
 }
 
@@ -172,9 +210,9 @@ function headersOf(
   return given;
 }
 
-function requestOf(request: IncomingMessage, headers: Record<string, string>): Request {
+function requestOf(headers: Record<string, string>): Request {
   const { authorization, traceparent, [CLIENT_HEADER]: client } = headers;
-  return new Request(`http://${request.headers.host ?? "gateway"}${request.url}`, {
+  return new Request(`http://gateway${GRAPHQL_PATH}`, {
     // The upgrade was a GET, and a GET may not carry mutations; what comes over the socket may.
     method: "POST",
     headers: {
@@ -182,6 +220,16 @@ function requestOf(request: IncomingMessage, headers: Record<string, string>): R
       ...(client === undefined ? {} : { [CLIENT_HEADER]: client }),
       ...(traceparent === undefined ? {} : { traceparent }),
     },
+  });
+}
+
+/** Hands over what the client sends, as fast as it takes the answers: what it does not take would fill the memory. */
+function inTurn(socket: WebSocket, handle: (data: string) => Promise<void>): void {
+  let handled = 0;
+  socket.on("message", async (data) => {
+    if (++handled >= MAX_HANDLED) socket.pause();
+    await handle(String(data));
+    if (--handled < MAX_HANDLED && socket.isPaused) socket.resume();
   });
 }
 

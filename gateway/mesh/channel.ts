@@ -1,9 +1,13 @@
 /** How the gateway's channels to the services behave. */
 import type { ChannelOptions } from "@grpc/grpc-js";
 
+/** A page of 1,000 readings with 16 KiB of metadata each is the most that an answer holds. */
+const MAX_RESPONSE_BYTES = 32 * 1024 * 1024;
+/** Announced to the services: they end pages earlier for clients that take gRPC's default of 4 MiB. */
+export const MAX_RESPONSE: readonly [string, string] = ["telltale-max-response-bytes", String(MAX_RESPONSE_BYTES)];
+
 export const CHANNEL_OPTIONS: ChannelOptions = {
-  // A page of 1,000 readings with 16 KiB of metadata each is the most that an answer holds.
-  "grpc.max_receive_message_length": 32 * 1024 * 1024,
+  "grpc.max_receive_message_length": MAX_RESPONSE_BYTES,
   // A service that died without a word is noticed within half a minute, also under a silent subscription.
   "grpc.keepalive_time_ms": 20_000,
   "grpc.keepalive_timeout_ms": 10_000,

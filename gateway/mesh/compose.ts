@@ -23,7 +23,7 @@ import { type RawMethods, shapedSchema } from "./shape.ts";
 import type { Facade } from "./tables.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-export const SUBGRAPH = "telltale";
+const SUBGRAPH = "telltale";
 const FACADES: readonly (readonly [file: string, facade: Facade])[] = [
   ["supergraph.graphql", graphqlFacade],
   ["supergraph.rest.graphql", restFacade],
@@ -31,7 +31,7 @@ const FACADES: readonly (readonly [file: string, facade: Facade])[] = [
 
 type LoaderContext = Parameters<ReturnType<typeof loadGrpcSubgraph>>[0];
 
-/** Says only what went wrong. */
+/** Logs errors only. */
 const quiet = {
   debug: () => undefined,
   info: () => undefined,

@@ -2,20 +2,28 @@
 import { createRegistry, type DescField, type DescMessage, type DescMethod } from "@bufbuild/protobuf";
 import { file_telltale_v1_admin } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { file_telltale_v1_alert } from "../../gen/es/telltale/v1/alert_pb.ts";
+import { file_telltale_v1_chart } from "../../gen/es/telltale/v1/chart_pb.ts";
 import { file_telltale_v1_detector } from "../../gen/es/telltale/v1/detector_pb.ts";
+import { file_telltale_v1_incident } from "../../gen/es/telltale/v1/incident_pb.ts";
 import { file_telltale_v1_ingest } from "../../gen/es/telltale/v1/ingest_pb.ts";
+import { file_telltale_v1_notification } from "../../gen/es/telltale/v1/notification_pb.ts";
 import { file_telltale_v1_query } from "../../gen/es/telltale/v1/query_pb.ts";
 import { file_telltale_v1_reading } from "../../gen/es/telltale/v1/reading_pb.ts";
+import { file_telltale_v1_registry } from "../../gen/es/telltale/v1/registry_pb.ts";
 import { file_telltale_v1_watch } from "../../gen/es/telltale/v1/watch_pb.ts";
 
 const registry = createRegistry(
   file_telltale_v1_reading,
   file_telltale_v1_ingest,
+  file_telltale_v1_chart,
   file_telltale_v1_query,
   file_telltale_v1_watch,
   file_telltale_v1_alert,
   file_telltale_v1_detector,
   file_telltale_v1_admin,
+  file_telltale_v1_incident,
+  file_telltale_v1_registry,
+  file_telltale_v1_notification,
 );
 
 export const PACKAGE = "telltale.v1";

@@ -1,5 +1,5 @@
 /**
- * Mesh's loggers, silent: what matters is logged by us. Each of them reads LOG_LEVEL when it is made, also one that is told its level,
+ * Mesh's loggers, silent: what matters is logged by us. Each of them reads LOG_LEVEL when it is made, also one that is given its level,
  * and throws at a word that is not its own, such as "INFO" or "silent": so the variable is put into its words first.
  */
 import { LegacyLogger, Logger } from "@graphql-hive/logger";

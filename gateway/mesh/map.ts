@@ -68,9 +68,10 @@ export class Shapers {
 
   #convert(field: DescField): Convert | undefined {
     if (field.fieldKind === "list") {
-      const one = field.listKind === "scalar" ? undefined : this.#element(field);
+      const one = field.listKind === "scalar" ? (isLong(field) ? Number : undefined) : this.#element(field);
       return (value) => (one === undefined ? ((value as unknown[]) ?? []) : ((value as unknown[]) ?? []).map(one));
     }
+    if (field.fieldKind === "map") return (value) => value ?? {};
     if (field.fieldKind === "scalar")
       return isLong(field) ? (value) => (value == null ? null : Number(value)) : undefined;
     const one = this.#element(field);
@@ -111,9 +112,12 @@ export function outsideFields(desc: DescMessage, facade: Facade): OutsideField[]
 
 /** Thrown where an argument names an enum value that does not exist. */
 export class UnknownEnumValue extends Error {
+  readonly argument: string;
+
   constructor(argument: string, given: string, wanted: Iterable<string>) {
     super(`${argument} is ${JSON.stringify(given)}, but must be one of ${[...wanted].join(", ")}.`);
     this.name = "UnknownEnumValue";
+    this.argument = argument;
   }
 }
 
@@ -131,9 +135,24 @@ export function toMessage(desc: DescMessage, args: Shaped, naming: "camel" | "sn
     message[decoder === "proto" ? field.name : field.localName] =
       field.fieldKind === "list"
         ? (value as unknown[]).map((element) => toElement(field, name, element, naming, decoder))
-        : toElement(field, name, value, naming, decoder);
+        : field.fieldKind === "map"
+          ? toTexts(name, value)
+          : toElement(field, name, value, naming, decoder);
   }
   return message;
+}
+
+/** An object of texts: the only kind of map in the contracts that outsiders write. */
+function toTexts(name: string, value: unknown): unknown {
+  if (!isObject(value)) throw new RangeError(`${name} is ${JSON.stringify(value)}, but must be an object.`);
+  const other = Object.entries(value).find(([, text]) => typeof text !== "string");
+  if (other !== undefined)
+    throw new RangeError(`${name}.${other[0]} is ${JSON.stringify(other[1])}, but must be a text.`);
+  return value;
+}
+
+function isObject(value: unknown): value is Shaped {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function toElement(
@@ -166,9 +185,8 @@ function toElement(
 }
 
 function toObject(name: string, value: unknown, decoder: Decoder): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new RangeError(`${name} is ${JSON.stringify(value)}, but must be an object.`);
-  return decoder === "es" ? value : toStruct(value as Shaped);
+  if (!isObject(value)) throw new RangeError(`${name} is ${JSON.stringify(value)}, but must be an object.`);
+  return decoder === "es" ? value : toStruct(value);
 }
 
 const LONG: ReadonlySet<ScalarType | undefined> = new Set([

@@ -1,20 +1,33 @@
 /** Runs rows: arguments become a request, the response becomes what the row promises. Who carries the call is the caller's. */
 import { Code } from "@connectrpc/connect";
-import { type CallContext, callStream, callUnary, type StreamMethod, type UnaryMethod } from "./call.ts";
+import { type CallContext, callStream, callUnary, type Ending, type StreamMethod, type UnaryMethod } from "./call.ts";
 import { fieldOf, messageOf, methodOf, outsideName } from "./contracts.ts";
 import { MissedError, UpstreamError } from "./errors.ts";
 import { type Decoder, Shapers, toMessage, UnknownEnumValue } from "./map.ts";
 import type { Facade, FieldRow, LookUp, Raw, Shaped } from "./tables.ts";
 
 export type RunUnary = (args: Shaped, context: CallContext) => Promise<unknown>;
-export type RunStream = (args: Shaped, context: CallContext) => Promise<AsyncIterableIterator<unknown>>;
+/** `declares`: a gap is declared with the value behind it, for the operation asks for `missed`; else by an error that ends it. */
+export type RunStream = (
+  args: Shaped,
+  context: CallContext,
+  declares: boolean,
+) => Promise<AsyncIterableIterator<unknown>>;
+
+/** The services' word for going on from here; beside it, how many values behind it were given. */
+const RESUME_TOKEN = "resume_token";
+/** The services' word for what goes on with a list. */
+const NEXT_PAGE_TOKEN = "next_page_token";
 
 export class RowRunner {
   readonly facade: Facade;
   readonly shapers: Shapers;
   readonly #decoder: Decoder;
+  readonly #ending: Ending;
 
-  constructor(facade: Facade, decoder: Decoder) {
+  /** @param ending ends the streams; absent where there are none */
+  constructor(facade: Facade, decoder: Decoder, ending: Ending = new AbortController().signal) {
+    this.#ending = ending;
     this.facade = facade;
     this.shapers = new Shapers(facade, decoder);
     this.#decoder = decoder;
@@ -34,10 +47,15 @@ export class RowRunner {
     const { output } = methodOf(row.rpc);
     const shape = this.shapers.of(output);
     const hoisted = row.hoist === undefined ? undefined : outsideName(fieldOf(output, row.hoist), this.facade.naming);
+    const paged = output.fields.find(({ name }) => name === NEXT_PAGE_TOKEN);
+    const nextPage = paged === undefined ? undefined : outsideName(paged, this.facade.naming);
     return async (args, context) => {
       try {
         const response = shape(await callUnary(method, this.#request(row, args), context));
         if (row.result !== undefined) return row.result(response) ?? (await lookUp?.(args, context));
+        // Facades leave the token out where existing clients know none.
+        const next = nextPage === undefined ? undefined : response[nextPage];
+        if (typeof next === "string" && next !== "") context.onNextPage?.(next);
         return hoisted === undefined ? response : response[hoisted];
       } catch (error) {
         if (error instanceof UnknownEnumValue && row.noMatch !== undefined) {
@@ -53,19 +71,22 @@ export class RowRunner {
   }
 
   /**
-   * Resolves when the watch is in place. Ends with MissedError at a gap: a subscriber must not miss a value without knowing.
+   * Resolves when the watch is in place. At a gap the next value says so, or the stream ends with MissedError: a subscriber must
+   * not miss a value without knowing.
    */
   stream(row: FieldRow, method: StreamMethod): RunStream {
     const shape = this.shapers.of(methodOf(row.rpc).output);
     const { each } = row;
     if (each === undefined) throw new Error(`The row ${row.name} is a stream and needs \`each\`.`);
-    return async (args, context) => {
-      const responses = callStream(method, this.#request(row, args), context);
+    return async (args, context, declares) => {
+      const responses = callStream(method, this.#request(row, args), context, this.#ending);
       // The services send a first response, empty or not, as soon as nothing can be missed any more.
       const first = await responses.next();
+      const place = new Place();
       return flatten(first, responses, (response) => {
-        if (response.missed === true) throw new MissedError(row.name);
-        return each(shape(response), args);
+        if (response.missed === true && !declares) throw new MissedError(row.name);
+        const values = each(shape(response), args);
+        return row.resumes === true ? place.marked(values as Shaped[], response) : values;
       });
     };
   }
@@ -82,9 +103,36 @@ export class RowRunner {
   }
 }
 
+/** Where a watch has come to, value by value. */
+class Place {
+  /** Of the last response that had one. */
+  #token = "";
+  /** Values given since then. */
+  #given = 0;
+  #missed = false;
+
+  /** The values, each with the token that goes on behind it, and the first one behind a gap with the mark of it. */
+  marked(values: readonly Shaped[], response: Raw): readonly Shaped[] {
+    this.#missed ||= response.missed === true;
+    const token = response[RESUME_TOKEN] as string;
+    const marked = values.map((value, index) => {
+      this.#given++;
+      const last = index === values.length - 1 && token !== "";
+      const missed = this.#missed;
+      this.#missed = false;
+      return { ...value, resumeToken: last ? token : `${this.#token}+${this.#given}`, missed };
+    });
+    if (token !== "") {
+      this.#token = token;
+      this.#given = 0;
+    }
+    return marked;
+  }
+}
+
 /**
  * The values of responses, one by one. No generator: its `return` would wait for a pull under way, and on a quiet stream that is
- * for ever.
+ * forever.
  */
 function flatten(
   first: IteratorResult<Raw>,

@@ -1,10 +1,11 @@
 /** The scalars of both facades. Values are already in JSON's form when they reach a schema: serializing only passes them on. */
 import { GraphQLError, GraphQLScalarType, Kind, print, type ValueNode, valueFromASTUntyped } from "graphql";
-import { parseTime } from "./values.ts";
+import { parseIso } from "../../formats/time.ts";
+import { deeperThan, MAX_METADATA_DEPTH } from "../nesting.ts";
 
 /** @param shown the value as it was written */
 function time(value: unknown, shown = JSON.stringify(value)): unknown {
-  if (typeof value === "string" && parseTime(value) !== undefined) return value;
+  if (typeof value === "string" && parseIso(value) !== undefined) return value;
   throw new GraphQLError(`DateTime is ${shown}, but must be an ISO 8601 time such as 2026-01-31T12:00:00Z.`);
 }
 
@@ -12,6 +13,11 @@ function time(value: unknown, shown = JSON.stringify(value)): unknown {
 function integer(value: unknown, shown = JSON.stringify(value)): unknown {
   if (Number.isSafeInteger(value)) return value;
   throw new GraphQLError(`SafeInt is ${shown}, but must be an integer of up to 53 bits.`);
+}
+
+function shallow(value: unknown): unknown {
+  if (!deeperThan(value, MAX_METADATA_DEPTH)) return value;
+  throw new GraphQLError(`JSON is nested more than ${MAX_METADATA_DEPTH} levels deep: give less.`);
 }
 
 /** A literal's value where it is of the kind, for a check that shows the literal as it was written. */
@@ -36,8 +42,8 @@ export const scalars: Readonly<Record<string, GraphQLScalarType>> = {
   JSON: new GraphQLScalarType({
     name: "JSON",
     serialize: (value) => value,
-    parseValue: (value) => value,
-    parseLiteral: (node, variables) => valueFromASTUntyped(node, variables),
+    parseValue: (value) => shallow(value),
+    parseLiteral: (node, variables) => shallow(valueFromASTUntyped(node, variables)),
   }),
 };
 

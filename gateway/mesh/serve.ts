@@ -12,6 +12,9 @@ export function readSupergraph(file: string): string {
   return readFileSync(new URL(`../generated/${file}`, import.meta.url), "utf8");
 }
 
+/** There are no subscriptions to end. */
+const NEVER = new AbortController().signal;
+
 export interface Executable {
   /** Its resolvers call the services. */
   readonly schema: GraphQLSchema;
@@ -22,7 +25,7 @@ export interface Executable {
 export async function executableSupergraph(file: string, facade: Facade, address: string): Promise<Executable> {
   const manager = new UnifiedGraphManager({
     getUnifiedGraph: () => readSupergraph(file),
-    transports: { grpc: shapedTransport(facade, address) },
+    transports: { grpc: shapedTransport(facade, address, NEVER) },
     additionalResolvers: scalars as never,
     transportContext: silentLogs(),
   });

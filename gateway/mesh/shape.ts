@@ -28,7 +28,7 @@ scalar JSON
 `;
 
 /** The facade's schema in GraphQL's language. */
-export function shapeSdl(facade: Facade, raw: RawMethods): string {
+function shapeSdl(facade: Facade, raw: RawMethods): string {
   return new Shaping(facade, raw).print();
 }
 
@@ -129,6 +129,7 @@ class Shaping {
   }
 
   #scalarName(field: DescField): string | undefined {
+    if (field.fieldKind === "map") return "JSON";
     if (field.enum !== undefined) return "String";
     if (field.message?.typeName === "google.protobuf.Timestamp") return "DateTime";
     if (field.message?.typeName === "google.protobuf.Struct") return "JSON";

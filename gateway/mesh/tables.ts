@@ -75,6 +75,8 @@ export interface FieldRow {
   readonly otherwise?: LookUp;
   /** For streams: the values in one response. */
   readonly each?: (response: Shaped, args: Shaped) => readonly unknown[];
+  /** For watches: the values have `resumeToken` and `missed`. */
+  readonly resumes?: boolean;
   /** Answered instead of an error where the service says NOT_FOUND. */
   readonly notFound?: null | false;
   /** Answered where an argument names an enum value that does not exist: a filter that nothing meets. */

@@ -1,4 +1,5 @@
 /** Values that protobuf and JSON write differently: times and free-form objects. */
+import { parseIso } from "../../formats/time.ts";
 import type { Raw, Shaped } from "./tables.ts";
 
 /** ISO 8601 in UTC with six decimals, whatever the time, so that texts sort as times do. */
@@ -9,54 +10,6 @@ export function fromTimestamp(timestamp: Raw): string {
   return `${whole.slice(0, -5)}.${String(micros).padStart(6, "0")}Z`;
 }
 
-// RFC 3339, and what ISO 8601 allows beside it: no seconds, a blank for the T, no offset (taken as UTC), a date alone.
-const ISO_TIME =
-  /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9})\d*)?)?(?:([Zz])|([+-])(\d{2}):?(\d{2})?)?)?$/;
-
-export interface Instant {
-  /** Whole seconds since 1970-01-01T00:00:00Z. */
-  readonly seconds: number;
-  /** 0 to 999,999,999. */
-  readonly nanos: number;
-}
-
-/** The instant that a text names, or undefined where it names none. */
-export function parseTime(text: string): Instant | undefined {
-  const match = ISO_TIME.exec(text.trim());
-  if (match === null) return undefined;
-  const [
-    ,
-    year,
-    month,
-    day,
-    hour = "0",
-    minute = "0",
-    second = "0",
-    fraction = "",
-    ,
-    sign,
-    offsetHour = "0",
-    offsetMinute = "0",
-  ] = match;
-  const parts = [year, month, day, hour, minute, second].map(Number) as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
-  const [, monthNumber, dayNumber, hours, minutes, seconds] = parts;
-  if (hours > 23 || minutes > 59 || seconds > 59 || Number(offsetHour) > 23 || Number(offsetMinute) > 59)
-    return undefined;
-  const date = new Date(0);
-  date.setUTCFullYear(parts[0], monthNumber - 1, dayNumber);
-  if (date.getUTCMonth() !== monthNumber - 1 || date.getUTCDate() !== dayNumber) return undefined;
-  date.setUTCHours(hours, minutes, seconds);
-  const offsetSeconds = (Number(offsetHour) * 60 + Number(offsetMinute)) * 60 * (sign === "-" ? -1 : 1);
-  return { seconds: date.getTime() / 1000 - offsetSeconds, nanos: Number(fraction.padEnd(9, "0")) };
-}
-
 /**
  * A Timestamp out of a text, a Date or a number of milliseconds.
  *
@@ -64,7 +17,7 @@ export function parseTime(text: string): Instant | undefined {
  */
 export function timestampFrom(value: unknown, decoder: "proto" | "es"): Raw {
   const text = value instanceof Date ? value.toISOString() : String(value);
-  const instant = parseTime(text);
+  const instant = parseIso(text);
   if (instant === undefined) throw new RangeError(`${JSON.stringify(text)} is not an ISO 8601 time.`);
   // Whole microseconds count, as in the contracts.
   const nanos = instant.nanos - (instant.nanos % 1000);

@@ -1,6 +1,7 @@
 /** /docs, /redoc and what they load, all from this installation: the pages work with no network. */
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { keep } from "../compress.ts";
 import type { Answer } from "../http.ts";
 import { TITLE } from "../rest/openapi.ts";
 
@@ -26,7 +27,8 @@ const SWAGGER = `<!doctype html>
 const REDOC = `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>${TITLE} - ReDoc</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><style>body { margin: 0; }</style></head>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="/docs/favicon-32x32.png"><style>body { margin: 0; }</style></head>
 <body><redoc spec-url="/openapi.json"></redoc>
 <script src="/redoc/redoc.standalone.js"></script>
 </body></html>`;
@@ -38,6 +40,10 @@ const FILES: Readonly<Record<string, readonly [module: string, type: string]>> =
   "/redoc/redoc.standalone.js": ["redoc/bundles/redoc.standalone.js", "text/javascript; charset=utf-8"],
 };
 
+/** The one thing that a bundle fetches from elsewhere: ReDoc's logo. In its place an empty picture. */
+const ELSEWHERE = "https://cdn.redoc.ly/redoc/logo-mini.svg";
+const NOTHING = "data:image/gif;base64,R0lGODlhAQABAAAAACwAAAAAAQABAAA=";
+
 /** The page or file of a path, or undefined. */
 export async function docsPage(path: string): Promise<Answer | undefined> {
   if (path === "/docs") return { status: 200, body: SWAGGER, headers: { ...HTML, ...LOCAL_ONLY } };
@@ -45,8 +51,17 @@ export async function docsPage(path: string): Promise<Answer | undefined> {
   const file = FILES[path];
   if (file === undefined) return undefined;
   const [module, type] = file;
-  const body = await readFile(require.resolve(module));
-  return { status: 200, body, headers: { "content-type": type, "cache-control": "max-age=86400" } };
+  const read = contents.get(path) ?? readOnce(module);
+  contents.set(path, read);
+  return { status: 200, body: await read, headers: { "content-type": type, "cache-control": "max-age=86400" } };
+}
+
+/** Some two megabytes, from the first time that somebody asks for them. */
+const contents = new Map<string, Promise<Buffer>>();
+
+async function readOnce(module: string): Promise<Buffer> {
+  const content = await readFile(require.resolve(module));
+  return keep(module.endsWith(".js") ? Buffer.from(content.toString("utf8").replaceAll(ELSEWHERE, NOTHING)) : content);
 }
 
 /** Every path that docsPage answers. */

@@ -1,16 +1,17 @@
 /** Checks one value of a request against its field in the contract. Texts of numbers are numbers; numbers for texts are not. */
 import type { DescField } from "@bufbuild/protobuf";
 import { ScalarType } from "@bufbuild/protobuf";
-import { isLong, isUnsigned } from "../mesh/map.ts";
-import { fromTimestamp, parseTime } from "../mesh/values.ts";
+import { parseIso, timeHint } from "../../formats/time.ts";
+import { enumNames, isLong, isUnsigned } from "../mesh/map.ts";
+import { fromTimestamp } from "../mesh/values.ts";
+import { MAX_METADATA_DEPTH, MAX_METADATA_VALUES } from "../nesting.ts";
 import { bad, type Checked } from "./problem.ts";
-import { fieldRules, type Limits } from "./rules.ts";
-
-/** protobuf's own parsers stop at 100; nothing that a person writes comes near. */
-const MAX_METADATA_DEPTH = 32;
+import { type Limits, restRules } from "./rules.ts";
 
 export function checkField(field: DescField, value: unknown): Checked {
-  const limits = fieldRules(field);
+  if (field.fieldKind === "list") return checkTexts(value);
+  if (field.fieldKind === "map") return checkTextMap(value);
+  const limits = restRules(field);
   if (field.message?.typeName === "google.protobuf.Timestamp") return checkTime(value, limits);
   if (field.message?.typeName === "google.protobuf.Struct") return checkObject(value);
   if (field.enum !== undefined) return checkText(value, { required: false });
@@ -22,11 +23,13 @@ export function checkField(field: DescField, value: unknown): Checked {
   throw new Error(`REST has no check for ${field.name} of the contract.`);
 }
 
-function checkText(value: unknown, { minLength = 0, maxLength, notContains }: Limits): Checked {
+function checkText(value: unknown, { minLength = 0, maxLength, notContains, pattern }: Limits): Checked {
   if (typeof value !== "string") return bad("string_type", "Input should be a valid string");
   if (!value.isWellFormed())
     return bad("string_type", "Input should be a valid string: half a surrogate pair stands alone");
   if (value.includes(notContains ?? "\0")) return bad("string_type", "Input should be a valid string without NUL");
+  if (pattern?.test(value) === false)
+    return bad("string_type", "Input should be a valid string without control characters");
   const length =
     value.length <= minLength || (maxLength !== undefined && value.length > maxLength) ? [...value].length : undefined;
   if (length !== undefined && length < minLength)
@@ -36,11 +39,51 @@ function checkText(value: unknown, { minLength = 0, maxLength, notContains }: Li
   return { value };
 }
 
+/** A list of texts, the only kind of list in REST; how long it and they may be the service says. */
+function checkTexts(value: unknown): Checked {
+  if (!Array.isArray(value)) return bad("list_type", "Input should be a valid list");
+  for (const [index, text] of value.entries()) {
+    const checked = checkText(text, { required: false });
+    if ("problem" in checked) return bad(checked.problem.type, `${checked.problem.msg} (at index ${index})`);
+  }
+  return { value };
+}
+
+/** An object of texts. */
+function checkTextMap(value: unknown): Checked {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return bad("dict_type", "Input should be a valid dictionary");
+  for (const [key, text] of Object.entries(value)) {
+    const checked = [key, text].map((each) => checkText(each, { required: false })).find((each) => "problem" in each);
+    if (checked !== undefined && "problem" in checked)
+      return bad(checked.problem.type, `${checked.problem.msg} (at ${JSON.stringify(key.toWellFormed())})`);
+  }
+  return { value };
+}
+
+/** A field of a body: JSON has booleans of its own, and a name that an enum does not have is no filter that matches nothing. */
+export function checkBodyField(field: DescField, value: unknown): Checked {
+  if (field.enum !== undefined) return checkEnumName(field, value);
+  if (field.scalar === ScalarType.BOOL && typeof value !== "boolean")
+    return bad("bool_type", "Input should be a valid boolean");
+  return checkField(field, value);
+}
+
+/** One of the names of an enum, or the empty text for none. */
+function checkEnumName(field: DescField, value: unknown): Checked {
+  const names = ["", ...[...enumNames(field.enum!)].filter(([number]) => number !== 0).map(([, name]) => name)];
+  if (names.includes(value as string)) return { value };
+  const wanted = names.slice(1).map((name) => `'${name}'`);
+  const expected = `${wanted.slice(0, -1).join(", ")} or ${wanted.at(-1)}`;
+  return bad("enum", `Input should be ${expected}`, { expected });
+}
+
 function characters(count: number): string {
   return `${count} character${count === 1 ? "" : "s"}`;
 }
 
-const NUMBER = /^[+-]?(\d+(_\d+)*\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+// No two of its parts may take the same digits: a long text that is no number would be tried in every division.
+const NUMBER = /^[+-]?(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 const NOT_FINITE = /^[+-]?(nan|inf|infinity)$/i;
 
 function checkNumber(value: unknown, { finite = false, atLeast, atMost }: Limits): Checked {
@@ -101,9 +144,9 @@ function checkTime(value: unknown, { atLeast }: Limits): Checked {
     typeof value === "string"
       ? value.replace(/ (\d{2}:?\d{2})$/, (all, offset, at) => (at > 10 ? `+${offset}` : all))
       : "";
-  const instant = parseTime(text);
+  const instant = parseIso(text);
   if (instant === undefined || instant.seconds < EARLIEST_SECONDS)
-    return bad("datetime_parsing", "Input should be a valid datetime in ISO 8601, such as 2026-01-31T12:00:00Z");
+    return bad("datetime_parsing", `Input should be a valid datetime in ISO 8601, ${wantedTime(text)}`);
   if (atLeast !== undefined && instant.seconds < atLeast) {
     const limit = fromTimestamp({ seconds: atLeast });
     return bad("greater_than_equal", `Input should be at or after ${limit}`, { ge: limit });
@@ -111,15 +154,22 @@ function checkTime(value: unknown, { atLeast }: Limits): Checked {
   return { value: text };
 }
 
+/** A bare number may be meant as a year or a day: what to write for it. */
+function wantedTime(text: string): string {
+  return /^\s*(?:\d{4}|\d{8})\s*$/.test(text) ? timeHint(text) : "such as 2026-01-31T12:00:00Z";
+}
+
 function checkObject(value: unknown): Checked {
   if (typeof value !== "object" || value === null || Array.isArray(value))
     return bad("dict_type", "Input should be a valid dictionary");
-  const wrong = wrongInside(value, 1);
+  const wrong = wrongInside(value, 1, { values: 0 });
   return wrong === undefined ? { value } : wrong;
 }
 
 /** What protobuf or the database could not take, anywhere inside. */
-function wrongInside(value: unknown, depth: number): Checked | undefined {
+function wrongInside(value: unknown, depth: number, seen: { values: number }): Checked | undefined {
+  if (++seen.values > MAX_METADATA_VALUES)
+    return bad("dict_type", `Input should hold at most ${MAX_METADATA_VALUES} names and values`);
   if (depth > MAX_METADATA_DEPTH) return bad("dict_type", `Input should be nested at most ${MAX_METADATA_DEPTH} deep`);
   if (typeof value === "number" && !Number.isFinite(value))
     return bad("finite_number", "Input should be a finite number");
@@ -128,8 +178,12 @@ function wrongInside(value: unknown, depth: number): Checked | undefined {
     return "problem" in checked ? checked : undefined;
   }
   if (typeof value !== "object" || value === null) return undefined;
-  for (const [key, inner] of Object.entries(value)) {
-    const wrong = wrongInside(key, depth) ?? wrongInside(inner, depth + 1);
+  // Lists without their indices: there may be a million.
+  const entries = Array.isArray(value)
+    ? value.slice(0, MAX_METADATA_VALUES).map((inner) => ["", inner])
+    : Object.entries(value);
+  for (const [key, inner] of entries) {
+    const wrong = wrongInside(key, depth, seen) ?? wrongInside(inner, depth + 1, seen);
     if (wrong !== undefined) return wrong;
   }
   return undefined;

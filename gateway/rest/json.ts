@@ -1,4 +1,5 @@
 /** Reads a JSON body, and says where it is broken. NaN and infinities, which some clients write, are named as what they are. */
+import { deeperThan, MAX_BODY_DEPTH } from "../nesting.ts";
 import type { Problem } from "./problem.ts";
 
 export type Body =
@@ -18,7 +19,10 @@ export function parseBody(bytes: Buffer, contentType: string | undefined): Body 
   if (contentType !== undefined && !/^application\/([\w.-]+\+)?json\b/i.test(contentType.trim()))
     return { ok: true, value: text, tooLong: [] };
   try {
-    return { ok: true, value: JSON.parse(text), tooLong: longIntegers(text) };
+    const value: unknown = JSON.parse(text);
+    if (deeperThan(value, MAX_BODY_DEPTH))
+      return broken(0, `The body is nested more than ${MAX_BODY_DEPTH} levels deep`);
+    return { ok: true, value, tooLong: longIntegers(text) };
   } catch (error) {
     const lenient = withoutBareNumbers(text);
     if (lenient !== undefined) return lenient;
@@ -34,7 +38,8 @@ function broken(offset: number, why: string): Body {
   };
 }
 
-const STRING_OR_BARE = /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g;
+// A string that is never closed is taken to the end of the text: else each quote in it would be tried as a beginning.
+const STRING_OR_BARE = /"(?:[^"\\]|\\[\s\S])*"?|-?\b(?:NaN|Infinity)\b/g;
 
 /** The body read with NaN and infinities as numbers that are not finite, so that their field is named. */
 function withoutBareNumbers(text: string): Body | undefined {
@@ -46,7 +51,8 @@ function withoutBareNumbers(text: string): Body | undefined {
   });
   if (!found) return undefined;
   try {
-    return { ok: true, value: JSON.parse(replaced), tooLong: [] };
+    const value: unknown = JSON.parse(replaced);
+    return deeperThan(value, MAX_BODY_DEPTH) ? undefined : { ok: true, value, tooLong: [] };
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

@@ -1,5 +1,7 @@
 /** REST's names for the contracts: what each path answers. Paths and statuses stand in routes.ts, beside each row's name. */
-import { ALERT_OPEN, storedReading, theOne } from "../mesh/rules.ts";
+
+import { chartTypes } from "../mesh/charts.ts";
+import { ALERT_OPEN, allFields, firstSensor, givenFields, oneOfMany, storedReading, theOne } from "../mesh/rules.ts";
 import type { Facade, Shaped } from "../mesh/tables.ts";
 
 interface Component {
@@ -8,11 +10,12 @@ interface Component {
   readonly detail: string;
 }
 
-/** The four parts that answer, each "healthy" or "unhealthy: why". */
+/** The four parts that answer, each "healthy" or "unhealthy: why"; and scoring and the MQTT broker, while they do not go on. */
 function services(components: readonly Component[]): Record<string, string> {
   const byName = new Map(components.map((component) => [component.name, component]));
+  const standing = ["scoring", "mqtt"].filter((name) => byName.get(name)?.healthy === false);
   return Object.fromEntries(
-    ["redis", "database", "kafka", "model"].map((name) => {
+    ["redis", "database", "kafka", "model", ...standing].map((name) => {
       const part = byName.get(name);
       if (part === undefined) return [name, "unhealthy: not reported"];
       return [name, part.healthy ? "healthy" : `unhealthy: ${part.detail}`];
@@ -20,9 +23,9 @@ function services(components: readonly Component[]): Record<string, string> {
   );
 }
 
-/** Without the database nothing can be answered; without another part the platform does less. */
-export function overallStatus(byService: Record<string, string>): "healthy" | "degraded" | "unhealthy" {
-  if (byService.database !== "healthy") return "unhealthy";
+/** Without the database, or while readings are not scored, nothing goes on; without another part the platform does less. */
+function overallStatus(byService: Record<string, string>): "healthy" | "degraded" | "unhealthy" {
+  if (byService.database !== "healthy" || byService.scoring !== undefined) return "unhealthy";
   return Object.values(byService).every((status) => status === "healthy") ? "healthy" : "degraded";
 }
 
@@ -39,6 +42,8 @@ export const restFacade: Facade = {
       name: "submit_sensor_data",
       rpc: "IngestService.SubmitReadings",
       message: "telltale.v1.Reading",
+      // Existing clients may send one of their own by that name: it is ignored as before.
+      args: { attributes: null },
       request: (reading) => ({ readings: [reading] }),
       type: "SensorData!",
       result: storedReading,
@@ -55,9 +60,72 @@ export const restFacade: Facade = {
       name: "list_sensor_data",
       rpc: "QueryService.ListReadings",
       hoist: "readings",
-      args: { limit: "Int = 100", offset: "SafeInt = 0", page_token: null, anomalies_only: null },
+      args: { limit: "Int = 100", offset: "SafeInt = 0", anomalies_only: null },
     },
     { root: "Query", name: "latest_sensor_data", rpc: "QueryService.GetLatestReading", hoist: "reading" },
+    {
+      root: "Query",
+      name: "list_sensors",
+      rpc: "RegistryService.ListSensors",
+      args: { limit: "Int = 100" },
+    },
+    { root: "Query", name: "get_sensor", rpc: "RegistryService.GetSensor", hoist: "sensor" },
+    {
+      root: "Mutation",
+      name: "replace_sensor",
+      rpc: "RegistryService.UpdateSensor",
+      message: "telltale.v1.SensorProfile",
+      request: allFields,
+      hoist: "sensor",
+      description: "Sets the whole profile of a sensor: what is left out is empty then.",
+    },
+    {
+      root: "Mutation",
+      name: "change_sensor",
+      rpc: "RegistryService.UpdateSensor",
+      message: "telltale.v1.SensorProfile",
+      request: givenFields,
+      hoist: "sensor",
+      description: "Changes the profile of a sensor: the fields that are given, also to what is empty.",
+    },
+    {
+      root: "Mutation",
+      name: "retire_sensor",
+      rpc: "RegistryService.RetireSensors",
+      message: "telltale.v1.GetSensorRequest",
+      request: oneOfMany,
+      type: "RegisteredSensor!",
+      result: firstSensor,
+      description:
+        "Retires a sensor: it raises no silence alert and counts in no health count. Its open alerts are resolved.",
+    },
+    {
+      root: "Mutation",
+      name: "restore_sensor",
+      rpc: "RegistryService.RestoreSensors",
+      message: "telltale.v1.GetSensorRequest",
+      request: oneOfMany,
+      type: "RegisteredSensor!",
+      result: firstSensor,
+      description: "Takes the retirement of a sensor back.",
+    },
+    {
+      root: "Mutation",
+      name: "rename_sensor",
+      rpc: "RegistryService.RenameSensor",
+      message: "telltale.v1.RenameSensorRequest",
+      request: (request) => request,
+      hoist: "sensor",
+    },
+    { root: "Mutation", name: "delete_sensor", rpc: "RegistryService.DeleteSensor", hoist: "deletion" },
+    {
+      root: "Query",
+      name: "list_sensor_deletions",
+      rpc: "RegistryService.ListSensorDeletions",
+      args: { limit: "Int = 100" },
+    },
+    { root: "Query", name: "series", rpc: "QueryService.GetSeries" },
+    { root: "Query", name: "anomaly_heatmap", rpc: "QueryService.GetAnomalyHeatmap", args: { top: "Int = 50" } },
     {
       root: "Query",
       name: "list_alerts",
@@ -73,7 +141,36 @@ export const restFacade: Facade = {
       args: { alert_id: "SafeInt!", comment: null },
       type: "Message!",
       result: () => ({ message: "Alert resolved successfully" }),
-      description: "Closes an alert by hand. Again: no change.",
+      description: "Closes an alert manually. Repeating it changes nothing.",
+    },
+    {
+      root: "Query",
+      name: "list_incidents",
+      rpc: "IncidentService.ListIncidents",
+      args: { limit: "Int = 100", min_alerts: "Int = 1" },
+    },
+    {
+      root: "Query",
+      name: "get_incident",
+      rpc: "IncidentService.GetIncident",
+      args: { incident_id: "SafeInt!", limit: "Int = 100" },
+    },
+    { root: "Query", name: "detector_settings", rpc: "DetectorService.GetDetectorConfig" },
+    {
+      root: "Mutation",
+      name: "set_detector_settings",
+      rpc: "DetectorService.SetDetectorConfig",
+      message: "telltale.v1.DetectorConfig",
+      request: (config) => ({ config }),
+    },
+    {
+      root: "Mutation",
+      name: "try_detector_settings",
+      rpc: "DetectorService.SetDetectorConfig",
+      message: "telltale.v1.DetectorConfig",
+      // The one name or the other, by who encodes it.
+      request: (config) => ({ config, dryRun: true, dry_run: true }),
+      description: "Says what a change of settings would have done to the alerts of the last 30 days. Changes nothing.",
     },
     {
       root: "Query",
@@ -87,9 +184,9 @@ export const restFacade: Facade = {
       root: "Query",
       name: "sensors_status",
       rpc: "QueryService.ListSensors",
-      args: { sensor_type: null, location: null, limit: null, after_sensor_id: null },
-      // The most that one call may ask for; beyond it the counts still tell how many there are.
-      request: () => ({ limit: 100_000 }),
+      args: { sensor_type: null, location: null, limit: null, after_sensor_id: null, page_token: null },
+      // About 2 MB; beyond it the counts still tell how many there are.
+      request: () => ({ limit: 10_000 }),
     },
   ],
   types: {
@@ -129,6 +226,11 @@ export const restFacade: Facade = {
       },
       others: false,
     },
+    ...chartTypes("snake"),
+    "telltale.v1.ListIncidentsResponse": { name: "Incidents", fields: {}, others: true },
+    "telltale.v1.GetIncidentResponse": { name: "IncidentDetails", fields: {}, others: true },
+    "telltale.v1.GetDetectorConfigResponse": { name: "DetectorSettings", fields: {}, others: true },
+    "telltale.v1.SetDetectorConfigResponse": { name: "DetectorSettingsChange", fields: {}, others: true },
     "telltale.v1.GetPlatformStatsResponse": {
       name: "PlatformStats",
       fields: {
@@ -157,7 +259,18 @@ export const restFacade: Facade = {
       },
       others: false,
     },
-    "telltale.v1.ListSensorsResponse": { name: "SensorsStatus", fields: {}, others: true },
+    "telltale.v1.RegistryServiceListSensorsResponse": { name: "RegisteredSensors", fields: {}, others: true },
+    "telltale.v1.ListSensorsResponse": {
+      name: "SensorsStatus",
+      fields: {
+        sensors: { from: "sensors" },
+        total_count: { from: "total_count" },
+        healthy_count: { from: "healthy_count" },
+        stale_count: { from: "stale_count" },
+      },
+      // Its form is that of existing clients: no page tokens.
+      others: false,
+    },
   },
   extra: /* GraphQL */ `
     "What was done."

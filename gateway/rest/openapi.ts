@@ -4,26 +4,31 @@
  */
 import type { DescField } from "@bufbuild/protobuf";
 import { ScalarType } from "@bufbuild/protobuf";
+import { SeveritySchema } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { isUnsigned } from "../mesh/map.ts";
 import { EXAMPLES } from "./examples.ts";
+import { PAGE_TOKEN } from "./pages.ts";
 import { type Parameter, type Route, routes } from "./routes.ts";
-import { fieldRules } from "./rules.ts";
+import { restRules } from "./rules.ts";
 
 type Json = Record<string, unknown>;
 
 export const TITLE = "Intelligent Detection and Monitoring Platform";
 
 const DESCRIPTION = `Readings in, each stored and scored before it is answered; readings, alerts and the platform's state out.
-Times are ISO 8601 in UTC. The same data is at /api/v1/graphql, and by gRPC, where streams and high rates belong.`;
+Times are ISO 8601 in UTC. The same data is at /api/v1/graphql, and by gRPC, where streams and high rates belong.
+Below /api/v2 this port answers as Prometheus' Alertmanager, whose document is
+https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml.`;
 
 const ERRORS: Readonly<Record<string, string>> = {
   401: "The token is missing or wrong, where the platform asks for one.",
   403: "The token does not allow this.",
   409: "The sensor already has another value at that time; the first stays.",
   413: "The body is larger than 1 MiB.",
-  429: "Too much at once; come again after the seconds in Retry-After.",
+  429: "Too many requests at once; retry after the seconds in Retry-After.",
   500: "An unexpected error; the log has it.",
-  503: "A part of the platform is out of reach; the same request may succeed later.",
+  507: "There is no room on the server's disk; the same request may succeed when there is.",
+  503: "A dependency of the platform is unavailable; the same request may succeed later.",
   504: "The platform did not answer in time.",
 };
 
@@ -57,6 +62,27 @@ export function openApiDocument(sofa: unknown, version: string): Json {
   };
 }
 
+const WARNING: Json = {
+  Warning: {
+    description: "Names of query parameters and body fields that are not known and were ignored.",
+    schema: { type: "string" },
+    example: '299 telltale "query parameter sensorid is not known and was ignored; did you mean sensor_id?"',
+  },
+};
+
+const LINK: Json = {
+  Link: {
+    description:
+      "Where the list goes on (RFC 8288): a reference with the same filters and a page_token. Absent on the last page.",
+    schema: { type: "string" },
+    example: '</api/v1/sensors/data?limit=100&page_token=MS9f>; rel="next"',
+  },
+};
+
+function isPaged({ parameters }: Route): boolean {
+  return parameters.some(({ name }) => name === PAGE_TOKEN);
+}
+
 const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
 const json = (schema: Json, example?: unknown): Json => ({
   content: { "application/json": { schema, ...(example === undefined ? {} : { example }) } },
@@ -74,7 +100,7 @@ const PROBLEM_SCHEMA: Json = {
       items: { anyOf: [{ type: "string" }, { type: "integer" }] },
       description: "Where: body, query or path, then the field.",
     },
-    msg: { type: "string", description: "The same for people." },
+    msg: { type: "string", description: "A message for people." },
     input: { description: "What was sent." },
     ctx: { type: "object", description: "The limit that it broke.", examples: [{ max_length: 50 }] },
   },
@@ -100,7 +126,11 @@ function operation(route: Route, sofa: unknown): Json {
       ? {}
       : { requestBody: { required: true, ...json(ref(bodyName(route)), example?.request) } }),
     responses: {
-      200: { description: "Done.", ...json(answerSchema(route, sofa), example?.response) },
+      200: {
+        description: "Done.",
+        headers: { ...(route.refusesUnknown ? {} : WARNING), ...(isPaged(route) ? LINK : {}) },
+        ...json(answerSchema(route, sofa), example?.response),
+      },
       ...errors(route),
     },
   };
@@ -127,7 +157,17 @@ function sofaOperation(route: Route, sofa: unknown): SofaOperation {
 
 function errors(route: Route): Json {
   const has422 = route.parameters.length > 0;
-  const statuses = ["401", "403", ...(route.body ? ["409", "413"] : []), "429", "500", "503", "504"];
+  const statuses = [
+    "401",
+    "403",
+    ...(route.body || route.conflict !== undefined ? ["409"] : []),
+    ...(route.body ? ["413"] : []),
+    "429",
+    "500",
+    "503",
+    "504",
+    ...(route.body ? ["507"] : []),
+  ];
   return {
     ...(route.notFound === undefined
       ? {}
@@ -135,7 +175,12 @@ function errors(route: Route): Json {
     ...(has422
       ? { 422: { description: "A parameter or field is wrong; each one is named.", ...json(ref("ValidationError")) } }
       : {}),
-    ...Object.fromEntries(statuses.map((status) => [status, { description: ERRORS[status], ...json(ref("Error")) }])),
+    ...Object.fromEntries(
+      statuses.map((status) => {
+        const own = status === "409" ? route.conflict : undefined;
+        return [status, { description: own ?? ERRORS[status], ...json(ref("Error")) }];
+      }),
+    ),
   };
 }
 
@@ -159,16 +204,16 @@ function bodySchema(route: Route): Json {
   const fields = route.parameters.filter(({ where }) => where === "body");
   return {
     type: "object",
-    required: fields.filter(({ field }) => fieldRules(field).required).map(({ name }) => name),
+    required: fields.filter(({ field }) => restRules(field).required).map(({ name }) => name),
     properties: Object.fromEntries(
       fields.map(({ name, field }) => {
         const schema = schemaOf(field, false);
-        const nullable = fieldRules(field).required ? schema : { anyOf: [schema, { type: "null" }] };
+        const nullable = restRules(field).required ? schema : { anyOf: [schema, { type: "null" }] };
         return [name, { ...nullable, ...described(field) }];
       }),
     ),
-    // What is sent beyond these is ignored.
-    additionalProperties: true,
+    // Where more may be sent, it is ignored, and named in the answer's Warning header.
+    additionalProperties: route.refusesUnknown !== true,
   };
 }
 
@@ -177,8 +222,15 @@ function described(field: DescField): Json {
   if (field.message?.typeName === "google.protobuf.Timestamp")
     return { description: "ISO 8601, with an offset or taken as UTC." };
   if (field.enum !== undefined)
-    return { description: `One of ${enumTexts(field).join(", ")}; anything else matches nothing.` };
+    return {
+      description: `One of ${enumTexts(field).join(", ")}${isSeverity(field) ? "; anything else matches nothing" : ""}.`,
+    };
   return {};
+}
+
+/** A filter; other enums choose what is done. */
+function isSeverity(field: DescField): boolean {
+  return field.enum?.typeName === SeveritySchema.typeName;
 }
 
 function enumTexts(field: DescField): string[] {
@@ -195,11 +247,14 @@ function optionalText(inQuery: boolean, schema: Json): Json {
 const NO_NUL = "^[^\\u0000]*$";
 
 function schemaOf(field: DescField, inQuery: boolean): Json {
-  const { minLength, maxLength, atLeast, atMost } = fieldRules(field);
+  const { minLength, maxLength, pattern, atLeast, atMost } = restRules(field);
   if (field.message?.typeName === "google.protobuf.Timestamp")
     return optionalText(inQuery, { type: "string", format: "date-time" });
+  if (field.fieldKind === "list") return { type: "array", items: { type: "string" } };
+  if (field.fieldKind === "map") return { type: "object", additionalProperties: { type: "string" } };
   if (field.message !== undefined) return { type: "object", additionalProperties: true };
-  if (field.enum !== undefined) return { type: "string", pattern: NO_NUL };
+  if (field.enum !== undefined)
+    return inQuery ? { type: "string", pattern: NO_NUL } : { type: "string", enum: ["", ...enumTexts(field)] };
   switch (field.scalar) {
     case ScalarType.BOOL:
       return optionalText(inQuery, { type: "boolean" });
@@ -208,7 +263,7 @@ function schemaOf(field: DescField, inQuery: boolean): Json {
     case ScalarType.STRING:
       return {
         type: "string",
-        pattern: NO_NUL,
+        pattern: pattern?.source ?? NO_NUL,
         ...(minLength === undefined || inQuery ? {} : { minLength }),
         ...(maxLength === undefined ? {} : { maxLength }),
       };
@@ -273,7 +328,7 @@ const FIXED_PATHS: Json = {
       summary: "Whether this process answers",
       responses: {
         200: {
-          description: "It does.",
+          description: "It answers.",
           ...json(
             {
               type: "object",

@@ -1,5 +1,5 @@
 /**
- * The REST doors: one row a path. What a path answers stands in names.ts under the same name; its parameters, their limits and
+ * The REST endpoints: one row a path. What a path answers is in names.ts under the same name; its parameters, their limits and
  * the document follow from the contract.
  */
 
@@ -9,7 +9,7 @@ import type { FieldRow } from "../mesh/tables.ts";
 import { restFacade } from "./names.ts";
 
 export interface RouteRow {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** Parameters in braces. */
   readonly path: string;
   /** The row of names.ts. */
@@ -18,12 +18,22 @@ export interface RouteRow {
   readonly summary: string;
   /** Text of the 404, where the path can have one. */
   readonly notFound?: string;
+  /** What a 409 means here, where it is not what it means of readings. */
+  readonly conflict?: string;
+  /** Names that it does not have are refused. On the paths that clients of before know they are ignored, with a warning. */
+  readonly refusesUnknown?: true;
   /**
-   * "mesh": SOFA over the supergraph. "short": the same row run without GraphQL in between, for the paths whose rate matters
-   * (docs/decisions/gateway-post.md has the figures).
+   * "mesh": SOFA over the supergraph. "direct": the same row run without GraphQL in between, for the paths whose rate matters
+   * (docs/decisions/gateway-post.md has the figures), and for those with a text in their path: the URL that SOFA is called by would
+   * lose an id such as "..".
    */
-  readonly way: "mesh" | "short";
+  readonly via: "mesh" | "direct";
 }
+
+/** Other paths of one name behind /sensors/ come first: a sensor that is called "data" or "alerts" has none by REST. */
+const SENSOR_PATH = "/api/v1/sensors/{sensor_id}";
+const SENSOR_NOT_FOUND = "Sensor not found";
+const REVISION_CONFLICT = "The profile is at another revision: read it again.";
 
 const ROUTES: readonly RouteRow[] = [
   {
@@ -32,7 +42,7 @@ const ROUTES: readonly RouteRow[] = [
     name: "submit_sensor_data",
     tag: "sensors",
     summary: "Store a reading",
-    way: "short",
+    via: "direct",
   },
   {
     method: "GET",
@@ -40,7 +50,7 @@ const ROUTES: readonly RouteRow[] = [
     name: "list_sensor_data",
     tag: "sensors",
     summary: "List readings, newest first",
-    way: "short",
+    via: "direct",
   },
   {
     method: "GET",
@@ -49,7 +59,99 @@ const ROUTES: readonly RouteRow[] = [
     tag: "sensors",
     summary: "A sensor's newest reading",
     notFound: "Sensor data not found",
-    way: "mesh",
+    via: "direct",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/sensors",
+    name: "list_sensors",
+    refusesUnknown: true,
+    tag: "sensors",
+    summary: "Search, match and sort sensors",
+    // A parameter may be given several times, which SOFA would lose.
+    via: "direct",
+  },
+  {
+    method: "GET",
+    path: SENSOR_PATH,
+    name: "get_sensor",
+    refusesUnknown: true,
+    tag: "sensors",
+    summary: "A sensor as people know it",
+    notFound: SENSOR_NOT_FOUND,
+    via: "direct",
+  },
+  {
+    method: "PUT",
+    path: SENSOR_PATH,
+    name: "replace_sensor",
+    refusesUnknown: true,
+    tag: "sensors",
+    summary: "Set the whole profile of a sensor",
+    conflict: REVISION_CONFLICT,
+    via: "direct",
+  },
+  {
+    method: "PATCH",
+    path: SENSOR_PATH,
+    name: "change_sensor",
+    refusesUnknown: true,
+    tag: "sensors",
+    summary: "Change fields of the profile of a sensor",
+    conflict: REVISION_CONFLICT,
+    via: "direct",
+  },
+  {
+    method: "DELETE",
+    path: SENSOR_PATH,
+    name: "delete_sensor",
+    refusesUnknown: true,
+    tag: "sensors",
+    summary: "Delete a sensor with all that is stored of it",
+    notFound: SENSOR_NOT_FOUND,
+    conflict: "The sensor is sending: stop the device, or give while_sending.",
+    via: "direct",
+  },
+  {
+    method: "POST",
+    path: `${SENSOR_PATH}/retire`,
+    name: "retire_sensor",
+    refusesUnknown: true,
+    tag: "sensors",
+    summary: "Retire a sensor",
+    notFound: SENSOR_NOT_FOUND,
+    via: "direct",
+  },
+  {
+    method: "POST",
+    path: `${SENSOR_PATH}/restore`,
+    name: "restore_sensor",
+    refusesUnknown: true,
+    tag: "sensors",
+    summary: "Take the retirement of a sensor back",
+    notFound: SENSOR_NOT_FOUND,
+    via: "direct",
+  },
+  {
+    method: "POST",
+    path: `${SENSOR_PATH}/rename`,
+    name: "rename_sensor",
+    refusesUnknown: true,
+    tag: "sensors",
+    summary: "Give a sensor another id",
+    notFound: SENSOR_NOT_FOUND,
+    conflict: "The new id is that of another sensor, or what was stored under it is still being removed.",
+    via: "direct",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/sensor-deletions",
+    name: "list_sensor_deletions",
+    refusesUnknown: true,
+    tag: "sensors",
+    summary: "Deletions of sensors and how far they are, newest first",
+    // Its next page stands in a header, which SOFA would lose.
+    via: "direct",
   },
   {
     method: "GET",
@@ -57,7 +159,8 @@ const ROUTES: readonly RouteRow[] = [
     name: "list_alerts",
     tag: "sensors",
     summary: "List alerts, newest first",
-    way: "mesh",
+    // Its next page stands in a header, which SOFA would lose.
+    via: "direct",
   },
   {
     method: "POST",
@@ -66,7 +169,72 @@ const ROUTES: readonly RouteRow[] = [
     tag: "sensors",
     summary: "Close an alert by hand",
     notFound: "Alert not found",
-    way: "mesh",
+    via: "mesh",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/series",
+    name: "series",
+    refusesUnknown: true,
+    tag: "sensors",
+    summary: "Readings of some sensors as a chart draws them",
+    via: "direct",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/heatmap",
+    name: "anomaly_heatmap",
+    refusesUnknown: true,
+    tag: "sensors",
+    summary: "Which sensors were anomalous when, the worst first",
+    via: "direct",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/incidents",
+    name: "list_incidents",
+    refusesUnknown: true,
+    tag: "sensors",
+    summary: "List alerts that belong together, newest first",
+    via: "direct",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/incidents/{incident_id}",
+    name: "get_incident",
+    refusesUnknown: true,
+    tag: "sensors",
+    summary: "An incident with its alerts",
+    notFound: "Incident not found",
+    via: "direct",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/detector/settings",
+    name: "detector_settings",
+    refusesUnknown: true,
+    tag: "sensors",
+    summary: "The detector's settings of a sensor, a type, or all types",
+    notFound: "Sensor not found",
+    via: "direct",
+  },
+  {
+    method: "POST",
+    path: "/api/v1/detector/settings",
+    name: "set_detector_settings",
+    refusesUnknown: true,
+    tag: "sensors",
+    summary: "Replace the settings of a sensor, a type, or all types",
+    via: "direct",
+  },
+  {
+    method: "POST",
+    path: "/api/v1/detector/settings/dry-run",
+    name: "try_detector_settings",
+    refusesUnknown: true,
+    tag: "sensors",
+    summary: "What other settings would have done to recent alerts",
+    via: "direct",
   },
   {
     method: "GET",
@@ -74,7 +242,7 @@ const ROUTES: readonly RouteRow[] = [
     name: "platform_health",
     tag: "monitoring",
     summary: "Whether each part of the platform answers",
-    way: "mesh",
+    via: "mesh",
   },
   {
     method: "GET",
@@ -82,7 +250,7 @@ const ROUTES: readonly RouteRow[] = [
     name: "platform_stats",
     tag: "monitoring",
     summary: "Counts over everything stored",
-    way: "mesh",
+    via: "mesh",
   },
   {
     method: "GET",
@@ -90,7 +258,7 @@ const ROUTES: readonly RouteRow[] = [
     name: "sensors_status",
     tag: "monitoring",
     summary: "Sensors with their newest reading",
-    way: "mesh",
+    via: "mesh",
   },
 ];
 
@@ -114,7 +282,8 @@ export const routes: readonly Route[] = ROUTES.map((route) => {
   if (row === undefined) throw new Error(`The route ${route.path} names no row of rest/names.ts.`);
   const message = row.message === undefined ? methodOf(row.rpc).input : messageOf(row.message);
   const inPath = [...route.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]!);
-  const rest = route.method === "POST" && row.message !== undefined ? "body" : "query";
+  const takesBody = route.method !== "GET" && message.fields.some(({ name }) => !inPath.includes(name));
+  const rest = takesBody && row.message !== undefined ? "body" : "query";
   const parameters = message.fields
     .filter((field) => row.args?.[field.name] !== null)
     .map((field): Parameter => {

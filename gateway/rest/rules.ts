@@ -1,6 +1,7 @@
 /** Reads the limits of a field off the contract's protovalidate rules, so that no second list of limits exists. */
 import { type DescField, getOption, hasOption } from "@bufbuild/protobuf";
 import { field as fieldRulesOption } from "../../gen/es/buf/validate/validate_pb.ts";
+import { ReadingSchema } from "../../gen/es/telltale/v1/reading_pb.ts";
 
 export interface Limits {
   /** Must be there. Strings that need a character must be, too: proto3 cannot tell an absent one from an empty one. */
@@ -11,6 +12,8 @@ export interface Limits {
   readonly maxLength?: number;
   /** Text that must not occur. */
   readonly notContains?: string;
+  /** What the whole text has to match. */
+  readonly pattern?: RegExp;
   readonly finite?: boolean;
   /** Inclusive. Times: in seconds since 1970. */
   readonly atLeast?: number;
@@ -29,18 +32,28 @@ export function fieldRules(desc: DescField): Limits {
   return limits;
 }
 
+/** Characters of a sensor's id in a POST: what the clients of the former platform rely on is narrower than the contract. */
+const MAX_POSTED_SENSOR_ID = 50;
+
+/** The limits of a field of a REST request. */
+export function restRules(desc: DescField): Limits {
+  const limits = fieldRules(desc);
+  return desc === ReadingSchema.field.sensorId ? { ...limits, maxLength: MAX_POSTED_SENSOR_ID } : limits;
+}
+
 function read(desc: DescField): Limits {
   if (!hasOption(desc, fieldRulesOption)) return { required: false };
   const rules = getOption(desc, fieldRulesOption);
   const required = rules.required === true;
   switch (rules.type.case) {
     case "string": {
-      const { minLen, maxLen, notContains } = rules.type.value;
+      const { minLen, maxLen, notContains, pattern } = rules.type.value;
       return {
         required: required || minLen > 0n,
         ...(minLen > 0n ? { minLength: Number(minLen) } : {}),
         ...(maxLen > 0n ? { maxLength: Number(maxLen) } : {}),
         ...(notContains !== "" ? { notContains } : {}),
+        ...(pattern !== "" ? { pattern: new RegExp(pattern, "u") } : {}),
       };
     }
     case "double":

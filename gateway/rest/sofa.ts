@@ -97,7 +97,7 @@ function causeOf(errors: readonly unknown[]): unknown {
     reason?: string;
     field?: string;
   };
-  if (grpc !== undefined) return new UpstreamError(grpc.code, first.message, violations, retryAfterMs);
+  if (grpc !== undefined) return new UpstreamError(grpc.code, first.message, { violations, retryAfterMs, reason });
   if (reason !== undefined) return new RowRefusal(reason, field ?? "", first.message);
   return first.originalError ?? first;
 }

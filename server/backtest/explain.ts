@@ -1,26 +1,28 @@
 /** How one stored reading was judged, and what one label changes: short replays of one sensor. */
+
 import { create } from "@bufbuild/protobuf";
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import type { Detector, Explanation } from "../detect/index.ts";
 import { REASONS } from "../detect/index.ts";
 import { TelltaleError } from "../errors.ts";
-import { shown } from "../ingest/check.ts";
-import { firstTick, tickOfId } from "../pipeline/ids.ts";
+import { quoted } from "../lib/quoted.ts";
+import { firstTick, tickOfId } from "../log/id-clock.ts";
 import { MARK_LATE, type Points } from "../store/points.ts";
-import type { AlertRow } from "../store/store.ts";
-import type { Act, Happenings } from "./happenings.ts";
+import { alertsSince, begin } from "./alerts-since.ts";
 import type { LongHistorySource, SensorSpan } from "./history.ts";
 import {
   EXPLAIN_READINGS,
   type Explained,
   type ExplainJob,
   LABEL_READINGS,
+  LABEL_US,
   type LabelEffect,
   type LabelJob,
 } from "./jobs.ts";
-import { play } from "./play.ts";
 import { SensorReplay } from "./replay.ts";
+import { rerun } from "./rerun.ts";
 import { besides } from "./summary.ts";
+import type { ControlEvent, Timeline } from "./timeline.ts";
 
 export interface ShortOptions<J> {
   readonly history: LongHistorySource;
@@ -30,12 +32,12 @@ export interface ShortOptions<J> {
 
 /** Of a sensor's first reading. */
 const NOTHING = {
-  surprise: new Float64Array(REASONS.length),
+  rawScore: new Float64Array(REASONS.length),
   weight: new Float64Array(REASONS.length),
-  ...{ bar: Number.NaN, total: 0, young: true, prior: undefined, coldness: Number.NaN },
+  ...{ threshold: Number.NaN, total: 0, muted: false, coldStart: true, prior: undefined, coldStartFactor: Number.NaN },
 };
 
-/** Plays the sensor's history up to the reading and asks the detector how it judges it. */
+/** Replays the sensor's history up to the reading and asks the detector how it judges it. */
 export async function runExplain({ history, job, createDetector }: ShortOptions<ExplainJob>): Promise<Explained> {
   const sensor = await only(history, job.sensorId);
   const fromUs = await begin(history, sensor, job.timeUs, EXPLAIN_READINGS);
@@ -44,7 +46,7 @@ export async function runExplain({ history, job, createDetector }: ShortOptions<
   let stored: { points: Points; i: number } | undefined;
   let readings = 0;
   let firstUs = Number.NaN;
-  await play(replay, history.pages(sensor, fromUs, job.timeUs), await history.happenings(sensor.partition), {
+  await rerun(replay, history.pages(sensor, fromUs, job.timeUs), await history.timeline(sensor.partition), {
     until: (points, i) => {
       if (Number.isNaN(firstUs)) firstUs = points.timeUs[i]!;
       if (points.id[i] !== job.id) {
@@ -56,12 +58,13 @@ export async function runExplain({ history, job, createDetector }: ShortOptions<
       return true;
     },
   });
-  const { surprise, weight, bar, total, young, prior, coldness } = explanation ?? NOTHING;
+  const { rawScore, weight, threshold, total, muted, coldStart, prior, coldStartFactor } = explanation ?? NOTHING;
+  const said = { rawScore, weight, threshold, total, muted, coldStart, prior, coldStartFactor };
   const reproduced = explanation === undefined || stored === undefined || same(explanation, stored.points, stored.i);
   const judged = explanation !== undefined && !Number.isNaN(explanation.batch.expected[0]!);
   // The first reading of all is no replay of anything: it begins the history.
   const whole = fromUs <= sensor.firstUs && (readings === 0 || firstUs === sensor.firstUs);
-  return { surprise, weight, bar, total, young, prior, coldness, reproduced, readings, whole, judged };
+  return { ...said, reproduced, readings, whole, judged };
 }
 
 function same({ batch }: Explanation, p: Points, i: number): boolean {
@@ -78,52 +81,54 @@ function same({ batch }: Explanation, p: Points, i: number): boolean {
 export async function runLabel({ history, job, createDetector }: ShortOptions<LabelJob>): Promise<LabelEffect> {
   const sensor = await only(history, job.sensorId);
   const fromUs = await begin(history, sensor, sensor.newestUs, LABEL_READINGS);
-  const logged = await history.happenings(sensor.partition);
-  const without = logged.acts.filter(({ control: { action } }) => {
+  const logged = await history.timeline(sensor.partition);
+  const without = logged.controls.filter(({ control: { action } }) => {
     return action.case !== "label" || Number(action.value.alertId) !== job.alertId;
   });
-  const last = logged.acts.findLast(({ control: { action } }) => {
+  const last = logged.controls.findLast(({ control: { action } }) => {
     return action.case === "label" && Number(action.value.alertId) === job.alertId;
   })?.control.action;
   // To take a label back is to go from having it to not having it.
   const had = last?.case === "label" && !last.value.withdrawn ? last.value.correct : undefined;
+  const untilUs = Math.min(job.nowUs, sensor.newestUs);
+  const sinceUs = untilUs - LABEL_US;
   const metTick = await firstTickOf(history, sensor, fromUs);
   let readings = 0;
   const alertsWith = async (correct: boolean | undefined) => {
-    const found = new Map<number, AlertRow>();
-    readings = 0;
-    const replay = new SensorReplay({
-      detector: createDetector(),
-      partition: sensor.partition,
-      onRows: ({ points }) => {
-        readings += points.length;
-      },
-      onAlert: (alert) => {
-        if (alert.openedUs >= job.sinceUs) found.set(alert.id, alert);
-      },
-    });
-    const acts = correct === undefined ? without : labelled(without, job, correct, metTick);
-    const happenings: Happenings = { acts, ticks: logged.ticks };
-    await play(replay, history.pages(sensor, fromUs, sensor.newestUs), happenings);
-    return [...found.values()];
+    const controls = correct === undefined ? without : labelled(without, { ...job, sinceUs }, correct, metTick);
+    const timeline: Timeline = { controls, ticks: logged.ticks };
+    const found = await alertsSince({ history, createDetector, sensor, fromUs, sinceUs }, timeline);
+    readings = found.readings;
+    return found.alerts;
   };
   const before = await alertsWith(job.correct === null ? had : undefined);
   const after = await alertsWith(job.correct === null ? undefined : job.correct);
-  return { avoided: besides(before, after), added: besides(after, before), readings, whole: fromUs <= sensor.firstUs };
+  return {
+    avoided: besides(before, after),
+    added: besides(after, before),
+    readings,
+    whole: fromUs <= sensor.firstUs,
+    untilUs,
+  };
 }
 
-/** The acts with the label in force since the beginning of the comparison, or since the sensor is known, where that is later. */
-function labelled(acts: readonly Act[], job: LabelJob, correct: boolean, metTick: number): Act[] {
+/** The controls with the label in force since the beginning of the comparison, or since the sensor is known, where that is later. */
+function labelled(
+  controls: readonly ControlEvent[],
+  job: LabelJob & { sinceUs: number },
+  correct: boolean,
+  metTick: number,
+): ControlEvent[] {
   const { alertId, sensorId, detector, sinceUs } = job;
   const tick = Math.max(firstTick(0, sinceUs), metTick);
   const value = { alertId: BigInt(alertId), sensorId, correct, detector };
   const control = create(ControlSchema, { id: "tried", action: { case: "label", value } });
-  const at = acts.findIndex((act) => act.tick > tick);
-  const place = at < 0 ? acts.length : at;
-  return [...acts.slice(0, place), { tick, receivedUs: sinceUs, control }, ...acts.slice(place)];
+  const at = controls.findIndex((event) => event.tick > tick);
+  const place = at < 0 ? controls.length : at;
+  return [...controls.slice(0, place), { tick, receivedUs: sinceUs, control }, ...controls.slice(place)];
 }
 
-/** The id clock right after the first reading that is played. */
+/** The id clock right after the first reading that is replayed. */
 async function firstTickOf(history: LongHistorySource, sensor: SensorSpan, fromUs: number): Promise<number> {
   for await (const { points } of history.pages(sensor, fromUs, sensor.newestUs)) {
     const first = points.mark.subarray(0, points.length).findIndex((mark) => (mark & MARK_LATE) === 0);
@@ -134,16 +139,6 @@ async function firstTickOf(history: LongHistorySource, sensor: SensorSpan, fromU
 
 async function only(history: LongHistorySource, sensorId: string): Promise<SensorSpan> {
   const [sensor] = await history.sensors([sensorId], 1);
-  if (sensor === undefined) throw new TelltaleError("invalid", `sensor ${shown(sensorId)} has no reading`);
+  if (sensor === undefined) throw new TelltaleError("invalid", `sensor ${quoted(sensorId)} has no reading`);
   return sensor;
-}
-
-/** From the first reading, or where these would be too many, from the newest of them. */
-async function begin(
-  history: LongHistorySource,
-  sensor: SensorSpan,
-  untilUs: number,
-  readings: number,
-): Promise<number> {
-  return sensor.readings <= readings ? 0 : history.newest(sensor, untilUs, readings);
 }

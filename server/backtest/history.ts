@@ -1,15 +1,18 @@
-/** A sensor's history: its readings in pages, and the happenings of its partition. */
+/** A sensor's history: its readings in pages, and the timeline of its partition. */
+
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Sql } from "postgres";
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
+import { DAY_US } from "../lib/time.ts";
 import { decodeBlock } from "../store/block.ts";
 import { unpackTicks } from "../store/log-ticks.ts";
 import { copyPoint, createPoints, type Points } from "../store/points.ts";
 import { numbers, type SeriesSpan, spanOf } from "../store/series.ts";
-import { type Happenings, Ticks } from "./happenings.ts";
-import type { Page } from "./play.ts";
+import { withoutDeleted } from "./deleted.ts";
+import { withNames } from "./named.ts";
+import type { Page } from "./rerun.ts";
+import { Ticks, type Timeline } from "./timeline.ts";
 
-const DAY_US = 86_400_000_000;
 /** Readings read at once: 10 MB in columns. */
 const PAGE_READINGS = 200_000;
 /** Minutes of ticks read at once: a day. */
@@ -32,7 +35,7 @@ export interface StoredAlert {
   readonly id: number;
   readonly fromUs: number;
   readonly untilUs: number;
-  /** Whether a person called it right; null where nobody has said. */
+  /** Whether a person called it right; null without a label. */
   readonly label: boolean | null;
 }
 
@@ -40,8 +43,10 @@ export interface StoredAlert {
 export interface HistorySource {
   /** True where the readings have never been judged: there is nothing to compare with. */
   readonly unscored?: true;
+  /** When the reading with an id arrived; absent where ids are those of a store. */
+  receivedUsOf?(readingId: number): number;
   sensors(sensorIds: readonly string[], limit: number): Promise<SensorSpan[]>;
-  happenings(partition: number): Promise<Happenings>;
+  timeline(partition: number): Promise<Timeline>;
   alerts(sensorId: string, fromUs: number, toUs: number): Promise<StoredAlert[]>;
   pages(sensor: SensorSpan, fromUs: number, toUs: number): AsyncIterable<Page>;
 }
@@ -54,6 +59,8 @@ export interface LongHistorySource extends HistorySource {
 /** Histories as the store has them. */
 export class History implements LongHistorySource {
   readonly #sql: Sql;
+  /** What the sensors that were given out were called then, by their keys. */
+  readonly #shown = new Map<string, string>();
 
   constructor(sql: Sql) {
     this.#sql = sql;
@@ -63,7 +70,7 @@ export class History implements LongHistorySource {
   async sensors(sensorIds: readonly string[], limit: number): Promise<SensorSpan[]> {
     const sql = this.#sql;
     const rows = await sql`
-      select * from series where readings > 0 and sensor_id in (
+      select *, sensor_key(sensor_id) as key from series where readings > 0 and sensor_id in (
         select sensor_id from series where readings > 0
           ${sensorIds.length === 0 ? sql`` : sql`and sensor_id in ${sql(sensorIds as string[])}`}
         group by sensor_id order by sensor_id collate "C" limit ${limit + 1})
@@ -73,6 +80,7 @@ export class History implements LongHistorySource {
     for (const [i, row] of rows.entries()) {
       series.push(spanOf(row));
       if (rows[i + 1]?.sensor_id === row.sensor_id) continue;
+      if (row.key !== row.sensor_id) this.#shown.set(row.key, row.sensor_id);
       sensors.push({
         sensorId: row.sensor_id,
         partition: row.partition,
@@ -86,9 +94,36 @@ export class History implements LongHistorySource {
     return sensors;
   }
 
-  /** What happened in the partition beside readings. */
-  async happenings(partition: number): Promise<Happenings> {
-    const acts = await this.#sql`
+  /** The sensors of a scope of settings that have readings: how many, and those with the newest ones, at most `limit`. */
+  async concerned(
+    { sensorId, sensorType }: { readonly sensorId: string; readonly sensorType: string },
+    limit: number,
+  ): Promise<{ sensorIds: string[]; total: number }> {
+    const sql = this.#sql;
+    // A sensor is of the type that it was met with.
+    const ofType = sql`sensor_id in (select sensor_id from series where sensor_type = ${sensorType})`;
+    const wanted = sensorId !== "" ? sql`sensor_id = ${sensorId}` : sensorType !== "" ? ofType : sql`true`;
+    const isOfType = sensorType === "" ? sql`true` : sql`(array_agg(sensor_type order by id))[1] = ${sensorType}`;
+    const rows = await sql`
+      select sensor_id, count(*) over () as total from series where ${wanted} group by sensor_id
+      having sum(readings) > 0 and ${isOfType}
+      order by max(last_us) desc nulls last, sensor_id collate "C" limit ${limit}`;
+    return { sensorIds: rows.map((r) => r.sensor_id as string), total: Number(rows[0]?.total ?? 0) };
+  }
+
+  /** Control events and ticks of the partition, of sensors by the ids that are shown. */
+  async timeline(partition: number): Promise<Timeline> {
+    const [timeline, names] = await Promise.all([
+      this.loggedTimeline(partition),
+      this.#sql`select key, name from sensor_name where current`,
+    ]);
+    const shown = new Map([...names.map((r) => [r.key as string, r.name as string] as const), ...this.#shown]);
+    return { ...timeline, controls: withNames(timeline.controls, shown) };
+  }
+
+  /** As the log has them: of sensors by their keys. */
+  async loggedTimeline(partition: number): Promise<Timeline> {
+    const controls = await this.#sql`
       select tick, received_us, control from detector_setting where partition = ${partition} order by log_offset`;
     const ticks = new Ticks();
     const rows = this.#sql`select minute, ticks from log_tick where partition = ${partition} order by minute`;
@@ -96,11 +131,13 @@ export class History implements LongHistorySource {
       for (const r of portion) unpackTicks(r.minute, r.ticks as Buffer, (us, tick) => ticks.add(us, tick));
     }
     return {
-      acts: acts.map((r) => ({
-        tick: r.tick ?? 0,
-        receivedUs: r.received_us ?? 0,
-        control: fromBinary(ControlSchema, r.control as Buffer),
-      })),
+      controls: withoutDeleted(
+        controls.map((r) => ({
+          tick: r.tick ?? 0,
+          receivedUs: r.received_us ?? 0,
+          control: fromBinary(ControlSchema, r.control as Buffer),
+        })),
+      ),
       ticks,
     };
   }

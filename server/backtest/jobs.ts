@@ -1,6 +1,6 @@
-/** What is asked of a backtest thread, and what it says. Everything in it survives a structured clone. */
+/** Jobs and messages of a backtest thread. Everything in it survives a structured clone. */
 import type { LogLevel } from "../config.ts";
-import type { SqlAddress } from "../log/connection.ts";
+import type { SqlAddress } from "../postgres/connection.ts";
 import type { AlertRow } from "../store/store.ts";
 
 /** Readings of one call: minutes of work. */
@@ -12,6 +12,15 @@ export const MAX_PICTURES = 50;
 export const EXPLAIN_READINGS = 500_000;
 /** Newest readings of a sensor that the effect of a label is computed from, twice. */
 export const LABEL_READINGS = 1_000_000;
+/** Time over which a label's effect is computed. */
+export const LABEL_US: number = 30 * 86_400_000_000;
+
+/** Newest readings of a sensor that the effect of other settings is computed from, twice. */
+export const PREVIEW_READINGS = 1_000_000;
+/** Sensors of one preview: those with the newest readings. */
+export const PREVIEW_SENSORS = 100;
+/** Alerts of a preview named one by one, of each kind; counts are always complete. */
+export const NAMED_ALERTS = 100;
 
 /** How the platform judges: the same for all its threads. */
 export interface JudgeSettings {
@@ -27,7 +36,7 @@ export interface ThreadData extends JudgeSettings {
   readonly job: Job;
 }
 
-export type Job = RangeJob | ExplainJob | LabelJob;
+export type Job = RangeJob | ExplainJob | LabelJob | PreviewJob;
 
 /** An event that is known to have happened; both ends inclusive, microseconds. */
 export interface KnownEvent {
@@ -66,23 +75,35 @@ export interface LabelJob {
   readonly detector: string;
   /** Null: the label is taken back. */
   readonly correct: boolean | null;
-  /** From when on alerts are compared, and the label is taken to have been there. */
-  readonly sinceUs: number;
+  /** When the label is made. Alerts are compared, and the label is taken to have been there, over the 30 days up to then, or up to the sensor's newest reading where that is older. */
+  readonly nowUs: number;
+}
+
+export interface PreviewJob {
+  readonly kind: "preview";
+  /** A `DetectorConfig` in binary form: the scope, and the settings to try for it. */
+  readonly config: Uint8Array;
+  /** As of a label. */
+  readonly nowUs: number;
+  /** No sensor is begun, and none goes on past a page, after this time of the wall clock, milliseconds since 1970. */
+  readonly untilMs: number;
 }
 
 export interface Explained {
-  /** Surprise of each detector, by index into REASONS. */
-  readonly surprise: Float64Array;
+  /** Raw score of each detector, by index into REASONS. */
+  readonly rawScore: Float64Array;
   readonly weight: Float64Array;
-  /** NaN where the sensor was too young. */
-  readonly bar: number;
-  /** What came of votes and rules, in the unit of the bar. */
+  /** Raw score from which a reading is anomalous; NaN where it was not judged. */
+  readonly threshold: number;
+  /** Total of votes and rules, in the unit of the threshold. */
   readonly total: number;
-  readonly young: boolean;
-  /** While young: the type whose prior counts, "" for that of unknown types. */
+  /** Abnormal, and not reported: on the side that the settings leave out, or the sensor is off. */
+  readonly muted: boolean;
+  readonly coldStart: boolean;
+  /** During the cold start: the type whose prior counts, "" for that of unknown types. */
   readonly prior: string | undefined;
   /** How many times dearer an alarm is for want of readings. */
-  readonly coldness: number;
+  readonly coldStartFactor: number;
   /** Whether the same score, bounds and verdict came out as are stored. */
   readonly reproduced: boolean;
   readonly readings: number;
@@ -96,6 +117,24 @@ export interface LabelEffect {
   readonly added: readonly AlertRow[];
   readonly readings: number;
   readonly whole: boolean;
+  /** End of the 30 days over which they are compared. */
+  readonly untilUs: number;
+}
+
+export interface Preview {
+  readonly avoidedCount: number;
+  readonly addedCount: number;
+  /** The newest NAMED_ALERTS of each. */
+  readonly avoided: readonly AlertRow[];
+  readonly added: readonly AlertRow[];
+  /** Sensors replayed, and those that the settings concern. */
+  readonly sensors: number;
+  readonly concerned: number;
+  readonly readings: number;
+  /** Sensors of which only the newest readings were replayed. */
+  readonly shortened: number;
+  /** Whether the time ran out. */
+  readonly outOfTime: boolean;
 }
 
 export type FromThread =
@@ -103,6 +142,8 @@ export type FromThread =
   | { readonly kind: "response"; readonly bytes: Uint8Array }
   | { readonly kind: "explained"; readonly result: Explained }
   | { readonly kind: "effect"; readonly result: LabelEffect }
+  /** What has been found so far; the last one is the result. */
+  | { readonly kind: "preview"; readonly result: Preview }
   /** The caller's mistake, or a limit: a sentence. */
   | { readonly kind: "refused"; readonly error: "invalid" | "exhausted"; readonly message: string };
 

@@ -1,4 +1,4 @@
-/** A series thinned to columns, as it is played: what a picture needs, in memory that does not grow with the series. */
+/** A series thinned to columns, as it is replayed: what a picture needs, in memory that does not grow with the series. */
 export class PictureColumns {
   readonly #fromUs: number;
   readonly #widthUs: number;

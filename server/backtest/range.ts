@@ -1,5 +1,7 @@
-/** Backtests: sensors of the store played one after another, and what came of it as responses of the contract. */
+/** Backtests: replays of the stored sensors one after another, with the results as responses of the contract. */
+
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { counted } from "../../formats/counted.ts";
 import {
   BacktestPictureSchema,
   BacktestResponseSchema,
@@ -10,22 +12,24 @@ import type { ScoredReading } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { AlertEventType } from "../../gen/es/telltale/v1/watch_pb.ts";
 import type { Detector } from "../detect/index.ts";
 import { TelltaleError } from "../errors.ts";
-import { shown } from "../ingest/check.ts";
-import { toAlert, toTimestamp } from "../pipeline/alert.ts";
-import type { Rows } from "../pipeline/rows.ts";
-import { toScored } from "../pipeline/scored.ts";
+import { quoted } from "../lib/quoted.ts";
+import { toTimestamp } from "../lib/time.ts";
+import { toAlert } from "../scoring/alert.ts";
+import type { Rows } from "../scoring/rows.ts";
+import { toScored } from "../scoring/scored.ts";
 import type { AlertRow } from "../store/store.ts";
-import type { Happenings } from "./happenings.ts";
 import type { HistorySource, SensorSpan, StoredAlert } from "./history.ts";
 import { type KnownEvent, MAX_PICTURES, MAX_READINGS, MAX_SENSORS, type RangeJob } from "./jobs.ts";
 import { PictureColumns } from "./picture.ts";
-import { play, withConfig } from "./play.ts";
 import { SensorReplay } from "./replay.ts";
+import { rerun } from "./rerun.ts";
 import { StoredVerdicts } from "./stored.ts";
 import { addSensor, noTotals, type Totals } from "./summary.ts";
+import type { Timeline } from "./timeline.ts";
+import { withConfig } from "./tried.ts";
 
-/** Readings in one response: well below what a message may be. */
-const RESPONSE_READINGS = 5_000;
+/** Readings in one response: below the 4 MiB that a client takes by default, also with the longest texts. */
+const RESPONSE_READINGS = 2_000;
 /** Alerts in one response. */
 const RESPONSE_ALERTS = 1_000;
 
@@ -57,17 +61,17 @@ export async function runRange(o: RangeOptions): Promise<void> {
   const progress: Progress = { done: 0, total, totals: noTotals(), changed: 0, truncated: 0 };
   await respond(o, progress, {});
   let partition = -1;
-  let happenings: Happenings | undefined;
+  let timeline: Timeline | undefined;
   let ticks = 0;
   for (const sensor of sensors) {
-    // Sensors come by partition: the happenings of one are in memory at a time.
+    // Sensors come by partition: the timeline of one are in memory at a time.
     if (sensor.partition !== partition) {
       partition = sensor.partition;
-      const logged = await history.happenings(partition);
+      const logged = await history.timeline(partition);
       ticks += logged.ticks.length;
-      happenings = job.config === undefined ? logged : withConfig(logged, fromBinary(DetectorConfigSchema, job.config));
+      timeline = job.config === undefined ? logged : withConfig(logged, fromBinary(DetectorConfigSchema, job.config));
     }
-    await runSensor(o, sensor, happenings!, progress);
+    await runSensor(o, sensor, timeline!, progress);
   }
   o.onSums?.(progress, ticks);
   await respond(o, progress, { summary: summary(job, progress, ticks) });
@@ -76,9 +80,9 @@ export async function runRange(o: RangeOptions): Promise<void> {
 function check(job: RangeJob, sensors: readonly SensorSpan[]): void {
   const found = new Set(sensors.map((s) => s.sensorId));
   const missing = job.sensorIds.find((id) => !found.has(id));
-  if (missing !== undefined) throw new TelltaleError("invalid", `sensor_ids: sensor ${shown(missing)} has no reading`);
+  if (missing !== undefined) throw new TelltaleError("invalid", `sensor_ids: sensor ${quoted(missing)} has no reading`);
   if (sensors.length > MAX_SENSORS) {
-    throw new TelltaleError("invalid", `sensor_ids: there are more than ${MAX_SENSORS} sensors: name those to play`);
+    throw new TelltaleError("invalid", `sensor_ids: there are more than ${MAX_SENSORS} sensors: name those to replay`);
   }
   const readings = sensors.reduce((n, s) => n + s.readings, 0);
   if (readings > MAX_READINGS) {
@@ -93,7 +97,7 @@ function check(job: RangeJob, sensors: readonly SensorSpan[]): void {
   }
 }
 
-async function runSensor(o: RangeOptions, sensor: SensorSpan, happenings: Happenings, progress: Progress) {
+async function runSensor(o: RangeOptions, sensor: SensorSpan, timeline: Timeline, progress: Progress) {
   const { job, history } = o;
   const fromUs = Math.max(job.fromUs, sensor.firstUs);
   const endUs = Math.min(job.toUs, sensor.newestUs);
@@ -106,6 +110,7 @@ async function runSensor(o: RangeOptions, sensor: SensorSpan, happenings: Happen
   const replay = new SensorReplay({
     detector: o.createDetector(),
     partition: sensor.partition,
+    receivedUsOf: history.receivedUsOf?.bind(history),
     onRows: (rows) => {
       stored.take(rows);
       if (picture !== undefined) draw(picture, rows);
@@ -123,7 +128,7 @@ async function runSensor(o: RangeOptions, sensor: SensorSpan, happenings: Happen
     }
   };
   const before = progress.done;
-  await play(replay, stored.watch(history.pages(sensor, 0, sensor.newestUs)), happenings, {
+  await rerun(replay, stored.watch(history.pages(sensor, 0, sensor.newestUs)), timeline, {
     until: (points, i) => points.timeUs[i]! > job.toUs,
     progress: async (count) => {
       progress.done += count;
@@ -211,13 +216,13 @@ function notes(job: RangeJob, truncated: number, changed: number, done: number, 
   const found: string[] = [];
   if (truncated > 0) {
     found.push(
-      `Of ${truncated} sensors the oldest readings have been deleted: they are played from the first that is kept, as if new.`,
+      `Of ${counted(truncated, "sensor")} the oldest readings have been deleted: they are replayed from the first that is kept, as if new.`,
     );
   }
-  if (ticks === 0 && done > 0) found.push("Silence is not played: the log's ticks of the time are not stored.");
+  if (ticks === 0 && done > 0) found.push("Silence is not replayed: the log's ticks of the time are not stored.");
   if (changed > 0 && job.config === undefined && job.threshold === undefined) {
     found.push(
-      `${changed} readings come out otherwise than they are stored: the platform's model, threshold or alarm budget was another then, or the history is not whole.`,
+      `${counted(changed, "reading", ["differs", "differ"])} from what is stored: the platform's model, threshold or alarm budget was different, or the history is incomplete.`,
     );
   }
   return found;

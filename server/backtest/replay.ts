@@ -1,32 +1,35 @@
 /**
  * One sensor's history, judged again by the code that judges it live: the same state, settings, detector and alerts as a
- * partition's owner, fed with what the store kept of the log. What comes out is equal to what was stored, to the bit, where
- * settings, threshold and model are those of then; with others it is what they would have given.
+ * partition's owner, fed with what the store kept of the log. The result is bit-identical to what was stored, where
+ * settings, threshold and model are the original ones; with others it is what they would have given.
  *
- * Pure: no clock, no I/O. Other sensors never change a score, so that each is played alone.
+ * Pure: no clock, no I/O. Other sensors never change a score, so that each is replayed alone.
  */
 import { create, toBinary } from "@bufbuild/protobuf";
 import { SeriesKeySchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import type { AlertEventType } from "../../gen/es/telltale/v1/watch_pb.ts";
 import type { Detector, Explanation } from "../detect/index.ts";
-import { AlertChanges, Alerts } from "../pipeline/alerts.ts";
-import { Rows } from "../pipeline/rows.ts";
-import type { Series } from "../pipeline/sensors.ts";
-import { PartitionState } from "../pipeline/state.ts";
+import { AlertChanges, Alerts } from "../scoring/alerts.ts";
+import { handleControl } from "../scoring/controls.ts";
+import { Rows } from "../scoring/rows.ts";
+import type { Series } from "../scoring/sensors.ts";
+import { PartitionState } from "../scoring/state.ts";
 import type { AlertRow, SeriesRow } from "../store/store.ts";
-import type { Act } from "./happenings.ts";
+import type { ControlEvent } from "./timeline.ts";
 
 /** Readings judged at once; the results do not depend on it. */
 const BATCH = 4096;
 
 export interface ReplayOptions {
-  /** A fresh one, with the settings that hold from the beginning. */
+  /** A fresh one, with the settings in force from the beginning. */
   readonly detector: Detector;
+  /** When the reading with an id arrived; by default as ids of stored readings say. */
+  readonly receivedUsOf?: ((readingId: number) => number) | undefined;
   /** Of the sensor: part of the ids. */
   readonly partition: number;
   /** Readings as they were judged, in order. The columns are used again afterwards. */
   readonly onRows?: (rows: Rows) => void;
-  /** An alert as it is after a change; `transition` is undefined where nobody would have been told. */
+  /** An alert as it is after a change; `transition` is undefined where no event would have been sent. */
   readonly onAlert?: (alert: AlertRow, transition: AlertEventType | undefined) => void;
 }
 
@@ -40,9 +43,9 @@ export class SensorReplay {
 
   constructor(options: ReplayOptions) {
     this.#o = options;
-    this.#state = new PartitionState(options.detector);
+    this.#state = new PartitionState(options.detector, undefined, options.receivedUsOf);
     this.#alerts = new Alerts(this.#state);
-    this.#changes = new Told(options.partition, options.onAlert ?? (() => {}));
+    this.#changes = new ReportedChanges(options.partition, options.onAlert ?? (() => {}));
     this.#rows.clear(BATCH);
   }
 
@@ -70,12 +73,13 @@ export class SensorReplay {
   }
 
   /** Somebody did something. */
-  async act({ control, receivedUs, tick }: Act): Promise<void> {
+  async control({ control, receivedUs, tick }: ControlEvent): Promise<void> {
     this.flush();
     const state = this.#state;
     state.receivedUs = receivedUs;
     state.tick = tick;
-    if (!state.set(control, 0)) await this.#alerts.control(control, 0, this.#changes, notStored);
+    const to = { alerts: this.#alerts, changes: this.#changes, stored: notStored };
+    await handleControl(control, { state, offset: 0 }, to);
   }
 
   /** Judges the readings that wait for it. */
@@ -107,17 +111,17 @@ export class SensorReplay {
   }
 }
 
-/** Tells of changes as they come, in place of gathering them for the store. */
-class Told extends AlertChanges {
-  readonly #tell: NonNullable<ReplayOptions["onAlert"]>;
+/** Reports changes as they come, instead of gathering them for the store. */
+class ReportedChanges extends AlertChanges {
+  readonly #onAlert: NonNullable<ReplayOptions["onAlert"]>;
 
-  constructor(partition: number, tell: NonNullable<ReplayOptions["onAlert"]>) {
+  constructor(partition: number, onAlert: NonNullable<ReplayOptions["onAlert"]>) {
     super(partition, 0);
-    this.#tell = tell;
+    this.#onAlert = onAlert;
   }
 
   override change(alert: AlertRow, transition?: AlertEventType): void {
-    this.#tell(alert, transition);
+    this.#onAlert(alert, transition);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * `node server/backtest/rescore.ts [JSON]`: readings on the standard input, verdicts on the standard output, as `stdio.ts` says. The
  * argument: {"threshold":0.95,"alarmsPerSensorDay":0.1,"runtime":"js","modelPath":…,"config":{…DetectorConfig in JSON…},
- * "happenings":"FILE","only":"readings"|"alerts"}; all of it may be left out.
+ * "timeline":"FILE","only":"readings"|"alerts"}; all of it may be left out.
  */
 
 import { once } from "node:events";
@@ -10,10 +10,10 @@ import { createInterface } from "node:readline";
 import { fromBinary, fromJson, type JsonValue } from "@bufbuild/protobuf";
 import { DetectorConfigSchema } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
-import { createScorer } from "../scorer/scorer.ts";
-import { type Act, type Happenings, Ticks } from "./happenings.ts";
-import { withConfig } from "./play.ts";
+import { createScorer } from "../detect/model/scorer.ts";
 import { replayLines } from "./stdio.ts";
+import { type ControlEvent, Ticks, type Timeline } from "./timeline.ts";
+import { withConfig } from "./tried.ts";
 
 interface Argument {
   readonly threshold?: number;
@@ -21,6 +21,8 @@ interface Argument {
   readonly runtime?: string;
   readonly modelPath?: string;
   readonly config?: JsonValue;
+  readonly timeline?: string;
+  /** The former name of `timeline`. */
   readonly happenings?: string;
   readonly only?: "readings" | "alerts";
 }
@@ -32,14 +34,15 @@ const scorer = await createScorer({
   runtime: a.runtime ?? "js",
   modelPath: a.modelPath,
 });
-const known = a.happenings === undefined ? new Map<number, Happenings>() : await readHappenings(a.happenings);
+const timelineFile = a.timeline ?? a.happenings;
+const known = timelineFile === undefined ? new Map<number, Timeline>() : await readTimelines(timelineFile);
 const config = a.config === undefined ? undefined : fromJson(DetectorConfigSchema, a.config);
 try {
   await replayLines(createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY }), {
     createDetector: scorer.createDetector,
-    happenings: (partition) => {
-      const happened = known.get(partition) ?? { acts: [], ticks: new Ticks() };
-      return config === undefined ? happened : withConfig(happened, config);
+    timeline: (partition) => {
+      const logged = known.get(partition) ?? { controls: [], ticks: new Ticks() };
+      return config === undefined ? logged : withConfig(logged, config);
     },
     ...(a.only === undefined ? {} : { only: a.only }),
     write: async (text) => {
@@ -55,16 +58,16 @@ try {
  * A file of JSON lines, each partition's in the order of the log: {"partition":0,"tick":…,"receivedUs":…,"control":"base64 of a
  * telltale.v1.Control"}, and without `control` where only time has passed.
  */
-async function readHappenings(file: string): Promise<Map<number, Happenings>> {
+async function readTimelines(file: string): Promise<Map<number, Timeline>> {
   type Line = { partition: number; tick: number; receivedUs: number; control?: string };
-  const found = new Map<number, { acts: Act[]; ticks: Ticks }>();
+  const found = new Map<number, { controls: ControlEvent[]; ticks: Ticks }>();
   for await (const text of createInterface({ input: createReadStream(file) })) {
     if (text === "") continue;
     const { partition, tick, receivedUs, control } = JSON.parse(text) as Line;
-    const of = found.get(partition) ?? { acts: [], ticks: new Ticks() };
+    const of = found.get(partition) ?? { controls: [], ticks: new Ticks() };
     found.set(partition, of);
     if (control === undefined) of.ticks.add(receivedUs, tick);
-    else of.acts.push({ tick, receivedUs, control: fromBinary(ControlSchema, Buffer.from(control, "base64")) });
+    else of.controls.push({ tick, receivedUs, control: fromBinary(ControlSchema, Buffer.from(control, "base64")) });
   }
   return found;
 }

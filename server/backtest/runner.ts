@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import type { LogLevel } from "../config.ts";
 import { TelltaleError } from "../errors.ts";
-import type { SqlAddress } from "../log/connection.ts";
+import type { SqlAddress } from "../postgres/connection.ts";
 import type {
   Explained,
   ExplainJob,
@@ -10,12 +10,16 @@ import type {
   JudgeSettings,
   LabelEffect,
   LabelJob,
+  Preview,
+  PreviewJob,
   RangeJob,
   ThreadData,
 } from "./jobs.ts";
 
-/** Backtests at once in a process: each takes a core for seconds to minutes. */
+/** Backtests and previews of settings at once in a process: each takes a core for seconds to minutes. */
 const MOST_RANGES = 2;
+/** A preview that is past its time ends by itself at the next page of readings; after so long more its thread is ended. */
+const PREVIEW_GRACE_MS = 1_000;
 /** Explanations and effects of labels at once, and waiting: each takes up to a few seconds. */
 const MOST_SHORT = 2;
 const MOST_WAITING = 32;
@@ -42,14 +46,45 @@ export class BacktestRunner {
    * others are running, "invalid" where the job asks for what is not there.
    */
   async *range(job: RangeJob, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    if (this.#ranges >= MOST_RANGES) {
-      throw new TelltaleError("exhausted", `${MOST_RANGES} backtests are running already: try again later`, {
+    for await (const message of this.#alone(job, signal)) if (message.kind === "response") yield message.bytes;
+  }
+
+  /**
+   * What was found by the job's time, or little later: a step that takes long, such as reading the ticks of years, ends with the thread.
+   * Throws TelltaleError "exhausted" where others are running, or where not even the sensors concerned were found in time.
+   */
+  async preview(job: PreviewJob, signal: AbortSignal): Promise<Preview> {
+    const over = AbortSignal.timeout(Math.max(0, Math.ceil(job.untilMs - Date.now())) + PREVIEW_GRACE_MS);
+    let newest: Preview | undefined;
+    try {
+      for await (const m of this.#alone(job, AbortSignal.any([signal, over])))
+        if (m.kind === "preview") newest = m.result;
+    } catch (error) {
+      if (signal.aborted || !over.aborted) throw error;
+    }
+    if (newest !== undefined) return newest;
+    throw new TelltaleError(
+      "exhausted",
+      "the sensors concerned were not found within the call's time: give it longer",
+      {
         retryAfterMs: 10_000,
-      });
+      },
+    );
+  }
+
+  async *#alone(job: Job, signal: AbortSignal): AsyncGenerator<FromThread> {
+    if (this.#ranges >= MOST_RANGES) {
+      throw new TelltaleError(
+        "exhausted",
+        `${MOST_RANGES} backtests or dry runs are running already: try again later`,
+        {
+          retryAfterMs: 10_000,
+        },
+      );
     }
     this.#ranges++;
     try {
-      for await (const message of this.#run(job, signal)) if (message.kind === "response") yield message.bytes;
+      yield* this.#run(job, signal);
     } finally {
       this.#ranges--;
     }

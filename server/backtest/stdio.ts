@@ -6,19 +6,19 @@
  *   out   R, sensor_id, id, observed_us, value, confidence, score, anomaly, reason, expected, band
  *         A, sensor_id, id, opened_us, value, confidence, score, severity, detector, closed_us, message
  *
- * Fields are separated by tabs; \N stands for nothing; doubles are written so that they are read back to the bit. Confidence and
+ * Fields are separated by tabs; \N stands for nothing; doubles are written so that they are read back bit-identical. Confidence and
  * score are in steps of 1e-4. Late readings (bit 0 of `mark`) may be among the lines and are passed over.
  */
 
 import type { Detector } from "../detect/index.ts";
 import { REASONS } from "../detect/index.ts";
-import { partitionOfId } from "../pipeline/ids.ts";
-import type { Rows } from "../pipeline/rows.ts";
+import { partitionOfId } from "../log/id-clock.ts";
+import type { Rows } from "../scoring/rows.ts";
 import { createPoints, type Points } from "../store/points.ts";
 import type { AlertRow, SeriesRow } from "../store/store.ts";
-import { type Happenings, Ticks } from "./happenings.ts";
-import { type Page, play } from "./play.ts";
 import { SensorReplay } from "./replay.ts";
+import { type Page, rerun } from "./rerun.ts";
+import { Ticks, type Timeline } from "./timeline.ts";
 
 const COLUMNS = 8;
 const NOTHING = "\\N";
@@ -28,15 +28,15 @@ const PAGE_LINES = 50_000;
 export interface LineReplayOptions {
   /** A fresh detector for each sensor. */
   readonly createDetector: () => Detector;
-  /** What happened in a partition beside readings; without, nothing did. */
-  readonly happenings?: (partition: number) => Happenings | Promise<Happenings>;
+  /** Control events and ticks of a partition; absent: none. */
+  readonly timeline?: (partition: number) => Timeline | Promise<Timeline>;
   /** Writes a piece of text; the promise is the backpressure. */
   readonly write: (text: string) => void | Promise<void>;
   /** Which lines are wanted. Default: both. */
   readonly only?: "readings" | "alerts";
 }
 
-/** Plays all sensors of the lines, one after another. Throws with the line's number where a line is no reading. */
+/** Replays all sensors of the lines, one after another. Throws with the line's number where a line is no reading. */
 export async function replayLines(lines: AsyncIterable<string>, o: LineReplayOptions): Promise<void> {
   const input = new Lines(lines);
   for (let first = await input.peek(); first !== undefined; first = await input.peek()) {
@@ -54,8 +54,8 @@ export async function replayLines(lines: AsyncIterable<string>, o: LineReplayOpt
       text = "";
       if (ready !== "") await o.write(ready);
     };
-    const happenings = (await o.happenings?.(partition)) ?? { acts: [], ticks: new Ticks() };
-    await play(replay, input.sensor(first.sensorId), happenings, { progress: flush });
+    const timeline = (await o.timeline?.(partition)) ?? { controls: [], ticks: new Ticks() };
+    await rerun(replay, input.sensor(first.sensorId), timeline, { progress: flush });
     if (o.only !== "readings") text += [...alerts.values()].map(alertLine).join("");
     await flush();
   }
@@ -117,7 +117,7 @@ function add(points: Points, line: Line): void {
   points.mark[i] = line.mark;
 }
 
-/** The replay tells series apart by their objects. */
+/** The replay distinguishes series by object identity. */
 function same(known: Map<string, SeriesRow>, { sensorId, sensorType, unit, location }: Line): SeriesRow {
   const key = JSON.stringify([sensorType, unit, location]);
   const before = known.get(key);

@@ -1,7 +1,7 @@
 /** Compares what a replay gives with what the pages that it was fed with say. */
-import type { Rows } from "../pipeline/rows.ts";
+import type { Rows } from "../scoring/rows.ts";
 import { MARK_LATE, type Points } from "../store/points.ts";
-import type { Page } from "./play.ts";
+import type { Page } from "./rerun.ts";
 
 export class StoredVerdicts {
   /** Pages whose readings have not all been compared. */
@@ -50,7 +50,7 @@ export class StoredVerdicts {
   }
 }
 
-/** Whether two points have the same verdict, to the bit. The store keeps the reason of anomalous ones only. */
+/** Whether two points have bit-identical verdicts. The store keeps the reason of anomalous ones only. */
 export function equal(a: Points, i: number, b: Points, k: number): boolean {
   return (
     a.score[i] === b.score[k] &&

@@ -1,4 +1,4 @@
-/** What alerts amount to: counts, durations, and how they stand to what is known to have happened. */
+/** Summary of alerts: counts, durations, and how they compare with known events. */
 import type { AlertRow } from "../store/store.ts";
 
 /** Alerts of one sensor as they would have been, beside what is stored and known of it. */
@@ -59,11 +59,11 @@ export function addSensor(t: Totals, r: SensorResult): void {
     if (r.events.some((e) => meets(a, e))) t.right++;
     else if (r.eventsComplete || r.mistakes.some((m) => meets(a, m))) t.wrong++;
   }
-  // An alert that opens a reading earlier is the same to whoever is told of it.
+  // An alert that opens a reading earlier is the same alert for its receivers.
   t.avoided += r.stored.filter((s) => !r.alerts.some((a) => meets(a, s))).length;
 }
 
-/** Whether the alert was going on during the event. A silence goes on until it is closed, an excursion until it was last seen. */
+/** Whether the alert was open during the event. A silence lasts until it is closed, an excursion until it was last seen. */
 export function meets(a: AlertRow, e: { readonly fromUs: number; readonly untilUs: number }): boolean {
   return a.openedUs <= e.untilUs && endOf(a) >= e.fromUs;
 }

@@ -1,12 +1,13 @@
-/** A thread with one job: whatever it costs, the doors go on answering. Ending the thread ends the job. */
+/** A thread with one job: whatever it costs, the listeners keep answering. Ending the thread ends the job. */
 import { parentPort, workerData } from "node:worker_threads";
+import { createScorer } from "../detect/model/scorer.ts";
 import { TelltaleError } from "../errors.ts";
 import { createLogger } from "../observe/logger.ts";
-import { createScorer } from "../scorer/scorer.ts";
 import { openStoreSql } from "../store/postgres.ts";
 import { runExplain, runLabel } from "./explain.ts";
 import { History } from "./history.ts";
-import { type FromThread, type ThreadData, WAITING_RESPONSES } from "./jobs.ts";
+import { type FromThread, type Preview, type ThreadData, WAITING_RESPONSES } from "./jobs.ts";
+import { runPreview } from "./preview.ts";
 import { runRange } from "./range.ts";
 
 /** A page of a very long history takes long to sort; past this the database is taken for stuck. */
@@ -43,6 +44,9 @@ try {
   if (job.kind === "range") await runRange({ history, job, createDetector, respond });
   else if (job.kind === "explain") {
     say({ kind: "explained", result: await runExplain({ history, job, createDetector }) });
+  } else if (job.kind === "preview") {
+    const onProgress = (result: Preview) => say({ kind: "preview", result });
+    onProgress(await runPreview({ history, job, createDetector, now: Date.now, onProgress }));
   } else say({ kind: "effect", result: await runLabel({ history, job, createDetector }) });
 } catch (error) {
   if (!(error instanceof TelltaleError) || (error.kind !== "invalid" && error.kind !== "exhausted")) {

@@ -1,5 +1,6 @@
 import type { ScoreBatch } from "./detector.ts";
 import { CHUNK_MASK, CHUNK_SENSORS, CHUNK_SHIFT, Memory } from "./memory.ts";
+import { REASON_SILENCE, REASON_STUCK } from "./reasons.ts";
 import { SEVERITY_HIGH, severityOf } from "./severity.ts";
 
 /**
@@ -7,17 +8,21 @@ import { SEVERITY_HIGH, severityOf } from "./severity.ts";
  *
  * - Opened by a reading with `anomaly` = 1 while none is open. Its identity is the id of that reading.
  * - Raised when a reading's severity is above the episode's; severity never falls.
- * - Recovered by CALM_READINGS normal readings in a row; closed at the time of the last of them.
- * - Resolved by a person: the same excursion does not open another. Only after CALM_READINGS normal readings in a row, or when
- *   the severity reaches high *and* is above what was resolved, may the next one open.
- * - Silence (no reading for too long) is an episode of its own kind; the sensor's next reading recovers it.
+ * - Recovered by CALM_READINGS normal readings in a row, or by LEAST_CALM of them that span CALM_US; closed at the time of the last.
+ * - Resolved by a person: the same excursion does not open another. Only after as many normal readings, or when the severity
+ *   reaches high *and* is above what was resolved, may the next one open.
+ * - Silence (no reading for too long) is an episode of its own kind beside it, opened whatever the other one's state is: a sensor
+ *   may die in the middle of an anomaly. The sensor's next reading recovers it, by the time at which it arrived, and opens nothing
+ *   itself: what a sensor says after a gap is judged with the reading that follows.
  *
- * At most one episode of a sensor is open. Times are microseconds, scores and confidences steps of 1e-4.
+ * Of each kind at most one episode of a sensor is open. Times are microseconds, scores and confidences steps of 1e-4.
  */
 export type Transition = "none" | "opened" | "raised" | "continued" | "recovered";
 
-/** Normal readings in a row after which an excursion is over. */
+/** Normal readings in a row after which an excursion is over; of a sensor that reads rarely fewer, once they span half an hour. */
 export const CALM_READINGS = 10;
+const LEAST_CALM = 3;
+const CALM_US = 1800e6;
 
 const STATE = 0;
 const ID = 1;
@@ -32,10 +37,17 @@ const COUNT = 9;
 const REASON = 10;
 const SEVERITY = 11;
 const CALM = 12;
+/** Of a silence, in place of the normal readings in a row: the time of the last reading before it. */
+const HEARD_AT = CALM;
 const CLOSED_AT = 13;
 const ACKNOWLEDGED_AT = 14;
 const OPENING_REASON = 15;
-const CELLS = 16;
+/** The same cells once more for silence; then the id of a reading that opened no episode, which names the next silence. */
+const SILENCE = 16;
+const SPARE_ID = 32;
+const CELLS = 33;
+/** Cells of version 3 of a chunk's layout, where silence stood in those of the anomaly. */
+const FORMER_CELLS = 16;
 
 const NONE = 0;
 const OPEN = 1;
@@ -67,6 +79,17 @@ export interface Episode {
   readonly severity: number;
   /** Abnormal readings so far. */
   readonly count: number;
+  /** Of a silence, when the last reading before it was observed; NaN of an anomaly. */
+  readonly heardAtUs: number;
+}
+
+const NO_EPISODES: readonly Episode[] = [];
+
+/** A sensor's newest reading, as far as silence tells of it. */
+export interface LastReading {
+  readonly id: number;
+  readonly timeUs: number;
+  readonly value: number;
 }
 
 export class Episodes {
@@ -86,102 +109,143 @@ export class Episodes {
     return this.#memory.add();
   }
 
+  /** The slot is as if no sensor had been in it. */
+  removeSensor(slot: number): void {
+    const o = (slot & CHUNK_MASK) * CELLS;
+    this.#cells(slot).fill(0, o, o + CELLS);
+  }
+
   saveChunk(chunk: number): Uint8Array {
     return this.#memory.save(chunk);
   }
 
-  loadChunk(chunk: number, bytes: Uint8Array, sensors: number): void {
-    this.#memory.load(chunk, bytes, sensors);
+  /** `former`: the chunk is of a layout that had one episode for both kinds. */
+  loadChunk(chunk: number, bytes: Uint8Array, sensors: number, former: boolean = false): void {
+    this.#memory.load(chunk, former ? migrated(bytes) : bytes, sensors);
   }
 
-  /** Takes row `i` of a scored batch. `readingId` names the episode if it opens one. */
-  observe(batch: ScoreBatch, i: number, readingId: number): Transition {
+  /** Whether a silence of the sensor has not been ended by a reading yet, be it open or resolved: cheap. */
+  isSilent(slot: number): boolean {
+    const state = this.#cells(slot)[(slot & CHUNK_MASK) * CELLS + SILENCE + STATE];
+    return state === OPEN || state === RESOLVED;
+  }
+
+  /**
+   * A reading has arrived, at `receivedUs` of the log's time: ends the sensor's silence and says whether it was still open. To be
+   * called before `observe`, which is to know the answer.
+   */
+  heard(slot: number, receivedUs: number): boolean {
+    const d = this.#cells(slot);
+    const o = (slot & CHUNK_MASK) * CELLS + SILENCE;
+    if (d[o + STATE] !== OPEN && d[o + STATE] !== RESOLVED) return false;
+    const open = d[o + STATE] === OPEN;
+    d[o + STATE] = open ? RECOVERED : RESOLVED_CALM;
+    if (open) d[o + CLOSED_AT] = Math.max(receivedUs, d[o + OPENED_AT]!);
+    return open;
+  }
+
+  /**
+   * Takes row `i` of a scored batch. `readingId` names the episode if it opens one; `returned` says that the reading ended a
+   * silence.
+   */
+  observe(batch: ScoreBatch, i: number, readingId: number, returned: boolean = false): Transition {
     const slot = batch.slot[i]!;
     const d = this.#cells(slot);
     const o = (slot & CHUNK_MASK) * CELLS;
-    if (batch.anomaly[i] === 0) return calm(d, o, batch.timeUs[i]!);
-    const severity = severityOf(batch.score[i]!);
+    const abnormal = batch.anomaly[i] === 1;
+    const opens = abnormal && !returned && this.#mayOpen(d, o, severityOf(batch.score[i]!));
+    if (!opens) d[o + SPARE_ID] = readingId;
+    if (!abnormal) return calm(d, o, batch.timeUs[i]!);
     d[o + CALM] = 0;
+    const severity = severityOf(batch.score[i]!);
     if (d[o + STATE] === OPEN) return this.#again(d, o, batch, i, severity);
-    if (d[o + STATE] === RESOLVED && !(severity >= SEVERITY_HIGH && severity > d[o + SEVERITY]!)) return "none";
+    if (!opens) return "none";
     open(d, o, readingId, batch.timeUs[i]!, batch.reason[i]!, severity);
     d[o + COUNT] = 1;
     peak(d, o, batch, i, severity);
     return "opened";
   }
 
-  /** No reading came for too long. Opens an episode unless one is open. `reason` is that of silence. */
-  silent(slot: number, nowUs: number, lastReadingId: number, score: number, reason: number): Transition {
+  #mayOpen(d: Float64Array, o: number, severity: number): boolean {
+    if (d[o + STATE] === RESOLVED) return severity >= SEVERITY_HIGH && severity > d[o + SEVERITY]!;
+    return d[o + STATE] !== OPEN;
+  }
+
+  /**
+   * No reading came for too long. Opens an episode of silence unless there is one. `last` is the newest reading: its time, value and id.
+   * `score` and `reason` are those of silence.
+   */
+  silent(slot: number, nowUs: number, last: LastReading, score: number, reason: number): Transition {
     const d = this.#cells(slot);
-    const o = (slot & CHUNK_MASK) * CELLS;
+    const anomaly = (slot & CHUNK_MASK) * CELLS;
+    const o = anomaly + SILENCE;
     if (d[o + STATE] === OPEN || d[o + STATE] === RESOLVED) return "none";
-    open(d, o, lastReadingId, nowUs, reason, severityOf(score));
-    d[o + COUNT] = 0;
+    const spare = d[anomaly + SPARE_ID]!;
+    const id = spare > 0 ? spare : last.id;
+    // The id names one alert of the sensor, and an alert that exists keeps its own.
+    if (id === d[anomaly + ID] || id === d[o + ID]) return "none";
+    d[anomaly + SPARE_ID] = 0;
+    open(d, o, id, nowUs, reason, severityOf(score));
+    d[o + HEARD_AT] = last.timeUs;
     d[o + PEAK_SCORE] = score;
-    d[o + PEAK_VALUE] = Number.NaN;
+    d[o + PEAK_VALUE] = last.value;
     d[o + PEAK_CONFIDENCE] = 10000;
     d[o + EXPECTED] = Number.NaN;
     d[o + BAND] = Number.NaN;
-    // One reading is enough to end a silence.
-    d[o + CALM] = CALM_READINGS - 1;
     return "opened";
   }
 
-  /** A person closes the episode `id`. False where the sensor's open episode is another, or none. */
+  /** A person closes the episode `id`. False where the sensor's open episodes are others, or none. */
   resolve(slot: number, id: number, nowUs: number): boolean {
     const d = this.#cells(slot);
-    const o = (slot & CHUNK_MASK) * CELLS;
-    if (d[o + STATE] !== OPEN || d[o + ID] !== id) return false;
+    const o = openAt(d, (slot & CHUNK_MASK) * CELLS, id);
+    if (o < 0) return false;
     d[o + STATE] = RESOLVED;
     d[o + CLOSED_AT] = nowUs;
     return true;
   }
 
+  /** A person closes all that is open of the sensor. */
+  resolveAll(slot: number, nowUs: number): void {
+    for (const { id } of this.open(slot)) this.resolve(slot, id, nowUs);
+  }
+
   /** A person has seen the episode `id`. False where it is not open here or was acknowledged before. */
   acknowledge(slot: number, id: number, nowUs: number): boolean {
     const d = this.#cells(slot);
-    const o = (slot & CHUNK_MASK) * CELLS;
-    if (d[o + STATE] !== OPEN || d[o + ID] !== id || !Number.isNaN(d[o + ACKNOWLEDGED_AT]!)) return false;
+    const o = openAt(d, (slot & CHUNK_MASK) * CELLS, id);
+    if (o < 0 || !Number.isNaN(d[o + ACKNOWLEDGED_AT]!)) return false;
     d[o + ACKNOWLEDGED_AT] = nowUs;
     return true;
   }
 
-  /** The sensor's newest episode; undefined where it never had one. */
+  /** The sensor's newest episode of an anomaly; undefined where it never had one. */
   get(slot: number): Episode | undefined {
-    const d = this.#cells(slot);
-    const o = (slot & CHUNK_MASK) * CELLS;
-    if (d[o + STATE] === NONE) return undefined;
-    return {
-      state: d[o + STATE] === OPEN ? "open" : d[o + STATE] === RECOVERED ? "recovered" : "resolved",
-      id: d[o + ID]!,
-      openedAtUs: d[o + OPENED_AT]!,
-      lastSeenAtUs: d[o + LAST_SEEN_AT]!,
-      closedAtUs: d[o + CLOSED_AT]!,
-      acknowledgedAtUs: d[o + ACKNOWLEDGED_AT]!,
-      peakScore: d[o + PEAK_SCORE]!,
-      peakValue: d[o + PEAK_VALUE]!,
-      peakConfidence: d[o + PEAK_CONFIDENCE]!,
-      expected: d[o + EXPECTED]!,
-      band: d[o + BAND]!,
-      reason: d[o + REASON]!,
-      openingReason: d[o + OPENING_REASON]!,
-      severity: d[o + SEVERITY]!,
-      count: d[o + COUNT]!,
-    };
+    return read(this.#cells(slot), (slot & CHUNK_MASK) * CELLS);
   }
 
-  /** Whether the sensor has an open episode: cheap. */
-  isOpen(slot: number): boolean {
-    return this.#cells(slot)[(slot & CHUNK_MASK) * CELLS + STATE] === OPEN;
+  /** The sensor's newest silence; undefined where it never had one. The peak value is that of the last reading before it. */
+  silence(slot: number): Episode | undefined {
+    return read(this.#cells(slot), (slot & CHUNK_MASK) * CELLS + SILENCE);
+  }
+
+  /** The sensor's open episodes: mostly none, and then nothing is made. */
+  open(slot: number): readonly Episode[] {
+    const d = this.#cells(slot);
+    const o = (slot & CHUNK_MASK) * CELLS;
+    if (d[o + STATE] !== OPEN && d[o + SILENCE + STATE] !== OPEN) return NO_EPISODES;
+    return [this.get(slot), this.silence(slot)].filter((e) => e !== undefined && e.state === "open") as Episode[];
   }
 
   #again(d: Float64Array, o: number, batch: ScoreBatch, i: number, severity: number): Transition {
     d[o + COUNT] = d[o + COUNT]! + 1;
-    // After a silence, which opened by the log's time, a reading may have been observed before it.
-    d[o + LAST_SEEN_AT] = Math.max(d[o + LAST_SEEN_AT]!, batch.timeUs[i]!);
+    d[o + LAST_SEEN_AT] = batch.timeUs[i]!;
     if (batch.confidence[i]! > d[o + PEAK_CONFIDENCE]!) d[o + PEAK_CONFIDENCE] = batch.confidence[i]!;
     const raised = severity > d[o + SEVERITY]!;
+    // A stuck value is reported as stuck, however large the step before it was.
+    const stuck = batch.reason[i] === REASON_STUCK && d[o + REASON] !== REASON_STUCK;
     if (batch.score[i]! > d[o + PEAK_SCORE]!) peak(d, o, batch, i, severity);
+    else if (stuck) setReported(d, o, batch, i);
     return raised ? "raised" : "continued";
   }
 
@@ -194,8 +258,49 @@ export class Episodes {
   }
 }
 
+/** Where the cells of the sensor's open episode `id` begin; -1 where there is none. */
+function openAt(d: Float64Array, anomaly: number, id: number): number {
+  for (const o of [anomaly, anomaly + SILENCE]) if (d[o + STATE] === OPEN && d[o + ID] === id) return o;
+  return -1;
+}
+
+function read(d: Float64Array, o: number): Episode | undefined {
+  if (d[o + STATE] === NONE) return undefined;
+  return {
+    state: d[o + STATE] === OPEN ? "open" : d[o + STATE] === RECOVERED ? "recovered" : "resolved",
+    id: d[o + ID]!,
+    openedAtUs: d[o + OPENED_AT]!,
+    lastSeenAtUs: d[o + LAST_SEEN_AT]!,
+    closedAtUs: d[o + CLOSED_AT]!,
+    acknowledgedAtUs: d[o + ACKNOWLEDGED_AT]!,
+    peakScore: d[o + PEAK_SCORE]!,
+    peakValue: d[o + PEAK_VALUE]!,
+    peakConfidence: d[o + PEAK_CONFIDENCE]!,
+    expected: d[o + EXPECTED]!,
+    band: d[o + BAND]!,
+    reason: d[o + REASON]!,
+    openingReason: d[o + OPENING_REASON]!,
+    severity: d[o + SEVERITY]!,
+    count: d[o + COUNT]!,
+    heardAtUs: d[o + OPENING_REASON] === REASON_SILENCE ? d[o + HEARD_AT]! : Number.NaN,
+  };
+}
+
+/** A chunk of the former cells in those of today: an episode of silence moves to its own. */
+function migrated(bytes: Uint8Array): Uint8Array {
+  const former = new Float64Array(bytes.slice().buffer);
+  const current = new Float64Array((former.length / FORMER_CELLS) * CELLS);
+  for (let k = 0; k * FORMER_CELLS < former.length; k++) {
+    const cells = former.subarray(k * FORMER_CELLS, (k + 1) * FORMER_CELLS);
+    const silence = cells[OPENING_REASON] === REASON_SILENCE;
+    current.set(cells, k * CELLS + (silence ? SILENCE : 0));
+    if (silence) current[k * CELLS + SILENCE + HEARD_AT] = cells[OPENED_AT]!;
+  }
+  return new Uint8Array(current.buffer);
+}
+
 function open(d: Float64Array, o: number, id: number, timeUs: number, reason: number, severity: number): void {
-  d.fill(0, o, o + CELLS);
+  d.fill(0, o, o + SILENCE);
   d[o + STATE] = OPEN;
   d[o + ID] = id;
   d[o + OPENED_AT] = timeUs;
@@ -209,25 +314,30 @@ function open(d: Float64Array, o: number, id: number, timeUs: number, reason: nu
 
 function peak(d: Float64Array, o: number, batch: ScoreBatch, i: number, severity: number): void {
   d[o + PEAK_SCORE] = batch.score[i]!;
-  d[o + PEAK_VALUE] = batch.value[i]!;
   if (batch.confidence[i]! > d[o + PEAK_CONFIDENCE]!) d[o + PEAK_CONFIDENCE] = batch.confidence[i]!;
+  d[o + SEVERITY] = severity;
+  setReported(d, o, batch, i);
+}
+
+/** Makes the reading the one that the alert reports. */
+function setReported(d: Float64Array, o: number, batch: ScoreBatch, i: number): void {
+  d[o + PEAK_VALUE] = batch.value[i]!;
   d[o + EXPECTED] = batch.expected[i]!;
   d[o + BAND] = batch.band[i]!;
   d[o + REASON] = batch.reason[i]!;
-  d[o + SEVERITY] = severity;
 }
 
 function calm(d: Float64Array, o: number, timeUs: number): Transition {
   const state = d[o + STATE]!;
   if (state !== OPEN && state !== RESOLVED) return "none";
   d[o + CALM] = d[o + CALM]! + 1;
-  if (d[o + CALM]! < CALM_READINGS) return "none";
+  const spans = timeUs - d[o + LAST_SEEN_AT]! >= CALM_US && d[o + CALM]! >= LEAST_CALM;
+  if (d[o + CALM]! < CALM_READINGS && !spans) return "none";
   if (state === RESOLVED) {
     d[o + STATE] = RESOLVED_CALM;
     return "none";
   }
   d[o + STATE] = RECOVERED;
-  // A silence opens by the log's time; the reading that ends it may have been observed before.
-  d[o + CLOSED_AT] = Math.max(timeUs, d[o + OPENED_AT]!);
+  d[o + CLOSED_AT] = timeUs;
   return "recovered";
 }

@@ -11,19 +11,21 @@
  * Severity is `severityOf(batch.score[i])`, the name of the detector that spoke `REASONS[batch.reason[i]]`. State is saved and
  * restored chunk by chunk (slots k·chunkSensors …) with `saveChunk` and `loadChunk`, on both alike.
  */
+
+import { defaultModel } from "./committed-model.ts";
 import type { Detector } from "./detector.ts";
 import { type DetectorOptions, EnsembleDetector } from "./ensemble.ts";
-import { defaultModel } from "./model.ts";
-import { JsTrunk, type TrunkRuntime } from "./trunk.ts";
+import { KernelTrunk, type TrunkRuntime } from "./trunk.ts";
 
+export { defaultModel, LARGEST_REACH, LEAST_REACH, parseModel } from "./committed-model.ts";
 export { createScoreBatch, type Detector, type Explanation, type ScoreBatch } from "./detector.ts";
 export type { DetectorOptions } from "./ensemble.ts";
-export { CALM_READINGS, type Episode, Episodes, type Transition } from "./episode.ts";
-export { PARTS, type Part } from "./judge.ts";
-export { alertMessage, figure, type MessageInput } from "./message.ts";
-export { defaultModel, LARGEST_REACH, LEAST_REACH, parseModel } from "./model.ts";
+export { CALM_READINGS, type Episode, Episodes, type LastReading, type Transition } from "./episode.ts";
+export { PARTS, type Part } from "./kernel/features.ts";
+export type { TrunkModel, TypePrior } from "./kernel/trunk-model.ts";
+export { alertMessage, duration, figure, instant, type MessageInput } from "./message.ts";
 export { REASON_DETAILS, REASON_SILENCE, REASONS } from "./reasons.ts";
-export type { DetectorSettings } from "./settings.ts";
+export { type DetectorSettings, type Direction, layerSettings } from "./settings.ts";
 export {
   SEVERITY_CRITICAL,
   SEVERITY_HIGH,
@@ -32,13 +34,12 @@ export {
   SEVERITY_NAMES,
   severityOf,
 } from "./severity.ts";
-export { JsTrunk, type TrunkModel, type TrunkRuntime } from "./trunk.ts";
-export type { TypePrior } from "./young.ts";
+export { KernelTrunk, type TrunkRuntime } from "./trunk.ts";
 
-/** A detector for one partition. `trunk` is the model in a runtime of choice; by default the committed one in the pinned kernel. */
+/** A detector for one partition. `trunk` is the model in a runtime of choice; by default the committed one in the scoring kernel. */
 export function createDetector(
   options: DetectorOptions = {},
-  trunk: TrunkRuntime = new JsTrunk(defaultModel),
+  trunk: TrunkRuntime = new KernelTrunk(defaultModel),
 ): Detector {
   return new EnsembleDetector(trunk, options);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createDetector, createScoreBatch, type Detector, defaultModel, JsTrunk, REASONS } from "./index.ts";
+import { createDetector, createScoreBatch, type Detector, defaultModel, KernelTrunk, REASONS } from "./index.ts";
 
 const START = 1_704_067_200e6;
 const MINUTE = 60e6;
@@ -12,20 +12,20 @@ function noise(i: number): number {
 const quiet = (i: number) => 20 + noise(i);
 const reasonOf = (name: string) => REASONS.indexOf(name);
 
-function send(detector: Detector, from: number, to: number, value: (i: number) => number) {
+function send(detector: Detector, from: number, to: number, value: (i: number) => number, everyMinutes = 1) {
   const batch = createScoreBatch(1);
   batch.length = 1;
   return Array.from({ length: to - from }, (_, k) => {
-    batch.timeUs[0] = START + (from + k) * MINUTE;
+    batch.timeUs[0] = START + (from + k) * everyMinutes * MINUTE;
     batch.value[0] = value(from + k);
     detector.score(batch);
-    return { anomaly: batch.anomaly[0]!, expected: batch.expected[0]!, band: batch.band[0]! };
+    return { anomaly: batch.anomaly[0]!, signal: batch.signal[0]!, expected: batch.expected[0]!, band: batch.band[0]! };
   });
 }
 
-function grown(readings = 1500, type = "t", detector = createDetector()): Detector {
+function grown(readings = 1500, type = "t", detector = createDetector(), everyMinutes = 1): Detector {
   detector.addSensor(type, "C");
-  send(detector, 0, readings, quiet);
+  send(detector, 0, readings, quiet, everyMinutes);
   return detector;
 }
 
@@ -65,6 +65,30 @@ describe("what must not be learnt", () => {
     expect(high.slice(300).filter((r) => r.anomaly === 1)).toEqual([]);
     expect(Math.abs(high.at(-1)!.expected - 40)).toBeLessThan(2);
   });
+
+  test("a lasting new level of a sensor that reads every quarter of an hour is accepted after 120 readings", () => {
+    const detector = grown(1500, "t", createDetector(), 15);
+    const high = send(detector, 1500, 1800, (i) => 40 + noise(i), 15);
+    expect(high.slice(0, 119).every((r) => r.anomaly === 1)).toBe(true);
+    expect(high.slice(150).filter((r) => r.anomaly === 1)).toEqual([]);
+  });
+
+  test("the first readings of an incident do not widen ranges: the next of its kind ranks as high", () => {
+    const detector = grown();
+    const signals = [0, 1, 2].map((k) => {
+      const from = 1500 + 400 * k;
+      const peak = Math.max(...send(detector, from, from + 10, (i) => 40 + noise(i)).map((r) => r.signal));
+      send(detector, from + 10, from + 400, quiet);
+      return peak;
+    });
+    expect(Math.min(...signals)).toBeGreaterThan(0.6 * signals[0]!);
+  });
+
+  test("the signal of a young sensor is smaller by its cold-start factor than that of an old one", () => {
+    const [young, old] = [200, 20_000].map((n) => send(grown(n), n, n + 1, () => 22)[0]!.signal);
+    expect(young).toBeGreaterThan(0);
+    expect(young).toBeLessThan(old!);
+  });
 });
 
 describe("labels of the detector that spoke", () => {
@@ -77,10 +101,10 @@ describe("labels of the detector that spoke", () => {
     detector.label(0, false, 1, value);
     const once = ask(detector);
     expect(once.weight[value]).toBeCloseTo(0.85, 12);
-    expect(once.surprise[value]).toBeCloseTo(0.85 * before.surprise[value]!, 9);
+    expect(once.rawScore[value]).toBeCloseTo(0.85 * before.rawScore[value]!, 9);
     const forecaster = reasonOf("forecaster");
     expect(once.weight[forecaster]).toBe(1);
-    expect(once.bar).toBeCloseTo(1.15 * before.bar, 9);
+    expect(once.threshold).toBeCloseTo(1.15 * before.threshold, 9);
     for (let k = 0; k < 20; k++) detector.label(0, false, 1, value);
     expect(ask(detector).weight[value]).toBe(0.4);
     for (let k = 0; k < 50; k++) detector.label(0, true, 1, value);
@@ -99,7 +123,7 @@ describe("labels of the detector that spoke", () => {
     expect(detector.saveChunk(0)).toEqual(before);
   });
 
-  test("of a rule or of a detector unknown move the bar alone", () => {
+  test("of a rule or of a detector unknown move the threshold alone", () => {
     const detector = grown();
     const weights = ask(detector).weight;
     detector.label(0, false, 1, reasonOf("impossible range"));
@@ -110,27 +134,27 @@ describe("labels of the detector that spoke", () => {
 describe("cold start", () => {
   const priors = { "": { reach: 1 }, calm: { reach: 0.5 }, bursty: { reach: 2 } };
   const young = (type: string, readings: number) =>
-    grown(readings, type, createDetector({}, new JsTrunk({ ...defaultModel, priors })));
+    grown(readings, type, createDetector({}, new KernelTrunk({ ...defaultModel, priors })));
   const at = (detector: Detector, readings: number, value: number) =>
     detector.explain(0, START + readings * MINUTE, value);
 
   test("a young sensor is judged by the prior of its type, which is in the model and told in the explanation", () => {
     const shares = ["calm", "other", "bursty"].map((type) => {
       const why = at(young(type, 40), 40, 24);
-      expect(why).toMatchObject({ young: true, readings: 40, prior: type === "other" ? "" : type });
-      expect(why.surprise[reasonOf("young sensor")]).toBe(why.total);
-      return why.total / why.bar;
+      expect(why).toMatchObject({ coldStart: true, readings: 40, prior: type === "other" ? "" : type });
+      expect(why.rawScore[reasonOf("young sensor")]).toBe(why.total);
+      return why.total / why.threshold;
     });
     expect(shares[0]! / shares[1]!).toBeCloseTo(2, 6);
     expect(shares[1]! / shares[2]!).toBeCloseTo(2, 6);
   });
 
   test("confidence grows with readings, and a grown sensor owes nothing to the prior", () => {
-    const coldness = [24, 60, 123, 1000, 5000].map((n) => at(young("calm", n), n, 20).coldness);
+    const coldness = [24, 60, 123, 1000, 5000].map((n) => at(young("calm", n), n, 20).coldStartFactor);
     expect([...coldness].sort((a, b) => b - a)).toEqual(coldness);
     expect(coldness.at(-1)!).toBeLessThan(1.1);
     const grownUp = at(young("calm", 130), 130, 24);
-    expect(grownUp).toMatchObject({ young: false, prior: undefined });
+    expect(grownUp).toMatchObject({ coldStart: false, prior: undefined });
     expect(grownUp.total).toBe(at(young("bursty", 130), 130, 24).total);
   });
 
@@ -157,11 +181,11 @@ describe("cold start", () => {
   });
 });
 
-test("an explanation says how far a reading was from the bar: total over bar reaches one where it is an anomaly", () => {
+test("an explanation says how far a reading was from the threshold: total over threshold reaches one where it is an anomaly", () => {
   const detector = grown();
   for (const value of [20, 21, 22, 23, 24, 26, 30, 60]) {
     const why = detector.explain(0, START + 1500 * MINUTE, value);
-    expect(why.total >= why.bar).toBe(why.batch.anomaly[0] === 1);
-    expect(Math.max(...why.surprise)).toBeLessThanOrEqual(why.total + 1e-9);
+    expect(why.total >= why.threshold).toBe(why.batch.anomaly[0] === 1);
+    expect(Math.max(...why.rawScore)).toBeLessThanOrEqual(why.total + 1e-9);
   }
 });

@@ -8,7 +8,7 @@ export interface Chunk {
   readonly f32: Float32Array;
 }
 
-/** 64 sensors of 4 KB: a chunk of a quarter of a megabyte is copied in tens of microseconds. */
+/** 64 sensors of 4 KB of the detector's state beside this: a chunk of a quarter of a megabyte is copied in tens of microseconds. */
 export const CHUNK_SHIFT = 6;
 export const CHUNK_SENSORS = 1 << CHUNK_SHIFT;
 export const CHUNK_MASK = CHUNK_SENSORS - 1;

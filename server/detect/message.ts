@@ -1,31 +1,125 @@
-import { REASON_DETAILS, REASON_FORECASTER, REASONS } from "./reasons.ts";
+import {
+  FAULT_HEADLINES,
+  FAULT_KINDS,
+  LEVEL_REASONS,
+  REASON_DETAILS,
+  REASON_DROPOUT,
+  REASON_SILENCE,
+  REASON_STUCK,
+  REASONS,
+} from "./reasons.ts";
+import { SEVERITY_NAMES } from "./severity.ts";
 
-/** What an alert's sentence tells of. Score in steps of 1e-4; expected and band NaN where there are none. */
+/** What an alert's sentence tells of. Score in steps of 1e-4; times in microseconds; expected and band NaN where there are none. */
 export interface MessageInput {
-  readonly score: number;
-  readonly value: number;
+  readonly sensorId: string;
+  readonly sensorType: string;
   readonly unit: string;
+  readonly location: string | undefined;
+  readonly score: number;
+  readonly severity: number;
+  /** Value at the peak; of a silence the last one before it. */
+  readonly value: number;
   readonly expected: number;
   readonly band: number;
+  /** Index into REASONS of the detector that spoke at the peak. */
   readonly reason: number;
+  /** Abnormal readings so far. */
+  readonly readings: number;
+  /** Since when: the first abnormal reading, or the last one before a silence. */
+  readonly sinceUs: number;
+  /** When it recovered; NaN where it has not. */
+  readonly recoveredUs: number;
 }
 
+/** From so many abnormal readings on a level that is wrong is no spike. */
+const SHIFT_READINGS = 10;
+
 /**
- * The sentence of an alert, for example "Anomaly detected with score 0.9731: value 98.2 C is far above the expected 71.4 (68 to
- * 74.8); value record: the value is outside everything seen so far".
+ * The sentence of an alert: what, where, since when, how bad, and which kind of fault is likely. For example "Anomaly detected with
+ * score 0.9731: temperature of boiler-1 (hall 1) far above normal since 2026-11-22 23:43:28 UTC; critical: 98.2 C where 71.4 was expected
+ * (68 to 74.8); likely a spike: the value is outside everything seen so far (value record)". Once it has recovered it begins with
+ * when, and how long it lasted.
  */
 export function alertMessage(input: MessageInput): string {
   const head = `Anomaly detected with score ${(input.score / 10000).toFixed(4)}`;
-  const speaker = `${REASONS[input.reason] ?? "detector"}: ${REASON_DETAILS[input.reason] ?? "the reading is abnormal"}`;
-  if (!Number.isFinite(input.value)) return `${head}: ${speaker}`;
-  const value = `value ${figure(input.value)}${input.unit === "" ? "" : ` ${input.unit}`}`;
-  if (!Number.isFinite(input.expected) || !Number.isFinite(input.band)) return `${head}: ${value}; ${speaker}`;
-  const low = figure(input.expected - input.band);
-  const high = figure(input.expected + input.band);
-  const judged = `${head}: ${value} is ${place(input)} the expected ${figure(input.expected)} (${low} to ${high})`;
-  // Within an incident what is expected stands still, and the forecaster goes on: a value that returns at once surprises it alone.
-  const returned = input.reason === REASON_FORECASTER && Math.abs(input.value - input.expected) <= input.band;
-  return `${judged}; ${returned ? "forecaster: the readings before it led elsewhere" : speaker}`;
+  const over = Number.isFinite(input.recoveredUs);
+  const recovered = over
+    ? `, recovered ${instant(input.recoveredUs)} after ${duration(input.recoveredUs - input.sinceUs)}`
+    : "";
+  return `${head}${recovered}: ${what(input)} ${where(input)}; ${how(input)}; ${likely(input)}`;
+}
+
+/** What happened to which sensor, since when. */
+function what(input: MessageInput): string {
+  return input.reason === REASON_SILENCE ? "no data from" : subject(input);
+}
+
+function subject({ sensorType }: MessageInput): string {
+  return sensorType === "" ? "sensor" : `${sensorType} of`;
+}
+
+function where(input: MessageInput): string {
+  const place = input.location === undefined || input.location === "" ? "" : ` (${input.location})`;
+  const headline = input.reason === REASON_SILENCE ? "" : ` ${headlineOf(input)}`;
+  return `${input.sensorId}${place}${headline} since ${instant(input.sinceUs)}`;
+}
+
+/** What is wrong, in a few words. A value by itself within the band is never called high or low: its course is what is wrong. */
+function headlineOf(input: MessageInput): string {
+  if (input.reason === REASON_STUCK) return `stuck at ${quantity(input.value, input.unit)}`;
+  if (input.reason === REASON_DROPOUT) return `dropped to ${quantity(input.value, input.unit)}`;
+  const distance = input.value - input.expected;
+  if (LEVEL_REASONS.has(input.reason) && Math.abs(distance) > input.band) {
+    const side = distance > 0 ? "above" : "below";
+    return Math.abs(distance) > 3 * input.band ? `far ${side} normal` : `${side} normal`;
+  }
+  return FAULT_HEADLINES[input.reason] ?? "abnormal";
+}
+
+/** Severity, and the figures of the worst reading where they say something. */
+function how(input: MessageInput): string {
+  const severity = SEVERITY_NAMES[input.severity] ?? "";
+  if (!Number.isFinite(input.value)) return severity;
+  const value = quantity(input.value, input.unit);
+  if (input.reason === REASON_SILENCE) return `${severity}: the last value was ${value}`;
+  const { expected, band } = input;
+  if (!Number.isFinite(expected) || !Number.isFinite(band) || Math.abs(input.value - expected) <= band) {
+    return `${severity}: ${value} at the worst reading`;
+  }
+  return `${severity}: ${value} where ${figure(expected)} was expected (${figure(expected - band)} to ${figure(expected + band)})`;
+}
+
+/** The likely kind of fault, and who says so. */
+function likely(input: MessageInput): string {
+  const detail = `${REASON_DETAILS[input.reason] || "the reading is abnormal"} (${REASONS[input.reason] || "detector"})`;
+  const kind = FAULT_KINDS[input.reason];
+  if (kind !== undefined) return `likely ${kind}: ${detail}`;
+  const over = Number.isFinite(input.recoveredUs);
+  if (input.readings >= SHIFT_READINGS) return `likely a level shift: ${detail}`;
+  return `likely ${over ? "a spike" : "a spike or a level shift"}: ${detail}`;
+}
+
+function quantity(value: number, unit: string): string {
+  return unit === "" ? figure(value) : `${figure(value)} ${unit}`;
+}
+
+/** Microseconds since 1970 as people read them, for example "2026-11-22 23:43:28 UTC". */
+export function instant(us: number): string {
+  const text = new Date(us / 1000).toISOString();
+  return `${text.slice(0, -14)} ${text.slice(-13, -5)} UTC`;
+}
+
+/** A length of time in its two largest units, for example "6 h 12 min". */
+export function duration(us: number): string {
+  const seconds = Math.max(0, Math.round(us / 1e6));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
+  const left = hours % 24;
+  return left === 0 ? `${Math.floor(hours / 24)} d` : `${Math.floor(hours / 24)} d ${left} h`;
 }
 
 /** A number as people write it: four significant digits, or all those before the point. */
@@ -33,12 +127,4 @@ export function figure(x: number): string {
   const size = Math.abs(x);
   if (size !== 0 && (size >= 1e15 || size < 1e-4)) return x.toExponential(3);
   return String(size >= 1e4 ? Math.round(x) : Number(x.toPrecision(4)));
-}
-
-function place(input: MessageInput): string {
-  const distance = input.value - input.expected;
-  const size = Math.abs(distance);
-  if (size <= input.band) return "by itself within the band around";
-  const side = distance > 0 ? "above" : "below";
-  return size > 3 * input.band ? `far ${side}` : side;
 }

@@ -48,15 +48,87 @@ export const REASON_DETAILS: readonly string[] = [
   "the readings scatter more than they ever did",
 ];
 
-export const REASON_STUCK = 9;
-export const REASON_FORECASTER = 10;
-export const REASON_YOUNG = 11;
-export const REASON_RANGE = 12;
-export const REASON_RATE = 13;
-export const REASON_DROPOUT = 14;
-export const REASON_UNIT = 15;
-export const REASON_COUNTER = 16;
-export const REASON_SILENCE = 17;
+/** A reason by its name. */
+const named = (name: string): number => REASONS.indexOf(name);
+export const REASON_VALUE: number = named("value record");
+export const REASON_MEAN24: number = named("mean of 24 record");
+export const REASON_MEAN96: number = named("mean of 96 record");
+export const REASON_SEASON: number = named("season");
+export const REASON_STUCK: number = named("stuck value");
+export const REASON_FORECASTER: number = named("forecaster");
+export const REASON_COLD_START: number = named("young sensor");
+export const REASON_RANGE: number = named("impossible range");
+export const REASON_RATE: number = named("impossible rate");
+export const REASON_DROPOUT: number = named("dropout");
+export const REASON_UNIT: number = named("unit change");
+export const REASON_COUNTER: number = named("counter reset");
+export const REASON_SILENCE: number = named("silence");
+export const REASON_PATTERN: number = named("pattern");
+export const REASON_SEASON_LONG: number = named("season, long");
+export const REASON_SCATTER: number = named("scatter");
 
-/** Reason of each feature whose records are kept (cells.ts). */
-export const FEATURE_REASONS: readonly number[] = [1, 2, 4, 7, 19, REASON_FORECASTER, 20, REASON_STUCK, 18];
+/** Reasons that speak of where a single value lies: it may be called high or low. */
+export const LEVEL_REASONS: ReadonlySet<number> = new Set([
+  1,
+  2,
+  3,
+  4,
+  7,
+  8,
+  REASON_FORECASTER,
+  REASON_COLD_START,
+  18,
+  19,
+]);
+
+/** What is wrong, in a few words, where the value by itself is neither high nor low. */
+export const FAULT_HEADLINES: readonly string[] = [
+  "abnormal",
+  "at a level never seen before",
+  "with an average over 24 readings never seen before",
+  "with an average over 48 readings never seen before",
+  "with an average over 96 readings never seen before",
+  "with a spread never seen before",
+  "with a spread never seen before",
+  "off its usual course for the time of day",
+  "moving in a step never seen before",
+  "stuck",
+  "moving as the readings before did not lead to",
+  "unlike its first readings",
+  "outside its configured range",
+  "changing faster than configured as possible",
+  "dropped",
+  "as if in another unit",
+  "counting from the start again",
+  "silent",
+  "in a course never seen before",
+  "away from its usual course for long",
+  "more restless than ever",
+];
+
+const SPREAD_KIND = "noise: vibration, a loose contact or interference";
+
+/** The kind of fault that a reason mostly means; where there is none, how long it lasts tells a spike from a level shift. */
+export const FAULT_KINDS: readonly (string | undefined)[] = [
+  undefined,
+  undefined,
+  "a drift or a level shift",
+  "a drift or a level shift",
+  "a drift or a level shift",
+  SPREAD_KIND,
+  SPREAD_KIND,
+  "a schedule or a load unlike other days",
+  "a spike or a level shift",
+  "a frozen sensor or gateway",
+  undefined,
+  undefined,
+  "a fault of the sensor or its wiring",
+  "a fault of the sensor or its wiring",
+  "a lost signal: cable, supply or device",
+  "another unit or scale",
+  "a restart or a replacement of the meter",
+  "a failed device, supply or network",
+  "a process that runs unlike before",
+  "a slow drift or a schedule unlike other days",
+  SPREAD_KIND,
+];

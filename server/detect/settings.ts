@@ -1,4 +1,7 @@
-/** Settings of a sensor type, as the contract's DetectorConfig. An absent field keeps its default. */
+/** Sides of what is expected on which a reading may be abnormal. */
+export type Direction = "both" | "high" | "low";
+
+/** Settings of all types, of a type or of a sensor, as the contract's DetectorConfig. An absent field is that of the next wider layer. */
 export interface DetectorSettings {
   /** How many alarms per sensor and day are acceptable on normal data. Default 0.1. */
   readonly alarmsPerSensorDay?: number | undefined;
@@ -13,6 +16,10 @@ export interface DetectorSettings {
   readonly silenceSeconds?: number | undefined;
   /** True where the value only grows and starts again from zero: judged by its rate per second. */
   readonly counter?: boolean | undefined;
+  /** Where a reading is reported as abnormal. What has no side counts on either: broken limits, stuck values, silence. Default both. */
+  readonly direction?: Direction | undefined;
+  /** True where nothing of the sensor is reported, silence neither. It goes on learning. */
+  readonly off?: boolean | undefined;
 }
 
 /** With every default filled in; what is not set can never be reached. */
@@ -25,9 +32,29 @@ export interface Settings {
   /** NaN: learnt. */
   readonly silenceUs: number;
   readonly counter: boolean;
+  /** What is reported, as the kernel takes it: 1 above what is expected, 2 below it, 3 both, 0 nothing. */
+  readonly sides: number;
 }
 
+/** Settings of a type. */
+export interface TypeSettings {
+  readonly settings: DetectorSettings;
+  /** Whether fields that are absent are those of all types; else they are the platform's. */
+  readonly inherits: boolean;
+}
+
+const SIDES: Readonly<Record<Direction, number>> = { both: 3, high: 1, low: 2 };
+
 export const DEFAULT_BUDGET = 0.1;
+
+/** One set of settings, field by field: of each the first that is there. Undefined layers have none. */
+export function layerSettings(layers: readonly (DetectorSettings | undefined)[]): DetectorSettings {
+  const found: Record<string, unknown> = {};
+  for (const layer of layers) {
+    for (const [name, value] of Object.entries(layer ?? {})) found[name] ??= value;
+  }
+  return found;
+}
 
 export function resolveSettings(settings: DetectorSettings, budget: number): Settings {
   return {
@@ -38,6 +65,7 @@ export function resolveSettings(settings: DetectorSettings, budget: number): Set
     stuckUs: (settings.stuckSeconds ?? Number.POSITIVE_INFINITY) * 1e6,
     silenceUs: (settings.silenceSeconds ?? Number.NaN) * 1e6,
     counter: settings.counter ?? false,
+    sides: settings.off ? 0 : SIDES[settings.direction ?? "both"],
   };
 }
 

@@ -1,12 +1,12 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { createValidator } from "@bufbuild/protovalidate";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { RefusalReason } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { SeriesKeySchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { ReadingSchema, SeriesBlockSchema } from "../../gen/es/telltale/v1/reading_pb.ts";
-import { decodeRecord, readInt64 } from "../record/decode.ts";
-import { encodeRecord } from "../record/encode.ts";
+import { decodeRecord, readInt64 } from "../log/record/decode.ts";
+import { encodeRecord } from "../log/record/encode.ts";
 import { Acceptor, type AcceptRules, type Batch } from "./accept.ts";
 import { partitionOf, SeriesTable } from "./series.ts";
 
@@ -52,7 +52,10 @@ function logged(accepted: ReturnType<typeof accept>) {
 const text = fc.oneof(
   fc.string({ maxLength: 60 }),
   fc.string({ unit: "grapheme", maxLength: 60 }),
-  fc.constantFrom("", "\0", "a\0b", "x".repeat(50), "x".repeat(51), "\u{1F525}".repeat(50), "\u{1F525}".repeat(51)),
+  fc.constantFrom("", "\0", "a\0b", "\x1f", "\x7f", "\x9f", "\xa0", "\u2028"),
+  fc
+    .tuple(fc.constantFrom("x", "\u{1F525}"), fc.constantFrom(50, 51, 200, 201))
+    .map(([character, length]) => character.repeat(length)),
 );
 
 test("the hand-made rules refuse exactly the readings that the contract's own rules refuse", () => {
@@ -63,6 +66,16 @@ test("the hand-made rules refuse exactly the readings that the contract's own ru
     unit: text,
     location: fc.option(text, { nil: undefined }),
     value: fc.oneof(fc.double(), fc.constant(undefined)),
+    attributes: fc.oneof(
+      fc.constant({}),
+      fc.dictionary(text, text, { maxKeys: 2 }),
+      fc
+        .integer({ min: 30, max: 34 })
+        .map((n) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`k${i}`, ""]))),
+      fc.tuple(fc.integer({ min: 63, max: 65 }), fc.integer({ min: 255, max: 257 })).map(([key, value]) => ({
+        ["\u{1F525}".repeat(key)]: "x".repeat(value),
+      })),
+    ),
   });
   fc.assert(
     fc.property(reading, ({ location, value, ...rest }) => {
@@ -97,6 +110,42 @@ test("a bad reading is refused alone, by its index, and its good neighbours are 
     [4, "unit"],
   ]);
   expect([a.rejected, a.total]).toEqual([3, 5]);
+});
+
+test("every bad field of a reading is named, and the reading counts once", () => {
+  const bad = { sensorId: "", sensorType: "x".repeat(51), unit: "", location: "\0", value: Number.NaN };
+  const a = accept({
+    readings: [{ ...bad, observedAt: at(NOW + 301e6), metadata: { a: "\0" } }, good],
+    rules: { mayWrite: (id) => id !== "" },
+  });
+  expect(a.refusals.map((r) => [r.index, r.field, r.reason])).toEqual([
+    [0, "sensor_id", RefusalReason.INVALID],
+    [0, "sensor_type", RefusalReason.INVALID],
+    [0, "unit", RefusalReason.INVALID],
+    [0, "location", RefusalReason.INVALID],
+    [0, "sensor_id", RefusalReason.FORBIDDEN],
+    [0, "value", RefusalReason.INVALID],
+    [0, "observed_at", RefusalReason.FUTURE],
+    [0, "metadata", RefusalReason.INVALID],
+  ]);
+  expect([a.rejected, a.total, logged(a).length]).toEqual([1, 2, 1]);
+});
+
+test("so is every bad field of a block, and of a point in it", () => {
+  const block = { ...good, unit: "", sensorType: "", baseTimeUs: 1n, timeDeltasUs: [0, 1], values: [1] };
+  const point = { ...good, baseTimeUs: BigInt(NOW + 301e6), timeDeltasUs: [0], values: [Number.NaN] };
+  const a = accept({ blocks: [block, point] });
+  expect(a.refusals.map((r) => [r.index, r.field])).toEqual([
+    [0, "sensor_type"],
+    [0, "unit"],
+    [0, "values"],
+    [1, "sensor_type"],
+    [1, "unit"],
+    [1, "values"],
+    [2, "value"],
+    [2, "observed_at"],
+  ]);
+  expect([a.rejected, a.total]).toEqual([3, 3]);
 });
 
 test("times from 1970 to five minutes ahead of the server's clock are taken to the microsecond, others refused", () => {
@@ -182,4 +231,45 @@ test("metadata over 16 KiB is refused, smaller is logged with its reading", () =
   expect(a.refusals.map((r) => [r.index, r.field])).toEqual([[0, "metadata"]]);
   const record = decodeRecord(encodeRecord(NOW, [a.fragments.get(0)!.bytes]));
   expect([...record.fragments[0]!.runs[0]!.metadata!.keys()]).toEqual([0]);
+});
+
+describe("attributes", () => {
+  const [a, b] = [{ line: "1" }, { line: "2" }];
+  /** A process: its batches, and what of them goes into the log. */
+  function sender() {
+    const acceptor = new Acceptor(new SeriesTable(1));
+    return (nowUs: number, ...attributes: Record<string, string>[]) => {
+      const readings = attributes.map((each) => create(ReadingSchema, { ...good, attributes: each }));
+      const head = { producer: "p", epoch: 1n, sequence: 7n, traceparent: "", echo: false, blocks: [] };
+      const { fragments, logged } = acceptor.accept({ ...head, readings }, { ...rules, nowUs });
+      const toLog = [...fragments.values()].flatMap(({ bytes }) =>
+        decodeRecord(encodeRecord(NOW, [bytes])).fragments[0]!.runs.map((run) => run.attributes),
+      );
+      return { toLog, logged };
+    };
+  }
+
+  test("go into the log until they are in it, then again after a minute or when they change", () => {
+    const send = sender();
+    const first = send(NOW, a, a, {});
+    expect(first.toLog).toEqual([a]);
+    // The log did not take it: whoever sends it again must not find it known.
+    const again = send(NOW, a);
+    expect(again.toLog).toEqual([a]);
+    again.logged();
+    expect(send(NOW + 59e6, a).toLog).toEqual([undefined]);
+    expect(send(NOW + 60e6, a).toLog).toEqual([a]);
+    expect(send(NOW, b, a, a, b).toLog).toEqual([b, a, b]);
+  });
+
+  test("that are given back while others are on their way go along, whichever answer of the log comes first", () => {
+    const send = sender();
+    send(NOW, a).logged();
+    const [others, back] = [send(NOW, b), send(NOW, a)];
+    expect([others.toLog, back.toLog]).toEqual([[b], [a]]);
+    back.logged();
+    others.logged();
+    expect(send(NOW, a).toLog).toEqual([undefined]);
+    expect(send(NOW, b).toLog).toEqual([b]);
+  });
 });

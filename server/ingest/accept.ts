@@ -2,13 +2,23 @@
  * Turns a batch as it came off the wire into fragments for the partitions of the log, and refuses what breaks a rule, reading by
  * reading. Pure: the clock's reading is passed in.
  */
+
 import { create, fromJson, type JsonObject, type JsonValue, toBinary } from "@bufbuild/protobuf";
-import { StructSchema, type Timestamp } from "@bufbuild/protobuf/wkt";
+import { StructSchema } from "@bufbuild/protobuf/wkt";
 import { type Refusal, RefusalReason, RefusalSchema } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import type { Reading, SeriesBlock } from "../../gen/es/telltale/v1/reading_pb.ts";
-import { encodeFragment } from "../record/encode.ts";
-import { checkSeries, checkValue, type Fault, shown } from "./check.ts";
-import { MAX_METADATA_BYTES, MAX_REFUSALS_DETAILED, MAX_TIME_US } from "./limits.ts";
+import { quoted } from "../lib/quoted.ts";
+import { toMicros } from "../lib/time.ts";
+import { encodeFragment } from "../log/record/encode.ts";
+import { BatchAttributes, KnownAttributes } from "./attributes.ts";
+import { checkAttributes, checkSeries, checkValue, type Fault } from "./check.ts";
+import {
+  MAX_METADATA_BYTES,
+  MAX_METADATA_DEPTH,
+  MAX_METADATA_VALUES,
+  MAX_REFUSALS_DETAILED,
+  MAX_TIME_US,
+} from "./limits.ts";
 import type { KnownSeries, SeriesTable } from "./series.ts";
 
 export interface Batch {
@@ -32,6 +42,15 @@ export interface AcceptRules {
   readonly oldestUs: number;
   /** Whether the caller may write the sensor. */
   readonly mayWrite: (sensorId: string) => boolean;
+  /** Where the number of sensors is limited. Asked for series that this process has not met, not for each reading. */
+  readonly census?: Census | undefined;
+}
+
+/** The sensors of the installation, of which there may be so many. */
+export interface Census {
+  readonly limit: number;
+  mayBegin(sensorId: string): boolean;
+  begin(sensorId: string): void;
 }
 
 export interface Accepted {
@@ -41,6 +60,8 @@ export interface Accepted {
   readonly rejected: number;
   /** Readings in the batch, refused ones included. */
   readonly total: number;
+  /** To be called once the fragments are in the log. */
+  readonly logged: () => void;
 }
 
 interface OpenRun {
@@ -50,16 +71,12 @@ interface OpenRun {
   values: number[] | Float64Array;
   count: number;
   metadata: { position: number; struct: Uint8Array }[] | undefined;
-}
-
-/** Whole microseconds since 1970, or NaN where the timestamp is malformed. */
-export function toMicros(t: Timestamp): number {
-  if (t.nanos < 0 || t.nanos > 999_999_999) return Number.NaN;
-  return Number(t.seconds) * 1e6 + Math.floor(t.nanos / 1000);
+  attributes: Uint8Array | undefined;
 }
 
 export class Acceptor {
   readonly #table: SeriesTable;
+  readonly #attributes = new KnownAttributes();
   constructor(table: SeriesTable) {
     this.#table = table;
   }
@@ -67,19 +84,16 @@ export class Acceptor {
   accept(batch: Batch, rules: AcceptRules): Accepted {
     const runs = new Map<number, OpenRun[]>();
     const refusals: Refusal[] = [];
+    const known = new BatchAttributes(this.#attributes, rules.nowUs);
     let rejected = 0;
-    const refuse = (index: number, reason: RefusalReason, fault: Fault, points = 1) => {
+    const { sequence } = batch;
+    const refuse: Refuse = (first, faults, points = 1) => {
       rejected += points;
-      for (let i = 0; i < points && refusals.length < MAX_REFUSALS_DETAILED; i++) {
-        refusals.push(
-          create(RefusalSchema, {
-            sequence: batch.sequence,
-            index: index + i,
-            reason,
-            field: fault.field,
-            message: fault.message,
-          }),
-        );
+      for (let index = first; index < first + points; index++) {
+        for (const { reason, field, message } of faults) {
+          if (refusals.length >= MAX_REFUSALS_DETAILED) return;
+          refusals.push(create(RefusalSchema, { sequence, index, reason, field, message }));
+        }
       }
     };
 
@@ -89,37 +103,24 @@ export class Acceptor {
     for (const reading of batch.readings) {
       const at = index++;
       const series = this.#resolve(reading, rules);
-      if ("fault" in series) {
-        refuse(at, series.reason, series.fault);
+      const time = reading.observedAt === undefined ? undefined : toMicros(reading.observedAt);
+      const struct = reading.metadata === undefined ? undefined : checkMetadata(reading.metadata);
+      if (
+        series === undefined ||
+        checkValue(reading.value) !== undefined ||
+        (time !== undefined && checkTime(time, rules) !== undefined) ||
+        (struct !== undefined && "field" in struct) ||
+        checkAttributes(reading.attributes) !== undefined
+      ) {
+        refuse(at, faultsOf(reading, rules));
         continue;
       }
-      const valueFault = checkValue(reading.value);
-      if (valueFault !== undefined) {
-        refuse(at, RefusalReason.INVALID, valueFault);
-        continue;
-      }
-      let time: number | undefined;
-      if (reading.observedAt !== undefined) {
-        time = toMicros(reading.observedAt);
-        const bad = checkTime(time, rules);
-        if (bad !== undefined) {
-          refuse(at, bad.reason, bad.fault);
-          continue;
-        }
-      }
-      let struct: Uint8Array | undefined;
-      if (reading.metadata !== undefined) {
-        const checked = checkMetadata(reading.metadata);
-        if ("field" in checked) {
-          refuse(at, RefusalReason.INVALID, checked);
-          continue;
-        }
-        struct = checked;
-      }
+      const attributes = known.toLog(reading.sensorId, reading.attributes);
       // Neighbours of one series make one run.
       let run = last;
       if (
         run === undefined ||
+        attributes !== undefined ||
         lastSeries !== series ||
         run.firstIndex + run.count !== at ||
         (run.times === undefined) !== (time === undefined)
@@ -131,6 +132,7 @@ export class Acceptor {
           values: [],
           count: 0,
           metadata: undefined,
+          attributes,
         };
         push(runs, series.partition, run);
         last = run;
@@ -150,26 +152,14 @@ export class Acceptor {
       const points = Math.max(block.values.length, block.timeDeltasUs.length);
       index += points;
       const series = this.#resolve(block, rules);
-      if ("fault" in series) {
-        refuse(at, series.reason, series.fault, Math.max(1, points));
-        if (points === 0) index++;
-        continue;
-      }
-      if (block.values.length !== block.timeDeltasUs.length || points === 0) {
-        refuse(
-          at,
-          RefusalReason.INVALID,
-          {
-            field: "values",
-            message: `block of sensor ${shown(block.sensorId)} has ${block.timeDeltasUs.length} times and ${block.values.length} values: give as many of one as of the other, at least 1`,
-          },
-          Math.max(1, points),
-        );
+      const faults = [...(series === undefined ? seriesFaults(block, rules) : []), ...columnFaults(block)];
+      if (series === undefined || faults.length > 0) {
+        refuse(at, faults, Math.max(1, points));
         if (points === 0) index++;
         continue;
       }
       const base = Number(block.baseTimeUs);
-      this.#acceptBlock(block, base, at, series, rules, runs, refuse);
+      this.#acceptBlock(block, base, at, { series, known }, rules, runs, refuse);
     }
 
     const fragments = new Map<number, { bytes: Uint8Array; readings: number }>();
@@ -178,7 +168,7 @@ export class Acceptor {
       for (const run of list) readings += run.count;
       fragments.set(partition, { bytes: encodeFragment(batch, list), readings });
     }
-    return { fragments, refusals, rejected, total: index };
+    return { fragments, refusals, rejected, total: index, logged: () => known.logged() };
   }
 
   /** Good stretches of the block become runs; a bad point is refused alone. */
@@ -186,10 +176,10 @@ export class Acceptor {
     block: SeriesBlock,
     base: number,
     firstIndex: number,
-    series: KnownSeries,
+    { series, known }: { readonly series: KnownSeries; readonly known: BatchAttributes },
     rules: AcceptRules,
     runs: Map<number, OpenRun[]>,
-    refuse: (index: number, reason: RefusalReason, fault: Fault) => void,
+    refuse: Refuse,
   ): void {
     let time = base;
     let run: OpenRun | undefined;
@@ -197,16 +187,21 @@ export class Acceptor {
     for (let i = 0; i < values.length; i++) {
       time += timeDeltasUs[i]!;
       const value = values[i]!;
-      const bad = Number.isFinite(value)
-        ? checkTime(time, rules)
-        : { reason: RefusalReason.INVALID, fault: checkValue(value) as Fault };
-      if (bad !== undefined) {
-        refuse(firstIndex + i, bad.reason, bad.fault);
+      const badTime = checkTime(time, rules);
+      if (!Number.isFinite(value) || badTime !== undefined) {
+        const badValue = checkValue(value);
+        refuse(
+          firstIndex + i,
+          [badValue && invalid(badValue), badTime].filter((fault) => fault !== undefined),
+        );
         run = undefined;
         continue;
       }
       if (run === undefined) {
-        run = { key: series.key, firstIndex: firstIndex + i, times: [], values: [], count: 0, metadata: undefined };
+        const columns = { times: [], values: [], count: 0, metadata: undefined };
+        // With the first good point: once they are known to go along, there are no news in them.
+        const attributes = known.toLog(block.sensorId, block.attributes);
+        run = { key: series.key, firstIndex: firstIndex + i, ...columns, attributes };
         push(runs, series.partition, run);
       }
       run.times!.push(time);
@@ -215,22 +210,69 @@ export class Acceptor {
     }
   }
 
-  #resolve(
-    from: Pick<Reading | SeriesBlock, "sensorId" | "sensorType" | "unit" | "location">,
-    rules: AcceptRules,
-  ): KnownSeries | { readonly fault: Fault; readonly reason: RefusalReason } {
-    let series = this.#table.find(from.sensorId, from.sensorType, from.unit, from.location);
-    if (series === undefined) {
-      const fault = checkSeries(from.sensorId, from.sensorType, from.unit, from.location);
-      if (fault !== undefined) return { fault, reason: RefusalReason.INVALID };
-      series = this.#table.add(from.sensorId, from.sensorType, from.unit, from.location);
-    }
-    if (!rules.mayWrite(from.sensorId)) {
-      const message = `sensor_id ${shown(from.sensorId)} may not be written with this token: use one whose sensor prefix fits`;
-      return { fault: { field: "sensor_id", message }, reason: RefusalReason.FORBIDDEN };
-    }
-    return series;
+  /** Undefined where a rule is broken; `seriesFaults` says which. */
+  #resolve(from: SeriesFields, rules: AcceptRules): KnownSeries | undefined {
+    const { sensorId, sensorType, unit, location } = from;
+    const known = this.#table.find(sensorId, sensorType, unit, location);
+    if (known === undefined && checkSeries(sensorId, sensorType, unit, location).length > 0) return undefined;
+    if (!rules.mayWrite(sensorId)) return undefined;
+    if (known !== undefined) return known;
+    if (rules.census?.mayBegin(sensorId) === false) return undefined;
+    rules.census?.begin(sensorId);
+    return this.#table.add(sensorId, sensorType, unit, location);
   }
+}
+
+type SeriesFields = Pick<Reading | SeriesBlock, "sensorId" | "sensorType" | "unit" | "location">;
+
+/** A broken rule, with the kind of refusal that it makes. */
+interface Refused extends Fault {
+  readonly reason: RefusalReason;
+}
+
+/** Refuses `points` readings from `first` on, each for all of the faults. */
+type Refuse = (first: number, faults: readonly Refused[], points?: number) => void;
+
+function invalid({ field, message }: Fault): Refused {
+  return { reason: RefusalReason.INVALID, field, message };
+}
+
+/** Everything that is wrong with a reading, not only what was found first: who mends it need not come back for each. */
+function faultsOf(reading: Reading, rules: AcceptRules): Refused[] {
+  const value = checkValue(reading.value);
+  const time = reading.observedAt === undefined ? undefined : checkTime(toMicros(reading.observedAt), rules);
+  const metadata = reading.metadata === undefined ? undefined : checkMetadata(reading.metadata);
+  const attributes = checkAttributes(reading.attributes);
+  return [
+    ...seriesFaults(reading, rules),
+    ...(value === undefined ? [] : [invalid(value)]),
+    ...(time === undefined ? [] : [time]),
+    ...(metadata !== undefined && "field" in metadata ? [invalid(metadata)] : []),
+    ...(attributes === undefined ? [] : [invalid(attributes)]),
+  ];
+}
+
+function seriesFaults({ sensorId, sensorType, unit, location }: SeriesFields, rules: AcceptRules): Refused[] {
+  const faults = checkSeries(sensorId, sensorType, unit, location).map(invalid);
+  if (rules.mayWrite(sensorId)) return [...faults, ...censusFaults(sensorId, rules.census)];
+  const message = `sensor_id ${quoted(sensorId)} may not be written with this token: use one whose sensor prefix fits`;
+  return [...faults, { reason: RefusalReason.FORBIDDEN, field: "sensor_id", message }];
+}
+
+function censusFaults(sensorId: string, census: Census | undefined): Refused[] {
+  if (census === undefined || census.mayBegin(sensorId)) return [];
+  const message =
+    `sensor_id ${quoted(sensorId)} is new, and there are ${census.limit} sensors already, which is the limit of this installation ` +
+    "(LIMIT_SENSORS_TOTAL): delete sensors that are not needed any more, or raise the limit";
+  return [{ reason: RefusalReason.TOO_MANY_SENSORS, field: "sensor_id", message }];
+}
+
+function columnFaults({ sensorId, values, timeDeltasUs, attributes }: SeriesBlock): Refused[] {
+  const wrong = checkAttributes(attributes);
+  const faults = wrong === undefined ? [] : [invalid(wrong)];
+  if (values.length === timeDeltasUs.length && values.length > 0) return faults;
+  const message = `block of sensor ${quoted(sensorId)} has ${timeDeltasUs.length} times and ${values.length} values: give as many of one as of the other, at least 1`;
+  return [...faults, { reason: RefusalReason.INVALID, field: "values", message }];
 }
 
 function push(runs: Map<number, OpenRun[]>, partition: number, run: OpenRun): void {
@@ -239,20 +281,20 @@ function push(runs: Map<number, OpenRun[]>, partition: number, run: OpenRun): vo
   else list.push(run);
 }
 
-function checkTime(us: number, rules: AcceptRules): { reason: RefusalReason; fault: Fault } | undefined {
+function checkTime(us: number, rules: AcceptRules): Refused | undefined {
   if (us >= rules.oldestUs && us <= rules.nowUs + rules.maxAheadUs) return undefined;
   const field = "observed_at";
   if (!(us >= 0 && us <= MAX_TIME_US)) {
     const message = "observed_at is not a time between 1970 and 9999: give a valid one";
-    return { reason: RefusalReason.INVALID, fault: { field, message } };
+    return { reason: RefusalReason.INVALID, field, message };
   }
   const at = new Date(us / 1000).toISOString();
   if (us > rules.nowUs) {
     const message = `observed_at ${at} is more than ${rules.maxAheadUs / 1e6} s ahead of the server's clock (${new Date(rules.nowUs / 1000).toISOString()}): set the device's clock`;
-    return { reason: RefusalReason.FUTURE, fault: { field, message } };
+    return { reason: RefusalReason.FUTURE, field, message };
   }
   const message = `observed_at ${at} is older than what is retained (from ${new Date(rules.oldestUs / 1000).toISOString()}): it was not stored`;
-  return { reason: RefusalReason.TOO_OLD, fault: { field, message } };
+  return { reason: RefusalReason.TOO_OLD, field, message };
 }
 
 function checkMetadata(metadata: JsonObject): Uint8Array | Fault {
@@ -267,13 +309,16 @@ function checkMetadata(metadata: JsonObject): Uint8Array | Fault {
 }
 
 /** What JSON, in which metadata is given back, has no word for, or a database no room. */
-function unstorable(value: JsonValue): string | undefined {
+function unstorable(value: JsonValue, depth = 0, seen = { values: 0 }): string | undefined {
+  if (++seen.values > MAX_METADATA_VALUES)
+    return `holds more than ${MAX_METADATA_VALUES} names and values: give at most ${MAX_METADATA_BYTES} bytes`;
+  if (depth > MAX_METADATA_DEPTH) return `is nested deeper than ${MAX_METADATA_DEPTH} levels: flatten it`;
   if (typeof value === "number" && !Number.isFinite(value)) return `holds ${value}: give finite numbers`;
   if (typeof value === "string" && value.includes("\0"))
-    return `holds ${shown(value)} with a NUL character: leave it out`;
+    return `holds ${quoted(value)} with a NUL character: leave it out`;
   if (typeof value !== "object" || value === null) return undefined;
   for (const [key, inner] of Object.entries(value)) {
-    const wrong = unstorable(key) ?? unstorable(inner);
+    const wrong = unstorable(key, depth, seen) ?? unstorable(inner, depth + 1, seen);
     if (wrong !== undefined) return wrong;
   }
   return undefined;

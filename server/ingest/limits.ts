@@ -6,6 +6,10 @@ export const MAX_BATCH_READINGS = 100_000;
 export const MAX_SINGLE_READINGS = 10_000;
 /** Bytes of one reading's metadata in binary form: metadata is for people, not a file store. */
 export const MAX_METADATA_BYTES = 16 * 1024;
+/** Names and values of one reading's metadata: the smallest take two bytes each, so that more are too many bytes in any case. */
+export const MAX_METADATA_VALUES: number = MAX_METADATA_BYTES / 2;
+/** Levels of metadata below its fields: in binary form each is three, and a decoder stops at a hundred. */
+export const MAX_METADATA_DEPTH = 16;
 /** Latest time that fits a Timestamp: 9999-12-31T23:59:59Z in microseconds. */
 export const MAX_TIME_US = 253_402_300_799 * 1e6;
 /** Refusals described one by one in an answer; counts are always complete. */

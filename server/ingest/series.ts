@@ -1,5 +1,5 @@
+import { SharedTexts } from "../lib/shared-texts.ts";
 import { MAX_CACHED_SENSORS } from "./limits.ts";
-import { SharedTexts } from "./texts.ts";
 
 /** A series that passed the contract's rules, with everything about it that is worth computing once. */
 export interface KnownSeries {
@@ -49,9 +49,17 @@ export class SeriesTable {
   readonly #sensors = new Map<string, KnownSeries>();
   readonly #texts = new SharedTexts();
   readonly #partitions: number;
+  readonly #keyOf: (sensorId: string) => string;
 
-  constructor(partitions: number) {
+  /** `keyOf`: what the log knows a sensor by. Whoever changes what it answers calls `forget` first. */
+  constructor(partitions: number, keyOf: (sensorId: string) => string = (sensorId) => sensorId) {
     this.#partitions = partitions;
+    this.#keyOf = keyOf;
+  }
+
+  /** All are looked at anew: ids may lead to other sensors than before. */
+  forget(): void {
+    this.#sensors.clear();
   }
 
   find(sensorId: string, sensorType: string, unit: string, location: string | undefined): KnownSeries | undefined {
@@ -65,14 +73,15 @@ export class SeriesTable {
   add(sensorId: string, sensorType: string, unit: string, location: string | undefined): KnownSeries {
     if (this.#sensors.size >= MAX_CACHED_SENSORS) this.#sensors.clear();
     const others = this.#sensors.get(sensorId);
+    const key = this.#keyOf(sensorId);
     let count = 0;
     for (let s = others; s !== undefined; s = s.next) count++;
     const series: KnownSeries = {
       sensorType: this.#texts.of(sensorType),
       unit: this.#texts.of(unit),
       location: location === undefined ? undefined : this.#texts.of(location),
-      partition: partitionOf(sensorId, this.#partitions),
-      key: encodeKey([sensorId, sensorType, unit, location]),
+      partition: partitionOf(key, this.#partitions),
+      key: encodeKey([key, sensorType, unit, location]),
       next: count < MAX_SERIES_OF_A_SENSOR ? others : undefined,
     };
     this.#sensors.set(sensorId, series);

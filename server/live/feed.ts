@@ -1,4 +1,4 @@
-/** Bounded rings of what was committed lately, for watchers: late ones catch up from here, slow ones are told what they missed. */
+/** Bounded rings of what was committed lately, for watchers: late ones catch up from here, slow ones get a declared gap. */
 
 /** Entries and bytes kept for watchers that resume or lag. */
 export interface FeedLimits {
@@ -20,7 +20,8 @@ export class Feed<T> {
   #next: number;
   /** Positions before this are gone. */
   #oldest: number;
-  #changed = Promise.withResolvers<void>();
+  /** Who waits for the next change. Taken out again however a wait ends: a watch leaves nothing behind. */
+  readonly #waiting = new Set<() => void>();
 
   /** Positions begin where no earlier process's do: a resume token of another life is recognised as too old. */
   constructor(limits: FeedLimits, firstPosition: number) {
@@ -48,7 +49,7 @@ export class Feed<T> {
     this.#wake();
   }
 
-  /** Items may have been lost before the next one: readers are told. */
+  /** Items may have been lost before the next one: readers get a gap. */
   gap(): void {
     this.#entries.length = 0;
     this.#bytes = 0;
@@ -58,23 +59,54 @@ export class Feed<T> {
   }
 
   #wake(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
+    const woken = [...this.#waiting];
+    this.#waiting.clear();
+    for (const wake of woken) wake();
   }
 
   /**
-   * What there is from `position` on, and where to go on from. `missed`: items from there on are gone. Empty where there is
-   * nothing yet: wait for `changed`.
+   * What there is from `position` on, at most `mostBytes` of it or one item, and where to go on from. `missed`: items from there on are
+   * gone, and the first that are left come instead. Empty where there is nothing yet: wait by `changed`.
    */
-  read(position: number): { items: T[]; next: number; missed: boolean } {
-    if (position < this.#oldest || position > this.#next) {
-      return { items: this.#entries.map((e) => e.item), next: this.#next, missed: true };
+  read(position: number, mostBytes: number): { items: T[]; next: number; missed: boolean } {
+    const missed = position < this.#oldest || position > this.#next;
+    const from = missed ? this.#oldest : position;
+    const items: T[] = [];
+    let bytes = 0;
+    for (let i = from - this.#oldest; i < this.#entries.length; i++) {
+      const entry = this.#entries[i]!;
+      bytes += entry.bytes;
+      if (items.length > 0 && bytes > mostBytes) break;
+      items.push(entry.item);
     }
-    const start = this.#entries.length - (this.#next - position);
-    return { items: this.#entries.slice(Math.max(0, start)).map((e) => e.item), next: this.#next, missed: false };
+    return { items, next: from + items.length, missed };
   }
 
-  get changed(): Promise<void> {
-    return this.#changed.promise;
+  /**
+   * Resolves with true as soon as there is something at `position` or behind it, with false after `timeoutMs` without.
+   *
+   * @throws the reason of `signal`
+   */
+  changed(position: number, timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return Promise.reject(signal.reason);
+    if (this.#next !== position) return Promise.resolve(true);
+    return new Promise((resolve, reject) => {
+      const done = (then: () => void) => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", abort);
+        this.#waiting.delete(wake);
+        then();
+      };
+      const wake = () => done(() => resolve(true));
+      const abort = () => done(() => reject(signal.reason));
+      const timer = setTimeout(() => done(() => resolve(false)), timeoutMs);
+      signal.addEventListener("abort", abort, { once: true });
+      this.#waiting.add(wake);
+    });
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#waiting.size;
   }
 }

@@ -1,25 +1,29 @@
 import { fromBinary } from "@bufbuild/protobuf";
+import { LiveReadingsNoticeSchema } from "../../gen/es/telltale/v1/notice_pb.ts";
 import type { ScoredReading } from "../../gen/es/telltale/v1/reading_pb.ts";
-import { WatchReadingsResponseSchema } from "../../gen/es/telltale/v1/watch_pb.ts";
-import type { Bus } from "../cache/cache.ts";
-import { isoTime } from "./iso.ts";
+import { isoTime } from "../lib/time.ts";
+import type { Bus } from "./cache.ts";
 import { Notices } from "./notices.ts";
 
-/** The predecessor's channel. */
-export const CHANNEL = "sensor_data_stream";
-/** How often it is asked whether somebody listens. */
-const LISTEN_MS = 2000;
+/** The documented channel. */
+const CHANNEL = "sensor_data_stream";
+/**
+ * How often it is asked whether somebody listens: what is stored before that is noticed is not published. Redis has no event for a
+ * subscription, and to have messages ready for nobody would cost every installation with Redis the making of each.
+ */
+const LISTEN_MS = 100;
 /** Readings a second from one process: more than a person or a script takes in. What is beyond is declared as a gap. */
 const MAX_PER_SECOND = 5000;
 
 const text = new TextEncoder();
 
-/** Stored readings as JSON objects on a Redis channel, for those who know it from the predecessor; only while somebody listens. */
+/** Stored readings as JSON objects on a Redis channel, for clients that already use it; only while somebody listens. */
 export class JsonStream {
   readonly #bus: Bus;
   readonly #notices: Notices;
   readonly #timer: NodeJS.Timeout;
   #wanted = false;
+  #asking = false;
   #second = 0;
   #sent = 0;
   #missed = 0;
@@ -31,26 +35,35 @@ export class JsonStream {
   }
 
   async #listen(): Promise<void> {
+    if (this.#asking) return;
+    this.#asking = true;
     const wanted = (await this.#bus.audience(CHANNEL)) > 0;
+    this.#asking = false;
     if (wanted === this.#wanted) return;
     this.#wanted = wanted;
-    this.#notices.setInterest(wanted ? { everything: true, sensors: [], types: [] } : undefined);
+    this.#notices.setInterest(wanted ? { all: "everything", sensors: [], types: [] } : undefined);
   }
 
-  /** `live`: a WatchReadingsResponse in binary form, of a commit of this process. */
+  /** `live`: a LiveReadingsNotice in binary form, of a commit of this process. */
   committed(live: Uint8Array): void {
     if (!this.#wanted) return;
-    for (const reading of fromBinary(WatchReadingsResponseSchema, live).readings) this.#send(reading);
+    const notice = fromBinary(LiveReadingsNoticeSchema, live);
+    for (const reading of notice.readings) this.#send(reading);
+    this.#beginSecond();
+    this.#missed += notice.leftOutOfSensors + notice.leftOutOfSelections + notice.leftOutOfEverything;
+  }
+
+  #beginSecond(): void {
+    const second = Math.floor(performance.now() / 1000);
+    if (second === this.#second) return;
+    if (this.#missed > 0) this.#publish({ gap: true, missed: this.#missed });
+    this.#second = second;
+    this.#sent = 0;
+    this.#missed = 0;
   }
 
   #send(reading: ScoredReading): void {
-    const second = Math.floor(performance.now() / 1000);
-    if (second !== this.#second) {
-      if (this.#missed > 0) this.#publish({ gap: true, missed: this.#missed });
-      this.#second = second;
-      this.#sent = 0;
-      this.#missed = 0;
-    }
+    this.#beginSecond();
     if (++this.#sent > MAX_PER_SECOND) this.#missed++;
     else this.#publish(toObject(reading));
   }

@@ -2,15 +2,17 @@
 import { randomUUID } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { InterestNoticeSchema, SettledNoticeSchema } from "../../gen/es/telltale/v1/notice_pb.ts";
-import type { Bus } from "../cache/cache.ts";
-import type { Interest } from "../pipeline/messages.ts";
-import { fromNotice, toNotice } from "../pipeline/notices.ts";
-import type { RecordOutcome } from "../pipeline/outcome.ts";
+import type { RecordOutcome } from "../log/outcome.ts";
+import { fromNotice, toNotice } from "../log/outcome-notice.ts";
+import type { Interest } from "../scoring/messages.ts";
+import type { Bus } from "./cache.ts";
 
 const SETTLED = "telltale/settled";
 const LIVE = "telltale/live";
 const ALERTS = "telltale/alerts";
+const INCIDENTS = "telltale/incidents";
 const INTEREST = "telltale/interest";
+const NAMES = "telltale/names";
 
 /** A process's interest is repeated this often, and forgotten after three that did not come. */
 const REPEAT_INTEREST_MS = 5000;
@@ -47,7 +49,7 @@ export class Notices {
     this.#ends.push(end);
   }
 
-  /** `readings`: a WatchReadingsResponse in binary form. */
+  /** `readings`: a LiveReadingsNotice in binary form. */
   publishLive(readings: Uint8Array): void {
     this.#bus.publish(LIVE, readings);
   }
@@ -65,7 +67,25 @@ export class Notices {
     this.#ends.push(await this.#bus.subscribe(ALERTS, handle, handle));
   }
 
-  /** What this process's watchers want to see, until it is said again. */
+  publishIncidents(): void {
+    this.#bus.publish(INCIDENTS, empty);
+  }
+
+  /** The incidents are in the store: after a gap it is enough to look again. */
+  async onIncidents(handle: () => void): Promise<void> {
+    this.#ends.push(await this.#bus.subscribe(INCIDENTS, handle, handle));
+  }
+
+  publishNames(): void {
+    this.#bus.publish(NAMES, empty);
+  }
+
+  /** The names of sensors are in the store: after a gap it is enough to look again. */
+  async onNames(handle: () => void): Promise<void> {
+    this.#ends.push(await this.#bus.subscribe(NAMES, handle, handle));
+  }
+
+  /** What this process's watchers want to see, until it is published again. */
   setInterest(interest: Interest | undefined): void {
     this.#interest = interest;
     this.#sendInterest();
@@ -77,7 +97,8 @@ export class Notices {
     const i = this.#interest;
     const notice = create(InterestNoticeSchema, {
       process: this.#process,
-      everything: i?.everything ?? false,
+      everything: i !== undefined && i.all !== "nothing",
+      anomaliesOnly: i?.all === "anomalies",
       sensorIds: [...(i?.sensors ?? [])],
       sensorTypes: [...(i?.types ?? [])],
       over: i === undefined,
@@ -101,7 +122,8 @@ export class Notices {
         if (n.over) return forget(n.process);
         clearTimeout(heard.get(n.process)?.timer);
         const timer = setTimeout(() => forget(n.process), FORGET_INTEREST_MS);
-        const interest = { everything: n.everything, sensors: n.sensorIds, types: n.sensorTypes };
+        const all = n.everything ? (n.anomaliesOnly ? "anomalies" : "everything") : "nothing";
+        const interest: Interest = { all, sensors: n.sensorIds, types: n.sensorTypes };
         heard.set(n.process, { interest, timer });
         tell();
       },
@@ -122,8 +144,13 @@ export class Notices {
 function joined(list: readonly Interest[]): Interest | undefined {
   if (list.length === 0) return undefined;
   return {
-    everything: list.some((i) => i.everything),
+    all: widest(list.map((i) => i.all)),
     sensors: [...new Set(list.flatMap((i) => i.sensors))],
     types: [...new Set(list.flatMap((i) => i.types))],
   };
+}
+
+function widest(list: readonly Interest["all"][]): Interest["all"] {
+  if (list.includes("everything")) return "everything";
+  return list.includes("anomalies") ? "anomalies" : "nothing";
 }

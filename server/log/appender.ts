@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
+import { storageFull } from "../errors.ts";
+import { withoutRoom } from "../postgres/unavailable.ts";
 import { type Pending, PendingAppends, type PendingLimits } from "./pending.ts";
 import type { Row } from "./rows.ts";
 
@@ -14,6 +16,8 @@ export interface Sink {
    * the failed commit's fate. Rejects when closed.
    */
   recover(cause: unknown): Promise<void>;
+  /** The database has refused the rows for want of room: none of them is stored, and nobody waits for it. */
+  onRefused(error: unknown): void;
   /** The rows are stored. */
   committed(rows: readonly Row[]): void;
 }
@@ -76,6 +80,12 @@ export class Appender {
     try {
       await this.#sink.commit(rows);
     } catch (error) {
+      const full = withoutRoom(error);
+      if (full !== undefined) {
+        for (const item of batch) this.pending.fail(item, storageFull(full, error));
+        this.#sink.onRefused(error);
+        return;
+      }
       if (!(await this.#stored(rows, error))) {
         this.#queue.unshift(...batch); // again, in the old order; those that have given up are left out there
         return;

@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { Collector } from "../../test/support/collector.ts";
-import { testLogger } from "../../test/support/logger.ts";
-import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts";
+import { Collector } from "../../testing/collector.ts";
+import { testLogger } from "../../testing/logger.ts";
+import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 import { StartupError } from "../errors.ts";
-import { type Client, openClient } from "./connection.ts";
+import { type Client, openClient } from "../postgres/connection.ts";
 import { createEmbeddedLog, type EmbeddedLogOptions } from "./embedded.ts";
 import type { Log } from "./log.ts";
 import { openPartitioned } from "./partitions.ts";

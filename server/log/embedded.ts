@@ -1,7 +1,7 @@
 import type { Logger } from "pino";
 import { StartupError, TelltaleError } from "../errors.ts";
+import { type Client, openClient, type SqlAddress } from "../postgres/connection.ts";
 import { Appender } from "./appender.ts";
-import { type Client, openClient, type SqlAddress } from "./connection.ts";
 import { Delivery } from "./delivery.ts";
 import {
   type Log,
@@ -21,6 +21,8 @@ export interface EmbeddedLogOptions {
   readonly sql: SqlAddress;
   readonly partitions: number;
   readonly logger: Logger;
+  /** Hears of appends that the database refuses. */
+  readonly onRefused?: (error: unknown) => void;
   /** Shortest time between commits, in milliseconds; default 2. */
   readonly gatherMs?: number;
   /** Bytes of appends that may wait; default 32 MiB. More is refused as "exhausted". */
@@ -77,6 +79,7 @@ class EmbeddedLog implements Log {
       commit: (rows: readonly Row[]) => session.commit(rows),
       recover: (cause: unknown) => session.reopen(cause),
       committed: (rows: readonly Row[]) => this.#committed(rows),
+      onRefused: options.onRefused ?? (() => undefined),
     };
     const limits = { partitions, maxPendingBytes, maxRecordBytes, timeoutMs };
     this.#appender = new Appender(limits, gatherMs, sink, options.logger);

@@ -38,7 +38,7 @@ export function assignSticky(members: readonly Member[], partitions: readonly nu
 /** The name under which this process was in the group last, see `keepMembership`. */
 export interface StickyAssigner extends Assigner {
   memberId?: string;
-  /** Tells the broker that this process lives, if it has not been told within the interval (milliseconds); see `keepMembership`. */
+  /** Sends the broker a heartbeat, unless one was sent within the interval (milliseconds); see `keepMembership`. */
   heartbeat?: (intervalMs: number) => Promise<void>;
 }
 

@@ -70,7 +70,7 @@ export class KafkaConsumption {
       heartbeatInterval: heartbeatMs,
       metadataMaxAge: 60_000,
       maxBytesPerPartition: MiB,
-      maxBytes: 4 * MiB, // unpacked in one go, in which nothing else is done
+      maxBytes: 4 * MiB, // unpacked without interruption
       maxWaitTimeInMs: maxWaitMs,
       retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 30, restartOnFailure: async () => false },
     });

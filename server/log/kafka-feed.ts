@@ -11,9 +11,9 @@ export interface LogRange {
 
 /** What was fetched of one partition and waits for the consumer. */
 export class Feed {
-  /** "new": not told yet where to begin. "open": being fetched. "full": enough is here. */
+  /** "new": no start offset yet. "open": being fetched. "full": enough is here. */
   state: "new" | "open" | "full" = "new";
-  /** What the partition held when the consumer was asked where to begin. */
+  /** What the partition contained when the consumer was asked where to begin. */
   range: LogRange | undefined;
   /** Offset of the next fetch. */
   fetchFrom = 0;

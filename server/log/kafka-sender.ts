@@ -23,7 +23,7 @@ const retryMs = { first: 50, most: 1_000 };
 /**
  * Sends what waits, all partitions in one request, but never a partition's next records before the answer to its last: so
  * records stay in order, and a resend has nothing to overtake. A request that fails is repeated partition by partition, the
- * same bytes each time, until the records have waited too long: one leader that is gone does not hold up the others.
+ * same bytes each time, until the records have waited too long: one leader that is gone does not delay the others.
  */
 export class KafkaSender {
   readonly pending: PendingAppends;
@@ -88,7 +88,7 @@ export class KafkaSender {
     try {
       await this.#send(batches);
     } catch (error) {
-      this.#logger.warn({ err: error, partitions: [...batches.keys()] }, "sending to Kafka failed: trying again");
+      this.#logger.warn({ err: error, partitions: [...batches.keys()] }, "sending to Kafka failed: retrying");
       await Promise.all([...batches].map(([partition, batch]) => this.#resend(partition, batch, error)));
     }
     for (const partition of batches.keys()) this.#busy.delete(partition);

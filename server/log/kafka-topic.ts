@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import kafkajs, { type Admin } from "kafkajs";
 import type { Logger } from "pino";
 import { StartupError } from "../errors.ts";
@@ -16,15 +17,37 @@ export interface TopicWanted {
   readonly extraPartitions: "refuse" | "ignore";
 }
 
+/**
+ * Every broker learns of a new topic and of its leaders by itself; one that has not yet done so says that there is none, which kafkajs
+ * takes as final.
+ */
+const NOT_YET = new Set(["UNKNOWN_TOPIC_OR_PARTITION", "LEADER_NOT_AVAILABLE"]);
+const KNOWN_MS = 15_000;
+const ASK_AGAIN_MS = 100;
+
+/** What `ask` answers, once the broker that it asks knows the topic. */
+export async function onceKnown<T>(ask: () => Promise<T>): Promise<T> {
+  const until = performance.now() + KNOWN_MS;
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const { type = "" } = error as { type?: string };
+      if (!NOT_YET.has(type) || performance.now() > until) throw error;
+    }
+    await delay(ASK_AGAIN_MS);
+  }
+}
+
 /** What Kafka adds to a batch of records: headers of the batch and of each record, generously. */
 const batchOverheadBytes = 64 * 1024;
 
 /** Makes the topic if it is missing, and refuses one that does not fit. Resolves with the largest batch that it takes, in bytes. */
 export async function ensureTopic(admin: Admin, wanted: TopicWanted, logger: Logger): Promise<number> {
   if (!(await admin.listTopics()).includes(wanted.topic)) await createTopic(admin, wanted, logger);
-  const partitions = await countPartitions(admin, wanted.topic);
+  const partitions = await onceKnown(() => countPartitions(admin, wanted.topic));
   checkPartitions(wanted, partitions, logger);
-  return await largestBatch(admin, wanted.topic);
+  return await onceKnown(() => largestBatch(admin, wanted.topic));
 }
 
 export async function countPartitions(admin: Admin, topic: string): Promise<number> {
@@ -44,7 +67,8 @@ async function createTopic(admin: Admin, wanted: TopicWanted, logger: Logger): P
   }).map(([name, value]) => ({ name, value: String(value) }));
   try {
     const topics = [{ topic, numPartitions: partitions, replicationFactor: replication, configEntries }];
-    const made = await admin.createTopics({ topics, waitForLeaders: true });
+    // The library's own wait ends with the first broker that does not know the topic yet: who asks next waits for the leaders.
+    const made = await admin.createTopics({ topics, waitForLeaders: false });
     logger.info({ topic, partitions, replication, made }, made ? "topic created" : "another process created the topic");
   } catch (error) {
     throw new StartupError(

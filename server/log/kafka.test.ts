@@ -1,11 +1,12 @@
 import { afterAll, afterEach, beforeAll, expect, it, vi } from "vitest";
-import { Collector } from "../../test/support/collector.ts";
-import { kafkaNeeds, startKafka, type TestKafka } from "../../test/support/kafka.ts";
-import { testLogger } from "../../test/support/logger.ts";
-import { describeWith } from "../../test/support/needs.ts";
+import { Collector } from "../../testing/collector.ts";
+import { kafkaNeeds, startKafka, type TestKafka } from "../../testing/kafka.ts";
+import { testLogger } from "../../testing/logger.ts";
+import { describeWith } from "../../testing/needs.ts";
 import { StartupError } from "../errors.ts";
 import { createKafkaLog, type KafkaLogOptions } from "./kafka.ts";
 import { openKafka } from "./kafka-client.ts";
+import { onceKnown } from "./kafka-topic.ts";
 import type { Log } from "./log.ts";
 
 const range = (count: number, from = 0) => Array.from({ length: count }, (_, i) => `r${from + i}`);
@@ -62,7 +63,7 @@ describeWith(kafkaNeeds, "the Kafka log's own promises", () => {
     const topic = newTopic();
     await open(topic, { retentionMs: 3_600_000 });
     await open(topic);
-    const { topics: found } = await admin((client) => client.fetchTopicMetadata({ topics: [topic] }));
+    const { topics: found } = await admin((client) => onceKnown(() => client.fetchTopicMetadata({ topics: [topic] })));
     expect(found[0]!.partitions.map(({ replicas }) => replicas.length)).toEqual([2, 2, 2, 2]);
   });
 
@@ -135,7 +136,7 @@ describeWith(kafkaNeeds, "the Kafka log's own promises", () => {
     const log = await open(topic);
     for (const record of range(5)) await log.append(0, Buffer.from(record));
     await admin(async (client) => {
-      await client.fetchTopicOffsets(topic); // the library deletes only in topics that it has looked at
+      await onceKnown(() => client.fetchTopicOffsets(topic)); // the library deletes only in topics that it has looked at
       await client.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: "3" }] });
     });
     const consumer = new Collector();

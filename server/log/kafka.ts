@@ -35,7 +35,7 @@ const compressions = { zstd: CompressionTypes.ZSTD, gzip: CompressionTypes.GZIP,
 
 /**
  * The log in a Kafka topic. Appends wait for all replicas in sync. `release` does nothing: the topic's retention drops old
- * records, and must be longer than a store is ever behind; a store that asks for what is gone is told so, never given the rest.
+ * records, and must be longer than a store is ever behind; a store that asks for records that are gone gets an error, never the rest.
  */
 export async function createKafkaLog(options: KafkaLogOptions): Promise<Log> {
   const { logger, retentionMs = weekMs, extraPartitions = "refuse" } = options;

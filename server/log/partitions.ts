@@ -1,6 +1,6 @@
 import type { Sql } from "postgres";
 import { StartupError } from "../errors.ts";
-import { openClient, type SqlAddress } from "./connection.ts";
+import { openClient, type SqlAddress } from "../postgres/connection.ts";
 import type { Log } from "./log.ts";
 
 /** Key in `meta`. */

@@ -1,4 +1,4 @@
-import { CopyBuffer, putBytes, putInt32, putInt64, SIGNATURE } from "./copy.ts";
+import { CopyBuffer, putBytes, putInt32, putInt64, SIGNATURE } from "../postgres/copy.ts";
 
 /** One row of a segment's table. */
 export interface Row {

@@ -1,9 +1,9 @@
 import type { Sql } from "postgres";
 import { StartupError, TelltaleError } from "../errors.ts";
-import { copyIn, copyOut } from "./copy.ts";
+import { copyIn, copyOut } from "../postgres/copy.ts";
+import { transaction } from "../postgres/transaction.ts";
 import type { LogEntry } from "./log.ts";
 import { decodeEntries, encodeRows, type Row } from "./rows.ts";
-import { transaction } from "./transaction.ts";
 
 /** One table of records. A partition's records with offsets from `first[partition]` up to the next segment's are in it. */
 export interface Segment {
@@ -23,7 +23,7 @@ type Queries = Pick<Sql, "unsafe">;
 const schema = "telltale_log";
 /** Two numbers of our own, so that no other user of advisory locks in the database is met by chance. */
 const lockKeys = "1416389708, 1281321842";
-/** Time that a predecessor's session may take to end (a killed process's server side notices at its next read). */
+/** Time that a former owner's session may take to end (a killed process's server side notices at its next read). */
 const lockTimeoutMs = 10_000;
 
 const table = (id: number) => `${schema}.records_${id}`;
@@ -57,9 +57,9 @@ async function holder(sql: Sql): Promise<string> {
 }
 
 /**
- * Closes the newest segment for good and begins a new one. A constraint that refuses every new row makes an append of a
+ * Closes the newest segment permanently and begins a new one. A constraint that refuses every new row makes an append of a
  * former owner fail, and adding it waits for one under way: so what `next` says is final, whatever became of the
- * predecessor's last commit.
+ * former owner's last commit.
  */
 export async function takeOver(sql: Sql, partitions: number): Promise<Layout> {
   return await transaction(sql, async (tx) => {

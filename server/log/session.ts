@@ -2,10 +2,10 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { StartupError, TelltaleError } from "../errors.ts";
-import { type Client, openClient, type SqlAddress } from "./connection.ts";
+import { type Client, openClient, type SqlAddress } from "../postgres/connection.ts";
+import { transaction } from "../postgres/transaction.ts";
 import type { Row } from "./rows.ts";
 import { appendRows, createSegment, type Layout, lockAppender, takeOver } from "./segments.ts";
-import { transaction } from "./transaction.ts";
 
 /** A commit that takes longer counts as lost: the session is replaced and the tables are asked what became of it. */
 const commitTimeoutMs = 10_000;
@@ -13,7 +13,7 @@ const commitTimeoutMs = 10_000;
 const retryMs = { first: 100, most: 2_000 };
 
 /**
- * The one connection that appends. It holds the appender's lock; when it breaks, `reopen` takes the log over anew, which also
+ * The one connection that appends. It holds the appender's lock; when it breaks, `reopen` takes the log over again, which also
  * settles what became of the last commit.
  */
 export class AppendSession {

@@ -3,7 +3,7 @@ import type { ComponentHealthSchema } from "../../gen/es/telltale/v1/query_pb.ts
 
 /** One part of the platform: `ping` rejects with the reason when it does not answer. */
 export interface Component {
-  readonly name: "database" | "kafka" | "redis" | "model";
+  readonly name: "database" | "kafka" | "redis" | "model" | "scoring" | "mqtt";
   /** What it is while it answers, for example "embedded". */
   readonly detail: string;
   readonly ping: () => Promise<void>;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createLogger } from "./logger.ts";
+import { createScrub } from "./scrub.ts";
 
 function lines(level: "info" | "debug" = "info") {
   const written: string[] = [];
@@ -25,6 +26,38 @@ describe("the log", () => {
     const { written, logger } = lines();
     logger.info({ authorization: "Bearer hunter2", request: { token: "hunter2", header: { cookie: "hunter2" } } }, "x");
     expect(written[0]).not.toContain("hunter2");
+  });
+
+  it.each([
+    ["a token of ours", `tt_${"0".repeat(16)}_${"A".repeat(43)}`, "A".repeat(20)],
+    ["a token that is cut", `tt_${"0".repeat(16)}_${"A".repeat(30)}…`, "A".repeat(20)],
+    ["a bearer of any kind", 'Metadata string value "Bearer hunter2é" contains illegal characters', "hunter2"],
+    ["a bearer behind a tab", "Bearer\thunter2", "hunter2"],
+    ["Basic credentials", "Basic aHVudGVyMg==", "aHVudGVyMg"],
+    ["a JWT", "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl", "c2lnbmF0dXJl"],
+    ["an address with a password", "connect to postgresql://ann:hunter2@db:5432/x failed", "hunter2"],
+    ["an address with a password alone", "redis://:hunter2@127.0.0.1:1", "hunter2"],
+    ["a password in a query", "postgres://db/x?sslmode=on&password=hunter2", "hunter2"],
+    ["a secret that it was told of", "it is pl4nted-secret, is it", "pl4nted-secret"],
+  ])("hides %s in messages, errors and their causes", (_, text, secret) => {
+    const written: string[] = [];
+    const scrub = createScrub(["pl4nted-secret"]);
+    const logger = createLogger({ level: "info", scrub, write: (line) => written.push(line) });
+    logger.info(text);
+    logger.info({ reason: text }, "x");
+    logger.error({ err: new Error("outer", { cause: new Error(text) }) }, "failed");
+    expect(written).toHaveLength(3);
+    expect(written.join("")).not.toContain(secret);
+    for (const line of written) JSON.parse(line);
+  });
+
+  it("leaves out what libraries hang onto their errors, such as the arguments of a command", () => {
+    const { written, logger } = lines();
+    const command = { name: "auth", args: ["ann", "hunter2"] };
+    logger.error({ err: Object.assign(new Error("WRONGPASS"), { command, code: "E1", errno: 1 }) }, "failed");
+    logger.error({ err: new Error("x", { cause: Object.assign(new Error("WRONGPASS"), { command }) }) }, "failed");
+    expect(written.join("")).not.toContain("hunter2");
+    expect(JSON.parse(written[0]!).err).toMatchObject({ message: "WRONGPASS", code: "E1", errno: 1 });
   });
 
   it("keeps the cause of an error", () => {

@@ -9,6 +9,8 @@ export interface AlarmLoad {
   readonly days: number;
   readonly operators: number;
   readonly alarms: number;
+  /** Readings of all sensors: without any, the absence of alarms says nothing. */
+  readonly readings: number;
   /** Alarms opened in each ten minutes. */
   readonly perTenMinutes: readonly number[];
   /** Low, medium, high, critical. */
@@ -131,14 +133,16 @@ export function judge(load: AlarmLoad): Guideline[] {
       name: "Share of alarms of high and critical severity",
       measured: 100 * ratio(high + critical, alarms),
       unit: "%",
-      target: "about 5 %",
+      target: "about 5 % (80 % low, 15 % medium)",
       good: 6,
       bearable: 20,
-      few,
+      few: few && !isBeyond(high + critical, alarms, 0.2),
     },
   ];
   return measures.map(({ good, bearable, few: tooFew, ...rest }) => {
-    const verdict = tooFew ? Verdict.UNSPECIFIED : verdictOf(rest.measured, good, bearable);
+    const judged = tooFew ? Verdict.UNSPECIFIED : verdictOf(rest.measured, good, bearable);
+    // A fleet that says nothing raises no alarms either.
+    const verdict = load.readings === 0 && judged === Verdict.GOOD ? Verdict.UNSPECIFIED : judged;
     return create(GuidelineSchema, { ...rest, verdict } satisfies MessageInitShape<typeof GuidelineSchema>);
   });
 }
@@ -146,6 +150,11 @@ export function judge(load: AlarmLoad): Guideline[] {
 function verdictOf(measured: number, good: number, bearable: number): Verdict {
   if (measured <= good) return Verdict.GOOD;
   return measured <= bearable ? Verdict.BORDERLINE : Verdict.BAD;
+}
+
+/** Whether so many of `all` are more than chance makes of a share that is bearable: by more than two standard deviations. */
+function isBeyond(count: number, all: number, bearable: number): boolean {
+  return count > bearable * all + 2 * Math.sqrt(all * bearable * (1 - bearable));
 }
 
 function ratio(part: number, whole: number): number {

@@ -2,10 +2,10 @@ import pino from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { FleetReport } from "../../gen/es/telltale/v1/report_pb.ts";
 import { Verdict } from "../../gen/es/telltale/v1/report_pb.ts";
-import { dayUs, hourUs, reportedUs, storeFleet } from "../../test/support/fleet.ts";
-import { describeWith } from "../../test/support/needs.ts";
-import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts";
-import { Stored } from "../../test/support/stored.ts";
+import { dayUs, hourUs, reportedUs, storeFleet } from "../../testing/fleet.ts";
+import { describeWith } from "../../testing/needs.ts";
+import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
+import { Stored } from "../../testing/stored.ts";
 import { startMaintenance } from "../store/maintenance.ts";
 import { judge } from "./guidelines.ts";
 import { makeReport } from "./report.ts";
@@ -136,6 +136,7 @@ describe("the guidance of ISA-18.2", () => {
     days: 1,
     operators: 1,
     alarms: 0,
+    readings: 100_000,
     perTenMinutes: Array<number>(144).fill(0),
     bySeverity: [0, 0, 0, 0],
     ofTopTen: 0,
@@ -147,6 +148,21 @@ describe("the guidance of ISA-18.2", () => {
 
   it("finds nothing to say of a day without alarms", () => {
     expect(new Set(Object.values(verdicts({})))).toEqual(new Set([Verdict.GOOD, Verdict.UNSPECIFIED]));
+  });
+
+  it("calls nothing good of a range without data, and what is bad stays bad", () => {
+    expect(new Set(Object.values(verdicts({ readings: 0 })))).toEqual(new Set([Verdict.UNSPECIFIED]));
+    expect(verdicts({ readings: 0, stale: 20 }).stale_alarms).toBe(Verdict.BAD);
+  });
+
+  it("calls 64 % of high and critical alarms bad, of few alarms too; 80, 15 and 5 % of low, medium and high are good", () => {
+    const shares = (...bySeverity: number[]) =>
+      verdicts({ alarms: bySeverity.reduce((sum, count) => sum + count, 0), bySeverity }).high_and_critical_share;
+    expect(shares(30, 6, 20, 44)).toBe(Verdict.BAD);
+    expect(shares(3, 1, 5, 2)).toBe(Verdict.BAD);
+    expect(shares(1, 0, 1, 0)).toBe(Verdict.UNSPECIFIED);
+    expect(shares(80, 15, 4, 1)).toBe(Verdict.GOOD);
+    expect(shares(60, 25, 10, 5)).toBe(Verdict.BORDERLINE);
   });
 
   it("calls an alarm in each ten minutes bearable, two borderline, three bad, and shares them among operators", () => {

@@ -1,14 +1,13 @@
 /** Makes the fleet's report in one read of the database: fills the tables, runs the SQL files, and puts the answers together. */
+
 import { readFileSync } from "node:fs";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Row, Sql, TransactionSql } from "postgres";
 import { type FleetReport, FleetReportSchema } from "../../gen/es/telltale/v1/report_pb.ts";
-import { toTimestamp } from "../pipeline/alert.ts";
+import { DAY_US, HOUR_US, toTimestamp } from "../lib/time.ts";
 import { judge } from "./guidelines.ts";
 import { fillTables, type Period } from "./tables.ts";
 
-const HOUR_US = 3_600_000_000;
-const DAY_US = 24 * HOUR_US;
 const SLOT_US = HOUR_US / 6;
 /** A day is compared with the week before it, a longer range with four weeks: whole weeks, for weekends differ. */
 const BASELINE_DAYS = { short: 7, long: 28 };
@@ -65,9 +64,10 @@ export async function makeReport(sql: Sql, options: ReportOptions): Promise<Flee
   const parts = await sql.begin("isolation level repeatable read", async (tx) => {
     await tx.unsafe(`set local statement_timeout = ${TIMEOUT_MS}`);
     await fillTables(tx, period);
+    const availability = await availabilityOf(tx, period, options);
     return [
-      await alarmsOf(tx, period, options),
-      await availabilityOf(tx, period, options),
+      await alarmsOf(tx, period, options, Number(availability.totals.readings)),
+      availability,
       await driftOf(tx, options),
     ] as const;
   });
@@ -97,7 +97,12 @@ function periodOf({ fromUs, toUs, nowUs }: ReportOptions): Period {
 type Report = MessageInitShape<typeof FleetReportSchema>;
 type Totals = NonNullable<Report["totals"]>;
 
-async function alarmsOf(tx: TransactionSql, { fromUs, toUs }: Period, { operators, top }: ReportOptions) {
+async function alarmsOf(
+  tx: TransactionSql,
+  { fromUs, toUs }: Period,
+  { operators, top }: ReportOptions,
+  readings: number,
+) {
   const [counts] = await run(tx, "alarms");
   const rates = await run(tx, "alarm_rate");
   const actors = await run(tx, "bad_actors");
@@ -119,6 +124,7 @@ async function alarmsOf(tx: TransactionSql, { fromUs, toUs }: Period, { operator
       days: (toUs - fromUs) / DAY_US,
       operators,
       alarms,
+      readings,
       perTenMinutes,
       bySeverity,
       ofTopTen: sum(actors.slice(0, 10), "alarms"),
@@ -151,8 +157,8 @@ async function alarmsOf(tx: TransactionSql, { fromUs, toUs }: Period, { operator
 async function availabilityOf(tx: TransactionSql, { fromUs, toUs }: Period, { top }: ReportOptions) {
   const [counts] = await run(tx, "totals");
   const sensors = await run(tx, "availability");
-  const told = sensors.filter(({ availability }) => availability !== null);
-  const least = told.filter(({ availability }) => availability < ALL).slice(0, top);
+  const judgeable = sensors.filter(({ availability }) => availability !== null);
+  const least = judgeable.filter(({ availability }) => availability < ALL).slice(0, top);
   const ids = least.map(({ sensor_id }) => sensor_id as string);
   const byHour = new Map(ids.map((id) => [id, Array<number>(Math.ceil((toUs - fromUs) / HOUR_US)).fill(0)]));
   await listed(tx, "sensor_id", ids);
@@ -160,15 +166,15 @@ async function availabilityOf(tx: TransactionSql, { fromUs, toUs }: Period, { to
     byHour.get(sensor_id)![(hour_us - fromUs) / HOUR_US] = Number(readings);
   }
   const classes = Array<number>(CLASSES.length + 2).fill(0);
-  for (const { availability } of told) classes[classOf(availability)]!++;
+  for (const { availability } of judgeable) classes[classOf(availability)]!++;
   return {
     totals: {
       sensors: sensors.length,
       reportingSensors: sensors.filter(({ readings }) => Number(readings) > 0).length,
-      seldomSensors: sensors.length - told.length,
+      seldomSensors: sensors.length - judgeable.length,
       readings: BigInt(counts!.readings),
       anomalies: BigInt(counts!.anomalies),
-      ...(told.length === 0 ? {} : { availabilityPercent: sum(told, "availability") / told.length }),
+      ...(judgeable.length === 0 ? {} : { availabilityPercent: sum(judgeable, "availability") / judgeable.length }),
     } satisfies Totals,
     sensorsByAvailability: classes,
     leastAvailable: least.map((row) => ({

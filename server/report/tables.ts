@@ -3,8 +3,10 @@
  * engine, register tables of these names and run the same statements.
  */
 import type { TransactionSql } from "postgres";
+import { HOUR_US } from "../lib/time.ts";
 import { decodeBlock } from "../store/block.ts";
 import { createPoints, MAX_BLOCK_POINTS } from "../store/points.ts";
+import { saturatedSum } from "../store/sums.ts";
 
 export interface Period {
   readonly fromUs: number;
@@ -16,7 +18,6 @@ export interface Period {
   readonly stepUs: number;
 }
 
-const HOUR_US = 3_600_000_000;
 /** Blocks read at once. */
 const CURSOR_ROWS = 500;
 
@@ -80,7 +81,7 @@ async function addNew(tx: TransactionSql, fromUs: number, toUs: number): Promise
         const hour = hours.get(key) ?? { series, hourUs, readings: 0, total: 0, anomalies: 0 };
         hours.set(key, hour);
         hour.readings++;
-        hour.total += points.value[i]!;
+        hour.total = saturatedSum(hour.total, points.value[i]!);
         hour.anomalies += points.anomaly[i]!;
       }
     }

@@ -1,8 +1,6 @@
-import type { Interceptor } from "@connectrpc/connect";
 import type { Sql } from "postgres";
-import { TelltaleError } from "../errors.ts";
-import { principalKey } from "../rpc/principal.ts";
-import { quote } from "../rpc/validate.ts";
+import { counted } from "../../formats/counted.ts";
+import { quotedValue } from "../lib/quoted.ts";
 
 export interface AuditRow {
   readonly id: number;
@@ -16,7 +14,9 @@ export interface AuditRow {
 interface Entry {
   readonly action: string;
   readonly target: (request: Fields, response: Fields) => string;
-  readonly detail?: (request: Fields) => string;
+  readonly detail?: (request: Fields, response: Fields) => string;
+  /** Whether the call changed anything that is to be written down; absent: always. */
+  readonly when?: (request: Fields, response: Fields) => boolean;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: each row knows its own request
@@ -36,13 +36,14 @@ export const audited: Readonly<Record<string, Entry>> = {
   "telltale.v1.DetectorService/LabelAlert": {
     action: "alert.label",
     target: ({ alertId }) => `alert ${alertId}`,
-    detail: ({ correct, withdraw, comment }) =>
-      [withdraw ? "taken back" : correct ? "right" : "wrong", comment].join(" "),
+    detail: ({ correct, withdraw, comment }) => [withdraw ? "removed" : correct ? "right" : "wrong", comment].join(" "),
   },
   "telltale.v1.DetectorService/SetDetectorConfig": {
     action: "detector.configure",
-    target: ({ config }) => `sensor type ${quote(config?.sensorType)}`,
+    target: ({ config }) =>
+      config?.sensorId ? `sensor ${quotedValue(config.sensorId)}` : `sensor type ${quotedValue(config?.sensorType)}`,
     detail: ({ config }) => JSON.stringify({ ...config, $typeName: undefined }),
+    when: ({ dryRun }) => !dryRun,
   },
   "telltale.v1.DetectorService/CreateMaintenanceWindow": {
     action: "maintenance.create",
@@ -52,13 +53,137 @@ export const audited: Readonly<Record<string, Entry>> = {
     action: "maintenance.delete",
     target: ({ id }) => `window ${id}`,
   },
+  "telltale.v1.RegistryService/UpdateSensor": {
+    action: "sensor.update",
+    target: ({ profile }) => `sensor ${quotedValue(profile?.sensorId)}`,
+    detail: ({ profile, updateFields }, { sensor }) =>
+      `revision ${sensor?.revision}: ${JSON.stringify({ ...profile, $typeName: undefined, revision: undefined })}, fields ${updateFields}`,
+  },
+  "telltale.v1.RegistryService/ApplySensors": {
+    action: "sensor.apply",
+    target: ({ changes }) => counted(changes.length, "sensor"),
+    detail: (_, { created, changed, unchanged, differences }) =>
+      `${created} created, ${changed} changed, ${unchanged} unchanged: ${differencesOf(differences)}`,
+    when: ({ dryRun }) => !dryRun,
+  },
+  "telltale.v1.NotificationService/SetNotificationConfig": {
+    action: "notification.configure",
+    target: (_, { config }) => `revision ${config?.revision}`,
+    // Its text may hold secrets; what was applied is kept with its revision.
+    when: ({ dryRun }, { problems }) => !dryRun && problems.length === 0,
+  },
+  "telltale.v1.NotificationService/TestReceiver": {
+    action: "notification.test",
+    target: ({ receiver }) => `receiver ${quotedValue(receiver)}`,
+  },
+  "telltale.v1.NotificationService/CreateSilence": {
+    action: "silence.create",
+    target: (_, { silence }) => `silence ${silence?.id}`,
+    detail: ({ comment, matchers }) => `${comment}: ${matchersOf(matchers)}`,
+    when: ({ dryRun }) => !dryRun,
+  },
+  "telltale.v1.NotificationService/UpdateSilence": {
+    action: "silence.update",
+    target: ({ id }) => `silence ${quotedValue(id)}`,
+    detail: ({ comment, matchers }, { silence, replaced }) =>
+      `${replaced ? `now ${silence?.id}, ` : ""}${comment}: ${matchersOf(matchers)}`,
+  },
+  "telltale.v1.NotificationService/AcknowledgeReceivedAlert": {
+    action: "alert.acknowledge",
+    target: ({ alertId }) => `received alert ${alertId}`,
+  },
+  "telltale.v1.NotificationService/ExpireSilence": {
+    action: "silence.expire",
+    target: ({ id }) => `silence ${quotedValue(id)}`,
+  },
+  "telltale.v1.NotificationService/CreateOverride": {
+    action: "override.create",
+    target: (_, { override }) => `override ${override?.id}`,
+    detail: ({ schedule, receiver, replaces, comment }) =>
+      `${quotedValue(receiver)} for ${replaces === "" ? "everybody" : quotedValue(replaces)} of ${quotedValue(schedule)}: ${comment}`,
+  },
+  "telltale.v1.NotificationService/EndOverride": {
+    action: "override.end",
+    target: ({ id }) => `override ${quotedValue(id)}`,
+  },
+  "telltale.v1.IncidentService/AcknowledgeIncident": {
+    action: "incident.acknowledge",
+    target: ({ incidentId }) => `incident ${incidentId}`,
+    detail: (_, { acknowledged, remaining }) => `${counted(acknowledged, "alert")} acknowledged, ${remaining} left`,
+  },
+  "telltale.v1.IncidentService/RebuildIncidents": { action: "incident.rebuild", target: () => "all incidents" },
+  "telltale.v1.RegistryService/RetireSensors": {
+    action: "sensor.retire",
+    target: sensorsOf,
+    detail: ({ sensorIds }) => namedOf<string>(sensorIds, quotedValue),
+  },
+  "telltale.v1.RegistryService/RestoreSensors": {
+    action: "sensor.restore",
+    target: sensorsOf,
+    detail: ({ sensorIds }) => namedOf<string>(sensorIds, quotedValue),
+  },
+  "telltale.v1.RegistryService/DeleteSensor": {
+    action: "sensor.delete",
+    target: ({ sensorId }) => `sensor ${quotedValue(sensorId)}`,
+    detail: (_, { deletion }) => deletedOf(deletion),
+    when: ({ dryRun }) => !dryRun,
+  },
+  "telltale.v1.RegistryService/DeleteSensors": {
+    action: "sensor.delete",
+    target: sensorsOf,
+    // All of them: nothing else says so later.
+    detail: (_, { deletions }) => deletions.map(deletedOf).join(", "),
+    when: ({ dryRun }) => !dryRun,
+  },
+  "telltale.v1.RegistryService/RenameSensor": {
+    action: "sensor.rename",
+    target: ({ sensorId }) => `sensor ${quotedValue(sensorId)}`,
+    detail: ({ newSensorId }) => `to ${quotedValue(newSensorId)}`,
+  },
   "telltale.v1.AdminService/CreateToken": {
     action: "token.create",
     target: (_, { token }) => `token ${token?.id}`,
-    detail: ({ token }) => `name ${quote(token?.name)}, scopes ${token?.scopes}, prefix ${quote(token?.sensorPrefix)}`,
+    detail: ({ token }) =>
+      `name ${quotedValue(token?.name)}, scopes ${token?.scopes}, prefix ${quotedValue(token?.sensorPrefix)}`,
+  },
+  "telltale.v1.AdminService/ReplayQuarantinedReading": {
+    action: "quarantine.replay",
+    target: ({ id }) => `quarantined reading ${id}`,
+  },
+  "telltale.v1.AdminService/DiscardQuarantinedReading": {
+    action: "quarantine.discard",
+    target: ({ id }) => `quarantined reading ${id}`,
   },
   "telltale.v1.AdminService/RevokeToken": { action: "token.revoke", target: ({ id }) => `token ${id}` },
 };
+
+/** Of a change of thousands of sensors the first ones are named; of deletions all. */
+const NAMED_SENSORS = 100;
+
+function matchersOf(matchers: readonly Fields[]): string {
+  return JSON.stringify(matchers.map(({ name, type, value }) => ({ name, type, value })));
+}
+
+function differencesOf(differences: readonly { sensorId: string; fields: readonly { field: string }[] }[]): string {
+  return namedOf(
+    differences,
+    ({ sensorId, fields }) => `${quotedValue(sensorId)} (${fields.map((f) => f.field).join(", ")})`,
+  );
+}
+
+function namedOf<T>(all: readonly T[], textOf: (one: T) => string): string {
+  const more = all.length - NAMED_SENSORS;
+  return [...all.slice(0, NAMED_SENSORS).map(textOf), ...(more > 0 ? [`and ${more} more`] : [])].join(", ");
+}
+
+function deletedOf(deletion: { sensorId: string; readings: bigint; alerts: bigint }): string {
+  const { sensorId, readings, alerts } = deletion;
+  return `${quotedValue(sensorId)} (${counted(readings, "reading")}, ${counted(alerts, "alert")})`;
+}
+
+function sensorsOf({ sensorIds }: { readonly sensorIds: readonly string[] }): string {
+  return sensorIds.length === 1 ? `sensor ${quotedValue(sensorIds[0])}` : `${sensorIds.length} sensors`;
+}
 
 /** The record of who did what: rows are added, never changed (the database refuses it). */
 export class Audit {
@@ -70,7 +195,7 @@ export class Audit {
 
   async add({ principal, action, target, detail }: Omit<AuditRow, "id" | "at">): Promise<void> {
     await this.#sql`
-      insert into audit_event (principal, action, target, detail) values (${principal}, ${action}, ${target}, ${detail})`;
+      insert into audit_event (principal, action, target, detail) values (${principal}, ${action}, ${target}, ${clean(detail)})`;
   }
 
   /** Newest first; `beforeId` 0 begins at the newest. */
@@ -79,28 +204,6 @@ export class Audit {
     const rows = await this.#sql`select * from audit_event where id < ${before} order by id desc limit ${limit}`;
     return rows.map((row) => ({ ...(row as unknown as AuditRow), id: Number(row.id) }));
   }
-
-  /**
-   * Writes down each call of the table that succeeded, before it is answered: an answer means that it is on record. Where it
-   * cannot be, the call fails with UNAVAILABLE; every one of them may be repeated.
-   */
-  readonly interceptor: Interceptor = (next) => async (request) => {
-    const entry = audited[`${request.service.typeName}/${request.method.name}`];
-    const response = await next(request);
-    if (entry === undefined || request.stream || response.stream) return response;
-    const principal = request.contextValues.get(principalKey).name;
-    const target = entry.target(request.message, response.message);
-    const detail = entry.detail?.(request.message) ?? "";
-    try {
-      await this.add({ principal, action: entry.action, target, detail: clean(detail) });
-    } catch (error) {
-      throw new TelltaleError("unavailable", "The change was made but could not be put on record: repeat it", {
-        cause: error,
-        retryAfterMs: 1_000,
-      });
-    }
-    return response;
-  };
 }
 
 /** PostgreSQL's text has no NUL. */

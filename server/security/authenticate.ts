@@ -1,7 +1,7 @@
 import { Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { TelltaleError } from "../errors.ts";
-import type { Peer, Principal } from "../rpc/principal.ts";
 import type { JwtVerifier } from "./jwt.ts";
+import type { Peer, Principal } from "./principal.ts";
 import { hashOf, idOf, sameHash } from "./secret.ts";
 import type { TokenRecord, Tokens } from "./tokens.ts";
 

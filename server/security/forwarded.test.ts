@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { createForwarding, payerOf } from "./forwarded.ts";
+import { payerOf } from "../lib/payer.ts";
+import { createForwarding } from "./forwarded.ts";
 
 const headers = (value: string) => new Headers({ "telltale-client": value });
 const secret = "a secret of gateways and services";

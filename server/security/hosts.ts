@@ -1,3 +1,5 @@
+import { hostOf } from "../lib/authority.ts";
+import type { AllowsOrigin } from "../lib/cors.ts";
 import { isLoopback, type SecuritySettings } from "./settings.ts";
 
 /**
@@ -12,16 +14,19 @@ export function createHostCheck(settings: SecuritySettings, bindAddress: string)
 
 /**
  * Pages of which origins may call the services by Connect; `origins` are such as https://example.com, or "*". Where nobody is
- * asked for a credential, "*" means pages of this machine: any site that is open in a browser here could call otherwise.
+ * asked for a credential, "*" means pages of this machine: any site that is open in a browser here could call otherwise. Where
+ * somebody is, "*" lets pages call, but never with what the browser keeps: as on the HTTP listener.
  */
-export function createOriginCheck(settings: SecuritySettings, origins: readonly string[]): (origin: string) => boolean {
-  const known = new Set(origins);
+export function createOriginCheck(settings: SecuritySettings, origins: readonly string[]): AllowsOrigin {
+  const allows = originsThatMayCall(settings, new Set(origins));
+  return (origin) => {
+    if (!allows(origin)) return "no";
+    return !settings.auth || origins.includes(origin) ? "with credentials" : "yes";
+  };
+}
+
+function originsThatMayCall(settings: SecuritySettings, known: ReadonlySet<string>): (origin: string) => boolean {
   if (!known.has("*")) return (origin) => known.has(origin);
   if (settings.auth || settings.allowUnauthenticatedNetworkAccess) return () => true;
   return (origin) => known.has(origin) || isLoopback(hostOf(origin.replace(/^https?:\/\//, "")));
-}
-
-/** The host without port and without a final dot. */
-function hostOf(authority: string): string {
-  return authority.replace(/:\d+$/, "").replace(/\.$/, "");
 }

@@ -46,11 +46,20 @@ describe("a token of an OpenID Connect issuer", () => {
   });
 
   it("takes scopes from a list too, and none from anything else", async () => {
-    const scopesOf = async (scope: unknown) => [...(await verify(await token({ payload: { scope } })))!.scopes];
+    const scopesOf = async (scope: unknown) => [
+      ...(await verify(await token({ payload: { ...claims, scope } })))!.scopes,
+    ];
     expect(await scopesOf(["operate", "nonsense", 7])).toEqual([Scope.OPERATE]);
     for (const scope of [undefined, null, 4, { admin: true }, "unspecified", "toString"]) {
       expect(await scopesOf(scope)).toEqual([]);
     }
+  });
+
+  it("reaches all sensors where it says so, or where its issuer's tokens are not limited", async () => {
+    const all = await token({ payload: { ...claims, sensor_prefix: "*" } });
+    expect(await verify(all)).toMatchObject({ sensorPrefix: "" });
+    const unlimited = createJwtVerifier({ ...settings, prefixClaim: undefined }, createLocalJWKSet(jwks));
+    expect(await unlimited(await token({ payload: { scope: "read" } }))).toMatchObject({ sensorPrefix: "" });
   });
 
   const unsigned = () => {
@@ -88,6 +97,10 @@ describe("a token of an OpenID Connect issuer", () => {
     ["that has expired", () => token({ expires: "-1m" })],
     ["that never expires", () => token({ expires: null })],
     ["with a prefix that is no text", () => token({ payload: { ...claims, sensor_prefix: { $ne: "" } } })],
+    ["without a prefix", () => token({ payload: { scope: "read" } })],
+    ["with a prefix that is null", () => token({ payload: { ...claims, sensor_prefix: null } })],
+    ["with an empty prefix", () => token({ payload: { ...claims, sensor_prefix: "" } })],
+    ["with a list of prefixes", () => token({ payload: { ...claims, sensor_prefix: ["line-1/"] } })],
     ["cut short", async () => (await token()).slice(0, -4)],
     ["that is empty between its dots", () => ".."],
   ];

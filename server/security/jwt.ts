@@ -1,7 +1,8 @@
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
+import { MAX_SENSOR_ID } from "../../formats/sensor-id.ts";
 import type { Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { TelltaleError } from "../errors.ts";
-import type { Principal } from "../rpc/principal.ts";
+import type { Principal } from "./principal.ts";
 import { scopeOf } from "./rules.ts";
 import type { OidcSettings } from "./settings.ts";
 
@@ -21,8 +22,8 @@ const algorithms = [
 ];
 const clockToleranceSeconds = 5;
 const jwksTimeoutMs = 5_000;
-// The longest sensor id: a longer prefix reaches nothing.
-const maxPrefixCharacters = 50;
+/** The claim of a token that is to reach all sensors: said, never left out. */
+const everySensor = "*";
 
 export type JwtVerifier = (token: string) => Promise<Principal | undefined>;
 
@@ -59,15 +60,22 @@ function remoteKeys({ jwksUrl }: OidcSettings): JWTVerifyGetKey {
 }
 
 function principalOf(payload: JWTPayload, { scopeClaim, prefixClaim }: OidcSettings): Principal | undefined {
-  const prefix = payload[prefixClaim] ?? "";
-  // A claim that is not understood must not widen what the token reaches.
-  if (typeof prefix !== "string" || prefix.length > maxPrefixCharacters) return undefined;
+  const sensorPrefix = prefixClaim === undefined ? "" : prefixOf(payload[prefixClaim]);
+  if (sensorPrefix === undefined) return undefined;
   return {
     name: `jwt:${payload.sub}`,
     scopes: scopesOf(payload[scopeClaim]),
-    sensorPrefix: prefix,
+    sensorPrefix,
     expiresAtMs: (payload.exp as number) * 1_000,
   };
+}
+
+/** What a claim limits a token to. One that is absent, empty or not understood must not widen what the token reaches: undefined. */
+function prefixOf(claim: unknown): string | undefined {
+  if (claim === everySensor) return "";
+  // A prefix longer than any id reaches nothing.
+  const good = typeof claim === "string" && claim !== "" && [...claim].length <= MAX_SENSOR_ID;
+  return good ? claim : undefined;
 }
 
 function scopesOf(claim: unknown): Set<Scope> {

@@ -1,7 +1,7 @@
-import type { DescService } from "@bufbuild/protobuf";
 import { Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { TelltaleError } from "../errors.ts";
-import type { Principal } from "../rpc/principal.ts";
+import { enumName, enumValue } from "../lib/enum-name.ts";
+import type { Principal } from "./principal.ts";
 
 /**
  * What a call needs. "public": nothing. "known": any valid credential. A scope: that scope, or admin. `whole`: it concerns
@@ -18,6 +18,7 @@ const whole = (scope: Scope): Rule => ({ scope, whole: true });
 export const rules: Readonly<Record<string, Rule>> = {
   "telltale.v1.IngestService/StreamReadings": Scope.INGEST,
   "telltale.v1.IngestService/SubmitReadings": Scope.INGEST,
+  "opentelemetry.proto.collector.metrics.v1.MetricsService/Export": Scope.INGEST,
   "telltale.v1.QueryService/ListReadings": Scope.READ,
   "telltale.v1.QueryService/GetLatestReading": Scope.READ,
   "telltale.v1.QueryService/BatchGetLatestReadings": Scope.READ,
@@ -25,6 +26,8 @@ export const rules: Readonly<Record<string, Rule>> = {
   "telltale.v1.QueryService/GetPlatformStats": whole(Scope.READ),
   "telltale.v1.QueryService/ListSensors": Scope.READ,
   "telltale.v1.QueryService/AggregateReadings": Scope.READ,
+  "telltale.v1.QueryService/GetSeries": Scope.READ,
+  "telltale.v1.QueryService/GetAnomalyHeatmap": Scope.READ,
   // Names of parts and whether they answer: probes need it, and it tells nothing of any sensor.
   "telltale.v1.QueryService/GetPlatformHealth": "public",
   "telltale.v1.WatchService/WatchReadings": Scope.READ,
@@ -41,11 +44,56 @@ export const rules: Readonly<Record<string, Rule>> = {
   "telltale.v1.DetectorService/CreateMaintenanceWindow": whole(Scope.OPERATE),
   "telltale.v1.DetectorService/ListMaintenanceWindows": whole(Scope.READ),
   "telltale.v1.DetectorService/DeleteMaintenanceWindow": whole(Scope.OPERATE),
+  "telltale.v1.RegistryService/GetSensor": Scope.READ,
+  "telltale.v1.RegistryService/ListSensors": Scope.READ,
+  "telltale.v1.RegistryService/UpdateSensor": Scope.OPERATE,
+  "telltale.v1.RegistryService/ApplySensors": Scope.OPERATE,
+  "telltale.v1.RegistryService/GetAssetTree": Scope.READ,
+  "telltale.v1.NotificationService/GetNotificationConfig": whole(Scope.ADMIN),
+  "telltale.v1.NotificationService/SetNotificationConfig": whole(Scope.ADMIN),
+  "telltale.v1.NotificationService/TestReceiver": whole(Scope.ADMIN),
+  // A silence reaches only sensors that its maker may see.
+  "telltale.v1.NotificationService/CreateSilence": Scope.OPERATE,
+  "telltale.v1.NotificationService/ListSilences": Scope.READ,
+  "telltale.v1.NotificationService/GetSilence": Scope.READ,
+  "telltale.v1.NotificationService/UpdateSilence": Scope.OPERATE,
+  "telltale.v1.NotificationService/ExpireSilence": Scope.OPERATE,
+  // Programs that write, as devices do. An alert is within a prefix by its label sensor_id.
+  "telltale.v1.NotificationService/ReceiveAlerts": Scope.INGEST,
+  "telltale.v1.NotificationService/ListNotifiedAlerts": Scope.READ,
+  "telltale.v1.NotificationService/AcknowledgeReceivedAlert": Scope.OPERATE,
+  // The configuration is in it for administrators alone.
+  "telltale.v1.NotificationService/GetNotificationStatus": Scope.READ,
+  "telltale.v1.NotificationService/ListDeliveries": whole(Scope.ADMIN),
+  "telltale.v1.NotificationService/ExplainNotification": Scope.READ,
+  "telltale.v1.NotificationService/PreviewNotifications": whole(Scope.ADMIN),
+  "telltale.v1.NotificationService/GetOnCall": Scope.READ,
+  "telltale.v1.NotificationService/ListShifts": Scope.READ,
+  "telltale.v1.NotificationService/CreateOverride": whole(Scope.OPERATE),
+  "telltale.v1.NotificationService/ListOverrides": Scope.READ,
+  "telltale.v1.NotificationService/EndOverride": whole(Scope.OPERATE),
+  "telltale.v1.IncidentService/ListIncidents": Scope.READ,
+  "telltale.v1.IncidentService/GetIncident": Scope.READ,
+  "telltale.v1.IncidentService/WatchIncidents": Scope.READ,
+  "telltale.v1.IncidentService/AcknowledgeIncident": Scope.OPERATE,
+  "telltale.v1.IncidentService/RebuildIncidents": whole(Scope.ADMIN),
+  "telltale.v1.RegistryService/RetireSensors": Scope.OPERATE,
+  "telltale.v1.RegistryService/RestoreSensors": Scope.OPERATE,
+  // Readings that are deleted are gone for good.
+  "telltale.v1.RegistryService/DeleteSensor": Scope.ADMIN,
+  "telltale.v1.RegistryService/DeleteSensors": Scope.ADMIN,
+  // What readers and devices go by is another one from then on.
+  "telltale.v1.RegistryService/RenameSensor": Scope.ADMIN,
+  "telltale.v1.RegistryService/ListSensorDeletions": Scope.READ,
   "telltale.v1.ReportService/GetFleetReport": whole(Scope.READ),
+  "telltale.v1.AdminService/GetCaller": "known",
   "telltale.v1.AdminService/CreateToken": whole(Scope.ADMIN),
   "telltale.v1.AdminService/ListTokens": whole(Scope.ADMIN),
   "telltale.v1.AdminService/RevokeToken": whole(Scope.ADMIN),
   "telltale.v1.AdminService/ListAuditEvents": whole(Scope.ADMIN),
+  "telltale.v1.AdminService/ListQuarantinedReadings": whole(Scope.ADMIN),
+  "telltale.v1.AdminService/ReplayQuarantinedReading": whole(Scope.ADMIN),
+  "telltale.v1.AdminService/DiscardQuarantinedReading": whole(Scope.ADMIN),
   "grpc.health.v1.Health/Check": "public",
   "grpc.health.v1.Health/List": "public",
   "grpc.health.v1.Health/Watch": "public",
@@ -53,11 +101,10 @@ export const rules: Readonly<Record<string, Rule>> = {
   "grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": "known",
 };
 
-/** The rule of a call; throws TelltaleError "forbidden" where there is none. */
-export function ruleOf(service: DescService, method: { readonly name: string }): Rule {
-  const name = `${service.typeName}/${method.name}`;
-  if (Object.hasOwn(rules, name)) return rules[name] as Rule;
-  throw new TelltaleError("forbidden", `${name} has no rule that allows it`);
+/** The rule of an action, "service/method"; throws TelltaleError "forbidden" where there is none. */
+export function ruleOf(action: string): Rule {
+  if (Object.hasOwn(rules, action)) return rules[action] as Rule;
+  throw new TelltaleError("forbidden", `${action} has no rule that allows it`);
 }
 
 /** Throws TelltaleError "forbidden" that names what is missing. */
@@ -75,12 +122,17 @@ export function checkRule(rule: Rule, principal: Principal): void {
   }
 }
 
-export function scopeName(scope: Scope): string {
-  return (Object.entries(Scope).find(([, number]) => number === scope)?.[0] ?? String(scope)).toLowerCase();
+/** Whether a call only looks. What needs no more than to read, or nothing, changes nothing. */
+export function onlyReads(rule: Rule): boolean {
+  return rule === "public" || rule === "known" || (typeof rule === "object" ? rule.scope : rule) === Scope.READ;
+}
+
+function scopeName(scope: Scope): string {
+  return enumName(Scope, scope);
 }
 
 /** The scope of a name such as "read"; undefined for what is none. */
 export function scopeOf(name: string): Scope | undefined {
-  const found = Object.entries(Scope).find(([each]) => each === name.toUpperCase())?.[1];
+  const found = enumValue(Scope, name);
   return found === Scope.UNSPECIFIED ? undefined : found;
 }

@@ -1,43 +1,57 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ConnectRouter, HandlerContext, Interceptor } from "@connectrpc/connect";
 import type { Sql } from "postgres";
-import { AdminService } from "../../gen/es/telltale/v1/admin_pb.ts";
-import { openRedis } from "../cache/redis-client.ts";
+import { makeFolder } from "../../formats/folder.ts";
 import type { Clock } from "../clock.ts";
-import { StartupError } from "../errors.ts";
+import { StartupError, TelltaleError } from "../errors.ts";
+import { openRedis } from "../lib/redis-client.ts";
 import type { Logger } from "../observe/logger.ts";
-import { createAdminService } from "../rpc/admin.ts";
-import { anonymous, peerKey, principalKey } from "../rpc/principal.ts";
+import { createActCheck, type MayAct, type PageHeaders } from "./act.ts";
+import { Attempts } from "./attempts.ts";
 import { Audit } from "./audit.ts";
 import { type Authenticator, createAuthenticator } from "./authenticate.ts";
-import type { Forwarding } from "./forwarded.ts";
 import { createHostCheck } from "./hosts.ts";
 import { createJwtVerifier } from "./jwt.ts";
-import { quotaInterceptor } from "./limits.ts";
-import { producerInterceptor } from "./producer.ts";
-import { checkRule, ruleOf, rules } from "./rules.ts";
-import { createSessions } from "./sessions.ts";
+import { anonymous, type Peer, type Principal } from "./principal.ts";
+import { Quota } from "./quota.ts";
+import { checkRule, onlyReads, ruleOf } from "./rules.ts";
+import { createSessions, type Sessions } from "./sessions.ts";
 import type { SecuritySettings } from "./settings.ts";
 import { type TlsFiles, watchTlsFiles } from "./tls.ts";
 import { Tokens } from "./tokens.ts";
 import { createLocalUsage } from "./usage-local.ts";
 import { createRedisUsage } from "./usage-redis.ts";
 
-/** Everything that the doors need to know whom to let in. */
+/** Somebody asks for something. */
+export interface AccessRequest {
+  /** What is asked for, as the table of rules names it: "service/method". */
+  readonly action: string;
+  /** The authorization header. */
+  readonly credential: string | null;
+  readonly peer: Peer;
+  /** What the request says of the page that it comes from. */
+  readonly page?: PageHeaders;
+}
+
+/** Everything that the listeners need to know whom to let in. Knows no protocol. */
 export interface Security {
-  /** For `startRpcServer`: refuses by the one table, and says who calls. */
-  readonly gate: (context: HandlerContext) => Promise<void>;
-  /** For `startRpcServer`, in this order. */
-  readonly interceptors: readonly Interceptor[];
-  /** AdminService. */
-  readonly routes: (router: ConnectRouter) => void;
-  /** For both doors. */
+  /**
+   * Who asks, where they may.
+   *
+   * @throws TelltaleError "unauthenticated" or "forbidden"
+   */
+  authorize(request: AccessRequest): Promise<Principal>;
+  /** Undefined where nothing is limited. */
+  readonly quota: Quota | undefined;
+  /** Long calls that end with their credential. */
+  readonly sessions: Sessions;
+  /** For AdminService. */
+  readonly tokens: Tokens;
+  readonly audit: Audit;
+  /** For both listeners. */
   readonly allowsHost: (authority: string) => boolean;
   readonly tls: TlsFiles | undefined;
-  /** For the metrics page of the gRPC door: rejects as `gate` would for a question about the whole platform. */
-  readonly metricsGate: (authorization: string | null) => Promise<void>;
   /** Rejects with the reason while limits that replicas should count together are counted by each alone. */
   readonly pingUsage: (timeoutMs: number) => Promise<void>;
   /** File with the secret of the first administrator, where this process made it. */
@@ -48,20 +62,18 @@ export interface Security {
 export interface SecurityOptions {
   readonly settings: SecuritySettings;
   readonly bindAddress: string;
+  /** Origins whose pages may call; those that are named may act too. */
+  readonly allowedOrigins: readonly string[];
   readonly dataDir: string;
   readonly sql: Sql;
   /** Counts usage across replicas; undefined: in this process. */
   readonly redisUrl: string | undefined;
-  /** Whose call a gateway hands on. */
-  readonly forwarding: Forwarding;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
-const wholePlatform = rules["telltale.v1.QueryService/GetPlatformStats"]!;
-
 export async function createSecurity(options: SecurityOptions): Promise<Security> {
-  const { settings, sql, clock, logger, forwarding } = options;
+  const { settings, sql, clock, logger } = options;
   const tokens = new Tokens({ sql, clock, logger });
   const audit = new Audit(sql);
   const sessions = createSessions({ tokens, clock, logger });
@@ -74,36 +86,33 @@ export async function createSecurity(options: SecurityOptions): Promise<Security
           adminToken: admin.secret,
           jwt: settings.oidc && createJwtVerifier(settings.oidc),
         });
+  const attempts = new Attempts(clock);
+  const identify: Authenticator = (authorization, peer) =>
+    admin === undefined
+      ? authenticate(authorization, peer)
+      : attempts.check({ address: peer.address, authorization }, () => authenticate(authorization, peer));
   const { redisUrl: url } = options;
   const shared = url !== undefined && limited(settings);
   const usage = shared
     ? createRedisUsage(openRedis({ url, logger }, "telltale-quota"), clock, logger)
     : createLocalUsage(clock);
+  const mayAct = createActCheck(settings, options.allowedOrigins);
   const tls = settings.tls && watchTlsFiles(settings.tls, logger);
   return {
-    async gate({ service, method, requestHeader, values }) {
-      const rule = ruleOf(service, method);
-      const client = forwarding.read(requestHeader);
-      // Its connection is the gateway's: what that connection proves is not the caller's.
-      if (client !== undefined) values.set(peerKey, { address: client, certificateName: undefined });
-      if (rule === "public") return;
-      const principal = await authenticate(requestHeader.get("authorization"), values.get(peerKey));
+    async authorize({ action, credential, peer, page }) {
+      const rule = ruleOf(action);
+      if (page !== undefined && !onlyReads(rule)) checkPage(mayAct, page);
+      if (rule === "public") return anonymous;
+      const principal = await identify(credential, peer);
       checkRule(rule, principal);
-      values.set(principalKey, principal);
+      return principal;
     },
-    interceptors: [
-      sessions.interceptor,
-      ...(limited(settings) ? [quotaInterceptor(settings.limits, usage, clock)] : []),
-      producerInterceptor,
-      audit.interceptor,
-    ],
-    routes: (router) => router.service(AdminService, createAdminService({ tokens, audit, clock })),
+    quota: limited(settings) ? new Quota(settings.limits, usage, clock) : undefined,
+    sessions,
+    tokens,
+    audit,
     allowsHost: createHostCheck(settings, options.bindAddress),
     tls,
-    async metricsGate(authorization) {
-      if (!settings.auth) return;
-      checkRule(wholePlatform, await authenticate(authorization, { address: "", certificateName: undefined }));
-    },
     pingUsage: (timeoutMs) => usage.ping(timeoutMs),
     adminTokenFile: admin?.file,
     close() {
@@ -112,6 +121,12 @@ export async function createSecurity(options: SecurityOptions): Promise<Security
       usage.close();
     },
   };
+}
+
+/** @throws TelltaleError "forbidden" for a page that may not change anything */
+function checkPage(mayAct: MayAct, page: PageHeaders): void {
+  const refusal = mayAct(page);
+  if (refusal !== undefined) throw new TelltaleError("forbidden", refusal);
 }
 
 function limited({ limits }: SecuritySettings): boolean {
@@ -125,17 +140,21 @@ async function adminToken({
 }: SecurityOptions): Promise<{ secret: string; file: string | undefined }> {
   if (settings.adminToken !== undefined) return { secret: settings.adminToken, file: undefined };
   const file = join(dataDir, "admin-token");
+  const unwritable = (cause: unknown) =>
+    new StartupError(
+      `The administrator's token cannot be kept in ${file}: set ADMIN_TOKEN, or DATA_DIR to a folder that can be written.`,
+      { cause },
+    );
   try {
-    await mkdir(dataDir, { recursive: true });
-    await writeFile(file, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
+    makeFolder(dataDir, 0o700);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") {
-      throw new StartupError(
-        `The administrator's token cannot be kept in ${file}: set ADMIN_TOKEN, or DATA_DIR to a folder that can be written.`,
-        { cause: error },
-      );
-    }
+    throw unwritable(error);
   }
+  const token = `${randomBytes(32).toString("base64url")}\n`;
+  await writeFile(file, token, { mode: 0o600, flag: "wx" }).catch((error: NodeJS.ErrnoException) => {
+    // Made by an earlier start.
+    if (error.code !== "EEXIST") throw unwritable(error);
+  });
   const secret = (await readFile(file, "utf8")).trim();
   if (secret.length < 32) throw new StartupError(`${file} holds no token: remove it, and another is made.`);
   return { secret, file };

@@ -1,11 +1,20 @@
-import { Code, ConnectError, type Interceptor } from "@connectrpc/connect";
 import type { Clock } from "../clock.ts";
+import { TelltaleError } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
-import { type Principal, principalKey } from "../rpc/principal.ts";
+import type { Principal } from "./principal.ts";
 import type { Tokens } from "./tokens.ts";
 
+/** A long call that ends with the credential that opened it. */
+export interface OpenSession {
+  /** Aborts with TelltaleError "unauthenticated". */
+  readonly signal: AbortSignal;
+  /** The call is over; may be called again. */
+  readonly close: () => void;
+}
+
 export interface Sessions {
-  readonly interceptor: Interceptor;
+  /** Undefined for a principal whose credential never ends. */
+  open(principal: Principal): OpenSession | undefined;
   close(): void;
 }
 
@@ -32,7 +41,7 @@ export function createSessions({ tokens, clock, logger }: { tokens: Tokens; cloc
     }
     for (const { principal, controller } of open) {
       if (verdicts.get(principal) === false) {
-        controller.abort(new ConnectError("The token has expired or was revoked", Code.Unauthenticated));
+        controller.abort(new TelltaleError("unauthenticated", "The token has expired or was revoked"));
       }
     }
   };
@@ -50,30 +59,12 @@ export function createSessions({ tokens, clock, logger }: { tokens: Tokens; cloc
   timer.unref();
 
   return {
-    interceptor: (next) => async (request) => {
-      const principal = request.contextValues.get(principalKey);
-      const ends = principal.tokenId !== undefined || principal.expiresAtMs !== undefined;
-      if (!request.stream || !ends) return next(request);
+    open(principal) {
+      if (principal.tokenId === undefined && principal.expiresAtMs === undefined) return undefined;
       const session = { principal, controller: new AbortController() };
       open.add(session);
-      const close = () => open.delete(session);
-      try {
-        const signal = AbortSignal.any([request.signal, session.controller.signal]);
-        const response = await next({ ...request, signal });
-        return response.stream ? { ...response, message: until(response.message, close) } : response;
-      } catch (error) {
-        close();
-        throw error;
-      }
+      return { signal: session.controller.signal, close: () => void open.delete(session) };
     },
     close: () => clearInterval(timer),
   };
-}
-
-async function* until<T>(messages: AsyncIterable<T>, ended: () => void): AsyncIterable<T> {
-  try {
-    yield* messages;
-  } finally {
-    ended();
-  }
 }

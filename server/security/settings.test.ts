@@ -8,6 +8,13 @@ describe("the security settings", () => {
     expect(loadConfig({})).toMatchObject({ bindAddress: "127.0.0.1", security: { auth: false } });
   });
 
+  it("bound every caller where callers have tokens, unless told otherwise", () => {
+    const limits = (env: Record<string, string>) => Object.values(loadConfig(env).security.limits);
+    expect(limits({})).toEqual([0, 0, 0, 0]);
+    expect(limits({ AUTH: "on" }).every((limit) => limit > 0)).toBe(true);
+    expect(loadConfig({ AUTH: "on", LIMIT_SENSORS: "0" }).security.limits.sensors).toBe(0);
+  });
+
   const refusals: [string, Record<string, string>, RegExp][] = [
     [
       "an open address without authentication",
@@ -78,11 +85,12 @@ describe("the origin of a page", () => {
     const config = loadConfig(env);
     return createOriginCheck(config.security, config.allowedHosts);
   };
+  const mayCall = (check: ReturnType<typeof allows>) => (origin: string) => check(origin) !== "no";
 
   it("is one of this machine's where nobody is asked for a credential, or one that is named", () => {
     const check = allows({ ALLOWED_HOSTS: '["*", "https://plant.example"]' });
     const own = ["http://localhost:5173", "https://127.0.0.1", "http://[::1]:8000", "https://plant.example"];
-    expect(own.filter(check)).toEqual(own);
+    expect(own.filter(mayCall(check))).toEqual(own);
     const foreign = [
       "https://evil.example",
       "null",
@@ -90,11 +98,14 @@ describe("the origin of a page", () => {
       "https://localhost@evil.example",
       "",
     ];
-    expect(foreign.filter(check)).toEqual([]);
+    expect(foreign.filter(mayCall(check))).toEqual([]);
   });
 
   it("is any where the list says so and a credential is asked for", () => {
-    expect(allows({ AUTH: "on" })("https://evil.example")).toBe(true);
-    expect(allows({ AUTH: "on", ALLOWED_HOSTS: '["https://plant.example"]' })("https://evil.example")).toBe(false);
+    const named = { AUTH: "on", ALLOWED_HOSTS: '["https://plant.example"]' };
+    expect(allows({ AUTH: "on" })("https://evil.example")).toBe("yes");
+    expect(allows(named)("https://evil.example")).toBe("no");
+    // What the browser keeps is for those alone that are named.
+    expect(allows(named)("https://plant.example")).toBe("with credentials");
   });
 });

@@ -1,5 +1,6 @@
 import { choice, type Environment, flag, integer, refuse, text, url } from "../environment.ts";
 import { StartupError } from "../errors.ts";
+import { hostOf } from "../lib/authority.ts";
 
 /** Who may come in, and how much each may ask for. */
 export interface SecuritySettings {
@@ -23,8 +24,8 @@ export interface OidcSettings {
   readonly audience: string;
   /** Claim with the scopes: a list, or names with blanks between them. */
   readonly scopeClaim: string;
-  /** Claim with the sensor prefix, where the token has one. */
-  readonly prefixClaim: string;
+  /** Claim with the sensor prefix, "*" for all sensors; undefined: tokens of this issuer reach all sensors. */
+  readonly prefixClaim: string | undefined;
 }
 
 export interface TlsSettings {
@@ -47,22 +48,32 @@ export interface QuotaSettings {
 
 // 32 characters of base64 are 192 bits: what cannot be guessed needs no slow hash.
 const minSecretCharacters = 32;
+/** Where others have tokens: above what one device, gateway or dashboard needs, below what one may take from all. */
+const SAFE_LIMITS: QuotaSettings = {
+  callsPerSecond: 500,
+  readingsPerSecond: 100_000,
+  streams: 200,
+  sensors: 10_000,
+};
+const NO_LIMITS: QuotaSettings = { callsPerSecond: 0, readingsPerSecond: 0, streams: 0, sensors: 0 };
 const anyRate = { min: 0, max: 1_000_000_000 };
 
 /** Reads what concerns security; throws StartupError as `loadConfig` does. */
 export function loadSecuritySettings(env: Environment, bindAddress: string): SecuritySettings {
+  const auth = choice(env, "AUTH", "off", ["off", "on"]) === "on";
+  const unset = auth ? SAFE_LIMITS : NO_LIMITS;
   const settings: SecuritySettings = {
-    auth: choice(env, "AUTH", "off", ["off", "on"]) === "on",
+    auth,
     allowUnauthenticatedNetworkAccess: flag(env, "ALLOW_UNAUTHENTICATED_NETWORK_ACCESS", false),
     adminToken: readSecret(env, "ADMIN_TOKEN"),
     oidc: readOidc(env),
     tls: readTls(env),
     gatewaySecret: readSecret(env, "GATEWAY_SECRET"),
     limits: {
-      callsPerSecond: integer(env, "LIMIT_CALLS_PER_SECOND", 0, anyRate),
-      readingsPerSecond: integer(env, "LIMIT_READINGS_PER_SECOND", 0, anyRate),
-      streams: integer(env, "LIMIT_STREAMS", 0, anyRate),
-      sensors: integer(env, "LIMIT_SENSORS", 0, anyRate),
+      callsPerSecond: integer(env, "LIMIT_CALLS_PER_SECOND", unset.callsPerSecond, anyRate),
+      readingsPerSecond: integer(env, "LIMIT_READINGS_PER_SECOND", unset.readingsPerSecond, anyRate),
+      streams: integer(env, "LIMIT_STREAMS", unset.streams, anyRate),
+      sensors: integer(env, "LIMIT_SENSORS", unset.sensors, anyRate),
     },
   };
   checkTogether(settings, bindAddress);
@@ -71,7 +82,13 @@ export function loadSecuritySettings(env: Environment, bindAddress: string): Sec
 
 /** Whether only this machine can reach the address. */
 export function isLoopback(address: string): boolean {
-  return /^127(\.\d{1,3}){3}$/.test(address) || ["localhost", "::1", "[::1]"].includes(address.toLowerCase());
+  // In its one form: ::1 may be written in many ways, and may hold an IPv4 address.
+  const host = hostOf(address);
+  return (
+    /^127(\.\d{1,3}){3}$/.test(host) ||
+    host === "localhost" ||
+    /^\[::(1|ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4})\]$/.test(host)
+  );
 }
 
 function checkTogether(settings: SecuritySettings, bindAddress: string): void {
@@ -108,8 +125,14 @@ function readOidc(env: Environment): OidcSettings | undefined {
     issuer: needed(env, "OIDC_ISSUER", "OIDC_JWKS_URL"),
     audience: needed(env, "OIDC_AUDIENCE", "OIDC_JWKS_URL"),
     scopeClaim: text(env, "OIDC_SCOPE_CLAIM") ?? "scope",
-    prefixClaim: text(env, "OIDC_SENSOR_PREFIX_CLAIM") ?? "sensor_prefix",
+    prefixClaim: readPrefixClaim(env),
   };
+}
+
+/** A claim of that name cannot be: the word says that no claim limits the issuer's tokens. */
+function readPrefixClaim(env: Environment): string | undefined {
+  const name = text(env, "OIDC_SENSOR_PREFIX_CLAIM") ?? "sensor_prefix";
+  return name === "none" ? undefined : name;
 }
 
 function readTls(env: Environment): TlsSettings | undefined {

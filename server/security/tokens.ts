@@ -12,6 +12,8 @@ export interface TokenRecord {
   readonly scopes: ReadonlySet<Scope>;
   readonly sensorPrefix: string;
   readonly createdAt: Date;
+  /** The same to the microsecond: lists are in its order. */
+  readonly createdUs: number;
   readonly expiresAt: Date | undefined;
   readonly lastUsedAt: Date | undefined;
   readonly revokedAt: Date | undefined;
@@ -38,8 +40,6 @@ const maxRemembered = 10_000;
 /** Look-ups under way; whoever guesses ids must not fill the database's queue. */
 const maxLookUps = 8;
 const lastUseEveryMs = 60_000;
-/** Of a list; an installation with more tokens than this needs OIDC. */
-const maxListed = 10_000;
 
 /** Bearer tokens in the database: made, listed, revoked, and recognised with a short memory. */
 export class Tokens {
@@ -62,20 +62,25 @@ export class Tokens {
     const [row] = await this.#sql`
       insert into api_token (id, name, secret_hash, scopes, sensor_prefix, expires_at)
       values (${id}, ${token.name}, ${hashOf(secret)}, ${bitsOf(token.scopes)}, ${token.sensorPrefix}, ${token.expiresAt ?? null})
-      returning *`;
+      returning ${COLUMNS(this.#sql)}`;
     return { record: recordOf(row as Row), secret };
   }
 
-  /** Newest first. */
-  async list(): Promise<TokenRecord[]> {
-    const rows = await this.#sql`select * from api_token order by created_at desc, id limit ${maxListed}`;
+  /** Newest first, from behind `after` on. */
+  async list(limit: number, after?: { readonly timeUs: number; readonly id: string }): Promise<TokenRecord[]> {
+    const sql = this.#sql;
+    const at = sql`'epoch'::timestamptz + ${after?.timeUs ?? 0}::float8 * interval '1 microsecond'`;
+    const behind = sql`where created_at < ${at} or (created_at = ${at} and id > ${after?.id ?? ""})`;
+    const rows = await sql`select ${COLUMNS(sql)} from api_token ${after === undefined ? sql`` : behind}
+      order by created_at desc, id limit ${limit}`;
     return rows.map((row) => recordOf(row as Row));
   }
 
   /** Ends it; again changes nothing. Undefined where there is no such token. */
   async revoke(id: string): Promise<TokenRecord | undefined> {
     const [row] = await this.#sql`
-      update api_token set revoked_at = coalesce(revoked_at, now()) where id = ${id} returning *`;
+      update api_token set revoked_at = coalesce(revoked_at, now()) where id = ${id}
+      returning ${COLUMNS(this.#sql)}`;
     this.#memory.delete(id);
     return row === undefined ? undefined : recordOf(row as Row);
   }
@@ -126,7 +131,7 @@ export class Tokens {
   }
 
   async #read(id: string): Promise<Known | undefined> {
-    const [row] = await this.#sql`select * from api_token where id = ${id}`;
+    const [row] = await this.#sql`select ${COLUMNS(this.#sql)} from api_token where id = ${id}`;
     return row === undefined ? undefined : { record: recordOf(row as Row), hash: row.secret_hash as Uint8Array };
   }
 
@@ -153,12 +158,16 @@ export class Tokens {
   }
 }
 
+/** A Date has milliseconds only. */
+const COLUMNS = (sql: Sql) => sql`*, (extract(epoch from created_at) * 1e6)::bigint as created_us`;
+
 interface Row {
   readonly id: string;
   readonly name: string;
   readonly scopes: number;
   readonly sensor_prefix: string;
   readonly created_at: Date;
+  readonly created_us: number | string;
   readonly expires_at: Date | null;
   readonly last_used_at: Date | null;
   readonly revoked_at: Date | null;
@@ -171,6 +180,7 @@ function recordOf(row: Row): TokenRecord {
     scopes: scopesOf(row.scopes),
     sensorPrefix: row.sensor_prefix,
     createdAt: row.created_at,
+    createdUs: Number(row.created_us),
     expiresAt: row.expires_at ?? undefined,
     lastUsedAt: row.last_used_at ?? undefined,
     revokedAt: row.revoked_at ?? undefined,

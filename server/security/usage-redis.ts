@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Redis } from "ioredis";
-import { pingRedis } from "../cache/redis-client.ts";
 import type { Clock } from "../clock.ts";
+import { pingRedis } from "../lib/redis-client.ts";
 import type { Logger } from "../observe/logger.ts";
 import { sensorMs, type Usage, windowMs } from "./usage.ts";
 import { createLocalUsage } from "./usage-local.ts";

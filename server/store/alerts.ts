@@ -1,6 +1,6 @@
 /** Alerts as rows of the store. */
 import type { Row } from "postgres";
-import { hex } from "./literal.ts";
+import { hex } from "../postgres/literal.ts";
 import type { AlertEventRow, AlertRow } from "./store.ts";
 
 export function alertOf(r: Row): AlertRow {
@@ -28,6 +28,11 @@ export function alertOf(r: Row): AlertRow {
     modelVersion: r.model_version,
     ...(r.labelled_us === null ? {} : { label: labelOf(r) }),
   };
+}
+
+/** For whoever decides: of the sensor by its key, which the row has beside what is shown. */
+export function keyedAlertOf(r: Row): AlertRow {
+  return { ...alertOf(r), sensorId: r.key };
 }
 
 function labelOf(r: Row): NonNullable<AlertRow["label"]> {

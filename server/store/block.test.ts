@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { pointColumns } from "../../test/support/points.ts";
+import { pointColumns } from "../../testing/points.ts";
 import { decodeBlock, encodeBlock, maxBlockBytes } from "./block.ts";
 import { createPoints, type Points } from "./points.ts";
 

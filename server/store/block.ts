@@ -1,6 +1,6 @@
 /**
  * The stored form of a run of scored readings of one series: columns packed by the cheapest of a few exact encodings. What is
- * decoded equals what was encoded to the bit. Multi-byte numbers are little-endian. `docs/decisions/storage.md` has the
+ * decoded is bit-identical to what was encoded. Multi-byte numbers are little-endian. `docs/decisions/storage.md` has the
  * measurements behind it.
  *
  *   u8 layout, u8 form bits (below), u16 points, then the sections in the order of the constants

@@ -1,4 +1,4 @@
-import { CopyBuffer, putInt16, putInt32, putInt64 } from "../log/copy.ts";
+import { CopyBuffer, putInt16, putInt32, putInt64 } from "../postgres/copy.ts";
 import { encodeBlock, maxBlockBytes } from "./block.ts";
 import { MAX_BLOCK_POINTS, type Points } from "./points.ts";
 

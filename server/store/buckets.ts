@@ -1,11 +1,12 @@
 /** A sensor's readings aggregated by time, from rollups where they are whole and from blocks where they are not. */
+
 import type { Sql } from "postgres";
+import { DAY_US } from "../lib/time.ts";
 import { decodeBlock } from "./block.ts";
 import { createPoints, MAX_BLOCK_POINTS } from "./points.ts";
 import { type Piece, piecesOf } from "./rollup.ts";
 import { numbers, spanOf } from "./series.ts";
-
-const DAY_US = 86_400_000_000;
+import { saturatedSum } from "./sums.ts";
 
 export interface BucketRow {
   readonly startUs: number;
@@ -16,15 +17,25 @@ export interface BucketRow {
   anomalies: number;
 }
 
-/** Every reading of the sensor in [fromUs, toUs), aggregated into buckets of `widthUs`, all in microseconds. */
+/** Readings of a sensor in [fromUs, toUs), to be aggregated into buckets of `widthUs`, all in microseconds. */
+export interface BucketRange {
+  readonly sensorId: string;
+  /** Only readings in this unit; absent: in whatever unit. */
+  readonly unit?: string | undefined;
+  readonly fromUs: number;
+  readonly toUs: number;
+  readonly widthUs: number;
+}
+
+/** Every reading of the range, aggregated. */
 export async function bucketsOf(
   sql: Sql,
-  sensorId: string,
-  fromUs: number,
-  toUs: number,
-  widthUs: number,
+  { sensorId, unit, fromUs, toUs, widthUs }: BucketRange,
 ): Promise<BucketRow[]> {
-  const series = (await sql`select * from series where sensor_id = ${sensorId} and readings > 0`).map(spanOf);
+  const series = (
+    await sql`select * from series where sensor_id = ${sensorId} and readings > 0
+      and (${unit ?? null}::text is null or unit = ${unit ?? null})`
+  ).map(spanOf);
   const buckets = new Map<number, BucketRow>();
   const add = (startUs: number, n: number, total: number, smallest: number, largest: number, anomalies: number) => {
     const b = buckets.get(startUs);
@@ -33,7 +44,7 @@ export async function bucketsOf(
       return;
     }
     b.count += n;
-    b.total += total;
+    b.total = saturatedSum(b.total, total);
     b.smallest = Math.min(b.smallest, smallest);
     b.largest = Math.max(b.largest, largest);
     b.anomalies += anomalies;
@@ -54,7 +65,7 @@ export async function bucketsOf(
   // One statement, so that a reading that is being compacted is seen exactly once.
   const rows = await sql`
       select r.start as first_us, null::bigint as first_id, sum(r.readings)::int as points, null::bytea as data,
-        sum(r.total) as total, min(r.smallest) as smallest, max(r.largest) as largest, sum(r.anomalies)::int as anomalies,
+        saturated_total(r.total) as total, min(r.smallest) as smallest, max(r.largest) as largest, sum(r.anomalies)::int as anomalies,
         null::bigint as low, null::bigint as high
       from unnest(${numbers(whole.map((p) => p.width))}::int[], ${from(whole)}::bigint[], ${to(whole)}::bigint[])
           p(width, low, high)

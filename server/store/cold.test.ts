@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { anyPoints, noisyPoints, pointColumns } from "../../test/support/points.ts";
+import { anyPoints, noisyPoints, pointColumns } from "../../testing/points.ts";
 import { decodeBlock } from "./block.ts";
 import { encodeCold, maxColdBytes } from "./cold.ts";
 import { createPoints, decimalsOf, type Points } from "./points.ts";

@@ -1,6 +1,6 @@
 /**
  * The layout of blocks at rest (layout 2): every column as whole numbers in as few bits as it needs. Slower to write than the
- * layout of arrival, and half its size on noisy data; exact to the bit like that. `migrations/011_readings.sql` reads it too.
+ * layout of arrival, and half its size on noisy data; lossless like that. `migrations/011_readings.sql` reads it too.
  *
  *   u8 layout, u8 form bits, u16 points (little-endian), then times, ids, values, confidences, [expected, band], [marks], anomalies
  *

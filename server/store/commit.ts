@@ -6,14 +6,17 @@
 import { setTimeout as delay, setImmediate } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Sql } from "postgres";
-import { copyIn, joinCopies } from "../log/copy.ts";
+import { copyIn, joinCopies } from "../postgres/copy.ts";
+import { hex, jsonb } from "../postgres/literal.ts";
+import { isRefusal, isUnavailable, RETRY_FIRST_MS, RETRY_MOST_MS } from "../postgres/unavailable.ts";
 import { alertColumns, eventColumns } from "./alerts.ts";
-import { isAway, RETRY_FIRST_MS, RETRY_MOST_MS } from "./away.ts";
+import { attributeStatements } from "./attributes.ts";
 import { BLOCK_COLUMNS } from "./blocks.ts";
-import { hex, jsonb } from "./literal.ts";
+import { lifeCycleStatements } from "./life-cycle.ts";
 import { packTick } from "./log-ticks.ts";
+import { quarantineStatement } from "./quarantine.ts";
 import { savingOf } from "./state.ts";
-import { type Commit, FencedError, type SeriesChanges } from "./store.ts";
+import { type Commit, FencedError, RefusedError, type SeriesChanges } from "./store.ts";
 
 /** Bytes of blocks in one transaction, unless one commit alone has more: through in tens of milliseconds. */
 const MAX_GROUP_BYTES = 8 * 1024 * 1024;
@@ -23,6 +26,9 @@ const FORGET_EVERY = 256;
 /** What `store_commit` raises. */
 const FENCED = "TT001";
 const OTHER_GENERATION = "TT002";
+/** Ends a trial: what was done is taken back. */
+const TAKEN_BACK = "TT003";
+const TAKE_BACK = `do $$ begin raise exception 'taken back' using errcode = '${TAKEN_BACK}'; end $$`;
 
 interface Waiting {
   readonly commit: Commit;
@@ -35,24 +41,55 @@ export class Committer {
   readonly #sql: Sql;
   readonly #logger: Logger;
   readonly #offsetOf: (partition: number) => Promise<number>;
+  readonly #onWriteFailed: (error: unknown) => void;
   #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
+  #trials: Promise<unknown> = Promise.resolve();
   /** Where blocks go, as far as is known. */
   #generation = 1;
 
-  /** @param offsetOf the next offset of a partition as it is stored */
-  constructor(sql: Sql, logger: Logger, offsetOf: (partition: number) => Promise<number>) {
+  /**
+   * @param offsetOf the next offset of a partition as it is stored
+   * @param onWriteFailed hears of each failure that is waited out
+   */
+  constructor(
+    sql: Sql,
+    logger: Logger,
+    offsetOf: (partition: number) => Promise<number>,
+    onWriteFailed: (error: unknown) => void = () => undefined,
+  ) {
+    this.#onWriteFailed = onWriteFailed;
     this.#sql = sql;
     this.#logger = logger;
     this.#offsetOf = offsetOf;
   }
 
-  /** Resolves when the commit is in; retries while the database is away; rejects with FencedError. One at a time for a partition. */
+  /** Resolves when the commit is in; retries while the database is unavailable; rejects with FencedError. One at a time for a partition. */
   commit(commit: Commit): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ commit, resolve, reject });
     this.#running ??= this.#run();
     return promise;
+  }
+
+  /** Does all of a commit and takes it back, one at a time; answers with the refusal where there is one. Nothing may be committed beside it. */
+  trial(commit: Commit): Promise<RefusedError | undefined> {
+    const result = this.#trials.then(() => this.#try(commit));
+    this.#trials = result.catch(() => undefined);
+    return result;
+  }
+
+  async #try(commit: Commit): Promise<RefusedError | undefined> {
+    for (let wait = RETRY_FIRST_MS; ; wait = Math.min(2 * wait, RETRY_MOST_MS)) {
+      try {
+        await this.#transaction([commit], TAKE_BACK);
+      } catch (error) {
+        if ((error as { code?: string }).code === TAKEN_BACK) return undefined;
+        if (isRefusal(error)) return refused(error);
+        if (!isUnavailable(error)) throw error;
+        await delay(wait);
+      }
+    }
   }
 
   async close(): Promise<void> {
@@ -94,15 +131,16 @@ export class Committer {
         for (const w of left) w.resolve();
         return;
       } catch (error) {
-        if (!isAway(error)) {
+        if (!isUnavailable(error)) {
           const [only, ...more] = left;
-          if (more.length === 0) only!.reject(error);
+          if (more.length === 0) only!.reject(isRefusal(error) ? refused(error) : error);
           // One of them is at fault, and the others must not suffer for it.
           else for (const w of left) await this.#store([w]);
           return;
         }
         const partitions = left.map((w) => w.commit.partition);
-        this.#logger.warn({ err: error, partitions, retryInMs: wait }, "commit failed, database is away");
+        this.#logger.warn({ err: error, partitions, retryInMs: wait }, "commit failed: the database is unavailable");
+        this.#onWriteFailed(error);
         await delay(wait);
         left = await this.#notStored(left);
       }
@@ -122,10 +160,10 @@ export class Committer {
     return left;
   }
 
-  async #transaction(commits: readonly Commit[]): Promise<void> {
+  async #transaction(commits: readonly Commit[], last?: string): Promise<void> {
     for (;;) {
       try {
-        await send(this.#sql, commits, this.#generation);
+        await send(this.#sql, commits, this.#generation, last);
         return;
       } catch (error) {
         const { code, detail, hint } = error as { code?: string; detail?: string; hint?: string };
@@ -141,7 +179,8 @@ export class Committer {
   }
 }
 
-async function send(sql: Sql, commits: readonly Commit[], generation: number): Promise<void> {
+/** @param last a statement after all others of the transaction */
+async function send(sql: Sql, commits: readonly Commit[], generation: number, last?: string): Promise<void> {
   const blocks = commits.flatMap((c) => c.blocks ?? []);
   const chunks = commits.filter((c) => c.chunks.length > 0);
   const rest = restOf(commits);
@@ -152,6 +191,11 @@ async function send(sql: Sql, commits: readonly Commit[], generation: number): P
     rest === undefined ? "null" : jsonb(rest),
   ];
   const statements = [`select store_commit(${args.join(", ")})`];
+  for (const { partition, quarantined = [] } of commits) {
+    if (quarantined.length > 0) statements.push(quarantineStatement(partition, quarantined));
+  }
+  statements.push(...attributeStatements(commits.flatMap((c) => c.attributes ?? [])));
+  statements.push(...lifeCycleStatements(commits));
   const copies: Uint8Array[][] = [];
   if (blocks.length > 0) {
     statements.push(`copy block_new_${generation} (${BLOCK_COLUMNS}) from stdin with (format binary)`);
@@ -162,7 +206,12 @@ async function send(sql: Sql, commits: readonly Commit[], generation: number): P
     statements.push(saving.statements);
     copies.push([saving.data]);
   }
+  if (last !== undefined) statements.push(last);
   await copyIn(sql, statements.join("; "), ...copies);
+}
+
+function refused(error: unknown): RefusedError {
+  return new RefusedError(error as Error, (error as { code: string }).code);
 }
 
 /** Numbers only: nothing in it has to be quoted. */

@@ -1,4 +1,4 @@
-import { CopyBuffer, putInt16, putInt32, putInt64 } from "../log/copy.ts";
+import { CopyBuffer, putInt16, putInt32, putInt64 } from "../postgres/copy.ts";
 import { decodeBlock } from "./block.ts";
 import { encodeCold, maxColdBytes } from "./cold.ts";
 import { copyPoint, createPoints, decimalsOf, MAX_BLOCK_POINTS, type Points } from "./points.ts";
@@ -66,7 +66,7 @@ export class ColdRows {
 
   /**
    * Adds the points of one series and day that `order` names, in rising order of time, as full blocks and a rest, or, where `even`
-   * is set, as blocks of about one size: what lies between other blocks gets no rest that stays small for ever.
+   * is set, as blocks of about one size: what lies between other blocks gets no rest that stays small forever.
    */
   add(series: number, from: Gathered, order: ArrayLike<number>, even: boolean): void {
     const n = order.length;
@@ -112,7 +112,7 @@ export class ColdRows {
 }
 
 /** Name of the month (UTC) of a time, for example "2026_11". */
-export function monthOf(timeUs: number): string {
+function monthOf(timeUs: number): string {
   return new Date(Math.floor(timeUs / 1000)).toISOString().slice(0, 7).replace("-", "_");
 }
 

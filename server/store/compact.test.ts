@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import pino from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { describeWith } from "../../test/support/needs.ts";
-import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts";
-import { type Given, Stored } from "../../test/support/stored.ts";
+import { describeWith } from "../../testing/needs.ts";
+import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
+import { type Given, Stored } from "../../testing/stored.ts";
+import { DAY_US } from "../lib/time.ts";
 import { decodeBlock } from "./block.ts";
 import { closedGenerations, compactGeneration, rollGeneration } from "./compact.ts";
 import { type Existing, planDay } from "./compact-plan.ts";
@@ -12,7 +13,6 @@ import { createPoints, type Points } from "./points.ts";
 import { openStoreSql } from "./postgres.ts";
 
 const logger = pino({ level: "silent" });
-const DAY_US = 86_400_000_000;
 const T0 = Date.UTC(2026, 9, 31, 22) * 1000;
 
 interface Line {

@@ -5,27 +5,28 @@
  *
  * All of this and retention hold one advisory lock for the length of each transaction, so that of many replicas one works.
  */
+
 import type { Sql } from "postgres";
-import { copyIn } from "../log/copy.ts";
-import { transaction } from "../log/transaction.ts";
+import { DAY_US } from "../lib/time.ts";
+import { copyIn } from "../postgres/copy.ts";
+import { list } from "../postgres/literal.ts";
+import { transaction } from "../postgres/transaction.ts";
 import { BLOCK_COLUMNS } from "./blocks.ts";
 import { type Existing, planDay, type Run } from "./compact-plan.ts";
 import { type BlockRow, ColdRows, Gathered, monthRange } from "./compact-points.ts";
-import { list } from "./literal.ts";
 import { addToRollups, type Stretch } from "./rollup.ts";
 
 /**
  * Points moved in one transaction: some 60 bytes of memory each, and some hundred milliseconds of work. A half of it costs an eighth more CPU a
- * reading, twice of it an eighth less, and holds up for longer what arrives meanwhile.
+ * reading, twice of it an eighth less, and delays for longer what arrives meanwhile.
  */
-export const PORTION_POINTS = 131_072;
+const PORTION_POINTS = 131_072;
 /** Points of old blocks rewritten in one transaction. Late readings far apart touch a block each. */
 const MOST_REWRITTEN = 4 * PORTION_POINTS;
 /** Rows fetched at once: 12 MB where all are full. */
 const FETCH_ROWS = 512;
 /** Writers and readers wait behind a lock that is waited for: rather give up and come again. */
 const LOCK_TIMEOUT_MS = 1000;
-const DAY_US = 86_400_000_000;
 /** Any constant of our own. */
 const MAINTENANCE_LOCK = 7_351_909_403;
 
@@ -61,7 +62,7 @@ export async function rollGeneration(sql: Sql): Promise<number> {
     const closed = row!.current as number;
     const next = closed + 1;
     const table = `block_new_${next}`;
-    // Made apart and then attached: readers of block_new are not held up.
+    // Made apart and then attached: readers of block_new are not blocked.
     await tx.unsafe(`
       set local lock_timeout = ${LOCK_TIMEOUT_MS};
       create table ${table} (like block_new including defaults including storage)
@@ -75,6 +76,13 @@ export async function rollGeneration(sql: Sql): Promise<number> {
         readings_before = (select coalesce(sum(readings), 0) from log_partition)`);
     return closed;
   });
+}
+
+/** Tables of blocks on arrival or at rest. */
+export async function blockTables(sql: Sql, of: "block_new" | "block"): Promise<string[]> {
+  const rows = await sql`select c.relname as name from pg_inherits i join pg_class c on c.oid = i.inhrelid
+    where i.inhparent = ${of}::regclass order by 1`;
+  return rows.map((r) => r.name as string);
 }
 
 /** Closed generations that still have a table, oldest first. */
@@ -282,13 +290,17 @@ function orderOf(
   return order;
 }
 
-/** Another replica may have dropped a table of which this one has just heard. */
+/**
+ * Another replica may have dropped or made the table while this one waited for the lock of maintenance. A look into the catalog by a
+ * query sees that; to_regclass would answer from what the session knew when its transaction began.
+ */
 async function isThere(tx: Sql, table: string): Promise<boolean> {
-  const [row] = await tx`select to_regclass(${table}) is not null as there`;
+  const [row] = await tx`
+    select exists (select from pg_class where relname = ${table} and pg_table_is_visible(oid)) as there`;
   return row!.there;
 }
 
-/** Makes the partition of `block` for a month unless it is there. Readers are not held up. */
+/** Makes the partition of `block` for a month unless it is there. Readers are not blocked. */
 export async function ensureMonth(tx: Sql, month: string): Promise<void> {
   const table = `block_${month}`;
   if (await isThere(tx, table)) return;

@@ -1,11 +1,11 @@
 import type { Row, Sql } from "postgres";
+import { DAY_US } from "../lib/time.ts";
 import { decodeBlock } from "./block.ts";
 import { monthRange } from "./compact-points.ts";
-import type { Findings } from "./fsck.ts";
+import type { Findings } from "./fsck-findings.ts";
 import { SeriesTally, timeText } from "./fsck-sums.ts";
 import { createPoints, MAX_BLOCK_POINTS } from "./points.ts";
 
-const DAY_US = 86_400_000_000;
 /** Rows fetched at once: 6 MB where all are full. */
 const FETCH_ROWS = 256;
 
@@ -49,10 +49,17 @@ export async function checkReadings(
   return { sums: scan.partitions, readings: scan.readings, blocks };
 }
 
+async function seriesBeingRemoved(sql: Sql): Promise<Set<number>> {
+  const rows = await sql`select unnest(series) as id from sensor_deletion where finished_us is null`;
+  return new Set(rows.map((r) => r.id as number));
+}
+
 class Scan {
   readonly #sql: Sql;
   readonly #retainedFromUs: number;
   readonly #findings: Findings;
+  /** Series of deleted sensors of which not everything is removed yet. */
+  #going: Set<number> | undefined;
   readonly #points = createPoints(MAX_BLOCK_POINTS);
   readonly partitions = new Map<number, SeriesSums>();
   readings = 0;
@@ -74,6 +81,8 @@ class Scan {
   async block(row: Row): Promise<void> {
     const where = `block of series ${row.series} at ${timeText(row.first_us)} in ${row.leaf}`;
     if (row.sensor_id === "") {
+      this.#going ??= await seriesBeingRemoved(this.#sql);
+      if (this.#going.has(row.series)) return;
       this.#findings.add("unknown series", `${where} is of a series that is not there`);
       return;
     }
@@ -100,8 +109,9 @@ class Scan {
   async #begin(sensor: string): Promise<void> {
     this.#sensor = sensor;
     const rows = await this.#sql`
-      select id, opened_us from alert where sensor_id = ${sensor} and alert_type = 'anomaly_detection'
-        and opened_us >= ${this.#retainedFromUs}`;
+      select id, opened_us from alert a where sensor_id = ${sensor} and alert_type = 'anomaly_detection'
+        and opened_us >= ${this.#retainedFromUs} and not exists (
+          select from sensor_deletion d where d.finished_us is null and d.sensor_id = a.sensor_id collate "C" and a.id < d.first_id)`;
     for (const r of rows) this.#alerts.set(r.opened_us, r.id);
   }
 

@@ -1,14 +1,19 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { describeWith } from "../../test/support/needs.ts";
-import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts";
-import { Stored } from "../../test/support/stored.ts";
+import { describeWith } from "../../testing/needs.ts";
+import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
+import { Stored } from "../../testing/stored.ts";
+import { DAY_US } from "../lib/time.ts";
 import { silentLogger } from "../observe/logger.ts";
 import { fsck } from "./fsck.ts";
 import { startMaintenance } from "./maintenance.ts";
 import { deleteExpired } from "./retention.ts";
 
-const DAY_US = 86_400_000_000;
 const T0 = Date.UTC(2026, 9, 31, 23) * 1000;
+
+const DELETION =
+  "insert into sensor_deletion (partition, log_offset, sensor_id, first_id, series, readings, deleted_us, deleted_by, finished_us)";
+const ALERT =
+  "insert into alert (id, partition, sensor_id, sensor_type, alert_type, severity, message, score, value, opened_us, last_seen_us, closed_us, state, readings, detector, confidence, model_version)";
 
 /** What is done to the data, and the kinds of problem that must be named, and no other. */
 const damages: readonly [string, string, readonly string[]][] = [
@@ -80,6 +85,19 @@ const damages: readonly [string, string, readonly string[]][] = [
     "an event's alert is lost",
     "insert into alert_event values (0, 1, 77, ''); update log_partition set next_event = 2",
     ["event without alert"],
+  ],
+  [
+    "something is left of a sensor whose deletion is finished",
+    `${DELETION} select 0, 1, 'gone', 1000, array[999], 0, 0, '', 1; insert into rollup values (60, 999, 0, 1, 1, 1, 1, 0);
+     ${ALERT} values (7, 0, 'gone', 't', 'silence', 1, '', 0, 0, 0, 0, 1, 3, 1, '', 1, '')`,
+    ["alert without sensor", "deleted sensor"],
+  ],
+  [
+    "a sensor is being deleted, which is none",
+    `${DELETION} select 0, 1, 'gone', 1000, array[999], 0, 0, '', null;
+     ${ALERT} values (7, 0, 'gone', 't', 'silence', 1, '', 0, 0, 0, 0, 1, 3, 1, '', 1, ''); insert into alert_event values (0, 1, 0, '');
+     update log_partition set next_event = 2`,
+    [],
   ],
   ["a state is newer than what is stored", "insert into state_chunk values (0, 0, 99999, 'v', 'x')", ["state"]],
   ["a state is of a partition that is not there", "insert into state_chunk values (7, 0, 1, 'v', 'x')", ["state"]],

@@ -1,16 +1,10 @@
 /** Checks every invariant of the stored data and names what breaks one. Reads only, and sees one moment of the database. */
 import type { Sql } from "postgres";
-import type { SqlAddress } from "../log/connection.ts";
+import type { SqlAddress } from "../postgres/connection.ts";
+import { Findings, LISTED_PER_KIND, type Problem } from "./fsck-findings.ts";
 import { checkReadings, type SeriesSums } from "./fsck-readings.ts";
 import { openStoreSql } from "./postgres.ts";
 import { RETAINED_FROM } from "./retention.ts";
-
-export interface Problem {
-  /** Which invariant, for example "overlap". */
-  readonly kind: string;
-  /** What is wrong, where. */
-  readonly text: string;
-}
 
 export interface FsckReport {
   /** The first ones of each kind. */
@@ -19,20 +13,6 @@ export interface FsckReport {
   readonly counts: ReadonlyMap<string, number>;
   readonly readings: number;
   readonly blocks: number;
-}
-
-/** Problems of one kind that are told one by one; the rest is counted. */
-const TOLD_OF_A_KIND = 20;
-
-export class Findings {
-  readonly problems: Problem[] = [];
-  readonly counts = new Map<string, number>();
-
-  add(kind: string, text: string): void {
-    const n = (this.counts.get(kind) ?? 0) + 1;
-    this.counts.set(kind, n);
-    if (n <= TOLD_OF_A_KIND) this.problems.push({ kind, text });
-  }
 }
 
 /** `onProgress` hears how many of all blocks are done. */
@@ -63,17 +43,21 @@ async function check(stream: Sql, sql: Sql, onProgress: (done: number, all: numb
   await checkPartitions(sql, sums, findings);
   await checkEvents(sql, findings);
   await checkState(sql, findings);
+  await checkQuarantine(sql, findings);
+  await checkDeletions(sql, findings);
+  await checkNames(sql, findings);
   await checkLog(sql, findings);
   return { problems: findings.problems, counts: findings.counts, readings, blocks };
 }
 
-/** What log_partition counts is what its series have. */
+/** What log_partition counts is what its series have, and what those had that are deleted. */
 async function checkPartitions(sql: Sql, sums: ReadonlyMap<number, SeriesSums>, findings: Findings): Promise<void> {
   for (const p of await sql`select * from log_partition order by partition`) {
     const found = sums.get(p.partition) ?? { readings: 0, anomalies: 0, late: 0 };
     for (const what of ["readings", "anomalies", "late"] as const) {
-      if (p[what] === found[what]) continue;
-      findings.add("partition counts", `partition ${p.partition} counts ${p[what]} ${what}, its series ${found[what]}`);
+      const counted = p[what] - p[`deleted_${what}`];
+      if (counted === found[what]) continue;
+      findings.add("partition counts", `partition ${p.partition} counts ${counted} ${what}, its series ${found[what]}`);
     }
     if (p.replay_offset > p.next_offset) {
       const text = `partition ${p.partition} rebuilds its state from offset ${p.replay_offset}, past its next ${p.next_offset}`;
@@ -99,7 +83,7 @@ async function checkEvents(sql: Sql, findings: Findings): Promise<void> {
   for (const r of await sql`
     select id, sensor_id, state, opened_us, last_seen_us, closed_us from alert
     where (state = 1) <> (closed_us is null) or last_seen_us < opened_us or closed_us < opened_us
-    order by id limit ${TOLD_OF_A_KIND}`) {
+    order by id limit ${LISTED_PER_KIND}`) {
     findings.add(
       "alert is no episode",
       `alert ${r.id} of ${r.sensor_id}: state ${r.state}, opened ${r.opened_us}, last seen ${r.last_seen_us}, closed ${r.closed_us ?? "never"}`,
@@ -107,7 +91,7 @@ async function checkEvents(sql: Sql, findings: Findings): Promise<void> {
   }
   for (const r of await sql`
     select e.partition, e.number, e.alert_id from alert_event e
-    where not exists (select from alert a where a.id = e.alert_id) order by 1, 2 limit ${TOLD_OF_A_KIND}`) {
+    where not exists (select from alert a where a.id = e.alert_id) and (e.alert_id <> 0 or e.event <> '') order by 1, 2 limit ${LISTED_PER_KIND}`) {
     findings.add(
       "event without alert",
       `event ${r.number} of partition ${r.partition} is of alert ${r.alert_id}, which is not there`,
@@ -132,6 +116,74 @@ async function checkState(sql: Sql, findings: Findings): Promise<void> {
       findings.add("state", `${which} is as of offset ${r.as_of}, past the partition's next ${r.next_offset}`);
     }
     if (r.bytes === 0 || r.version === "") findings.add("state", `${which} is empty or of no version`);
+  }
+}
+
+/** What is set aside came with a commit of its record, and was decided on by somebody or waits. */
+async function checkQuarantine(sql: Sql, findings: Findings): Promise<void> {
+  for (const r of await sql`
+    select q.id, q.partition, q.log_offset, p.next_offset from quarantined_reading q left join log_partition p using (partition)
+    where p.partition is null or q.log_offset >= p.next_offset order by q.id`) {
+    const text = `quarantined reading ${r.id} is of offset ${r.log_offset} of partition ${r.partition}, which is stored up to ${r.next_offset ?? "nothing"}`;
+    findings.add("quarantine", text);
+  }
+  for (const r of await sql`
+    select id, state, decided_by from quarantined_reading
+    where state not in (1, 2, 3) or (state = 1) <> (decided_us is null) or readings < 0 order by id`) {
+    findings.add("quarantine", `quarantined reading ${r.id} has the state ${r.state}, decided by "${r.decided_by}"`);
+  }
+}
+
+/** Nothing is left of a sensor whose deletion is finished, and what is there of alerts belongs to a sensor. */
+async function checkDeletions(sql: Sql, findings: Findings): Promise<void> {
+  const left = {
+    aggregates: sql`exists (select from rollup r where r.series = any(d.series))
+      or exists (select from rollup_series r where r.series = any(d.series))`,
+    metadata: sql`exists (select from reading_metadata m where m.series = any(d.series))`,
+    "scores of other models": sql`exists (select from rescore_run r join rescored_block b on b.run = r.id and b.series = any(d.series))`,
+    // A sensor that was given the id since has brought alerts of its own.
+    alerts: sql`exists (select from alert a where a.sensor_id = d.sensor_id and a.partition = d.partition and a.id < d.first_id)
+      and not exists (select from sensor_name n where n.name = d.sensor_id)`,
+    "a profile": sql`exists (select from sensor_profile p where p.sensor_id = d.sensor_id and p.changed <= d.changed)`,
+    attributes: sql`exists (select from sensor_attributes a where a.sensor_id = d.sensor_id and a.changed <= d.changed)`,
+    "quarantined readings": sql`exists (select from quarantined_reading q
+      where q.sensor_id = coalesce(d.sensor_key, d.sensor_id) and q.partition = d.partition and q.log_offset < d.log_offset)`,
+  };
+  for (const [what, isLeft] of Object.entries(left)) {
+    for (const r of await sql`
+      select sensor_id from sensor_deletion d where finished_us is not null and (${isLeft}) order by id limit ${LISTED_PER_KIND}`) {
+      findings.add("deleted sensor", `of the deleted sensor "${r.sensor_id}" ${what} are left`);
+    }
+  }
+  for (const r of await sql`
+    select id, sensor_id from alert a where not exists (select from series s where s.sensor_id = a.sensor_id) and not exists (
+      select from sensor_deletion d where d.finished_us is null and d.sensor_id = a.sensor_id collate "C" and a.id < d.first_id)
+    order by id limit ${LISTED_PER_KIND}`) {
+    findings.add("alert without sensor", `alert ${r.id} is of the sensor "${r.sensor_id}", which has no reading`);
+  }
+}
+
+/** A sensor is shown under one id, and nothing is stored under the others that lead to it. */
+async function checkNames(sql: Sql, findings: Findings): Promise<void> {
+  for (const r of await sql`select key, count(*) filter (where current)::int as shown from sensor_name group by key
+    having count(*) filter (where current) <> 1 order by key limit ${LISTED_PER_KIND}`) {
+    findings.add("sensor names", `the sensor that the log knows as "${r.key}" is shown under ${r.shown} ids`);
+  }
+  for (const table of ["series", "alert", "sensor_profile", "sensor_attributes", "sensor_retirement"]) {
+    for (const r of await sql`select distinct n.name, n.key from ${sql(table)} t
+      join sensor_name n on n.name = t.sensor_id collate "C" and not n.current order by n.name limit ${LISTED_PER_KIND}`) {
+      findings.add(
+        "sensor names",
+        `${table} has rows of "${r.name}", which is another id of a sensor (key "${r.key}")`,
+      );
+    }
+  }
+  for (const r of await sql`select n.name, n.key from sensor_name n
+    where n.current and n.named_by = 'the platform' order by n.name limit ${LISTED_PER_KIND}`) {
+    findings.add(
+      "sensor begun under an id of another",
+      `"${r.name}" was begun as "${r.key}" by a process that did not know that this id leads to another sensor`,
+    );
   }
 }
 

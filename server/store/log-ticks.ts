@@ -1,7 +1,7 @@
-/** Times at which the log said that time had passed, packed by minutes: see `migrations/030_history.sql`. */
-import { firstTick } from "../pipeline/ids.ts";
+/** Times of the log's tick records, packed by minutes: see `migrations/030_history.sql`. */
+import { MINUTE_US } from "../lib/time.ts";
+import { firstTick } from "../log/id-clock.ts";
 
-const MINUTE_US = 60_000_000;
 const AHEAD = 0x80000000;
 
 /** A tick as it is added to its minute. */

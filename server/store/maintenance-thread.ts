@@ -2,8 +2,8 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import type { LogLevel } from "../config.ts";
-import type { SqlAddress } from "../log/connection.ts";
 import type { Logger } from "../observe/logger.ts";
+import type { SqlAddress } from "../postgres/connection.ts";
 import type { MaintenanceFacts } from "./maintenance.ts";
 
 export interface MaintenanceData {
@@ -36,7 +36,7 @@ export function startMaintenanceThread(
       worker.on("error", (error) => logger.error({ err: error }, "maintenance failed; it starts again"));
       await new Promise((resolve) => worker!.once("exit", resolve));
       if (stop.signal.aborted) return;
-      await delay(RESTART_MS, undefined, { signal: stop.signal }).catch(() => undefined); // told to stop
+      await delay(RESTART_MS, undefined, { signal: stop.signal }).catch(() => undefined); // stopped
     }
   }
 

@@ -1,14 +1,14 @@
-/** The thread of maintenance: packing blocks must not hold up the thread that answers devices. */
+/** The thread of maintenance: packing blocks must not delay the thread that answers devices. */
 import { parentPort, workerData } from "node:worker_threads";
+import { lowerThreadPriority } from "../lib/thread-priority.ts";
 import { createLogger } from "../observe/logger.ts";
-import { standBehind } from "../priority.ts";
 import { startMaintenance } from "./maintenance.ts";
 import type { MaintenanceData } from "./maintenance-thread.ts";
 
 /** Behind scoring too: what it does can wait for minutes. */
 const NICE = 10;
 
-standBehind(NICE);
+lowerThreadPriority(NICE);
 const data = workerData as MaintenanceData;
 const logger = createLogger({ level: data.logLevel }).child({ part: "maintenance" });
 const maintenance = startMaintenance({

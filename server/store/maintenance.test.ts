@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { describeWith } from "../../test/support/needs.ts";
-import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts";
-import { Stored } from "../../test/support/stored.ts";
+import { describeWith } from "../../testing/needs.ts";
+import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
+import { Stored } from "../../testing/stored.ts";
 import { silentLogger } from "../observe/logger.ts";
-import { countMaintenance } from "../observe/maintenance.ts";
 import { createMetrics } from "../observe/metrics.ts";
+import { dropGeneration, ensureMonth, maintain, rollGeneration } from "./compact.ts";
 import { type MaintenanceFacts, startMaintenance } from "./maintenance.ts";
+import { countMaintenance } from "./maintenance-metrics.ts";
 import { startMaintenanceThread } from "./maintenance-thread.ts";
+import { openStoreSql } from "./postgres.ts";
 
 describeWith(["postgres"], "maintenance", () => {
   let server: TestPostgres;
@@ -29,7 +31,7 @@ describeWith(["postgres"], "maintenance", () => {
     const text = await metrics.text();
     expect(text).toContain("telltale_compacted_readings_total 1\n");
     expect(text).toContain("telltale_compaction_waiting_generations 0\n");
-    expect(text).toContain("telltale_maintenance_last_run_seconds 1700000000\n");
+    expect(text).toContain("telltale_maintenance_last_run_timestamp_seconds 1700000000\n");
     await thread.close();
     await stored.close();
   }, 30_000);
@@ -47,6 +49,36 @@ describeWith(["postgres"], "maintenance", () => {
       from block`;
     expect(row).toEqual({ n: 5000, days: 5000 });
     for (const m of many) await m.close();
+    await stored.close();
+  }, 30_000);
+
+  test("a replica sees what another dropped or made while it waited for its turn", async () => {
+    const stored = await Stored.create(server.url, "turns");
+    await stored.commit(new Map([["s", [{ timeUs: 1.7e15, value: 1 }]]]));
+    const generation = await rollGeneration(stored.sql);
+    const month = "2031_05";
+    const waits = openStoreSql(stored.url, 1);
+    /** What the session does behind the other's change, with what it knew before it. */
+    const behind = async <T>(change: string, work: () => Promise<T>): Promise<T> => {
+      let done: Promise<T> | undefined;
+      await maintain(stored.sql, async (tx) => {
+        done = work();
+        await expect
+          .poll(() => tx`select from pg_stat_activity where wait_event = 'advisory'`, { interval: 5 })
+          .toHaveLength(1);
+        await tx.unsafe(change);
+      });
+      return done!;
+    };
+    const makeMonth = () => maintain(waits, (tx) => ensureMonth(tx, month));
+    const drop = () => dropGeneration(waits, generation, undefined);
+    expect(await drop()).toBe(false);
+    expect(await behind(`drop table block_new_${generation}`, drop)).toBe(true);
+    await makeMonth();
+    await behind(`drop table block_${month}`, makeMonth);
+    const [made] = await stored.sql`select to_regclass(${`block_${month}`}) is not null as there`;
+    expect(made).toEqual({ there: true });
+    await waits.end();
     await stored.close();
   }, 30_000);
 });

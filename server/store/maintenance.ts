@@ -2,8 +2,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Sql } from "postgres";
 import { REASONS } from "../detect/index.ts";
-import type { SqlAddress } from "../log/connection.ts";
-import { isAway } from "./away.ts";
+import type { SqlAddress } from "../postgres/connection.ts";
+import { isUnavailable } from "../postgres/unavailable.ts";
 import {
   closedGenerations,
   compactGeneration,
@@ -13,14 +13,16 @@ import {
   rollGeneration,
 } from "./compact.ts";
 import { openStoreSql } from "./postgres.ts";
+import { type Removed, removeDeleted } from "./removal.ts";
 import { deleteExpired } from "./retention.ts";
+import { type Completed, completeSome } from "./rollup-completion.ts";
 
 /** A generation is closed at this age, so that aggregates and small blocks of slow sensors are never older; */
-export const GENERATION_MS = 3_600_000;
+const GENERATION_MS = 3_600_000;
 /** at this many readings, which compact in seconds; */
-export const GENERATION_READINGS = 2_000_000;
+const GENERATION_READINGS = 2_000_000;
 /** or at this size on disk, where its readings came one by one. */
-export const GENERATION_BYTES = 256 * 1024 * 1024;
+const GENERATION_BYTES = 256 * 1024 * 1024;
 /** How often the size is looked at: at full speed a generation fills in some ten seconds. */
 const CHECK_MS = 5_000;
 const RETENTION_MS = 3_600_000;
@@ -30,6 +32,11 @@ const RETENTION_MS = 3_600_000;
  * down with each that waits.
  */
 const RESTS = [5, 2, 1];
+/** Rest after each transaction of a removal, as a multiple of the time it took: what arrives goes first. */
+const REMOVAL_REST = 1;
+/** The same after each transaction that completes aggregates, which nobody waits for; and how long one look may go on with it. */
+const COMPLETION_REST = 3;
+const COMPLETION_MS = 4_000;
 /** A portion that takes longer than this is stuck. */
 const STATEMENT_TIMEOUT_MS = 300_000;
 
@@ -38,9 +45,9 @@ export interface MaintenanceOptions {
   readonly logger: Logger;
   /** Readings older than this are deleted; 0 keeps all. */
   readonly retentionDays: number;
-  /** Told of each portion that was compacted. */
+  /** Called with each portion that was compacted. */
   readonly onMoved?: (moved: Moved) => void;
-  /** Told after each look, whoever did the work. */
+  /** Called after each look, whoever did the work. */
   readonly onLooked?: (facts: MaintenanceFacts) => void;
   /** For tests: looks only when asked. */
   readonly manual?: boolean;
@@ -54,6 +61,9 @@ export interface MaintenanceFacts {
   /** Blocks deleted because they were past their days; months dropped as tables. */
   readonly expiredBlocks: number;
   readonly expiredMonths: number;
+  /** Sensors that were deleted and of which not everything is removed yet; deletions that were finished. */
+  readonly waitingDeletions: number;
+  readonly finishedDeletions: number;
 }
 
 export interface Compacted {
@@ -63,10 +73,14 @@ export interface Compacted {
 }
 
 export interface Maintenance {
-  /** Closes the generation and compacts all that is closed. Rejects when the database is away. */
+  /** Closes the generation and compacts all that is closed. Rejects when the database is unavailable. */
   compactNow(): Promise<Compacted>;
   /** Deletes what is past its days. */
   expireNow(): Promise<void>;
+  /** Removes what is stored of deleted sensors. */
+  removeNow(): Promise<Removed>;
+  /** Completes what aggregates lack. */
+  completeNow(): Promise<Completed>;
   /** Ends after the transaction under way. */
   close(): Promise<void>;
 }
@@ -85,7 +99,7 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
   /** One thing at a time. */
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = queue.then(work);
-    queue = result.catch((error: unknown) => error); // whoever asked is told
+    queue = result.catch((error: unknown) => error); // the caller gets the error
     return result;
   }
 
@@ -123,6 +137,32 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     return expired;
   }
 
+  async function remove(rested: boolean): Promise<Removed> {
+    let began = performance.now();
+    const removed = await removeDeleted(sql, Date.now() * 1000, async () => {
+      stop.signal.throwIfAborted();
+      if (rested) await delay(REMOVAL_REST * (performance.now() - began), undefined, { signal: stop.signal });
+      began = performance.now();
+    });
+    if (removed.finished > 0) logger.info(removed, "removed what was stored of deleted sensors");
+    return removed;
+  }
+
+  async function complete(rested: boolean): Promise<Completed> {
+    const sum = { days: 0, readings: 0 };
+    const startedMs = performance.now();
+    for (let beganMs = startedMs; !rested || beganMs - startedMs < COMPLETION_MS; beganMs = performance.now()) {
+      const done = await completeSome(sql);
+      if (done === undefined) break;
+      sum.days += done.days;
+      sum.readings += done.readings;
+      stop.signal.throwIfAborted();
+      if (rested) await delay(COMPLETION_REST * (performance.now() - beganMs), undefined, { signal: stop.signal });
+    }
+    if (sum.days > 0) logger.info(sum, "completed aggregates for charts");
+    return sum;
+  }
+
   /** The names of reasons for SQL. Once for each start: a new version may know more. */
   async function nameReasons(): Promise<void> {
     if (named) return;
@@ -134,10 +174,12 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
   async function look(): Promise<void> {
     await nameReasons();
     if (await isDue(sql)) await rollGeneration(sql);
+    const removed = await remove(true);
     const { readings } = await compactClosed(true);
     const due = Date.now() - expiredAt >= RETENTION_MS;
     const { blocks, months } = due ? await expire() : { blocks: 0, months: 0 };
     if (due) expiredAt = Date.now();
+    await complete(true);
     if (options.onLooked === undefined) return;
     const waiting = (await closedGenerations(sql)).filter((generation) => !emptied.has(generation));
     options.onLooked({
@@ -145,6 +187,8 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
       compactedReadings: readings,
       expiredBlocks: blocks,
       expiredMonths: months,
+      waitingDeletions: removed.waiting,
+      finishedDeletions: removed.finished,
     });
   }
 
@@ -155,8 +199,8 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
         await inTurn(look);
       } catch (error) {
         if (stop.signal.aborted) return;
-        // The next look tries again; a lock that could not be had is one of these.
-        const message = isAway(error) ? "maintenance waits for the database" : "maintenance failed";
+        // The next look retries; a lock that could not be had is one of these.
+        const message = isUnavailable(error) ? "maintenance waits for the database" : "maintenance failed";
         logger.warn({ err: error }, message);
       }
     }
@@ -170,6 +214,8 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
         await rollGeneration(sql);
         return compactClosed(false);
       }),
+    removeNow: () => inTurn(() => remove(false)),
+    completeNow: () => inTurn(() => complete(false)),
     expireNow: async () => {
       await inTurn(expire);
     },

@@ -1,13 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "pino";
 import type { Sql } from "postgres";
-import { openClient, type SqlAddress } from "../log/connection.ts";
-import { alertOf } from "./alerts.ts";
-import { isAway, RETRY_FIRST_MS, RETRY_MOST_MS } from "./away.ts";
+import { DAY_US } from "../lib/time.ts";
+import { openClient, type SqlAddress } from "../postgres/connection.ts";
+import { list } from "../postgres/literal.ts";
+import { isUnavailable, RETRY_FIRST_MS, RETRY_MOST_MS } from "../postgres/unavailable.ts";
+import { keyedAlertOf } from "./alerts.ts";
 import { decodeBlock } from "./block.ts";
 import { Committer } from "./commit.ts";
-import { list } from "./literal.ts";
 import { createPoints } from "./points.ts";
+import { readQuarantined } from "./quarantine.ts";
 import { seriesRow } from "./series.ts";
 import { readNewest, readOpenAlerts, replaceState, saveState } from "./state.ts";
 import type { PartitionRow, StateChunk, Store } from "./store.ts";
@@ -16,7 +18,7 @@ import type { PartitionRow, StateChunk, Store } from "./store.ts";
 const STATEMENT_TIMEOUT_MS = 60_000;
 
 /** Numbers of PostgreSQL's bigint as JavaScript numbers: ids, offsets and microseconds stay below 2^53. */
-export const BIGINT_AS_NUMBER = {
+const BIGINT_AS_NUMBER = {
   bigint: { to: 20, from: [20], serialize: (n: number) => String(n), parse: (s: string) => Number(s) },
 } as never;
 
@@ -34,30 +36,43 @@ export function openStoreSql(
   }).sql;
 }
 
-const DAY_US = 86_400_000_000;
-
-export function createPostgresStore(address: SqlAddress, logger: Logger): Store {
+/** @param onWriteFailed hears of each write that fails and is tried again: one that only reads says nothing of room */
+export function createPostgresStore(
+  address: SqlAddress,
+  logger: Logger,
+  onWriteFailed: (error: unknown) => void = () => undefined,
+): Store {
   // For what is read (late readings, new series) and for the state of partitions that come and go.
   const sql = openStoreSql(address, 2);
 
   /** Tries until the database answers; other errors pass. */
-  async function persist<T>(what: string, attempt: () => Promise<T>): Promise<T> {
+  async function persist<T>(
+    what: string,
+    attempt: () => Promise<T>,
+    onFailed: (error: unknown) => void = () => undefined,
+  ): Promise<T> {
     for (let wait = RETRY_FIRST_MS; ; wait = Math.min(2 * wait, RETRY_MOST_MS)) {
       try {
         return await attempt();
       } catch (error) {
-        if (!isAway(error)) throw error;
-        logger.warn({ err: error, what, retryInMs: wait }, "database is away");
+        if (!isUnavailable(error)) throw error;
+        logger.warn({ err: error, what, retryInMs: wait }, "the database is unavailable");
+        onFailed(error);
         await delay(wait);
       }
     }
   }
 
+  const write = <T>(what: string, attempt: () => Promise<T>) => persist(what, attempt, onWriteFailed);
+
   async function readPartition(partition: number): Promise<PartitionRow> {
     const found = await sql`select * from log_partition where partition = ${partition}`;
     const row = found[0];
     if (row === undefined) {
-      await sql`insert into log_partition (partition) values (${partition}) on conflict do nothing`;
+      await write(
+        "add partition",
+        () => sql`insert into log_partition (partition) values (${partition}) on conflict do nothing`,
+      );
       return readPartition(partition);
     }
     return {
@@ -80,6 +95,14 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
       const { nextOffset } = await persist("read partition", () => readPartition(partition));
       return nextOffset;
     },
+    onWriteFailed,
+  );
+
+  // Its session is opened by the first trial, which hardly ever comes.
+  const trials = new Committer(
+    openStoreSql(address, 1, STATEMENT_TIMEOUT_MS, "telltale-trial"),
+    logger,
+    async () => -1,
   );
 
   return {
@@ -105,13 +128,13 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
 
     readSeries: (partition) =>
       persist("read series", async () => {
-        const rows = await sql`select id, sensor_id, sensor_type, unit, location from series
-          where partition = ${partition} order by id`;
+        const rows = await sql`select s.id, coalesce(n.key, s.sensor_id) as sensor_id, sensor_type, unit, location
+          from series s left join sensor_name n on n.name = s.sensor_id collate "C" where partition = ${partition} order by s.id`;
         return rows.map((r) => ({ id: r.id as number, ...seriesRow(r) }));
       }),
 
     addSeries: (partition, series) =>
-      persist("add series", async () => {
+      write("add series", async () => {
         const rows = series.map((s) => ({
           partition,
           sensor_id: s.sensorId,
@@ -131,7 +154,7 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
       }),
 
     modelNumber: (version) =>
-      persist("read model number", async () => {
+      write("number the model", async () => {
         await sql`insert into model (version) values (${version}) on conflict do nothing`;
         const rows = await sql`select id from model where version = ${version}`;
         return rows[0]!.id as number;
@@ -172,33 +195,42 @@ export function createPostgresStore(address: SqlAddress, logger: Logger): Store 
       }),
 
     commit: (c) => committer.commit(c),
+    tryCommit: (c) => trials.trial(c),
+    readQuarantined: (partition, from) => persist("read quarantine", () => readQuarantined(sql, partition, from)),
 
     readSettings: (partition, beforeOffset) =>
       persist("read settings", async () => {
-        const rows = await sql`select control from detector_setting
+        const rows = await sql`select log_offset, tick, received_us, control from detector_setting
           where partition = ${partition} and log_offset < ${beforeOffset} order by log_offset`;
-        return rows.map((r) => new Uint8Array(r.control as Buffer));
+        return rows.map((r) => ({
+          offset: r.log_offset as number,
+          tick: (r.tick as number | null) ?? 0,
+          receivedUs: (r.received_us as number | null) ?? 0,
+          control: new Uint8Array(r.control as Buffer),
+        }));
       }),
 
     readAlert: (id) =>
       persist("read alert", async () => {
-        const rows = await sql`select * from alert where id = ${id}`;
-        return rows[0] === undefined ? undefined : alertOf(rows[0]);
+        const rows = await sql`select *, sensor_key(sensor_id) as key from alert where id = ${id}`;
+        return rows[0] === undefined ? undefined : keyedAlertOf(rows[0]);
       }),
 
     readAlerts: (ids) =>
       persist("read alerts", async () => {
-        const rows = ids.length === 0 ? [] : await sql`select * from alert where id = any(${list(ids)}::bigint[])`;
-        return rows.map(alertOf);
+        if (ids.length === 0) return [];
+        const rows =
+          await sql`select *, sensor_key(sensor_id) as key from alert where id = any(${list(ids)}::bigint[])`;
+        return rows.map(keyedAlertOf);
       }),
 
     readOpenAlerts: (partition) => persist("read open alerts", () => readOpenAlerts(sql, partition)),
     readNewest: (partition) => persist("read newest readings", () => readNewest(sql, partition)),
-    replaceState: (replacement) => persist("replace state", () => replaceState(sql, replacement)),
+    replaceState: (replacement) => write("replace state", () => replaceState(sql, replacement)),
     saveState: (saving) => saveState(sql, saving),
 
     close: async () => {
-      await committer.close();
+      await Promise.all([committer.close(), trials.close()]);
       await sql.end({ timeout: 5 });
     },
   };

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { describeWith } from "../../test/support/needs.ts";
-import { seeded } from "../../test/support/points.ts";
-import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts";
-import { type Given, Stored } from "../../test/support/stored.ts";
+import { describeWith } from "../../testing/needs.ts";
+import { seeded } from "../../testing/points.ts";
+import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
+import { type Given, Stored } from "../../testing/stored.ts";
 import { silentLogger } from "../observe/logger.ts";
 import { startMaintenance } from "./maintenance.ts";
 import { Queries } from "./queries.ts";

@@ -1,14 +1,20 @@
 /** Reads for the query services. */
+
 import type { Row, Sql } from "postgres";
+import type { Attributes } from "../../formats/attributes.ts";
+import { DAY_US } from "../lib/time.ts";
 import { alertOf } from "./alerts.ts";
+import { attributesOf } from "./attributes.ts";
 import { decodeBlock } from "./block.ts";
-import { type BucketRow, bucketsOf } from "./buckets.ts";
+import { type BucketRange, type BucketRow, bucketsOf } from "./buckets.ts";
+import { type Chart, type ChartRange, readChart } from "./chart/charts.ts";
+import { type Heatmap, type HeatmapWanted, readHeatmap } from "./chart/heatmap.ts";
 import { createPoints } from "./points.ts";
 import { ReadingQueries } from "./reading-queries.ts";
 import { numbers, seriesRow } from "./series.ts";
 import type { AlertRow, SeriesRow } from "./store.ts";
+import { meanOf, type Totalled } from "./sums.ts";
 
-const DAY_US = 86_400_000_000;
 /** A process that wrote down its uptime this short ago runs still. */
 const STILL_RUNS_US = 10_000_000;
 
@@ -18,16 +24,22 @@ export interface SensorRow extends SeriesRow {
   readonly lastScore: number;
   readonly lastAnomaly: boolean;
   readonly readings: number;
+  readonly attributes: Attributes;
 }
 
-export interface SensorStats {
+/** Of a sensor's readings in one unit. */
+export interface UnitStats {
+  readonly unit: string;
   readonly readings: number;
   readonly mean: number;
   readonly smallest: number;
   readonly largest: number;
   readonly anomalies: number;
   readonly late: number;
+  readonly firstUs: number;
   readonly lastUs: number;
+  /** Of the newest reading that was not late, which defines the current unit; −1 where all were late. */
+  readonly currentUs: number;
 }
 
 export interface PlatformCounts {
@@ -47,6 +59,8 @@ export interface AlertFilter {
   readonly toUs: number;
   readonly limit: number;
   readonly offset: number;
+  /** Only what comes behind this one. */
+  readonly after: { readonly timeUs: number; readonly id: number } | undefined;
 }
 
 export class Queries extends ReadingQueries {
@@ -57,27 +71,40 @@ export class Queries extends ReadingQueries {
     this.#sql = sql;
   }
 
-  /** Every reading of the sensor in [fromUs, toUs), aggregated. */
-  buckets(sensorId: string, fromUs: number, toUs: number, widthUs: number): Promise<BucketRow[]> {
-    return bucketsOf(this.#sql, sensorId, fromUs, toUs, widthUs);
+  /** Every reading of the sensor in the range, in one unit, aggregated. */
+  buckets(range: BucketRange): Promise<BucketRow[]> {
+    return bucketsOf(this.#sql, range);
   }
 
-  async sensorStats(sensorId: string): Promise<SensorStats | undefined> {
+  /** Readings of some sensors by column; of those that have any. */
+  chart(sensorIds: readonly string[], range: ChartRange): Promise<Chart> {
+    return readChart(this.#sql, sensorIds, range);
+  }
+
+  /** Anomalies by sensor and column. */
+  heatmap(wanted: HeatmapWanted): Promise<Heatmap> {
+    return readHeatmap(this.#sql, wanted);
+  }
+
+  /** A row for each unit that the sensor has readings in, the current unit first. Values in different units are never added up. */
+  async sensorStats(sensorId: string): Promise<UnitStats[]> {
     const rows = await this.#sql`
-      select sum(readings)::bigint as readings, sum(total) as total, min(smallest) as smallest, max(largest) as largest,
-        sum(anomalies)::bigint as anomalies, sum(late)::bigint as late, max(last_us) as last_us
-      from series where sensor_id = ${sensorId} and readings > 0`;
-    const r = rows[0]!;
-    if (r.readings === null) return undefined;
-    return {
+      select unit, sum(readings)::bigint as readings, saturated_total(total) as total, min(smallest) as smallest,
+        max(largest) as largest, sum(anomalies)::bigint as anomalies, sum(late)::bigint as late, min(first_us) as first_us,
+        max(newest_us) as newest_us, coalesce(max(last_us), -1) as current_us
+      from series where sensor_id = ${sensorId} and readings > 0 group by unit order by current_us desc, newest_us desc, unit`;
+    return rows.map((r) => ({
+      unit: r.unit,
       readings: r.readings,
-      mean: r.total / r.readings,
+      mean: meanOf({ ...(r as unknown as Totalled), count: r.readings }),
       smallest: r.smallest,
       largest: r.largest,
       anomalies: r.anomalies,
       late: r.late,
-      lastUs: r.last_us,
-    };
+      firstUs: r.first_us,
+      lastUs: r.newest_us,
+      currentUs: r.current_us,
+    }));
   }
 
   /** Sensors with a reading since then. */
@@ -89,8 +116,9 @@ export class Queries extends ReadingQueries {
 
   async platformCounts(dayAgoUs: number): Promise<PlatformCounts> {
     const [sums, active, recent] = await Promise.all([
-      this.#sql`select coalesce(sum(readings), 0)::bigint as readings, coalesce(sum(anomalies), 0)::bigint as anomalies,
-        coalesce(sum(late), 0)::bigint as late from log_partition`,
+      this.#sql`select coalesce(sum(readings - deleted_readings), 0)::bigint as readings,
+        coalesce(sum(anomalies - deleted_anomalies), 0)::bigint as anomalies,
+        coalesce(sum(late - deleted_late), 0)::bigint as late from log_partition`,
       this.activeSensors(dayAgoUs),
       // A block that began earlier is counted point by point.
       this.#sql`
@@ -118,7 +146,7 @@ export class Queries extends ReadingQueries {
     };
   }
 
-  /** Sensors in byte order of their ids, by their newest reading; and how many there are, and of those fresh. */
+  /** Sensors that are not retired, in byte order of their ids, by their newest reading; and how many there are, and of those fresh. */
   async sensors(filter: {
     sensorPrefix: string;
     sensorType: string | undefined;
@@ -131,15 +159,17 @@ export class Queries extends ReadingQueries {
     const newest = sql`
       select distinct on (sensor_id collate "C") * from series where last_us is not null and readings > 0
         and starts_with(sensor_id, ${filter.sensorPrefix})
-      order by sensor_id collate "C", last_us desc`;
+        and sensor_id collate "C" not in (select sensor_id from sensor_retirement where retired_us is not null)`;
+    const sorted = sql`order by sensor_id collate "C", last_us desc`;
     const where = sql`
       where (${filter.sensorType ?? null}::text is null or sensor_type = ${filter.sensorType ?? null})
         and (${filter.location ?? null}::text is null or location = ${filter.location ?? null})`;
     const [rows, counts] = await Promise.all([
-      sql`select * from (${newest}) s ${where} and sensor_id collate "C" > ${filter.after}
+      sql`select s.*, ${attributesOf(sql, sql`s.sensor_id`)} as attributes
+        from (${newest} and sensor_id collate "C" > ${filter.after} ${sorted}) s ${where}
         order by sensor_id collate "C" limit ${filter.limit}`,
       sql`select count(*)::bigint as total, count(*) filter (where last_us > ${filter.freshSinceUs})::bigint as fresh
-        from (${newest}) s ${where}`,
+        from (${newest} ${sorted}) s ${where}`,
     ]);
     return {
       sensors: rows.map((r) => ({
@@ -149,6 +179,7 @@ export class Queries extends ReadingQueries {
         lastScore: r.last_score,
         lastAnomaly: r.last_anomaly,
         readings: r.readings,
+        attributes: r.attributes ?? {},
       })),
       total: counts[0]!.total,
       fresh: counts[0]!.fresh,
@@ -162,6 +193,7 @@ export class Queries extends ReadingQueries {
         ${f.sensorId === undefined ? sql`` : sql`and sensor_id = ${f.sensorId}`}
         ${f.severity === undefined ? sql`` : sql`and severity = ${f.severity}`}
         ${f.resolved === undefined ? sql`` : f.resolved ? sql`and state <> 1` : sql`and state = 1`}
+        ${f.after === undefined ? sql`` : sql`and (opened_us, id) < (${f.after.timeUs}::bigint, ${f.after.id}::bigint)`}
       order by opened_us desc, id desc limit ${f.limit} offset ${f.offset}`;
     return rows.map(alertOf);
   }
@@ -178,14 +210,14 @@ export class Queries extends ReadingQueries {
     return rows[0] === undefined ? undefined : alertOf(rows[0]);
   }
 
-  /** Alert events from each partition's number on, in order within a partition. */
+  /** Alert events from each partition's number on, in order within a partition; those of alerts that were removed are of alert 0. */
   async alertEvents(from: ReadonlyMap<number, number>, limit: number) {
     const partitions = numbers([...from.keys()]);
     const next = numbers([...from.values()]);
     const rows = await this.#sql`
       select e.partition, e.number, e.event from unnest(${partitions}::int[], ${next}::bigint[]) f(partition, next)
       cross join lateral (select * from alert_event where partition = f.partition and number >= f.next
-        order by number limit ${limit}) e order by e.partition, e.number`;
+        and alert_id <> 0 order by number limit ${limit}) e order by e.partition, e.number`;
     return rows.map((r) => ({
       partition: r.partition as number,
       number: r.number as number,
@@ -193,10 +225,35 @@ export class Queries extends ReadingQueries {
     }));
   }
 
-  /** Every setting ever made, in the order of the log: `Control` messages in binary form. All partitions have the same. */
+  /** Every setting ever made, in the order of the log: `Control` messages in binary form. All partitions have the same, but for those of single sensors. */
   async settings(): Promise<Uint8Array[]> {
     const rows = await this.#sql`select control from detector_setting where partition = 0 order by log_offset`;
     return rows.map((r) => new Uint8Array(r.control as Buffer));
+  }
+
+  /** Settings of one partition from a place of its log on, in its order. */
+  async settingsFrom(partition: number, offset: number): Promise<{ offset: number; control: Uint8Array }[]> {
+    const rows = await this.#sql`select log_offset, control from detector_setting
+      where partition = ${partition} and log_offset >= ${offset} order by log_offset`;
+    return rows.map((r) => ({ offset: Number(r.log_offset), control: new Uint8Array(r.control as Buffer) }));
+  }
+
+  /** What the log knows the sensor by, by any id that leads to it. */
+  async keyOf(sensorId: string): Promise<string> {
+    const [row] = await this.#sql`select sensor_key(${sensorId}) as key`;
+    return row!.key;
+  }
+
+  /** What is shown of sensors, by their keys; of those that were never renamed there is nothing. */
+  async shownNames(): Promise<Map<string, string>> {
+    const rows = await this.#sql`select key, name from sensor_name where current`;
+    return new Map(rows.map((r) => [r.key as string, r.name as string]));
+  }
+
+  /** The type that a sensor was met with; undefined where it has never been. */
+  async sensorType(sensorId: string): Promise<string | undefined> {
+    const rows = await this.#sql`select sensor_type from series where sensor_id = ${sensorId} order by id limit 1`;
+    return rows[0]?.sensor_type;
   }
 
   /** Outcomes of log records, as far as they are kept. */

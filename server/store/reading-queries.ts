@@ -1,11 +1,12 @@
 /** Lists of readings, from the blocks that hold them. Newest first means by time of observation, then by id. */
+
 import type { Row, Sql } from "postgres";
+import { DAY_US } from "../lib/time.ts";
 import { decodeBlock } from "./block.ts";
 import { copyPoint, createPoints, MAX_BLOCK_POINTS, type Points } from "./points.ts";
 import { numbers, type SeriesSpan, spanOf } from "./series.ts";
 import type { SeriesRow } from "./store.ts";
 
-const DAY_US = 86_400_000_000;
 /** A first look is this much wider than the mean density asks for: most lists then need one look. */
 const LOOK_WIDER = 1.5;
 /** Every further look goes back this many times as far. */

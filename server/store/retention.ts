@@ -1,8 +1,8 @@
 import type { Sql } from "postgres";
+import { DAY_US, MINUTE_US } from "../lib/time.ts";
 import { maintain } from "./compact.ts";
 import { monthRange } from "./compact-points.ts";
 
-const DAY_US = 86_400_000_000;
 const LOCK_TIMEOUT_MS = 1000;
 /** Key in `meta`: readings before this time have been deleted. */
 export const RETAINED_FROM = "retained_from_us";
@@ -15,8 +15,8 @@ export interface Expired {
 }
 
 /**
- * Deletes compacted readings of whole UTC days that ended `days` ago or more, their metadata and their minutes; months that hold
- * nothing else are dropped as tables. Hours and days of `rollup`, the sums of `series` and `log_partition` (which count all that was
+ * Deletes compacted readings of whole UTC days that ended `days` ago or more, their metadata, their minutes and the attributes that
+ * held until then; months that hold nothing else are dropped as tables. Hours and days of `rollup`, the sums of `series` and `log_partition` (which count all that was
  * ever stored) and alerts stay.
  */
 export async function deleteExpired(sql: Sql, days: number, nowUs: number): Promise<Expired> {
@@ -32,15 +32,19 @@ export async function deleteExpired(sql: Sql, days: number, nowUs: number): Prom
       months++;
     }
     const deleted = await tx`delete from block where first_us < ${fromUs}::bigint`;
-    await tx`delete from log_tick where minute < ${Math.floor(fromUs / 60_000_000)}::bigint`;
+    await tx`delete from log_tick where minute < ${Math.floor(fromUs / MINUTE_US)}::bigint`;
     await tx`delete from rollup where width = 60 and bucket_us < ${fromUs}::bigint`;
     await tx`delete from reading_metadata where observed_us < ${fromUs}::bigint`;
+    // What was replaced later holds for readings that are kept.
+    await tx`delete from sensor_attributes a where since_us < ${fromUs}::bigint and exists (
+      select from sensor_attributes b
+      where b.sensor_id = a.sensor_id and b.since_us > a.since_us and b.since_us <= ${fromUs}::bigint)`;
     return { fromUs, months, blocks: deleted.count };
   });
 }
 
 /** Months that have a partition of `block`, for example "2026_11". */
-export async function blockMonths(sql: Sql): Promise<string[]> {
+async function blockMonths(sql: Sql): Promise<string[]> {
   const rows = await sql`
     select substring(c.relname from 'block_(\\d{4}_\\d{2})$') as month
     from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = 'block'::regclass order by 1`;

@@ -1,9 +1,9 @@
 import pino from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { describeWith } from "../../test/support/needs.ts";
-import { seeded } from "../../test/support/points.ts";
-import { startPostgres, type TestPostgres } from "../../test/support/postgres.ts";
-import { type Given, Stored } from "../../test/support/stored.ts";
+import { describeWith } from "../../testing/needs.ts";
+import { seeded } from "../../testing/points.ts";
+import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
+import { type Given, Stored } from "../../testing/stored.ts";
 import { startMaintenance } from "./maintenance.ts";
 import { Queries } from "./queries.ts";
 import { deleteExpired } from "./retention.ts";
@@ -50,7 +50,7 @@ describeWith(["postgres"], "aggregates", () => {
           const a = T0 + Math.floor(random() * (at - T0 + S));
           const b = k === 0 ? at + 1 : a + Math.floor(random() * (at - a + S));
           const from = k === 0 ? T0 - 3600 * S : a;
-          const found = await queries.buckets("s", from, b, width * S);
+          const found = await queries.buckets({ sensorId: "s", fromUs: from, toUs: b, widthUs: width * S });
           expect(rounded(found), `seed ${seed}, width ${width}, from ${from} to ${b}`).toEqual(
             rounded(bucketsOf(given, from, b, width * S)),
           );
@@ -70,18 +70,33 @@ describeWith(["postgres"], "aggregates", () => {
     const list = Array.from({ length: 60 * 24 }, (_, i) => ({ timeUs: first + i * 3600 * S, value: i }));
     await stored.commit(new Map([["s", list]]));
     await maintenance.compactNow();
+    const kept = Date.UTC(2026, 8, 20) * 1000;
+    for (const [sensor, sinceUs] of [
+      ["replaced", kept - 2 * S],
+      ["replaced", kept - S],
+      ["replaced", kept + S],
+      ["old", first],
+    ] as const)
+      await stored.sql`insert into sensor_attributes values (${sensor}, ${sinceUs}, '{"line": "3"}')`;
     const now = Date.UTC(2026, 9, 20, 13) * 1000;
     expect(await deleteExpired(stored.sql, 30, now)).toEqual({
-      fromUs: Date.UTC(2026, 8, 20) * 1000,
+      fromUs: kept,
       months: 1,
       blocks: 19,
     });
     const [left] = await stored.sql`select sum(points)::int as n, min(first_us) as first from block`;
-    expect(left).toEqual({ n: (60 - 21) * 24, first: Date.UTC(2026, 8, 20) * 1000 });
+    expect(left).toEqual({ n: (60 - 21) * 24, first: kept });
     const [hours] = await stored.sql`select count(*)::int as n from rollup where width = 3600`;
     expect(hours!.n).toBe(60 * 24);
     const [series] = await stored.sql`select readings from series`;
     expect(series!.readings).toBe(60 * 24);
+    // What held when the readings that are kept begin still holds.
+    const attributes = await stored.sql`select sensor_id, since_us from sensor_attributes order by 1, 2`;
+    expect(attributes.map((row) => [row.sensor_id, Number(row.since_us) - kept])).toEqual([
+      ["old", first - kept],
+      ["replaced", -S],
+      ["replaced", S],
+    ]);
     await maintenance.close();
     await stored.close();
   });

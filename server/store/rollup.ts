@@ -1,10 +1,9 @@
 import type { Sql } from "postgres";
-import { list } from "./literal.ts";
+import { MINUTE_US } from "../lib/time.ts";
+import { list } from "../postgres/literal.ts";
 import type { Points } from "./points.ts";
+import { ROLLUP_WIDTHS, RollupRows } from "./rollup-sums.ts";
 
-/** Widths of the stored aggregates, seconds. */
-export const ROLLUP_WIDTHS = [60, 3600, 86_400] as const;
-const MINUTE_US = 60_000_000;
 /** Minutes are kept of a series that has a reading at least this often: a row for each minute must stand for several readings. */
 const MINUTES_UP_TO_US = 10_000_000;
 
@@ -21,66 +20,10 @@ export interface Stretch {
  */
 export async function addToRollups(tx: Sql, points: Points, stretches: readonly Stretch[]): Promise<void> {
   const minutesFrom = await minutesFromOf(tx, points, stretches);
-  const sums = new Sums();
-  for (const [i, s] of stretches.entries()) {
-    for (const width of ROLLUP_WIDTHS) {
-      let { from } = s;
-      if (width === 60) while (from < s.to && points.timeUs[from]! < minutesFrom[i]!) from++;
-      sums.add(s.series, width, points, from, s.to);
-    }
-  }
-  await sums.store(tx);
-}
-
-/** Columns of rows for `rollup`. */
-class Sums {
-  readonly #width: number[] = [];
-  readonly #series: number[] = [];
-  readonly #bucket: number[] = [];
-  readonly #readings: number[] = [];
-  readonly #total: number[] = [];
-  readonly #smallest: number[] = [];
-  readonly #largest: number[] = [];
-  readonly #anomalies: number[] = [];
-
-  add(series: number, width: number, points: Points, from: number, to: number): void {
-    const widthUs = width * 1e6;
-    for (let i = from; i < to; ) {
-      const bucket = Math.floor(points.timeUs[i]! / widthUs) * widthUs;
-      const begin = i;
-      let total = 0;
-      let smallest = Number.POSITIVE_INFINITY;
-      let largest = Number.NEGATIVE_INFINITY;
-      let anomalies = 0;
-      for (; i < to && points.timeUs[i]! < bucket + widthUs; i++) {
-        const v = points.value[i]!;
-        total += v;
-        if (v < smallest) smallest = v;
-        if (v > largest) largest = v;
-        anomalies += points.anomaly[i]!;
-      }
-      this.#width.push(width);
-      this.#series.push(series);
-      this.#bucket.push(bucket);
-      this.#readings.push(i - begin);
-      this.#total.push(total);
-      this.#smallest.push(smallest);
-      this.#largest.push(largest);
-      this.#anomalies.push(anomalies);
-    }
-  }
-
-  async store(tx: Sql): Promise<void> {
-    if (this.#series.length === 0) return;
-    await tx`
-      insert into rollup as r (width, series, bucket_us, readings, total, smallest, largest, anomalies)
-      select * from unnest(${list(this.#width)}::int[], ${list(this.#series)}::int[], ${list(this.#bucket)}::bigint[],
-        ${list(this.#readings)}::int[], ${list(this.#total)}::float8[], ${list(this.#smallest)}::float8[],
-        ${list(this.#largest)}::float8[], ${list(this.#anomalies)}::int[])
-      on conflict (series, width, bucket_us) do update set readings = r.readings + excluded.readings,
-        total = r.total + excluded.total, smallest = least(r.smallest, excluded.smallest),
-        largest = greatest(r.largest, excluded.largest), anomalies = r.anomalies + excluded.anomalies`;
-  }
+  const rows = new RollupRows();
+  for (const [i, { series, from, to }] of stretches.entries())
+    rows.addPoints(series, points, { from, to, minutesFromUs: minutesFrom[i]! });
+  await rows.add(tx);
 }
 
 /** For each stretch, the time from which its minutes are kept; infinity: they are not. Decides it for series not decided yet. */

@@ -1,9 +1,9 @@
 import type { Sql } from "postgres";
 import { AlertState } from "../../gen/es/telltale/v1/alert_pb.ts";
-import { CopyBuffer, copyIn, putBytes, putInt32, putInt64 } from "../log/copy.ts";
-import { ignoreHere, transaction } from "../log/transaction.ts";
-import { alertColumns, alertOf, eventColumns } from "./alerts.ts";
-import { jsonb, list } from "./literal.ts";
+import { CopyBuffer, copyIn, putBytes, putInt32, putInt64 } from "../postgres/copy.ts";
+import { jsonb, list } from "../postgres/literal.ts";
+import { ignoreHere, transaction } from "../postgres/transaction.ts";
+import { alertColumns, eventColumns, keyedAlertOf } from "./alerts.ts";
 import {
   type AlertRow,
   FencedError,
@@ -49,12 +49,13 @@ export function savingOf(saved: readonly Saved[]): { statements: string; data: B
 }
 
 export async function readOpenAlerts(sql: Sql, partition: number): Promise<AlertRow[]> {
-  const rows = await sql`select * from alert where partition = ${partition} and state = ${AlertState.OPEN} order by id`;
-  return rows.map(alertOf);
+  const rows = await sql`select *, sensor_key(sensor_id) as key from alert
+    where partition = ${partition} and state = ${AlertState.OPEN} order by id`;
+  return rows.map(keyedAlertOf);
 }
 
 export async function readNewest(sql: Sql, partition: number): Promise<NewestRow[]> {
-  const rows = await sql`select sensor_id, last_us, last_value, last_id from series
+  const rows = await sql`select sensor_key(sensor_id) as sensor_id, last_us, last_value, last_id from series
     where partition = ${partition} and last_us is not null`;
   return rows.map((r) => ({ sensorId: r.sensor_id, lastUs: r.last_us, lastValue: r.last_value, lastId: r.last_id }));
 }

@@ -2,6 +2,8 @@
  * What the pipeline needs of the database. One transaction carries everything that a run of log records changes, and is a
  * compare-and-set on the partition's offset: a replaced owner's commit fails and changes nothing.
  */
+import type { AttributeChange } from "./attributes.ts";
+
 export interface PartitionRow {
   /** The first record not yet stored. */
   readonly nextOffset: number;
@@ -123,14 +125,58 @@ export interface LoggedControl {
   readonly control: Uint8Array;
 }
 
-/** What a person said of an alert. */
+/** A sensor that was deleted. */
+export interface DeletionRow {
+  readonly partition: number;
+  /** Of its record: all that the log has of the sensor before is deleted. */
+  readonly offset: number;
+  readonly sensorId: string;
+  /** Readings and alerts of the sensor with ids from here on came after. */
+  readonly firstId: number;
+  /** By the log's time, microseconds. */
+  readonly atUs: number;
+  readonly by: string;
+}
+
+/** A sensor that was retired, or restored. */
+export interface RetirementRow {
+  readonly partition: number;
+  readonly sensorId: string;
+  readonly retired: boolean;
+  /** By the log's time, microseconds. */
+  readonly atUs: number;
+  readonly by: string;
+}
+
+/** The label of an alert. */
 export interface LabelRow {
   readonly alertId: number;
-  /** Whether it was right; null takes back what was said. */
+  /** Whether it was right; null removes the label. */
   readonly correct: boolean | null;
   readonly labelledUs: number;
   readonly labelledBy: string;
   readonly comment: string;
+}
+
+/** Names what is set aside: a reading by its batch's place in the record and its index there, a control or a whole record. */
+export interface QuarantinedKey {
+  readonly offset: number;
+  readonly fragment: number;
+  readonly index: number;
+}
+
+/** Places of what is no reading. */
+export const CONTROL_PLACE = -1;
+export const RECORD_PLACE = -2;
+
+export interface QuarantinedRow extends QuarantinedKey {
+  readonly readings: number;
+  readonly sensorId: string;
+  readonly reason: string;
+  readonly sqlstate: string;
+  readonly receivedUs: number;
+  /** A `Reading`, a `Control` or the record in binary form. */
+  readonly payload: Uint8Array;
 }
 
 export interface Commit {
@@ -147,23 +193,52 @@ export interface Commit {
   readonly alerts: readonly AlertRow[];
   readonly events: readonly AlertEventRow[];
   readonly metadata: readonly { series: number; observedUs: number; struct: Uint8Array }[];
+  /** Attributes of sensors that came with these records. */
+  readonly attributes?: readonly AttributeChange[];
   readonly chunks: readonly StateChunk[];
   /** What people did in these records that a rebuilding or a backtest needs: `Control` messages in binary form. */
   readonly settings: readonly LoggedControl[];
   /** Labels of alerts that came with these records. */
   readonly labels?: readonly LabelRow[];
+  /** Sensors that were deleted or retired in these records. */
+  readonly deletions?: readonly DeletionRow[];
+  readonly retirements?: readonly RetirementRow[];
   /** Set where the last record says that time has passed: the id clock and the log's time after it. */
   readonly ticked?: { readonly tick: number; readonly receivedUs: number } | undefined;
   /** `RecordOutcome` messages in binary form by offset, where other processes may ask for them. */
   readonly outcomes: readonly { offset: number; outcome: Uint8Array }[];
+  /** What of these records, or of earlier ones whose readings waited, is set aside. */
+  readonly quarantined?: readonly QuarantinedRow[];
 }
 
-/** Another process has stored past the expected offset: this one no longer owns the partition. */
+/** The store refuses a commit for what is in it: a retry would be refused again. */
+export class RefusedError extends Error {
+  readonly sqlstate: string;
+
+  constructor(cause: Error, sqlstate: string) {
+    super(cause.message, { cause });
+    this.name = "RefusedError";
+    this.sqlstate = sqlstate;
+  }
+}
+
+/**
+ * The partition is not where its owner left it: it is to be opened again. Another process has stored past the expected offset, or has
+ * replaced the state; or the database has crashed, and its last commits, which do not wait for the disk, went back to the log.
+ */
 export class FencedError extends Error {
   constructor(partition: number, expected: number, found: number) {
-    super(`partition ${partition} is at offset ${found}, not ${expected}: another process owns it now`);
+    super(`partition ${partition} is at offset ${found}, not ${expected}: ${meaning(expected, found)}`);
     this.name = "FencedError";
   }
+}
+
+function meaning(expected: number, found: number): string {
+  if (found < 0) return "the store does not have the partition any more";
+  if (found < expected)
+    return "the database has lost its last commits (a crash takes them back), and they are read again from the log";
+  if (found === expected) return "its saved state was replaced by another owner";
+  return "another process owns it now";
 }
 
 export interface Store {
@@ -176,10 +251,14 @@ export interface Store {
   modelNumber(version: string): Promise<number>;
   /** Of the readings of these series (one sensor's), those stored for the times asked for, by time; perhaps others beside them. */
   valuesAt(series: readonly number[], timesUs: readonly number[]): Promise<Map<number, number>>;
-  /** Resolves when the commit is in; retries while the database is away; rejects with FencedError. */
+  /** Resolves when the commit is in; retries while the database is unavailable; rejects with FencedError, and RefusedError where it never will be. */
   commit(commit: Commit): Promise<void>;
-  /** Settings that came before the offset, in the order of the log. */
-  readSettings(partition: number, beforeOffset: number): Promise<Uint8Array[]>;
+  /** Whether the store would refuse the commit for its data: all of it is done and taken back. Rejects with FencedError. */
+  tryCommit(commit: Commit): Promise<RefusedError | undefined>;
+  /** What of the records from the offset on is set aside. */
+  readQuarantined(partition: number, from: number): Promise<QuarantinedKey[]>;
+  /** Settings that came before the offset, in the order of the log. Those that were made before their places were kept are at the time 0. */
+  readSettings(partition: number, beforeOffset: number): Promise<LoggedControl[]>;
   readAlert(id: number): Promise<AlertRow | undefined>;
   /** Those of the alerts that there are, in no order. */
   readAlerts(ids: readonly number[]): Promise<AlertRow[]>;

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import type { Bus, Cache } from "../../server/cache/cache.ts";
-import { createEmbeddedBus, createEmbeddedCache } from "../../server/cache/embedded.ts";
-import { createRedisBus, createRedisCache } from "../../server/cache/redis.ts";
-import { testLogger as logger } from "../support/logger.ts";
-import { describeWith } from "../support/needs.ts";
-import { startRedis, type TestRedis } from "../support/redis.ts";
+import type { Bus, Cache } from "../../server/live/cache.ts";
+import { createEmbeddedBus, createEmbeddedCache } from "../../server/live/embedded.ts";
+import { createRedisBus, createRedisCache } from "../../server/live/redis.ts";
+import { testLogger as logger } from "../../testing/logger.ts";
+import { describeWith } from "../../testing/needs.ts";
+import { startRedis, type TestRedis } from "../../testing/redis.ts";
 
 let redis: TestRedis;
 

@@ -2,6 +2,7 @@
  * Whatever comes in, decoders and parsers answer or refuse; they never fail in another way, hang or grow. A failure prints the
  * seed and the path that replay it. FUZZ_RUNS sets how many inputs each property tries.
  */
+
 import http2 from "node:http2";
 import { create } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
@@ -12,18 +13,19 @@ import { readArguments } from "../../gateway/rest/read.ts";
 import { routes } from "../../gateway/rest/routes.ts";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
 import { type Reading, ReadingSchema } from "../../gen/es/telltale/v1/reading_pb.ts";
+import { validate } from "../../server/api/validate.ts";
 import { manualClock } from "../../server/clock.ts";
 import { loadConfig } from "../../server/config.ts";
 import { withoutPassword } from "../../server/environment.ts";
 import { StartupError, TelltaleError } from "../../server/errors.ts";
 import { Acceptor } from "../../server/ingest/accept.ts";
 import { SeriesTable } from "../../server/ingest/series.ts";
-import { decodeRecord } from "../../server/record/decode.ts";
-import { encodeRecord } from "../../server/record/encode.ts";
-import { quote, validate } from "../../server/rpc/validate.ts";
+import { quotedValue } from "../../server/lib/quoted.ts";
+import { decodeRecord } from "../../server/log/record/decode.ts";
+import { encodeRecord } from "../../server/log/record/encode.ts";
 import { createHostCheck } from "../../server/security/hosts.ts";
 import { idOf, newSecret } from "../../server/security/secret.ts";
-import { type Door, openDoor } from "../support/rpc.ts";
+import { type Listener, openListener } from "../../testing/rpc.ts";
 
 const numRuns = Number(process.env.FUZZ_RUNS ?? 300);
 const nowUs = 1_700_000_000_000_000;
@@ -44,6 +46,8 @@ const text = fc.oneof(
     "\u009b2J\u202ex\u2028\u007f",
     "é".repeat(50),
     "😀".repeat(50),
+    "😀".repeat(200),
+    "é".repeat(201),
     "' or 1=1 --",
   ),
 );
@@ -155,6 +159,7 @@ describe("random input", () => {
             query: new URLSearchParams(pairs),
             body: given,
             contentType,
+            acceptTimestamp: false,
           });
           if ("problems" in read) {
             for (const { loc, type } of read.problems)
@@ -209,7 +214,7 @@ describe("random input", () => {
   it("in a value that is quoted to people: one short line", () => {
     fc.assert(
       fc.property(fc.oneof(text, fc.string({ maxLength: 5_000 }), fc.anything()), (value) => {
-        const quoted = quote(value);
+        const quoted = quotedValue(value);
         expect(quoted).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
         expect(quoted.length).toBeLessThan(600);
       }),
@@ -234,14 +239,14 @@ describe("random input", () => {
 });
 
 describe("random bytes on the wire", () => {
-  let door: Door;
+  let listener: Listener;
   beforeAll(async () => {
-    door = await openDoor({ limits: { requestTimeoutMs: 2_000 } });
+    listener = await openListener({ limits: { requestTimeoutMs: 2_000 } });
   });
-  afterAll(() => door.close(0));
+  afterAll(() => listener.close(0));
 
   it("in the bodies of calls get a code, and never an inner text", async () => {
-    const session = http2.connect(door.url);
+    const session = http2.connect(listener.url);
     const paths = [
       "QueryService/ListReadings",
       "IngestService/SubmitReadings",
@@ -274,7 +279,9 @@ describe("random bytes on the wire", () => {
       { numRuns },
     );
     session.destroy();
-    const { readings } = await createClient(QueryService, createGrpcTransport({ baseUrl: door.url })).listReadings({});
+    const { readings } = await createClient(QueryService, createGrpcTransport({ baseUrl: listener.url })).listReadings(
+      {},
+    );
     expect(readings).toHaveLength(1);
   });
 });

@@ -1,15 +1,15 @@
 import { createHash, randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { StartupError, type TelltaleError } from "../../server/errors.ts";
-import { openClient } from "../../server/log/connection.ts";
 import { createEmbeddedLog, type EmbeddedLogOptions } from "../../server/log/embedded.ts";
 import { createKafkaLog } from "../../server/log/kafka.ts";
 import type { Log } from "../../server/log/log.ts";
-import { Collector } from "../support/collector.ts";
-import { kafkaNeeds, startKafka, type TestKafka } from "../support/kafka.ts";
-import { testLogger } from "../support/logger.ts";
-import { describeWith } from "../support/needs.ts";
-import { startPostgres, type TestPostgres } from "../support/postgres.ts";
+import { openClient } from "../../server/postgres/connection.ts";
+import { Collector } from "../../testing/collector.ts";
+import { kafkaNeeds, startKafka, type TestKafka } from "../../testing/kafka.ts";
+import { testLogger } from "../../testing/logger.ts";
+import { describeWith } from "../../testing/needs.ts";
+import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 
 type Limits = Partial<Pick<EmbeddedLogOptions, "partitions" | "maxPendingBytes" | "appendTimeoutMs" | "tailBytes">>;
 

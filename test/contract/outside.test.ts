@@ -1,6 +1,6 @@
 /** The outside contract, from outside: the real platform on an empty database. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Platform, startPlatform } from "../support/platform.ts";
+import { type Platform, startPlatform } from "../../testing/platform.ts";
 
 let platform: Platform;
 beforeAll(async () => {
@@ -110,7 +110,7 @@ describe("an empty platform", () => {
 
 describe("a reading", () => {
   test("is answered with exactly the nine fields, and the next calls see it", async () => {
-    const { status, body } = await post({
+    const { status, body, headers } = await post({
       location: "hall",
       metadata: { line: 3 },
       timestamp: "1999-01-01",
@@ -129,6 +129,8 @@ describe("a reading", () => {
       anomaly_score: 0,
     });
     expect(Math.abs(Date.parse((body as StoredReading).timestamp) - Date.now())).toBeLessThan(60_000);
+    // Ignored, and said to be: the time that the sender meant is not the reading's.
+    expect(headers.get("warning")).toContain("body field timestamp is not known and was ignored");
     expect((await get(`${DATA}/s/latest`)).body).toEqual(body);
     expect((await get(`${DATA}?sensor_id=s`)).body).toEqual([body]);
     expect((await get("/api/v1/monitoring/stats")).body).toMatchObject({ total_data_points: 1, active_sensors: 1 });
@@ -181,7 +183,9 @@ describe("a bad reading is refused with every bad field named, and nothing is st
     ["a location of 101", { location: "x".repeat(101) }, "location", "string_too_long", { max_length: 100 }],
     ["a number for a text", { sensor_id: 7 }, "sensor_id", "string_type"],
     ["null for a text", { unit: null }, "unit", "string_type"],
-    ["NUL in a text", { sensor_id: "a\0b" }, "sensor_id", "string_type"],
+    ["NUL in a text", { unit: "a\0b" }, "unit", "string_type"],
+    ["NUL in an id", { sensor_id: "a\0b" }, "sensor_id", "string_type"],
+    ["a control character in an id", { sensor_id: "a\nb" }, "sensor_id", "string_type"],
     ["a word for a number", { value: "warm" }, "value", "float_parsing"],
     ["null for a number", { value: null }, "value", "float_type"],
     ["a list for a number", { value: [1] }, "value", "float_type"],
@@ -385,6 +389,47 @@ describe("HTTP", () => {
     });
     const answer = await call("GET", DATA, { headers: { origin } });
     expect(answer.headers.get("access-control-allow-origin")).toBe(origin);
+    // What says how to name a call and when to come again is for pages too, on both listeners.
+    const services = await fetch(`${platform.grpc}/health`, { headers: { origin: "http://localhost:5173" } });
+    for (const { headers } of [answer, services]) {
+      expect(headers.get("access-control-expose-headers")).toMatch(/x-request-id.*retry-after/);
+      expect(headers.get("access-control-allow-credentials")).toBe("true");
+    }
+  });
+
+  test("a large answer is compressed for who accepts it, by REST and by GraphQL, and is the same", async () => {
+    for (const path of [
+      "/openapi.json",
+      `/api/v1/graphql?query=${encodeURIComponent("{ __schema { types { name } } }")}`,
+    ]) {
+      const answerTo = (accepted: string) =>
+        fetch(platform.http + path, { headers: { "accept-encoding": accepted, accept: "application/json" } });
+      const plain = await answerTo("identity");
+      expect(plain.headers.get("content-encoding")).toBeNull();
+      expect(plain.headers.get("vary")).toContain("Accept-Encoding");
+      const wanted = await plain.json();
+      for (const coding of ["br", "gzip"]) {
+        const answer = await answerTo(coding);
+        expect(answer.headers.get("content-encoding")).toBe(coding);
+        expect(Number(answer.headers.get("content-length"))).toBeLessThan(Number(plain.headers.get("content-length")));
+        expect(await answer.json()).toEqual(wanted);
+      }
+    }
+    expect((await fetch(`${platform.http}/health`)).headers.get("content-encoding")).toBeNull();
+  });
+
+  test("a person who opens the address finds where things are; a program finds nothing", async () => {
+    const page = await fetch(`${platform.http}/`, { headers: { accept: "text/html,*/*;q=0.8" } });
+    expect(page.status).toBe(200);
+    const text = await page.text();
+    expect(text).not.toMatch(/(?:src|href)="https?:/);
+    for (const [, path] of text.matchAll(/href="(\/[^"]*)"/g)) {
+      expect((await fetch(platform.http + path, { headers: { accept: "text/html" } })).status).toBe(200);
+    }
+    for (const accept of ["application/json", "*/*"]) {
+      const answer = await call("GET", "/", { headers: { accept } });
+      expect([answer.status, answer.body]).toEqual([404, { detail: "Not Found" }]);
+    }
   });
 
   test("a body past the bound is refused, and the platform goes on", async () => {
@@ -408,14 +453,26 @@ describe("HTTP", () => {
     };
     expect(document.info.title).toBe("Intelligent Detection and Monitoring Platform");
     expect(Object.keys(document.paths).sort()).toEqual([
+      "/api/v1/detector/settings",
+      "/api/v1/detector/settings/dry-run",
+      "/api/v1/heatmap",
+      "/api/v1/incidents",
+      "/api/v1/incidents/{incident_id}",
       "/api/v1/monitoring/health",
       "/api/v1/monitoring/metrics",
       "/api/v1/monitoring/sensors/status",
       "/api/v1/monitoring/stats",
+      "/api/v1/sensor-deletions",
+      "/api/v1/sensors",
       "/api/v1/sensors/alerts",
       "/api/v1/sensors/alerts/{alert_id}/resolve",
       "/api/v1/sensors/data",
       "/api/v1/sensors/data/{sensor_id}/latest",
+      "/api/v1/sensors/{sensor_id}",
+      "/api/v1/sensors/{sensor_id}/rename",
+      "/api/v1/sensors/{sensor_id}/restore",
+      "/api/v1/sensors/{sensor_id}/retire",
+      "/api/v1/series",
       "/health",
     ]);
     expect(document.components.schemas.ReadingInput).toMatchObject({

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { openRedis } from "../../server/cache/redis-client.ts";
 import { manualClock } from "../../server/clock.ts";
+import { openRedis } from "../../server/lib/redis-client.ts";
 import { silentLogger } from "../../server/observe/logger.ts";
 import { sensorMs } from "../../server/security/usage.ts";
 import { createLocalUsage } from "../../server/security/usage-local.ts";
 import { createRedisUsage } from "../../server/security/usage-redis.ts";
-import { describeWith } from "../support/needs.ts";
-import { startRedis, type TestRedis } from "../support/redis.ts";
+import { describeWith } from "../../testing/needs.ts";
+import { startRedis, type TestRedis } from "../../testing/redis.ts";
 
 /** A lease short enough to see its end. */
 const leaseMs = 600;

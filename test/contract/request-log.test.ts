@@ -3,16 +3,16 @@ import { ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
-import { type Door, openDoor } from "../support/rpc.ts";
+import { type Listener, openListener } from "../../testing/rpc.ts";
 
-let door: Door;
+let listener: Listener;
 beforeAll(async () => {
-  door = await openDoor();
+  listener = await openListener();
 });
-afterAll(() => door.close(0));
+afterAll(() => listener.close(0));
 
-const query = () => createClient(QueryService, createGrpcTransport({ baseUrl: door.url }));
-const lines = (message: string) => door.lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === message);
+const query = () => createClient(QueryService, createGrpcTransport({ baseUrl: listener.url }));
+const lines = (message: string) => listener.lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === message);
 
 it("names a failed call by the caller's request id, or by one that the caller is told", async () => {
   const named = query().getPlatformStats({}, { headers: { "x-request-id": "press-7:41" } });
@@ -37,5 +37,5 @@ it("tells of refused calls once a second, with the reason, and of answered ones 
   expect(refused.length).toBeLessThan(5);
   expect(refused[0]).toMatchObject({ level: "info", code: "InvalidArgument", reason: expect.stringContaining("1001") });
   expect(refused[0].request_id).toMatch(/^[0-9a-f-]{36}$/);
-  expect(door.lines.filter((line) => line.includes("ListReadings"))).toHaveLength(refused.length);
+  expect(listener.lines.filter((line) => line.includes("ListReadings"))).toHaveLength(refused.length);
 });

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import http2 from "node:http2";
+import net from "node:net";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type ConnectError, createClient, type Transport } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
@@ -14,19 +17,19 @@ import {
 } from "../../gen/es/telltale/v1/query_pb.ts";
 import { WatchService } from "../../gen/es/telltale/v1/watch_pb.ts";
 import { createMetrics } from "../../server/observe/metrics.ts";
-import { type Door, innerText, openDoor } from "../support/rpc.ts";
+import { innerText, type Listener, openListener } from "../../testing/rpc.ts";
 
-let door: Door;
+let listener: Listener;
 beforeAll(async () => {
-  door = await openDoor();
+  listener = await openListener();
 });
-afterAll(() => door.close(0));
+afterAll(() => listener.close(0));
 
 const transports: [string, () => Transport][] = [
-  ["Connect over HTTP/1.1", () => createConnectTransport({ baseUrl: door.url, httpVersion: "1.1" })],
-  ["Connect over HTTP/2", () => createConnectTransport({ baseUrl: door.url, httpVersion: "2" })],
-  ["gRPC", () => createGrpcTransport({ baseUrl: door.url })],
-  ["gRPC-Web over HTTP/1.1", () => createGrpcWebTransport({ baseUrl: door.url, httpVersion: "1.1" })],
+  ["Connect over HTTP/1.1", () => createConnectTransport({ baseUrl: listener.url, httpVersion: "1.1" })],
+  ["Connect over HTTP/2", () => createConnectTransport({ baseUrl: listener.url, httpVersion: "2" })],
+  ["gRPC", () => createGrpcTransport({ baseUrl: listener.url })],
+  ["gRPC-Web over HTTP/1.1", () => createGrpcWebTransport({ baseUrl: listener.url, httpVersion: "1.1" })],
 ];
 
 describe.each(transports)("a client by %s", (_, transport) => {
@@ -73,7 +76,7 @@ describe.each(transports)("a client by %s", (_, transport) => {
   });
 
   it("learns nothing of an inner failure, while the log has it", async () => {
-    const lines = door.lines.length;
+    const lines = listener.lines.length;
     const calls = [
       () => createClient(QueryService, transport()).getPlatformStats({}),
       () => createClient(WatchService, transport()).watchAlerts({})[Symbol.asyncIterator]().next(),
@@ -82,7 +85,7 @@ describe.each(transports)("a client by %s", (_, transport) => {
       const error = await failure(call());
       expect(error).toMatchObject({ code: status.INTERNAL, rawMessage: "Internal server error", details: [] });
     }
-    const logged = door.lines.slice(lines).filter((line) => line.includes(innerText));
+    const logged = listener.lines.slice(lines).filter((line) => line.includes(innerText));
     expect(logged.map((line) => JSON.parse(line).method)).toEqual([
       "telltale.v1.QueryService/GetPlatformStats",
       "telltale.v1.WatchService/WatchAlerts",
@@ -100,9 +103,9 @@ describe.each(transports)("a client by %s", (_, transport) => {
   });
 });
 
-describe("the gRPC door", () => {
+describe("the gRPC listener", () => {
   it("streams both ways at once", async () => {
-    const client = createClient(IngestService, createGrpcTransport({ baseUrl: door.url }));
+    const client = createClient(IngestService, createGrpcTransport({ baseUrl: listener.url }));
     const answered: bigint[] = [];
     let next = () => {};
     async function* batches() {
@@ -121,7 +124,7 @@ describe("the gRPC door", () => {
   });
 
   it("serves grpc-js", async () => {
-    const client = new GrpcJsClient(`127.0.0.1:${door.port}`, credentials.createInsecure());
+    const client = new GrpcJsClient(`127.0.0.1:${listener.port}`, credentials.createInsecure());
     const answer = await new Promise((resolve, reject) =>
       client.makeUnaryRequest(
         "/telltale.v1.QueryService/ListReadings",
@@ -136,19 +139,24 @@ describe("the gRPC door", () => {
   });
 
   it("answers GET /health over HTTP/1.1, and 404 or 405 where nothing is", async () => {
-    const health = await fetch(`${door.url}/health`);
+    const health = await fetch(`${listener.url}/health`);
     expect([health.status, await health.json()]).toEqual([
       200,
       { status: "healthy", platform: "intelligent-detection-monitoring" },
     ]);
-    const unknown = await fetch(`${door.url}/nowhere`);
+    const unknown = await fetch(`${listener.url}/nowhere`);
     expect([unknown.status, await unknown.json()]).toEqual([404, { detail: "Not Found" }]);
-    const posted = await fetch(`${door.url}/health`, { method: "POST" });
+    const ofRest = await fetch(`${listener.url}/api/v1/sensors/data`);
+    expect(ofRest.status).toBe(404);
+    expect(await ofRest.json()).toEqual({
+      detail: expect.stringMatching(/^Not Found: this is the gRPC port\. .*PORT/),
+    });
+    const posted = await fetch(`${listener.url}/health`, { method: "POST" });
     expect([posted.status, posted.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
   });
 
   it("answers the gRPC health protocol, for the process and each service", async () => {
-    const health = createClient(Health, createGrpcTransport({ baseUrl: door.url }));
+    const health = createClient(Health, createGrpcTransport({ baseUrl: listener.url }));
     expect((await health.check({})).status).toBe(1);
     expect((await health.check({ service: "telltale.v1.QueryService" })).status).toBe(1);
     expect((await failure(health.check({ service: "nix" }))).code).toBe(status.NOT_FOUND);
@@ -156,7 +164,7 @@ describe("the gRPC door", () => {
   });
 
   it("describes itself: services by name, files by symbol, unknown ones as errors", async () => {
-    const reflection = createClient(ServerReflection, createGrpcTransport({ baseUrl: door.url }));
+    const reflection = createClient(ServerReflection, createGrpcTransport({ baseUrl: listener.url }));
     const questions = [
       { case: "listServices" as const, value: "" },
       { case: "fileContainingSymbol" as const, value: "telltale.v1.QueryService.ListReadings" },
@@ -186,22 +194,24 @@ describe("the gRPC door", () => {
 
   it("counts calls by method and code", async () => {
     const metrics = createMetrics({ processMetrics: false });
-    const counted = await openDoor({ metrics });
+    const counted = await openListener({ metrics });
     const client = createClient(QueryService, createGrpcTransport({ baseUrl: counted.url }));
     await client.listReadings({});
     await failure(client.getLatestReading({ sensorId: "a" }));
     await counted.close(1_000);
     const text = await metrics.text();
-    expect(text).toContain('telltale_rpcs_total{method="telltale.v1.QueryService/ListReadings",code="OK"} 1');
     expect(text).toContain(
-      'telltale_rpcs_total{method="telltale.v1.QueryService/GetLatestReading",code="NOT_FOUND"} 1',
+      'telltale_rpcs_total{method="telltale.v1.QueryService/ListReadings",code="OK",kind="unary"} 1',
+    );
+    expect(text).toContain(
+      'telltale_rpcs_total{method="telltale.v1.QueryService/GetLatestReading",code="NOT_FOUND",kind="unary"} 1',
     );
   });
 });
 
 describe("a server that is told to stop", () => {
   it("says so to health watchers, ends watches with UNAVAILABLE, and takes no new connection", async () => {
-    const leaving = await openDoor();
+    const leaving = await openListener();
     const transport = createGrpcTransport({ baseUrl: leaving.url });
     const watch = createClient(WatchService, transport).watchReadings({})[Symbol.asyncIterator]();
     const health = createClient(Health, transport).watch({})[Symbol.asyncIterator]();
@@ -221,7 +231,7 @@ describe("a server that is told to stop", () => {
     const running = new Promise<void>((resolve) => {
       started = resolve;
     });
-    const slow = await openDoor({
+    const slow = await openListener({
       services: [QueryService],
       routes: (router) =>
         router.service(QueryService, {
@@ -242,8 +252,108 @@ describe("a server that is told to stop", () => {
     await closed;
   });
 
+  it("tells streams first, and still answers calls, of which those under way are not given up", async () => {
+    const begun = Promise.withResolvers<AbortSignal>();
+    const finish = Promise.withResolvers<void>();
+    const told = await openListener({
+      services: [QueryService, WatchService],
+      routes: (router) => {
+        router.service(WatchService, {
+          async *watchReadings(_, { signal }) {
+            yield {};
+            await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+          },
+        });
+        router.service(QueryService, {
+          async listReadings(_, { signal }) {
+            begun.resolve(signal);
+            await finish.promise;
+            return { nextPageToken: "done" };
+          },
+        });
+      },
+    });
+    const transport = createGrpcTransport({ baseUrl: told.url });
+    const watch = createClient(WatchService, transport).watchReadings({})[Symbol.asyncIterator]();
+    await watch.next();
+    const call = createClient(QueryService, transport).listReadings({});
+    const signal = await begun.promise;
+    told.announceClose();
+    expect(await failure(watch.next())).toMatchObject({ code: status.UNAVAILABLE });
+    expect((await createClient(Health, transport).check({})).status).toBe(2);
+    expect(signal.aborted).toBe(false);
+    finish.resolve();
+    expect((await call).nextPageToken).toBe("done");
+    await told.close(10_000);
+  });
+
+  it("does not wait for connections that have said nothing yet", { timeout: 20_000 }, async () => {
+    const leaving = await openListener({ limits: { prefaceTimeoutMs: 60_000 } });
+    const silent = net.connect(leaving.port, "127.0.0.1");
+    await once(silent, "connect");
+    // Answered behind it: the server has accepted both.
+    expect((await fetch(`${leaving.url}/health`)).status).toBe(200);
+    const gone = once(silent.resume(), "close");
+    await leaving.close(60_000);
+    await gone;
+  });
+
+  it("does not wait for senders that go on after the end of their stream", { timeout: 20_000 }, async () => {
+    const leaving = await openListener({
+      services: [IngestService],
+      routes: (router) =>
+        router.service(IngestService, {
+          async *streamReadings(requests, { signal }) {
+            for await (const { sequence } of requests) {
+              signal.throwIfAborted();
+              yield { durableSequence: sequence };
+            }
+          },
+        }),
+    });
+    const client = createClient(IngestService, createGrpcTransport({ baseUrl: leaving.url }));
+    async function* endless() {
+      for (let sequence = 1n; ; sequence++) {
+        yield { producer: "p", sequence };
+        await new Promise(setImmediate);
+      }
+    }
+    const stream = client.streamReadings(endless())[Symbol.asyncIterator]();
+    await stream.next();
+    const closed = leaving.close(60_000);
+    const ended = failure((async () => void (await Array.fromAsync({ [Symbol.asyncIterator]: () => stream })))());
+    expect(await ended).toMatchObject({ code: status.UNAVAILABLE });
+    await closed;
+  });
+
+  it("keeps nothing of what senders sent and nobody read", { timeout: 20_000 }, async () => {
+    const leaving = await openListener({
+      services: [IngestService],
+      routes: (router) =>
+        router.service(IngestService, {
+          async *streamReadings(requests, { signal }) {
+            await requests[Symbol.asyncIterator]().next();
+            yield { durableSequence: 1n };
+            await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+          },
+        }),
+    });
+    const session = http2.connect(leaving.url);
+    const path = "/telltale.v1.IngestService/StreamReadings";
+    const type = { "content-type": "application/grpc", te: "trailers" };
+    const stream = session.request({ ":method": "POST", ":path": path, ...type });
+    // Empty messages, and more of them than the server takes in for a call: the sender waits to go on.
+    stream.write(Buffer.alloc(2 << 20));
+    await once(stream, "data");
+    const closed = leaving.close(60_000);
+    stream.resume();
+    const [trailers] = await once(stream, "trailers");
+    expect(trailers["grpc-status"]).toBe(String(status.UNAVAILABLE));
+    await closed;
+  });
+
   it("cuts off what does not end within the grace time", async () => {
-    const stuck = await openDoor({
+    const stuck = await openListener({
       services: [QueryService],
       routes: (router) => router.service(QueryService, { listReadings: () => new Promise(() => {}) }),
     });

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
-import { startSpanReceiver } from "../support/otlp.ts";
+import { startSpanReceiver } from "../../testing/otlp.ts";
 
 const caller = { traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7" };
 
@@ -11,7 +11,7 @@ it("sends a server span for each call to an OTLP receiver, joined to the caller'
 }, async () => {
   const receiver = await startSpanReceiver();
   // A process of its own: the SDK registers itself for the whole process, and for good.
-  const script = fileURLToPath(new URL("../support/traced-calls.ts", import.meta.url));
+  const script = fileURLToPath(new URL("../../testing/traced-calls.ts", import.meta.url));
   const child = spawn(process.execPath, [script, `00-${caller.traceId}-${caller.spanId}-01`], {
     env: { ...process.env, ...receiver.environment },
     stdio: ["ignore", "inherit", "inherit"],

@@ -6,9 +6,9 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
 import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
-import { describeWith, program } from "../support/needs.ts";
-import { startPlatform } from "../support/platform.ts";
-import { startPostgres } from "../support/postgres.ts";
+import { describeWith, program } from "../../testing/needs.ts";
+import { startPlatform } from "../../testing/platform.ts";
+import { startPostgres } from "../../testing/postgres.ts";
 
 const startSeconds = Math.floor(Date.now() / 1000) - 3_600;
 const readings = Array.from({ length: 500 }, (_, i) => ({

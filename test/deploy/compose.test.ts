@@ -21,7 +21,7 @@ interface Service {
 const text = readFileSync(join(root, "compose.yaml"), "utf8");
 const compose = parse(text, { merge: true }) as { services: Record<string, Service> };
 const { services } = compose;
-const roles = ["ingest", "score", "query", "gateway"];
+const roles = ["ingest", "score", "query", "notify", "gateway"];
 
 /** As compose fills in `${NAME:-default}` and `${NAME:?what to do}`. */
 function filled(environment: Record<string, string>): Record<string, string> {

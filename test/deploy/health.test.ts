@@ -1,10 +1,10 @@
 import { type ExecFileException, execFile } from "node:child_process";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Authority, createAuthority } from "../support/certificates.ts";
-import { describeWith } from "../support/needs.ts";
-import { type Platform, startPlatform } from "../support/platform.ts";
-import { end, freePort } from "../support/processes.ts";
+import { type Authority, createAuthority } from "../../testing/certificates.ts";
+import { describeWith } from "../../testing/needs.ts";
+import { type Platform, startPlatform } from "../../testing/platform.ts";
+import { end, freePort } from "../../testing/processes.ts";
 import { root } from "./support/image.ts";
 
 describeWith(["openssl"], "the health check where a client certificate is required", () => {
@@ -37,12 +37,12 @@ describeWith(["openssl"], "the health check where a client certificate is requir
       execFile(process.execPath, [file], { env: { ...process.env, ...env, ...more } }, said);
     });
 
-  test("looks behind the door with a certificate of its own, sees that the door serves without one, and refuses half a pair", async () => {
+  test("looks behind the listener with a certificate of its own, sees that the listener serves without one, and refuses half a pair", async () => {
     const own = authority.issue("health");
     expect(await check({ HEALTH_CERT_FILE: own.certFile, HEALTH_KEY_FILE: own.keyFile })).toBe("healthy");
     expect(await check()).toBe("healthy");
     expect(await check({ HEALTH_CERT_FILE: own.certFile })).toContain("belong together");
-    // A door that serves without TLS, or none at all, is not taken for one that asks for a certificate.
+    // A listener that serves without TLS, or none at all, is not taken for one that asks for a certificate.
     expect(await check({ GRPC_PORT: String(await freePort()) })).toContain("not healthy: connect ECONNREFUSED");
     await end(platform.process);
     expect(await check()).toContain("not healthy: connect ECONNREFUSED");

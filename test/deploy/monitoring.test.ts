@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { GatewayMetrics } from "../../gateway/metrics.ts";
 import { createMetrics } from "../../server/observe/metrics.ts";
-import { describeWith, program } from "../support/needs.ts";
+import { describeWith, program } from "../../testing/needs.ts";
 import { root } from "./support/image.ts";
 
 interface Rule {
@@ -89,7 +89,7 @@ describe("queries", () => {
 });
 
 test("every alert says how urgent it is and where to read what to do", () => {
-  const manual = readFileSync(join(root, "docs/operations.md"), "utf8");
+  const manual = readFileSync(join(root, "docs/guides/operations.md"), "utf8");
   const headings = new Set(
     [...manual.matchAll(/^#+ (.+)$/gm)].map(([, text]) => text!.toLowerCase().replace(/ /g, "-")),
   );
@@ -110,7 +110,7 @@ describeWith(["promtool"], "the rules, by Prometheus' own tool", () => {
 
   test("fire when they should and not else", () => {
     expect(promtool("test", "rules", "telltale.test.yml")).toContain("SUCCESS");
-  });
+  }, 240_000); // days of samples: twenty seconds of CPU
 
   test("each have a case in which they fire", () => {
     const cases = parse(readFileSync(join(alerts, "telltale.test.yml"), "utf8")).tests.flatMap(

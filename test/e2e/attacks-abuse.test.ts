@@ -14,7 +14,7 @@ import { RetryInfoSchema } from "../../gen/es/google/rpc/error_details_pb.ts";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
-import { type Platform, startPlatform } from "../support/platform.ts";
+import { type Platform, startPlatform } from "../../testing/platform.ts";
 
 let platform: Platform;
 beforeAll(async () => {
@@ -59,10 +59,9 @@ describe("an attack by load", () => {
     const send = setInterval(() => void ingest().submitReadings({ readings: [reading("honest")] }), 200);
     await Promise.race([Promise.all(firsts), ended.promise]);
     clearInterval(send);
-    const began = performance.now();
+    // Within the gateway's deadline, past which it would be 504.
     expect((await fetch(`${platform.http}/api/v1/sensors/data?sensor_id=honest`)).status).toBe(200);
     expect((await fetch(`${platform.http}/api/v1/monitoring/stats`)).status).toBe(200);
-    expect(performance.now() - began).toBeLessThan(5_000);
     await Promise.all(clients.map((client) => client.dispose()));
     await stillServes();
   });
@@ -108,7 +107,7 @@ describe("an attack by load", () => {
     await stillServes();
   });
 
-  it("of headers without end over HTTP/1.1 is cut off at both doors", async () => {
+  it("of headers without end over HTTP/1.1 is cut off at both listeners", async () => {
     for (const port of ports()) {
       const socket = net.connect(port, "127.0.0.1");
       socket.on("error", () => undefined); // a reset is what is wanted
@@ -316,7 +315,13 @@ describe("an attack by input", () => {
       .catch((error) => error);
     expect(answer.code).toBe(status.INVALID_ARGUMENT);
     await fetch(`${platform.http}/api/v1/sensors/data/${encodeURIComponent(forged)}/latest`);
-    await ingest().submitReadings({ readings: [reading(forged.slice(0, 50))] });
+    const names = { sensorType: forged.slice(0, 50), unit: forged.slice(0, 20), location: forged };
+    const { counts } = await ingest().submitReadings({ readings: [reading("forged", names)] });
+    expect(counts?.accepted).toBe(1n);
+    const refused = await ingest()
+      .submitReadings({ readings: [reading(forged.slice(0, 50))] })
+      .catch((error) => error);
+    expect(refused.code).toBe(status.INVALID_ARGUMENT);
     const lines = platform.output().split("\n");
     expect(lines.filter((line) => line.startsWith('{"level":"fatal"'))).toEqual([]);
     expect(platform.output()).not.toContain("\u001b[2J");
@@ -336,7 +341,7 @@ describe("an attack by input", () => {
     }
   });
 
-  it("of two lengths in one request (smuggling) is refused at both doors", async () => {
+  it("of two lengths in one request (smuggling) is refused at both listeners", async () => {
     for (const port of ports()) {
       const head =
         "POST /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -348,7 +353,7 @@ describe("an attack by input", () => {
     }
   });
 
-  it("of a page of another site that made its name point here (DNS rebinding) is refused at both doors", async () => {
+  it("of a page of another site that made its name point here (DNS rebinding) is refused at both listeners", async () => {
     const [grpcPort, httpPort] = ports() as [number, number];
     const attempts: [number, string][] = [
       [httpPort, "GET /api/v1/sensors/data"],
@@ -371,7 +376,7 @@ describe("an attack by input", () => {
     expect(upgrade).not.toMatch(/^HTTP\/1.1 101/);
   });
 
-  it("of a page of another site is kept from calling the gRPC door: its preflight gets no leave", async () => {
+  it("of a page of another site is kept from calling the gRPC listener: its preflight gets no leave", async () => {
     const answer = await fetch(`${platform.grpc}/telltale.v1.AlertService/ResolveAlert`, {
       method: "OPTIONS",
       headers: {

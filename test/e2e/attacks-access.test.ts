@@ -1,4 +1,4 @@
-/** Attacks on who may do what, each by the doors that it could come through. The platform is the real one. */
+/** Attacks on who may do what, each by the endpoints that it could come through. The platform is the real one. */
 import { type ConnectError, createClient } from "@connectrpc/connect";
 import { status } from "@grpc/grpc-js";
 import { createClient as createGraphqlClient } from "graphql-ws";
@@ -9,11 +9,12 @@ import { AdminService, Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { DetectorService } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { IngestService, RefusalReason } from "../../gen/es/telltale/v1/ingest_pb.ts";
+import { MatcherType, NotificationService } from "../../gen/es/telltale/v1/notification_pb.ts";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
 import { WatchService } from "../../gen/es/telltale/v1/watch_pb.ts";
-import { runCli } from "../support/cli.ts";
-import { startPlatform } from "../support/platform.ts";
-import { fill, type Secured, startSecured } from "../support/secured.ts";
+import { runCli } from "../../testing/cli.ts";
+import { startPlatform } from "../../testing/platform.ts";
+import { fill, type Secured, startSecured } from "../../testing/secured.ts";
 
 let platform: Secured;
 let mine: string;
@@ -31,8 +32,8 @@ const restReading = { sensor_id: "mine/2", sensor_type: "t", unit: "u", value: 1
 /** What callers were told: headers and bodies of answers, words of errors. */
 const told: string[] = [];
 
-/** Every door, knocked at with an authorization header; the answer is "in", "401" or "403". */
-const doors: Record<string, (authorization: string | undefined) => Promise<string>> = {
+/** Every endpoint, called with an authorization header; the answer is "in", "401" or "403". */
+const endpoints: Record<string, (authorization: string | undefined) => Promise<string>> = {
   gRPC: (authorization) => grpc(() => createClient(QueryService, transport(authorization)).listSensors({})),
   "a watch": (authorization) =>
     grpc(() => first(createClient(WatchService, transport(authorization)).watchReadings({}))),
@@ -65,7 +66,7 @@ const doors: Record<string, (authorization: string | undefined) => Promise<strin
   "a GraphQL mutation": (authorization) => graphql("mutation { resolveAlert(alertId: 1) }", authorization),
   "a GraphQL subscription": subscribe,
 };
-const doorNames = Object.keys(doors);
+const endpointNames = Object.keys(endpoints);
 
 describe("without a credential that is worth something", () => {
   const good = async () => (await platform.mint([Scope.INGEST, Scope.READ, Scope.OPERATE])).secret;
@@ -107,14 +108,20 @@ describe("without a credential that is worth something", () => {
     ["an expired JWT", async () => `Bearer ${await platform.jwt({ scope: "admin" }, { expires: "-1m" })}`],
     ["a JWT for another audience", async () => `Bearer ${await platform.jwt({ scope: "admin", aud: "other" })}`],
     [
+      "a JWT without a prefix",
+      async () => `Bearer ${await platform.jwt({ scope: "admin", sensor_prefix: undefined })}`,
+    ],
+    ["a JWT whose prefix is null", async () => `Bearer ${await platform.jwt({ scope: "admin", sensor_prefix: null })}`],
+    ["a JWT whose prefix is empty", async () => `Bearer ${await platform.jwt({ scope: "admin", sensor_prefix: "" })}`],
+    [
       "a JWT of another issuer",
       async () => `Bearer ${await platform.jwt({ scope: "admin", iss: "https://evil.example" })}`,
     ],
   ];
-  it.each(worthless)("%s is refused at every door", async (_, make) => {
+  it.each(worthless)("%s is refused at every endpoint", async (_, make) => {
     const authorization = await make();
-    const answers = await Promise.all(doorNames.map(async (name) => [name, await doors[name]!(authorization)]));
-    expect(Object.fromEntries(answers)).toEqual(Object.fromEntries(doorNames.map((name) => [name, "401"])));
+    const answers = await Promise.all(endpointNames.map(async (name) => [name, await endpoints[name]!(authorization)]));
+    expect(Object.fromEntries(answers)).toEqual(Object.fromEntries(endpointNames.map((name) => [name, "401"])));
   });
 
   it("a token in the query of an address is not looked at", async () => {
@@ -135,10 +142,10 @@ describe("a good credential", () => {
     ["a token", async () => (await platform.mint([Scope.INGEST, Scope.READ, Scope.OPERATE])).secret],
     ["a JWT", () => platform.jwt({ scope: "ingest read operate" })],
     ["the administrator's token", async () => platform.adminToken],
-  ])("%s is let in at every door", async (_, make) => {
+  ])("%s is let in at every endpoint", async (_, make) => {
     const authorization = `Bearer ${await make()}`;
-    const answers = await Promise.all(doorNames.map(async (name) => [name, await doors[name]!(authorization)]));
-    expect(Object.fromEntries(answers)).toEqual(Object.fromEntries(doorNames.map((name) => [name, "in"])));
+    const answers = await Promise.all(endpointNames.map(async (name) => [name, await endpoints[name]!(authorization)]));
+    expect(Object.fromEntries(answers)).toEqual(Object.fromEntries(endpointNames.map((name) => [name, "in"])));
   });
 });
 
@@ -156,13 +163,13 @@ describe("a scope that is lacking", () => {
       "GraphQL",
       "a GraphQL subscription",
     ]) {
-      expect([name, await doors[name]!(authorization)]).toEqual([name, "403"]);
+      expect([name, await endpoints[name]!(authorization)]).toEqual([name, "403"]);
     }
   });
   it("keeps a reader from writing and from closing alerts", async () => {
     const authorization = await only(Scope.READ);
     for (const name of ["an ingest stream", "REST by POST", "a GraphQL mutation"]) {
-      expect([name, await doors[name]!(authorization)]).toEqual([name, "403"]);
+      expect([name, await endpoints[name]!(authorization)]).toEqual([name, "403"]);
     }
   });
   it("keeps an operator from making itself an administrator", async () => {
@@ -243,6 +250,35 @@ describe("a token for the sensors mine/…", () => {
     expect(after.alert).toMatchObject({ acknowledgedBy: "", resolvedBy: "" });
   });
 
+  it("silences only its own, sees and ends no silence of others, and learns nothing of their notifications", async () => {
+    const notifications = (token: string) => createClient(NotificationService, platform.as(token));
+    const everybody = [{ name: "sensor_id", type: MatcherType.REGEXP, value: ".+" }];
+    const wanted = { matchers: everybody, durationSeconds: 60, comment: "all" };
+    const theirWords = { ...wanted, comment: "theirs/1 is taken apart" };
+    const all = await notifications(platform.adminToken).createSilence(theirWords);
+    const own = await notifications(mine).createSilence(wanted);
+    expect(own.silence).toMatchObject({ sensorPrefix: "mine/" });
+    expect(own.alertIds).not.toContain(await theirAlert());
+    const { silences } = await notifications(mine).listSilences({});
+    expect(silences.map(({ id }) => id)).toEqual([own.silence!.id]);
+    expect(await code(() => notifications(mine).expireSilence({ id: all.silence!.id }))).toBe(status.NOT_FOUND);
+    const theirs = await theirAlert();
+    expect(await code(() => notifications(mine).explainNotification({ alertId: theirs }))).toBe(status.NOT_FOUND);
+    // That a silence of others keeps an alert of its own back it learns, and no word of it.
+    const alertId = (await alerts().listAlerts({})).alerts[0]!.id;
+    const explain = (token: string) => notifications(token).explainNotification({ alertId });
+    await expect.poll(async () => (await explain(mine)).silences.map(({ id }) => id)).toEqual([own.silence!.id]);
+    const { reasons } = await explain(mine);
+    expect(reasons).toContainEqual(expect.stringContaining("A silence of somebody who sees more sensors"));
+    expect(reasons.join()).not.toMatch(new RegExp(`theirs|${all.silence!.id}`));
+    expect((await explain(platform.adminToken)).reasons.join()).toContain(theirWords.comment);
+    expect(await grpc(() => notifications(mine).listDeliveries({}))).toBe("403");
+    expect(await grpc(() => notifications(mine).getNotificationConfig({}))).toBe("403");
+    for (const { silence } of [all, own]) {
+      await notifications(platform.adminToken).expireSilence({ id: silence!.id });
+    }
+  });
+
   it("writes none of others, alone or among its own, by call and by stream", async () => {
     const ingest = createClient(IngestService, platform.as(mine));
     const foreign = { ...reading, sensorId: "theirs/9" };
@@ -256,6 +292,20 @@ describe("a token for the sensors mine/…", () => {
     expect(refused).toBe(1);
     const seen = createClient(QueryService, platform.as(platform.adminToken));
     expect(await code(() => seen.getLatestReading({ sensorId: "theirs/9" }))).toBe(status.NOT_FOUND);
+  });
+
+  it("uses up no sequences of a producer of others", async () => {
+    const ours = { producer: "gate", epoch: 1n, sequence: 1_000_000n };
+    const inEachPartition = Array.from({ length: 40 }, (_, i) => ({ ...reading, sensorId: `mine/gate/${i}` }));
+    await createClient(IngestService, platform.as(mine)).submitReadings({ ...ours, readings: inEachPartition });
+    const { secret } = await platform.mint([Scope.INGEST, Scope.READ], "theirs/");
+    const theirs = { producer: "gate", epoch: 1n, sequence: 1n, readings: [{ ...reading, sensorId: "theirs/gate" }] };
+    const answer = await createClient(IngestService, platform.as(secret)).submitReadings(theirs);
+    expect(answer.stored).toHaveLength(1);
+    const { readings } = await createClient(QueryService, platform.as(secret)).listReadings({
+      sensorId: "theirs/gate",
+    });
+    expect(readings).toHaveLength(1);
   });
 
   it("finds nothing of others by REST or GraphQL", async () => {
@@ -316,9 +366,6 @@ describe("rights that end", () => {
     await stream.next();
     await createClient(AdminService, platform.as(platform.adminToken)).revokeToken({ id });
     const revokedAt = performance.now();
-    const drained = async (calls: AsyncIterator<unknown>) => {
-      while (!(await calls.next()).done);
-    };
     const ends = await Promise.allSettled([drained(watch), drained(stream)]);
     expect(ends.map((end) => end.status === "rejected" && end.reason.code)).toEqual([
       status.UNAUTHENTICATED,
@@ -331,7 +378,7 @@ describe("rights that end", () => {
     const token = await platform.jwt({ scope: "read" }, { expires: "2s" });
     const watch = createClient(WatchService, platform.as(token)).watchAlerts({})[Symbol.asyncIterator]();
     await watch.next();
-    expect(await code(() => watch.next())).toBe(status.UNAUTHENTICATED);
+    expect(await code(() => drained(watch))).toBe(status.UNAUTHENTICATED);
   });
 });
 
@@ -355,13 +402,13 @@ describe("the command line", () => {
     );
     expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^tt_[0-9a-f]{16}_[\w-]{43}$/) });
     platform.secrets.push(made.stdout);
-    expect(await doors.REST!(`Bearer ${made.stdout}`)).toBe("in");
+    expect(await endpoints.REST!(`Bearer ${made.stdout}`)).toBe("in");
     const id = made.stdout.split("_")[1]!;
     const listed = (await telltale("list")).stdout.split("\n").find((line) => line.startsWith(id));
     expect(listed).toMatch(/"gate 3" {2}ingest,read {2}only sensors "mine\/"… {2}ends 2999-01-31T00:00:00.000Z/);
     expect((await telltale("revoke", id)).stdout).toContain("revoked");
     expect((await telltale("audit")).stdout.split("\n")[0]).toContain(`token.revoke  token ${id}  by "admin"`);
-    await until(async () => (await doors.REST!(`Bearer ${made.stdout}`)) === "401");
+    await until(async () => (await endpoints.REST!(`Bearer ${made.stdout}`)) === "401");
   });
 
   it("says in a sentence what is wrong", async () => {
@@ -370,6 +417,12 @@ describe("the command line", () => {
       stderr: expect.stringContaining('no token "nix"'),
     });
     expect((await telltale("create", "x", "--scope", "everything")).code).not.toBe(0);
+    // What a script passes on whose variable is not set.
+    for (const nothing of ["", "  "])
+      expect(await telltale("create", "x", "--scope", "read", "--sensor-prefix", nothing)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining("leave the option out"),
+      });
     expect((await telltale("create", "x", "--scope", "read", "--expires", "2001-01-01")).stderr).toContain(
       "must be in the future",
     );
@@ -443,6 +496,11 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
     if (performance.now() > end) throw new Error("it did not happen within 10 s");
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
+}
+
+/** What other tests of this file cause arrives on a watch, too, before its end. */
+async function drained(calls: AsyncIterator<unknown>): Promise<void> {
+  while (!(await calls.next()).done);
 }
 
 async function* one<T>(message: T) {

@@ -12,9 +12,9 @@ import { AdminService } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { type Alert, AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { type BacktestResponse, DetectorService } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { REASONS } from "../../server/detect/index.ts";
-import { runCli } from "../support/cli.ts";
-import { type Platform, startPlatform } from "../support/platform.ts";
-import { allAlerts, allReadings } from "../support/readings.ts";
+import { runCli } from "../../testing/cli.ts";
+import { type Platform, startPlatform } from "../../testing/platform.ts";
+import { allAlerts, allReadings } from "../../testing/readings.ts";
 
 const START_US = Date.UTC(2026, 0, 5) * 1000;
 const MINUTE_US = 60e6;
@@ -147,7 +147,7 @@ test("a label is kept with the alert and on record, may be replaced and taken ba
     labelComment: "a test of the valve",
   });
   expect(wrong.summary).toMatch(
-    /^The alert is labelled wrong\. Over the last 30 days .* fewer and .* more alerts with the label/,
+    /^The alert is labelled wrong\. Over the last 30 days .* fewer and .* more alerts? with the label/,
   );
   const again = await detector.labelAlert({ alertId: id, correct: false, comment: "a test of the valve" });
   expect(again.alert).toEqual(wrong.alert);
@@ -172,7 +172,7 @@ test("a reading is explained whether it was flagged or not: the votes, the bar, 
   const calm = await detector.explainReading({ sensorId: "flow-001", observedAt: quiet.observedAt! });
   expect(calm.reading).toEqual(quiet);
   expect(calm.summary).toMatch(
-    /^Not flagged: value [\d.]+ m3\/h, expected [\d.]+ \(.*\).* of what an alarm took.*; confidence/,
+    /^Not flagged: value [\d.]+ m3\/h, expected [\d.]+ \(.*\).* of the alarm threshold.*; confidence/,
   );
   expect(calm.reproduced).toBe(true);
   expect(calm.votes.length).toBeGreaterThan(5);
@@ -182,7 +182,7 @@ test("a reading is explained whether it was flagged or not: the votes, the bar, 
     expect(v.detail).not.toBe("");
   }
   expect(calm.history).toMatch(
-    /^Computed again from all \d+ readings before it; the stored score came out to the bit\.$/,
+    /^Computed again from all \d+ readings before it; the result is bit-identical to the stored score\.$/,
   );
   for (const flagged of readings.filter((r) => r.isAnomaly).slice(0, 5)) {
     const loud = await detector.explainReading({ sensorId: "flow-001", observedAt: flagged.observedAt! });
@@ -196,7 +196,7 @@ test("a reading is explained whether it was flagged or not: the votes, the bar, 
   const cold = await detector.explainReading({ sensorId: "flow-001", observedAt: at(40) });
   expect(cold).toMatchObject({ young: true, reproduced: true, votes: [{ detector: "young sensor" }] });
   expect(cold.summary).toMatch(
-    /young \(reading 41\): .* usual for sensors .* takes [\d.]+ times what it takes later\.$/,
+    /cold start \(reading 41\): .* usual for sensors .* threshold is [\d.]+ times the later one\.$/,
   );
   const window = await detector.explainReading({ sensorId: "pressure-001", observedAt: at(1650) });
   expect(window.summary).toMatch(/a maintenance window covered it/);
@@ -247,7 +247,9 @@ test("telltale backtest draws its picture, telltale label and explain answer in 
   const files = ["--labels", labels, "--html", html, "--out", csv];
   const run = runCli("backtest", "-s", "flow-001", ...files, "--url", platform.grpc);
   expect(await run.ended).toBe(0);
-  expect(run.stdout()).toMatch(/Every score is equal to the stored one, to the bit\.\n1 of [12] labelled events met/);
+  expect(run.stdout()).toMatch(
+    /Every score is bit-identical to the stored one\.\n1 of (1 labelled event|2 labelled events) met/,
+  );
   const page = readFileSync(html, "utf8");
   expect(page).toContain("<h2>flow-001</h2>");
   expect(page).not.toContain("NaN");
@@ -257,10 +259,10 @@ test("telltale backtest draws its picture, telltale label and explain answer in 
   const [first] = await storedAlerts();
   const label = runCli("label", `#${first!.id}`, "none", "--url", platform.grpc);
   expect(await label.ended).toBe(0);
-  expect(label.stdout()).toMatch(/^The label is taken back\. Over the last 30 days/);
+  expect(label.stdout()).toMatch(/^The label is removed\. Over the last 30 days/);
   const explain = runCli("explain", "flow-001", time(FAULT), "--url", platform.grpc);
   expect(await explain.ended).toBe(0);
-  expect(explain.stdout()).toMatch(/^Flagged by .*\n.* {2}\d+\.\d{3} {2}.*% of what an alarm took/);
+  expect(explain.stdout()).toMatch(/^Flagged by .*\n.* {2}\d+\.\d{3} {2}.*% of the alarm threshold/);
   const refused = runCli("label", "5", "right", "--url", platform.grpc);
   expect(await refused.ended).toBe(1);
   expect(refused.stderr()).toMatch(/there is no alert 5/);

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createDeviceClient } from "../../client/index.ts";
-import { type CliRun, runCli } from "../support/cli.ts";
-import { type Platform, startPlatform } from "../support/platform.ts";
-import { end } from "../support/processes.ts";
-import { allReadings } from "../support/readings.ts";
+import { type CliRun, runCli } from "../../testing/cli.ts";
+import { type Platform, startPlatform } from "../../testing/platform.ts";
+import { end } from "../../testing/processes.ts";
+import { allReadings } from "../../testing/readings.ts";
 
 let platform: Platform;
 let folder: string;
@@ -37,45 +37,96 @@ function jumpCsv(name: string): string {
   return path;
 }
 
-test("replay tells the counts, and that a second run was all duplicates; --alerts says why", async () => {
+test("send tells the counts, and that a second run was all duplicates; --alerts says why", async () => {
   const file = jumpCsv("jump.csv");
-  const first = cli("replay", file, "--sensor-id", "jump", "--unit", "C", "--alerts");
+  const first = cli("send", file, "--sensor-id", "jump", "--unit", "C", "--alerts");
   expect(await first.ended).toBe(0);
   const [counts, , alert] = first.stdout().split("\n");
   expect(counts).toMatch(
     /^200 sent = 200 accepted \+ 0 duplicate \+ 0 conflicting \+ 0 rejected \(0 late\) in [\d.]+ s$/,
   );
   expect(alert).toMatch(/ jump {2}Anomaly detected with score 0\.\d{4}.* expected /);
-  const second = cli("replay", file, "--sensor-id", "jump", "--unit", "C");
+  const second = cli("send", file, "--sensor-id", "jump", "--unit", "C");
   expect(await second.ended).toBe(0);
   expect(second.stdout()).toMatch(/^200 sent = 0 accepted \+ 200 duplicate \+ 0 conflicting \+ 0 rejected/);
   expect(await allReadings(platform.grpc, "jump")).toHaveLength(200);
 });
 
-test("replay names a bad row by its line and leaves it out, or sends nothing, by choice", async () => {
+test("send names a bad row by its line and leaves it out, or sends nothing, by choice", async () => {
   const file = join(folder, "bad.csv");
   writeFileSync(
     file,
     "timestamp,value\n2024-01-01T00:00:00Z,1\n2024-01-01T00:01:00Z,many\nyesterday,3\n2024-01-01T00:03:00Z,4\n",
   );
-  const skipped = cli("replay", file, "--sensor-id", "bad");
-  expect(await skipped.ended).toBe(0);
+  const skipped = cli("send", file, "--sensor-id", "bad");
+  expect(await skipped.ended).toBe(1);
+  expect(skipped.stderr()).toMatch(/2 rows were lost: exit code 1\. --allow-loss makes it 0\.\n$/);
   expect(skipped.stdout()).toMatch(/^2 sent = 2 accepted/);
   expect(skipped.stderr()).toMatch(/bad\.csv, line 3, left out: value is "many"/);
   expect(skipped.stderr()).toMatch(/bad\.csv, line 4, left out: timestamp is "yesterday"/);
-  const refused = cli("replay", file, "--sensor-id", "bad2", "--bad-rows", "refuse");
+  const allowed = cli("send", file, "--sensor-id", "bad", "--allow-loss");
+  expect(await allowed.ended).toBe(0);
+  expect(allowed.stdout()).toMatch(/^2 sent = 0 accepted \+ 2 duplicate/);
+  const refused = cli("send", file, "--sensor-id", "bad2", "--bad-rows", "refuse");
   expect(await refused.ended).toBe(1);
   expect(refused.stderr().trim()).toMatch(/bad\.csv, line 3: value is "many".*; nothing was sent\.$/);
   expect(await allReadings(platform.grpc, "bad2")).toEqual([]);
 });
 
-test("replay names each refused row by its line with the server's reason", async () => {
+test("send goes on, with its exit code, when nobody reads what it prints", async () => {
+  const file = join(folder, "unread.csv");
+  writeFileSync(file, "timestamp,value\n2024-01-01T00:00:00Z,1\n2024-01-01T00:01:00Z,many\n");
+  const run = cli("send", file, "--sensor-id", "unread", "--alerts");
+  run.process.stdout!.destroy();
+  expect(await run.ended).toBe(1);
+  expect(run.stderr()).toMatch(/1 row was lost: exit code 1/);
+  expect(await allReadings(platform.grpc, "unread")).toHaveLength(1);
+});
+
+test("send names each refused row by its line with the server's reason", async () => {
   const file = join(folder, "conflict.csv");
   writeFileSync(file, "timestamp,value\n2024-01-01T00:00:00Z,1\n2024-01-01T00:00:00Z,2\n");
-  const run = cli("replay", file, "--sensor-id", "conflict");
-  expect(await run.ended).toBe(0);
+  const run = cli("send", file, "--sensor-id", "conflict");
+  // A reading that was not stored is lost.
+  expect(await run.ended).toBe(1);
   expect(run.stdout()).toMatch(/^2 sent = 1 accepted \+ 0 duplicate \+ 1 conflicting/);
   expect(run.stderr()).toMatch(/conflict\.csv, line 3, refused: .*\b1\b/);
+});
+
+test("send says what it understood before the first reading, sorts by time, and knows the sensors of a file", async () => {
+  const file = join(folder, "long.csv");
+  writeFileSync(
+    file,
+    "\ufeffDatum;Sensor;Messwert;Einheit\r\n13.02.2026 00:02:00;long-1;1.019,88;C\r\n13.02.2026 00:01:00;long-2;2,5;bar\r\n13.02.2026 00:01:00;long-1;;C\r\n13.02.2026 00:00:00;long-1;3,5;C\r\n",
+  );
+  const run = cli("send", file, "--time-zone", "Europe/Berlin");
+  expect(await run.ended, run.stderr()).toBe(0);
+  expect(run.stderr()).toContain(
+    'time "Datum" (day-first, without a zone, taken as Europe/Berlin); value "Messwert"; sensor "Sensor"; unit "Einheit"; delimiter ";"; decimal mark "," (as seen)',
+  );
+  expect(run.stderr()).toContain(
+    "3 readings of 2 sensors, 2026-02-12T23:00:00.000Z to 2026-02-12T23:02:00.000Z; first 2026-02-12T23:00:00.000Z 3.5 (line 5); 1 cell without a value; the rows are not in the order of time and were sorted",
+  );
+  const stored = await allReadings(platform.grpc, "long-1");
+  expect(stored.map(({ value, late }) => [value, late])).toEqual([
+    [1019.88, false],
+    [3.5, false],
+  ]);
+});
+
+test.each<[name: string, text: string, why: RegExp]>([
+  ["has its times in a column of another name", "when,value\n2026-01-01,1\n", /--time-column decides/],
+  ["may have decimal commas", "value\n19,88\n", /--decimal , or --delimiter decides/],
+  ["may have day or month first", "time,value\n01/02/2026,1\n", /--day-first or --month-first decides/],
+  ["has no row that can be read", "time,value\n2026-01-01,x\n", /no row can be read; nothing was sent/],
+  ["names no sensor", "time,value\n2026-01-01,1\n", /names no sensor: --sensor-id says which it is/],
+])("a file that %s is refused, and nothing is sent", async (name, text, why) => {
+  const file = join(folder, "refused.csv");
+  writeFileSync(file, text);
+  const run = cli("send", file, ...(name === "names no sensor" ? [] : ["--sensor-id", "nothing"]));
+  expect(await run.ended).toBe(1);
+  expect(run.stderr()).toMatch(why);
+  expect(run.stdout()).toBe("");
 });
 
 test("watch prints readings and alerts as they come, and Ctrl-C ends it cleanly", async () => {
@@ -112,6 +163,7 @@ test("watch prints readings and alerts as they come, and Ctrl-C ends it cleanly"
   for (const run of [readings, alerts]) {
     run.process.kill("SIGINT");
     expect(await run.ended).toBe(0);
+    expect(run.stderr()).toBe("");
   }
 });
 
@@ -141,29 +193,33 @@ test("simulate streams its plant and writes the truth about the faults", async (
 });
 
 test("errors are one sentence, without a stack", async () => {
-  const missing = cli("replay", join(folder, "nothing.csv"), "--sensor-id", "x");
+  const missing = cli("send", join(folder, "nothing.csv"), "--sensor-id", "x");
   expect(await missing.ended).toBe(1);
   expect(missing.stderr()).toMatch(/^There is no file .*nothing\.csv\.\n$/);
   const unknown = runCli("watch", "alerts", "--min-severity", "terrible");
   expect(await unknown.ended).toBe(1);
-  expect(unknown.stderr()).toMatch(
-    /^error: .*terrible.*low, medium, high, critical.*\n\(--help shows what is possible\)/,
-  );
+  expect(unknown.stderr()).toMatch(/^error: .*terrible.*low, medium, high, critical.*\n\(--help lists the options\)/);
 });
 
 test.each<[name: string, args: () => string[], sentence: RegExp]>([
-  ["a folder for a file", () => ["replay", folder, "-s", "x"], /is a folder; wanted a file\.$/],
+  ["a folder for a file", () => ["send", folder, "-s", "x"], /is a folder; wanted a file\.$/],
   [
     "a file to score that is none",
     () => ["score", "nothing.csv", "-o", "out.csv"],
     /^There is no file nothing\.csv\.$/,
   ],
   ["scores that cannot be written", () => ["score", jumpCsv("in.csv"), "-o", folder], /is a folder; wanted a file\.$/],
-  ["no address", () => ["replay", jumpCsv("in.csv"), "-s", "x", "--url", "nonsense"], /^The address is "nonsense"/],
+  ["a day and a week", () => ["report", "--daily", "--weekly"], /'--weekly' cannot be used with option '--daily'/],
+  [
+    "a buffer in a file",
+    () => ["send", jumpCsv("in.csv"), "-s", "x", "--buffer", jumpCsv("b")],
+    /b is a file; wanted a folder\.$/,
+  ],
+  ["no address", () => ["send", jumpCsv("in.csv"), "-s", "x", "--url", "nonsense"], /^The address is "nonsense"/],
   [
     "labels that cannot be written",
     () => ["simulate", "--readings", "1", "--labels", join(folder, "no/labels.csv")],
-    /^There is no file .*labels\.csv\.$/,
+    /^There is no folder .*no for .*labels\.csv\.$/,
   ],
 ])("%s: one sentence, at once, and exit code 1", async (_name, args, sentence) => {
   const run = runCli(...args());
@@ -174,13 +230,13 @@ test.each<[name: string, args: () => string[], sentence: RegExp]>([
 test("a simulation that did not get everything settled says so", async () => {
   const run = runCli("simulate", "--url", "http://127.0.0.1:1", "--labels", join(folder, "lost.csv"));
   runs.push(run);
-  await expect.poll(() => run.stderr(), { timeout: 20_000 }).toContain("The server is away");
+  await expect.poll(() => run.stderr(), { timeout: 20_000 }).toContain("The server is unavailable");
   run.process.kill("SIGINT");
   expect(await run.ended).not.toBe(0);
   expect(run.stderr()).toMatch(/\d+ of \d+ readings are not settled\.\n$/);
 });
 
-test("a replay that is interrupted ends at once and says how far it came", async () => {
+test("replay, the former name of send, works; interrupted, it ends at once and says how far it came", async () => {
   const run = cli("replay", jumpCsv("slow.csv"), "--sensor-id", "slow", "--speed", "60");
   await expect
     .poll(() => allReadings(platform.grpc, "slow").then((all) => all.length), { timeout: 20_000 })
@@ -212,4 +268,66 @@ test("a device client keeps readings on disk while the platform is away, and del
   expect((await second.flush()).accepted).toBeGreaterThanOrEqual(1_999n);
   await second.close();
   expect(await allReadings(platform.grpc, "offline")).toHaveLength(2_000);
+});
+
+/** A file that was there before a command that writes it. */
+function keptFile(): string {
+  const path = join(folder, "kept.txt");
+  writeFileSync(path, "precious\n");
+  return path;
+}
+
+const NOWHERE = "http://127.0.0.1:1";
+
+test.each<[name: string, args: (file: string) => string[], why: RegExp]>([
+  [
+    "simulate with an address that is none",
+    (file) => ["simulate", "--labels", file, "--url", "nonsense"],
+    /address is "nonsense"/,
+  ],
+  ["backtest without a server", (file) => ["backtest", "--out", file, "--url", NOWHERE], /cannot be reached/],
+  [
+    "load with an address that is none",
+    (file) => ["load", "--report", file, "--url", "nonsense"],
+    /address is "nonsense"/,
+  ],
+])("%s leaves the file that it would write as it was", async (_, args, why) => {
+  const file = keptFile();
+  const run = runCli(...args(file));
+  runs.push(run);
+  expect(await run.ended).toBe(1);
+  expect(run.stderr()).toMatch(why);
+  expect(readFileSync(file, "utf8")).toBe("precious\n");
+});
+
+test("simulate empties its file of labels once the server has taken a reading, and not before", async () => {
+  const file = keptFile();
+  const refused = runCli("simulate", "--labels", file, "--url", NOWHERE, "--readings", "3", "--speed", "max");
+  runs.push(refused);
+  await expect.poll(() => refused.stderr(), { timeout: 20_000 }).toContain("is unavailable");
+  refused.process.kill("SIGKILL");
+  await refused.ended;
+  expect(readFileSync(file, "utf8")).toBe("precious\n");
+  const taken = cli("simulate", "--labels", file, "--readings", "3", "--speed", "max", "--prefix", "labels-");
+  expect(await taken.ended, taken.stderr()).toBe(0);
+  expect(readFileSync(file, "utf8")).toMatch(/^sensor_id,kind,start,end\n/);
+});
+
+test("load says before it begins that its report cannot be written", async () => {
+  const run = cli("load", "--seconds", "3600", "--report", join(folder, "nowhere", "load.html"));
+  expect(await run.ended).toBe(1);
+  expect(run.stderr()).toMatch(/^There is no folder .*nowhere for .*load\.html\.\n$/);
+});
+
+test.skipIf(process.platform !== "linux")("send with a buffer that cannot be made there says so", async () => {
+  const file = jumpCsv("buffered.csv");
+  const run = cli("send", file, "--sensor-id", "buffered", "--buffer", "/proc/telltale-buffer");
+  expect(await run.ended).toBe(1);
+  expect(run.stderr()).toMatch(/The folder \/proc\/telltale-buffer cannot be made there\.\n$/);
+});
+
+test.skipIf(process.platform !== "linux")("simulate names the file of labels whose disk is full", async () => {
+  const run = cli("simulate", "--labels", "/dev/full", "--readings", "3", "--speed", "max", "--prefix", "full-");
+  expect(await run.ended).toBe(1);
+  expect(run.stderr()).toMatch(/The disk of \/dev\/full is full\.\n$/);
 });

@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
-import { run } from "../support/cli.ts";
-import { startPlatform } from "../support/platform.ts";
-import { allReadings } from "../support/readings.ts";
+import { run } from "../../testing/cli.ts";
+import { startPlatform } from "../../testing/platform.ts";
+import { allReadings } from "../../testing/readings.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -15,9 +15,10 @@ test("a project that depends on the package imports telltale/client and delivers
   onTestFinished(() => rmSync(project, { recursive: true, force: true }));
   const installed = join(project, "node_modules", "telltale");
   mkdirSync(installed, { recursive: true });
-  const build = join(root, "scripts", "build-client.mjs");
-  execFileSync(process.execPath, [build, join(installed, "dist", "client.js")]);
-  symlinkSync(join(root, "package.json"), join(installed, "package.json"));
+  // The project's .npmrc runs no scripts: without the option the package would lack the client.
+  execFileSync("npm", ["pack", "--silent", "--ignore-scripts=false", "--pack-destination", project], { cwd: root });
+  const [archive = ""] = readdirSync(project).filter((name) => name.endsWith(".tgz"));
+  execFileSync("tar", ["-xzf", join(project, archive), "-C", installed, "--strip-components=1"]);
   // Its dependencies, as npm would put them beside it.
   for (const name of ["@bufbuild", "@connectrpc"]) {
     symlinkSync(join(root, "node_modules", name), join(project, "node_modules", name));

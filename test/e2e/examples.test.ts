@@ -9,9 +9,9 @@ import { promisify } from "node:util";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { describeWith, program } from "../support/needs.ts";
-import { type Platform, startPlatform } from "../support/platform.ts";
-import { pythonWith } from "../support/python.ts";
+import { describeWith, program } from "../../testing/needs.ts";
+import { type Platform, startPlatform } from "../../testing/platform.ts";
+import { pythonWith, requirements } from "../../testing/python.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const ALERT = /^alert: Anomaly detected with score \d\.\d{4}./m;
@@ -19,10 +19,18 @@ const ALERT = /^alert: Anomaly detected with score \d\.\d{4}./m;
 const FIRST_TIME_MS = 600_000;
 
 let platform: Platform;
+/** Serves the page, whose origin the platform has to know before. */
+const pages = createServer();
+let origin: string;
 beforeAll(async () => {
-  platform = await startPlatform();
+  await new Promise<void>((resolve) => pages.listen(0, "127.0.0.1", resolve));
+  origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
+  platform = await startPlatform({ ALLOWED_HOSTS: JSON.stringify([origin]) });
 });
-afterAll(() => platform?.stop());
+afterAll(async () => {
+  pages.close();
+  await platform?.stop();
+});
 
 const execute = promisify(execFile);
 
@@ -55,8 +63,7 @@ describe("Node", () => {
 describeWith(["python3", "go"], "stubs made by buf", () => {
   let bin: string;
   beforeAll(async () => {
-    const requirements = await readFile(join(ROOT, "examples/python/requirements.txt"), "utf8");
-    bin = await pythonWith(requirements.split("\n").filter(Boolean));
+    bin = await pythonWith(await requirements(join(ROOT, "examples/python/requirements.txt")));
     const path = [bin, join(ROOT, "node_modules/.bin"), process.env.PATH].join(delimiter);
     await run("buf", ["generate", "--template", "buf.gen.clients.yaml"], { env: { PATH: path } });
   }, FIRST_TIME_MS);
@@ -92,18 +99,15 @@ describeWith(["chromium"], "a browser page", () => {
     });
     const html = await readFile(join(ROOT, "examples/browser/index.html"));
     const script = await readFile(`${folder}/main.js`);
-    const server = createServer((request, response) => {
+    pages.on("request", (request, response) => {
       const isScript = request.url === "/main.js";
       response.setHeader("content-type", isScript ? "text/javascript" : "text/html");
       response.end(isScript ? script : html);
     });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const browser = await chromium.launch({ executablePath: program("chromium")!, args: ["--no-sandbox"] });
     try {
       const page = await browser.newPage();
-      await page.goto(
-        `http://127.0.0.1:${(server.address() as AddressInfo).port}/?server=${encodeURIComponent(platform.grpc)}`,
-      );
+      await page.goto(`${origin}/?server=${encodeURIComponent(platform.grpc)}`);
       await page.waitForSelector("body.watching");
       await page.click("#send");
       await page.waitForFunction("document.querySelectorAll('#readings li').length === 49");
@@ -111,7 +115,6 @@ describeWith(["chromium"], "a browser page", () => {
       expect(await page.textContent("#alerts li:last-child")).toMatch(/^Anomaly detected with score/);
     } finally {
       await browser.close();
-      server.close();
       await rm(folder, { recursive: true });
     }
   });

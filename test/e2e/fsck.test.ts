@@ -1,19 +1,24 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import postgres, { type Sql } from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createDeviceClient } from "../../client/index.ts";
+import { RegistryService } from "../../gen/es/telltale/v1/registry_pb.ts";
 import { silentLogger } from "../../server/observe/logger.ts";
 import { fsck, type OpenStore, openStore } from "../../server/offline.ts";
 import { startMaintenance } from "../../server/store/maintenance.ts";
-import { runCli } from "../support/cli.ts";
-import { startPlatform } from "../support/platform.ts";
-import { end } from "../support/processes.ts";
+import { runCli } from "../../testing/cli.ts";
+import { startPlatform } from "../../testing/platform.ts";
+import { end } from "../../testing/processes.ts";
 
 let dataDir: string;
 let store: OpenStore | undefined;
 let sql: Sql;
+
+const registryOf = (baseUrl: string) => createClient(RegistryService, createGrpcTransport({ baseUrl }));
 
 /** Three sensors over three days, some late, with a jump that alerts. */
 async function fill(url: string, firstDay: number): Promise<void> {
@@ -98,4 +103,23 @@ test("the command says that all is well, or what is wrong, by its exit code too"
   const nothing = runCli("fsck", "--data-dir", join(dataDir, "nothing"));
   expect(await nothing.ended).toBe(1);
   expect(nothing.stderr()).toMatch(/^DATA_DIR ".*nothing" holds no data of Telltale\.\n$/);
+});
+
+test("a sensor is deleted also where the platform is killed in the middle, and of the others nothing is lost", async () => {
+  const killed = await startPlatform({ DATA_DIR: dataDir });
+  const { deletion } = await registryOf(killed.grpc).deleteSensor({ sensorId: "b" });
+  expect(deletion).toMatchObject({ readings: 6_001n, removedReadings: 0n });
+  await end(killed.process, "SIGKILL");
+
+  const again = await startPlatform({ DATA_DIR: dataDir });
+  const registry = registryOf(again.grpc);
+  const left = async () => (await registry.listSensorDeletions({ unfinished: true })).deletions.length;
+  await expect.poll(left, { timeout: 30_000, interval: 200 }).toBe(0);
+  const [done] = (await registry.listSensorDeletions({})).deletions;
+  expect(done).toMatchObject({ sensorId: "b", readings: 6_001n, removedReadings: 6_001n });
+  expect((await registry.listSensors({})).sensors.map(({ sensorId }) => sensorId)).toEqual(["a", "c"]);
+  await end(again.process);
+  const checked = runCli("fsck", "--data-dir", dataDir);
+  expect(await checked.ended, checked.stdout()).toBe(0);
+  expect(checked.stdout()).toMatch(/^12002 readings in \d+ blocks: all is well\n$/);
 });

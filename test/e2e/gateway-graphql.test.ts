@@ -1,11 +1,14 @@
 /** GraphQL from outside, on the real platform: the contract's schema, subscriptions over both transports, limits, shutdown. */
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
+import { Code, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { buildClientSchema, getIntrospectionQuery, type IntrospectionQuery, printType } from "graphql";
 import { createClient as createWsClient, type Client as WsClient } from "graphql-ws";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import { type Platform, startPlatform } from "../support/platform.ts";
+import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
+import { type Platform, startPlatform } from "../../testing/platform.ts";
 
 let platform: Platform;
 beforeAll(async () => {
@@ -65,6 +68,17 @@ async function inPlace(client: WsClient, socket: WebSocket): Promise<void> {
   socket.send(JSON.stringify({ type: "ping" }));
   await pong;
 }
+
+test("a field that fails is told of with its own error, wherever it stands among good ones", async () => {
+  await submit("among good ones", 1);
+  const good = 'good: sensorData(sensorId: "among good ones") { id }';
+  const bad = 'bad: sensorDataPage(pageToken: "xx") { readings { id } }';
+  for (const query of [`{ ${good} ${bad} }`, `{ ${bad} ${good} }`]) {
+    const { data, errors } = await ask(query);
+    expect(data).toBeNull();
+    expect(errors).toMatchObject([{ path: ["bad"], extensions: { code: "BAD_USER_INPUT" } }]);
+  }
+});
 
 describe("the schema", () => {
   test("has the names that existing clients use", async () => {
@@ -366,6 +380,13 @@ async function deafSubscriber(http: string): Promise<Socket> {
   return socket;
 }
 
+/** A batch of one reading, and then nothing until the signal. */
+async function* oneAndWait(signal: AbortSignal) {
+  const readings = [{ sensorId: "device", sensorType: "t", value: 1, unit: "C" }];
+  yield { producer: "device", sequence: 1n, readings };
+  await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+}
+
 /** A masked text frame, as clients must send. */
 function frame(text: string): Buffer {
   const payload = Buffer.from(text);
@@ -384,6 +405,29 @@ async function closingOf(socket: Socket): Promise<string> {
 }
 
 describe("SIGTERM", () => {
+  test("devices are told at once, and an open event stream ends with a last event", async () => {
+    const own = await startPlatform({ SHUTDOWN_GRACE_MS: "60000" });
+    const query = encodeURIComponent("subscription { sensorDataStream { value } }");
+    const stream = await fetch(`${own.http}/api/v1/graphql?query=${query}`, {
+      headers: { accept: "text/event-stream" },
+    });
+    const text = stream.text();
+    const requests = new AbortController();
+    const device = createClient(IngestService, createGrpcTransport({ baseUrl: own.grpc }));
+    const acks = device.streamReadings(oneAndWait(requests.signal))[Symbol.asyncIterator]();
+    await acks.next();
+    const before = performance.now();
+    const stopped = own.stop();
+    const told = (async () => {
+      for (;;) if ((await acks.next()).done) return undefined;
+    })();
+    await expect(told).rejects.toMatchObject({ code: Code.Unavailable });
+    requests.abort();
+    await stopped;
+    expect(performance.now() - before).toBeLessThan(45_000);
+    expect(await text).toMatch(/event: next\ndata: .*"code":"SERVICE_UNAVAILABLE".*\n\n$/);
+  }, 120_000);
+
   test("closes websockets with a reason, and the process ends", async () => {
     const own = await startPlatform();
     const socket = new WebSocket(`${own.http.replace("http", "ws")}/api/v1/graphql`, "graphql-transport-ws");

@@ -7,10 +7,10 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
-import { type CliRun, runNode } from "../support/cli.ts";
-import { type Platform, startPlatform } from "../support/platform.ts";
-import { startPostgres, type TestPostgres } from "../support/postgres.ts";
-import { allAlerts, allReadings, withoutId } from "../support/readings.ts";
+import { type CliRun, runNode } from "../../testing/cli.ts";
+import { type Platform, startPlatform } from "../../testing/platform.ts";
+import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
+import { allAlerts, allReadings, withoutId } from "../../testing/readings.ts";
 
 const main = join(import.meta.dirname, "../../cli/main.ts");
 let platform: Platform;
@@ -141,16 +141,17 @@ describe("an export as a file", () => {
     const rows: Record<string, unknown>[] = history(["bad-rows"], 20).map((row) => ({ ...row }));
     rows[2]!.value = "NaN";
     rows[4]!.timestamp = "yesterday";
-    rows[6]!.sensor_id = "x".repeat(51);
+    rows[6]!.sensor_id = "x".repeat(201);
     rows[8]!.unit = null;
     rows[10] = { ...rows[9], value: 1e6 }; // the time of its neighbour with another value
     rows[12]!.timestamp = new Date(Date.now() + 86_400_000).toISOString();
     const file = join(folder, "bad.ndjson");
     writeFileSync(file, `${rows.map((row) => JSON.stringify(row)).join("\n")}\n{"sensor_id":\n`);
     const run = telltaleImport(file);
-    expect(await run.ended).toBe(0);
+    expect(await run.ended).toBe(1);
     expect(run.stderr()).toContain('line 3, value is "NaN"; wanted a finite number; left out');
     expect(run.stdout()).toContain("16 sent = 14 accepted + 0 duplicate + 1 conflicting + 1 rejected (0 late)");
+    expect(run.stderr()).toContain("7 rows were lost: exit code 1. --allow-loss makes it 0.");
     expect(run.stdout()).toMatch(/^7 rows were left out; each is in .*\.refused with the reason\.$/m);
     const told = run.refused();
     expect(told.map(({ where }) => where).sort()).toEqual([
@@ -164,6 +165,22 @@ describe("an export as a file", () => {
     ]);
     expect(told.find(({ where }) => where === "line 11")?.wanted).toMatch(/bad-rows.*1000000 was not stored/);
     expect(told.find(({ where }) => where === "line 13")?.wanted).toContain("ahead of the server's clock");
+  });
+
+  test("a CSV of another convention is read as what it says", async () => {
+    const file = join(folder, "european.csv");
+    const rows = [
+      "european;temperature;13.02.2026 01:00:00,5;1.019,88;C",
+      "european;temperature;30.02.2026 01:00:00;1,5;C",
+    ];
+    writeFileSync(file, `\ufeffsensorId;sensorType;timestamp;value;unit\r\n${rows.join("\r\n")}\r\n`);
+    const run = telltaleImport(file, undefined, "--time-zone", "Europe/Berlin");
+    expect(await run.ended).toBe(1);
+    expect(run.stdout()).toContain(accepted(1));
+    expect(run.stderr()).toMatch(/line 3: timestamp is "30\.02\.2026 01:00:00", which is no day of the calendar/);
+    const [reading] = await allReadings(platform.grpc, "european");
+    expect(reading).toMatchObject({ value: 1019.88, unit: "C" });
+    expect(new Date(Number(reading!.observedAt!.seconds) * 1000).toISOString()).toBe("2026-02-13T00:00:00.000Z");
   });
 
   test("a file that is no export is refused as a whole, and nothing is sent", async () => {
@@ -235,7 +252,8 @@ describe("the predecessor's database", () => {
     await killed.ended;
     const before = settled();
     const rest = telltaleImport(url, "table");
-    expect(await rest.ended, rest.stderr()).toBe(0);
+    // Three rows cannot be stored.
+    expect(await rest.ended, rest.stderr()).toBe(1);
     expect(rest.stderr()).toMatch(new RegExp(`^${before} rows were settled before; \\d+ are left`, "m"));
     const rows = sensors.length * minutes;
     const sent = /^(\d+) sent = (\d+) accepted \+ (\d+) duplicate \+ 0 conflicting \+ 0 rejected \(0 late\)/m.exec(
@@ -248,7 +266,7 @@ describe("the predecessor's database", () => {
       expect([totalReadings, lateCount]).toEqual([BigInt(minutes), 0n]);
     }
     expect((await allReadings(platform.grpc, "table-7")).at(-1)).toMatchObject({ metadata: { firmware: 7 } });
-    expect(rest.stdout()).toContain("Of 2 old alerts 1 lie within an alert of Telltale, 1 do not.");
+    expect(rest.stdout()).toContain("2 old alerts: 1 within an alert of Telltale, 1 not.");
     const [, confirmed, open] = readFileSync(join(folder, "table.csv"), "utf8").split("\n");
     expect(confirmed).toMatch(
       /^1,table-3,.*"Anomaly detected, with score 0\.83",\d+,(critical|high|medium),2023-05-03T01:57:00/,
@@ -266,7 +284,7 @@ describe("the predecessor's database", () => {
     const sql = postgres(old.url, { max: 1 });
     await sql`insert into sensor_data (sensor_id, sensor_type, timestamp, value, unit) values ('table-0', 'temperature', '2023-06-01', 21, 'C')`;
     await sql.end();
-    const next = telltaleImport(url, "table", "--no-alerts");
+    const next = telltaleImport(url, "table", "--no-alerts", "--allow-loss");
     expect(await next.ended).toBe(0);
     expect(next.stdout()).toContain(accepted(1));
   });

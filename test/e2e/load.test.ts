@@ -7,14 +7,13 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
-import { runNode } from "../support/cli.ts";
-import { describeWith } from "../support/needs.ts";
-import { type Platform, startPlatform } from "../support/platform.ts";
-import { freePort } from "../support/processes.ts";
-import { pythonWith } from "../support/python.ts";
+import { runNode } from "../../testing/cli.ts";
+import { describeWith } from "../../testing/needs.ts";
+import { type Platform, startPlatform } from "../../testing/platform.ts";
+import { freePort } from "../../testing/processes.ts";
+import { LOCUST, pythonWith } from "../../testing/python.ts";
 
 const root = join(import.meta.dirname, "../..");
-const LOCUST = ["locust==2.47.0", "grpcio==1.85.1", "grpcio-tools==1.85.1"];
 let platform: Platform;
 let folder: string;
 
@@ -49,9 +48,9 @@ test.each([
   ["gRPC", ["durableMs", "settledMs"]],
   ["REST", ["settledMs"]],
 ] as const)("npm run load by %s sends at its rate, counts what is really stored, and draws it", async (by, delays) => {
-  const doors = by === "REST" ? ["--rest", platform.http] : ["--url", platform.grpc];
+  const listeners = by === "REST" ? ["--rest", platform.http] : ["--url", platform.grpc];
   const name = by.toLowerCase();
-  const run = load(name, ...doors, "--devices", "20", "--rate", "5", "--seconds", "2");
+  const run = load(name, ...listeners, "--devices", "20", "--rate", "5", "--seconds", "2");
   expect(await run.ended, run.stdout() + run.stderr()).toBe(0);
   expect(run.stdout()).toMatch(/^200 sent, 200 settled, 0 errors;/);
   const figures = run.figures();

@@ -6,8 +6,8 @@ import { fromJsonString } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { FleetReportSchema } from "../../gen/es/telltale/v1/report_pb.ts";
-import { runCli } from "../support/cli.ts";
-import { fill, type Secured, startSecured } from "../support/secured.ts";
+import { runCli } from "../../testing/cli.ts";
+import { fill, type Secured, startSecured } from "../../testing/secured.ts";
 
 let platform: Secured;
 let folder: string;

@@ -13,12 +13,12 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
+import { kafkaNeeds } from "../../testing/kafka.ts";
+import { describeWith } from "../../testing/needs.ts";
+import { freePort } from "../../testing/processes.ts";
 import { Cluster, type Member } from "../faults/cluster.ts";
 import { Plant } from "../faults/plant.ts";
 import { CommitWatch, differences, readStored, type Stored } from "../faults/stored.ts";
-import { kafkaNeeds } from "../support/kafka.ts";
-import { describeWith } from "../support/needs.ts";
-import { freePort } from "../support/processes.ts";
 
 const root = join(import.meta.dirname, "../..");
 const PREVIOUS = process.env.UPGRADE_FROM ?? "ed5ae6c103c9eac701097ffc7a3be5c714f75541";
@@ -27,7 +27,7 @@ const from = previousIsHere
   ? `the version before (${PREVIOUS.slice(0, 8)})`
   : "this same version (the one before is not in this clone)";
 
-/** As docs/operations.md has it: scoring first, the gateways last. */
+/** As docs/guides/operations.md has it: scoring first, the gateways last. */
 const order = ["score", "ingest", "query,gateway"] as const;
 const PARTITIONS = 8;
 const SENSORS = 200;

@@ -5,9 +5,9 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { IngestService, StreamReadingsRequestSchema } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { AlertEventType, WatchService } from "../../gen/es/telltale/v1/watch_pb.ts";
-import { type Span, type SpanReceiver, startSpanReceiver } from "../support/otlp.ts";
-import { type Platform, startPlatform } from "../support/platform.ts";
-import { end } from "../support/processes.ts";
+import { type Span, type SpanReceiver, startSpanReceiver } from "../../testing/otlp.ts";
+import { type Platform, startPlatform } from "../../testing/platform.ts";
+import { end } from "../../testing/processes.ts";
 
 const device = { traceId: "4bf92f3577b34da6a3ce929d0e0e4736", spanId: "00f067aa0ba902b7" };
 const traceparent = `00-${device.traceId}-${device.spanId}-01`;

@@ -1,4 +1,4 @@
-/** Wrong input at every door of the real platform: each is answered with what is wrong, and the log has no stack of it. */
+/** Wrong input at every endpoint of the real platform: each is answered with what is wrong, and the log has no stack of it. */
 import { request } from "node:http";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -7,7 +7,7 @@ import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
 import { WatchService } from "../../gen/es/telltale/v1/watch_pb.ts";
-import { type Platform, startPlatform } from "../support/platform.ts";
+import { type Platform, startPlatform } from "../../testing/platform.ts";
 
 let platform: Platform;
 let transport: ReturnType<typeof createGrpcTransport>;
@@ -53,7 +53,7 @@ describe("GraphQL names the argument, its value and what to do, and stores nothi
     ["no time at all", '{ sensorData(startTime: "") { id } }', 'DateTime is "", but must be an ISO 8601 time'],
     ["a text for an id", 'mutation { resolveAlert(alertId: "1") }', 'SafeInt is "1", but must be an integer'],
     ["a fraction for an id", "mutation { resolveAlert(alertId: 1.5) }", "SafeInt is 1.5, but must be an integer"],
-    ["an empty id", submit('location: "x"').replace('"w"', '""'), "sensorId is empty: give 1 to 50 characters"],
+    ["an empty id", submit('location: "x"').replace('"w"', '""'), "sensorId is empty: give 1 to 200 characters"],
     ["a time before 1970", submit('observedAt: "1969-01-01"'), "observedAt is not a time between 1970 and 9999"],
     ["a list for metadata", submit("metadata: [1]"), "metadata is [1], but must be an object."],
     ["a text for metadata", submit('metadata: "x"'), 'metadata is "x", but must be an object.'],
@@ -102,16 +102,16 @@ function sendChunked(url: string, pieces: readonly string[]): Promise<{ status: 
 }
 
 describe("a body that does not say how long it is", () => {
-  const doors = [
+  const endpoints = [
     ["GraphQL", "/api/v1/graphql", '{"query":"{ __typename }"', "OPERATION_TOO_LARGE"],
     ["REST", "/api/v1/sensors/data", '{"sensor_id":"chunks","sensor_type":"t","value":1,"unit":"C"', "larger than"],
   ] as const;
 
-  test.each(doors)("is taken at the door of %s", async (_name, path, start) => {
+  test.each(endpoints)("is taken by %s", async (_name, path, start) => {
     expect(await sendChunked(platform.http + path, [start, "}"])).toMatchObject({ status: 200 });
   });
 
-  test.each(doors)("is refused past 1 MiB at the door of %s, with a sentence", async (_name, path, start, said) => {
+  test.each(endpoints)("is refused past 1 MiB by %s, with a sentence", async (_name, path, start, said) => {
     const blanks = Array.from({ length: 20 }, () => " ".repeat(100_000));
     const answer = await sendChunked(platform.http + path, [start, ...blanks, "}"]);
     expect(answer).toMatchObject({ status: 413, text: expect.stringContaining(said) });
@@ -165,7 +165,7 @@ describe("gRPC", () => {
 
   test("a watch of alerts does not wait in silence for a number that is still to come", async () => {
     const watch = createClient(WatchService, transport).watchAlerts({ resumeToken: "0:99999999" });
-    await expect(watch[Symbol.asyncIterator]().next()).rejects.toThrow('"0:99999999" is none of ours');
+    await expect(watch[Symbol.asyncIterator]().next()).rejects.toThrow('"0:99999999" is not valid');
   });
 });
 

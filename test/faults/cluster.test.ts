@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { openClient } from "../../server/log/connection.ts";
 import { openKafka } from "../../server/log/kafka-client.ts";
-import { kafkaNeeds } from "../support/kafka.ts";
-import { testLogger } from "../support/logger.ts";
-import { describeWith } from "../support/needs.ts";
-import { freePort } from "../support/processes.ts";
-import { Random } from "../support/random.ts";
+import { openClient } from "../../server/postgres/connection.ts";
+import { kafkaNeeds } from "../../testing/kafka.ts";
+import { testLogger } from "../../testing/logger.ts";
+import { describeWith } from "../../testing/needs.ts";
+import { freePort } from "../../testing/processes.ts";
+import { Random } from "../../testing/random.ts";
 import { Cluster } from "./cluster.ts";
 import { type PublishedEvent, readEvents } from "./events.ts";
 import { type Fault, schedule } from "./faults.ts";

@@ -3,11 +3,12 @@ import { cpSync, createWriteStream, mkdtempSync, readFileSync, rmSync, symlinkSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { startKafka, type TestKafka } from "../support/kafka.ts";
-import { startPostgres, type TestPostgres } from "../support/postgres.ts";
-import { end, freePort, untilLine } from "../support/processes.ts";
-import { type FaultProxy, startProxy } from "../support/proxy.ts";
-import { startRedis, type TestRedis } from "../support/redis.ts";
+import { hold } from "../../testing/held.ts";
+import { startKafka, type TestKafka } from "../../testing/kafka.ts";
+import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
+import { end, freePort, untilLine } from "../../testing/processes.ts";
+import { type FaultProxy, startProxy } from "../../testing/proxy.ts";
+import { startRedis, type TestRedis } from "../../testing/redis.ts";
 import { noDisk, SmallDisk } from "./disk.ts";
 
 export const roles = ["ingest", "score", "query", "gateway"] as const;
@@ -20,7 +21,7 @@ const readyMs = 90_000;
 const restartMs = 200;
 const root = join(import.meta.dirname, "../..");
 /** What the platform runs on. */
-const sources = ["server", "gateway", "gen", "ml", "proto", "third_party", "client", "cli", "package.json"];
+const sources = ["server", "gateway", "formats", "gen", "ml", "proto", "third_party", "client", "cli", "package.json"];
 
 /**
  * A run takes minutes, and processes are started again all the time: they run a copy of the sources, so that an edit meanwhile
@@ -51,6 +52,7 @@ export class Member {
   readonly #output: WriteStream;
   #child: ChildProcess | undefined;
   #wanted = true;
+  readonly #holds: (() => Promise<void>)[] = [];
 
   constructor(name: string, ports: Ports, environment: NodeJS.ProcessEnv, main: string, folder: string) {
     this.name = name;
@@ -73,6 +75,7 @@ export class Member {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;
+    if (child.pid !== undefined) this.#holds.push(hold({ pid: child.pid }, () => this.#stop()));
     child.stdout.pipe(this.#output, { end: false });
     child.stderr.pipe(this.#output, { end: false });
     child.once("exit", (code, signal) => {
@@ -114,6 +117,10 @@ export class Member {
 
   /** Ends it for good. */
   async stop(): Promise<void> {
+    await Promise.all([this.#stop(), ...this.#holds.map((release) => release())]);
+  }
+
+  async #stop(): Promise<void> {
     this.#wanted = false;
     if (this.#child) {
       this.#child.kill("SIGCONT");

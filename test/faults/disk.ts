@@ -2,7 +2,8 @@ import { execFileSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
-const size = "16m";
+/** A device's buffer. */
+const DEVICE_BYTES = "16m";
 const chunk = Buffer.alloc(64 * 1024);
 
 /** Why there is none here, or undefined where there can be one. */
@@ -14,7 +15,8 @@ export class SmallDisk {
   readonly folder: string;
   readonly #filler: string;
 
-  constructor(folder: string) {
+  /** @param size as `mount` takes it */
+  constructor(folder: string, size = DEVICE_BYTES) {
     this.folder = folder;
     this.#filler = join(folder, "filler");
     mkdirSync(folder);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Random } from "../support/random.ts";
+import type { Random } from "../../testing/random.ts";
 import type { Cluster, Link, Role } from "./cluster.ts";
 import { noDisk } from "./disk.ts";
 

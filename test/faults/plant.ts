@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { createDeviceClient, type DeviceBlock, type DeviceClient } from "../../client/index.ts";
-import { Random } from "../support/random.ts";
+import { Random } from "../../testing/random.ts";
 
 export interface PlantOptions {
   readonly seed: number;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { openClient } from "../../server/log/connection.ts";
+import { openClient } from "../../server/postgres/connection.ts";
 import { decodeBlock } from "../../server/store/block.ts";
 import { createPoints, MAX_BLOCK_POINTS } from "../../server/store/points.ts";
 

@@ -8,17 +8,18 @@ import { text } from "node:stream/consumers";
 import { toBinary } from "@bufbuild/protobuf";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { Direction } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { History, type SensorSpan } from "../../server/backtest/history.ts";
-import { play } from "../../server/backtest/play.ts";
 import { SensorReplay } from "../../server/backtest/replay.ts";
+import { rerun } from "../../server/backtest/rerun.ts";
 import { createDetector } from "../../server/detect/index.ts";
 import { startMaintenance } from "../../server/store/maintenance.ts";
 import { MARK_LATE } from "../../server/store/points.ts";
 import type { AlertRow } from "../../server/store/store.ts";
-import { controlOf, recordOf, type SentReading, TestPartition, tickOf } from "../support/partition.ts";
-import { startPostgres, type TestPostgres } from "../support/postgres.ts";
-import { Random } from "../support/random.ts";
+import { controlOf, recordOf, type SentReading, TestPartition, tickOf } from "../../testing/partition.ts";
+import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
+import { Random } from "../../testing/random.ts";
 
 const START = Date.UTC(2026, 0, 5) * 1000;
 const HOURS = 20;
@@ -55,7 +56,8 @@ function* plant(random: Random, from: number, to: number): Generator<Uint8Array>
       minute * 60 + 14 + random.next(),
       readings.filter((_, i) => i % 2 === 1),
     );
-    for (let tick = 0; tick < 3; tick++) yield tickOf(START, minute * 60 + 20 * tick + 16.123457);
+    // Closer than a standstill of the platform (15 s): a log that stood still says nothing of a sensor's silence.
+    for (let tick = 0; tick < 5; tick++) yield tickOf(START, minute * 60 + 12 * tick + 16.123457);
   }
 }
 
@@ -75,8 +77,12 @@ async function live(seed: number): Promise<TestPartition> {
   const act = (minute: number, action: Parameters<typeof controlOf>[2]) =>
     partition.append([controlOf(START, minute * 60, action)]);
   await act(0, { case: "config", value: { sensorType: "held", reorderHoldMs: 9000 } });
+  // Before its first reading.
+  await act(0, { case: "settings", value: { sensorId: "s5", reorderHoldMs: 4000, rangeMax: 45 } });
   await go(0, 300);
   await act(300, { case: "config", value: { alarmsPerSensorDay: 1, rangeMax: 60 } });
+  await act(300, { case: "settings", value: { sensorType: "type 0", alarmsPerSensorDay: 3, silenceSeconds: 900 } });
+  await act(300, { case: "settings", value: { sensorId: "s3", direction: Direction.LOW } });
   const [open] = await partition.sql`select * from alert where state <> 1 order by id limit 1`;
   const label = { alertId: BigInt(open!.id), sensorId: open!.sensor_id };
   await act(300, { case: "label", value: { ...label, correct: false, comment: "a test of the valve" } });
@@ -85,11 +91,13 @@ async function live(seed: number): Promise<TestPartition> {
   await go(300, 390);
   await act(390, { case: "endMaintenance", value: { windowId: "w1" } });
   await act(390, { case: "maintenance", value: { id: "w2", sensorId: "s4", startTime: time(0), endTime: time(9e5) } });
+  await act(390, { case: "settings", value: { sensorId: "s11", off: true } });
   await go(390, 585);
   for (const row of await partition.sql`select * from alert where state = 1`) {
     await act(585, { case: "resolve", value: { alertId: BigInt(row.id), sensorId: row.sensor_id } });
   }
   await act(585, { case: "label", value: { ...label, correct: true } });
+  for (const sensorId of ["s11", "s5"]) await act(585, { case: "settings", value: { sensorId } });
   await act(586, { case: "config", value: { sensorType: "type 1", silenceSeconds: 200 } });
   await go(586, HOURS * 60);
   return partition;
@@ -116,7 +124,7 @@ async function both(partition: TestPartition, history: History, sensor: SensorSp
     },
     onAlert: (alert) => alerts.set(alert.id, alert),
   });
-  await play(replay, history.pages(sensor, 0, 9e15), await history.happenings(sensor.partition));
+  await rerun(replay, history.pages(sensor, 0, 9e15), await history.timeline(sensor.partition));
   const storedAlerts = await partition.sql`
     select id, message, severity, score, value, threshold, opened_us, last_seen_us, closed_us, resolved_by, state, readings,
       detector, confidence, expected from alert where sensor_id = ${sensor.sensorId} order by id`;
@@ -147,7 +155,7 @@ test("a history with crashes, late and held readings, silence, other settings, w
       alerts += againAlerts.length;
       silences += againAlerts.filter((a) => a[12] === "silence").length;
     }
-    expect(alerts).toBeGreaterThan(15);
+    expect(alerts).toBeGreaterThan(10);
     expect(silences).toBeGreaterThan(1);
   };
   await compare();
@@ -167,16 +175,16 @@ test("a history with crashes, late and held readings, silence, other settings, w
 
 /** A plain process with the lines of a history on its standard input says what is stored. */
 async function compareLines(partition: TestPartition, history: History): Promise<void> {
-  const { acts, ticks } = await history.happenings(0);
+  const { controls, ticks } = await history.timeline(0);
   const folder = await mkdtemp(join(tmpdir(), "telltale-lines-"));
-  const file = join(folder, "happenings.jsonl");
-  const act = ({ control, ...at }: (typeof acts)[number]) => ({
+  const file = join(folder, "timeline.jsonl");
+  const act = ({ control, ...at }: (typeof controls)[number]) => ({
     ...{ partition: 0, ...at },
     control: Buffer.from(toBinary(ControlSchema, control)).toString("base64"),
   });
   const tick = (i: number) => ({ partition: 0, tick: ticks.tick(i), receivedUs: ticks.receivedUs(i) });
-  const happenings = [...acts.map(act), ...Array.from({ length: ticks.length }, (_, i) => tick(i))];
-  await writeFile(file, happenings.map((each) => `${JSON.stringify(each)}\n`).join(""));
+  const timeline = [...controls.map(act), ...Array.from({ length: ticks.length }, (_, i) => tick(i))];
+  await writeFile(file, timeline.map((each) => `${JSON.stringify(each)}\n`).join(""));
   let input = "";
   const wanted: string[] = [];
   for (const sensor of await history.sensors([], 100)) {
@@ -199,7 +207,7 @@ async function compareLines(partition: TestPartition, history: History): Promise
       }
     }
   }
-  const child = spawn(process.execPath, ["server/backtest/rescore.ts", JSON.stringify({ happenings: file })]);
+  const child = spawn(process.execPath, ["server/backtest/rescore.ts", JSON.stringify({ timeline: file })]);
   child.stdin.end(input);
   const output = await text(child.stdout);
   await rm(folder, { recursive: true });

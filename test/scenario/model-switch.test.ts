@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { defaultModel } from "../../server/detect/index.ts";
-import { type Client, openClient } from "../../server/log/connection.ts";
-import { type Platform, startPlatform } from "../support/platform.ts";
-import { startPostgres, type TestPostgres } from "../support/postgres.ts";
+import { type Client, openClient } from "../../server/postgres/connection.ts";
+import { type Platform, startPlatform } from "../../testing/platform.ts";
+import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 
 const folder = mkdtempSync("/tmp/telltale-model-");
 let postgres: TestPostgres;
@@ -67,7 +67,7 @@ test("another model goes on where the log has lost its beginning: nothing is los
   const third = await start({ MODEL_PATH: modelPath });
   expect(await send(third, 90, 130)).toEqual({ accepted: "90", duplicate: "30" });
   expect(third.output()).toContain('"recovery":"warmed"');
-  expect(third.output()).toContain("detectors begin anew");
+  expect(third.output()).toContain("detectors start over");
   const metrics = await (await fetch(`${third.http}/api/v1/monitoring/metrics`)).text();
   expect(metrics).toMatch(/telltale_state_recoveries_total\{kind="warmed"\} [12]\n/);
   await third.stop();

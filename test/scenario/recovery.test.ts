@@ -1,15 +1,17 @@
 /** Saved state that does not fit: of another model or layout, with and without the whole log. Never misread, nothing lost or doubled. */
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { AlertState } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
-import { encodeField, encodeRecord } from "../../server/record/encode.ts";
+import { encodeField, encodeRecord } from "../../server/log/record/encode.ts";
 import { fsck } from "../../server/store/fsck.ts";
 import { FencedError } from "../../server/store/store.ts";
-import { Bench, record, START, story, tick } from "../support/owner-bench.ts";
-import { startPostgres, type TestPostgres } from "../support/postgres.ts";
+import { Bench, countsOf, record, START, story, tick } from "../../testing/owner-bench.ts";
+import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 
 let postgres: TestPostgres;
 const benches: Bench[] = [];
@@ -123,7 +125,7 @@ test("another model where the log has lost its beginning starts cold, loses noth
   expect(switched.recovery).toBe("warmed");
   // All that was sent comes again, and then goes on.
   await switched.append([...records.slice(half - 20, half)]);
-  const resent = switched.outcomes.slice(-20).flatMap((o) => o.fragments.map((f) => f.counts));
+  const resent = switched.outcomes.slice(-20).flatMap((o) => o.fragments.map(countsOf));
   const [accepted, conflicting] = [0, 2].map((i) => resent.reduce((sum, c) => sum + c[i]!, 0));
   // Counts of batches are those of the first time; what has no time of its own is known by its batch.
   expect(accepted).toBeGreaterThan(0);
@@ -182,33 +184,74 @@ test("alerts of the former model that are open do not stay open for ever, and no
   expect(numbers!.last).toBe(numbers!.n);
 });
 
-/** A chunk as former layouts had it: the first no list of what waits, both not packed. */
+/** A chunk of layout 3 or 4 as former layouts had it: 1 and 2 not packed, and 1 without a list of what waits. */
 function formerLayout(layout: number, bytes: Uint8Array): Buffer {
+  if (layout >= 3) return Buffer.from(bytes);
   const b = zstdDecompressSync(bytes);
   if (layout === 2) return b;
   expect(b.readUInt32LE(16)).toBe(0);
   return Buffer.concat([b.subarray(0, 16), b.subarray(20)]);
 }
 
-test.each([1, 2])("state in layout %i is taken over as it is", async (layout) => {
+/** State as former versions of the detector saved it (../upgrade/state). */
+const savedBy = (state: number) =>
+  JSON.parse(readFileSync(join(import.meta.dirname, `../upgrade/state/${state}.json`), "utf8"));
+const former = savedBy(7);
+
+test.each([
+  [1, 6],
+  [2, 6],
+  [3, 6],
+  [4, 7],
+])(
+  "state of a former version, in layout %i of version %i, goes on where the log has lost its beginning",
+  async (layout, stateVersion) => {
+    const former = savedBy(stateVersion);
+    const bench = await open();
+    const at = (us: number) => (us - START) / 1e6;
+    const sensors: { sensorId: string; sensorType: string; lastUs: number }[] = former.sensors;
+    const newest = at(Math.max(...sensors.map((s) => s.lastUs)));
+    const readings = (seconds: number, value: number) =>
+      sensors.map(({ sensorId: sensor, sensorType: type }) => ({ sensor, type, at: seconds, value }));
+    await bench.append([record(1, [{ readings: readings(1, 20) }]), tick(2)]);
+    await bench.owner.close();
+    const bytes = formerLayout(layout, Buffer.from(former.bytes, "base64"));
+    const version = former.version.replace(/^\d+/, String(layout));
+    await bench.sql`update state_chunk set bytes = ${bytes}, version = ${version}, as_of = 2 where chunk = 0`;
+    await bench.sql`update log_partition set replay_offset = 2`;
+    bench.oldest = 1;
+    await bench.resume();
+    expect(bench.recovery).toBe("migrated");
+    expect((await versions(bench)).every((v) => !v.startsWith(former.version))).toBe(true);
+    // What was open is open, the silence beside it; what was over stays over.
+    expect(await openAlerts(bench)).toEqual(["incident", "silent"]);
+    // "silent" comes back, "incident" goes on, and "steady" is judged by what it had learnt: 60 C is not like it.
+    await bench.append([record(newest + 300, [{ readings: readings(newest + 300, 60) }])]);
+    const rows = await bench.sql`select sensor_id, state, alert_type from alert order by sensor_id, id`;
+    expect(rows.map((r) => `${r.sensor_id} ${r.alert_type} ${r.state === AlertState.OPEN ? "open" : "over"}`)).toEqual([
+      "incident anomaly_detection open",
+      "silent silence over",
+      "steady anomaly_detection open",
+      "young anomaly_detection open",
+    ]);
+    const late = await bench.sql`select late from log_partition`;
+    expect(late[0]!.late).toBe(0);
+    await bench.resume();
+    expect(bench.recovery).toBe("loaded");
+  },
+);
+
+test("state of the former version with the whole log is rebuilt", async () => {
   const undisturbed = await open();
   await undisturbed.append(records, 20);
-  const wanted = await undisturbed.everything();
-
-  const former = await open();
-  await former.append(records.slice(0, half), 20);
-  for (const { chunk, version, bytes } of await former.sql`select chunk, version, bytes from state_chunk`) {
-    const before = chunk < 0 ? bytes : formerLayout(layout, bytes);
-    const [, ...rest] = (version as string).split("/");
-    const model = (await versions(former))[0]!.split("/").slice(1).join("/");
-    const name = chunk < 0 ? (layout === 1 ? `1/${model}` : version) : `${layout}/${rest.join("/")}`;
-    await former.sql`update state_chunk set bytes = ${before}, version = ${name} where chunk = ${chunk}`;
-  }
-  former.oldest = await released(former);
-  await former.resume();
-  expect(former.recovery).toBe("loaded");
-  await former.append(records.slice(half), 20);
-  expect(await former.everything()).toBe(wanted);
+  const bench = await open();
+  await bench.append(records.slice(0, half), 20);
+  const bytes = Buffer.from(former.bytes, "base64");
+  await bench.sql`update state_chunk set bytes = ${bytes}, version = ${former.version} where chunk = 0`;
+  await bench.resume();
+  expect(bench.recovery).toBe("rebuilt");
+  await bench.append(records.slice(half), 20);
+  expect(await bench.everything()).toBe(await undisturbed.everything());
 });
 
 test("state in an unknown layout is rebuilt", async () => {

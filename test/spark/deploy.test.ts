@@ -43,14 +43,14 @@ describe("Spark's deployment", () => {
     for (const job of jobs) for (const name of needed) expect(job[name], name).toBeTruthy();
   });
 
-  test("keeps what a client may send to Spark's door behind a policy, and shows it to this machine alone", () => {
+  test("keeps what a client may send to Spark's endpoint behind a policy, and shows it to this machine alone", () => {
     const { services } = parse(read("compose.yaml"), { merge: true });
     expect(services.spark.ports).toEqual(["127.0.0.1:15002:15002"]);
     const policies = parseAllDocuments(read("deploy/k8s/components/spark/network.yaml")).map((each) => each.toJS());
-    const doors = policies.filter(
+    const listeners = policies.filter(
       ({ spec }) => spec.podSelector.matchLabels?.["app.kubernetes.io/component"] === "spark-connect",
     );
-    expect(doors.length).toBe(1);
-    expect(doors[0].spec.ingress[0].ports).toEqual([{ protocol: "TCP", port: 15002 }]);
+    expect(listeners.length).toBe(1);
+    expect(listeners[0].spec.ingress[0].ports).toEqual([{ protocol: "TCP", port: 15002 }]);
   });
 });

@@ -4,12 +4,12 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import postgres, { type Sql } from "postgres";
 import { type Request, runStreams } from "../../bench/load.ts";
 import { DetectorService } from "../../gen/es/telltale/v1/detector_pb.ts";
-import { CopyBuffer, copyIn, putInt32, putInt64 } from "../../server/log/copy.ts";
+import { CopyBuffer, copyIn, putInt32, putInt64 } from "../../server/postgres/copy.ts";
 import { decodeBlock } from "../../server/store/block.ts";
 import { createPoints, MAX_BLOCK_POINTS } from "../../server/store/points.ts";
-import { startKafka, type TestKafka } from "../support/kafka.ts";
-import { type Platform, startPlatform } from "../support/platform.ts";
-import { startPostgres, type TestPostgres } from "../support/postgres.ts";
+import { startKafka, type TestKafka } from "../../testing/kafka.ts";
+import { type Platform, startPlatform } from "../../testing/platform.ts";
+import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 
 export interface Plant {
   readonly kafka: TestKafka;

@@ -9,8 +9,9 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { SeriesKeySchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import committed from "../../ml/model/forecaster.json" with { type: "json" };
 import { History } from "../../server/backtest/history.ts";
-import { play } from "../../server/backtest/play.ts";
 import { SensorReplay } from "../../server/backtest/replay.ts";
+import { rerun } from "../../server/backtest/rerun.ts";
+import { encodeFragment, encodeRecord, type Run } from "../../server/log/record/encode.ts";
 import {
   forget,
   LOCAL_SCORER,
@@ -20,16 +21,15 @@ import {
   type RescoreRun,
   rescoreHistory,
   sparkEngine,
-} from "../../server/batch/index.ts";
-import { detectorOf } from "../../server/batch/run.ts";
-import type { Rows } from "../../server/pipeline/rows.ts";
-import { encodeFragment, encodeRecord, type Run } from "../../server/record/encode.ts";
+} from "../../server/offline-scoring/index.ts";
+import { detectorOf } from "../../server/offline-scoring/run.ts";
+import type { Rows } from "../../server/scoring/rows.ts";
 import { decodeBlock } from "../../server/store/block.ts";
 import { createPoints, MARK_LATE } from "../../server/store/points.ts";
-import { runCliWith } from "../support/cli.ts";
-import { kafkaNeeds } from "../support/kafka.ts";
-import { describeWith } from "../support/needs.ts";
-import { allReadings } from "../support/readings.ts";
+import { runCliWith } from "../../testing/cli.ts";
+import { kafkaNeeds } from "../../testing/kafka.ts";
+import { describeWith } from "../../testing/needs.ts";
+import { allReadings } from "../../testing/readings.ts";
 import { compareWindows, fill, type Plant, startPlant } from "./plant.ts";
 import { makeStubs } from "./stubs.ts";
 import {
@@ -51,6 +51,8 @@ const sensors = full ? 2000 : 200;
 const readings = full ? 1000 : 200;
 /** Yesterday, one in the morning: a day that is over. */
 const startUs = (Math.floor(Date.now() / 86_400_000) - 1) * 86_400_000_000 + 3_600_000_000;
+/** Micro-batches that the streaming job makes of the readings: two of them before it is killed, the others after. */
+const BATCHES = full ? 40 : 4;
 /** Many anomalies, so that a difference would show. */
 const budget = 5;
 
@@ -61,14 +63,16 @@ describeWith([...kafkaNeeds, ...sparkNeeds], "history on Spark", () => {
   let server: SparkServer;
   let folder: string;
   let sql: Sql;
+  /** Records of the log once all readings are in it. */
+  let filled: number;
 
   beforeAll(async () => {
     folder = await mkdtemp("/tmp/telltale-spark-");
     [tools, plant] = await Promise.all([sparkTools(), startPlant({ ALARMS_PER_SENSOR_DAY: String(budget) })]);
     sql = openBatchSql(plant.environment.DATABASE_URL);
-    [server] = await Promise.all([
+    [server, filled] = await Promise.all([
       startSparkServer(tools, { ...plant.environment, ...jvm }),
-      fill(plant, { sensors, readings, startUs }),
+      fill(plant, { sensors, readings, startUs }).then(logged),
     ]);
   }, 600_000);
   afterAll(async () => {
@@ -79,17 +83,19 @@ describeWith([...kafkaNeeds, ...sparkNeeds], "history on Spark", () => {
   });
 
   it("gives windows the figures that SQL gives over what is stored, also after kill -9 in the middle", async () => {
-    const environment = {
-      ...plant.environment,
-      ...jvm,
-      CHECKPOINT_DIR: join(folder, "checkpoint"),
-      RECORDS_PER_BATCH: full ? "40" : "12",
-      ONCE: "1",
-    };
-    const first = submit(tools, ["--master", "local[2]", job], environment);
+    const start = (records: number) =>
+      submit(tools, ["--master", "local[2]", job], {
+        ...plant.environment,
+        ...jvm,
+        CHECKPOINT_DIR: join(folder, "checkpoint"),
+        RECORDS_PER_BATCH: String(records),
+        ONCE: "1",
+      });
+    const first = start(Math.ceil(filled / BATCHES));
     await first.line(/"batch": 1,/);
     await first.kill();
-    const second = submit(tools, ["--master", "local[2]", job], environment);
+    // What follows the readings is a time record a second and partition, more of them the longer Spark takes to start.
+    const second = start(Math.ceil((2 * (await logged())) / BATCHES));
     expect(await second.ended, second.lines.slice(-30).join("\n")).toBe(0);
     const { wanted, differing, example } = await compareWindows(plant.environment.DATABASE_URL);
     expect(wanted).toBeGreaterThan(sensors);
@@ -140,7 +146,7 @@ describeWith([...kafkaNeeds, ...sparkNeeds], "history on Spark", () => {
       const { partition } = sensor;
       const replay = new SensorReplay({ detector: createDetector(), partition, onRows: take });
       const pages = history.pages(sensor, sensor.firstUs, sensor.newestUs);
-      await play(replay, pages, await history.happenings(partition));
+      await rerun(replay, pages, await history.timeline(partition));
       for (const row of await sql`select * from block where series in ${sql(sensor.series.map((s) => s.id))}`) {
         const points = createPoints(row.points);
         decodeBlock(row.data, row.first_us, row.first_id, points);
@@ -216,6 +222,11 @@ describeWith([...kafkaNeeds, ...sparkNeeds], "history on Spark", () => {
     }
   }
 
+  async function logged(): Promise<number> {
+    const [log] = await sql`select sum(next_offset)::int as records from log_partition`;
+    return log!.records as number;
+  }
+
   /** Of everything that a score is in. */
   async function digest(): Promise<string> {
     const [row] = await sql`select md5(string_agg(t, '' order by t)) as digest from (
@@ -243,14 +254,17 @@ describeWith(["python3"], "the log's records in Python", () => {
 import json, sys
 from telltale_spark.records import decode
 messages = [bytes.fromhex(line) for line in sys.argv[1:]]
-batch = decode((0, offset, message) for offset, message in enumerate(messages)).batch()
+set_aside = frozenset(tuple(key) for key in json.loads(sys.stdin.read()))
+batch = decode((0, offset, message) for offset, message in enumerate(messages)).batch(set_aside)
 columns = (batch.column(name).to_pylist() for name in ("observed_us", "value", "identity"))
 print(json.dumps([(us, value, str(identity)) for us, value, identity in zip(*columns)]))`;
-    const decode = async (records: Uint8Array[]) => {
+    const decode = async (records: Uint8Array[], setAside: readonly (readonly [number, number, number])[] = []) => {
       const args = ["-c", script, ...records.map((bytes) => Buffer.from(bytes).toString("hex"))];
-      const { stdout } = await promisify(execFile)(join(bin, "python3"), args, {
+      const started = promisify(execFile)(join(bin, "python3"), args, {
         env: { ...process.env, PYTHONPATH: `${deploy}:${stubs}` },
       });
+      started.child.stdin!.end(JSON.stringify(setAside));
+      const { stdout } = await started;
       return JSON.parse(stdout) as [us: number, value: number, identity: string][];
     };
     const found = await decode([...timed, untimed, resent, nameless, nameless]);
@@ -264,6 +278,22 @@ print(json.dumps([(us, value, str(identity)) for us, value, identity in zip(*col
     ]);
     expect(found.slice(0, 2).map((r) => r[2])).toEqual(["10", "20"]);
     expect(new Set(found.map((r) => r[2])).size).toBe(6);
+    // What the platform has set aside is left out: a reading, a record, and bytes that are no record.
+    const some = await decode(
+      [...timed, Buffer.from("{"), untimed],
+      [
+        [0, 0, 1],
+        [2, -2, 0],
+        [3, -2, 0],
+      ],
+    );
+    expect(some.map(([us, value]) => [us, value])).toEqual([
+      [10, 1],
+      [20, 9],
+    ]);
+    await expect(decode([Buffer.from("{")])).rejects.toThrow(
+      /record 0 cannot be read, and it is not in the quarantine/,
+    );
     const newer = Buffer.from(untimed);
     newer[1] = 7;
     await expect(decode([newer])).rejects.toThrow(/layout 7, this program reads 1: run the newer program/);
@@ -290,7 +320,15 @@ print(json.dumps([(us, value, str(identity)) for us, value, identity in zip(*col
 function run(sensorId: string, times: number[] | undefined, values: number[]): Run {
   const key = toBinary(SeriesKeySchema, create(SeriesKeySchema, { sensorId, sensorType: "t", unit: "C" }));
   const latin1 = Buffer.from(key).toString("latin1");
-  return { key: latin1, firstIndex: 0, times, values, count: values.length, metadata: undefined };
+  return {
+    key: latin1,
+    firstIndex: 0,
+    times,
+    values,
+    count: values.length,
+    metadata: undefined,
+    attributes: undefined,
+  };
 }
 
 function record(receivedAtUs: number, producer: string, sequence: bigint, runs: Run[]): Uint8Array {

@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { missing } from "../../testing/programs.ts";
 import { pythonFrom } from "./tools.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -16,4 +17,11 @@ export async function makeStubs(out: string): Promise<void> {
   });
 }
 
-if (import.meta.main) await makeStubs(root);
+if (import.meta.main) {
+  const lacks = missing(["python3", "flock"]);
+  if (lacks !== undefined) {
+    console.error(`The stubs for Python cannot be made: ${lacks}.`);
+    process.exit(1);
+  }
+  await makeStubs(root);
+}

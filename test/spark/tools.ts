@@ -5,8 +5,10 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises"
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
-import { freePort } from "../support/processes.ts";
-import { pythonWith } from "../support/python.ts";
+import { hold } from "../../testing/held.ts";
+import { freePort } from "../../testing/processes.ts";
+import { missing } from "../../testing/programs.ts";
+import { pythonWith, requirements } from "../../testing/python.ts";
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, "../..");
@@ -29,7 +31,7 @@ export async function sparkTools(): Promise<SparkTools> {
 
 /** Folder of the programs of a Python that has what the file lists. */
 export async function pythonFrom(list: "requirements.txt" | "requirements-dev.txt"): Promise<string> {
-  return pythonWith((await readFile(join(folder, list), "utf8")).split("\n").filter(Boolean));
+  return pythonWith(await requirements(join(folder, list)));
 }
 
 async function connectors(): Promise<string[]> {
@@ -97,6 +99,10 @@ export function submit(tools: SparkTools, args: readonly string[], env: NodeJS.P
       detached: true,
     },
   );
+  const kill = hold(child.pid === undefined ? {} : { pid: child.pid }, async () => {
+    if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, "SIGKILL");
+    await ended;
+  });
   const lines: string[] = [];
   const waiting = new Set<(line: string | undefined) => void>();
   for (const stream of [child.stdout!, child.stderr!]) {
@@ -128,10 +134,7 @@ export function submit(tools: SparkTools, args: readonly string[], env: NodeJS.P
         };
         waiting.add(look);
       }),
-    kill: async () => {
-      if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, "SIGKILL");
-      await ended;
-    },
+    kill,
   };
 }
 
@@ -155,4 +158,11 @@ export async function startSparkServer(tools: SparkTools, env: NodeJS.ProcessEnv
 }
 
 // Alone, it only fetches what is needed, so that no test waits for it.
-if (import.meta.main) await Promise.all([sparkTools(), pythonFrom("requirements-dev.txt")]);
+if (import.meta.main) {
+  const lacks = missing([...sparkNeeds, "flock"]);
+  if (lacks !== undefined) {
+    console.error(`Spark cannot be fetched: ${lacks}.`);
+    process.exit(1);
+  }
+  await Promise.all([sparkTools(), pythonFrom("requirements-dev.txt")]);
+}

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from telltale.v1.log_pb2 import Control
 
-# How long the platform may be behind the log before a task gives up (Spark then tries it again).
+# How long the platform may be behind the log before a task gives up (Spark then retries it).
 WAIT_S = 300
 POLL_S = 0.05
 POLL_MOST_S = 1.0
@@ -35,9 +35,11 @@ class Behind(Exception):
 
 
 def longest_hold_us(store: psycopg.Connection, partition: int) -> int:
-    """How long readings of the partition may have been held to be put in order, after their record was taken."""
+    """How long readings of the partition may have waited in the reorder buffer, after their record was taken."""
     rows = store.execute("select control from detector_setting where partition = %s", (partition,)).fetchall()
-    configs = (Control.FromString(row[0]).config for row in rows)
+    controls = [Control.FromString(row[0]) for row in rows]
+    # Those of any sensor and type: an upper bound.
+    configs = [config for control in controls for config in (control.config, control.settings)]
     return max((config.reorder_hold_ms * 1000 for config in configs), default=0)
 
 
@@ -66,8 +68,17 @@ def wait_until_stored(store: psycopg.Connection, partition: int, offset: int, re
         pause = min(2 * pause, POLL_MOST_S)
 
 
+def set_aside(store: psycopg.Connection, partition: int, first: int, last: int) -> frozenset[tuple[int, int, int]]:
+    """What of the records from `first` to `last` the platform has left out: (offset, place of the batch, index)."""
+    rows = store.execute(
+        "select log_offset, fragment, index from quarantined_reading where partition = %s and log_offset between %s and %s",
+        (partition, first, last),
+    )
+    return frozenset(rows.fetchall())
+
+
 def flag(store: psycopg.Connection, readings: pa.RecordBatch) -> pa.RecordBatch:
-    """The readings with a column `anomaly`: 1 where the platform's score was over the bar, else 0."""
+    """The readings with a column `anomaly`: 1 where the platform's score was over the threshold, else 0."""
     sensors = readings.column("sensor_id").dictionary_encode()
     codes = sensors.indices.to_numpy(zero_copy_only=False)
     times = readings.column("observed_us").to_numpy()

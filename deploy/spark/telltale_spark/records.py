@@ -6,10 +6,15 @@ from hashlib import blake2b
 
 import numpy as np
 import pyarrow as pa
+from google.protobuf.message import DecodeError
 
 from telltale.v1.log_pb2 import LogRecord, SeriesKey
 
 RECORD_VERSION = 1
+# A larger number is no version of a record but the bytes of something else.
+LAST_THINKABLE_VERSION = 64
+# In the quarantine, the place of a record as a whole.
+WHOLE_RECORD = -2
 
 READINGS = pa.schema(
     [
@@ -36,10 +41,17 @@ class Readings:
     times: list[np.ndarray] = field(default_factory=list)
     identities: list[np.ndarray] = field(default_factory=list)
     values: list[np.ndarray] = field(default_factory=list)
+    # Offset, place of the batch in its record, and index in the batch of the first reading of each run.
+    places: list[tuple[int, int, int]] = field(default_factory=list)
+    # Offsets of messages that are no records.
+    unreadable: list[int] = field(default_factory=list)
     # The log's time at the last record that has any; 0 where none has.
     received_us: int = 0
 
-    def add(self, key: SeriesKey, times: np.ndarray, identities: np.ndarray, values: np.ndarray) -> None:
+    def add(
+        self, place: tuple[int, int, int], key: SeriesKey, times: np.ndarray, identities: np.ndarray, values: np.ndarray
+    ) -> None:
+        self.places.append(place)
         self.sensor_id.append(key.sensor_id)
         self.sensor_type.append(key.sensor_type)
         self.location.append(key.location if key.HasField("location") else None)
@@ -48,8 +60,15 @@ class Readings:
         self.identities.append(identities)
         self.values.append(values)
 
-    def batch(self) -> pa.RecordBatch:
-        """The columns of READINGS. Rows of a run share their strings: they are repeated only as indices."""
+    def batch(self, set_aside: frozenset[tuple[int, int, int]] = frozenset()) -> pa.RecordBatch:
+        """The columns of READINGS, without what is set aside: (offset, place of the batch, index), or (offset, -2, 0) for a record.
+        Rows of a run share their strings: they are repeated only as indices.
+
+        Raises ValueError where a message is no record and is not set aside: whoever stores them has not come to it, or reads it.
+        """
+        for offset in self.unreadable:
+            if (offset, WHOLE_RECORD, 0) not in set_aside:
+                raise ValueError(f"record {offset} cannot be read, and it is not in the quarantine")
         runs = np.repeat(np.arange(len(self.counts)), self.counts)
         arrays = [
             pa.array(column, pa.string()).take(pa.array(runs))
@@ -57,7 +76,18 @@ class Readings:
         ]
         for columns, dtype in ((self.times, np.int64), (self.identities, np.int64), (self.values, np.float64)):
             arrays.append(pa.array(np.concatenate(columns) if columns else np.empty(0, dtype)))
-        return first_of_each(pa.RecordBatch.from_arrays(arrays, schema=READINGS))
+        found = pa.RecordBatch.from_arrays(arrays, schema=READINGS)
+        return first_of_each(found.filter(pa.array(self.kept(set_aside))) if set_aside else found)
+
+    def kept(self, set_aside: frozenset[tuple[int, int, int]]) -> np.ndarray:
+        kept = [np.ones(count, bool) for count in self.counts]
+        for keep, (offset, place, first) in zip(kept, self.places):
+            if (offset, WHOLE_RECORD, 0) in set_aside:
+                keep[:] = False
+            for i in range(len(keep)):
+                if (offset, place, first + i) in set_aside:
+                    keep[i] = False
+        return np.concatenate(kept) if kept else np.empty(0, bool)
 
 
 def first_of_each(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -73,19 +103,26 @@ def first_of_each(batch: pa.RecordBatch) -> pa.RecordBatch:
 def decode(messages: Iterator[tuple[int, int, bytes]]) -> Readings:
     """Readings of messages (partition, offset, bytes) in the order of the log.
 
-    Raises ValueError where a message is no record of a layout that this program reads.
+    Raises ValueError where a message is a record of a later layout than this program reads.
     """
     readings = Readings()
     keys: dict[bytes, SeriesKey] = {}
     received_us = 0
     for partition, offset, message in messages:
-        record = LogRecord.FromString(message)
+        try:
+            record = LogRecord.FromString(message)
+        except DecodeError:
+            readings.unreadable.append(offset)
+            continue
+        if not RECORD_VERSION <= record.version <= LAST_THINKABLE_VERSION:
+            readings.unreadable.append(offset)
+            continue
         if record.version != RECORD_VERSION:
             raise ValueError(
                 f"record {offset} of partition {partition} has layout {record.version}, "
                 f"this program reads {RECORD_VERSION}: run the newer program"
             )
-        # As whoever stores them does: time in the log never goes back.
+        # What waits for its time goes by the newest arrival; a reading without a time is of its own record's arrival.
         received_us = max(received_us, record.received_at_us)
         untimed: dict[str, int] = {}
         for place, fragment in enumerate(record.fragments):
@@ -99,9 +136,9 @@ def decode(messages: Iterator[tuple[int, int, bytes]]) -> Readings:
                 else:
                     before = untimed.get(key.sensor_id, 0)
                     untimed[key.sensor_id] = before + len(values)
-                    times = received_us + before + np.arange(len(values))
+                    times = record.received_at_us + before + np.arange(len(values))
                     identities = place_in_batch(partition, offset, place, fragment, series.first_index, len(values))
-                readings.add(key, times, identities, values)
+                readings.add((offset, place, series.first_index), key, times, identities, values)
     return readings
 
 

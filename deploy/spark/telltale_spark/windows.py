@@ -2,7 +2,7 @@
 
 For each sensor, sensor type and location: count, mean, smallest, largest, standard deviation and anomalies, over windows that
 tumble and windows that slide. Each reading counts once, however often it was sent; ended at any moment and started again, the
-job goes on from its checkpoint and the tables hold what they would have held.
+job continues from its checkpoint and the tables hold what they would have held.
 """
 
 import json
@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.listener import StreamingQueryListener
 
-from telltale_spark.anomalies import flag, wait_until_stored
+from telltale_spark.anomalies import flag, set_aside, wait_until_stored
 from telltale_spark.records import decode
 from telltale_spark.settings import BadSetting, Settings, load
 from telltale_spark.store import upsert
@@ -57,7 +57,8 @@ def readings(settings: Settings, log: DataFrame) -> DataFrame:
                 found = decode(zip(partitions, offsets, values))
                 # A task reads one partition of the log, so its last record is the newest.
                 wait_until_stored(store, partitions[-1], offsets[-1], found.received_us)
-                yield flag(store, found.batch())
+                left_out = set_aside(store, partitions[-1], offsets[0], offsets[-1])
+                yield flag(store, found.batch(left_out))
 
     return log.select("partition", "offset", "value").mapInArrow(of_partition, DECODED)
 
@@ -100,6 +101,15 @@ def rows(settings: Settings, found: DataFrame) -> DataFrame:
     """The columns of the table, a row for each window."""
     names = ("readings", "mean", "smallest", "largest", "deviation", "anomalies")
 
+    def column(form: str, name: str):
+        found = F.col(f"{form}_{name}")
+        # Sums may overflow: a mean lies between the extremes, and a deviation that is no number is left out.
+        if name == "mean":
+            found = F.greatest(F.least(found, F.col(f"{form}_largest")), F.col(f"{form}_smallest"))
+        elif name == "deviation":
+            found = F.when(~F.isnan(found) & (found != float("inf")), found)
+        return found.alias(name)
+
     def of(form: str, width_s: int) -> DataFrame:
         return found.where(f"{form}_readings > 0").select(
             "of.kind",
@@ -107,7 +117,7 @@ def rows(settings: Settings, found: DataFrame) -> DataFrame:
             F.lit(width_s).alias("width_s"),
             F.lit(settings.tumbling_s).alias("slide_s"),
             F.col("w.start").alias("started_at"),
-            *(F.col(f"{form}_{name}").alias(name) for name in names),
+            *(column(form, name) for name in names),
         )
 
     tumbling = of("tumbling", settings.tumbling_s)

@@ -37,6 +37,14 @@ export function context(): string[] {
   return list.split("\n").filter((path) => path !== "" && existsSync(join(root, path)) && kept(path));
 }
 
+/** Files and folders that a Dockerfile copies from what the build sees. */
+export function copiedBy(text: string): string[] {
+  const copies = DockerfileParser.parse(text).getCOPYs();
+  return copies
+    .filter((each) => flagOf(each, "from") === undefined)
+    .flatMap((each) => each.getArguments().slice(0, -1).map(String));
+}
+
 export function build(folder: string): Image {
   const files = context();
   const data = join(folder, "data");

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Puts the programs that judge the deployment files into .cache/tools: kustomize, Kubernetes' own schemas with their validator, and what
-# the operators of Kafka, PostgreSQL and Prometheus say of their kinds, as types and validators made from their definitions.
+# Puts programs that Debian does not have into .cache/tools: vmalert, and those that judge the deployment files: kustomize, Kubernetes' own
+# schemas with their validator, and what the operators of Kafka, PostgreSQL and Prometheus say of their kinds, as types and validators made
+# from their definitions.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 tools=$PWD/.cache/tools
 mkdir -p "$tools/bin"
 export PATH=$PATH:/usr/local/go/bin
 [ -x "$tools/bin/kustomize" ] || GOBIN=$tools/bin go install sigs.k8s.io/kustomize/kustomize/v5@v5.4.3
+[ -x "$tools/bin/vmalert" ] || GOBIN=$tools/bin go install github.com/VictoriaMetrics/VictoriaMetrics/app/vmalert@v1.151.0
 if ! [ -x "$tools/bin/kubernetes-validate" ]; then
   python3 -m venv "$tools/python"
   "$tools/python/bin/pip" -q --disable-pip-version-check install kubernetes-validate==1.37.0

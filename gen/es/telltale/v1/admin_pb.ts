@@ -7,13 +7,17 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { IngestCounts, Refusal } from "./ingest_pb.ts";
+import { file_telltale_v1_ingest } from "./ingest_pb.ts";
+import type { Reading } from "./reading_pb.ts";
+import { file_telltale_v1_reading } from "./reading_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file telltale/v1/admin.proto.
  */
 export const file_telltale_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("Chd0ZWxsdGFsZS92MS9hZG1pbi5wcm90bxILdGVsbHRhbGUudjEixwIKBVRva2VuEgoKAmlkGAEgASgJEhcKBG5hbWUYAiABKAlCCbpIBnIEEAEYZBI3CgZzY29wZXMYAyADKA4yEi50ZWxsdGFsZS52MS5TY29wZUITukgQkgENCAEQBCIHggEEEAEgABIeCg1zZW5zb3JfcHJlZml4GAQgASgJQge6SARyAhgyEi4KCmNyZWF0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGxhc3RfdXNlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKcmV2b2tlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiPwoSQ3JlYXRlVG9rZW5SZXF1ZXN0EikKBXRva2VuGAEgASgLMhIudGVsbHRhbGUudjEuVG9rZW5CBrpIA8gBASJIChNDcmVhdGVUb2tlblJlc3BvbnNlEiEKBXRva2VuGAEgASgLMhIudGVsbHRhbGUudjEuVG9rZW4SDgoGc2VjcmV0GAIgASgJIhMKEUxpc3RUb2tlbnNSZXF1ZXN0IjgKEkxpc3RUb2tlbnNSZXNwb25zZRIiCgZ0b2tlbnMYASADKAsyEi50ZWxsdGFsZS52MS5Ub2tlbiIrChJSZXZva2VUb2tlblJlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYZCI4ChNSZXZva2VUb2tlblJlc3BvbnNlEiEKBXRva2VuGAEgASgLMhIudGVsbHRhbGUudjEuVG9rZW4iUwoWTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBIcCgVsaW1pdBgBIAEoDUIIukgFKgMY6AdIAIgBARIRCgliZWZvcmVfaWQYAiABKANCCAoGX2xpbWl0IoMBCgpBdWRpdEV2ZW50EgoKAmlkGAEgASgDEiYKAmF0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwcmluY2lwYWwYAyABKAkSDgoGYWN0aW9uGAQgASgJEg4KBnRhcmdldBgFIAEoCRIOCgZkZXRhaWwYBiABKAkiQgoXTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2USJwoGZXZlbnRzGAEgAygLMhcudGVsbHRhbGUudjEuQXVkaXRFdmVudCpkCgVTY29wZRIVChFTQ09QRV9VTlNQRUNJRklFRBAAEhAKDFNDT1BFX0lOR0VTVBABEg4KClNDT1BFX1JFQUQQAhIRCg1TQ09QRV9PUEVSQVRFEAMSDwoLU0NPUEVfQURNSU4QBDLfAgoMQWRtaW5TZXJ2aWNlElAKC0NyZWF0ZVRva2VuEh8udGVsbHRhbGUudjEuQ3JlYXRlVG9rZW5SZXF1ZXN0GiAudGVsbHRhbGUudjEuQ3JlYXRlVG9rZW5SZXNwb25zZRJNCgpMaXN0VG9rZW5zEh4udGVsbHRhbGUudjEuTGlzdFRva2Vuc1JlcXVlc3QaHy50ZWxsdGFsZS52MS5MaXN0VG9rZW5zUmVzcG9uc2USUAoLUmV2b2tlVG9rZW4SHy50ZWxsdGFsZS52MS5SZXZva2VUb2tlblJlcXVlc3QaIC50ZWxsdGFsZS52MS5SZXZva2VUb2tlblJlc3BvbnNlElwKD0xpc3RBdWRpdEV2ZW50cxIjLnRlbGx0YWxlLnYxLkxpc3RBdWRpdEV2ZW50c1JlcXVlc3QaJC50ZWxsdGFsZS52MS5MaXN0QXVkaXRFdmVudHNSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp]);
+  fileDesc("Chd0ZWxsdGFsZS92MS9hZG1pbi5wcm90bxILdGVsbHRhbGUudjEiyAIKBVRva2VuEgoKAmlkGAEgASgJEhcKBG5hbWUYAiABKAlCCbpIBnIEEAEYZBI3CgZzY29wZXMYAyADKA4yEi50ZWxsdGFsZS52MS5TY29wZUITukgQkgENCAEQBCIHggEEEAEgABIfCg1zZW5zb3JfcHJlZml4GAQgASgJQgi6SAVyAxjIARIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldENhbGxlclJlcXVlc3QicwoRR2V0Q2FsbGVyUmVzcG9uc2USDAoEbmFtZRgBIAEoCRIiCgZzY29wZXMYAiADKA4yEi50ZWxsdGFsZS52MS5TY29wZRIVCg1zZW5zb3JfcHJlZml4GAMgASgJEhUKDWF1dGhlbnRpY2F0ZWQYBCABKAgiPwoSQ3JlYXRlVG9rZW5SZXF1ZXN0EikKBXRva2VuGAEgASgLMhIudGVsbHRhbGUudjEuVG9rZW5CBrpIA8gBASJIChNDcmVhdGVUb2tlblJlc3BvbnNlEiEKBXRva2VuGAEgASgLMhIudGVsbHRhbGUudjEuVG9rZW4SDgoGc2VjcmV0GAIgASgJIlkKEUxpc3RUb2tlbnNSZXF1ZXN0EhwKBWxpbWl0GAEgASgNQgi6SAUqAxjoB0gAiAEBEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGPQDQggKBl9saW1pdCJRChJMaXN0VG9rZW5zUmVzcG9uc2USIgoGdG9rZW5zGAEgAygLMhIudGVsbHRhbGUudjEuVG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIisKElJldm9rZVRva2VuUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhkIjgKE1Jldm9rZVRva2VuUmVzcG9uc2USIQoFdG9rZW4YASABKAsyEi50ZWxsdGFsZS52MS5Ub2tlbiJxChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EhwKBWxpbWl0GAEgASgNQgi6SAUqAxjoB0gAiAEBEhEKCWJlZm9yZV9pZBgCIAEoAxIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxj0A0IICgZfbGltaXQigwEKCkF1ZGl0RXZlbnQSCgoCaWQYASABKAMSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXByaW5jaXBhbBgDIAEoCRIOCgZhY3Rpb24YBCABKAkSDgoGdGFyZ2V0GAUgASgJEg4KBmRldGFpbBgGIAEoCSJbChdMaXN0QXVkaXRFdmVudHNSZXNwb25zZRInCgZldmVudHMYASADKAsyFy50ZWxsdGFsZS52MS5BdWRpdEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKaAwoSUXVhcmFudGluZWRSZWFkaW5nEgoKAmlkGAEgASgDEioKBGtpbmQYAiABKA4yHC50ZWxsdGFsZS52MS5RdWFyYW50aW5lZEtpbmQSJQoHcmVhZGluZxgDIAEoCzIULnRlbGx0YWxlLnYxLlJlYWRpbmcSFQoNcmVhZGluZ19jb3VudBgEIAEoDRIOCgZyZWFzb24YBSABKAkSEAoIc3Fsc3RhdGUYBiABKAkSEQoJcGFydGl0aW9uGAcgASgNEg4KBm9mZnNldBgIIAEoAxIvCgtyZWNlaXZlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoFc3RhdGUYCiABKA4yHS50ZWxsdGFsZS52MS5RdWFyYW50aW5lZFN0YXRlEi4KCmRlY2lkZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmRlY2lkZWRfYnkYDCABKAkSDwoHcGF5bG9hZBgNIAEoDBIVCg1wYXlsb2FkX2J5dGVzGA4gASgDIpIBCh5MaXN0UXVhcmFudGluZWRSZWFkaW5nc1JlcXVlc3QSHAoFbGltaXQYASABKA1CCLpIBSoDGOgHSACIAQESEQoJYmVmb3JlX2lkGAIgASgDEhcKD2luY2x1ZGVfZGVjaWRlZBgDIAEoCBIcCgpwYWdlX3Rva2VuGAQgASgJQgi6SAVyAxj0A0IICgZfbGltaXQifgofTGlzdFF1YXJhbnRpbmVkUmVhZGluZ3NSZXNwb25zZRIxCghyZWFkaW5ncxgBIAMoCzIfLnRlbGx0YWxlLnYxLlF1YXJhbnRpbmVkUmVhZGluZxIPCgd3YWl0aW5nGAIgASgDEhcKD25leHRfcGFnZV90b2tlbhgDIAEoCSItCh9SZXBsYXlRdWFyYW50aW5lZFJlYWRpbmdSZXF1ZXN0EgoKAmlkGAEgASgDIqcBCiBSZXBsYXlRdWFyYW50aW5lZFJlYWRpbmdSZXNwb25zZRIwCgdyZWFkaW5nGAEgASgLMh8udGVsbHRhbGUudjEuUXVhcmFudGluZWRSZWFkaW5nEikKBmNvdW50cxgCIAEoCzIZLnRlbGx0YWxlLnYxLkluZ2VzdENvdW50cxImCghyZWZ1c2FscxgDIAMoCzIULnRlbGx0YWxlLnYxLlJlZnVzYWwiLgogRGlzY2FyZFF1YXJhbnRpbmVkUmVhZGluZ1JlcXVlc3QSCgoCaWQYASABKAMiVQohRGlzY2FyZFF1YXJhbnRpbmVkUmVhZGluZ1Jlc3BvbnNlEjAKB3JlYWRpbmcYASABKAsyHy50ZWxsdGFsZS52MS5RdWFyYW50aW5lZFJlYWRpbmcqZAoFU2NvcGUSFQoRU0NPUEVfVU5TUEVDSUZJRUQQABIQCgxTQ09QRV9JTkdFU1QQARIOCgpTQ09QRV9SRUFEEAISEQoNU0NPUEVfT1BFUkFURRADEg8KC1NDT1BFX0FETUlOEAQqjAEKD1F1YXJhbnRpbmVkS2luZBIgChxRVUFSQU5USU5FRF9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYUVVBUkFOVElORURfS0lORF9SRUFESU5HEAESHAoYUVVBUkFOVElORURfS0lORF9DT05UUk9MEAISGwoXUVVBUkFOVElORURfS0lORF9SRUNPUkQQAyqVAQoQUXVhcmFudGluZWRTdGF0ZRIhCh1RVUFSQU5USU5FRF9TVEFURV9VTlNQRUNJRklFRBAAEh0KGVFVQVJBTlRJTkVEX1NUQVRFX1dBSVRJTkcQARIeChpRVUFSQU5USU5FRF9TVEFURV9SRVBMQVlFRBACEh8KG1FVQVJBTlRJTkVEX1NUQVRFX0RJU0NBUkRFRBADMpYGCgxBZG1pblNlcnZpY2USSgoJR2V0Q2FsbGVyEh0udGVsbHRhbGUudjEuR2V0Q2FsbGVyUmVxdWVzdBoeLnRlbGx0YWxlLnYxLkdldENhbGxlclJlc3BvbnNlElAKC0NyZWF0ZVRva2VuEh8udGVsbHRhbGUudjEuQ3JlYXRlVG9rZW5SZXF1ZXN0GiAudGVsbHRhbGUudjEuQ3JlYXRlVG9rZW5SZXNwb25zZRJNCgpMaXN0VG9rZW5zEh4udGVsbHRhbGUudjEuTGlzdFRva2Vuc1JlcXVlc3QaHy50ZWxsdGFsZS52MS5MaXN0VG9rZW5zUmVzcG9uc2USUAoLUmV2b2tlVG9rZW4SHy50ZWxsdGFsZS52MS5SZXZva2VUb2tlblJlcXVlc3QaIC50ZWxsdGFsZS52MS5SZXZva2VUb2tlblJlc3BvbnNlElwKD0xpc3RBdWRpdEV2ZW50cxIjLnRlbGx0YWxlLnYxLkxpc3RBdWRpdEV2ZW50c1JlcXVlc3QaJC50ZWxsdGFsZS52MS5MaXN0QXVkaXRFdmVudHNSZXNwb25zZRJ0ChdMaXN0UXVhcmFudGluZWRSZWFkaW5ncxIrLnRlbGx0YWxlLnYxLkxpc3RRdWFyYW50aW5lZFJlYWRpbmdzUmVxdWVzdBosLnRlbGx0YWxlLnYxLkxpc3RRdWFyYW50aW5lZFJlYWRpbmdzUmVzcG9uc2USdwoYUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nEiwudGVsbHRhbGUudjEuUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nUmVxdWVzdBotLnRlbGx0YWxlLnYxLlJlcGxheVF1YXJhbnRpbmVkUmVhZGluZ1Jlc3BvbnNlEnoKGURpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmcSLS50ZWxsdGFsZS52MS5EaXNjYXJkUXVhcmFudGluZWRSZWFkaW5nUmVxdWVzdBouLnRlbGx0YWxlLnYxLkRpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmdSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_ingest, file_telltale_v1_reading]);
 
 /**
  * A token, without its secret.
@@ -43,14 +47,14 @@ export type Token = Message<"telltale.v1.Token"> & {
   scopes: Scope[];
 
   /**
-   * It reaches only sensors whose id begins so; empty: all.
+   * It reaches only sensors whose id begins with this; empty: all.
    *
    * @generated from field: string sensor_prefix = 4;
    */
   sensorPrefix: string;
 
   /**
-   * When it was made.
+   * When it was created.
    *
    * @generated from field: google.protobuf.Timestamp created_at = 5;
    */
@@ -86,7 +90,64 @@ export const TokenSchema: GenMessage<Token> = /*@__PURE__*/
   messageDesc(file_telltale_v1_admin, 0);
 
 /**
- * The token to make.
+ * No parameters.
+ *
+ * @generated from message telltale.v1.GetCallerRequest
+ */
+export type GetCallerRequest = Message<"telltale.v1.GetCallerRequest"> & {
+};
+
+/**
+ * Describes the message telltale.v1.GetCallerRequest.
+ * Use `create(GetCallerRequestSchema)` to create a new message.
+ */
+export const GetCallerRequestSchema: GenMessage<GetCallerRequest> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 1);
+
+/**
+ * The caller, as its credential says.
+ *
+ * @generated from message telltale.v1.GetCallerResponse
+ */
+export type GetCallerResponse = Message<"telltale.v1.GetCallerResponse"> & {
+  /**
+   * For example "token:line-3"; "anonymous" where nobody is asked for a credential.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What it may do.
+   *
+   * @generated from field: repeated telltale.v1.Scope scopes = 2;
+   */
+  scopes: Scope[];
+
+  /**
+   * It reaches only sensors whose id begins with this; empty: all.
+   *
+   * @generated from field: string sensor_prefix = 3;
+   */
+  sensorPrefix: string;
+
+  /**
+   * Whether callers have to say who they are (AUTH=on).
+   *
+   * @generated from field: bool authenticated = 4;
+   */
+  authenticated: boolean;
+};
+
+/**
+ * Describes the message telltale.v1.GetCallerResponse.
+ * Use `create(GetCallerResponseSchema)` to create a new message.
+ */
+export const GetCallerResponseSchema: GenMessage<GetCallerResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 2);
+
+/**
+ * The token to create.
  *
  * @generated from message telltale.v1.CreateTokenRequest
  */
@@ -104,10 +165,10 @@ export type CreateTokenRequest = Message<"telltale.v1.CreateTokenRequest"> & {
  * Use `create(CreateTokenRequestSchema)` to create a new message.
  */
 export const CreateTokenRequestSchema: GenMessage<CreateTokenRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 1);
+  messageDesc(file_telltale_v1_admin, 3);
 
 /**
- * The token made.
+ * The token created.
  *
  * @generated from message telltale.v1.CreateTokenResponse
  */
@@ -132,14 +193,27 @@ export type CreateTokenResponse = Message<"telltale.v1.CreateTokenResponse"> & {
  * Use `create(CreateTokenResponseSchema)` to create a new message.
  */
 export const CreateTokenResponseSchema: GenMessage<CreateTokenResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 2);
+  messageDesc(file_telltale_v1_admin, 4);
 
 /**
- * No parameters.
+ * Pages through tokens.
  *
  * @generated from message telltale.v1.ListTokensRequest
  */
 export type ListTokensRequest = Message<"telltale.v1.ListTokensRequest"> & {
+  /**
+   * At most this many, 0 to 1,000; absent: 1,000.
+   *
+   * @generated from field: optional uint32 limit = 1;
+   */
+  limit?: number | undefined;
+
+  /**
+   * From the response before; goes on after its last token.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
 };
 
 /**
@@ -147,7 +221,7 @@ export type ListTokensRequest = Message<"telltale.v1.ListTokensRequest"> & {
  * Use `create(ListTokensRequestSchema)` to create a new message.
  */
 export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 3);
+  messageDesc(file_telltale_v1_admin, 5);
 
 /**
  * Newest first.
@@ -156,11 +230,18 @@ export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE_
  */
 export type ListTokensResponse = Message<"telltale.v1.ListTokensResponse"> & {
   /**
-   * The tokens.
+   * The tokens. Fewer than `limit`, with a page token, where more would make a message of over 4 MiB.
    *
    * @generated from field: repeated telltale.v1.Token tokens = 1;
    */
   tokens: Token[];
+
+  /**
+   * Goes on after the last token. Empty where there are no more.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
 };
 
 /**
@@ -168,10 +249,10 @@ export type ListTokensResponse = Message<"telltale.v1.ListTokensResponse"> & {
  * Use `create(ListTokensResponseSchema)` to create a new message.
  */
 export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 4);
+  messageDesc(file_telltale_v1_admin, 6);
 
 /**
- * Ends one token.
+ * Revokes one token.
  *
  * @generated from message telltale.v1.RevokeTokenRequest
  */
@@ -189,7 +270,7 @@ export type RevokeTokenRequest = Message<"telltale.v1.RevokeTokenRequest"> & {
  * Use `create(RevokeTokenRequestSchema)` to create a new message.
  */
 export const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 5);
+  messageDesc(file_telltale_v1_admin, 7);
 
 /**
  * The token as it is now.
@@ -210,7 +291,7 @@ export type RevokeTokenResponse = Message<"telltale.v1.RevokeTokenResponse"> & {
  * Use `create(RevokeTokenResponseSchema)` to create a new message.
  */
 export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 6);
+  messageDesc(file_telltale_v1_admin, 8);
 
 /**
  * Pages through the record.
@@ -231,6 +312,13 @@ export type ListAuditEventsRequest = Message<"telltale.v1.ListAuditEventsRequest
    * @generated from field: int64 before_id = 2;
    */
   beforeId: bigint;
+
+  /**
+   * From the response before; goes on after its last event.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
 };
 
 /**
@@ -238,10 +326,10 @@ export type ListAuditEventsRequest = Message<"telltale.v1.ListAuditEventsRequest
  * Use `create(ListAuditEventsRequestSchema)` to create a new message.
  */
 export const ListAuditEventsRequestSchema: GenMessage<ListAuditEventsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 7);
+  messageDesc(file_telltale_v1_admin, 9);
 
 /**
- * One thing done.
+ * One action.
  *
  * @generated from message telltale.v1.AuditEvent
  */
@@ -294,7 +382,7 @@ export type AuditEvent = Message<"telltale.v1.AuditEvent"> & {
  * Use `create(AuditEventSchema)` to create a new message.
  */
 export const AuditEventSchema: GenMessage<AuditEvent> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 8);
+  messageDesc(file_telltale_v1_admin, 10);
 
 /**
  * Newest first.
@@ -303,11 +391,18 @@ export const AuditEventSchema: GenMessage<AuditEvent> = /*@__PURE__*/
  */
 export type ListAuditEventsResponse = Message<"telltale.v1.ListAuditEventsResponse"> & {
   /**
-   * The events.
+   * The events. Fewer than `limit`, with a token, where more would make a message of over 4 MiB.
    *
    * @generated from field: repeated telltale.v1.AuditEvent events = 1;
    */
   events: AuditEvent[];
+
+  /**
+   * Goes on after the last event. Empty where there are no more.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
 };
 
 /**
@@ -315,7 +410,294 @@ export type ListAuditEventsResponse = Message<"telltale.v1.ListAuditEventsRespon
  * Use `create(ListAuditEventsResponseSchema)` to create a new message.
  */
 export const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 9);
+  messageDesc(file_telltale_v1_admin, 11);
+
+/**
+ * Something that is set aside. It has changed no state and no score.
+ *
+ * @generated from message telltale.v1.QuarantinedReading
+ */
+export type QuarantinedReading = Message<"telltale.v1.QuarantinedReading"> & {
+  /**
+   * Grows.
+   *
+   * @generated from field: int64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * What it is.
+   *
+   * @generated from field: telltale.v1.QuarantinedKind kind = 2;
+   */
+  kind: QuarantinedKind;
+
+  /**
+   * The reading, where it is one that can be read.
+   *
+   * @generated from field: telltale.v1.Reading reading = 3;
+   */
+  reading?: Reading | undefined;
+
+  /**
+   * How many readings it stands for.
+   *
+   * @generated from field: uint32 reading_count = 4;
+   */
+  readingCount: number;
+
+  /**
+   * Why it is set aside.
+   *
+   * @generated from field: string reason = 5;
+   */
+  reason: string;
+
+  /**
+   * SQLSTATE of the store's refusal; empty where the store did not refuse it.
+   *
+   * @generated from field: string sqlstate = 6;
+   */
+  sqlstate: string;
+
+  /**
+   * Partition of the log.
+   *
+   * @generated from field: uint32 partition = 7;
+   */
+  partition: number;
+
+  /**
+   * Offset of its record.
+   *
+   * @generated from field: int64 offset = 8;
+   */
+  offset: bigint;
+
+  /**
+   * When the log took it.
+   *
+   * @generated from field: google.protobuf.Timestamp received_at = 9;
+   */
+  receivedAt?: Timestamp | undefined;
+
+  /**
+   * What was decided.
+   *
+   * @generated from field: telltale.v1.QuarantinedState state = 10;
+   */
+  state: QuarantinedState;
+
+  /**
+   * When.
+   *
+   * @generated from field: google.protobuf.Timestamp decided_at = 11;
+   */
+  decidedAt?: Timestamp | undefined;
+
+  /**
+   * By whom.
+   *
+   * @generated from field: string decided_by = 12;
+   */
+  decidedBy: string;
+
+  /**
+   * A Reading, a Control or a LogRecord in binary form, as far as it can be read; left out where it is larger than 1 MiB.
+   *
+   * @generated from field: bytes payload = 13;
+   */
+  payload: Uint8Array;
+
+  /**
+   * Length of the payload, also where it is left out.
+   *
+   * @generated from field: int64 payload_bytes = 14;
+   */
+  payloadBytes: bigint;
+};
+
+/**
+ * Describes the message telltale.v1.QuarantinedReading.
+ * Use `create(QuarantinedReadingSchema)` to create a new message.
+ */
+export const QuarantinedReadingSchema: GenMessage<QuarantinedReading> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 12);
+
+/**
+ * Pages through what is set aside.
+ *
+ * @generated from message telltale.v1.ListQuarantinedReadingsRequest
+ */
+export type ListQuarantinedReadingsRequest = Message<"telltale.v1.ListQuarantinedReadingsRequest"> & {
+  /**
+   * At most this many, 0 to 1,000; absent: 100.
+   *
+   * @generated from field: optional uint32 limit = 1;
+   */
+  limit?: number | undefined;
+
+  /**
+   * Older than this id; 0: from the newest.
+   *
+   * @generated from field: int64 before_id = 2;
+   */
+  beforeId: bigint;
+
+  /**
+   * Also those that were submitted again or discarded.
+   *
+   * @generated from field: bool include_decided = 3;
+   */
+  includeDecided: boolean;
+
+  /**
+   * From the response before; goes on after its last one. `include_decided` must be the same.
+   *
+   * @generated from field: string page_token = 4;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message telltale.v1.ListQuarantinedReadingsRequest.
+ * Use `create(ListQuarantinedReadingsRequestSchema)` to create a new message.
+ */
+export const ListQuarantinedReadingsRequestSchema: GenMessage<ListQuarantinedReadingsRequest> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 13);
+
+/**
+ * Newest first.
+ *
+ * @generated from message telltale.v1.ListQuarantinedReadingsResponse
+ */
+export type ListQuarantinedReadingsResponse = Message<"telltale.v1.ListQuarantinedReadingsResponse"> & {
+  /**
+   * What is set aside. Fewer than `limit`, with a token, where more would make a message of over 4 MiB.
+   *
+   * @generated from field: repeated telltale.v1.QuarantinedReading readings = 1;
+   */
+  readings: QuarantinedReading[];
+
+  /**
+   * How many wait for a decision, in all.
+   *
+   * @generated from field: int64 waiting = 2;
+   */
+  waiting: bigint;
+
+  /**
+   * Goes on after the last one. Empty where there are no more.
+   *
+   * @generated from field: string next_page_token = 3;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message telltale.v1.ListQuarantinedReadingsResponse.
+ * Use `create(ListQuarantinedReadingsResponseSchema)` to create a new message.
+ */
+export const ListQuarantinedReadingsResponseSchema: GenMessage<ListQuarantinedReadingsResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 14);
+
+/**
+ * Names what is to be submitted again.
+ *
+ * @generated from message telltale.v1.ReplayQuarantinedReadingRequest
+ */
+export type ReplayQuarantinedReadingRequest = Message<"telltale.v1.ReplayQuarantinedReadingRequest"> & {
+  /**
+   * Which.
+   *
+   * @generated from field: int64 id = 1;
+   */
+  id: bigint;
+};
+
+/**
+ * Describes the message telltale.v1.ReplayQuarantinedReadingRequest.
+ * Use `create(ReplayQuarantinedReadingRequestSchema)` to create a new message.
+ */
+export const ReplayQuarantinedReadingRequestSchema: GenMessage<ReplayQuarantinedReadingRequest> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 15);
+
+/**
+ * What became of it.
+ *
+ * @generated from message telltale.v1.ReplayQuarantinedReadingResponse
+ */
+export type ReplayQuarantinedReadingResponse = Message<"telltale.v1.ReplayQuarantinedReadingResponse"> & {
+  /**
+   * As it is now.
+   *
+   * @generated from field: telltale.v1.QuarantinedReading reading = 1;
+   */
+  reading?: QuarantinedReading | undefined;
+
+  /**
+   * What became of its readings.
+   *
+   * @generated from field: telltale.v1.IngestCounts counts = 2;
+   */
+  counts?: IngestCounts | undefined;
+
+  /**
+   * Those that were not stored.
+   *
+   * @generated from field: repeated telltale.v1.Refusal refusals = 3;
+   */
+  refusals: Refusal[];
+};
+
+/**
+ * Describes the message telltale.v1.ReplayQuarantinedReadingResponse.
+ * Use `create(ReplayQuarantinedReadingResponseSchema)` to create a new message.
+ */
+export const ReplayQuarantinedReadingResponseSchema: GenMessage<ReplayQuarantinedReadingResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 16);
+
+/**
+ * Names what is discarded.
+ *
+ * @generated from message telltale.v1.DiscardQuarantinedReadingRequest
+ */
+export type DiscardQuarantinedReadingRequest = Message<"telltale.v1.DiscardQuarantinedReadingRequest"> & {
+  /**
+   * Which.
+   *
+   * @generated from field: int64 id = 1;
+   */
+  id: bigint;
+};
+
+/**
+ * Describes the message telltale.v1.DiscardQuarantinedReadingRequest.
+ * Use `create(DiscardQuarantinedReadingRequestSchema)` to create a new message.
+ */
+export const DiscardQuarantinedReadingRequestSchema: GenMessage<DiscardQuarantinedReadingRequest> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 17);
+
+/**
+ * What was discarded.
+ *
+ * @generated from message telltale.v1.DiscardQuarantinedReadingResponse
+ */
+export type DiscardQuarantinedReadingResponse = Message<"telltale.v1.DiscardQuarantinedReadingResponse"> & {
+  /**
+   * As it is now.
+   *
+   * @generated from field: telltale.v1.QuarantinedReading reading = 1;
+   */
+  reading?: QuarantinedReading | undefined;
+};
+
+/**
+ * Describes the message telltale.v1.DiscardQuarantinedReadingResponse.
+ * Use `create(DiscardQuarantinedReadingResponseSchema)` to create a new message.
+ */
+export const DiscardQuarantinedReadingResponseSchema: GenMessage<DiscardQuarantinedReadingResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 18);
 
 /**
  * What a token may do.
@@ -373,13 +755,119 @@ export const ScopeSchema: GenEnum<Scope> = /*@__PURE__*/
   enumDesc(file_telltale_v1_admin, 0);
 
 /**
- * Tokens and the record of who did what. Needs the scope `admin`.
+ * What was set aside.
+ *
+ * @generated from enum telltale.v1.QuarantinedKind
+ */
+export const QuarantinedKind = {
+  /**
+   * Not used.
+   *
+   * @generated from enum value: QUARANTINED_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * A single reading.
+   *
+   * @generated from enum value: QUARANTINED_KIND_READING = 1;
+   */
+  READING: 1,
+
+  /**
+   * A control record: a setting, a label, a maintenance window. It has had no effect.
+   *
+   * @generated from enum value: QUARANTINED_KIND_CONTROL = 2;
+   */
+  CONTROL: 2,
+
+  /**
+   * A whole record of the log, which could not be read or scored.
+   *
+   * @generated from enum value: QUARANTINED_KIND_RECORD = 3;
+   */
+  RECORD: 3,
+} as const;
+
+/**
+ * What was set aside.
+ *
+ * @generated from enum telltale.v1.QuarantinedKind
+ */
+export type QuarantinedKind = (typeof QuarantinedKind)[keyof typeof QuarantinedKind] | UnknownEnum;
+
+/**
+ * Describes the enum telltale.v1.QuarantinedKind.
+ */
+export const QuarantinedKindSchema: GenEnum<QuarantinedKind> = /*@__PURE__*/
+  enumDesc(file_telltale_v1_admin, 1);
+
+/**
+ * What a person decided.
+ *
+ * @generated from enum telltale.v1.QuarantinedState
+ */
+export const QuarantinedState = {
+  /**
+   * Not used.
+   *
+   * @generated from enum value: QUARANTINED_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Nothing yet.
+   *
+   * @generated from enum value: QUARANTINED_STATE_WAITING = 1;
+   */
+  WAITING: 1,
+
+  /**
+   * Submitted again.
+   *
+   * @generated from enum value: QUARANTINED_STATE_REPLAYED = 2;
+   */
+  REPLAYED: 2,
+
+  /**
+   * Discarded.
+   *
+   * @generated from enum value: QUARANTINED_STATE_DISCARDED = 3;
+   */
+  DISCARDED: 3,
+} as const;
+
+/**
+ * What a person decided.
+ *
+ * @generated from enum telltale.v1.QuarantinedState
+ */
+export type QuarantinedState = (typeof QuarantinedState)[keyof typeof QuarantinedState] | UnknownEnum;
+
+/**
+ * Describes the enum telltale.v1.QuarantinedState.
+ */
+export const QuarantinedStateSchema: GenEnum<QuarantinedState> = /*@__PURE__*/
+  enumDesc(file_telltale_v1_admin, 2);
+
+/**
+ * Tokens and the audit record. Needs the scope `admin`.
  *
  * @generated from service telltale.v1.AdminService
  */
 export const AdminService: GenService<{
   /**
-   * Makes a token. Its secret is in this answer and nowhere else.
+   * Who the caller is and what it may do, so that a page offers nothing that would be refused. Any valid credential may ask.
+   *
+   * @generated from rpc telltale.v1.AdminService.GetCaller
+   */
+  getCaller: {
+    methodKind: "unary";
+    input: typeof GetCallerRequestSchema;
+    output: typeof GetCallerResponseSchema;
+  },
+  /**
+   * Creates a token. Its secret is in this answer and nowhere else.
    *
    * @generated from rpc telltale.v1.AdminService.CreateToken
    */
@@ -399,7 +887,7 @@ export const AdminService: GenService<{
     output: typeof ListTokensResponseSchema;
   },
   /**
-   * Ends a token; its streams end within seconds. Errors: NOT_FOUND.
+   * Revokes a token; its streams end within seconds. Errors: NOT_FOUND.
    *
    * @generated from rpc telltale.v1.AdminService.RevokeToken
    */
@@ -417,6 +905,37 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof ListAuditEventsRequestSchema;
     output: typeof ListAuditEventsResponseSchema;
+  },
+  /**
+   * Readings that the log has and the store refused for their data, newest first.
+   *
+   * @generated from rpc telltale.v1.AdminService.ListQuarantinedReadings
+   */
+  listQuarantinedReadings: {
+    methodKind: "unary";
+    input: typeof ListQuarantinedReadingsRequestSchema;
+    output: typeof ListQuarantinedReadingsResponseSchema;
+  },
+  /**
+   * Submits them again, with the times that they had. Errors: NOT_FOUND; FAILED_PRECONDITION where it was decided on already, or contains no
+   * reading that can be submitted.
+   *
+   * @generated from rpc telltale.v1.AdminService.ReplayQuarantinedReading
+   */
+  replayQuarantinedReading: {
+    methodKind: "unary";
+    input: typeof ReplayQuarantinedReadingRequestSchema;
+    output: typeof ReplayQuarantinedReadingResponseSchema;
+  },
+  /**
+   * Discards them. Errors: NOT_FOUND; FAILED_PRECONDITION where it was decided on already.
+   *
+   * @generated from rpc telltale.v1.AdminService.DiscardQuarantinedReading
+   */
+  discardQuarantinedReading: {
+    methodKind: "unary";
+    input: typeof DiscardQuarantinedReadingRequestSchema;
+    output: typeof DiscardQuarantinedReadingResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_telltale_v1_admin, 0);

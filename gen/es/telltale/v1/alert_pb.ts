@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/alert.proto.
  */
 export const file_telltale_v1_alert: GenFile = /*@__PURE__*/
-  fileDesc("Chd0ZWxsdGFsZS92MS9hbGVydC5wcm90bxILdGVsbHRhbGUudjEi+gUKBUFsZXJ0EgoKAmlkGAEgASgDEhEKCXNlbnNvcl9pZBgCIAEoCRISCgphbGVydF90eXBlGAMgASgJEicKCHNldmVyaXR5GAQgASgOMhUudGVsbHRhbGUudjEuU2V2ZXJpdHkSDwoHbWVzc2FnZRgFIAEoCRIVCg1hbm9tYWx5X3Njb3JlGAYgASgBEhQKDHNlbnNvcl92YWx1ZRgHIAEoARIWCgl0aHJlc2hvbGQYCCABKAFIAIgBARItCglvcGVuZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGxhc3Rfc2Vlbl9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJY2xvc2VkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9hY2tub3dsZWRnZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Fja25vd2xlZGdlZF9ieRgNIAEoCRITCgtyZXNvbHZlZF9ieRgOIAEoCRImCgVzdGF0ZRgPIAEoDjIXLnRlbGx0YWxlLnYxLkFsZXJ0U3RhdGUSFQoNcmVhZGluZ19jb3VudBgQIAEoAxIQCghkZXRlY3RvchgRIAEoCRISCgpjb25maWRlbmNlGBIgASgBEhUKCGV4cGVjdGVkGBMgASgBSAGIAQESFQoNbW9kZWxfdmVyc2lvbhgUIAEoCRITCgtzZW5zb3JfdHlwZRgVIAEoCRIaCg1sYWJlbF9jb3JyZWN0GBYgASgISAKIAQESLwoLbGFiZWxsZWRfYXQYFyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2xhYmVsbGVkX2J5GBggASgJEhUKDWxhYmVsX2NvbW1lbnQYGSABKAlCDAoKX3RocmVzaG9sZEILCglfZXhwZWN0ZWRCEAoOX2xhYmVsX2NvcnJlY3QirgIKEUxpc3RBbGVydHNSZXF1ZXN0EhwKCXNlbnNvcl9pZBgBIAEoCUIJukgGcgS6AQEAEjEKCHNldmVyaXR5GAIgASgOMhUudGVsbHRhbGUudjEuU2V2ZXJpdHlCCLpIBYIBAhABEhUKCHJlc29sdmVkGAMgASgISACIAQESLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhwKBWxpbWl0GAYgASgNQgi6SAUqAxjoB0gBiAEBEh4KBm9mZnNldBgHIAEoBEIOukgLMgkY/////////w9CCwoJX3Jlc29sdmVkQggKBl9saW1pdCI4ChJMaXN0QWxlcnRzUmVzcG9uc2USIgoGYWxlcnRzGAEgAygLMhIudGVsbHRhbGUudjEuQWxlcnQiIwoPR2V0QWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDIjUKEEdldEFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydCIrChdBY2tub3dsZWRnZUFsZXJ0UmVxdWVzdBIQCghhbGVydF9pZBgBIAEoAyI9ChhBY2tub3dsZWRnZUFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydCJCChNSZXNvbHZlQWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDEhkKB2NvbW1lbnQYAiABKAlCCLpIBXIDGOgHIjkKFFJlc29sdmVBbGVydFJlc3BvbnNlEiEKBWFsZXJ0GAEgASgLMhIudGVsbHRhbGUudjEuQWxlcnQqdAoKQWxlcnRTdGF0ZRIbChdBTEVSVF9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEFMRVJUX1NUQVRFX09QRU4QARIZChVBTEVSVF9TVEFURV9SRUNPVkVSRUQQAhIYChRBTEVSVF9TVEFURV9SRVNPTFZFRBADMtwCCgxBbGVydFNlcnZpY2USTQoKTGlzdEFsZXJ0cxIeLnRlbGx0YWxlLnYxLkxpc3RBbGVydHNSZXF1ZXN0Gh8udGVsbHRhbGUudjEuTGlzdEFsZXJ0c1Jlc3BvbnNlEkcKCEdldEFsZXJ0EhwudGVsbHRhbGUudjEuR2V0QWxlcnRSZXF1ZXN0Gh0udGVsbHRhbGUudjEuR2V0QWxlcnRSZXNwb25zZRJfChBBY2tub3dsZWRnZUFsZXJ0EiQudGVsbHRhbGUudjEuQWNrbm93bGVkZ2VBbGVydFJlcXVlc3QaJS50ZWxsdGFsZS52MS5BY2tub3dsZWRnZUFsZXJ0UmVzcG9uc2USUwoMUmVzb2x2ZUFsZXJ0EiAudGVsbHRhbGUudjEuUmVzb2x2ZUFsZXJ0UmVxdWVzdBohLnRlbGx0YWxlLnYxLlJlc29sdmVBbGVydFJlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_reading]);
+  fileDesc("Chd0ZWxsdGFsZS92MS9hbGVydC5wcm90bxILdGVsbHRhbGUudjEi+gUKBUFsZXJ0EgoKAmlkGAEgASgDEhEKCXNlbnNvcl9pZBgCIAEoCRISCgphbGVydF90eXBlGAMgASgJEicKCHNldmVyaXR5GAQgASgOMhUudGVsbHRhbGUudjEuU2V2ZXJpdHkSDwoHbWVzc2FnZRgFIAEoCRIVCg1hbm9tYWx5X3Njb3JlGAYgASgBEhQKDHNlbnNvcl92YWx1ZRgHIAEoARIWCgl0aHJlc2hvbGQYCCABKAFIAIgBARItCglvcGVuZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGxhc3Rfc2Vlbl9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJY2xvc2VkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9hY2tub3dsZWRnZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Fja25vd2xlZGdlZF9ieRgNIAEoCRITCgtyZXNvbHZlZF9ieRgOIAEoCRImCgVzdGF0ZRgPIAEoDjIXLnRlbGx0YWxlLnYxLkFsZXJ0U3RhdGUSFQoNcmVhZGluZ19jb3VudBgQIAEoAxIQCghkZXRlY3RvchgRIAEoCRISCgpjb25maWRlbmNlGBIgASgBEhUKCGV4cGVjdGVkGBMgASgBSAGIAQESFQoNbW9kZWxfdmVyc2lvbhgUIAEoCRITCgtzZW5zb3JfdHlwZRgVIAEoCRIaCg1sYWJlbF9jb3JyZWN0GBYgASgISAKIAQESLwoLbGFiZWxsZWRfYXQYFyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2xhYmVsbGVkX2J5GBggASgJEhUKDWxhYmVsX2NvbW1lbnQYGSABKAlCDAoKX3RocmVzaG9sZEILCglfZXhwZWN0ZWRCEAoOX2xhYmVsX2NvcnJlY3QizAIKEUxpc3RBbGVydHNSZXF1ZXN0EhwKCXNlbnNvcl9pZBgBIAEoCUIJukgGcgS6AQEAEjEKCHNldmVyaXR5GAIgASgOMhUudGVsbHRhbGUudjEuU2V2ZXJpdHlCCLpIBYIBAhABEhUKCHJlc29sdmVkGAMgASgISACIAQESLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhwKBWxpbWl0GAYgASgNQgi6SAUqAxjoB0gBiAEBEh4KBm9mZnNldBgHIAEoBEIOukgLMgkY/////////w8SHAoKcGFnZV90b2tlbhgIIAEoCUIIukgFcgMYyAFCCwoJX3Jlc29sdmVkQggKBl9saW1pdCJfChJMaXN0QWxlcnRzUmVzcG9uc2USIgoGYWxlcnRzGAEgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSDAoEbW9yZRgCIAEoCBIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkiIwoPR2V0QWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDIjUKEEdldEFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydCIrChdBY2tub3dsZWRnZUFsZXJ0UmVxdWVzdBIQCghhbGVydF9pZBgBIAEoAyI9ChhBY2tub3dsZWRnZUFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydCJCChNSZXNvbHZlQWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDEhkKB2NvbW1lbnQYAiABKAlCCLpIBXIDGOgHIjkKFFJlc29sdmVBbGVydFJlc3BvbnNlEiEKBWFsZXJ0GAEgASgLMhIudGVsbHRhbGUudjEuQWxlcnQqdAoKQWxlcnRTdGF0ZRIbChdBTEVSVF9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEFMRVJUX1NUQVRFX09QRU4QARIZChVBTEVSVF9TVEFURV9SRUNPVkVSRUQQAhIYChRBTEVSVF9TVEFURV9SRVNPTFZFRBADMtwCCgxBbGVydFNlcnZpY2USTQoKTGlzdEFsZXJ0cxIeLnRlbGx0YWxlLnYxLkxpc3RBbGVydHNSZXF1ZXN0Gh8udGVsbHRhbGUudjEuTGlzdEFsZXJ0c1Jlc3BvbnNlEkcKCEdldEFsZXJ0EhwudGVsbHRhbGUudjEuR2V0QWxlcnRSZXF1ZXN0Gh0udGVsbHRhbGUudjEuR2V0QWxlcnRSZXNwb25zZRJfChBBY2tub3dsZWRnZUFsZXJ0EiQudGVsbHRhbGUudjEuQWNrbm93bGVkZ2VBbGVydFJlcXVlc3QaJS50ZWxsdGFsZS52MS5BY2tub3dsZWRnZUFsZXJ0UmVzcG9uc2USUwoMUmVzb2x2ZUFsZXJ0EiAudGVsbHRhbGUudjEuUmVzb2x2ZUFsZXJ0UmVxdWVzdBohLnRlbGx0YWxlLnYxLlJlc29sdmVBbGVydFJlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_reading]);
 
 /**
  * An episode of abnormal readings of one sensor.
@@ -52,7 +52,7 @@ export type Alert = Message<"telltale.v1.Alert"> & {
   severity: Severity;
 
   /**
-   * Begins "Anomaly detected with score 0.9731" and goes on to say why.
+   * Begins "Anomaly detected with score 0.9731", followed by the reason.
    *
    * @generated from field: string message = 5;
    */
@@ -171,7 +171,7 @@ export type Alert = Message<"telltale.v1.Alert"> & {
   sensorType: string;
 
   /**
-   * Whether a person called it right; absent where nobody has said, or took it back.
+   * Whether a person called it right; absent where it has no label.
    *
    * @generated from field: optional bool label_correct = 22;
    */
@@ -260,6 +260,14 @@ export type ListAlertsRequest = Message<"telltale.v1.ListAlertsRequest"> & {
    * @generated from field: uint64 offset = 7;
    */
   offset: bigint;
+
+  /**
+   * From the response before; continues after its last alert. The filters must be the same: with others it is INVALID_ARGUMENT, which names
+   * the one that differs.
+   *
+   * @generated from field: string page_token = 8;
+   */
+  pageToken: string;
 };
 
 /**
@@ -281,6 +289,20 @@ export type ListAlertsResponse = Message<"telltale.v1.ListAlertsResponse"> & {
    * @generated from field: repeated telltale.v1.Alert alerts = 1;
    */
   alerts: Alert[];
+
+  /**
+   * True where the page ends early because more would not fit into a message of 4 MiB: continue with `next_page_token`.
+   *
+   * @generated from field: bool more = 2;
+   */
+  more: boolean;
+
+  /**
+   * Continues after the last alert, at the same cost at any depth; alerts that open meanwhile shift nothing. Empty where there are no more.
+   *
+   * @generated from field: string next_page_token = 3;
+   */
+  nextPageToken: string;
 };
 
 /**
@@ -388,7 +410,7 @@ export type ResolveAlertRequest = Message<"telltale.v1.ResolveAlertRequest"> & {
   alertId: bigint;
 
   /**
-   * Why, for those who come later. At most 1,000 characters.
+   * Why, for later readers. At most 1,000 characters.
    *
    * @generated from field: string comment = 2;
    */
@@ -498,7 +520,7 @@ export const AlertService: GenService<{
     output: typeof GetAlertResponseSchema;
   },
   /**
-   * Says that a person has seen it. Again: no change. Errors: NOT_FOUND.
+   * Records that a person has seen it. Repeating it changes nothing. Errors: NOT_FOUND.
    *
    * @generated from rpc telltale.v1.AlertService.AcknowledgeAlert
    */
@@ -508,7 +530,7 @@ export const AlertService: GenService<{
     output: typeof AcknowledgeAlertResponseSchema;
   },
   /**
-   * Closes it by hand. Again: no change. Errors: NOT_FOUND.
+   * Closes it manually. Repeating it changes nothing. Errors: NOT_FOUND.
    *
    * @generated from rpc telltale.v1.AlertService.ResolveAlert
    */

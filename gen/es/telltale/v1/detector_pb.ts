@@ -2,8 +2,8 @@
 // @generated from file telltale/v1/detector.proto (package telltale.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -11,13 +11,13 @@ import type { Alert } from "./alert_pb.ts";
 import { file_telltale_v1_alert } from "./alert_pb.ts";
 import type { ScoredReading } from "./reading_pb.ts";
 import { file_telltale_v1_reading } from "./reading_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file telltale/v1/detector.proto.
  */
 export const file_telltale_v1_detector: GenFile = /*@__PURE__*/
-  fileDesc("Chp0ZWxsdGFsZS92MS9kZXRlY3Rvci5wcm90bxILdGVsbHRhbGUudjEiaAoVRXhwbGFpblJlYWRpbmdSZXF1ZXN0Eh4KCXNlbnNvcl9pZBgBIAEoCUILukgIcgYQAboBAQASLwoLb2JzZXJ2ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImgKDERldGVjdG9yVm90ZRIQCghkZXRlY3RvchgBIAEoCRIQCghzdXJwcmlzZRgCIAEoARIOCgZkZXRhaWwYAyABKAkSFAoMc2hhcmVfb2ZfYmFyGAQgASgBEg4KBndlaWdodBgFIAEoASLBAgoWRXhwbGFpblJlYWRpbmdSZXNwb25zZRIrCgdyZWFkaW5nGAEgASgLMhoudGVsbHRhbGUudjEuU2NvcmVkUmVhZGluZxILCgNiYXIYAiABKAESDwoHc3VtbWFyeRgDIAEoCRIoCgV2b3RlcxgEIAMoCzIZLnRlbGx0YWxlLnYxLkRldGVjdG9yVm90ZRIuChJuZWFyZXN0X3Bhc3RfYWxlcnQYBSABKAsyEi50ZWxsdGFsZS52MS5BbGVydBIZCgxzdXJwcmlzZV9iYXIYBiABKAFIAIgBARIPCgdoaXN0b3J5GAcgASgJEhIKCnJlcHJvZHVjZWQYCCABKAgSFQoIc3VycHJpc2UYCSABKAFIAYgBARINCgV5b3VuZxgKIAEoCEIPCg1fc3VycHJpc2VfYmFyQgsKCV9zdXJwcmlzZSKMBAoORGV0ZWN0b3JDb25maWcSHAoLc2Vuc29yX3R5cGUYASABKAlCB7pIBHICGDISOwoVYWxhcm1zX3Blcl9zZW5zb3JfZGF5GAIgASgBQhe6SBQSEhkAAAAAAECPQCEAAAAAAAAAAEgAiAEBEh8KCXJhbmdlX21pbhgDIAEoAUIHukgEEgJAAUgBiAEBEh8KCXJhbmdlX21heBgEIAEoAUIHukgEEgJAAUgCiAEBEjAKE21heF9yYXRlX3Blcl9zZWNvbmQYBSABKAFCDrpICxIJIQAAAAAAAAAASAOIAQESKgoNc3R1Y2tfc2Vjb25kcxgGIAEoAUIOukgLEgkhAAAAAAAAAABIBIgBARIsCg9zaWxlbmNlX3NlY29uZHMYByABKAFCDrpICxIJIQAAAAAAAAAASAWIAQESJwoPcmVvcmRlcl9ob2xkX21zGAggASgNQgm6SAYqBBjg1ANIBogBARIUCgdjb3VudGVyGAkgASgISAeIAQFCGAoWX2FsYXJtc19wZXJfc2Vuc29yX2RheUIMCgpfcmFuZ2VfbWluQgwKCl9yYW5nZV9tYXhCFgoUX21heF9yYXRlX3Blcl9zZWNvbmRCEAoOX3N0dWNrX3NlY29uZHNCEgoQX3NpbGVuY2Vfc2Vjb25kc0ISChBfcmVvcmRlcl9ob2xkX21zQgoKCF9jb3VudGVyIjgKGEdldERldGVjdG9yQ29uZmlnUmVxdWVzdBIcCgtzZW5zb3JfdHlwZRgBIAEoCUIHukgEcgIYMiJIChlHZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEisKBmNvbmZpZxgBIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnIk8KGFNldERldGVjdG9yQ29uZmlnUmVxdWVzdBIzCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ0IGukgDyAEBIkgKGVNldERldGVjdG9yQ29uZmlnUmVzcG9uc2USKwoGY29uZmlnGAEgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWcigAMKD0JhY2t0ZXN0UmVxdWVzdBIdCgpzZW5zb3JfaWRzGAEgAygJQgm6SAaSAQMQkE4SLgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBmNvbmZpZxgEIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnEjUKBmxhYmVscxgFIAMoCzIaLnRlbGx0YWxlLnYxLkxhYmVsbGVkRXZlbnRCCbpIBpIBAxCQThI4ChJhY2N1cmFjeV90aHJlc2hvbGQYBiABKAFCF7pIFBISGR6n6Egu/+8/KQAAAAAAAOA/SACIAQESGAoQaW5jbHVkZV9yZWFkaW5ncxgHIAEoCBIhCg9waWN0dXJlX2NvbHVtbnMYCCABKA1CCLpIBSoDGKAfQhUKE19hY2N1cmFjeV90aHJlc2hvbGQimwEKDUxhYmVsbGVkRXZlbnQSHAoJc2Vuc29yX2lkGAEgASgJQgm6SAZyBBABGDISNgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARI0CghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBASLxAQoQQmFja3Rlc3RSZXNwb25zZRIVCg1yZWFkaW5nc19kb25lGAEgASgDEhYKDnJlYWRpbmdzX3RvdGFsGAIgASgDEiIKBmFsZXJ0cxgDIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0Ei0KB3N1bW1hcnkYBCABKAsyHC50ZWxsdGFsZS52MS5CYWNrdGVzdFN1bW1hcnkSLAoIcmVhZGluZ3MYBSADKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nEi0KB3BpY3R1cmUYBiABKAsyHC50ZWxsdGFsZS52MS5CYWNrdGVzdFBpY3R1cmUi0QEKD0JhY2t0ZXN0UGljdHVyZRIRCglzZW5zb3JfaWQYASABKAkSDAoEdW5pdBgCIAEoCRIpCgV0aW1lcxgDIAMoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDbG93GAQgAygBEgwKBGhpZ2gYBSADKAESFAoMZXhwZWN0ZWRfbG93GAYgAygBEhUKDWV4cGVjdGVkX2hpZ2gYByADKAESKgoGbGFiZWxzGAggAygLMhoudGVsbHRhbGUudjEuTGFiZWxsZWRFdmVudCKIAwoPQmFja3Rlc3RTdW1tYXJ5Eg4KBmFsZXJ0cxgBIAEoAxIVCg1hbGVydF9zZWNvbmRzGAIgASgBEh0KFWFsZXJ0c19wZXJfc2Vuc29yX2RheRgDIAEoARISCgpsYWJlbHNfbWV0GAQgASgDEhQKDGxhYmVsc190b3RhbBgFIAEoAxIVCg1ub3RpZmljYXRpb25zGAYgASgDEh0KFWxvbmdlc3RfYWxlcnRfc2Vjb25kcxgHIAEoARIPCgdzZW5zb3JzGAggASgDEhQKDGFsZXJ0c19yaWdodBgJIAEoAxIUCgxhbGVydHNfd3JvbmcYCiABKAMSFgoJcHJlY2lzaW9uGAsgASgBSACIAQESFQoNYWxlcnRzX3N0b3JlZBgMIAEoAxIWCg5hbGVydHNfYXZvaWRlZBgNIAEoAxIUCgxhbGVydHNfYWRkZWQYDiABKAMSGAoQcmVhZGluZ3NfY2hhbmdlZBgPIAEoAxINCgVub3RlcxgQIAMoCUIMCgpfcHJlY2lzaW9uImMKEUxhYmVsQWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDEg8KB2NvcnJlY3QYAiABKAgSGQoHY29tbWVudBgDIAEoCUIIukgFcgMY6AcSEAoId2l0aGRyYXcYBCABKAgixgEKEkxhYmVsQWxlcnRSZXNwb25zZRIhCgVhbGVydBgBIAEoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EhoKEmFsZXJ0c19hdm9pZGVkXzMwZBgCIAEoAxIYChBhbGVydHNfYWRkZWRfMzBkGAMgASgDEiMKB2F2b2lkZWQYBCADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIhCgVhZGRlZBgFIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0Eg8KB3N1bW1hcnkYBiABKAki3wEKEU1haW50ZW5hbmNlV2luZG93EgoKAmlkGAEgASgJEhoKCXNlbnNvcl9pZBgCIAEoCUIHukgEcgIYMhIZCghsb2NhdGlvbhgDIAEoCUIHukgEcgIYZBI2CgpzdGFydF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEjQKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEhkKB2NvbW1lbnQYBiABKAlCCLpIBXIDGOgHIlgKHkNyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBI2CgZ3aW5kb3cYASABKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvd0IGukgDyAEBIlEKH0NyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2USLgoGd2luZG93GAEgASgLMh4udGVsbHRhbGUudjEuTWFpbnRlbmFuY2VXaW5kb3ciHwodTGlzdE1haW50ZW5hbmNlV2luZG93c1JlcXVlc3QiUQoeTGlzdE1haW50ZW5hbmNlV2luZG93c1Jlc3BvbnNlEi8KB3dpbmRvd3MYASADKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvdyI3Ch5EZWxldGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYZCIhCh9EZWxldGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlMq0GCg9EZXRlY3RvclNlcnZpY2USWQoORXhwbGFpblJlYWRpbmcSIi50ZWxsdGFsZS52MS5FeHBsYWluUmVhZGluZ1JlcXVlc3QaIy50ZWxsdGFsZS52MS5FeHBsYWluUmVhZGluZ1Jlc3BvbnNlEmIKEUdldERldGVjdG9yQ29uZmlnEiUudGVsbHRhbGUudjEuR2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0GiYudGVsbHRhbGUudjEuR2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRJiChFTZXREZXRlY3RvckNvbmZpZxIlLnRlbGx0YWxlLnYxLlNldERldGVjdG9yQ29uZmlnUmVxdWVzdBomLnRlbGx0YWxlLnYxLlNldERldGVjdG9yQ29uZmlnUmVzcG9uc2USSQoIQmFja3Rlc3QSHC50ZWxsdGFsZS52MS5CYWNrdGVzdFJlcXVlc3QaHS50ZWxsdGFsZS52MS5CYWNrdGVzdFJlc3BvbnNlMAESTQoKTGFiZWxBbGVydBIeLnRlbGx0YWxlLnYxLkxhYmVsQWxlcnRSZXF1ZXN0Gh8udGVsbHRhbGUudjEuTGFiZWxBbGVydFJlc3BvbnNlEnQKF0NyZWF0ZU1haW50ZW5hbmNlV2luZG93EisudGVsbHRhbGUudjEuQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0GiwudGVsbHRhbGUudjEuQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZRJxChZMaXN0TWFpbnRlbmFuY2VXaW5kb3dzEioudGVsbHRhbGUudjEuTGlzdE1haW50ZW5hbmNlV2luZG93c1JlcXVlc3QaKy50ZWxsdGFsZS52MS5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVzcG9uc2USdAoXRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3cSKy50ZWxsdGFsZS52MS5EZWxldGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QaLC50ZWxsdGFsZS52MS5EZWxldGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_alert, file_telltale_v1_reading]);
+  fileDesc("Chp0ZWxsdGFsZS92MS9kZXRlY3Rvci5wcm90bxILdGVsbHRhbGUudjEiaAoVRXhwbGFpblJlYWRpbmdSZXF1ZXN0Eh4KCXNlbnNvcl9pZBgBIAEoCUILukgIcgYQAboBAQASLwoLb2JzZXJ2ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImgKDERldGVjdG9yVm90ZRIQCghkZXRlY3RvchgBIAEoCRIQCghzdXJwcmlzZRgCIAEoARIOCgZkZXRhaWwYAyABKAkSFAoMc2hhcmVfb2ZfYmFyGAQgASgBEg4KBndlaWdodBgFIAEoASLBAgoWRXhwbGFpblJlYWRpbmdSZXNwb25zZRIrCgdyZWFkaW5nGAEgASgLMhoudGVsbHRhbGUudjEuU2NvcmVkUmVhZGluZxILCgNiYXIYAiABKAESDwoHc3VtbWFyeRgDIAEoCRIoCgV2b3RlcxgEIAMoCzIZLnRlbGx0YWxlLnYxLkRldGVjdG9yVm90ZRIuChJuZWFyZXN0X3Bhc3RfYWxlcnQYBSABKAsyEi50ZWxsdGFsZS52MS5BbGVydBIZCgxzdXJwcmlzZV9iYXIYBiABKAFIAIgBARIPCgdoaXN0b3J5GAcgASgJEhIKCnJlcHJvZHVjZWQYCCABKAgSFQoIc3VycHJpc2UYCSABKAFIAYgBARINCgV5b3VuZxgKIAEoCEIPCg1fc3VycHJpc2VfYmFyQgsKCV9zdXJwcmlzZSL4BAoORGV0ZWN0b3JDb25maWcSHAoLc2Vuc29yX3R5cGUYASABKAlCB7pIBHICGDISOwoVYWxhcm1zX3Blcl9zZW5zb3JfZGF5GAIgASgBQhe6SBQSEhkAAAAAAECPQCEAAAAAAAAAAEgAiAEBEh8KCXJhbmdlX21pbhgDIAEoAUIHukgEEgJAAUgBiAEBEh8KCXJhbmdlX21heBgEIAEoAUIHukgEEgJAAUgCiAEBEjAKE21heF9yYXRlX3Blcl9zZWNvbmQYBSABKAFCDrpICxIJIQAAAAAAAAAASAOIAQESKgoNc3R1Y2tfc2Vjb25kcxgGIAEoAUIOukgLEgkhAAAAAAAAAABIBIgBARIsCg9zaWxlbmNlX3NlY29uZHMYByABKAFCDrpICxIJIQAAAAAAAAAASAWIAQESJwoPcmVvcmRlcl9ob2xkX21zGAggASgNQgm6SAYqBBjg1ANIBogBARIUCgdjb3VudGVyGAkgASgISAeIAQESGwoJc2Vuc29yX2lkGAogASgJQgi6SAVyAxjIARIzCglkaXJlY3Rpb24YCyABKA4yFi50ZWxsdGFsZS52MS5EaXJlY3Rpb25CCLpIBYIBAhABEhAKA29mZhgMIAEoCEgIiAEBQhgKFl9hbGFybXNfcGVyX3NlbnNvcl9kYXlCDAoKX3JhbmdlX21pbkIMCgpfcmFuZ2VfbWF4QhYKFF9tYXhfcmF0ZV9wZXJfc2Vjb25kQhAKDl9zdHVja19zZWNvbmRzQhIKEF9zaWxlbmNlX3NlY29uZHNCEgoQX3Jlb3JkZXJfaG9sZF9tc0IKCghfY291bnRlckIGCgRfb2ZmIlgKFERldGVjdG9yQ29uZmlnT3JpZ2luEg0KBWZpZWxkGAEgASgJEjEKBnNvdXJjZRgCIAEoDjIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnU291cmNlIlUKGEdldERldGVjdG9yQ29uZmlnUmVxdWVzdBIcCgtzZW5zb3JfdHlwZRgBIAEoCUIHukgEcgIYMhIbCglzZW5zb3JfaWQYAiABKAlCCLpIBXIDGMgBInwKGUdldERldGVjdG9yQ29uZmlnUmVzcG9uc2USKwoGY29uZmlnGAEgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWcSMgoHb3JpZ2lucxgCIAMoCzIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnT3JpZ2luImAKGFNldERldGVjdG9yQ29uZmlnUmVxdWVzdBIzCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ0IGukgDyAEBEg8KB2RyeV9ydW4YAiABKAgirwEKGVNldERldGVjdG9yQ29uZmlnUmVzcG9uc2USKwoGY29uZmlnGAEgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWcSMgoHb3JpZ2lucxgCIAMoCzIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnT3JpZ2luEjEKBmVmZmVjdBgDIAEoCzIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnRWZmZWN0IuMBChREZXRlY3RvckNvbmZpZ0VmZmVjdBIaChJhbGVydHNfYXZvaWRlZF8zMGQYASABKAMSGAoQYWxlcnRzX2FkZGVkXzMwZBgCIAEoAxIjCgdhdm9pZGVkGAMgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSIQoFYWRkZWQYBCADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIPCgdzZW5zb3JzGAUgASgDEhkKEXNlbnNvcnNfY29uY2VybmVkGAYgASgDEhAKCHJlYWRpbmdzGAcgASgDEg8KB3N1bW1hcnkYCCABKAkigAMKD0JhY2t0ZXN0UmVxdWVzdBIdCgpzZW5zb3JfaWRzGAEgAygJQgm6SAaSAQMQkE4SLgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBmNvbmZpZxgEIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnEjUKBmxhYmVscxgFIAMoCzIaLnRlbGx0YWxlLnYxLkxhYmVsbGVkRXZlbnRCCbpIBpIBAxCQThI4ChJhY2N1cmFjeV90aHJlc2hvbGQYBiABKAFCF7pIFBISGR6n6Egu/+8/KQAAAAAAAOA/SACIAQESGAoQaW5jbHVkZV9yZWFkaW5ncxgHIAEoCBIhCg9waWN0dXJlX2NvbHVtbnMYCCABKA1CCLpIBSoDGKAfQhUKE19hY2N1cmFjeV90aHJlc2hvbGQimwEKDUxhYmVsbGVkRXZlbnQSHAoJc2Vuc29yX2lkGAEgASgJQgm6SAZyBBABGDISNgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARI0CghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBASLxAQoQQmFja3Rlc3RSZXNwb25zZRIVCg1yZWFkaW5nc19kb25lGAEgASgDEhYKDnJlYWRpbmdzX3RvdGFsGAIgASgDEiIKBmFsZXJ0cxgDIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0Ei0KB3N1bW1hcnkYBCABKAsyHC50ZWxsdGFsZS52MS5CYWNrdGVzdFN1bW1hcnkSLAoIcmVhZGluZ3MYBSADKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nEi0KB3BpY3R1cmUYBiABKAsyHC50ZWxsdGFsZS52MS5CYWNrdGVzdFBpY3R1cmUi0QEKD0JhY2t0ZXN0UGljdHVyZRIRCglzZW5zb3JfaWQYASABKAkSDAoEdW5pdBgCIAEoCRIpCgV0aW1lcxgDIAMoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDbG93GAQgAygBEgwKBGhpZ2gYBSADKAESFAoMZXhwZWN0ZWRfbG93GAYgAygBEhUKDWV4cGVjdGVkX2hpZ2gYByADKAESKgoGbGFiZWxzGAggAygLMhoudGVsbHRhbGUudjEuTGFiZWxsZWRFdmVudCKIAwoPQmFja3Rlc3RTdW1tYXJ5Eg4KBmFsZXJ0cxgBIAEoAxIVCg1hbGVydF9zZWNvbmRzGAIgASgBEh0KFWFsZXJ0c19wZXJfc2Vuc29yX2RheRgDIAEoARISCgpsYWJlbHNfbWV0GAQgASgDEhQKDGxhYmVsc190b3RhbBgFIAEoAxIVCg1ub3RpZmljYXRpb25zGAYgASgDEh0KFWxvbmdlc3RfYWxlcnRfc2Vjb25kcxgHIAEoARIPCgdzZW5zb3JzGAggASgDEhQKDGFsZXJ0c19yaWdodBgJIAEoAxIUCgxhbGVydHNfd3JvbmcYCiABKAMSFgoJcHJlY2lzaW9uGAsgASgBSACIAQESFQoNYWxlcnRzX3N0b3JlZBgMIAEoAxIWCg5hbGVydHNfYXZvaWRlZBgNIAEoAxIUCgxhbGVydHNfYWRkZWQYDiABKAMSGAoQcmVhZGluZ3NfY2hhbmdlZBgPIAEoAxINCgVub3RlcxgQIAMoCUIMCgpfcHJlY2lzaW9uImMKEUxhYmVsQWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDEg8KB2NvcnJlY3QYAiABKAgSGQoHY29tbWVudBgDIAEoCUIIukgFcgMY6AcSEAoId2l0aGRyYXcYBCABKAgixgEKEkxhYmVsQWxlcnRSZXNwb25zZRIhCgVhbGVydBgBIAEoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EhoKEmFsZXJ0c19hdm9pZGVkXzMwZBgCIAEoAxIYChBhbGVydHNfYWRkZWRfMzBkGAMgASgDEiMKB2F2b2lkZWQYBCADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIhCgVhZGRlZBgFIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0Eg8KB3N1bW1hcnkYBiABKAki4AEKEU1haW50ZW5hbmNlV2luZG93EgoKAmlkGAEgASgJEhsKCXNlbnNvcl9pZBgCIAEoCUIIukgFcgMYyAESGQoIbG9jYXRpb24YAyABKAlCB7pIBHICGGQSNgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARI0CghlbmRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARIZCgdjb21tZW50GAYgASgJQgi6SAVyAxjoByJYCh5DcmVhdGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QSNgoGd2luZG93GAEgASgLMh4udGVsbHRhbGUudjEuTWFpbnRlbmFuY2VXaW5kb3dCBrpIA8gBASJRCh9DcmVhdGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlEi4KBndpbmRvdxgBIAEoCzIeLnRlbGx0YWxlLnYxLk1haW50ZW5hbmNlV2luZG93ImUKHUxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXF1ZXN0EhwKBWxpbWl0GAEgASgNQgi6SAUqAxjoB0gAiAEBEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGPQDQggKBl9saW1pdCJqCh5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVzcG9uc2USLwoHd2luZG93cxgBIAMoCzIeLnRlbGx0YWxlLnYxLk1haW50ZW5hbmNlV2luZG93EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI3Ch5EZWxldGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYZCIhCh9EZWxldGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlKmEKCURpcmVjdGlvbhIZChVESVJFQ1RJT05fVU5TUEVDSUZJRUQQABISCg5ESVJFQ1RJT05fQk9USBABEhIKDkRJUkVDVElPTl9ISUdIEAISEQoNRElSRUNUSU9OX0xPVxADKvcBChREZXRlY3RvckNvbmZpZ1NvdXJjZRImCiJERVRFQ1RPUl9DT05GSUdfU09VUkNFX1VOU1BFQ0lGSUVEEAASIQodREVURUNUT1JfQ09ORklHX1NPVVJDRV9TRU5TT1IQARImCiJERVRFQ1RPUl9DT05GSUdfU09VUkNFX1NFTlNPUl9UWVBFEAISJAogREVURUNUT1JfQ09ORklHX1NPVVJDRV9BTExfVFlQRVMQAxIjCh9ERVRFQ1RPUl9DT05GSUdfU09VUkNFX1BMQVRGT1JNEAQSIQodREVURUNUT1JfQ09ORklHX1NPVVJDRV9MRUFSTlQQBTKtBgoPRGV0ZWN0b3JTZXJ2aWNlElkKDkV4cGxhaW5SZWFkaW5nEiIudGVsbHRhbGUudjEuRXhwbGFpblJlYWRpbmdSZXF1ZXN0GiMudGVsbHRhbGUudjEuRXhwbGFpblJlYWRpbmdSZXNwb25zZRJiChFHZXREZXRlY3RvckNvbmZpZxIlLnRlbGx0YWxlLnYxLkdldERldGVjdG9yQ29uZmlnUmVxdWVzdBomLnRlbGx0YWxlLnYxLkdldERldGVjdG9yQ29uZmlnUmVzcG9uc2USYgoRU2V0RGV0ZWN0b3JDb25maWcSJS50ZWxsdGFsZS52MS5TZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QaJi50ZWxsdGFsZS52MS5TZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEkkKCEJhY2t0ZXN0EhwudGVsbHRhbGUudjEuQmFja3Rlc3RSZXF1ZXN0Gh0udGVsbHRhbGUudjEuQmFja3Rlc3RSZXNwb25zZTABEk0KCkxhYmVsQWxlcnQSHi50ZWxsdGFsZS52MS5MYWJlbEFsZXJ0UmVxdWVzdBofLnRlbGx0YWxlLnYxLkxhYmVsQWxlcnRSZXNwb25zZRJ0ChdDcmVhdGVNYWludGVuYW5jZVdpbmRvdxIrLnRlbGx0YWxlLnYxLkNyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBosLnRlbGx0YWxlLnYxLkNyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2UScQoWTGlzdE1haW50ZW5hbmNlV2luZG93cxIqLnRlbGx0YWxlLnYxLkxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXF1ZXN0GisudGVsbHRhbGUudjEuTGlzdE1haW50ZW5hbmNlV2luZG93c1Jlc3BvbnNlEnQKF0RlbGV0ZU1haW50ZW5hbmNlV2luZG93EisudGVsbHRhbGUudjEuRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0GiwudGVsbHRhbGUudjEuRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_alert, file_telltale_v1_reading]);
 
 /**
  * Names a reading by sensor and time.
@@ -48,7 +48,7 @@ export const ExplainReadingRequestSchema: GenMessage<ExplainReadingRequest> = /*
   messageDesc(file_telltale_v1_detector, 0);
 
 /**
- * What one detector of the ensemble said.
+ * The vote of one detector of the ensemble.
  *
  * @generated from message telltale.v1.DetectorVote
  */
@@ -61,7 +61,9 @@ export type DetectorVote = Message<"telltale.v1.DetectorVote"> & {
   detector: string;
 
   /**
-   * Its own surprise, in natural-log units of tail probability: 0 is normal, 10 is one in e^10.
+   * Its raw score, a number without unit: the mean of how far the value is outside of what the sensor has shown so far, in Gumbel
+   * units of its block extremes and in widths of its range, weighted. 0 is within. It is no probability; compare it with
+   * `surprise_bar`. docs/internals/detector.md, "Raw score".
    *
    * @generated from field: double surprise = 2;
    */
@@ -75,15 +77,15 @@ export type DetectorVote = Message<"telltale.v1.DetectorVote"> & {
   detail: string;
 
   /**
-   * Its surprise as a share of what an alarm took: 1 and more is over the bar.
+   * Its raw score as a share of the alarm threshold: 1 and more is over it.
    *
    * @generated from field: double share_of_bar = 4;
    */
   shareOfBar: number;
 
   /**
-   * How much its surprise counts on this sensor, 1 unless people's labels have moved it; 0 for rules, which are certain. The surprise
-   * has it in it.
+   * Its weight on this sensor, 1 unless people's labels have changed it; 0 for rules, which are certain. The raw score includes
+   * the weight.
    *
    * @generated from field: double weight = 5;
    */
@@ -98,7 +100,7 @@ export const DetectorVoteSchema: GenMessage<DetectorVote> = /*@__PURE__*/
   messageDesc(file_telltale_v1_detector, 1);
 
 /**
- * An account of one judgement.
+ * An explanation of one score.
  *
  * @generated from message telltale.v1.ExplainReadingResponse
  */
@@ -111,7 +113,7 @@ export type ExplainReadingResponse = Message<"telltale.v1.ExplainReadingResponse
   reading?: ScoredReading | undefined;
 
   /**
-   * The bar that confidence had to reach at that reading, 0 to 1.
+   * The threshold that confidence had to reach at that reading, 0 to 1.
    *
    * @generated from field: double bar = 2;
    */
@@ -125,7 +127,7 @@ export type ExplainReadingResponse = Message<"telltale.v1.ExplainReadingResponse
   summary: string;
 
   /**
-   * What each detector said; empty where the reading's state is no longer held (see `summary`).
+   * The vote of each detector; empty where the reading's state is no longer available (see `summary`).
    *
    * @generated from field: repeated telltale.v1.DetectorVote votes = 4;
    */
@@ -139,7 +141,7 @@ export type ExplainReadingResponse = Message<"telltale.v1.ExplainReadingResponse
   nearestPastAlert?: Alert | undefined;
 
   /**
-   * Surprise from which the reading would have been flagged, in the units of the votes; it is dearer for a young sensor, after its
+   * Raw score from which the reading would have been flagged, in the units of the votes; it is higher in a cold start, after its
    * own recent alarms, and by labels. Absent where the reading was not judged.
    *
    * @generated from field: optional double surprise_bar = 6;
@@ -154,21 +156,21 @@ export type ExplainReadingResponse = Message<"telltale.v1.ExplainReadingResponse
   history: string;
 
   /**
-   * True where computing it again gave the stored score, bounds and verdict to the bit.
+   * True where the recomputed score, bounds and verdict are bit-identical to the stored ones.
    *
    * @generated from field: bool reproduced = 8;
    */
   reproduced: boolean;
 
   /**
-   * What came of all votes and rules: flagged where it reaches surprise_bar. Absent where the reading was not judged.
+   * The total of all votes and rules: flagged where it reaches surprise_bar. Absent where the reading was not judged.
    *
    * @generated from field: optional double surprise = 9;
    */
   surprise?: number | undefined;
 
   /**
-   * True while the sensor had so few readings that the prior of its type counted (see `summary`).
+   * True in the cold start: the sensor had so few readings that the prior of its type counted (see `summary`).
    *
    * @generated from field: bool young = 10;
    */
@@ -183,13 +185,14 @@ export const ExplainReadingResponseSchema: GenMessage<ExplainReadingResponse> = 
   messageDesc(file_telltale_v1_detector, 2);
 
 /**
- * Settings of the detector for a sensor type. An absent field keeps its default.
+ * Settings of the detector for one sensor, a sensor type, or all types. Each field by itself: a sensor's own value counts, else that of
+ * its type, else that for all types, else the platform's default. In requests to set, an absent field is one that is not set here.
  *
  * @generated from message telltale.v1.DetectorConfig
  */
 export type DetectorConfig = Message<"telltale.v1.DetectorConfig"> & {
   /**
-   * The sensor type; empty: all types without their own.
+   * The sensor type; empty, with an empty `sensor_id`: all types.
    *
    * @generated from field: string sensor_type = 1;
    */
@@ -238,7 +241,7 @@ export type DetectorConfig = Message<"telltale.v1.DetectorConfig"> & {
   silenceSeconds?: number | undefined;
 
   /**
-   * Readings are held this long to be put in order of time, in milliseconds, 0 to 60,000. Default 0.
+   * Readings are buffered this long to be put in order of time, in milliseconds, 0 to 60,000. Default 0.
    *
    * @generated from field: optional uint32 reorder_hold_ms = 8;
    */
@@ -250,6 +253,30 @@ export type DetectorConfig = Message<"telltale.v1.DetectorConfig"> & {
    * @generated from field: optional bool counter = 9;
    */
   counter?: boolean | undefined;
+
+  /**
+   * The sensor. Exclusive with `sensor_type`; its settings may be made before its first reading.
+   *
+   * @generated from field: string sensor_id = 10;
+   */
+  sensorId: string;
+
+  /**
+   * On which side of what is expected a reading is abnormal. One that is abnormal on the other side alone is not anomalous and opens no
+   * alert; what has no side counts on either: range, rate, stuck values, silence, a counter's reset. What is learnt does not depend on
+   * it. Default both.
+   *
+   * @generated from field: telltale.v1.Direction direction = 11;
+   */
+  direction: Direction;
+
+  /**
+   * True: the sensor is not judged. Its readings are stored and count as normal, and neither they nor silence open alerts; the detector
+   * goes on learning, so that there is no cold start afterwards. Default false.
+   *
+   * @generated from field: optional bool off = 12;
+   */
+  off?: boolean | undefined;
 };
 
 /**
@@ -260,17 +287,52 @@ export const DetectorConfigSchema: GenMessage<DetectorConfig> = /*@__PURE__*/
   messageDesc(file_telltale_v1_detector, 3);
 
 /**
- * Asks for one sensor type.
+ * Where the value of one field comes from.
+ *
+ * @generated from message telltale.v1.DetectorConfigOrigin
+ */
+export type DetectorConfigOrigin = Message<"telltale.v1.DetectorConfigOrigin"> & {
+  /**
+   * Name of the field of DetectorConfig, for example "range_min".
+   *
+   * @generated from field: string field = 1;
+   */
+  field: string;
+
+  /**
+   * Where its value comes from; an absent value too: no limit by the platform's default, or learnt.
+   *
+   * @generated from field: telltale.v1.DetectorConfigSource source = 2;
+   */
+  source: DetectorConfigSource;
+};
+
+/**
+ * Describes the message telltale.v1.DetectorConfigOrigin.
+ * Use `create(DetectorConfigOriginSchema)` to create a new message.
+ */
+export const DetectorConfigOriginSchema: GenMessage<DetectorConfigOrigin> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_detector, 4);
+
+/**
+ * Asks for one sensor, for one sensor type, or for what holds for all types.
  *
  * @generated from message telltale.v1.GetDetectorConfigRequest
  */
 export type GetDetectorConfigRequest = Message<"telltale.v1.GetDetectorConfigRequest"> & {
   /**
-   * The sensor type; empty: the default for all.
+   * The sensor type; empty, with an empty `sensor_id`: all types.
    *
    * @generated from field: string sensor_type = 1;
    */
   sensorType: string;
+
+  /**
+   * The sensor. Exclusive with `sensor_type`.
+   *
+   * @generated from field: string sensor_id = 2;
+   */
+  sensorId: string;
 };
 
 /**
@@ -278,7 +340,7 @@ export type GetDetectorConfigRequest = Message<"telltale.v1.GetDetectorConfigReq
  * Use `create(GetDetectorConfigRequestSchema)` to create a new message.
  */
 export const GetDetectorConfigRequestSchema: GenMessage<GetDetectorConfigRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 4);
+  messageDesc(file_telltale_v1_detector, 5);
 
 /**
  * The settings in force.
@@ -292,6 +354,13 @@ export type GetDetectorConfigResponse = Message<"telltale.v1.GetDetectorConfigRe
    * @generated from field: telltale.v1.DetectorConfig config = 1;
    */
   config?: DetectorConfig | undefined;
+
+  /**
+   * Where each field's value comes from, in the order of the fields.
+   *
+   * @generated from field: repeated telltale.v1.DetectorConfigOrigin origins = 2;
+   */
+  origins: DetectorConfigOrigin[];
 };
 
 /**
@@ -299,20 +368,27 @@ export type GetDetectorConfigResponse = Message<"telltale.v1.GetDetectorConfigRe
  * Use `create(GetDetectorConfigResponseSchema)` to create a new message.
  */
 export const GetDetectorConfigResponseSchema: GenMessage<GetDetectorConfigResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 5);
+  messageDesc(file_telltale_v1_detector, 6);
 
 /**
- * Replaces the settings of a sensor type.
+ * Replaces the settings of a sensor, of a sensor type, or of all types.
  *
  * @generated from message telltale.v1.SetDetectorConfigRequest
  */
 export type SetDetectorConfigRequest = Message<"telltale.v1.SetDetectorConfigRequest"> & {
   /**
-   * The settings.
+   * All settings of that scope: a field that is absent is not set there any more. Without any field the scope has no settings of its own.
    *
    * @generated from field: telltale.v1.DetectorConfig config = 1;
    */
   config?: DetectorConfig | undefined;
+
+  /**
+   * True: changes nothing, and answers with what the change would have done to the alerts of the last 30 days.
+   *
+   * @generated from field: bool dry_run = 2;
+   */
+  dryRun: boolean;
 };
 
 /**
@@ -320,10 +396,10 @@ export type SetDetectorConfigRequest = Message<"telltale.v1.SetDetectorConfigReq
  * Use `create(SetDetectorConfigRequestSchema)` to create a new message.
  */
 export const SetDetectorConfigRequestSchema: GenMessage<SetDetectorConfigRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 6);
+  messageDesc(file_telltale_v1_detector, 7);
 
 /**
- * The settings in force.
+ * The settings in force; with `dry_run`, those that would be.
  *
  * @generated from message telltale.v1.SetDetectorConfigResponse
  */
@@ -334,6 +410,20 @@ export type SetDetectorConfigResponse = Message<"telltale.v1.SetDetectorConfigRe
    * @generated from field: telltale.v1.DetectorConfig config = 1;
    */
   config?: DetectorConfig | undefined;
+
+  /**
+   * Where each field's value comes from, in the order of the fields.
+   *
+   * @generated from field: repeated telltale.v1.DetectorConfigOrigin origins = 2;
+   */
+  origins: DetectorConfigOrigin[];
+
+  /**
+   * Only with `dry_run`.
+   *
+   * @generated from field: telltale.v1.DetectorConfigEffect effect = 3;
+   */
+  effect?: DetectorConfigEffect | undefined;
 };
 
 /**
@@ -341,10 +431,82 @@ export type SetDetectorConfigResponse = Message<"telltale.v1.SetDetectorConfigRe
  * Use `create(SetDetectorConfigResponseSchema)` to create a new message.
  */
 export const SetDetectorConfigResponseSchema: GenMessage<SetDetectorConfigResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 7);
+  messageDesc(file_telltale_v1_detector, 8);
 
 /**
- * What to play, over what.
+ * What a change of settings would have done: two replays of each sensor's last 30 days, up to its newest reading, one with the settings
+ * of the scope that are in force now, one with those of the request. The reorder buffer is not varied: the order in which readings were
+ * judged is part of the history.
+ *
+ * @generated from message telltale.v1.DetectorConfigEffect
+ */
+export type DetectorConfigEffect = Message<"telltale.v1.DetectorConfigEffect"> & {
+  /**
+   * How many alerts would not have been raised with the change.
+   *
+   * @generated from field: int64 alerts_avoided_30d = 1;
+   */
+  alertsAvoided30d: bigint;
+
+  /**
+   * How many more would have been raised.
+   *
+   * @generated from field: int64 alerts_added_30d = 2;
+   */
+  alertsAdded30d: bigint;
+
+  /**
+   * Those that would not have been raised, at most 100, newest first.
+   *
+   * @generated from field: repeated telltale.v1.Alert avoided = 3;
+   */
+  avoided: Alert[];
+
+  /**
+   * Those that would have been raised in addition, at most 100, newest first.
+   *
+   * @generated from field: repeated telltale.v1.Alert added = 4;
+   */
+  added: Alert[];
+
+  /**
+   * Sensors that were replayed: those with the newest readings, at most 100, as far as the call's time allowed.
+   *
+   * @generated from field: int64 sensors = 5;
+   */
+  sensors: bigint;
+
+  /**
+   * Sensors that the change concerns and that have readings.
+   *
+   * @generated from field: int64 sensors_concerned = 6;
+   */
+  sensorsConcerned: bigint;
+
+  /**
+   * Readings replayed of each sensor that was, once.
+   *
+   * @generated from field: int64 readings = 7;
+   */
+  readings: bigint;
+
+  /**
+   * The same in a sentence, with what limits it.
+   *
+   * @generated from field: string summary = 8;
+   */
+  summary: string;
+};
+
+/**
+ * Describes the message telltale.v1.DetectorConfigEffect.
+ * Use `create(DetectorConfigEffectSchema)` to create a new message.
+ */
+export const DetectorConfigEffectSchema: GenMessage<DetectorConfigEffect> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_detector, 9);
+
+/**
+ * What to replay, with which settings.
  *
  * @generated from message telltale.v1.BacktestRequest
  */
@@ -371,8 +533,8 @@ export type BacktestRequest = Message<"telltale.v1.BacktestRequest"> & {
   endTime?: Timestamp | undefined;
 
   /**
-   * The settings to try, from the beginning, in place of those of the sensor type; for the type "", in place of all. Absent:
-   * those that were in force at each reading. The reorder hold is not tried: the order of judgement is history.
+   * The settings to try, from the beginning, in place of those of the sensor or the sensor type; with neither, in place of all.
+   * Absent: those that were in force at each reading. The reorder buffer does not change: the order of the readings is part of the history.
    *
    * @generated from field: telltale.v1.DetectorConfig config = 4;
    */
@@ -412,7 +574,7 @@ export type BacktestRequest = Message<"telltale.v1.BacktestRequest"> & {
  * Use `create(BacktestRequestSchema)` to create a new message.
  */
 export const BacktestRequestSchema: GenMessage<BacktestRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 8);
+  messageDesc(file_telltale_v1_detector, 10);
 
 /**
  * Something that is known to have been abnormal.
@@ -447,7 +609,7 @@ export type LabelledEvent = Message<"telltale.v1.LabelledEvent"> & {
  * Use `create(LabelledEventSchema)` to create a new message.
  */
 export const LabelledEventSchema: GenMessage<LabelledEvent> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 9);
+  messageDesc(file_telltale_v1_detector, 11);
 
 /**
  * Progress, an alert, or the sum, in this order.
@@ -456,7 +618,7 @@ export const LabelledEventSchema: GenMessage<LabelledEvent> = /*@__PURE__*/
  */
 export type BacktestResponse = Message<"telltale.v1.BacktestResponse"> & {
   /**
-   * Readings played so far.
+   * Readings replayed so far.
    *
    * @generated from field: int64 readings_done = 1;
    */
@@ -503,7 +665,7 @@ export type BacktestResponse = Message<"telltale.v1.BacktestResponse"> & {
  * Use `create(BacktestResponseSchema)` to create a new message.
  */
 export const BacktestResponseSchema: GenMessage<BacktestResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 10);
+  messageDesc(file_telltale_v1_detector, 12);
 
 /**
  * A series thinned to columns of equal width; columns without readings are left out.
@@ -573,7 +735,7 @@ export type BacktestPicture = Message<"telltale.v1.BacktestPicture"> & {
  * Use `create(BacktestPictureSchema)` to create a new message.
  */
 export const BacktestPictureSchema: GenMessage<BacktestPicture> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 11);
+  messageDesc(file_telltale_v1_detector, 13);
 
 /**
  * What a backtest found.
@@ -603,7 +765,7 @@ export type BacktestSummary = Message<"telltale.v1.BacktestSummary"> & {
   alertsPerSensorDay: number;
 
   /**
-   * Of labelled events, how many an alert would have met; 0 of 0 where there are no labels.
+   * Of labelled events, how many an alert would have detected; 0 of 0 where there are no labels.
    *
    * @generated from field: int64 labels_met = 4;
    */
@@ -617,7 +779,7 @@ export type BacktestSummary = Message<"telltale.v1.BacktestSummary"> & {
   labelsTotal: bigint;
 
   /**
-   * What somebody would have been told: alerts opened, and raised to a higher severity.
+   * Notifications that would have been sent: alerts opened, and raised to a higher severity.
    *
    * @generated from field: int64 notifications = 6;
    */
@@ -631,21 +793,21 @@ export type BacktestSummary = Message<"telltale.v1.BacktestSummary"> & {
   longestAlertSeconds: number;
 
   /**
-   * Sensors played.
+   * Sensors replayed.
    *
    * @generated from field: int64 sensors = 8;
    */
   sensors: bigint;
 
   /**
-   * Alerts that met a labelled event, or that a person called right.
+   * Alerts that overlap a labelled event, or that a person called right.
    *
    * @generated from field: int64 alerts_right = 9;
    */
   alertsRight: bigint;
 
   /**
-   * With events in the request: those that met none. Otherwise: those that overlap an alert that a person called wrong.
+   * With events in the request: those that overlap none. Otherwise: those that overlap an alert that a person called wrong.
    *
    * @generated from field: int64 alerts_wrong = 10;
    */
@@ -659,7 +821,7 @@ export type BacktestSummary = Message<"telltale.v1.BacktestSummary"> & {
   precision?: number | undefined;
 
   /**
-   * Alerts stored in the range, by what really happened.
+   * Alerts stored in the range, as raised live.
    *
    * @generated from field: int64 alerts_stored = 12;
    */
@@ -687,7 +849,7 @@ export type BacktestSummary = Message<"telltale.v1.BacktestSummary"> & {
   readingsChanged: bigint;
 
   /**
-   * What limits the result, in sentences.
+   * Limitations of the result, in sentences.
    *
    * @generated from field: repeated string notes = 16;
    */
@@ -699,7 +861,7 @@ export type BacktestSummary = Message<"telltale.v1.BacktestSummary"> & {
  * Use `create(BacktestSummarySchema)` to create a new message.
  */
 export const BacktestSummarySchema: GenMessage<BacktestSummary> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 12);
+  messageDesc(file_telltale_v1_detector, 14);
 
 /**
  * Labels one alert.
@@ -729,7 +891,7 @@ export type LabelAlertRequest = Message<"telltale.v1.LabelAlertRequest"> & {
   comment: string;
 
   /**
-   * True: takes back what was said of it before; `correct` then says nothing.
+   * True: removes the label; `correct` is then ignored.
    *
    * @generated from field: bool withdraw = 4;
    */
@@ -741,7 +903,7 @@ export type LabelAlertRequest = Message<"telltale.v1.LabelAlertRequest"> & {
  * Use `create(LabelAlertRequestSchema)` to create a new message.
  */
 export const LabelAlertRequestSchema: GenMessage<LabelAlertRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 13);
+  messageDesc(file_telltale_v1_detector, 15);
 
 /**
  * What the label does.
@@ -778,7 +940,7 @@ export type LabelAlertResponse = Message<"telltale.v1.LabelAlertResponse"> & {
   avoided: Alert[];
 
   /**
-   * Those that would have been raised besides, at most 100, newest first.
+   * Those that would have been raised in addition, at most 100, newest first.
    *
    * @generated from field: repeated telltale.v1.Alert added = 5;
    */
@@ -797,7 +959,7 @@ export type LabelAlertResponse = Message<"telltale.v1.LabelAlertResponse"> & {
  * Use `create(LabelAlertResponseSchema)` to create a new message.
  */
 export const LabelAlertResponseSchema: GenMessage<LabelAlertResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 14);
+  messageDesc(file_telltale_v1_detector, 16);
 
 /**
  * A time in which readings are expected to be abnormal.
@@ -853,7 +1015,7 @@ export type MaintenanceWindow = Message<"telltale.v1.MaintenanceWindow"> & {
  * Use `create(MaintenanceWindowSchema)` to create a new message.
  */
 export const MaintenanceWindowSchema: GenMessage<MaintenanceWindow> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 15);
+  messageDesc(file_telltale_v1_detector, 17);
 
 /**
  * The window to create.
@@ -874,7 +1036,7 @@ export type CreateMaintenanceWindowRequest = Message<"telltale.v1.CreateMaintena
  * Use `create(CreateMaintenanceWindowRequestSchema)` to create a new message.
  */
 export const CreateMaintenanceWindowRequestSchema: GenMessage<CreateMaintenanceWindowRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 16);
+  messageDesc(file_telltale_v1_detector, 18);
 
 /**
  * The window created.
@@ -895,14 +1057,27 @@ export type CreateMaintenanceWindowResponse = Message<"telltale.v1.CreateMainten
  * Use `create(CreateMaintenanceWindowResponseSchema)` to create a new message.
  */
 export const CreateMaintenanceWindowResponseSchema: GenMessage<CreateMaintenanceWindowResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 17);
+  messageDesc(file_telltale_v1_detector, 19);
 
 /**
- * No parameters.
+ * Pages through windows.
  *
  * @generated from message telltale.v1.ListMaintenanceWindowsRequest
  */
 export type ListMaintenanceWindowsRequest = Message<"telltale.v1.ListMaintenanceWindowsRequest"> & {
+  /**
+   * At most this many, 0 to 1,000; absent: 1,000.
+   *
+   * @generated from field: optional uint32 limit = 1;
+   */
+  limit?: number | undefined;
+
+  /**
+   * From the response before; goes on after its last window.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
 };
 
 /**
@@ -910,7 +1085,7 @@ export type ListMaintenanceWindowsRequest = Message<"telltale.v1.ListMaintenance
  * Use `create(ListMaintenanceWindowsRequestSchema)` to create a new message.
  */
 export const ListMaintenanceWindowsRequestSchema: GenMessage<ListMaintenanceWindowsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 18);
+  messageDesc(file_telltale_v1_detector, 20);
 
 /**
  * By start time.
@@ -919,11 +1094,18 @@ export const ListMaintenanceWindowsRequestSchema: GenMessage<ListMaintenanceWind
  */
 export type ListMaintenanceWindowsResponse = Message<"telltale.v1.ListMaintenanceWindowsResponse"> & {
   /**
-   * The windows.
+   * The windows. Fewer than `limit`, with a token, where more would make a message of over 4 MiB.
    *
    * @generated from field: repeated telltale.v1.MaintenanceWindow windows = 1;
    */
   windows: MaintenanceWindow[];
+
+  /**
+   * Goes on after the last window. Empty where there are no more.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
 };
 
 /**
@@ -931,7 +1113,7 @@ export type ListMaintenanceWindowsResponse = Message<"telltale.v1.ListMaintenanc
  * Use `create(ListMaintenanceWindowsResponseSchema)` to create a new message.
  */
 export const ListMaintenanceWindowsResponseSchema: GenMessage<ListMaintenanceWindowsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 19);
+  messageDesc(file_telltale_v1_detector, 21);
 
 /**
  * Ends one window.
@@ -952,7 +1134,7 @@ export type DeleteMaintenanceWindowRequest = Message<"telltale.v1.DeleteMaintena
  * Use `create(DeleteMaintenanceWindowRequestSchema)` to create a new message.
  */
 export const DeleteMaintenanceWindowRequestSchema: GenMessage<DeleteMaintenanceWindowRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 20);
+  messageDesc(file_telltale_v1_detector, 22);
 
 /**
  * Done.
@@ -967,10 +1149,120 @@ export type DeleteMaintenanceWindowResponse = Message<"telltale.v1.DeleteMainten
  * Use `create(DeleteMaintenanceWindowResponseSchema)` to create a new message.
  */
 export const DeleteMaintenanceWindowResponseSchema: GenMessage<DeleteMaintenanceWindowResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 21);
+  messageDesc(file_telltale_v1_detector, 23);
 
 /**
- * The detector: why it said what it said, how it is set, and what other settings would have said.
+ * On which side of what is expected a reading may be abnormal.
+ *
+ * @generated from enum telltale.v1.Direction
+ */
+export const Direction = {
+  /**
+   * Not set here.
+   *
+   * @generated from enum value: DIRECTION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * On either side.
+   *
+   * @generated from enum value: DIRECTION_BOTH = 1;
+   */
+  BOTH: 1,
+
+  /**
+   * Only above.
+   *
+   * @generated from enum value: DIRECTION_HIGH = 2;
+   */
+  HIGH: 2,
+
+  /**
+   * Only below.
+   *
+   * @generated from enum value: DIRECTION_LOW = 3;
+   */
+  LOW: 3,
+} as const;
+
+/**
+ * On which side of what is expected a reading may be abnormal.
+ *
+ * @generated from enum telltale.v1.Direction
+ */
+export type Direction = (typeof Direction)[keyof typeof Direction] | UnknownEnum;
+
+/**
+ * Describes the enum telltale.v1.Direction.
+ */
+export const DirectionSchema: GenEnum<Direction> = /*@__PURE__*/
+  enumDesc(file_telltale_v1_detector, 0);
+
+/**
+ * Where the value of a setting comes from.
+ *
+ * @generated from enum telltale.v1.DetectorConfigSource
+ */
+export const DetectorConfigSource = {
+  /**
+   * Never set by this version.
+   *
+   * @generated from enum value: DETECTOR_CONFIG_SOURCE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * The sensor's own settings.
+   *
+   * @generated from enum value: DETECTOR_CONFIG_SOURCE_SENSOR = 1;
+   */
+  SENSOR: 1,
+
+  /**
+   * The settings of its type.
+   *
+   * @generated from enum value: DETECTOR_CONFIG_SOURCE_SENSOR_TYPE = 2;
+   */
+  SENSOR_TYPE: 2,
+
+  /**
+   * The settings for all types.
+   *
+   * @generated from enum value: DETECTOR_CONFIG_SOURCE_ALL_TYPES = 3;
+   */
+  ALL_TYPES: 3,
+
+  /**
+   * The platform's default, or its configuration.
+   *
+   * @generated from enum value: DETECTOR_CONFIG_SOURCE_PLATFORM = 4;
+   */
+  PLATFORM: 4,
+
+  /**
+   * No setting: the detector learns it from the sensor.
+   *
+   * @generated from enum value: DETECTOR_CONFIG_SOURCE_LEARNT = 5;
+   */
+  LEARNT: 5,
+} as const;
+
+/**
+ * Where the value of a setting comes from.
+ *
+ * @generated from enum telltale.v1.DetectorConfigSource
+ */
+export type DetectorConfigSource = (typeof DetectorConfigSource)[keyof typeof DetectorConfigSource] | UnknownEnum;
+
+/**
+ * Describes the enum telltale.v1.DetectorConfigSource.
+ */
+export const DetectorConfigSourceSchema: GenEnum<DetectorConfigSource> = /*@__PURE__*/
+  enumDesc(file_telltale_v1_detector, 1);
+
+/**
+ * The detector: explanations, settings, labels, maintenance windows and backtests.
  *
  * @generated from service telltale.v1.DetectorService
  */
@@ -986,7 +1278,8 @@ export const DetectorService: GenService<{
     output: typeof ExplainReadingResponseSchema;
   },
   /**
-   * The configuration in force for a sensor type.
+   * The settings in force for a sensor or a sensor type, and where the value of each field comes from. Errors: INVALID_ARGUMENT where
+   * both are named; NOT_FOUND where the sensor has neither readings nor settings of its own.
    *
    * @generated from rpc telltale.v1.DetectorService.GetDetectorConfig
    */
@@ -996,7 +1289,10 @@ export const DetectorService: GenService<{
     output: typeof GetDetectorConfigResponseSchema;
   },
   /**
-   * Changes it. The change is logged and takes effect at its place in the log.
+   * Replaces the settings of a sensor, of a sensor type, or of all types. The change is logged and takes effect at its place in the log.
+   * With `dry_run` nothing changes: the answer says which alerts of the last 30 days the change would have avoided and added. Errors:
+   * INVALID_ARGUMENT where both a sensor and a type are named, or where settings contradict each other; RESOURCE_EXHAUSTED where too
+   * many sensors have settings of their own, or too many dry runs are asked for at once.
    *
    * @generated from rpc telltale.v1.DetectorService.SetDetectorConfig
    */
@@ -1006,8 +1302,8 @@ export const DetectorService: GenService<{
     output: typeof SetDetectorConfigResponseSchema;
   },
   /**
-   * Plays stored history again, with the settings of then or with others, and reports the alerts that would have been raised. With
-   * the settings, labels and windows of then the scores are equal to the stored ones to the bit. Errors: RESOURCE_EXHAUSTED where
+   * Replays stored history, with the original settings or with others, and reports the alerts that would have been raised. With
+   * the original settings, labels and windows the scores are bit-identical to the stored ones. Errors: RESOURCE_EXHAUSTED where
    * others are running.
    *
    * @generated from rpc telltale.v1.DetectorService.Backtest
@@ -1018,8 +1314,8 @@ export const DetectorService: GenService<{
     output: typeof BacktestResponseSchema;
   },
   /**
-   * Says whether an alert was right. The sensor's bar follows, within bounds; labelling again replaces the label, and it can be
-   * taken back. Errors: NOT_FOUND.
+   * Says whether an alert was right. The sensor's alarm threshold follows, within bounds; labelling again replaces the label, and it
+   * can be removed. Errors: NOT_FOUND.
    *
    * @generated from rpc telltale.v1.DetectorService.LabelAlert
    */

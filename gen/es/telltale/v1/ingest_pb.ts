@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/ingest.proto.
  */
 export const file_telltale_v1_ingest: GenFile = /*@__PURE__*/
-  fileDesc("Chh0ZWxsdGFsZS92MS9pbmdlc3QucHJvdG8SC3RlbGx0YWxlLnYxIuIBChVTdHJlYW1SZWFkaW5nc1JlcXVlc3QSGQoIcHJvZHVjZXIYASABKAlCB7pIBHICGGQSDQoFZXBvY2gYAiABKAQSGQoIc2VxdWVuY2UYAyABKARCB7pIBDICKAESMQoIcmVhZGluZ3MYBCADKAsyFC50ZWxsdGFsZS52MS5SZWFkaW5nQgm6SAaSAQMQkE4SMwoGYmxvY2tzGAUgAygLMhgudGVsbHRhbGUudjEuU2VyaWVzQmxvY2tCCbpIBpIBAxCQThIcCgt0cmFjZXBhcmVudBgGIAEoCUIHukgEcgIYNyJ2CgdSZWZ1c2FsEhAKCHNlcXVlbmNlGAEgASgEEg0KBWluZGV4GAIgASgNEioKBnJlYXNvbhgDIAEoDjIaLnRlbGx0YWxlLnYxLlJlZnVzYWxSZWFzb24SDwoHbWVzc2FnZRgEIAEoCRINCgVmaWVsZBgFIAEoCSJoCgxJbmdlc3RDb3VudHMSEAoIYWNjZXB0ZWQYASABKAQSEQoJZHVwbGljYXRlGAIgASgEEhMKC2NvbmZsaWN0aW5nGAMgASgEEhAKCHJlamVjdGVkGAQgASgEEgwKBGxhdGUYBSABKAQirwEKFlN0cmVhbVJlYWRpbmdzUmVzcG9uc2USGAoQZHVyYWJsZV9zZXF1ZW5jZRgBIAEoBBIYChBzZXR0bGVkX3NlcXVlbmNlGAIgASgEEikKBmNvdW50cxgDIAEoCzIZLnRlbGx0YWxlLnYxLkluZ2VzdENvdW50cxImCghyZWZ1c2FscxgEIAMoCzIULnRlbGx0YWxlLnYxLlJlZnVzYWwSDgoGY3JlZGl0GAUgASgNIrsBChVTdWJtaXRSZWFkaW5nc1JlcXVlc3QSMQoIcmVhZGluZ3MYASADKAsyFC50ZWxsdGFsZS52MS5SZWFkaW5nQgm6SAaSAQMQkE4SMwoGYmxvY2tzGAIgAygLMhgudGVsbHRhbGUudjEuU2VyaWVzQmxvY2tCCbpIBpIBAxCQThIZCghwcm9kdWNlchgDIAEoCUIHukgEcgIYZBINCgVlcG9jaBgEIAEoBBIQCghzZXF1ZW5jZRgFIAEoBCKXAQoWU3VibWl0UmVhZGluZ3NSZXNwb25zZRIpCgZjb3VudHMYASABKAsyGS50ZWxsdGFsZS52MS5Jbmdlc3RDb3VudHMSJgoIcmVmdXNhbHMYAiADKAsyFC50ZWxsdGFsZS52MS5SZWZ1c2FsEioKBnN0b3JlZBgDIAMoCzIaLnRlbGx0YWxlLnYxLlNjb3JlZFJlYWRpbmcqwAEKDVJlZnVzYWxSZWFzb24SHgoaUkVGVVNBTF9SRUFTT05fVU5TUEVDSUZJRUQQABIaChZSRUZVU0FMX1JFQVNPTl9JTlZBTElEEAESGQoVUkVGVVNBTF9SRUFTT05fRlVUVVJFEAISGgoWUkVGVVNBTF9SRUFTT05fVE9PX09MRBADEh4KGlJFRlVTQUxfUkVBU09OX0NPTkZMSUNUSU5HEAQSHAoYUkVGVVNBTF9SRUFTT05fRk9SQklEREVOEAUyyQEKDUluZ2VzdFNlcnZpY2USXQoOU3RyZWFtUmVhZGluZ3MSIi50ZWxsdGFsZS52MS5TdHJlYW1SZWFkaW5nc1JlcXVlc3QaIy50ZWxsdGFsZS52MS5TdHJlYW1SZWFkaW5nc1Jlc3BvbnNlKAEwARJZCg5TdWJtaXRSZWFkaW5ncxIiLnRlbGx0YWxlLnYxLlN1Ym1pdFJlYWRpbmdzUmVxdWVzdBojLnRlbGx0YWxlLnYxLlN1Ym1pdFJlYWRpbmdzUmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_telltale_v1_reading]);
+  fileDesc("Chh0ZWxsdGFsZS92MS9pbmdlc3QucHJvdG8SC3RlbGx0YWxlLnYxIusBChVTdHJlYW1SZWFkaW5nc1JlcXVlc3QSGQoIcHJvZHVjZXIYASABKAlCB7pIBHICGGQSDQoFZXBvY2gYAiABKAQSIgoIc2VxdWVuY2UYAyABKARCELpIDTILGP////////8PKAESMQoIcmVhZGluZ3MYBCADKAsyFC50ZWxsdGFsZS52MS5SZWFkaW5nQgm6SAaSAQMQkE4SMwoGYmxvY2tzGAUgAygLMhgudGVsbHRhbGUudjEuU2VyaWVzQmxvY2tCCbpIBpIBAxCQThIcCgt0cmFjZXBhcmVudBgGIAEoCUIHukgEcgIYNyJ2CgdSZWZ1c2FsEhAKCHNlcXVlbmNlGAEgASgEEg0KBWluZGV4GAIgASgNEioKBnJlYXNvbhgDIAEoDjIaLnRlbGx0YWxlLnYxLlJlZnVzYWxSZWFzb24SDwoHbWVzc2FnZRgEIAEoCRINCgVmaWVsZBgFIAEoCSJoCgxJbmdlc3RDb3VudHMSEAoIYWNjZXB0ZWQYASABKAQSEQoJZHVwbGljYXRlGAIgASgEEhMKC2NvbmZsaWN0aW5nGAMgASgEEhAKCHJlamVjdGVkGAQgASgEEgwKBGxhdGUYBSABKAQirwEKFlN0cmVhbVJlYWRpbmdzUmVzcG9uc2USGAoQZHVyYWJsZV9zZXF1ZW5jZRgBIAEoBBIYChBzZXR0bGVkX3NlcXVlbmNlGAIgASgEEikKBmNvdW50cxgDIAEoCzIZLnRlbGx0YWxlLnYxLkluZ2VzdENvdW50cxImCghyZWZ1c2FscxgEIAMoCzIULnRlbGx0YWxlLnYxLlJlZnVzYWwSDgoGY3JlZGl0GAUgASgNIssBChVTdWJtaXRSZWFkaW5nc1JlcXVlc3QSMQoIcmVhZGluZ3MYASADKAsyFC50ZWxsdGFsZS52MS5SZWFkaW5nQgm6SAaSAQMQkE4SMwoGYmxvY2tzGAIgAygLMhgudGVsbHRhbGUudjEuU2VyaWVzQmxvY2tCCbpIBpIBAxCQThIZCghwcm9kdWNlchgDIAEoCUIHukgEcgIYZBINCgVlcG9jaBgEIAEoBBIgCghzZXF1ZW5jZRgFIAEoBEIOukgLMgkY/////////w8ilwEKFlN1Ym1pdFJlYWRpbmdzUmVzcG9uc2USKQoGY291bnRzGAEgASgLMhkudGVsbHRhbGUudjEuSW5nZXN0Q291bnRzEiYKCHJlZnVzYWxzGAIgAygLMhQudGVsbHRhbGUudjEuUmVmdXNhbBIqCgZzdG9yZWQYAyADKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nKoUCCg1SZWZ1c2FsUmVhc29uEh4KGlJFRlVTQUxfUkVBU09OX1VOU1BFQ0lGSUVEEAASGgoWUkVGVVNBTF9SRUFTT05fSU5WQUxJRBABEhkKFVJFRlVTQUxfUkVBU09OX0ZVVFVSRRACEhoKFlJFRlVTQUxfUkVBU09OX1RPT19PTEQQAxIeChpSRUZVU0FMX1JFQVNPTl9DT05GTElDVElORxAEEhwKGFJFRlVTQUxfUkVBU09OX0ZPUkJJRERFThAFEh4KGlJFRlVTQUxfUkVBU09OX1FVQVJBTlRJTkVEEAYSIwofUkVGVVNBTF9SRUFTT05fVE9PX01BTllfU0VOU09SUxAHMskBCg1Jbmdlc3RTZXJ2aWNlEl0KDlN0cmVhbVJlYWRpbmdzEiIudGVsbHRhbGUudjEuU3RyZWFtUmVhZGluZ3NSZXF1ZXN0GiMudGVsbHRhbGUudjEuU3RyZWFtUmVhZGluZ3NSZXNwb25zZSgBMAESWQoOU3VibWl0UmVhZGluZ3MSIi50ZWxsdGFsZS52MS5TdWJtaXRSZWFkaW5nc1JlcXVlc3QaIy50ZWxsdGFsZS52MS5TdWJtaXRSZWFkaW5nc1Jlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_telltale_v1_reading]);
 
 /**
  * A batch. Either or both of `readings` and `blocks` may be filled; a reading's index counts through `readings` first and
@@ -23,22 +23,24 @@ export const file_telltale_v1_ingest: GenFile = /*@__PURE__*/
  */
 export type StreamReadingsRequest = Message<"telltale.v1.StreamReadingsRequest"> & {
   /**
-   * Names the sender, stable over its restarts. 1 to 100 characters. Needed in the first message of a stream; in later ones
-   * empty or the same.
+   * Names the sender, stable over its restarts. 1 to 100 characters, without NUL. Needed in the first message of a stream; in later ones
+   * empty or the same. Callers whose tokens have different sensor prefixes have producers of their own.
    *
    * @generated from field: string producer = 1;
    */
   producer: string;
 
   /**
-   * Rises whenever the sender has forgotten which sequences it used (for example a new start without its buffer).
+   * Rises whenever the sender has lost track of the sequences it used (for example a new start without its buffer).
    *
    * @generated from field: uint64 epoch = 2;
    */
   epoch: bigint;
 
   /**
-   * Rises by one from batch to batch within an epoch. Resending a sequence stores nothing twice.
+   * Rises by one from batch to batch within an epoch; the first of a stream may be any. Keep a batch until it is settled. Resending a
+   * sequence stores nothing twice and is answered with the counts and refusals of its first copy, among a producer's last 512 batches
+   * of the last day; an older one counts as duplicate. At most 2^53 - 1.
    *
    * @generated from field: uint64 sequence = 3;
    */
@@ -74,7 +76,7 @@ export const StreamReadingsRequestSchema: GenMessage<StreamReadingsRequest> = /*
   messageDesc(file_telltale_v1_ingest, 0);
 
 /**
- * One reading that was not stored.
+ * One reading that was not stored; where several of its fields are bad, there is one of these for each, and the reading counts once.
  *
  * @generated from message telltale.v1.Refusal
  */
@@ -178,14 +180,14 @@ export const IngestCountsSchema: GenMessage<IngestCounts> = /*@__PURE__*/
  */
 export type StreamReadingsResponse = Message<"telltale.v1.StreamReadingsResponse"> & {
   /**
-   * Every batch up to and including this sequence is saved.
+   * Every batch up to and including this sequence is saved: it will be settled, whatever crashes. Keep it, for its counts come later.
    *
    * @generated from field: uint64 durable_sequence = 1;
    */
   durableSequence: bigint;
 
   /**
-   * Every batch up to and including this sequence is scored and committed.
+   * Every batch up to and including this sequence is scored and committed: the sender may discard it.
    *
    * @generated from field: uint64 settled_sequence = 2;
    */
@@ -290,7 +292,8 @@ export type SubmitReadingsResponse = Message<"telltale.v1.SubmitReadingsResponse
   refusals: Refusal[];
 
   /**
-   * The stored readings with their scores, in the order sent, where the request had at most 100 of them.
+   * The stored readings with their scores, in the order sent, where the request had at most 100 of them; also those that an earlier
+   * request stored, if they were sent with a time.
    *
    * @generated from field: repeated telltale.v1.ScoredReading stored = 3;
    */
@@ -351,6 +354,21 @@ export const RefusalReason = {
    * @generated from enum value: REFUSAL_REASON_FORBIDDEN = 5;
    */
   FORBIDDEN: 5,
+
+  /**
+   * The log has it and the store refused it for its data: it is set aside in the quarantine and changes no score. An administrator finds
+   * it there (`AdminService.ListQuarantinedReadings`) and can submit it again or discard it.
+   *
+   * @generated from enum value: REFUSAL_REASON_QUARANTINED = 6;
+   */
+  QUARANTINED: 6,
+
+  /**
+   * The sensor is new, and the installation has as many as it may have (LIMIT_SENSORS_TOTAL). Known sensors go on.
+   *
+   * @generated from enum value: REFUSAL_REASON_TOO_MANY_SENSORS = 7;
+   */
+  TOO_MANY_SENSORS: 7,
 } as const;
 
 /**
@@ -367,8 +385,8 @@ export const RefusalReasonSchema: GenEnum<RefusalReason> = /*@__PURE__*/
   enumDesc(file_telltale_v1_ingest, 0);
 
 /**
- * Takes readings in. An answer is a promise: what was called durable survives any crash, and what was called settled is
- * scored, committed and seen by the next query.
+ * Takes readings in. An answer is a promise: durable readings survive any crash, and settled readings are
+ * scored, committed and visible to the next query.
  *
  * @generated from service telltale.v1.IngestService
  */
@@ -378,8 +396,9 @@ export const IngestService: GenService<{
    * than queue without bound.
    *
    * Errors: INVALID_ARGUMENT when sequences do not rise by one or producer and epoch change within a stream;
-   * RESOURCE_EXHAUSTED when a message is over 4 MiB; UNAVAILABLE while the server drains or its log is out of reach
-   * (connect again and resend what was not called durable).
+   * RESOURCE_EXHAUSTED when a message is over 4 MiB or the connection has too many streams; UNAVAILABLE while the server drains or
+   * its log is unavailable. After any end of a stream: reconnect and resend, in order and under the same producer, epoch and
+   * sequence, what is not settled. docs/reference/protocol.md has the states of a batch and of a sender.
    *
    * @generated from rpc telltale.v1.IngestService.StreamReadings
    */
@@ -392,8 +411,9 @@ export const IngestService: GenService<{
    * For small clients: answers when every reading is settled.
    *
    * Errors: INVALID_ARGUMENT with one BadRequest field violation per bad field when no reading at all could be taken;
-   * otherwise bad readings are named in `refusals` and the others are stored. DEADLINE_EXCEEDED leaves it open whether they
-   * were stored: sending them again with the same producer, epoch and sequence stores each once.
+   * otherwise bad readings are named in `refusals` and the others are stored. DEADLINE_EXCEEDED leaves it unknown whether they
+   * were stored: resending them with the same producer, epoch and sequence stores each once. What was stored before comes back in
+   * `stored`, and what was refused in `refusals`, as the first time.
    *
    * @generated from rpc telltale.v1.IngestService.SubmitReadings
    */

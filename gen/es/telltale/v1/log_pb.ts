@@ -13,12 +13,12 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/log.proto.
  */
 export const file_telltale_v1_log: GenFile = /*@__PURE__*/
-  fileDesc("ChV0ZWxsdGFsZS92MS9sb2cucHJvdG8SC3RlbGx0YWxlLnYxIqcBCglMb2dSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIWCg5yZWNlaXZlZF9hdF91cxgCIAEoEBIoCglmcmFnbWVudHMYAyADKAsyFS50ZWxsdGFsZS52MS5GcmFnbWVudBIfCgR0aWNrGAQgASgLMhEudGVsbHRhbGUudjEuVGljaxImCghjb250cm9scxgFIAMoCzIULnRlbGx0YWxlLnYxLkNvbnRyb2wiiwEKCEZyYWdtZW50EhAKCHByb2R1Y2VyGAEgASgJEg0KBWVwb2NoGAIgASgGEhAKCHNlcXVlbmNlGAMgASgGEhMKC3RyYWNlcGFyZW50GAQgASgJEikKBnNlcmllcxgFIAMoCzIZLnRlbGx0YWxlLnYxLkxvZ2dlZFNlcmllcxIMCgRlY2hvGAYgASgIImUKCVNlcmllc0tleRIRCglzZW5zb3JfaWQYASABKAkSEwoLc2Vuc29yX3R5cGUYAiABKAkSDAoEdW5pdBgDIAEoCRIVCghsb2NhdGlvbhgEIAEoCUgAiAEBQgsKCV9sb2NhdGlvbiKHAQoMTG9nZ2VkU2VyaWVzEgsKA2tleRgBIAEoDBITCgtmaXJzdF9pbmRleBgCIAEoDRIWCg5vYnNlcnZlZF9hdF91cxgDIAMoEBIOCgZ2YWx1ZXMYBCADKAESLQoIbWV0YWRhdGEYBSADKAsyGy50ZWxsdGFsZS52MS5Mb2dnZWRNZXRhZGF0YSJNCg5Mb2dnZWRNZXRhZGF0YRIQCghwb3NpdGlvbhgBIAEoDRIpCghtZXRhZGF0YRgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QiBgoEVGljayKXAwoHQ29udHJvbBIKCgJpZBgBIAEoCRIRCglwcmluY2lwYWwYAiABKAkSNgoLYWNrbm93bGVkZ2UYAyABKAsyHy50ZWxsdGFsZS52MS5BY2tub3dsZWRnZUNvbnRyb2xIABIuCgdyZXNvbHZlGAQgASgLMhsudGVsbHRhbGUudjEuUmVzb2x2ZUNvbnRyb2xIABItCgZjb25maWcYBSABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ0gAEioKBWxhYmVsGAYgASgLMhkudGVsbHRhbGUudjEuTGFiZWxDb250cm9sSAASNQoLbWFpbnRlbmFuY2UYByABKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvd0gAEj0KD2VuZF9tYWludGVuYW5jZRgIIAEoCzIiLnRlbGx0YWxlLnYxLkVuZE1haW50ZW5hbmNlQ29udHJvbEgAEioKBW1vZGVsGAkgASgLMhkudGVsbHRhbGUudjEuTW9kZWxDb250cm9sSABCCAoGYWN0aW9uIjkKEkFja25vd2xlZGdlQ29udHJvbBIQCghhbGVydF9pZBgBIAEoAxIRCglzZW5zb3JfaWQYAiABKAkiRgoOUmVzb2x2ZUNvbnRyb2wSEAoIYWxlcnRfaWQYASABKAMSEQoJc2Vuc29yX2lkGAIgASgJEg8KB2NvbW1lbnQYAyABKAkiegoMTGFiZWxDb250cm9sEhAKCGFsZXJ0X2lkGAEgASgDEhEKCXNlbnNvcl9pZBgCIAEoCRIPCgdjb3JyZWN0GAMgASgIEg8KB2NvbW1lbnQYBCABKAkSEQoJd2l0aGRyYXduGAUgASgIEhAKCGRldGVjdG9yGAYgASgJIioKFUVuZE1haW50ZW5hbmNlQ29udHJvbBIRCgl3aW5kb3dfaWQYASABKAkiJQoMTW9kZWxDb250cm9sEhUKDW1vZGVsX3ZlcnNpb24YASABKAliBnByb3RvMw", [file_google_protobuf_struct, file_telltale_v1_detector]);
+  fileDesc("ChV0ZWxsdGFsZS92MS9sb2cucHJvdG8SC3RlbGx0YWxlLnYxIqcBCglMb2dSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIWCg5yZWNlaXZlZF9hdF91cxgCIAEoEBIoCglmcmFnbWVudHMYAyADKAsyFS50ZWxsdGFsZS52MS5GcmFnbWVudBIfCgR0aWNrGAQgASgLMhEudGVsbHRhbGUudjEuVGljaxImCghjb250cm9scxgFIAMoCzIULnRlbGx0YWxlLnYxLkNvbnRyb2wiiwEKCEZyYWdtZW50EhAKCHByb2R1Y2VyGAEgASgJEg0KBWVwb2NoGAIgASgGEhAKCHNlcXVlbmNlGAMgASgGEhMKC3RyYWNlcGFyZW50GAQgASgJEikKBnNlcmllcxgFIAMoCzIZLnRlbGx0YWxlLnYxLkxvZ2dlZFNlcmllcxIMCgRlY2hvGAYgASgIImUKCVNlcmllc0tleRIRCglzZW5zb3JfaWQYASABKAkSEwoLc2Vuc29yX3R5cGUYAiABKAkSDAoEdW5pdBgDIAEoCRIVCghsb2NhdGlvbhgEIAEoCUgAiAEBQgsKCV9sb2NhdGlvbiKbAQoMTG9nZ2VkU2VyaWVzEgsKA2tleRgBIAEoDBITCgtmaXJzdF9pbmRleBgCIAEoDRIWCg5vYnNlcnZlZF9hdF91cxgDIAMoEBIOCgZ2YWx1ZXMYBCADKAESLQoIbWV0YWRhdGEYBSADKAsyGy50ZWxsdGFsZS52MS5Mb2dnZWRNZXRhZGF0YRISCgphdHRyaWJ1dGVzGAYgASgMIogBChBTZW5zb3JBdHRyaWJ1dGVzEkEKCmF0dHJpYnV0ZXMYASADKAsyLS50ZWxsdGFsZS52MS5TZW5zb3JBdHRyaWJ1dGVzLkF0dHJpYnV0ZXNFbnRyeRoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJNCg5Mb2dnZWRNZXRhZGF0YRIQCghwb3NpdGlvbhgBIAEoDRIpCghtZXRhZGF0YRgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QiBgoEVGljayKbBAoHQ29udHJvbBIKCgJpZBgBIAEoCRIRCglwcmluY2lwYWwYAiABKAkSNgoLYWNrbm93bGVkZ2UYAyABKAsyHy50ZWxsdGFsZS52MS5BY2tub3dsZWRnZUNvbnRyb2xIABIuCgdyZXNvbHZlGAQgASgLMhsudGVsbHRhbGUudjEuUmVzb2x2ZUNvbnRyb2xIABItCgZjb25maWcYBSABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ0gAEioKBWxhYmVsGAYgASgLMhkudGVsbHRhbGUudjEuTGFiZWxDb250cm9sSAASNQoLbWFpbnRlbmFuY2UYByABKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvd0gAEj0KD2VuZF9tYWludGVuYW5jZRgIIAEoCzIiLnRlbGx0YWxlLnYxLkVuZE1haW50ZW5hbmNlQ29udHJvbEgAEi8KCHNldHRpbmdzGAogASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdIABIzCgZyZXRpcmUYDSABKAsyIS50ZWxsdGFsZS52MS5SZXRpcmVTZW5zb3JzQ29udHJvbEgAEjsKDmRlbGV0ZV9zZW5zb3JzGA4gASgLMiEudGVsbHRhbGUudjEuRGVsZXRlU2Vuc29yc0NvbnRyb2xIAEIICgZhY3Rpb25KBAgJEApSBW1vZGVsIjkKEkFja25vd2xlZGdlQ29udHJvbBIQCghhbGVydF9pZBgBIAEoAxIRCglzZW5zb3JfaWQYAiABKAkiRgoOUmVzb2x2ZUNvbnRyb2wSEAoIYWxlcnRfaWQYASABKAMSEQoJc2Vuc29yX2lkGAIgASgJEg8KB2NvbW1lbnQYAyABKAkiegoMTGFiZWxDb250cm9sEhAKCGFsZXJ0X2lkGAEgASgDEhEKCXNlbnNvcl9pZBgCIAEoCRIPCgdjb3JyZWN0GAMgASgIEg8KB2NvbW1lbnQYBCABKAkSEQoJd2l0aGRyYXduGAUgASgIEhAKCGRldGVjdG9yGAYgASgJIioKFUVuZE1haW50ZW5hbmNlQ29udHJvbBIRCgl3aW5kb3dfaWQYASABKAkiOwoUUmV0aXJlU2Vuc29yc0NvbnRyb2wSEgoKc2Vuc29yX2lkcxgBIAMoCRIPCgdyZXRpcmVkGAIgASgIIioKFERlbGV0ZVNlbnNvcnNDb250cm9sEhIKCnNlbnNvcl9pZHMYASADKAliBnByb3RvMw", [file_google_protobuf_struct, file_telltale_v1_detector]);
 
 /**
  * One record of the log (a row of the embedded log, a message of the Kafka topic). Everything that can change a result is in
- * here: replaying the same records gives the same scores and alerts to the bit. Written and read by hand-made code on the
- * hot path, whose agreement with this definition is tested.
+ * here: replaying the same records gives bit-identical scores and alerts. On the hot path it is encoded and decoded by hand-written
+ * code, whose agreement with this definition is tested.
  *
  * @generated from message telltale.v1.LogRecord
  */
@@ -39,21 +39,21 @@ export type LogRecord = Message<"telltale.v1.LogRecord"> & {
   receivedAtUs: bigint;
 
   /**
-   * Parts of the batches gathered into this record.
+   * Fragments of the batches gathered into this record.
    *
    * @generated from field: repeated telltale.v1.Fragment fragments = 3;
    */
   fragments: Fragment[];
 
   /**
-   * Set in a record that says only that time has passed (once a second while readings or open timers are there).
+   * Set in a record that says only that time has passed (once a second while there are readings or open timers).
    *
    * @generated from field: telltale.v1.Tick tick = 4;
    */
   tick?: Tick | undefined;
 
   /**
-   * Things that people did.
+   * Actions of people.
    *
    * @generated from field: repeated telltale.v1.Control controls = 5;
    */
@@ -68,7 +68,7 @@ export const LogRecordSchema: GenMessage<LogRecord> = /*@__PURE__*/
   messageDesc(file_telltale_v1_log, 0);
 
 /**
- * The part of one batch that belongs to this partition.
+ * The fragment of one batch that belongs to this partition.
  *
  * @generated from message telltale.v1.Fragment
  */
@@ -205,6 +205,13 @@ export type LoggedSeries = Message<"telltale.v1.LoggedSeries"> & {
    * @generated from field: repeated telltale.v1.LoggedMetadata metadata = 5;
    */
   metadata: LoggedMetadata[];
+
+  /**
+   * A SensorAttributes in binary form, where the sender gave attributes that the process did not know the log to have.
+   *
+   * @generated from field: bytes attributes = 6;
+   */
+  attributes: Uint8Array;
 };
 
 /**
@@ -213,6 +220,27 @@ export type LoggedSeries = Message<"telltale.v1.LoggedSeries"> & {
  */
 export const LoggedSeriesSchema: GenMessage<LoggedSeries> = /*@__PURE__*/
   messageDesc(file_telltale_v1_log, 3);
+
+/**
+ * What is known of a sensor, as of a reading.
+ *
+ * @generated from message telltale.v1.SensorAttributes
+ */
+export type SensorAttributes = Message<"telltale.v1.SensorAttributes"> & {
+  /**
+   * As in Reading.
+   *
+   * @generated from field: map<string, string> attributes = 1;
+   */
+  attributes: { [key: string]: string };
+};
+
+/**
+ * Describes the message telltale.v1.SensorAttributes.
+ * Use `create(SensorAttributesSchema)` to create a new message.
+ */
+export const SensorAttributesSchema: GenMessage<SensorAttributes> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_log, 4);
 
 /**
  * Metadata of one reading of a run.
@@ -240,10 +268,10 @@ export type LoggedMetadata = Message<"telltale.v1.LoggedMetadata"> & {
  * Use `create(LoggedMetadataSchema)` to create a new message.
  */
 export const LoggedMetadataSchema: GenMessage<LoggedMetadata> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_log, 4);
+  messageDesc(file_telltale_v1_log, 5);
 
 /**
- * Time has passed: `received_at_us` of the record says how far. Timers, silence and the reorder hold run on these alone.
+ * Time has passed: `received_at_us` of the record says how far. Timers, silence and the reorder buffer run on these alone.
  *
  * @generated from message telltale.v1.Tick
  */
@@ -255,10 +283,10 @@ export type Tick = Message<"telltale.v1.Tick"> & {
  * Use `create(TickSchema)` to create a new message.
  */
 export const TickSchema: GenMessage<Tick> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_log, 5);
+  messageDesc(file_telltale_v1_log, 6);
 
 /**
- * Something a person did that can change results or alerts.
+ * An action of a person that can change results or alerts.
  *
  * @generated from message telltale.v1.Control
  */
@@ -300,7 +328,8 @@ export type Control = Message<"telltale.v1.Control"> & {
     case: "resolve";
   } | {
     /**
-     * The settings of a sensor type changed.
+     * Settings of a sensor type changed, as versions before `settings` wrote it: they take the place of those for all types as a
+     * whole, but for the reorder buffer.
      *
      * @generated from field: telltale.v1.DetectorConfig config = 5;
      */
@@ -332,12 +361,28 @@ export type Control = Message<"telltale.v1.Control"> & {
     case: "endMaintenance";
   } | {
     /**
-     * Another model takes over.
+     * Settings of a sensor, a sensor type or all types changed; each absent field is that of the next wider scope.
      *
-     * @generated from field: telltale.v1.ModelControl model = 9;
+     * @generated from field: telltale.v1.DetectorConfig settings = 10;
      */
-    value: ModelControl;
-    case: "model";
+    value: DetectorConfig;
+    case: "settings";
+  } | {
+    /**
+     * Sensors were retired, or restored.
+     *
+     * @generated from field: telltale.v1.RetireSensorsControl retire = 13;
+     */
+    value: RetireSensorsControl;
+    case: "retire";
+  } | {
+    /**
+     * Sensors were deleted.
+     *
+     * @generated from field: telltale.v1.DeleteSensorsControl delete_sensors = 14;
+     */
+    value: DeleteSensorsControl;
+    case: "deleteSensors";
   } | { case: undefined; value?: undefined };
 };
 
@@ -346,7 +391,7 @@ export type Control = Message<"telltale.v1.Control"> & {
  * Use `create(ControlSchema)` to create a new message.
  */
 export const ControlSchema: GenMessage<Control> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_log, 6);
+  messageDesc(file_telltale_v1_log, 7);
 
 /**
  * Somebody has seen an alert.
@@ -374,7 +419,7 @@ export type AcknowledgeControl = Message<"telltale.v1.AcknowledgeControl"> & {
  * Use `create(AcknowledgeControlSchema)` to create a new message.
  */
 export const AcknowledgeControlSchema: GenMessage<AcknowledgeControl> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_log, 7);
+  messageDesc(file_telltale_v1_log, 8);
 
 /**
  * Somebody closed an alert.
@@ -409,7 +454,7 @@ export type ResolveControl = Message<"telltale.v1.ResolveControl"> & {
  * Use `create(ResolveControlSchema)` to create a new message.
  */
 export const ResolveControlSchema: GenMessage<ResolveControl> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_log, 8);
+  messageDesc(file_telltale_v1_log, 9);
 
 /**
  * An alert was labelled.
@@ -446,7 +491,7 @@ export type LabelControl = Message<"telltale.v1.LabelControl"> & {
   comment: string;
 
   /**
-   * True: what was said of the alert before is taken back.
+   * True: the label is removed.
    *
    * @generated from field: bool withdrawn = 5;
    */
@@ -465,7 +510,7 @@ export type LabelControl = Message<"telltale.v1.LabelControl"> & {
  * Use `create(LabelControlSchema)` to create a new message.
  */
 export const LabelControlSchema: GenMessage<LabelControl> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_log, 9);
+  messageDesc(file_telltale_v1_log, 10);
 
 /**
  * A maintenance window was ended.
@@ -486,26 +531,54 @@ export type EndMaintenanceControl = Message<"telltale.v1.EndMaintenanceControl">
  * Use `create(EndMaintenanceControlSchema)` to create a new message.
  */
 export const EndMaintenanceControlSchema: GenMessage<EndMaintenanceControl> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_log, 10);
+  messageDesc(file_telltale_v1_log, 11);
 
 /**
- * Another model takes over.
+ * Sensors were retired: their silence is no alert and their open alerts are closed. Or restored: all is as before.
  *
- * @generated from message telltale.v1.ModelControl
+ * @generated from message telltale.v1.RetireSensorsControl
  */
-export type ModelControl = Message<"telltale.v1.ModelControl"> & {
+export type RetireSensorsControl = Message<"telltale.v1.RetireSensorsControl"> & {
   /**
-   * Version of the model, as in ScoredReading.
+   * Sensors of the partition.
    *
-   * @generated from field: string model_version = 1;
+   * @generated from field: repeated string sensor_ids = 1;
    */
-  modelVersion: string;
+  sensorIds: string[];
+
+  /**
+   * False: they are restored.
+   *
+   * @generated from field: bool retired = 2;
+   */
+  retired: boolean;
 };
 
 /**
- * Describes the message telltale.v1.ModelControl.
- * Use `create(ModelControlSchema)` to create a new message.
+ * Describes the message telltale.v1.RetireSensorsControl.
+ * Use `create(RetireSensorsControlSchema)` to create a new message.
  */
-export const ModelControlSchema: GenMessage<ModelControl> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_log, 11);
+export const RetireSensorsControlSchema: GenMessage<RetireSensorsControl> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_log, 12);
+
+/**
+ * Sensors were deleted: what the log has of them before this record counts no more, and what comes after it begins them anew.
+ *
+ * @generated from message telltale.v1.DeleteSensorsControl
+ */
+export type DeleteSensorsControl = Message<"telltale.v1.DeleteSensorsControl"> & {
+  /**
+   * Sensors of the partition.
+   *
+   * @generated from field: repeated string sensor_ids = 1;
+   */
+  sensorIds: string[];
+};
+
+/**
+ * Describes the message telltale.v1.DeleteSensorsControl.
+ * Use `create(DeleteSensorsControlSchema)` to create a new message.
+ */
+export const DeleteSensorsControlSchema: GenMessage<DeleteSensorsControl> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_log, 13);
 

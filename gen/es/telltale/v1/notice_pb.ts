@@ -12,10 +12,10 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/notice.proto.
  */
 export const file_telltale_v1_notice: GenFile = /*@__PURE__*/
-  fileDesc("Chh0ZWxsdGFsZS92MS9ub3RpY2UucHJvdG8SC3RlbGx0YWxlLnYxIlAKDVNldHRsZWROb3RpY2USEQoJcGFydGl0aW9uGAEgASgNEiwKCG91dGNvbWVzGAIgAygLMhoudGVsbHRhbGUudjEuUmVjb3JkT3V0Y29tZSJQCg1SZWNvcmRPdXRjb21lEg4KBm9mZnNldBgBIAEoAxIvCglmcmFnbWVudHMYAiADKAsyHC50ZWxsdGFsZS52MS5GcmFnbWVudE91dGNvbWUisgEKD0ZyYWdtZW50T3V0Y29tZRIQCghhY2NlcHRlZBgBIAEoDRIRCglkdXBsaWNhdGUYAiABKA0SEwoLY29uZmxpY3RpbmcYAyABKA0SDAoEbGF0ZRgEIAEoDRIuCgljb25mbGljdHMYBSADKAsyGy50ZWxsdGFsZS52MS5Db25mbGljdE5vdGljZRInCgZzdG9yZWQYBiADKAsyFy50ZWxsdGFsZS52MS5FY2hvTm90aWNlIjAKDkNvbmZsaWN0Tm90aWNlEg0KBWluZGV4GAEgASgNEg8KB21lc3NhZ2UYAiABKAkiSAoKRWNob05vdGljZRINCgVpbmRleBgBIAEoDRIrCgdyZWFkaW5nGAIgASgLMhoudGVsbHRhbGUudjEuU2NvcmVkUmVhZGluZyJtCg5JbnRlcmVzdE5vdGljZRIPCgdwcm9jZXNzGAEgASgJEhIKCmV2ZXJ5dGhpbmcYAiABKAgSEgoKc2Vuc29yX2lkcxgDIAMoCRIUCgxzZW5zb3JfdHlwZXMYBCADKAkSDAoEb3ZlchgFIAEoCGIGcHJvdG8z", [file_telltale_v1_reading]);
+  fileDesc("Chh0ZWxsdGFsZS92MS9ub3RpY2UucHJvdG8SC3RlbGx0YWxlLnYxIlAKDVNldHRsZWROb3RpY2USEQoJcGFydGl0aW9uGAEgASgNEiwKCG91dGNvbWVzGAIgAygLMhoudGVsbHRhbGUudjEuUmVjb3JkT3V0Y29tZSJQCg1SZWNvcmRPdXRjb21lEg4KBm9mZnNldBgBIAEoAxIvCglmcmFnbWVudHMYAiADKAsyHC50ZWxsdGFsZS52MS5GcmFnbWVudE91dGNvbWUi5AEKD0ZyYWdtZW50T3V0Y29tZRIQCghhY2NlcHRlZBgBIAEoDRIRCglkdXBsaWNhdGUYAiABKA0SEwoLY29uZmxpY3RpbmcYAyABKA0SDAoEbGF0ZRgEIAEoDRIuCgljb25mbGljdHMYBSADKAsyGy50ZWxsdGFsZS52MS5Db25mbGljdE5vdGljZRInCgZzdG9yZWQYBiADKAsyFy50ZWxsdGFsZS52MS5FY2hvTm90aWNlEhMKC3F1YXJhbnRpbmVkGAcgASgNEhsKE3F1YXJhbnRpbmVkX2luZGljZXMYCCADKA0iMAoOQ29uZmxpY3ROb3RpY2USDQoFaW5kZXgYASABKA0SDwoHbWVzc2FnZRgCIAEoCSJICgpFY2hvTm90aWNlEg0KBWluZGV4GAEgASgNEisKB3JlYWRpbmcYAiABKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nIoUBCg5JbnRlcmVzdE5vdGljZRIPCgdwcm9jZXNzGAEgASgJEhIKCmV2ZXJ5dGhpbmcYAiABKAgSEgoKc2Vuc29yX2lkcxgDIAMoCRIUCgxzZW5zb3JfdHlwZXMYBCADKAkSDAoEb3ZlchgFIAEoCBIWCg5hbm9tYWxpZXNfb25seRgGIAEoCCKrAQoSTGl2ZVJlYWRpbmdzTm90aWNlEiwKCHJlYWRpbmdzGAEgAygLMhoudGVsbHRhbGUudjEuU2NvcmVkUmVhZGluZxIbChNsZWZ0X291dF9vZl9zZW5zb3JzGAQgASgNEh4KFmxlZnRfb3V0X29mX3NlbGVjdGlvbnMYBSABKA0SHgoWbGVmdF9vdXRfb2ZfZXZlcnl0aGluZxgGIAEoDUoECAIQA0oECAMQBGIGcHJvdG8z", [file_telltale_v1_reading]);
 
 /**
- * What became of log records, told by the process that committed them to those that wait. Lost notices do no harm: the store
+ * What became of log records, sent by the process that committed them to those that wait. Lost notices do no harm: the store
  * keeps the same outcomes for a while.
  *
  * @generated from message telltale.v1.SettledNotice
@@ -118,6 +118,20 @@ export type FragmentOutcome = Message<"telltale.v1.FragmentOutcome"> & {
    * @generated from field: repeated telltale.v1.EchoNotice stored = 6;
    */
   stored: EchoNotice[];
+
+  /**
+   * Set aside: refused by the store, or not to be read.
+   *
+   * @generated from field: uint32 quarantined = 7;
+   */
+  quarantined: number;
+
+  /**
+   * Their indices in the batch.
+   *
+   * @generated from field: repeated uint32 quarantined_indices = 8;
+   */
+  quarantinedIndices: number[];
 };
 
 /**
@@ -223,6 +237,13 @@ export type InterestNotice = Message<"telltale.v1.InterestNotice"> & {
    * @generated from field: bool over = 5;
    */
   over: boolean;
+
+  /**
+   * With `everything`: of it, only what is judged anomalous.
+   *
+   * @generated from field: bool anomalies_only = 6;
+   */
+  anomaliesOnly: boolean;
 };
 
 /**
@@ -231,4 +252,46 @@ export type InterestNotice = Message<"telltale.v1.InterestNotice"> & {
  */
 export const InterestNoticeSchema: GenMessage<InterestNotice> = /*@__PURE__*/
   messageDesc(file_telltale_v1_notice, 5);
+
+/**
+ * Readings of a commit that somebody watches.
+ *
+ * @generated from message telltale.v1.LiveReadingsNotice
+ */
+export type LiveReadingsNotice = Message<"telltale.v1.LiveReadingsNotice"> & {
+  /**
+   * In the order of their commit.
+   *
+   * @generated from field: repeated telltale.v1.ScoredReading readings = 1;
+   */
+  readings: ScoredReading[];
+
+  /**
+   * Left out, because there was no budget for them: readings that a watch of their sensor asked for.
+   *
+   * @generated from field: uint32 left_out_of_sensors = 4;
+   */
+  leftOutOfSensors: number;
+
+  /**
+   * Left out of what a watch of a type or of anomalies asked for, and none of the sensor.
+   *
+   * @generated from field: uint32 left_out_of_selections = 5;
+   */
+  leftOutOfSelections: number;
+
+  /**
+   * Left out of what only a watch of everything asked for.
+   *
+   * @generated from field: uint32 left_out_of_everything = 6;
+   */
+  leftOutOfEverything: number;
+};
+
+/**
+ * Describes the message telltale.v1.LiveReadingsNotice.
+ * Use `create(LiveReadingsNoticeSchema)` to create a new message.
+ */
+export const LiveReadingsNoticeSchema: GenMessage<LiveReadingsNotice> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_notice, 6);
 

@@ -7,6 +7,8 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf
 import { file_buf_validate_validate } from "../../buf/validate/validate_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { GetAnomalyHeatmapRequestSchema, GetAnomalyHeatmapResponseSchema, GetSeriesRequestSchema, GetSeriesResponseSchema } from "./chart_pb.ts";
+import { file_telltale_v1_chart } from "./chart_pb.ts";
 import type { ScoredReading } from "./reading_pb.ts";
 import { file_telltale_v1_reading } from "./reading_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -15,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/query.proto.
  */
 export const file_telltale_v1_query: GenFile = /*@__PURE__*/
-  fileDesc("Chd0ZWxsdGFsZS92MS9xdWVyeS5wcm90bxILdGVsbHRhbGUudjEizAIKE0xpc3RSZWFkaW5nc1JlcXVlc3QSHAoJc2Vuc29yX2lkGAEgASgJQgm6SAZyBLoBAQASHgoLc2Vuc29yX3R5cGUYAiABKAlCCbpIBnIEugEBABIbCghsb2NhdGlvbhgDIAEoCUIJukgGcgS6AQEAEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5hbm9tYWxpZXNfb25seRgGIAEoCBIcCgVsaW1pdBgHIAEoDUIIukgFKgMY6AdIAIgBARIeCgZvZmZzZXQYCCABKARCDrpICzIJGP////////8PEhwKCnBhZ2VfdG9rZW4YCSABKAlCCLpIBXIDGMgBQggKBl9saW1pdCJdChRMaXN0UmVhZGluZ3NSZXNwb25zZRIsCghyZWFkaW5ncxgBIAMoCzIaLnRlbGx0YWxlLnYxLlNjb3JlZFJlYWRpbmcSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjkKF0dldExhdGVzdFJlYWRpbmdSZXF1ZXN0Eh4KCXNlbnNvcl9pZBgBIAEoCUILukgIcgYQAboBAQAiRwoYR2V0TGF0ZXN0UmVhZGluZ1Jlc3BvbnNlEisKB3JlYWRpbmcYASABKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nIj4KHUJhdGNoR2V0TGF0ZXN0UmVhZGluZ3NSZXF1ZXN0Eh0KCnNlbnNvcl9pZHMYASADKAlCCbpIBpIBAxDoByJOCh5CYXRjaEdldExhdGVzdFJlYWRpbmdzUmVzcG9uc2USLAoIcmVhZGluZ3MYASADKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nIjcKFUdldFNlbnNvclN0YXRzUmVxdWVzdBIeCglzZW5zb3JfaWQYASABKAlCC7pICHIGEAG6AQEAItkBChZHZXRTZW5zb3JTdGF0c1Jlc3BvbnNlEhEKCXNlbnNvcl9pZBgBIAEoCRIWCg50b3RhbF9yZWFkaW5ncxgCIAEoAxIRCglhdmdfdmFsdWUYAyABKAESEQoJbWluX3ZhbHVlGAQgASgBEhEKCW1heF92YWx1ZRgFIAEoARIVCg1hbm9tYWx5X2NvdW50GAYgASgDEjAKDGxhc3RfcmVhZGluZxgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKbGF0ZV9jb3VudBgIIAEoAyIZChdHZXRQbGF0Zm9ybVN0YXRzUmVxdWVzdCKGAgoYR2V0UGxhdGZvcm1TdGF0c1Jlc3BvbnNlEhkKEXRvdGFsX2RhdGFfcG9pbnRzGAEgASgDEhcKD3RvdGFsX2Fub21hbGllcxgCIAEoAxIWCg5hY3RpdmVfc2Vuc29ycxgDIAEoAxIcChRyZWNlbnRfYW5vbWFsaWVzXzI0aBgEIAEoAxIcChRhbm9tYWx5X3JhdGVfcGVyY2VudBgFIAEoARIfChdwbGF0Zm9ybV91cHRpbWVfcGVyY2VudBgGIAEoARItCgl0aW1lc3RhbXAYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCnRvdGFsX2xhdGUYCCABKAMifQoSTGlzdFNlbnNvcnNSZXF1ZXN0EhMKC3NlbnNvcl90eXBlGAEgASgJEhAKCGxvY2F0aW9uGAIgASgJEh0KBWxpbWl0GAMgASgNQgm6SAYqBBigjQZIAIgBARIXCg9hZnRlcl9zZW5zb3JfaWQYBCABKAlCCAoGX2xpbWl0IpUCCgZTZW5zb3ISEQoJc2Vuc29yX2lkGAEgASgJEhMKC3NlbnNvcl90eXBlGAIgASgJEi0KCWxhc3Rfc2VlbhgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoGc3RhdHVzGAQgASgOMhkudGVsbHRhbGUudjEuU2Vuc29yU3RhdHVzEhQKDGxhdGVzdF92YWx1ZRgFIAEoARIMCgR1bml0GAYgASgJEhUKCGxvY2F0aW9uGAcgASgJSACIAQESEgoKaXNfYW5vbWFseRgIIAEoCBIVCg1hbm9tYWx5X3Njb3JlGAkgASgBEhYKDnRvdGFsX3JlYWRpbmdzGAogASgDQgsKCV9sb2NhdGlvbiJ8ChNMaXN0U2Vuc29yc1Jlc3BvbnNlEiQKB3NlbnNvcnMYASADKAsyEy50ZWxsdGFsZS52MS5TZW5zb3ISEwoLdG90YWxfY291bnQYAiABKAMSFQoNaGVhbHRoeV9jb3VudBgDIAEoAxITCgtzdGFsZV9jb3VudBgEIAEoAyLOAQoYQWdncmVnYXRlUmVhZGluZ3NSZXF1ZXN0Eh4KCXNlbnNvcl9pZBgBIAEoCUILukgIcgYQAboBAQASNgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARI0CghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARIkCg5idWNrZXRfc2Vjb25kcxgEIAEoDUIMukgJKgcYgOeEDygBIpcBCgZCdWNrZXQSLgoKc3RhcnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFY291bnQYAiABKAMSEQoJYXZnX3ZhbHVlGAMgASgBEhEKCW1pbl92YWx1ZRgEIAEoARIRCgltYXhfdmFsdWUYBSABKAESFQoNYW5vbWFseV9jb3VudBgGIAEoAyJBChlBZ2dyZWdhdGVSZWFkaW5nc1Jlc3BvbnNlEiQKB2J1Y2tldHMYASADKAsyEy50ZWxsdGFsZS52MS5CdWNrZXQiGgoYR2V0UGxhdGZvcm1IZWFsdGhSZXF1ZXN0IkAKD0NvbXBvbmVudEhlYWx0aBIMCgRuYW1lGAEgASgJEg8KB2hlYWx0aHkYAiABKAgSDgoGZGV0YWlsGAMgASgJInwKGUdldFBsYXRmb3JtSGVhbHRoUmVzcG9uc2USMAoKY29tcG9uZW50cxgBIAMoCzIcLnRlbGx0YWxlLnYxLkNvbXBvbmVudEhlYWx0aBItCgl0aW1lc3RhbXAYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKmEKDFNlbnNvclN0YXR1cxIdChlTRU5TT1JfU1RBVFVTX1VOU1BFQ0lGSUVEEAASGQoVU0VOU09SX1NUQVRVU19IRUFMVEhZEAESFwoTU0VOU09SX1NUQVRVU19TVEFMRRACMo0GCgxRdWVyeVNlcnZpY2USUwoMTGlzdFJlYWRpbmdzEiAudGVsbHRhbGUudjEuTGlzdFJlYWRpbmdzUmVxdWVzdBohLnRlbGx0YWxlLnYxLkxpc3RSZWFkaW5nc1Jlc3BvbnNlEl8KEEdldExhdGVzdFJlYWRpbmcSJC50ZWxsdGFsZS52MS5HZXRMYXRlc3RSZWFkaW5nUmVxdWVzdBolLnRlbGx0YWxlLnYxLkdldExhdGVzdFJlYWRpbmdSZXNwb25zZRJxChZCYXRjaEdldExhdGVzdFJlYWRpbmdzEioudGVsbHRhbGUudjEuQmF0Y2hHZXRMYXRlc3RSZWFkaW5nc1JlcXVlc3QaKy50ZWxsdGFsZS52MS5CYXRjaEdldExhdGVzdFJlYWRpbmdzUmVzcG9uc2USWQoOR2V0U2Vuc29yU3RhdHMSIi50ZWxsdGFsZS52MS5HZXRTZW5zb3JTdGF0c1JlcXVlc3QaIy50ZWxsdGFsZS52MS5HZXRTZW5zb3JTdGF0c1Jlc3BvbnNlEl8KEEdldFBsYXRmb3JtU3RhdHMSJC50ZWxsdGFsZS52MS5HZXRQbGF0Zm9ybVN0YXRzUmVxdWVzdBolLnRlbGx0YWxlLnYxLkdldFBsYXRmb3JtU3RhdHNSZXNwb25zZRJQCgtMaXN0U2Vuc29ycxIfLnRlbGx0YWxlLnYxLkxpc3RTZW5zb3JzUmVxdWVzdBogLnRlbGx0YWxlLnYxLkxpc3RTZW5zb3JzUmVzcG9uc2USYgoRQWdncmVnYXRlUmVhZGluZ3MSJS50ZWxsdGFsZS52MS5BZ2dyZWdhdGVSZWFkaW5nc1JlcXVlc3QaJi50ZWxsdGFsZS52MS5BZ2dyZWdhdGVSZWFkaW5nc1Jlc3BvbnNlEmIKEUdldFBsYXRmb3JtSGVhbHRoEiUudGVsbHRhbGUudjEuR2V0UGxhdGZvcm1IZWFsdGhSZXF1ZXN0GiYudGVsbHRhbGUudjEuR2V0UGxhdGZvcm1IZWFsdGhSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_reading]);
+  fileDesc("Chd0ZWxsdGFsZS92MS9xdWVyeS5wcm90bxILdGVsbHRhbGUudjEizAIKE0xpc3RSZWFkaW5nc1JlcXVlc3QSHAoJc2Vuc29yX2lkGAEgASgJQgm6SAZyBLoBAQASHgoLc2Vuc29yX3R5cGUYAiABKAlCCbpIBnIEugEBABIbCghsb2NhdGlvbhgDIAEoCUIJukgGcgS6AQEAEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIWCg5hbm9tYWxpZXNfb25seRgGIAEoCBIcCgVsaW1pdBgHIAEoDUIIukgFKgMY6AdIAIgBARIeCgZvZmZzZXQYCCABKARCDrpICzIJGP////////8PEhwKCnBhZ2VfdG9rZW4YCSABKAlCCLpIBXIDGMgBQggKBl9saW1pdCJdChRMaXN0UmVhZGluZ3NSZXNwb25zZRIsCghyZWFkaW5ncxgBIAMoCzIaLnRlbGx0YWxlLnYxLlNjb3JlZFJlYWRpbmcSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjkKF0dldExhdGVzdFJlYWRpbmdSZXF1ZXN0Eh4KCXNlbnNvcl9pZBgBIAEoCUILukgIcgYQAboBAQAiRwoYR2V0TGF0ZXN0UmVhZGluZ1Jlc3BvbnNlEisKB3JlYWRpbmcYASABKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nIj4KHUJhdGNoR2V0TGF0ZXN0UmVhZGluZ3NSZXF1ZXN0Eh0KCnNlbnNvcl9pZHMYASADKAlCCbpIBpIBAxDoByJnCh5CYXRjaEdldExhdGVzdFJlYWRpbmdzUmVzcG9uc2USLAoIcmVhZGluZ3MYASADKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nEhcKD3NlbnNvcl9pZHNfbGVmdBgCIAMoCSI3ChVHZXRTZW5zb3JTdGF0c1JlcXVlc3QSHgoJc2Vuc29yX2lkGAEgASgJQgu6SAhyBhABugEBACKnAgoWR2V0U2Vuc29yU3RhdHNSZXNwb25zZRIRCglzZW5zb3JfaWQYASABKAkSFgoOdG90YWxfcmVhZGluZ3MYAiABKAMSEQoJYXZnX3ZhbHVlGAMgASgBEhEKCW1pbl92YWx1ZRgEIAEoARIRCgltYXhfdmFsdWUYBSABKAESFQoNYW5vbWFseV9jb3VudBgGIAEoAxIwCgxsYXN0X3JlYWRpbmcYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmxhdGVfY291bnQYCCABKAMSDAoEdW5pdBgJIAEoCRIqCgV1bml0cxgKIAMoCzIbLnRlbGx0YWxlLnYxLlVuaXRTdGF0aXN0aWNzEhIKCnVuaXRfY291bnQYCyABKAMi6wEKDlVuaXRTdGF0aXN0aWNzEgwKBHVuaXQYASABKAkSFgoOdG90YWxfcmVhZGluZ3MYAiABKAMSEQoJYXZnX3ZhbHVlGAMgASgBEhEKCW1pbl92YWx1ZRgEIAEoARIRCgltYXhfdmFsdWUYBSABKAESFQoNYW5vbWFseV9jb3VudBgGIAEoAxIxCg1maXJzdF9yZWFkaW5nGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3JlYWRpbmcYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhkKF0dldFBsYXRmb3JtU3RhdHNSZXF1ZXN0IoYCChhHZXRQbGF0Zm9ybVN0YXRzUmVzcG9uc2USGQoRdG90YWxfZGF0YV9wb2ludHMYASABKAMSFwoPdG90YWxfYW5vbWFsaWVzGAIgASgDEhYKDmFjdGl2ZV9zZW5zb3JzGAMgASgDEhwKFHJlY2VudF9hbm9tYWxpZXNfMjRoGAQgASgDEhwKFGFub21hbHlfcmF0ZV9wZXJjZW50GAUgASgBEh8KF3BsYXRmb3JtX3VwdGltZV9wZXJjZW50GAYgASgBEi0KCXRpbWVzdGFtcBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKdG90YWxfbGF0ZRgIIAEoAyKbAQoSTGlzdFNlbnNvcnNSZXF1ZXN0EhMKC3NlbnNvcl90eXBlGAEgASgJEhAKCGxvY2F0aW9uGAIgASgJEh0KBWxpbWl0GAMgASgNQgm6SAYqBBigjQZIAIgBARIXCg9hZnRlcl9zZW5zb3JfaWQYBCABKAkSHAoKcGFnZV90b2tlbhgFIAEoCUIIukgFcgMY0A9CCAoGX2xpbWl0IoEDCgZTZW5zb3ISEQoJc2Vuc29yX2lkGAEgASgJEhMKC3NlbnNvcl90eXBlGAIgASgJEi0KCWxhc3Rfc2VlbhgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoGc3RhdHVzGAQgASgOMhkudGVsbHRhbGUudjEuU2Vuc29yU3RhdHVzEhQKDGxhdGVzdF92YWx1ZRgFIAEoARIMCgR1bml0GAYgASgJEhUKCGxvY2F0aW9uGAcgASgJSACIAQESEgoKaXNfYW5vbWFseRgIIAEoCBIVCg1hbm9tYWx5X3Njb3JlGAkgASgBEhYKDnRvdGFsX3JlYWRpbmdzGAogASgDEjcKCmF0dHJpYnV0ZXMYCyADKAsyIy50ZWxsdGFsZS52MS5TZW5zb3IuQXR0cmlidXRlc0VudHJ5GjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgsKCV9sb2NhdGlvbiKVAQoTTGlzdFNlbnNvcnNSZXNwb25zZRIkCgdzZW5zb3JzGAEgAygLMhMudGVsbHRhbGUudjEuU2Vuc29yEhMKC3RvdGFsX2NvdW50GAIgASgDEhUKDWhlYWx0aHlfY291bnQYAyABKAMSEwoLc3RhbGVfY291bnQYBCABKAMSFwoPbmV4dF9wYWdlX3Rva2VuGAUgASgJIukBChhBZ2dyZWdhdGVSZWFkaW5nc1JlcXVlc3QSHgoJc2Vuc29yX2lkGAEgASgJQgu6SAhyBhABugEBABI2CgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEjQKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEiQKDmJ1Y2tldF9zZWNvbmRzGAQgASgNQgy6SAkqBxiA54QPKAESGQoEdW5pdBgFIAEoCUILukgIcgYYFLoBAQAilwEKBkJ1Y2tldBIuCgpzdGFydF90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVjb3VudBgCIAEoAxIRCglhdmdfdmFsdWUYAyABKAESEQoJbWluX3ZhbHVlGAQgASgBEhEKCW1heF92YWx1ZRgFIAEoARIVCg1hbm9tYWx5X2NvdW50GAYgASgDImQKGUFnZ3JlZ2F0ZVJlYWRpbmdzUmVzcG9uc2USJAoHYnVja2V0cxgBIAMoCzITLnRlbGx0YWxlLnYxLkJ1Y2tldBIMCgR1bml0GAIgASgJEhMKC290aGVyX3VuaXRzGAMgAygJIhoKGEdldFBsYXRmb3JtSGVhbHRoUmVxdWVzdCJACg9Db21wb25lbnRIZWFsdGgSDAoEbmFtZRgBIAEoCRIPCgdoZWFsdGh5GAIgASgIEg4KBmRldGFpbBgDIAEoCSJ8ChlHZXRQbGF0Zm9ybUhlYWx0aFJlc3BvbnNlEjAKCmNvbXBvbmVudHMYASADKAsyHC50ZWxsdGFsZS52MS5Db21wb25lbnRIZWFsdGgSLQoJdGltZXN0YW1wGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCphCgxTZW5zb3JTdGF0dXMSHQoZU0VOU09SX1NUQVRVU19VTlNQRUNJRklFRBAAEhkKFVNFTlNPUl9TVEFUVVNfSEVBTFRIWRABEhcKE1NFTlNPUl9TVEFUVVNfU1RBTEUQAjK9BwoMUXVlcnlTZXJ2aWNlElMKDExpc3RSZWFkaW5ncxIgLnRlbGx0YWxlLnYxLkxpc3RSZWFkaW5nc1JlcXVlc3QaIS50ZWxsdGFsZS52MS5MaXN0UmVhZGluZ3NSZXNwb25zZRJfChBHZXRMYXRlc3RSZWFkaW5nEiQudGVsbHRhbGUudjEuR2V0TGF0ZXN0UmVhZGluZ1JlcXVlc3QaJS50ZWxsdGFsZS52MS5HZXRMYXRlc3RSZWFkaW5nUmVzcG9uc2UScQoWQmF0Y2hHZXRMYXRlc3RSZWFkaW5ncxIqLnRlbGx0YWxlLnYxLkJhdGNoR2V0TGF0ZXN0UmVhZGluZ3NSZXF1ZXN0GisudGVsbHRhbGUudjEuQmF0Y2hHZXRMYXRlc3RSZWFkaW5nc1Jlc3BvbnNlElkKDkdldFNlbnNvclN0YXRzEiIudGVsbHRhbGUudjEuR2V0U2Vuc29yU3RhdHNSZXF1ZXN0GiMudGVsbHRhbGUudjEuR2V0U2Vuc29yU3RhdHNSZXNwb25zZRJfChBHZXRQbGF0Zm9ybVN0YXRzEiQudGVsbHRhbGUudjEuR2V0UGxhdGZvcm1TdGF0c1JlcXVlc3QaJS50ZWxsdGFsZS52MS5HZXRQbGF0Zm9ybVN0YXRzUmVzcG9uc2USUAoLTGlzdFNlbnNvcnMSHy50ZWxsdGFsZS52MS5MaXN0U2Vuc29yc1JlcXVlc3QaIC50ZWxsdGFsZS52MS5MaXN0U2Vuc29yc1Jlc3BvbnNlEmIKEUFnZ3JlZ2F0ZVJlYWRpbmdzEiUudGVsbHRhbGUudjEuQWdncmVnYXRlUmVhZGluZ3NSZXF1ZXN0GiYudGVsbHRhbGUudjEuQWdncmVnYXRlUmVhZGluZ3NSZXNwb25zZRJKCglHZXRTZXJpZXMSHS50ZWxsdGFsZS52MS5HZXRTZXJpZXNSZXF1ZXN0Gh4udGVsbHRhbGUudjEuR2V0U2VyaWVzUmVzcG9uc2USYgoRR2V0QW5vbWFseUhlYXRtYXASJS50ZWxsdGFsZS52MS5HZXRBbm9tYWx5SGVhdG1hcFJlcXVlc3QaJi50ZWxsdGFsZS52MS5HZXRBbm9tYWx5SGVhdG1hcFJlc3BvbnNlEmIKEUdldFBsYXRmb3JtSGVhbHRoEiUudGVsbHRhbGUudjEuR2V0UGxhdGZvcm1IZWFsdGhSZXF1ZXN0GiYudGVsbHRhbGUudjEuR2V0UGxhdGZvcm1IZWFsdGhSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_chart, file_telltale_v1_reading]);
 
 /**
  * Filters are joined by AND; an empty one does not filter.
@@ -80,7 +82,8 @@ export type ListReadingsRequest = Message<"telltale.v1.ListReadingsRequest"> & {
   offset: bigint;
 
   /**
-   * From the response before; goes on after its last reading. The other filters must be the same.
+   * From the response before; continues after its last reading. The filters must be the same: with others it is INVALID_ARGUMENT, which
+   * names the one that differs.
    *
    * @generated from field: string page_token = 9;
    */
@@ -101,7 +104,9 @@ export const ListReadingsRequestSchema: GenMessage<ListReadingsRequest> = /*@__P
  */
 export type ListReadingsResponse = Message<"telltale.v1.ListReadingsResponse"> & {
   /**
-   * Newest observed first; among equal times the one logged last first.
+   * Newest observed first; among equal times the one logged last first. Fewer than `limit`, with a token, where more would make a
+   * message of over 4 MiB, which clients refuse by default; a client that takes more says so by the header
+   * `telltale-max-response-bytes`.
    *
    * @generated from field: repeated telltale.v1.ScoredReading readings = 1;
    */
@@ -197,6 +202,13 @@ export type BatchGetLatestReadingsResponse = Message<"telltale.v1.BatchGetLatest
    * @generated from field: repeated telltale.v1.ScoredReading readings = 1;
    */
   readings: ScoredReading[];
+
+  /**
+   * Sensors that have a reading which did not fit into a message of 4 MiB: ask for these again.
+   *
+   * @generated from field: repeated string sensor_ids_left = 2;
+   */
+  sensorIdsLeft: string[];
 };
 
 /**
@@ -228,7 +240,8 @@ export const GetSensorStatsRequestSchema: GenMessage<GetSensorStatsRequest> = /*
   messageDesc(file_telltale_v1_query, 6);
 
 /**
- * Over all stored readings of the sensor.
+ * Over all stored readings of the sensor. Counts are of all of them; mean, smallest and largest value are of those in `unit`, since values
+ * in different units cannot be compared. `units` has each unit by itself.
  *
  * @generated from message telltale.v1.GetSensorStatsResponse
  */
@@ -248,7 +261,100 @@ export type GetSensorStatsResponse = Message<"telltale.v1.GetSensorStatsResponse
   totalReadings: bigint;
 
   /**
-   * Arithmetic mean, in the sensor's unit.
+   * Arithmetic mean, in `unit`. It lies between the smallest and the largest value. A sum past the range of doubles counts as the largest
+   * double of its sign.
+   *
+   * @generated from field: double avg_value = 3;
+   */
+  avgValue: number;
+
+  /**
+   * Smallest value in `unit`.
+   *
+   * @generated from field: double min_value = 4;
+   */
+  minValue: number;
+
+  /**
+   * Largest value in `unit`.
+   *
+   * @generated from field: double max_value = 5;
+   */
+  maxValue: number;
+
+  /**
+   * How many were judged anomalous.
+   *
+   * @generated from field: int64 anomaly_count = 6;
+   */
+  anomalyCount: bigint;
+
+  /**
+   * `observed_at` of the newest.
+   *
+   * @generated from field: google.protobuf.Timestamp last_reading = 7;
+   */
+  lastReading?: Timestamp | undefined;
+
+  /**
+   * How many came late.
+   *
+   * @generated from field: int64 late_count = 8;
+   */
+  lateCount: bigint;
+
+  /**
+   * The sensor's current unit: that of its newest reading.
+   *
+   * @generated from field: string unit = 9;
+   */
+  unit: string;
+
+  /**
+   * Each unit that the sensor has readings in, the current one first. More than one: the unit was changed. At most 1,000, those with the
+   * newest readings.
+   *
+   * @generated from field: repeated telltale.v1.UnitStatistics units = 10;
+   */
+  units: UnitStatistics[];
+
+  /**
+   * How many units the sensor has readings in.
+   *
+   * @generated from field: int64 unit_count = 11;
+   */
+  unitCount: bigint;
+};
+
+/**
+ * Describes the message telltale.v1.GetSensorStatsResponse.
+ * Use `create(GetSensorStatsResponseSchema)` to create a new message.
+ */
+export const GetSensorStatsResponseSchema: GenMessage<GetSensorStatsResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_query, 7);
+
+/**
+ * Statistics of a sensor's readings in one unit.
+ *
+ * @generated from message telltale.v1.UnitStatistics
+ */
+export type UnitStatistics = Message<"telltale.v1.UnitStatistics"> & {
+  /**
+   * The unit.
+   *
+   * @generated from field: string unit = 1;
+   */
+  unit: string;
+
+  /**
+   * How many readings are stored in it.
+   *
+   * @generated from field: int64 total_readings = 2;
+   */
+  totalReadings: bigint;
+
+  /**
+   * Arithmetic mean.
    *
    * @generated from field: double avg_value = 3;
    */
@@ -276,26 +382,26 @@ export type GetSensorStatsResponse = Message<"telltale.v1.GetSensorStatsResponse
   anomalyCount: bigint;
 
   /**
-   * `observed_at` of the newest.
+   * `observed_at` of the oldest.
    *
-   * @generated from field: google.protobuf.Timestamp last_reading = 7;
+   * @generated from field: google.protobuf.Timestamp first_reading = 7;
    */
-  lastReading?: Timestamp | undefined;
+  firstReading?: Timestamp | undefined;
 
   /**
-   * How many came late.
+   * `observed_at` of the newest.
    *
-   * @generated from field: int64 late_count = 8;
+   * @generated from field: google.protobuf.Timestamp last_reading = 8;
    */
-  lateCount: bigint;
+  lastReading?: Timestamp | undefined;
 };
 
 /**
- * Describes the message telltale.v1.GetSensorStatsResponse.
- * Use `create(GetSensorStatsResponseSchema)` to create a new message.
+ * Describes the message telltale.v1.UnitStatistics.
+ * Use `create(UnitStatisticsSchema)` to create a new message.
  */
-export const GetSensorStatsResponseSchema: GenMessage<GetSensorStatsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_query, 7);
+export const UnitStatisticsSchema: GenMessage<UnitStatistics> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_query, 8);
 
 /**
  * No parameters.
@@ -310,7 +416,7 @@ export type GetPlatformStatsRequest = Message<"telltale.v1.GetPlatformStatsReque
  * Use `create(GetPlatformStatsRequestSchema)` to create a new message.
  */
 export const GetPlatformStatsRequestSchema: GenMessage<GetPlatformStatsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_query, 8);
+  messageDesc(file_telltale_v1_query, 9);
 
 /**
  * Counts over everything stored.
@@ -380,7 +486,7 @@ export type GetPlatformStatsResponse = Message<"telltale.v1.GetPlatformStatsResp
  * Use `create(GetPlatformStatsResponseSchema)` to create a new message.
  */
 export const GetPlatformStatsResponseSchema: GenMessage<GetPlatformStatsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_query, 9);
+  messageDesc(file_telltale_v1_query, 10);
 
 /**
  * Filters and pages through sensors.
@@ -410,11 +516,19 @@ export type ListSensorsRequest = Message<"telltale.v1.ListSensorsRequest"> & {
   limit?: number | undefined;
 
   /**
-   * Goes on after this sensor id, in byte order.
+   * Continues after this sensor id, in byte order.
    *
    * @generated from field: string after_sensor_id = 4;
    */
   afterSensorId: string;
+
+  /**
+   * From the response before; goes on after its last sensor. The filters must be the same: with others it is INVALID_ARGUMENT, which names
+   * the one that differs.
+   *
+   * @generated from field: string page_token = 5;
+   */
+  pageToken: string;
 };
 
 /**
@@ -422,7 +536,7 @@ export type ListSensorsRequest = Message<"telltale.v1.ListSensorsRequest"> & {
  * Use `create(ListSensorsRequestSchema)` to create a new message.
  */
 export const ListSensorsRequestSchema: GenMessage<ListSensorsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_query, 10);
+  messageDesc(file_telltale_v1_query, 11);
 
 /**
  * A sensor and its newest reading.
@@ -499,6 +613,13 @@ export type Sensor = Message<"telltale.v1.Sensor"> & {
    * @generated from field: int64 total_readings = 10;
    */
   totalReadings: bigint;
+
+  /**
+   * As of the newest reading that brought any.
+   *
+   * @generated from field: map<string, string> attributes = 11;
+   */
+  attributes: { [key: string]: string };
 };
 
 /**
@@ -506,7 +627,7 @@ export type Sensor = Message<"telltale.v1.Sensor"> & {
  * Use `create(SensorSchema)` to create a new message.
  */
 export const SensorSchema: GenMessage<Sensor> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_query, 11);
+  messageDesc(file_telltale_v1_query, 12);
 
 /**
  * Sensors in byte order of their ids.
@@ -515,7 +636,8 @@ export const SensorSchema: GenMessage<Sensor> = /*@__PURE__*/
  */
 export type ListSensorsResponse = Message<"telltale.v1.ListSensorsResponse"> & {
   /**
-   * The sensors.
+   * The sensors. Fewer than `limit`, with a token, where more would make a message of over 4 MiB, which clients refuse by default; a
+   * client that takes more says so by the header `telltale-max-response-bytes`.
    *
    * @generated from field: repeated telltale.v1.Sensor sensors = 1;
    */
@@ -541,6 +663,13 @@ export type ListSensorsResponse = Message<"telltale.v1.ListSensorsResponse"> & {
    * @generated from field: int64 stale_count = 4;
    */
   staleCount: bigint;
+
+  /**
+   * Goes on after the last sensor. Empty where there are no more.
+   *
+   * @generated from field: string next_page_token = 5;
+   */
+  nextPageToken: string;
 };
 
 /**
@@ -548,7 +677,7 @@ export type ListSensorsResponse = Message<"telltale.v1.ListSensorsResponse"> & {
  * Use `create(ListSensorsResponseSchema)` to create a new message.
  */
 export const ListSensorsResponseSchema: GenMessage<ListSensorsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_query, 12);
+  messageDesc(file_telltale_v1_query, 13);
 
 /**
  * A range cut into buckets.
@@ -583,6 +712,13 @@ export type AggregateReadingsRequest = Message<"telltale.v1.AggregateReadingsReq
    * @generated from field: uint32 bucket_seconds = 4;
    */
   bucketSeconds: number;
+
+  /**
+   * Only readings in this unit; empty: the unit of the sensor's newest reading.
+   *
+   * @generated from field: string unit = 5;
+   */
+  unit: string;
 };
 
 /**
@@ -590,7 +726,7 @@ export type AggregateReadingsRequest = Message<"telltale.v1.AggregateReadingsReq
  * Use `create(AggregateReadingsRequestSchema)` to create a new message.
  */
 export const AggregateReadingsRequestSchema: GenMessage<AggregateReadingsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_query, 13);
+  messageDesc(file_telltale_v1_query, 14);
 
 /**
  * One bucket. Empty ones are left out.
@@ -606,7 +742,7 @@ export type Bucket = Message<"telltale.v1.Bucket"> & {
   startTime?: Timestamp | undefined;
 
   /**
-   * How many readings it holds.
+   * How many readings it contains.
    *
    * @generated from field: int64 count = 2;
    */
@@ -646,7 +782,7 @@ export type Bucket = Message<"telltale.v1.Bucket"> & {
  * Use `create(BucketSchema)` to create a new message.
  */
 export const BucketSchema: GenMessage<Bucket> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_query, 14);
+  messageDesc(file_telltale_v1_query, 15);
 
 /**
  * Buckets in rising order of time.
@@ -660,6 +796,20 @@ export type AggregateReadingsResponse = Message<"telltale.v1.AggregateReadingsRe
    * @generated from field: repeated telltale.v1.Bucket buckets = 1;
    */
   buckets: Bucket[];
+
+  /**
+   * The unit that they are in.
+   *
+   * @generated from field: string unit = 2;
+   */
+  unit: string;
+
+  /**
+   * Other units that the sensor has readings in within the range: these are in no bucket. At most 1,000.
+   *
+   * @generated from field: repeated string other_units = 3;
+   */
+  otherUnits: string[];
 };
 
 /**
@@ -667,7 +817,7 @@ export type AggregateReadingsResponse = Message<"telltale.v1.AggregateReadingsRe
  * Use `create(AggregateReadingsResponseSchema)` to create a new message.
  */
 export const AggregateReadingsResponseSchema: GenMessage<AggregateReadingsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_query, 15);
+  messageDesc(file_telltale_v1_query, 16);
 
 /**
  * No parameters.
@@ -682,16 +832,16 @@ export type GetPlatformHealthRequest = Message<"telltale.v1.GetPlatformHealthReq
  * Use `create(GetPlatformHealthRequestSchema)` to create a new message.
  */
 export const GetPlatformHealthRequestSchema: GenMessage<GetPlatformHealthRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_query, 16);
+  messageDesc(file_telltale_v1_query, 17);
 
 /**
- * A part of the platform.
+ * A component of the platform.
  *
  * @generated from message telltale.v1.ComponentHealth
  */
 export type ComponentHealth = Message<"telltale.v1.ComponentHealth"> & {
   /**
-   * "database", "kafka", "redis" or "model".
+   * "database", "kafka", "redis", "model" or "scoring" (whether the partitions of this process advance).
    *
    * @generated from field: string name = 1;
    */
@@ -717,16 +867,16 @@ export type ComponentHealth = Message<"telltale.v1.ComponentHealth"> & {
  * Use `create(ComponentHealthSchema)` to create a new message.
  */
 export const ComponentHealthSchema: GenMessage<ComponentHealth> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_query, 17);
+  messageDesc(file_telltale_v1_query, 18);
 
 /**
- * All parts.
+ * All components.
  *
  * @generated from message telltale.v1.GetPlatformHealthResponse
  */
 export type GetPlatformHealthResponse = Message<"telltale.v1.GetPlatformHealthResponse"> & {
   /**
-   * The parts.
+   * The components.
    *
    * @generated from field: repeated telltale.v1.ComponentHealth components = 1;
    */
@@ -745,7 +895,7 @@ export type GetPlatformHealthResponse = Message<"telltale.v1.GetPlatformHealthRe
  * Use `create(GetPlatformHealthResponseSchema)` to create a new message.
  */
 export const GetPlatformHealthResponseSchema: GenMessage<GetPlatformHealthResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_query, 18);
+  messageDesc(file_telltale_v1_query, 19);
 
 /**
  * Whether a sensor still reports.
@@ -845,7 +995,7 @@ export const QueryService: GenService<{
     output: typeof GetPlatformStatsResponseSchema;
   },
   /**
-   * Sensors with their newest reading and whether they still report.
+   * Sensors with their newest reading and whether they still report. Without retired ones: RegistryService.ListSensors has them.
    *
    * @generated from rpc telltale.v1.QueryService.ListSensors
    */
@@ -866,7 +1016,29 @@ export const QueryService: GenService<{
     output: typeof AggregateReadingsResponseSchema;
   },
   /**
-   * Whether each part of the platform answers.
+   * Readings of up to 20 sensors as a chart draws them: aggregates in at most as many columns as are asked for and one, and single readings where
+   * there are few. Errors: INVALID_ARGUMENT where the end is not after the start.
+   *
+   * @generated from rpc telltale.v1.QueryService.GetSeries
+   */
+  getSeries: {
+    methodKind: "unary";
+    input: typeof GetSeriesRequestSchema;
+    output: typeof GetSeriesResponseSchema;
+  },
+  /**
+   * Which sensors were anomalous when: numbers and highest scores of anomalies by sensor and column, the worst sensors first. Errors:
+   * INVALID_ARGUMENT names the matcher, or where the end is not after the start.
+   *
+   * @generated from rpc telltale.v1.QueryService.GetAnomalyHeatmap
+   */
+  getAnomalyHeatmap: {
+    methodKind: "unary";
+    input: typeof GetAnomalyHeatmapRequestSchema;
+    output: typeof GetAnomalyHeatmapResponseSchema;
+  },
+  /**
+   * Whether each component of the platform answers.
    *
    * @generated from rpc telltale.v1.QueryService.GetPlatformHealth
    */

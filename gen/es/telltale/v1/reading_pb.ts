@@ -13,7 +13,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/reading.proto.
  */
 export const file_telltale_v1_reading: GenFile = /*@__PURE__*/
-  fileDesc("Chl0ZWxsdGFsZS92MS9yZWFkaW5nLnByb3RvEgt0ZWxsdGFsZS52MSKtAgoHUmVhZGluZxIgCglzZW5zb3JfaWQYASABKAlCDbpICnIIEAEYMroBAQASIgoLc2Vuc29yX3R5cGUYAiABKAlCDbpICnIIEAEYMroBAQASHgoFdmFsdWUYAyABKAFCCrpIB8gBARICQAFIAIgBARIbCgR1bml0GAQgASgJQg26SApyCBABGBS6AQEAEiIKCGxvY2F0aW9uGAUgASgJQgu6SAhyBhhkugEBAEgBiAEBEikKCG1ldGFkYXRhGAYgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBI5CgtvYnNlcnZlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCLpIBbIBAjIAQggKBl92YWx1ZUILCglfbG9jYXRpb24ijAIKC1Nlcmllc0Jsb2NrEiAKCXNlbnNvcl9pZBgBIAEoCUINukgKcggQARgyugEBABIiCgtzZW5zb3JfdHlwZRgCIAEoCUINukgKcggQARgyugEBABIbCgR1bml0GAMgASgJQg26SApyCBABGBS6AQEAEiIKCGxvY2F0aW9uGAQgASgJQgu6SAhyBhhkugEBAEgAiAEBEicKDGJhc2VfdGltZV91cxgFIAEoA0IRukgOIgwY/7/N48yBkcIDKAASIwoOdGltZV9kZWx0YXNfdXMYBiADKA1CC7pICJIBBQgBEIBAEhsKBnZhbHVlcxgHIAMoAUILukgIkgEFCAEQgEBCCwoJX2xvY2F0aW9uIskDCg1TY29yZWRSZWFkaW5nEgoKAmlkGAEgASgDEhEKCXNlbnNvcl9pZBgCIAEoCRITCgtzZW5zb3JfdHlwZRgDIAEoCRINCgV2YWx1ZRgEIAEoARIMCgR1bml0GAUgASgJEhUKCGxvY2F0aW9uGAYgASgJSACIAQESKQoIbWV0YWRhdGEYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei8KC29ic2VydmVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtzZXJ2ZXJfdGltZRgJIAEoCBIMCgRsYXRlGAogASgIEhIKCmlzX2Fub21hbHkYCyABKAgSFQoNYW5vbWFseV9zY29yZRgMIAEoARISCgpjb25maWRlbmNlGA0gASgBEhUKCGV4cGVjdGVkGA4gASgBSAGIAQESEgoFbG93ZXIYDyABKAFIAogBARISCgV1cHBlchgQIAEoAUgDiAEBEg4KBnJlYXNvbhgRIAEoCRIVCg1tb2RlbF92ZXJzaW9uGBIgASgJQgsKCV9sb2NhdGlvbkILCglfZXhwZWN0ZWRCCAoGX2xvd2VyQggKBl91cHBlcip1CghTZXZlcml0eRIYChRTRVZFUklUWV9VTlNQRUNJRklFRBAAEhAKDFNFVkVSSVRZX0xPVxABEhMKD1NFVkVSSVRZX01FRElVTRACEhEKDVNFVkVSSVRZX0hJR0gQAxIVChFTRVZFUklUWV9DUklUSUNBTBAEYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Chl0ZWxsdGFsZS92MS9yZWFkaW5nLnByb3RvEgt0ZWxsdGFsZS52MSL/AwoHUmVhZGluZxI3CglzZW5zb3JfaWQYASABKAlCJLpIIXIfEAEYyAEyGF5bXlx4MDAtXHgxZlx4N2YtXHg5Zl0qJBIiCgtzZW5zb3JfdHlwZRgCIAEoCUINukgKcggQARgyugEBABIeCgV2YWx1ZRgDIAEoAUIKukgHyAEBEgJAAUgAiAEBEhsKBHVuaXQYBCABKAlCDbpICnIIEAEYFLoBAQASIgoIbG9jYXRpb24YBSABKAlCC7pICHIGGGS6AQEASAGIAQESKQoIbWV0YWRhdGEYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EjkKC29ic2VydmVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIIukgFsgECMgAShQEKCmF0dHJpYnV0ZXMYCCADKAsyJC50ZWxsdGFsZS52MS5SZWFkaW5nLkF0dHJpYnV0ZXNFbnRyeUJLukhImgFFECAiIHIeEAEYQDIYXlteXHgwMC1ceDFmXHg3Zi1ceDlmXSokKh9yHRiAAjIYXlteXHgwMC1ceDFmXHg3Zi1ceDlmXSokGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQggKBl92YWx1ZUILCglfbG9jYXRpb24i4gMKC1Nlcmllc0Jsb2NrEjcKCXNlbnNvcl9pZBgBIAEoCUIkukghch8QARjIATIYXlteXHgwMC1ceDFmXHg3Zi1ceDlmXSokEiIKC3NlbnNvcl90eXBlGAIgASgJQg26SApyCBABGDK6AQEAEhsKBHVuaXQYAyABKAlCDbpICnIIEAEYFLoBAQASIgoIbG9jYXRpb24YBCABKAlCC7pICHIGGGS6AQEASACIAQESJwoMYmFzZV90aW1lX3VzGAUgASgDQhG6SA4iDBj/v83jzIGRwgMoABIjCg50aW1lX2RlbHRhc191cxgGIAMoDUILukgIkgEFCAEQgEASGwoGdmFsdWVzGAcgAygBQgu6SAiSAQUIARCAQBKJAQoKYXR0cmlidXRlcxgIIAMoCzIoLnRlbGx0YWxlLnYxLlNlcmllc0Jsb2NrLkF0dHJpYnV0ZXNFbnRyeUJLukhImgFFECAiIHIeEAEYQDIYXlteXHgwMC1ceDFmXHg3Zi1ceDlmXSokKh9yHRiAAjIYXlteXHgwMC1ceDFmXHg3Zi1ceDlmXSokGjEKD0F0dHJpYnV0ZXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgsKCV9sb2NhdGlvbiLJAwoNU2NvcmVkUmVhZGluZxIKCgJpZBgBIAEoAxIRCglzZW5zb3JfaWQYAiABKAkSEwoLc2Vuc29yX3R5cGUYAyABKAkSDQoFdmFsdWUYBCABKAESDAoEdW5pdBgFIAEoCRIVCghsb2NhdGlvbhgGIAEoCUgAiAEBEikKCG1ldGFkYXRhGAcgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIvCgtvYnNlcnZlZF9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLc2VydmVyX3RpbWUYCSABKAgSDAoEbGF0ZRgKIAEoCBISCgppc19hbm9tYWx5GAsgASgIEhUKDWFub21hbHlfc2NvcmUYDCABKAESEgoKY29uZmlkZW5jZRgNIAEoARIVCghleHBlY3RlZBgOIAEoAUgBiAEBEhIKBWxvd2VyGA8gASgBSAKIAQESEgoFdXBwZXIYECABKAFIA4gBARIOCgZyZWFzb24YESABKAkSFQoNbW9kZWxfdmVyc2lvbhgSIAEoCUILCglfbG9jYXRpb25CCwoJX2V4cGVjdGVkQggKBl9sb3dlckIICgZfdXBwZXIqdQoIU2V2ZXJpdHkSGAoUU0VWRVJJVFlfVU5TUEVDSUZJRUQQABIQCgxTRVZFUklUWV9MT1cQARITCg9TRVZFUklUWV9NRURJVU0QAhIRCg1TRVZFUklUWV9ISUdIEAMSFQoRU0VWRVJJVFlfQ1JJVElDQUwQBGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * One measurement, as a device sends it.
@@ -22,7 +22,7 @@ export const file_telltale_v1_reading: GenFile = /*@__PURE__*/
  */
 export type Reading = Message<"telltale.v1.Reading"> & {
   /**
-   * Identifies the sensor across the whole installation. 1 to 50 characters, no NUL.
+   * Identifies the sensor across the whole installation. 1 to 200 characters, none of them a control character.
    *
    * @generated from field: string sensor_id = 1;
    */
@@ -70,6 +70,15 @@ export type Reading = Message<"telltale.v1.Reading"> & {
    * @generated from field: google.protobuf.Timestamp observed_at = 7;
    */
   observedAt?: Timestamp | undefined;
+
+  /**
+   * What is known of the sensor, not of this reading: for example {"line": "3", "machine": "press"}. Send them once or with every
+   * reading: what is kept is each change, with the time of the reading that it came with. They replace the sensor's attributes as a whole;
+   * an empty map changes nothing. At most 32, keys of 1 to 64 characters, values of at most 256, none of them a control character.
+   *
+   * @generated from field: map<string, string> attributes = 8;
+   */
+  attributes: { [key: string]: string };
 };
 
 /**
@@ -134,6 +143,13 @@ export type SeriesBlock = Message<"telltale.v1.SeriesBlock"> & {
    * @generated from field: repeated double values = 7;
    */
   values: number[];
+
+  /**
+   * As in Reading, with the time of the block's first point.
+   *
+   * @generated from field: map<string, string> attributes = 8;
+   */
+  attributes: { [key: string]: string };
 };
 
 /**
@@ -144,7 +160,7 @@ export const SeriesBlockSchema: GenMessage<SeriesBlock> = /*@__PURE__*/
   messageDesc(file_telltale_v1_reading, 1);
 
 /**
- * A stored reading with what the detector said of it.
+ * A stored reading with its score.
  *
  * @generated from message telltale.v1.ScoredReading
  */
@@ -221,28 +237,28 @@ export type ScoredReading = Message<"telltale.v1.ScoredReading"> & {
   late: boolean;
 
   /**
-   * True where confidence reached the bar.
+   * True where confidence reached the alarm threshold.
    *
    * @generated from field: bool is_anomaly = 11;
    */
   isAnomaly: boolean;
 
   /**
-   * How far beyond the bar, 0 to 1 in steps of 1e-4; decides the severity. 0 while the sensor is too young to be judged.
+   * How far beyond the alarm threshold, 0 to 1 in steps of 1e-4; decides the severity. 0 while the sensor has too few readings to be judged.
    *
    * @generated from field: double anomaly_score = 12;
    */
   anomalyScore: number;
 
   /**
-   * How sure that this is not the sensor's normal: 1 minus the tail probability, 0 to 1 in steps of 1e-4.
+   * How certain it is that this is not normal for the sensor: 1 minus the tail probability, 0 to 1 in steps of 1e-4.
    *
    * @generated from field: double confidence = 13;
    */
   confidence: number;
 
   /**
-   * The value the detector expected, in `unit`. Absent while the sensor is too young.
+   * The value the detector expected, in `unit`. Absent while the sensor has too few readings.
    *
    * @generated from field: optional double expected = 14;
    */
@@ -263,7 +279,7 @@ export type ScoredReading = Message<"telltale.v1.ScoredReading"> & {
   upper?: number | undefined;
 
   /**
-   * Name of the detector that spoke loudest, empty where none did.
+   * Name of the detector with the strongest vote, empty where none voted.
    *
    * @generated from field: string reason = 17;
    */
@@ -285,7 +301,7 @@ export const ScoredReadingSchema: GenMessage<ScoredReading> = /*@__PURE__*/
   messageDesc(file_telltale_v1_reading, 2);
 
 /**
- * How an event is ranked by how far it went beyond the bar.
+ * How an event is ranked by how far it went beyond the alarm threshold.
  *
  * @generated from enum telltale.v1.Severity
  */
@@ -327,7 +343,7 @@ export const Severity = {
 } as const;
 
 /**
- * How an event is ranked by how far it went beyond the bar.
+ * How an event is ranked by how far it went beyond the alarm threshold.
  *
  * @generated from enum telltale.v1.Severity
  */

@@ -169,7 +169,7 @@ export type FleetReport = Message<"telltale.v1.FleetReport"> & {
   sensorsByAvailability: number[];
 
   /**
-   * Sensors with least availability, least first; only such as lacked something.
+   * Sensors with least availability, least first; only those below 100 %.
    *
    * @generated from field: repeated telltale.v1.SensorAvailability least_available = 13;
    */
@@ -211,7 +211,7 @@ export type FleetTotals = Message<"telltale.v1.FleetTotals"> & {
   reportingSensors: number;
 
   /**
-   * Of those, sensors that report too seldom for their availability to be told.
+   * Of those, sensors that report too seldom for their availability to be computed.
    *
    * @generated from field: uint32 seldom_sensors = 3;
    */
@@ -232,7 +232,7 @@ export type FleetTotals = Message<"telltale.v1.FleetTotals"> & {
   anomalies: bigint;
 
   /**
-   * Mean availability of sensors in percent; absent where there is none that can be told.
+   * Mean availability of sensors in percent; absent where there is none that can be computed.
    *
    * @generated from field: optional double availability_percent = 6;
    */
@@ -471,7 +471,7 @@ export const StandingAlarmSchema: GenMessage<StandingAlarm> = /*@__PURE__*/
   messageDesc(file_telltale_v1_report, 6);
 
 /**
- * How much of what was to be expected of a sensor came.
+ * Received readings of a sensor as a share of the expected ones.
  *
  * @generated from message telltale.v1.SensorAvailability
  */
@@ -631,14 +631,14 @@ export const Verdict = {
   GOOD: 1,
 
   /**
-   * Bearable, to be watched.
+   * Borderline, to be watched.
    *
    * @generated from enum value: VERDICT_BORDERLINE = 2;
    */
   BORDERLINE: 2,
 
   /**
-   * To be mended.
+   * Outside guidance, to be fixed.
    *
    * @generated from enum value: VERDICT_BAD = 3;
    */

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/watch.proto.
  */
 export const file_telltale_v1_watch: GenFile = /*@__PURE__*/
-  fileDesc("Chd0ZWxsdGFsZS92MS93YXRjaC5wcm90bxILdGVsbHRhbGUudjEiqQEKFFdhdGNoUmVhZGluZ3NSZXF1ZXN0EhwKCXNlbnNvcl9pZBgBIAEoCUIJukgGcgS6AQEAEh4KC3NlbnNvcl90eXBlGAIgASgJQgm6SAZyBLoBAQASGwoIbG9jYXRpb24YAyABKAlCCbpIBnIEugEBABIWCg5hbm9tYWxpZXNfb25seRgEIAEoCBIeCgxyZXN1bWVfdG9rZW4YBSABKAlCCLpIBXIDGNAPImsKFVdhdGNoUmVhZGluZ3NSZXNwb25zZRIsCghyZWFkaW5ncxgBIAMoCzIaLnRlbGx0YWxlLnYxLlNjb3JlZFJlYWRpbmcSFAoMcmVzdW1lX3Rva2VuGAIgASgJEg4KBm1pc3NlZBgDIAEoCCK8AQoSV2F0Y2hBbGVydHNSZXF1ZXN0EhwKCXNlbnNvcl9pZBgBIAEoCUIJukgGcgS6AQEAEjUKDG1pbl9zZXZlcml0eRgCIAEoDjIVLnRlbGx0YWxlLnYxLlNldmVyaXR5Qgi6SAWCAQIQARIxCghzZXZlcml0eRgDIAEoDjIVLnRlbGx0YWxlLnYxLlNldmVyaXR5Qgi6SAWCAQIQARIeCgxyZXN1bWVfdG9rZW4YBCABKAlCCLpIBXIDGNAPIp4BCgpBbGVydEV2ZW50EgoKAmlkGAEgASgJEikKBHR5cGUYAiABKA4yGy50ZWxsdGFsZS52MS5BbGVydEV2ZW50VHlwZRIhCgVhbGVydBgDIAEoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EhEKCXBhcnRpdGlvbhgEIAEoDRIOCgZudW1iZXIYBSABKAMSEwoLdHJhY2VwYXJlbnQYBiABKAkiYwoTV2F0Y2hBbGVydHNSZXNwb25zZRImCgVldmVudBgBIAEoCzIXLnRlbGx0YWxlLnYxLkFsZXJ0RXZlbnQSFAoMcmVzdW1lX3Rva2VuGAIgASgJEg4KBm1pc3NlZBgDIAEoCCrOAQoOQWxlcnRFdmVudFR5cGUSIAocQUxFUlRfRVZFTlRfVFlQRV9VTlNQRUNJRklFRBAAEhsKF0FMRVJUX0VWRU5UX1RZUEVfT1BFTkVEEAESGwoXQUxFUlRfRVZFTlRfVFlQRV9SQUlTRUQQAhIhCh1BTEVSVF9FVkVOVF9UWVBFX0FDS05PV0xFREdFRBADEh4KGkFMRVJUX0VWRU5UX1RZUEVfUkVDT1ZFUkVEEAQSHQoZQUxFUlRfRVZFTlRfVFlQRV9SRVNPTFZFRBAFMrwBCgxXYXRjaFNlcnZpY2USWAoNV2F0Y2hSZWFkaW5ncxIhLnRlbGx0YWxlLnYxLldhdGNoUmVhZGluZ3NSZXF1ZXN0GiIudGVsbHRhbGUudjEuV2F0Y2hSZWFkaW5nc1Jlc3BvbnNlMAESUgoLV2F0Y2hBbGVydHMSHy50ZWxsdGFsZS52MS5XYXRjaEFsZXJ0c1JlcXVlc3QaIC50ZWxsdGFsZS52MS5XYXRjaEFsZXJ0c1Jlc3BvbnNlMAFiBnByb3RvMw", [file_buf_validate_validate, file_telltale_v1_alert, file_telltale_v1_reading]);
+  fileDesc("Chd0ZWxsdGFsZS92MS93YXRjaC5wcm90bxILdGVsbHRhbGUudjEisAEKFFdhdGNoUmVhZGluZ3NSZXF1ZXN0Eh8KCXNlbnNvcl9pZBgBIAEoCUIMukgJcgcYyAG6AQEAEiAKC3NlbnNvcl90eXBlGAIgASgJQgu6SAhyBhgyugEBABIdCghsb2NhdGlvbhgDIAEoCUILukgIcgYYZLoBAQASFgoOYW5vbWFsaWVzX29ubHkYBCABKAgSHgoMcmVzdW1lX3Rva2VuGAUgASgJQgi6SAVyAxjQDyJrChVXYXRjaFJlYWRpbmdzUmVzcG9uc2USLAoIcmVhZGluZ3MYASADKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nEhQKDHJlc3VtZV90b2tlbhgCIAEoCRIOCgZtaXNzZWQYAyABKAgivwEKEldhdGNoQWxlcnRzUmVxdWVzdBIfCglzZW5zb3JfaWQYASABKAlCDLpICXIHGMgBugEBABI1CgxtaW5fc2V2ZXJpdHkYAiABKA4yFS50ZWxsdGFsZS52MS5TZXZlcml0eUIIukgFggECEAESMQoIc2V2ZXJpdHkYAyABKA4yFS50ZWxsdGFsZS52MS5TZXZlcml0eUIIukgFggECEAESHgoMcmVzdW1lX3Rva2VuGAQgASgJQgi6SAVyAxjQDyKeAQoKQWxlcnRFdmVudBIKCgJpZBgBIAEoCRIpCgR0eXBlGAIgASgOMhsudGVsbHRhbGUudjEuQWxlcnRFdmVudFR5cGUSIQoFYWxlcnQYAyABKAsyEi50ZWxsdGFsZS52MS5BbGVydBIRCglwYXJ0aXRpb24YBCABKA0SDgoGbnVtYmVyGAUgASgDEhMKC3RyYWNlcGFyZW50GAYgASgJImMKE1dhdGNoQWxlcnRzUmVzcG9uc2USJgoFZXZlbnQYASABKAsyFy50ZWxsdGFsZS52MS5BbGVydEV2ZW50EhQKDHJlc3VtZV90b2tlbhgCIAEoCRIOCgZtaXNzZWQYAyABKAgqzgEKDkFsZXJ0RXZlbnRUeXBlEiAKHEFMRVJUX0VWRU5UX1RZUEVfVU5TUEVDSUZJRUQQABIbChdBTEVSVF9FVkVOVF9UWVBFX09QRU5FRBABEhsKF0FMRVJUX0VWRU5UX1RZUEVfUkFJU0VEEAISIQodQUxFUlRfRVZFTlRfVFlQRV9BQ0tOT1dMRURHRUQQAxIeChpBTEVSVF9FVkVOVF9UWVBFX1JFQ09WRVJFRBAEEh0KGUFMRVJUX0VWRU5UX1RZUEVfUkVTT0xWRUQQBTK8AQoMV2F0Y2hTZXJ2aWNlElgKDVdhdGNoUmVhZGluZ3MSIS50ZWxsdGFsZS52MS5XYXRjaFJlYWRpbmdzUmVxdWVzdBoiLnRlbGx0YWxlLnYxLldhdGNoUmVhZGluZ3NSZXNwb25zZTABElIKC1dhdGNoQWxlcnRzEh8udGVsbHRhbGUudjEuV2F0Y2hBbGVydHNSZXF1ZXN0GiAudGVsbHRhbGUudjEuV2F0Y2hBbGVydHNSZXNwb25zZTABYgZwcm90bzM", [file_buf_validate_validate, file_telltale_v1_alert, file_telltale_v1_reading]);
 
 /**
  * Filters are joined by AND; an empty one does not filter.
@@ -52,8 +52,8 @@ export type WatchReadingsRequest = Message<"telltale.v1.WatchReadingsRequest"> &
   anomaliesOnly: boolean;
 
   /**
-   * From an earlier response: what was committed since is sent first. Empty: from now on. What is no longer held is declared
-   * by `missed`.
+   * From an earlier response: what was committed since is sent first. Empty: from now on. What is no longer kept is declared
+   * by `missed`. With "+n" behind it, the first n readings of this watch that follow are left out, because they are known already.
    *
    * @generated from field: string resume_token = 5;
    */
@@ -68,7 +68,7 @@ export const WatchReadingsRequestSchema: GenMessage<WatchReadingsRequest> = /*@_
   messageDesc(file_telltale_v1_watch, 0);
 
 /**
- * Readings committed together, or a gap, or neither (a sign of life every 15 s, and the first message, sent as soon as the
+ * Readings committed together, or a gap, or neither (a heartbeat every 15 s, and the first message, sent as soon as the
  * watch is in place).
  *
  * @generated from message telltale.v1.WatchReadingsResponse
@@ -82,15 +82,16 @@ export type WatchReadingsResponse = Message<"telltale.v1.WatchReadingsResponse">
   readings: ScoredReading[];
 
   /**
-   * Pass it to a new watch to go on from here.
+   * Pass it to a new watch to continue from here.
    *
    * @generated from field: string resume_token = 2;
    */
   resumeToken: string;
 
   /**
-   * True where readings between the response before and this one could not be sent (the watcher was too slow, or the resume
-   * token too old); ask QueryService for them.
+   * True where readings between the response before and this one may not have been sent (the watcher was too slow, the resume
+   * token too old, or more was watched than the budget of WATCH_READINGS_PER_SECOND allows: a watch of one sensor is served
+   * before one of a type or of anomalies, and that before one of everything); ask QueryService for them.
    *
    * @generated from field: bool missed = 3;
    */
@@ -132,7 +133,7 @@ export type WatchAlertsRequest = Message<"telltale.v1.WatchAlertsRequest"> & {
   severity: Severity;
 
   /**
-   * As in WatchReadingsRequest; alert events are held for as long as alerts are.
+   * As in WatchReadingsRequest; alert events are kept for as long as alerts are.
    *
    * @generated from field: string resume_token = 4;
    */
@@ -153,7 +154,7 @@ export const WatchAlertsRequestSchema: GenMessage<WatchAlertsRequest> = /*@__PUR
  */
 export type AlertEvent = Message<"telltale.v1.AlertEvent"> & {
   /**
-   * Stable over repetitions: drop an id you have seen.
+   * Stable over redeliveries: drop an id that you have seen.
    *
    * @generated from field: string id = 1;
    */
@@ -203,20 +204,20 @@ export const AlertEventSchema: GenMessage<AlertEvent> = /*@__PURE__*/
   messageDesc(file_telltale_v1_watch, 3);
 
 /**
- * An event, or neither (a sign of life every 15 s, and the first message, sent as soon as the watch is in place).
+ * An event, or neither (a heartbeat every 15 s, and the first message, sent as soon as the watch is in place).
  *
  * @generated from message telltale.v1.WatchAlertsResponse
  */
 export type WatchAlertsResponse = Message<"telltale.v1.WatchAlertsResponse"> & {
   /**
-   * The event, absent in a sign of life.
+   * The event, absent in a heartbeat.
    *
    * @generated from field: telltale.v1.AlertEvent event = 1;
    */
   event?: AlertEvent | undefined;
 
   /**
-   * Pass it to a new watch to go on from here.
+   * Pass it to a new watch to continue from here.
    *
    * @generated from field: string resume_token = 2;
    */
@@ -244,7 +245,7 @@ export const WatchAlertsResponseSchema: GenMessage<WatchAlertsResponse> = /*@__P
  */
 export const AlertEventType = {
   /**
-   * A sign of life without an event.
+   * A heartbeat without an event.
    *
    * @generated from enum value: ALERT_EVENT_TYPE_UNSPECIFIED = 0;
    */
@@ -300,7 +301,7 @@ export const AlertEventTypeSchema: GenEnum<AlertEventType> = /*@__PURE__*/
   enumDesc(file_telltale_v1_watch, 0);
 
 /**
- * Live views. A watcher that is too slow is told how much it missed, never silently skipped past.
+ * Live views. A gap is always declared to a watcher that is too slow, never skipped silently.
  *
  * @generated from service telltale.v1.WatchService
  */

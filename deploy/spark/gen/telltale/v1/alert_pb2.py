@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from telltale.v1 import reading_pb2 as telltale_dot_v1_dot_reading__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17telltale/v1/alert.proto\x12\x0btelltale.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19telltale/v1/reading.proto\"\x9b\x08\n\x05\x41lert\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12\x1b\n\tsensor_id\x18\x02 \x01(\tR\x08sensorId\x12\x1d\n\nalert_type\x18\x03 \x01(\tR\talertType\x12\x31\n\x08severity\x18\x04 \x01(\x0e\x32\x15.telltale.v1.SeverityR\x08severity\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12#\n\ranomaly_score\x18\x06 \x01(\x01R\x0c\x61nomalyScore\x12!\n\x0csensor_value\x18\x07 \x01(\x01R\x0bsensorValue\x12!\n\tthreshold\x18\x08 \x01(\x01H\x00R\tthreshold\x88\x01\x01\x12\x37\n\topened_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08openedAt\x12<\n\x0clast_seen_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nlastSeenAt\x12\x37\n\tclosed_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08\x63losedAt\x12\x43\n\x0f\x61\x63knowledged_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0e\x61\x63knowledgedAt\x12\'\n\x0f\x61\x63knowledged_by\x18\r \x01(\tR\x0e\x61\x63knowledgedBy\x12\x1f\n\x0bresolved_by\x18\x0e \x01(\tR\nresolvedBy\x12-\n\x05state\x18\x0f \x01(\x0e\x32\x17.telltale.v1.AlertStateR\x05state\x12#\n\rreading_count\x18\x10 \x01(\x03R\x0creadingCount\x12\x1a\n\x08\x64\x65tector\x18\x11 \x01(\tR\x08\x64\x65tector\x12\x1e\n\nconfidence\x18\x12 \x01(\x01R\nconfidence\x12\x1f\n\x08\x65xpected\x18\x13 \x01(\x01H\x01R\x08\x65xpected\x88\x01\x01\x12#\n\rmodel_version\x18\x14 \x01(\tR\x0cmodelVersion\x12\x1f\n\x0bsensor_type\x18\x15 \x01(\tR\nsensorType\x12(\n\rlabel_correct\x18\x16 \x01(\x08H\x02R\x0clabelCorrect\x88\x01\x01\x12;\n\x0blabelled_at\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nlabelledAt\x12\x1f\n\x0blabelled_by\x18\x18 \x01(\tR\nlabelledBy\x12#\n\rlabel_comment\x18\x19 \x01(\tR\x0clabelCommentB\x0c\n\n_thresholdB\x0b\n\t_expectedB\x10\n\x0e_label_correct\"\xef\x02\n\x11ListAlertsRequest\x12&\n\tsensor_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00R\x08sensorId\x12;\n\x08severity\x18\x02 \x01(\x0e\x32\x15.telltale.v1.SeverityB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x08severity\x12\x1f\n\x08resolved\x18\x03 \x01(\x08H\x00R\x08resolved\x88\x01\x01\x12\x39\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x35\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\x12#\n\x05limit\x18\x06 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07H\x01R\x05limit\x88\x01\x01\x12&\n\x06offset\x18\x07 \x01(\x04\x42\x0e\xbaH\x0b\x32\t\x18\xff\xff\xff\xff\xff\xff\xff\x0fR\x06offsetB\x0b\n\t_resolvedB\x08\n\x06_limit\"@\n\x12ListAlertsResponse\x12*\n\x06\x61lerts\x18\x01 \x03(\x0b\x32\x12.telltale.v1.AlertR\x06\x61lerts\",\n\x0fGetAlertRequest\x12\x19\n\x08\x61lert_id\x18\x01 \x01(\x03R\x07\x61lertId\"<\n\x10GetAlertResponse\x12(\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x12.telltale.v1.AlertR\x05\x61lert\"4\n\x17\x41\x63knowledgeAlertRequest\x12\x19\n\x08\x61lert_id\x18\x01 \x01(\x03R\x07\x61lertId\"D\n\x18\x41\x63knowledgeAlertResponse\x12(\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x12.telltale.v1.AlertR\x05\x61lert\"T\n\x13ResolveAlertRequest\x12\x19\n\x08\x61lert_id\x18\x01 \x01(\x03R\x07\x61lertId\x12\"\n\x07\x63omment\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07R\x07\x63omment\"@\n\x14ResolveAlertResponse\x12(\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x12.telltale.v1.AlertR\x05\x61lert*t\n\nAlertState\x12\x1b\n\x17\x41LERT_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41LERT_STATE_OPEN\x10\x01\x12\x19\n\x15\x41LERT_STATE_RECOVERED\x10\x02\x12\x18\n\x14\x41LERT_STATE_RESOLVED\x10\x03\x32\xdc\x02\n\x0c\x41lertService\x12M\n\nListAlerts\x12\x1e.telltale.v1.ListAlertsRequest\x1a\x1f.telltale.v1.ListAlertsResponse\x12G\n\x08GetAlert\x12\x1c.telltale.v1.GetAlertRequest\x1a\x1d.telltale.v1.GetAlertResponse\x12_\n\x10\x41\x63knowledgeAlert\x12$.telltale.v1.AcknowledgeAlertRequest\x1a%.telltale.v1.AcknowledgeAlertResponse\x12S\n\x0cResolveAlert\x12 .telltale.v1.ResolveAlertRequest\x1a!.telltale.v1.ResolveAlertResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17telltale/v1/alert.proto\x12\x0btelltale.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19telltale/v1/reading.proto\"\x9b\x08\n\x05\x41lert\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12\x1b\n\tsensor_id\x18\x02 \x01(\tR\x08sensorId\x12\x1d\n\nalert_type\x18\x03 \x01(\tR\talertType\x12\x31\n\x08severity\x18\x04 \x01(\x0e\x32\x15.telltale.v1.SeverityR\x08severity\x12\x18\n\x07message\x18\x05 \x01(\tR\x07message\x12#\n\ranomaly_score\x18\x06 \x01(\x01R\x0c\x61nomalyScore\x12!\n\x0csensor_value\x18\x07 \x01(\x01R\x0bsensorValue\x12!\n\tthreshold\x18\x08 \x01(\x01H\x00R\tthreshold\x88\x01\x01\x12\x37\n\topened_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08openedAt\x12<\n\x0clast_seen_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nlastSeenAt\x12\x37\n\tclosed_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08\x63losedAt\x12\x43\n\x0f\x61\x63knowledged_at\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0e\x61\x63knowledgedAt\x12\'\n\x0f\x61\x63knowledged_by\x18\r \x01(\tR\x0e\x61\x63knowledgedBy\x12\x1f\n\x0bresolved_by\x18\x0e \x01(\tR\nresolvedBy\x12-\n\x05state\x18\x0f \x01(\x0e\x32\x17.telltale.v1.AlertStateR\x05state\x12#\n\rreading_count\x18\x10 \x01(\x03R\x0creadingCount\x12\x1a\n\x08\x64\x65tector\x18\x11 \x01(\tR\x08\x64\x65tector\x12\x1e\n\nconfidence\x18\x12 \x01(\x01R\nconfidence\x12\x1f\n\x08\x65xpected\x18\x13 \x01(\x01H\x01R\x08\x65xpected\x88\x01\x01\x12#\n\rmodel_version\x18\x14 \x01(\tR\x0cmodelVersion\x12\x1f\n\x0bsensor_type\x18\x15 \x01(\tR\nsensorType\x12(\n\rlabel_correct\x18\x16 \x01(\x08H\x02R\x0clabelCorrect\x88\x01\x01\x12;\n\x0blabelled_at\x18\x17 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nlabelledAt\x12\x1f\n\x0blabelled_by\x18\x18 \x01(\tR\nlabelledBy\x12#\n\rlabel_comment\x18\x19 \x01(\tR\x0clabelCommentB\x0c\n\n_thresholdB\x0b\n\t_expectedB\x10\n\x0e_label_correct\"\x98\x03\n\x11ListAlertsRequest\x12&\n\tsensor_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\xba\x01\x01\x00R\x08sensorId\x12;\n\x08severity\x18\x02 \x01(\x0e\x32\x15.telltale.v1.SeverityB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x08severity\x12\x1f\n\x08resolved\x18\x03 \x01(\x08H\x00R\x08resolved\x88\x01\x01\x12\x39\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x35\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\x12#\n\x05limit\x18\x06 \x01(\rB\x08\xbaH\x05*\x03\x18\xe8\x07H\x01R\x05limit\x88\x01\x01\x12&\n\x06offset\x18\x07 \x01(\x04\x42\x0e\xbaH\x0b\x32\t\x18\xff\xff\xff\xff\xff\xff\xff\x0fR\x06offset\x12\'\n\npage_token\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01R\tpageTokenB\x0b\n\t_resolvedB\x08\n\x06_limit\"|\n\x12ListAlertsResponse\x12*\n\x06\x61lerts\x18\x01 \x03(\x0b\x32\x12.telltale.v1.AlertR\x06\x61lerts\x12\x12\n\x04more\x18\x02 \x01(\x08R\x04more\x12&\n\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken\",\n\x0fGetAlertRequest\x12\x19\n\x08\x61lert_id\x18\x01 \x01(\x03R\x07\x61lertId\"<\n\x10GetAlertResponse\x12(\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x12.telltale.v1.AlertR\x05\x61lert\"4\n\x17\x41\x63knowledgeAlertRequest\x12\x19\n\x08\x61lert_id\x18\x01 \x01(\x03R\x07\x61lertId\"D\n\x18\x41\x63knowledgeAlertResponse\x12(\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x12.telltale.v1.AlertR\x05\x61lert\"T\n\x13ResolveAlertRequest\x12\x19\n\x08\x61lert_id\x18\x01 \x01(\x03R\x07\x61lertId\x12\"\n\x07\x63omment\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07R\x07\x63omment\"@\n\x14ResolveAlertResponse\x12(\n\x05\x61lert\x18\x01 \x01(\x0b\x32\x12.telltale.v1.AlertR\x05\x61lert*t\n\nAlertState\x12\x1b\n\x17\x41LERT_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x41LERT_STATE_OPEN\x10\x01\x12\x19\n\x15\x41LERT_STATE_RECOVERED\x10\x02\x12\x18\n\x14\x41LERT_STATE_RESOLVED\x10\x03\x32\xdc\x02\n\x0c\x41lertService\x12M\n\nListAlerts\x12\x1e.telltale.v1.ListAlertsRequest\x1a\x1f.telltale.v1.ListAlertsResponse\x12G\n\x08GetAlert\x12\x1c.telltale.v1.GetAlertRequest\x1a\x1d.telltale.v1.GetAlertResponse\x12_\n\x10\x41\x63knowledgeAlert\x12$.telltale.v1.AcknowledgeAlertRequest\x1a%.telltale.v1.AcknowledgeAlertResponse\x12S\n\x0cResolveAlert\x12 .telltale.v1.ResolveAlertRequest\x1a!.telltale.v1.ResolveAlertResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,28 +42,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTALERTSREQUEST'].fields_by_name['limit']._serialized_options = b'\272H\005*\003\030\350\007'
   _globals['_LISTALERTSREQUEST'].fields_by_name['offset']._loaded_options = None
   _globals['_LISTALERTSREQUEST'].fields_by_name['offset']._serialized_options = b'\272H\0132\t\030\377\377\377\377\377\377\377\017'
+  _globals['_LISTALERTSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTALERTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\310\001'
   _globals['_RESOLVEALERTREQUEST'].fields_by_name['comment']._loaded_options = None
   _globals['_RESOLVEALERTREQUEST'].fields_by_name['comment']._serialized_options = b'\272H\005r\003\030\350\007'
-  _globals['_ALERTSTATE']._serialized_start=2003
-  _globals['_ALERTSTATE']._serialized_end=2119
+  _globals['_ALERTSTATE']._serialized_start=2104
+  _globals['_ALERTSTATE']._serialized_end=2220
   _globals['_ALERT']._serialized_start=130
   _globals['_ALERT']._serialized_end=1181
   _globals['_LISTALERTSREQUEST']._serialized_start=1184
-  _globals['_LISTALERTSREQUEST']._serialized_end=1551
-  _globals['_LISTALERTSRESPONSE']._serialized_start=1553
-  _globals['_LISTALERTSRESPONSE']._serialized_end=1617
-  _globals['_GETALERTREQUEST']._serialized_start=1619
-  _globals['_GETALERTREQUEST']._serialized_end=1663
-  _globals['_GETALERTRESPONSE']._serialized_start=1665
-  _globals['_GETALERTRESPONSE']._serialized_end=1725
-  _globals['_ACKNOWLEDGEALERTREQUEST']._serialized_start=1727
-  _globals['_ACKNOWLEDGEALERTREQUEST']._serialized_end=1779
-  _globals['_ACKNOWLEDGEALERTRESPONSE']._serialized_start=1781
-  _globals['_ACKNOWLEDGEALERTRESPONSE']._serialized_end=1849
-  _globals['_RESOLVEALERTREQUEST']._serialized_start=1851
-  _globals['_RESOLVEALERTREQUEST']._serialized_end=1935
-  _globals['_RESOLVEALERTRESPONSE']._serialized_start=1937
-  _globals['_RESOLVEALERTRESPONSE']._serialized_end=2001
-  _globals['_ALERTSERVICE']._serialized_start=2122
-  _globals['_ALERTSERVICE']._serialized_end=2470
+  _globals['_LISTALERTSREQUEST']._serialized_end=1592
+  _globals['_LISTALERTSRESPONSE']._serialized_start=1594
+  _globals['_LISTALERTSRESPONSE']._serialized_end=1718
+  _globals['_GETALERTREQUEST']._serialized_start=1720
+  _globals['_GETALERTREQUEST']._serialized_end=1764
+  _globals['_GETALERTRESPONSE']._serialized_start=1766
+  _globals['_GETALERTRESPONSE']._serialized_end=1826
+  _globals['_ACKNOWLEDGEALERTREQUEST']._serialized_start=1828
+  _globals['_ACKNOWLEDGEALERTREQUEST']._serialized_end=1880
+  _globals['_ACKNOWLEDGEALERTRESPONSE']._serialized_start=1882
+  _globals['_ACKNOWLEDGEALERTRESPONSE']._serialized_end=1950
+  _globals['_RESOLVEALERTREQUEST']._serialized_start=1952
+  _globals['_RESOLVEALERTREQUEST']._serialized_end=2036
+  _globals['_RESOLVEALERTRESPONSE']._serialized_start=2038
+  _globals['_RESOLVEALERTRESPONSE']._serialized_end=2102
+  _globals['_ALERTSERVICE']._serialized_start=2223
+  _globals['_ALERTSERVICE']._serialized_end=2571
 # @@protoc_insertion_point(module_scope)

@@ -26,13 +26,15 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from telltale.v1 import detector_pb2 as telltale_dot_v1_dot_detector__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15telltale/v1/log.proto\x12\x0btelltale.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1atelltale/v1/detector.proto\"\xd9\x01\n\tLogRecord\x12\x18\n\x07version\x18\x01 \x01(\rR\x07version\x12$\n\x0ereceived_at_us\x18\x02 \x01(\x10R\x0creceivedAtUs\x12\x33\n\tfragments\x18\x03 \x03(\x0b\x32\x15.telltale.v1.FragmentR\tfragments\x12%\n\x04tick\x18\x04 \x01(\x0b\x32\x11.telltale.v1.TickR\x04tick\x12\x30\n\x08\x63ontrols\x18\x05 \x03(\x0b\x32\x14.telltale.v1.ControlR\x08\x63ontrols\"\xc1\x01\n\x08\x46ragment\x12\x1a\n\x08producer\x18\x01 \x01(\tR\x08producer\x12\x14\n\x05\x65poch\x18\x02 \x01(\x06R\x05\x65poch\x12\x1a\n\x08sequence\x18\x03 \x01(\x06R\x08sequence\x12 \n\x0btraceparent\x18\x04 \x01(\tR\x0btraceparent\x12\x31\n\x06series\x18\x05 \x03(\x0b\x32\x19.telltale.v1.LoggedSeriesR\x06series\x12\x12\n\x04\x65\x63ho\x18\x06 \x01(\x08R\x04\x65\x63ho\"\x8b\x01\n\tSeriesKey\x12\x1b\n\tsensor_id\x18\x01 \x01(\tR\x08sensorId\x12\x1f\n\x0bsensor_type\x18\x02 \x01(\tR\nsensorType\x12\x12\n\x04unit\x18\x03 \x01(\tR\x04unit\x12\x1f\n\x08location\x18\x04 \x01(\tH\x00R\x08location\x88\x01\x01\x42\x0b\n\t_location\"\xb8\x01\n\x0cLoggedSeries\x12\x10\n\x03key\x18\x01 \x01(\x0cR\x03key\x12\x1f\n\x0b\x66irst_index\x18\x02 \x01(\rR\nfirstIndex\x12$\n\x0eobserved_at_us\x18\x03 \x03(\x10R\x0cobservedAtUs\x12\x16\n\x06values\x18\x04 \x03(\x01R\x06values\x12\x37\n\x08metadata\x18\x05 \x03(\x0b\x32\x1b.telltale.v1.LoggedMetadataR\x08metadata\"a\n\x0eLoggedMetadata\x12\x1a\n\x08position\x18\x01 \x01(\rR\x08position\x12\x33\n\x08metadata\x18\x02 \x01(\x0b\x32\x17.google.protobuf.StructR\x08metadata\"\x06\n\x04Tick\"\xef\x03\n\x07\x43ontrol\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n\tprincipal\x18\x02 \x01(\tR\tprincipal\x12\x43\n\x0b\x61\x63knowledge\x18\x03 \x01(\x0b\x32\x1f.telltale.v1.AcknowledgeControlH\x00R\x0b\x61\x63knowledge\x12\x37\n\x07resolve\x18\x04 \x01(\x0b\x32\x1b.telltale.v1.ResolveControlH\x00R\x07resolve\x12\x35\n\x06\x63onfig\x18\x05 \x01(\x0b\x32\x1b.telltale.v1.DetectorConfigH\x00R\x06\x63onfig\x12\x31\n\x05label\x18\x06 \x01(\x0b\x32\x19.telltale.v1.LabelControlH\x00R\x05label\x12\x42\n\x0bmaintenance\x18\x07 \x01(\x0b\x32\x1e.telltale.v1.MaintenanceWindowH\x00R\x0bmaintenance\x12M\n\x0f\x65nd_maintenance\x18\x08 \x01(\x0b\x32\".telltale.v1.EndMaintenanceControlH\x00R\x0e\x65ndMaintenance\x12\x31\n\x05model\x18\t \x01(\x0b\x32\x19.telltale.v1.ModelControlH\x00R\x05modelB\x08\n\x06\x61\x63tion\"L\n\x12\x41\x63knowledgeControl\x12\x19\n\x08\x61lert_id\x18\x01 \x01(\x03R\x07\x61lertId\x12\x1b\n\tsensor_id\x18\x02 \x01(\tR\x08sensorId\"b\n\x0eResolveControl\x12\x19\n\x08\x61lert_id\x18\x01 \x01(\x03R\x07\x61lertId\x12\x1b\n\tsensor_id\x18\x02 \x01(\tR\x08sensorId\x12\x18\n\x07\x63omment\x18\x03 \x01(\tR\x07\x63omment\"\xb4\x01\n\x0cLabelControl\x12\x19\n\x08\x61lert_id\x18\x01 \x01(\x03R\x07\x61lertId\x12\x1b\n\tsensor_id\x18\x02 \x01(\tR\x08sensorId\x12\x18\n\x07\x63orrect\x18\x03 \x01(\x08R\x07\x63orrect\x12\x18\n\x07\x63omment\x18\x04 \x01(\tR\x07\x63omment\x12\x1c\n\twithdrawn\x18\x05 \x01(\x08R\twithdrawn\x12\x1a\n\x08\x64\x65tector\x18\x06 \x01(\tR\x08\x64\x65tector\"4\n\x15\x45ndMaintenanceControl\x12\x1b\n\twindow_id\x18\x01 \x01(\tR\x08windowId\"3\n\x0cModelControl\x12#\n\rmodel_version\x18\x01 \x01(\tR\x0cmodelVersionb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15telltale/v1/log.proto\x12\x0btelltale.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1atelltale/v1/detector.proto\"\xd9\x01\n\tLogRecord\x12\x18\n\x07version\x18\x01 \x01(\rR\x07version\x12$\n\x0ereceived_at_us\x18\x02 \x01(\x10R\x0creceivedAtUs\x12\x33\n\tfragments\x18\x03 \x03(\x0b\x32\x15.telltale.v1.FragmentR\tfragments\x12%\n\x04tick\x18\x04 \x01(\x0b\x32\x11.telltale.v1.TickR\x04tick\x12\x30\n\x08\x63ontrols\x18\x05 \x03(\x0b\x32\x14.telltale.v1.ControlR\x08\x63ontrols\"\xc1\x01\n\x08\x46ragment\x12\x1a\n\x08producer\x18\x01 \x01(\tR\x08producer\x12\x14\n\x05\x65poch\x18\x02 \x01(\x06R\x05\x65poch\x12\x1a\n\x08sequence\x18\x03 \x01(\x06R\x08sequence\x12 \n\x0btraceparent\x18\x04 \x01(\tR\x0btraceparent\x12\x31\n\x06series\x18\x05 \x03(\x0b\x32\x19.telltale.v1.LoggedSeriesR\x06series\x12\x12\n\x04\x65\x63ho\x18\x06 \x01(\x08R\x04\x65\x63ho\"\x8b\x01\n\tSeriesKey\x12\x1b\n\tsensor_id\x18\x01 \x01(\tR\x08sensorId\x12\x1f\n\x0bsensor_type\x18\x02 \x01(\tR\nsensorType\x12\x12\n\x04unit\x18\x03 \x01(\tR\x04unit\x12\x1f\n\x08location\x18\x04 \x01(\tH\x00R\x08location\x88\x01\x01\x42\x0b\n\t_location\"\xd8\x01\n\x0cLoggedSeries\x12\x10\n\x03key\x18\x01 \x01(\x0cR\x03key\x12\x1f\n\x0b\x66irst_index\x18\x02 \x01(\rR\nfirstIndex\x12$\n\x0eobserved_at_us\x18\x03 \x03(\x10R\x0cobservedAtUs\x12\x16\n\x06values\x18\x04 \x03(\x01R\x06values\x12\x37\n\x08metadata\x18\x05 \x03(\x0b\x32\x1b.telltale.v1.LoggedMetadataR\x08metadata\x12\x1e\n\nattributes\x18\x06 \x01(\x0cR\nattributes\"\xa0\x01\n\x10SensorAttributes\x12M\n\nattributes\x18\x01 \x03(\x0b\x32-.telltale.v1.SensorAttributes.AttributesEntryR\nattributes\x1a=\n\x0f\x41ttributesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"a\n\x0eLoggedMetadata\x12\x1a\n\x08position\x18\x01 \x01(\rR\x08position\x12\x33\n\x08metadata\x18\x02 \x01(\x0b\x32\x17.google.protobuf.StructR\x08metadata\"\x06\n\x04Tick\"\x8d\x05\n\x07\x43ontrol\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n\tprincipal\x18\x02 \x01(\tR\tprincipal\x12\x43\n\x0b\x61\x63knowledge\x18\x03 \x01(\x0b\x32\x1f.telltale.v1.AcknowledgeControlH\x00R\x0b\x61\x63knowledge\x12\x37\n\x07resolve\x18\x04 \x01(\x0b\x32\x1b.telltale.v1.ResolveControlH\x00R\x07resolve\x12\x35\n\x06\x63onfig\x18\x05 \x01(\x0b\x32\x1b.telltale.v1.DetectorConfigH\x00R\x06\x63onfig\x12\x31\n\x05label\x18\x06 \x01(\x0b\x32\x19.telltale.v1.LabelControlH\x00R\x05label\x12\x42\n\x0bmaintenance\x18\x07 \x01(\x0b\x32\x1e.telltale.v1.MaintenanceWindowH\x00R\x0bmaintenance\x12M\n\x0f\x65nd_maintenance\x18\x08 \x01(\x0b\x32\".telltale.v1.EndMaintenanceControlH\x00R\x0e\x65ndMaintenance\x12\x39\n\x08settings\x18\n \x01(\x0b\x32\x1b.telltale.v1.DetectorConfigH\x00R\x08settings\x12;\n\x06retire\x18\r \x01(\x0b\x32!.telltale.v1.RetireSensorsControlH\x00R\x06retire\x12J\n\x0e\x64\x65lete_sensors\x18\x0e \x01(\x0b\x32!.telltale.v1.DeleteSensorsControlH\x00R\rdeleteSensorsB\x08\n\x06\x61\x63tionJ\x04\x08\t\x10\nR\x05model\"L\n\x12\x41\x63knowledgeControl\x12\x19\n\x08\x61lert_id\x18\x01 \x01(\x03R\x07\x61lertId\x12\x1b\n\tsensor_id\x18\x02 \x01(\tR\x08sensorId\"b\n\x0eResolveControl\x12\x19\n\x08\x61lert_id\x18\x01 \x01(\x03R\x07\x61lertId\x12\x1b\n\tsensor_id\x18\x02 \x01(\tR\x08sensorId\x12\x18\n\x07\x63omment\x18\x03 \x01(\tR\x07\x63omment\"\xb4\x01\n\x0cLabelControl\x12\x19\n\x08\x61lert_id\x18\x01 \x01(\x03R\x07\x61lertId\x12\x1b\n\tsensor_id\x18\x02 \x01(\tR\x08sensorId\x12\x18\n\x07\x63orrect\x18\x03 \x01(\x08R\x07\x63orrect\x12\x18\n\x07\x63omment\x18\x04 \x01(\tR\x07\x63omment\x12\x1c\n\twithdrawn\x18\x05 \x01(\x08R\twithdrawn\x12\x1a\n\x08\x64\x65tector\x18\x06 \x01(\tR\x08\x64\x65tector\"4\n\x15\x45ndMaintenanceControl\x12\x1b\n\twindow_id\x18\x01 \x01(\tR\x08windowId\"O\n\x14RetireSensorsControl\x12\x1d\n\nsensor_ids\x18\x01 \x03(\tR\tsensorIds\x12\x18\n\x07retired\x18\x02 \x01(\x08R\x07retired\"5\n\x14\x44\x65leteSensorsControl\x12\x1d\n\nsensor_ids\x18\x01 \x03(\tR\tsensorIdsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'telltale.v1.log_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SENSORATTRIBUTES_ATTRIBUTESENTRY']._loaded_options = None
+  _globals['_SENSORATTRIBUTES_ATTRIBUTESENTRY']._serialized_options = b'8\001'
   _globals['_LOGRECORD']._serialized_start=97
   _globals['_LOGRECORD']._serialized_end=314
   _globals['_FRAGMENT']._serialized_start=317
@@ -40,21 +42,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SERIESKEY']._serialized_start=513
   _globals['_SERIESKEY']._serialized_end=652
   _globals['_LOGGEDSERIES']._serialized_start=655
-  _globals['_LOGGEDSERIES']._serialized_end=839
-  _globals['_LOGGEDMETADATA']._serialized_start=841
-  _globals['_LOGGEDMETADATA']._serialized_end=938
-  _globals['_TICK']._serialized_start=940
-  _globals['_TICK']._serialized_end=946
-  _globals['_CONTROL']._serialized_start=949
-  _globals['_CONTROL']._serialized_end=1444
-  _globals['_ACKNOWLEDGECONTROL']._serialized_start=1446
-  _globals['_ACKNOWLEDGECONTROL']._serialized_end=1522
-  _globals['_RESOLVECONTROL']._serialized_start=1524
-  _globals['_RESOLVECONTROL']._serialized_end=1622
-  _globals['_LABELCONTROL']._serialized_start=1625
-  _globals['_LABELCONTROL']._serialized_end=1805
-  _globals['_ENDMAINTENANCECONTROL']._serialized_start=1807
-  _globals['_ENDMAINTENANCECONTROL']._serialized_end=1859
-  _globals['_MODELCONTROL']._serialized_start=1861
-  _globals['_MODELCONTROL']._serialized_end=1912
+  _globals['_LOGGEDSERIES']._serialized_end=871
+  _globals['_SENSORATTRIBUTES']._serialized_start=874
+  _globals['_SENSORATTRIBUTES']._serialized_end=1034
+  _globals['_SENSORATTRIBUTES_ATTRIBUTESENTRY']._serialized_start=973
+  _globals['_SENSORATTRIBUTES_ATTRIBUTESENTRY']._serialized_end=1034
+  _globals['_LOGGEDMETADATA']._serialized_start=1036
+  _globals['_LOGGEDMETADATA']._serialized_end=1133
+  _globals['_TICK']._serialized_start=1135
+  _globals['_TICK']._serialized_end=1141
+  _globals['_CONTROL']._serialized_start=1144
+  _globals['_CONTROL']._serialized_end=1797
+  _globals['_ACKNOWLEDGECONTROL']._serialized_start=1799
+  _globals['_ACKNOWLEDGECONTROL']._serialized_end=1875
+  _globals['_RESOLVECONTROL']._serialized_start=1877
+  _globals['_RESOLVECONTROL']._serialized_end=1975
+  _globals['_LABELCONTROL']._serialized_start=1978
+  _globals['_LABELCONTROL']._serialized_end=2158
+  _globals['_ENDMAINTENANCECONTROL']._serialized_start=2160
+  _globals['_ENDMAINTENANCECONTROL']._serialized_end=2212
+  _globals['_RETIRESENSORSCONTROL']._serialized_start=2214
+  _globals['_RETIRESENSORSCONTROL']._serialized_end=2293
+  _globals['_DELETESENSORSCONTROL']._serialized_start=2295
+  _globals['_DELETESENSORSCONTROL']._serialized_end=2348
 # @@protoc_insertion_point(module_scope)

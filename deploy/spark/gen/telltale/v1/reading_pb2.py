@@ -27,15 +27,17 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19telltale/v1/reading.proto\x12\x0btelltale.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf0\x02\n\x07Reading\x12*\n\tsensor_id\x18\x01 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x32\xba\x01\x01\x00R\x08sensorId\x12.\n\x0bsensor_type\x18\x02 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x32\xba\x01\x01\x00R\nsensorType\x12%\n\x05value\x18\x03 \x01(\x01\x42\n\xbaH\x07\x12\x02@\x01\xc8\x01\x01H\x00R\x05value\x88\x01\x01\x12!\n\x04unit\x18\x04 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x14\xba\x01\x01\x00R\x04unit\x12,\n\x08location\x18\x05 \x01(\tB\x0b\xbaH\x08r\x06\x18\x64\xba\x01\x01\x00H\x01R\x08location\x88\x01\x01\x12\x33\n\x08metadata\x18\x06 \x01(\x0b\x32\x17.google.protobuf.StructR\x08metadata\x12\x45\n\x0bobserved_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\xbaH\x05\xb2\x01\x02\x32\x00R\nobservedAtB\x08\n\x06_valueB\x0b\n\t_location\"\xd4\x02\n\x0bSeriesBlock\x12*\n\tsensor_id\x18\x01 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x32\xba\x01\x01\x00R\x08sensorId\x12.\n\x0bsensor_type\x18\x02 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x32\xba\x01\x01\x00R\nsensorType\x12!\n\x04unit\x18\x03 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x14\xba\x01\x01\x00R\x04unit\x12,\n\x08location\x18\x04 \x01(\tB\x0b\xbaH\x08r\x06\x18\x64\xba\x01\x01\x00H\x00R\x08location\x88\x01\x01\x12\x33\n\x0c\x62\x61se_time_us\x18\x05 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x18\xff\xbf\xcd\xe3\xcc\x81\x91\xc2\x03(\x00R\nbaseTimeUs\x12\x31\n\x0etime_deltas_us\x18\x06 \x03(\rB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80@R\x0ctimeDeltasUs\x12#\n\x06values\x18\x07 \x03(\x01\x42\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80@R\x06valuesB\x0b\n\t_location\"\xf5\x04\n\rScoredReading\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12\x1b\n\tsensor_id\x18\x02 \x01(\tR\x08sensorId\x12\x1f\n\x0bsensor_type\x18\x03 \x01(\tR\nsensorType\x12\x14\n\x05value\x18\x04 \x01(\x01R\x05value\x12\x12\n\x04unit\x18\x05 \x01(\tR\x04unit\x12\x1f\n\x08location\x18\x06 \x01(\tH\x00R\x08location\x88\x01\x01\x12\x33\n\x08metadata\x18\x07 \x01(\x0b\x32\x17.google.protobuf.StructR\x08metadata\x12;\n\x0bobserved_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nobservedAt\x12\x1f\n\x0bserver_time\x18\t \x01(\x08R\nserverTime\x12\x12\n\x04late\x18\n \x01(\x08R\x04late\x12\x1d\n\nis_anomaly\x18\x0b \x01(\x08R\tisAnomaly\x12#\n\ranomaly_score\x18\x0c \x01(\x01R\x0c\x61nomalyScore\x12\x1e\n\nconfidence\x18\r \x01(\x01R\nconfidence\x12\x1f\n\x08\x65xpected\x18\x0e \x01(\x01H\x01R\x08\x65xpected\x88\x01\x01\x12\x19\n\x05lower\x18\x0f \x01(\x01H\x02R\x05lower\x88\x01\x01\x12\x19\n\x05upper\x18\x10 \x01(\x01H\x03R\x05upper\x88\x01\x01\x12\x16\n\x06reason\x18\x11 \x01(\tR\x06reason\x12#\n\rmodel_version\x18\x12 \x01(\tR\x0cmodelVersionB\x0b\n\t_locationB\x0b\n\t_expectedB\x08\n\x06_lowerB\x08\n\x06_upper*u\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x10\n\x0cSEVERITY_LOW\x10\x01\x12\x13\n\x0fSEVERITY_MEDIUM\x10\x02\x12\x11\n\rSEVERITY_HIGH\x10\x03\x12\x15\n\x11SEVERITY_CRITICAL\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19telltale/v1/reading.proto\x12\x0btelltale.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xda\x04\n\x07Reading\x12\x41\n\tsensor_id\x18\x01 \x01(\tB$\xbaH!r\x1f\x10\x01\x18\xc8\x01\x32\x18^[^\\x00-\\x1f\\x7f-\\x9f]*$R\x08sensorId\x12.\n\x0bsensor_type\x18\x02 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x32\xba\x01\x01\x00R\nsensorType\x12%\n\x05value\x18\x03 \x01(\x01\x42\n\xbaH\x07\x12\x02@\x01\xc8\x01\x01H\x00R\x05value\x88\x01\x01\x12!\n\x04unit\x18\x04 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x14\xba\x01\x01\x00R\x04unit\x12,\n\x08location\x18\x05 \x01(\tB\x0b\xbaH\x08r\x06\x18\x64\xba\x01\x01\x00H\x01R\x08location\x88\x01\x01\x12\x33\n\x08metadata\x18\x06 \x01(\x0b\x32\x17.google.protobuf.StructR\x08metadata\x12\x45\n\x0bobserved_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x08\xbaH\x05\xb2\x01\x02\x32\x00R\nobservedAt\x12\x91\x01\n\nattributes\x18\x08 \x03(\x0b\x32$.telltale.v1.Reading.AttributesEntryBK\xbaHH\x9a\x01\x45\x10 \" r\x1e\x10\x01\x18@2\x18^[^\\x00-\\x1f\\x7f-\\x9f]*$*\x1fr\x1d\x18\x80\x02\x32\x18^[^\\x00-\\x1f\\x7f-\\x9f]*$R\nattributes\x1a=\n\x0f\x41ttributesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\x42\x08\n\x06_valueB\x0b\n\t_location\"\xc2\x04\n\x0bSeriesBlock\x12\x41\n\tsensor_id\x18\x01 \x01(\tB$\xbaH!r\x1f\x10\x01\x18\xc8\x01\x32\x18^[^\\x00-\\x1f\\x7f-\\x9f]*$R\x08sensorId\x12.\n\x0bsensor_type\x18\x02 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x32\xba\x01\x01\x00R\nsensorType\x12!\n\x04unit\x18\x03 \x01(\tB\r\xbaH\nr\x08\x10\x01\x18\x14\xba\x01\x01\x00R\x04unit\x12,\n\x08location\x18\x04 \x01(\tB\x0b\xbaH\x08r\x06\x18\x64\xba\x01\x01\x00H\x00R\x08location\x88\x01\x01\x12\x33\n\x0c\x62\x61se_time_us\x18\x05 \x01(\x03\x42\x11\xbaH\x0e\"\x0c\x18\xff\xbf\xcd\xe3\xcc\x81\x91\xc2\x03(\x00R\nbaseTimeUs\x12\x31\n\x0etime_deltas_us\x18\x06 \x03(\rB\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80@R\x0ctimeDeltasUs\x12#\n\x06values\x18\x07 \x03(\x01\x42\x0b\xbaH\x08\x92\x01\x05\x08\x01\x10\x80@R\x06values\x12\x95\x01\n\nattributes\x18\x08 \x03(\x0b\x32(.telltale.v1.SeriesBlock.AttributesEntryBK\xbaHH\x9a\x01\x45\x10 \" r\x1e\x10\x01\x18@2\x18^[^\\x00-\\x1f\\x7f-\\x9f]*$*\x1fr\x1d\x18\x80\x02\x32\x18^[^\\x00-\\x1f\\x7f-\\x9f]*$R\nattributes\x1a=\n\x0f\x41ttributesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\x42\x0b\n\t_location\"\xf5\x04\n\rScoredReading\x12\x0e\n\x02id\x18\x01 \x01(\x03R\x02id\x12\x1b\n\tsensor_id\x18\x02 \x01(\tR\x08sensorId\x12\x1f\n\x0bsensor_type\x18\x03 \x01(\tR\nsensorType\x12\x14\n\x05value\x18\x04 \x01(\x01R\x05value\x12\x12\n\x04unit\x18\x05 \x01(\tR\x04unit\x12\x1f\n\x08location\x18\x06 \x01(\tH\x00R\x08location\x88\x01\x01\x12\x33\n\x08metadata\x18\x07 \x01(\x0b\x32\x17.google.protobuf.StructR\x08metadata\x12;\n\x0bobserved_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nobservedAt\x12\x1f\n\x0bserver_time\x18\t \x01(\x08R\nserverTime\x12\x12\n\x04late\x18\n \x01(\x08R\x04late\x12\x1d\n\nis_anomaly\x18\x0b \x01(\x08R\tisAnomaly\x12#\n\ranomaly_score\x18\x0c \x01(\x01R\x0c\x61nomalyScore\x12\x1e\n\nconfidence\x18\r \x01(\x01R\nconfidence\x12\x1f\n\x08\x65xpected\x18\x0e \x01(\x01H\x01R\x08\x65xpected\x88\x01\x01\x12\x19\n\x05lower\x18\x0f \x01(\x01H\x02R\x05lower\x88\x01\x01\x12\x19\n\x05upper\x18\x10 \x01(\x01H\x03R\x05upper\x88\x01\x01\x12\x16\n\x06reason\x18\x11 \x01(\tR\x06reason\x12#\n\rmodel_version\x18\x12 \x01(\tR\x0cmodelVersionB\x0b\n\t_locationB\x0b\n\t_expectedB\x08\n\x06_lowerB\x08\n\x06_upper*u\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x10\n\x0cSEVERITY_LOW\x10\x01\x12\x13\n\x0fSEVERITY_MEDIUM\x10\x02\x12\x11\n\rSEVERITY_HIGH\x10\x03\x12\x15\n\x11SEVERITY_CRITICAL\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'telltale.v1.reading_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_READING_ATTRIBUTESENTRY']._loaded_options = None
+  _globals['_READING_ATTRIBUTESENTRY']._serialized_options = b'8\001'
   _globals['_READING'].fields_by_name['sensor_id']._loaded_options = None
-  _globals['_READING'].fields_by_name['sensor_id']._serialized_options = b'\272H\nr\010\020\001\0302\272\001\001\000'
+  _globals['_READING'].fields_by_name['sensor_id']._serialized_options = b'\272H!r\037\020\001\030\310\0012\030^[^\\x00-\\x1f\\x7f-\\x9f]*$'
   _globals['_READING'].fields_by_name['sensor_type']._loaded_options = None
   _globals['_READING'].fields_by_name['sensor_type']._serialized_options = b'\272H\nr\010\020\001\0302\272\001\001\000'
   _globals['_READING'].fields_by_name['value']._loaded_options = None
@@ -46,8 +48,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_READING'].fields_by_name['location']._serialized_options = b'\272H\010r\006\030d\272\001\001\000'
   _globals['_READING'].fields_by_name['observed_at']._loaded_options = None
   _globals['_READING'].fields_by_name['observed_at']._serialized_options = b'\272H\005\262\001\0022\000'
+  _globals['_READING'].fields_by_name['attributes']._loaded_options = None
+  _globals['_READING'].fields_by_name['attributes']._serialized_options = b'\272HH\232\001E\020 \" r\036\020\001\030@2\030^[^\\x00-\\x1f\\x7f-\\x9f]*$*\037r\035\030\200\0022\030^[^\\x00-\\x1f\\x7f-\\x9f]*$'
+  _globals['_SERIESBLOCK_ATTRIBUTESENTRY']._loaded_options = None
+  _globals['_SERIESBLOCK_ATTRIBUTESENTRY']._serialized_options = b'8\001'
   _globals['_SERIESBLOCK'].fields_by_name['sensor_id']._loaded_options = None
-  _globals['_SERIESBLOCK'].fields_by_name['sensor_id']._serialized_options = b'\272H\nr\010\020\001\0302\272\001\001\000'
+  _globals['_SERIESBLOCK'].fields_by_name['sensor_id']._serialized_options = b'\272H!r\037\020\001\030\310\0012\030^[^\\x00-\\x1f\\x7f-\\x9f]*$'
   _globals['_SERIESBLOCK'].fields_by_name['sensor_type']._loaded_options = None
   _globals['_SERIESBLOCK'].fields_by_name['sensor_type']._serialized_options = b'\272H\nr\010\020\001\0302\272\001\001\000'
   _globals['_SERIESBLOCK'].fields_by_name['unit']._loaded_options = None
@@ -60,12 +66,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SERIESBLOCK'].fields_by_name['time_deltas_us']._serialized_options = b'\272H\010\222\001\005\010\001\020\200@'
   _globals['_SERIESBLOCK'].fields_by_name['values']._loaded_options = None
   _globals['_SERIESBLOCK'].fields_by_name['values']._serialized_options = b'\272H\010\222\001\005\010\001\020\200@'
-  _globals['_SEVERITY']._serialized_start=1480
-  _globals['_SEVERITY']._serialized_end=1597
+  _globals['_SERIESBLOCK'].fields_by_name['attributes']._loaded_options = None
+  _globals['_SERIESBLOCK'].fields_by_name['attributes']._serialized_options = b'\272HH\232\001E\020 \" r\036\020\001\030@2\030^[^\\x00-\\x1f\\x7f-\\x9f]*$*\037r\035\030\200\0022\030^[^\\x00-\\x1f\\x7f-\\x9f]*$'
+  _globals['_SEVERITY']._serialized_start=1952
+  _globals['_SEVERITY']._serialized_end=2069
   _globals['_READING']._serialized_start=135
-  _globals['_READING']._serialized_end=503
-  _globals['_SERIESBLOCK']._serialized_start=506
-  _globals['_SERIESBLOCK']._serialized_end=846
-  _globals['_SCOREDREADING']._serialized_start=849
-  _globals['_SCOREDREADING']._serialized_end=1478
+  _globals['_READING']._serialized_end=737
+  _globals['_READING_ATTRIBUTESENTRY']._serialized_start=653
+  _globals['_READING_ATTRIBUTESENTRY']._serialized_end=714
+  _globals['_SERIESBLOCK']._serialized_start=740
+  _globals['_SERIESBLOCK']._serialized_end=1318
+  _globals['_SERIESBLOCK_ATTRIBUTESENTRY']._serialized_start=653
+  _globals['_SERIESBLOCK_ATTRIBUTESENTRY']._serialized_end=714
+  _globals['_SCOREDREADING']._serialized_start=1321
+  _globals['_SCOREDREADING']._serialized_end=1950
 # @@protoc_insertion_point(module_scope)

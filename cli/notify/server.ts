@@ -1,0 +1,147 @@
+/** `telltale notify apply|show|test|deliveries|explain|preview`: what a running platform does about notifications. */
+import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { Command, Option } from "commander";
+import { counted } from "../../formats/counted.ts";
+import { DeliveryState, type NotificationDelivery } from "../../gen/es/telltale/v1/notification_pb.ts";
+import { enumName } from "../../server/lib/enum-name.ts";
+import { number, readId } from "../errors.ts";
+import { printList } from "../pages.ts";
+import { type ServerOptions, withServer } from "../server.ts";
+import { inert } from "../text.ts";
+import { alertCommands } from "./alerts.ts";
+import { problemLine, readConfigText } from "./file.ts";
+import { previewCommand } from "./preview.ts";
+import { withNotifications } from "./service.ts";
+
+/** A channel that hangs is waited for. */
+const TEST_MS = 60_000;
+const STATES = ["queued", "sent", "failed"] as const;
+
+interface ApplyOptions extends ServerOptions {
+  readonly dryRun?: true;
+}
+
+interface DeliveriesOptions extends ServerOptions {
+  readonly receiver?: string;
+  readonly state?: (typeof STATES)[number];
+  readonly limit: number;
+}
+
+/** The subcommands that talk to a server. */
+export function serverCommands(): Command[] {
+  const apply = new Command("apply")
+    .description("put a configuration in force as a whole, or say by line what of it cannot be taken")
+    .argument("<file>", "in Alertmanager's format")
+    .option("--dry-run", "only check it")
+    .action(applyFile);
+  const show = new Command("show")
+    .description("print the configuration in force, without its secrets")
+    .action(showConfig);
+  const test = new Command("test")
+    .description("send a test to every channel of a receiver, and print what became of it")
+    .argument("<receiver>", "as the configuration names it")
+    .action(testReceiver);
+  const deliveries = new Command("deliveries")
+    .description("print messages that were sent, wait or failed, newest first")
+    .option("--receiver <name>", "only those to this receiver")
+    .addOption(new Option("--state <state>", "only those that are so").choices(STATES))
+    .option("--limit <count>", "at most so many", number({ min: 1, max: 1e9, integer: true }), 100)
+    .action(listDeliveries);
+  const explain = new Command("explain")
+    .description("print why an alert did or did not reach whom")
+    .argument("<alert>", "the alert's id", readId)
+    .action(explainAlert);
+  const own = [apply, show, test, deliveries, explain, previewCommand()].map(withServer);
+  return [...own, ...alertCommands()];
+}
+
+async function applyFile(file: string, options: ApplyOptions): Promise<void> {
+  const text = await readConfigText(file);
+  await withNotifications(options, async (notifications) => {
+    const { problems, warnings, config } = await notifications.setNotificationConfig({
+      text,
+      dryRun: options.dryRun ?? false,
+    });
+    for (const problem of problems) console.error(problemLine(file, problem));
+    for (const warning of warnings)
+      console.error(problemLine(file, { ...warning, message: `warning: ${warning.message}` }));
+    if (problems.length > 0) {
+      process.exitCode = 1;
+      console.error(`Nothing was applied: ${counted(problems.length, "problem")}.`);
+    } else if (config === undefined) console.log("It can be applied.");
+    else console.log(`Revision ${config.revision} is in force.`);
+  });
+}
+
+async function showConfig(options: ServerOptions): Promise<void> {
+  await withNotifications(options, async (notifications) => {
+    const { config } = await notifications.getNotificationConfig({});
+    if (!config?.revision) {
+      return console.error(
+        "Nothing was applied: nobody is told of any alert. Apply a file with `telltale notify apply FILE`.",
+      );
+    }
+    const at = config.appliedAt === undefined ? "" : timestampDate(config.appliedAt).toISOString();
+    console.error(`Revision ${config.revision}, applied ${at} by ${inert(config.appliedBy)}`);
+    process.stdout.write(config.text);
+  });
+}
+
+async function testReceiver(receiver: string, options: ServerOptions): Promise<void> {
+  await withNotifications(options, async (notifications) => {
+    const { channels } = await notifications.testReceiver({ receiver }, { timeoutMs: TEST_MS });
+    if (channels.length === 0) console.log(`${inert(receiver)} has no channels: nobody is told.`);
+    for (const { channel, kind, delivered, reason } of channels) {
+      console.log(`${kind} ${channel + 1}: ${delivered ? "taken" : `not taken: ${inert(reason)}`}`);
+      if (!delivered) process.exitCode = 1;
+    }
+  });
+}
+
+async function listDeliveries({ limit, receiver = "", state, ...options }: DeliveriesOptions): Promise<void> {
+  const wanted = state === undefined ? DeliveryState.UNSPECIFIED : DeliveryState[state.toUpperCase() as "SENT"];
+  await withNotifications(options, async (notifications) => {
+    await printList({
+      page: async (asked) => {
+        const { deliveries, nextPageToken } = await notifications.listDeliveries({ ...asked, receiver, state: wanted });
+        return { items: deliveries, nextPageToken };
+      },
+      line,
+      most: limit,
+      none: "No messages.",
+    });
+  });
+}
+
+async function explainAlert(alertId: bigint, options: ServerOptions): Promise<void> {
+  await withNotifications(options, async (notifications) => {
+    const { labels, reasons } = await notifications.explainNotification({ alertId });
+    for (const [name, value] of Object.entries(labels).sort())
+      console.log(`  ${inert(name)}=${inert(JSON.stringify(value))}`);
+    for (const reason of reasons) console.log(inert(reason));
+  });
+}
+
+function line(delivery: NotificationDelivery): string {
+  const { receiver, kind, channel, state, attempts, reason, createdAt, fallbackTo, fallbackOf, fallbackReason } =
+    delivery;
+  const at = createdAt === undefined ? "" : timestampDate(createdAt).toISOString();
+  const tried = attempts > 1 ? ` after ${attempts} attempts` : "";
+  const why = reason === "" ? "" : `  ${inert(reason)}`;
+  const then = fallbackTo === "" ? "" : ` → ${inert(fallbackTo)}`;
+  const instead = fallbackOf === undefined ? "" : `  instead of ${fallbackOf}: ${inert(fallbackReason)}`;
+  const where = `${inert(receiver)} by ${kind} ${channel + 1}`;
+  return `${at}  ${delivery.id}  ${enumName(DeliveryState, state)}${then}${tried}  ${where}  ${alertsText(delivery)}${why}${instead}`;
+}
+
+/** Such as "firing 12 13, resolved 9". */
+function alertsText({ alertIds, resolvedAlertIds, brokenChannels, resolved }: NotificationDelivery): string {
+  const over = new Set(resolvedAlertIds);
+  const firing = alertIds.filter((id) => !over.has(id));
+  const parts = [
+    ...(firing.length === 0 ? [] : [`firing ${firing.join(" ")}`]),
+    ...(over.size === 0 ? [] : [`resolved ${[...over].join(" ")}`]),
+    ...brokenChannels.map((each) => `${resolved ? "works again" : "broken"}: ${inert(each)}`),
+  ];
+  return parts.length === 0 ? "test" : parts.join(", ");
+}

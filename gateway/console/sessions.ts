@@ -1,0 +1,140 @@
+/** Sessions of browsers: signing in with a token, signing out, and the credential of a call that came with the cookie. */
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { AdminService } from "../../gen/es/telltale/v1/admin_pb.ts";
+import { isOwnOrigin } from "../../server/lib/own-origin.ts";
+import { type Answer, BodyTooLarge, detail, JSON_TYPE, MAX_BODY_BYTES, readBody } from "../http.ts";
+import { passedOn } from "../mesh/call.ts";
+import { COOKIE, cookieOf, isOver, Sealer, type Session, type SessionTimes, setCookie } from "./cookie.ts";
+
+/** A working day at most; a browser that was closed over lunch asks again. */
+export const SESSION_TIMES: SessionTimes = { idleMs: 60 * 60_000, absoluteMs: 12 * 60 * 60_000 };
+/** The cookie is made anew when its last use is this long ago, not by every call. */
+const RENEW_MS = 60_000;
+/** Browsers keep cookies of 4 KiB; sealing adds a third. */
+const MAX_TOKEN_CHARACTERS = 2_600;
+const TIMEOUT_MS = 5_000;
+
+export interface SessionsOptions {
+  readonly grpcUrl: string;
+  /** Whether callers have to say who they are. */
+  readonly auth: boolean;
+  readonly secret: string | undefined;
+  readonly times?: SessionTimes;
+  /** Wall clock. */
+  readonly nowMs?: () => number;
+}
+
+/** What the cookie adds to a call. */
+export interface CookieCredential {
+  readonly authorization: string;
+  /** To be set with the answer; undefined: the browser's is fresh enough. */
+  readonly renewed: string | undefined;
+  /** Wall clock: a stream must not outlive it. */
+  readonly endsMs: number;
+}
+
+export class Sessions {
+  readonly #options: SessionsOptions;
+  readonly #sealer: Sealer;
+  readonly #times: SessionTimes;
+  readonly #now: () => number;
+  readonly #admin;
+
+  constructor(options: SessionsOptions) {
+    this.#options = options;
+    this.#sealer = new Sealer(options.secret);
+    this.#times = options.times ?? SESSION_TIMES;
+    this.#now = options.nowMs ?? Date.now;
+    this.#admin = createClient(AdminService, createGrpcTransport({ baseUrl: options.grpcUrl }));
+  }
+
+  /** Undefined where there is no session, it is over, or the request is not one of our own pages'. */
+  credential(headers: IncomingHttpHeaders): CookieCredential | undefined {
+    if (!this.#options.auth || headers.authorization !== undefined) return undefined;
+    const sealed = cookieOf(headers.cookie, COOKIE);
+    if (sealed === undefined || !isOwnPage(headers)) return undefined;
+    const session = this.#sealer.open(sealed);
+    const now = this.#now();
+    if (session === undefined || isOver(session, this.#times, now)) return undefined;
+    const renewed = now - session.usedMs < RENEW_MS ? undefined : this.#cookie({ ...session, usedMs: now }, headers);
+    return {
+      authorization: `Bearer ${session.token}`,
+      renewed,
+      endsMs: session.begunMs + this.#times.absoluteMs,
+    };
+  }
+
+  /** `POST /ui/session` with {"token": "…"}: 204 and the cookie, or why not. */
+  async signIn(request: IncomingMessage): Promise<Answer> {
+    if (!isOwnPage(request.headers)) return detail(403, "Only the console's own page signs in: send its Origin");
+    if (!this.#options.auth) return detail(409, "AUTH is off: nobody has to sign in");
+    const body = await readBody(request).catch(tooLarge);
+    if (body === undefined) return detail(413, `A session's request has at most ${MAX_BODY_BYTES} bytes`);
+    const token = tokenOf(request.headers["content-type"], body);
+    if (token === undefined) return detail(422, 'Send {"token": "…"} as application/json');
+    if (token.length > MAX_TOKEN_CHARACTERS)
+      return detail(422, `The token has ${token.length} characters; a session takes ${MAX_TOKEN_CHARACTERS}`);
+    const refused = await this.#refusal(token, request.headers);
+    if (refused !== undefined) return refused;
+    const now = this.#now();
+    const cookie = this.#cookie({ token, begunMs: now, usedMs: now }, request.headers);
+    return { status: 204, body: "", headers: { "set-cookie": cookie } };
+  }
+
+  /** `DELETE /ui/session`. The token goes on working elsewhere: to end that, revoke it. */
+  signOut({ headers }: IncomingMessage): Answer {
+    if (!isOwnPage(headers)) return detail(403, "Only the console's own page signs out: send its Origin");
+    return { status: 204, body: "", headers: { "set-cookie": setCookie("", 0, isSecure(headers)) } };
+  }
+
+  #cookie(session: Session, headers: IncomingHttpHeaders): string {
+    const left = session.begunMs + this.#times.absoluteMs - session.usedMs;
+    return setCookie(this.#sealer.seal(session), Math.min(left, this.#times.idleMs), isSecure(headers));
+  }
+
+  /** What the services say of a token that is none of theirs; undefined where it is. */
+  async #refusal(token: string, given: IncomingHttpHeaders): Promise<Answer | undefined> {
+    const authorization = `Bearer ${token}`;
+    const headers = passedOn({ ...(given as Record<string, string | undefined>), authorization });
+    try {
+      await this.#admin.getCaller({}, { headers, timeoutMs: TIMEOUT_MS });
+      return undefined;
+    } catch (error) {
+      const { code, rawMessage, metadata } = ConnectError.from(error);
+      if (code === Code.Unauthenticated) return detail(401, rawMessage);
+      if (code === Code.ResourceExhausted)
+        return detail(429, rawMessage, { "retry-after": metadata.get("retry-after") ?? "1" });
+      return detail(503, "The platform cannot check the token now", { "retry-after": "1" });
+    }
+  }
+}
+
+/** Browsers say of each request where its page is from; older ones give at least the origin. A cookie of a page of another port is not taken. */
+export function isOwnPage(headers: IncomingHttpHeaders): boolean {
+  const site = headers["sec-fetch-site"];
+  if (site !== undefined) return site === "same-origin";
+  return headers.origin !== undefined && isOwnOrigin(headers.origin, headers.host ?? "");
+}
+
+function tooLarge(error: unknown): undefined {
+  if (!(error instanceof BodyTooLarge)) throw error;
+}
+
+/** Whether the page came by TLS, ours or a proxy's. */
+function isSecure({ origin }: IncomingHttpHeaders): boolean {
+  return origin?.startsWith("https:") ?? false;
+}
+
+/** A credential that goes into a header: printable, without blanks. */
+function tokenOf(type: string | undefined, body: Buffer): string | undefined {
+  if (type?.split(";")[0]?.trim() !== JSON_TYPE) return undefined;
+  try {
+    const { token } = JSON.parse(body.toString("utf8")) as { token?: unknown };
+    return typeof token === "string" && /^[\x21-\x7e]+$/.test(token.trim()) ? token.trim() : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { ListReadingsRequestSchema } from "../../gen/es/telltale/v1/query_pb.ts";
+import { SensorProfileSchema } from "../../gen/es/telltale/v1/registry_pb.ts";
+import { checkField } from "./check.ts";
+
+test.each([
+  [
+    "2027",
+    "Input should be a valid datetime in ISO 8601, 2027 may be a year or a number of seconds: write 2027-01-01 for the year",
+  ],
+  ["20270131", "Input should be a valid datetime in ISO 8601, write 2027-01-31 for the day"],
+  ["1767225600", "Input should be a valid datetime in ISO 8601, such as 2026-01-31T12:00:00Z"],
+  ["2026-02-30", "Input should be a valid datetime in ISO 8601, such as 2026-01-31T12:00:00Z"],
+])("start_time=%s is refused with what to write instead", (text, msg) => {
+  expect(checkField(ListReadingsRequestSchema.field.startTime, text)).toMatchObject({
+    problem: { type: "datetime_parsing", msg },
+  });
+});
+
+const many = <T>(value: T) => Array.from({ length: 10_000 }, (_, i) => [`k${i}`, value] as const);
+
+test.each([7, {}, [], true, null])("lists and objects of texts are refused for one %j, wherever it stands", (other) => {
+  const { tags, attributes } = SensorProfileSchema.field;
+  for (const list of [[other], [...many("a").map(([, text]) => text), other]])
+    expect(checkField(tags, list)).toMatchObject({
+      problem: { msg: expect.stringContaining(`at index ${list.length - 1}`) },
+    });
+  for (const object of [{ last: other }, { ...Object.fromEntries(many("a")), last: other }])
+    expect(checkField(attributes, object)).toMatchObject({ problem: { msg: expect.stringContaining('at "last"') } });
+});

@@ -1,0 +1,91 @@
+// Builds the console: web/ → dist/web, with compressed copies beside the files, and prints what a browser loads for each page.
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { brotliCompressSync, gzipSync, constants as zlib } from "node:zlib";
+import { build } from "vite";
+import { folder, STAMP, wantedStamp } from "./console.mjs";
+import { root } from "./install.mjs";
+
+/** What the first page may weigh, compressed: more than a second on a slow link is not to be had back. */
+const MAX_FIRST_LOAD_BYTES = 150_000;
+const ALWAYS = ["index.html", "theme.js", "favicon.svg"];
+const MOST_TRIES = 5;
+const COMPRESSED = /\.(?:js|css|html|svg|json|webmanifest)$/;
+
+// Under a test runner it would be another, and the console one for its developers.
+process.env.NODE_ENV = "production";
+const stamp = wantedStamp();
+// Another start may build at the same time: each has a folder of its own until it is done.
+const out = join(dirname(folder), `.web-${process.pid}`);
+try {
+  await build({
+    configFile: join(root, "web", "vite.config.ts"),
+    configLoader: "native",
+    logLevel: "warn",
+    build: { outDir: out },
+  });
+  const sizes = compress();
+  report(sizes);
+  writeFileSync(join(out, STAMP), stamp);
+  mkdirSync(dirname(folder), { recursive: true });
+  replace();
+} finally {
+  rmSync(out, { recursive: true, force: true });
+}
+
+/** Another build may have put its own there in between. */
+function replace() {
+  for (let tries = 1; ; tries++) {
+    rmSync(folder, { recursive: true, force: true });
+    try {
+      return renameSync(out, folder);
+    } catch (error) {
+      if (tries === MOST_TRIES || !["ENOTEMPTY", "EEXIST"].includes(error.code)) throw error;
+    }
+  }
+}
+
+/** Bytes of each file as brotli, by name. */
+function compress() {
+  const sizes = new Map();
+  for (const entry of readdirSync(out, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || !COMPRESSED.test(entry.name)) continue;
+    const file = join(entry.parentPath, entry.name);
+    const bytes = readFileSync(file);
+    const brotli = brotliCompressSync(bytes, { params: { [zlib.BROTLI_PARAM_SIZE_HINT]: bytes.length } });
+    writeFileSync(`${file}.br`, brotli);
+    writeFileSync(`${file}.gz`, gzipSync(bytes, { level: 9 }));
+    sizes.set(file.slice(out.length + 1), brotli.length);
+  }
+  return sizes;
+}
+
+/** What a browser loads before it shows a page: the document, the entry, the page's own part, and all that these import at once. */
+function report(sizes) {
+  const manifestFile = join(out, ".vite", "manifest.json");
+  const manifest = JSON.parse(readFileSync(manifestFile, "utf8"));
+  rmSync(dirname(manifestFile), { recursive: true });
+  const partsOf = (name, found = new Set()) => {
+    const { file, css = [], imports = [] } = manifest[name];
+    if (found.has(file)) return found;
+    for (const part of [file, ...css]) found.add(part);
+    for (const each of imports) partsOf(each, found);
+    return found;
+  };
+  const always = [...ALWAYS, ...partsOf("index.html")];
+  const weigh = (parts) => [...new Set(parts)].reduce((sum, part) => sum + (sizes.get(part) ?? 0), 0);
+  const pages = Object.keys(manifest).filter((name) => manifest[name].isDynamicEntry);
+  const weights = pages.map((name) => [name, weigh([...always, ...partsOf(name)])]).sort(([, a], [, b]) => b - a);
+  for (const [name, bytes] of weights) console.log(`  ${name.padEnd(28)} ${kilobytes(bytes)} to load first`);
+  const total = [...sizes.values()].reduce((a, b) => a + b);
+  console.log(
+    `  every page needs ${kilobytes(weigh(always))}, all together are ${kilobytes(total)}, compressed by brotli`,
+  );
+  const [[worst, most]] = weights;
+  if (most > MAX_FIRST_LOAD_BYTES)
+    throw new Error(`${worst} loads ${kilobytes(most)} first; at most ${kilobytes(MAX_FIRST_LOAD_BYTES)} are allowed.`);
+}
+
+function kilobytes(bytes) {
+  return `${(bytes / 1000).toFixed(1)} kB`;
+}

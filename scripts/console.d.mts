@@ -1,0 +1,4 @@
+export const folder: string;
+export const STAMP: string;
+export function wantedStamp(): string;
+export function ensureConsole(): void;

@@ -1,0 +1,65 @@
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import type { HandlerContext } from "@connectrpc/connect";
+import {
+  type BacktestRequest,
+  type BacktestResponse,
+  BacktestResponseSchema,
+  type DetectorConfig,
+  DetectorConfigSchema,
+  type LabelledEvent,
+} from "../../gen/es/telltale/v1/detector_pb.ts";
+import type { KnownEvent } from "../backtest/jobs.ts";
+import type { BacktestRunner } from "../backtest/runner.ts";
+import { quoted } from "../lib/quoted.ts";
+import { invalid, timeOf } from "./query.ts";
+
+/** Backtests run in threads of their own; here they are only checked and passed on. */
+export function createBacktest(runner: BacktestRunner) {
+  return async function* backtest(r: BacktestRequest, { signal }: HandlerContext): AsyncGenerator<BacktestResponse> {
+    const fromUs = timeOf("start_time", r.startTime, 0);
+    const toUs = timeOf("end_time", r.endTime, Number.POSITIVE_INFINITY);
+    if (toUs < fromUs) throw invalid("end_time", "the range ends before it begins: give a later end");
+    if (r.config !== undefined) checkConfig(r.config);
+    const responses = runner.range(
+      {
+        kind: "range",
+        sensorIds: [...new Set(r.sensorIds)],
+        fromUs,
+        toUs,
+        config: r.config === undefined ? undefined : toBinary(DetectorConfigSchema, r.config),
+        threshold: r.accuracyThreshold,
+        events: r.labels.map(eventOf),
+        includeReadings: r.includeReadings,
+        pictureColumns: r.pictureColumns,
+      },
+      signal,
+    );
+    for await (const bytes of responses) yield fromBinary(BacktestResponseSchema, bytes);
+    signal.throwIfAborted();
+  };
+}
+
+/** Throws TelltaleError "invalid" where both a sensor and a type are named, or settings contradict each other. */
+export function checkConfig(config: DetectorConfig): void {
+  checkScope(config, "config.");
+  const { rangeMin, rangeMax } = config;
+  if (rangeMin === undefined || rangeMax === undefined || rangeMin < rangeMax) return;
+  throw invalid("config.range_min", `${rangeMin} is not below range_max ${rangeMax}`);
+}
+
+/** Throws TelltaleError "invalid" where both a sensor and a type are named; `path` is that of the message. */
+export function checkScope(
+  { sensorId, sensorType }: Pick<DetectorConfig, "sensorId" | "sensorType">,
+  path: string,
+): void {
+  if (sensorId === "" || sensorType === "") return;
+  const both = `it is ${quoted(sensorId)}, and sensor_type is ${quoted(sensorType)}`;
+  throw invalid(`${path}sensor_id`, `${both}: give a sensor or a type, not both`);
+}
+
+function eventOf({ sensorId, startTime, endTime }: LabelledEvent, i: number): KnownEvent {
+  const fromUs = timeOf(`labels[${i}].start_time`, startTime, 0);
+  const untilUs = timeOf(`labels[${i}].end_time`, endTime, 0);
+  if (untilUs < fromUs) throw invalid(`labels[${i}].end_time`, "the event ends before it begins: give a later end");
+  return { sensorId, fromUs, untilUs };
+}

@@ -1,0 +1,212 @@
+/** The detector's settings: which are in force, where each comes from, changing them, and trying a change. */
+
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { HandlerContext } from "@connectrpc/connect";
+import { counted } from "../../formats/counted.ts";
+import {
+  type DetectorConfig,
+  DetectorConfigSchema,
+  DetectorConfigSource,
+  Direction,
+  type GetDetectorConfigRequest,
+  type SetDetectorConfigRequest,
+} from "../../gen/es/telltale/v1/detector_pb.ts";
+import type { Control } from "../../gen/es/telltale/v1/log_pb.ts";
+import { PREVIEW_READINGS, PREVIEW_SENSORS, type Preview } from "../backtest/jobs.ts";
+import type { BacktestRunner } from "../backtest/runner.ts";
+import type { Clock } from "../clock.ts";
+import { TelltaleError } from "../errors.ts";
+import { partitionOf } from "../ingest/series.ts";
+import { quoted } from "../lib/quoted.ts";
+import { toAlert } from "../scoring/alert.ts";
+import { canAccessSensor } from "../security/principal.ts";
+import type { Queries } from "../store/queries.ts";
+import { checkConfig, checkScope } from "./detector-backtest.ts";
+import { principalOf } from "./principal.ts";
+import { invalid } from "./query.ts";
+import { isSet, SETTING_FIELDS, type Settings, SettingsBook } from "./settings-book.ts";
+
+/** Sensors of one partition that may have settings of their own: their scorer keeps these in memory, about 500 bytes each. */
+const MAX_OWN_SETTINGS = 100_000;
+/** A dry run without a deadline ends before that of a gateway, which is 10 s; with one, in so much of it, and at most after so long. */
+const DRY_RUN_MS = 7_000;
+const DRY_RUN_SHARE = 0.75;
+const LONGEST_DRY_RUN_MS = 60_000;
+
+export interface ConfigOptions {
+  readonly queries: Queries;
+  readonly partitions: number;
+  readonly clock: Clock;
+  readonly runner: BacktestRunner;
+  /** Alarms per sensor and day where no setting says otherwise. */
+  readonly alarmsPerSensorDay: number;
+  /** Logs a control, in the partition of that number or in all, and resolves when it is committed. */
+  readonly log: (action: Control["action"], context: HandlerContext, partition?: number) => Promise<void>;
+}
+
+/** A scope's settings with every default filled in, and the source of each. */
+interface Resolved {
+  readonly config: DetectorConfig;
+  readonly origins: { readonly field: string; readonly source: DetectorConfigSource }[];
+}
+
+export function createConfig(o: ConfigOptions) {
+  const book = new SettingsBook(o.queries, o.partitions);
+  // The log has the settings of a sensor by its key, in the partition of that.
+  const keyOf = async (sensorId: string) => (sensorId === "" ? "" : o.queries.keyOf(sensorId));
+  const partitionFor = (key: string) => (key === "" ? 0 : partitionOf(key, o.partitions));
+  const ownOf = async (sensorId: string) => {
+    const key = await keyOf(sensorId);
+    const settings = await book.of(partitionFor(key));
+    return { settings, own: key === "" ? undefined : settings.ofSensor(key) };
+  };
+  const typeOf = ({ sensorId, sensorType }: Scope) => (sensorId === "" ? sensorType : o.queries.sensorType(sensorId));
+
+  async function get(scope: GetDetectorConfigRequest, context: HandlerContext) {
+    checkScope(scope, "");
+    const { sensorId } = scope;
+    const unknown = () =>
+      new TelltaleError("not_found", `sensor ${quoted(sensorId)} has neither readings nor settings of its own`);
+    if (sensorId !== "" && !canAccessSensor(principalOf(context), sensorId)) throw unknown();
+    const [{ settings, own }, type] = await Promise.all([ownOf(sensorId), typeOf(scope)]);
+    if (type === undefined && own === undefined) throw unknown();
+    return resolve(layersOf(scope, settings, type, { own }), scope, o.alarmsPerSensorDay);
+  }
+
+  /** What would be in force. Throws TelltaleError "invalid" where it contradicts itself, "exhausted" where there are too many. */
+  async function check(config: DetectorConfig): Promise<Resolved> {
+    checkConfig(config);
+    const { sensorId } = config;
+    const [{ settings, own }, type] = await Promise.all([ownOf(sensorId), typeOf(config)]);
+    if (sensorId !== "" && settings.sensors >= MAX_OWN_SETTINGS && own === undefined) {
+      throw new TelltaleError(
+        "exhausted",
+        `${settings.sensors} sensors of this partition have settings of their own, which is the limit: set those of a type instead, ` +
+          "or remove some by setting them without any field",
+      );
+    }
+    const resolved = resolve(layersOf(config, settings, type, { own, change: config }), config, o.alarmsPerSensorDay);
+    checkRange(resolved);
+    return resolved;
+  }
+
+  async function set({ config, dryRun }: SetDetectorConfigRequest, context: HandlerContext) {
+    const resolved = await check(config!);
+    if (dryRun) return { ...resolved, effect: await effectOf(config!, context) };
+    const sensorId = await keyOf(config!.sensorId);
+    const partition = sensorId === "" ? undefined : partitionFor(sensorId);
+    await o.log({ case: "settings", value: { ...config!, sensorId } }, context, partition);
+    return resolved;
+  }
+
+  async function effectOf(config: DetectorConfig, context: HandlerContext) {
+    const given = context.timeoutMs();
+    const ms = given === undefined ? DRY_RUN_MS : Math.min(LONGEST_DRY_RUN_MS, DRY_RUN_SHARE * given);
+    const job = {
+      kind: "preview",
+      config: toBinary(DetectorConfigSchema, config),
+      nowUs: o.clock.nowUs(),
+      untilMs: Date.now() + ms,
+    } as const;
+    const preview = await o.runner.preview(job, context.signal);
+    return {
+      alertsAvoided30d: BigInt(preview.avoidedCount),
+      alertsAdded30d: BigInt(preview.addedCount),
+      avoided: preview.avoided.map(toAlert),
+      added: preview.added.map(toAlert),
+      sensors: BigInt(preview.sensors),
+      sensorsConcerned: BigInt(preview.concerned),
+      readings: BigInt(preview.readings),
+      summary: summarise(preview),
+    };
+  }
+
+  return { get, set };
+}
+
+type Scope = Pick<DetectorConfig, "sensorId" | "sensorType">;
+
+interface Layer {
+  readonly source: DetectorConfigSource;
+  readonly config: DetectorConfig;
+  /** Names of the only fields of it that count; absent: all. */
+  readonly only?: readonly string[];
+}
+
+/** A type of before takes of all types' settings this alone. */
+const ALWAYS_INHERITED = ["reorder_hold_ms"];
+
+/** The layers of a scope, the narrowest first; `own`: those of the sensor; `change` in place of the scope's own settings. */
+function layersOf(
+  scope: Scope,
+  settings: Settings,
+  type: string | undefined,
+  { own, change }: { readonly own: DetectorConfig | undefined; readonly change?: DetectorConfig },
+): Layer[] {
+  const { SENSOR, SENSOR_TYPE, ALL_TYPES } = DetectorConfigSource;
+  const layers: Layer[] = [];
+  const { sensorId } = scope;
+  if (sensorId !== "") {
+    const config = change ?? own;
+    if (config !== undefined) layers.push({ source: SENSOR, config });
+  }
+  let inherits = true;
+  if (type !== undefined && type !== "") {
+    const typed = settings.ofType(type);
+    const changed = sensorId === "" ? change : undefined;
+    layers.push({ source: SENSOR_TYPE, config: changed ?? typed.config });
+    inherits = changed !== undefined || typed.inherits;
+  }
+  const ofAll = sensorId === "" && type === "" ? change : undefined;
+  const wide = { source: ALL_TYPES, config: ofAll ?? settings.ofType("").config };
+  return [...layers, inherits ? wide : { ...wide, only: ALWAYS_INHERITED }];
+}
+
+/** What the detector learns from the sensor where it is not set. */
+const LEARNT = ["stuck_seconds", "silence_seconds"];
+
+/** Field by field: of each the first layer that sets it. */
+function resolve(layers: readonly Layer[], { sensorId, sensorType }: Scope, alarmsPerSensorDay: number): Resolved {
+  const platform = { alarmsPerSensorDay, reorderHoldMs: 0, counter: false, direction: Direction.BOTH, off: false };
+  const values: Record<string, unknown> = { ...platform };
+  const origins = SETTING_FIELDS.map((field) => {
+    const { name, localName } = field;
+    const from = layers.find(({ config, only }) => isSet(config, field) && (only?.includes(name) ?? true));
+    if (from !== undefined) values[localName] = from.config[localName as keyof DetectorConfig];
+    const otherwise = LEARNT.includes(name) ? DetectorConfigSource.LEARNT : DetectorConfigSource.PLATFORM;
+    return { field: name, source: from?.source ?? otherwise };
+  });
+  return { config: create(DetectorConfigSchema, { ...values, sensorId, sensorType }), origins };
+}
+
+const OF = {
+  [DetectorConfigSource.SENSOR]: "the sensor's own settings",
+  [DetectorConfigSource.SENSOR_TYPE]: "the settings of the type",
+  [DetectorConfigSource.ALL_TYPES]: "the settings for all types",
+} as const;
+
+/** Also where one end of the range is the scope's own and the other is not. */
+function checkRange({ config: { rangeMin, rangeMax }, origins }: Resolved): void {
+  if (rangeMin === undefined || rangeMax === undefined || rangeMin < rangeMax) return;
+  const from = (name: string) => OF[origins.find(({ field }) => field === name)!.source as keyof typeof OF];
+  const said = `${rangeMin} (of ${from("range_min")}) is not below range_max ${rangeMax} (of ${from("range_max")})`;
+  throw invalid("config.range_min", `${said}: set both`);
+}
+
+function summarise(p: Preview): string {
+  if (p.concerned === 0) return "No sensor that the settings concern has a reading.";
+  const all = p.sensors === p.concerned;
+  const over = all ? `the ${counted(p.sensors, "sensor")}` : `${p.sensors} of the ${p.concerned} sensors`;
+  const said =
+    `Over their last 30 days, ${over} concerned would have raised ${p.avoidedCount} fewer and ${counted(p.addedCount, "more alert")} ` +
+    "with the change.";
+  const limits: string[] = [];
+  if (p.outOfTime)
+    limits.push("The others were not replayed in the call's time: with a longer deadline, of up to 80 s, more are.");
+  else if (!all)
+    limits.push(`The others were not replayed: at most ${PREVIEW_SENSORS} are, those with the newest readings.`);
+  if (p.shortened > 0) {
+    limits.push(`Of ${counted(p.shortened, "sensor")} only the newest ${PREVIEW_READINGS} readings were replayed.`);
+  }
+  return [said, ...limits].join(" ");
+}

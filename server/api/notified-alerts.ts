@@ -1,0 +1,122 @@
+/** Lists open alerts as notifications see them, and what notifications are made with. */
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { Sql } from "postgres";
+import { MatcherProblem } from "../../formats/matchers.ts";
+import { Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
+import {
+  type ListNotifiedAlertsRequest,
+  type NotificationService,
+  NotifiedAlertSchema,
+  NotifiedState,
+} from "../../gen/es/telltale/v1/notification_pb.ts";
+import type { Clock } from "../clock.ts";
+import { TelltaleError } from "../errors.ts";
+import { fromLabelMatcher } from "../lib/label-matcher.ts";
+import { toTimestamp } from "../lib/time.ts";
+import { fingerprint } from "../notify/channels/fingerprint.ts";
+import type { NotifyConfig } from "../notify/config/config.ts";
+import type { ConfigInForce } from "../notify/config/in-force.ts";
+import { redactText } from "../notify/config/redact.ts";
+import { type NotifiedAlert, NotifiedAlerts } from "../notify/notified.ts";
+import { groupOf } from "../notify/route.ts";
+import { readPageToken } from "./page-token.ts";
+import { FRAME_BYTES, page } from "./pages.ts";
+import { principalOf } from "./principal.ts";
+import { invalid, matchersTest } from "./silence-fields.ts";
+
+const DEFAULT_LIMIT = 100;
+
+type Names = "listNotifiedAlerts" | "getNotificationStatus";
+
+export function createNotifiedMethods(
+  { sql, clock }: { readonly sql: Sql; readonly clock: Clock },
+  inForce: ConfigInForce,
+): Pick<ServiceImpl<typeof NotificationService>, Names> {
+  const notified = new NotifiedAlerts(sql);
+  const startedAt = toTimestamp(clock.nowUs());
+
+  /** @throws TelltaleError "unavailable" where a newer version has to read it */
+  async function configInForce(): Promise<NotifyConfig> {
+    const { parsed } = await inForce.read();
+    if ("config" in parsed) return parsed.config;
+    throw new TelltaleError("unavailable", "the configuration of notifications is of a newer version of this program");
+  }
+
+  return {
+    async listNotifiedAlerts(request, context) {
+      const { sensorPrefix } = principalOf(context);
+      const { limit = DEFAULT_LIMIT, withGroups, ...filters } = filtersOf(request);
+      const matches = matchersTest(filters.matchers);
+      const belowId = readPageToken(request.pageToken, filters)?.id ?? Number.MAX_SAFE_INTEGER;
+      const range = { nowUs: clock.nowUs(), belowId, limit: limit === 0 ? 0 : limit + 1 };
+      const filter = { ...filters, sensorPrefix, matches };
+      const rows = await notified.list(await configInForce(), filter, range).catch(blameReceiver);
+      const toItem = (each: NotifiedAlert) => toMessage(each, { sensorPrefix, withGroups });
+      const placeOf = ({ id }: NotifiedAlert) => ({ timeUs: 0, id });
+      const { items, nextPageToken } = page({ rows, limit, toItem, bytesOf, placeOf, filters }, context);
+      return { alerts: items, nextPageToken };
+    },
+
+    async getNotificationStatus(_, context) {
+      const { scopes, sensorPrefix } = principalOf(context);
+      const { stored, parsed } = await inForce.read();
+      const receivers = "config" in parsed ? parsed.config.receivers.map(({ name }) => name) : [];
+      const isAdmin = scopes.has(Scope.ADMIN) && sensorPrefix === "";
+      return { receivers, text: isAdmin ? (redactText(stored.text) ?? "") : "", startedAt };
+    },
+  };
+}
+
+/** What a page's token depends on, and what it does not. */
+function filtersOf({ limit, withGroups, matchers, ...request }: ListNotifiedAlertsRequest) {
+  const { receiver, excludeActive, excludeSilenced, excludeInhibited } = request;
+  return {
+    ...(limit === undefined ? {} : { limit }),
+    ...{ withGroups, list: "notified alerts", matchers: matchers.map(fromLabelMatcher) },
+    ...{ receiver, excludeActive, excludeSilenced, excludeInhibited },
+  };
+}
+
+function blameReceiver(error: unknown): never {
+  if (error instanceof MatcherProblem) throw invalid("receiver", error.message);
+  throw error;
+}
+
+type Item = MessageInitShape<typeof NotifiedAlertSchema>;
+
+function bytesOf(item: Item): number {
+  return toBinary(NotifiedAlertSchema, create(NotifiedAlertSchema, item)).length + FRAME_BYTES;
+}
+
+function toMessage(
+  { id, alert, received, silences, inhibitedBy, routes }: NotifiedAlert,
+  { sensorPrefix, withGroups }: { sensorPrefix: string; withGroups: boolean },
+): Item {
+  const { labels, annotations, generatorUrl = "" } = alert;
+  const isActive = silences.length === 0 && inhibitedBy === undefined;
+  const seen = inhibitedBy !== undefined && (inhibitedBy.labels.sensor_id ?? "").startsWith(sensorPrefix);
+  const groups = routes.map((route) => ({ ...groupOf(route, labels), receiver: route.receiver }));
+  return {
+    ...{ alertId: BigInt(id), labels: { ...labels }, annotations: { ...annotations }, generatorUrl },
+    fingerprint: received?.fingerprint ?? fingerprint(labels),
+    startsAt: toTimestamp(alert.startsUs),
+    state: isActive ? NotifiedState.ACTIVE : NotifiedState.SUPPRESSED,
+    silencedBy: silences.filter((each) => each.sensorPrefix.startsWith(sensorPrefix)).map((each) => each.id),
+    inhibitedBy: seen ? [{ alertId: BigInt(inhibitedBy.id), fingerprint: fingerprint(inhibitedBy.labels) }] : [],
+    receivers: [...new Set(routes.map(({ receiver }) => receiver))],
+    groups: withGroups ? groups.map((group) => ({ ...group, labels: { ...group.labels } })) : [],
+    acknowledged: alert.isAcknowledged,
+    ...(received === undefined ? {} : receivedFields(received)),
+  };
+}
+
+function receivedFields({ endsUs, updatedUs, acknowledgedUs, acknowledgedBy }: NonNullable<NotifiedAlert["received"]>) {
+  return {
+    received: true,
+    endsAt: toTimestamp(endsUs),
+    updatedAt: toTimestamp(updatedUs),
+    ...(acknowledgedUs === undefined ? {} : { acknowledgedAt: toTimestamp(acknowledgedUs) }),
+    acknowledgedBy: acknowledgedBy ?? "",
+  };
+}

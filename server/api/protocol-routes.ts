@@ -1,0 +1,273 @@
+/** Serves ingest protocols over plain HTTP on the listener of the contract's calls, under the same limits. */
+import { promisify } from "node:util";
+import { inflate, type ZlibOptions } from "node:zlib";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { codeToHttpStatus, codeToString } from "@connectrpc/connect/protocol-connect";
+import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
+import { TelltaleError } from "../errors.ts";
+import type { Batch } from "../ingest/accept.ts";
+import type { Ingestor, Submission } from "../ingest/ingestor.ts";
+import {
+  HttpRefusal,
+  type IngestProtocol,
+  type ProtocolFailure,
+  type ProtocolResponse,
+  type Skip,
+} from "../ingest/protocol.ts";
+import { ignoreRejection, orAbort } from "../lib/signals.ts";
+import type { Logger } from "../observe/logger.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { requestId, type SampledLines } from "../observe/sampled.ts";
+import { callerOf, checkProducer, type Peer, type Principal } from "../security/principal.ts";
+import type { Quota } from "../security/quota.ts";
+import { type Access, accessRequest } from "./access.ts";
+import { callerSignal, callSignal } from "./call-signal.ts";
+import { REQUEST_ID, refusalLine, toConnectError } from "./errors.ts";
+import { statusName } from "./interceptors/tracing.ts";
+import { bodyOf, headersOf, type NodeServerRequest, type NodeServerResponse, sendJson } from "./node-http.ts";
+import { PLAIN_PATHS } from "./plain.ts";
+
+/** What a caller must be allowed, whichever protocol its readings come by. */
+const ACTION = "telltale.v1.IngestService/SubmitReadings";
+
+export interface ProtocolOptions {
+  readonly protocols: readonly IngestProtocol[];
+  readonly ingestor: Pick<Ingestor, "submit" | "checkRoom">;
+  readonly access: Access;
+  readonly quota: Quota | undefined;
+  /** Runs when readings of a request are stored, before `settled` of their submission resolves. */
+  readonly onStored: () => Promise<void>;
+}
+
+export interface ProtocolRoutesOptions extends ProtocolOptions {
+  /** Of a body, also after decompression. */
+  readonly maxBodyBytes: number;
+  /** For the answer, from the whole body on. */
+  readonly answerTimeoutMs: number;
+  readonly peerOf: (request: NodeServerRequest) => Peer;
+  readonly metrics: Pick<Metrics, "rpcs" | "rpcSeconds" | "protocolSkipped">;
+  readonly logger: Logger;
+  readonly lines: SampledLines;
+  /** Aborts when requests under way are to be cut off. */
+  readonly cut: AbortSignal;
+}
+
+/** Answers a request whose path is a protocol's. */
+export type ProtocolRoute = (request: NodeServerRequest, response: NodeServerResponse) => Promise<void>;
+
+export interface ProtocolRoutes {
+  /** The route of a path; undefined where no protocol has it. */
+  readonly of: (path: string) => ProtocolRoute | undefined;
+  /** Of HTTP, that protocols take. */
+  readonly methods: readonly string[];
+  /** @throws Error where one of these paths is a protocol's too: it would never be served by both */
+  readonly checkApart: (paths: Iterable<string>) => void;
+}
+
+/** @throws Error where two protocols have one path, or one has a path of the listener's own, or none */
+export function createProtocolRoutes(o: ProtocolRoutesOptions): ProtocolRoutes {
+  const routes = new Map<string, ProtocolRoute>();
+  for (const protocol of o.protocols) {
+    const { name, path } = protocol;
+    if (!/^\/[^?#\s]*$/.test(path))
+      throw new Error(`The path of ${name} is ${JSON.stringify(path)}: begin it with "/"`);
+    if (routes.has(path)) throw new Error(`${name} has the path ${path}, which another ingest protocol has already`);
+    routes.set(path, routeOf(protocol, o));
+  }
+  const checkApart = (paths: Iterable<string>) => {
+    for (const path of paths) {
+      if (routes.has(path)) throw new Error(`An ingest protocol has the path ${path}, which is the listener's own`);
+    }
+  };
+  checkApart(PLAIN_PATHS);
+  return { of: (path) => routes.get(path), methods: o.protocols.map(({ method }) => method), checkApart };
+}
+
+function routeOf(protocol: IngestProtocol, o: ProtocolRoutesOptions): ProtocolRoute {
+  const label = `${protocol.method} ${protocol.path}`;
+  const count = (code?: Code) => o.metrics.rpcs.inc({ method: label, code: statusName(code), kind: "unary" });
+  return async (request, response) => {
+    if (request.method !== protocol.method) {
+      count(Code.Unimplemented);
+      return refuseMethod(response, protocol);
+    }
+    const started = performance.now();
+    const { signal, leave } = callerSignal(response, o.cut);
+    try {
+      const answer = await answerOf(protocol, request, signal, o);
+      send(response, answer);
+      o.metrics.rpcSeconds.observe({ method: label }, (performance.now() - started) / 1_000);
+      count(answer.status < 400 ? undefined : Code.InvalidArgument);
+    } catch (error) {
+      // Whatever a protocol throws once it was interrupted, why it was is what counts.
+      const cause = signal.aborted ? signal.reason : error;
+      const failure = toConnectError(cause);
+      count(failure.code);
+      answerError(request, response, { error: cause, failure, label, protocol }, o);
+    } finally {
+      leave();
+    }
+  };
+}
+
+async function answerOf(
+  protocol: IngestProtocol,
+  request: NodeServerRequest,
+  caller: AbortSignal,
+  o: ProtocolRoutesOptions,
+): Promise<ProtocolResponse> {
+  const admitted = await orAbort(admit(protocol, request, o), caller);
+  const limit = o.maxBodyBytes;
+  const whole = await bodyOf(request, { limit, tooLarge: () => tooLarge(limit), signal: caller });
+  const body = await decompressed(whole, admitted.headers, limit);
+  const { signal, leave } = callSignal(caller, o.answerTimeoutMs);
+  const { headers, url, principal } = admitted;
+  const submit = (batch: Partial<Batch>) => submitted(batch, admitted, signal, o);
+  const skip = skipping(protocol.name, o);
+  try {
+    const input = { headers, query: url.searchParams, body, maxBodyBytes: limit, principal, signal, submit, skip };
+    return await orAbort(protocol.handle(input), signal);
+  } finally {
+    leave();
+  }
+}
+
+interface Admitted {
+  readonly headers: Headers;
+  readonly url: URL;
+  readonly principal: Principal;
+  readonly caller: string;
+}
+
+/** By the headers alone: what is refused here is never read. */
+async function admit(
+  { credential }: IngestProtocol,
+  request: NodeServerRequest,
+  { access, quota, peerOf }: ProtocolRoutesOptions,
+): Promise<Admitted> {
+  const headers = headersOf(request);
+  const url = new URL(request.url ?? "", `http://${request.headers[":authority"] ?? request.headers.host}`);
+  const byHeaders = accessRequest(access, ACTION, { headers, url: url.href, peer: peerOf(request) });
+  const asked = credential === undefined ? byHeaders : { ...byHeaders, credential: credential(headers) };
+  const principal = await access.authorize(asked);
+  const caller = callerOf(principal, asked.peer.address);
+  await quota?.call(caller);
+  return { headers, url, principal, caller };
+}
+
+/** Hands readings over within the quota. Nothing more is stored for a call that is over. */
+export async function submitted(
+  part: Partial<Batch>,
+  { headers, principal, caller }: Pick<Admitted, "headers" | "principal" | "caller">,
+  signal: AbortSignal,
+  { ingestor, quota, onStored }: Pick<ProtocolOptions, "ingestor" | "quota" | "onStored">,
+): Promise<Submission> {
+  const batch = { ...EMPTY_BATCH, ...part };
+  checkProducer(principal, batch.producer);
+  await quota?.take(caller, batch);
+  signal.throwIfAborted();
+  ingestor.checkRoom();
+  const callTraceparent = batch.traceparent || (headers.get("traceparent") ?? "");
+  const submission = ingestor.submit({ ...batch, callTraceparent }, principal);
+  if (submission.rejected === submission.readings) return submission;
+  const settled = submission.settled.then(async (outcome) => {
+    await onStored();
+    return outcome;
+  });
+  // A protocol may answer once it is durable.
+  settled.catch(ignoreRejection);
+  return { ...submission, settled };
+}
+
+/** Counts, and says once a second, what of a protocol becomes no reading. */
+export function skipping(
+  protocol: string,
+  { metrics, lines }: Pick<ProtocolRoutesOptions, "lines"> & { readonly metrics: Pick<Metrics, "protocolSkipped"> },
+): Skip {
+  return (reason, count, example) => {
+    if (count === 0) return;
+    metrics.protocolSkipped.inc({ protocol, reason }, count);
+    lines.say(`${protocol} ${reason}`, { protocol, reason, example }, "no reading made of it", count);
+  };
+}
+
+const EMPTY_BATCH = { producer: "", epoch: 0n, sequence: 0n, traceparent: "", readings: [], blocks: [], echo: false };
+
+type Decompress = (body: Uint8Array<ArrayBuffer>, limit: number) => Promise<Uint8Array>;
+
+const unzlib = promisify<Uint8Array, ZlibOptions, Buffer>(inflate);
+
+/** By content encoding. */
+const DECOMPRESS: ReadonlyMap<string, Decompress> = new Map<string, Decompress>([
+  ["gzip", compressionGzip.decompress],
+  ["x-gzip", compressionGzip.decompress],
+  ["br", compressionBrotli.decompress],
+  ["deflate", (body, limit) => unzlib(body, { maxOutputLength: limit })],
+]);
+
+/** Other encodings, such as snappy, are the protocol's own. */
+async function decompressed(body: Buffer, headers: Headers, limit: number): Promise<Uint8Array> {
+  const encoding = headers.get("content-encoding")?.trim().toLowerCase() ?? "";
+  const decompress = DECOMPRESS.get(encoding);
+  if (decompress === undefined) return body;
+  try {
+    return await decompress(body as Buffer<ArrayBuffer>, limit);
+  } catch (error) {
+    if (isTooLarge(error)) throw tooLarge(limit);
+    throw new TelltaleError("invalid", `the body is not ${encoding}, as content-encoding says`, { cause: error });
+  }
+}
+
+function isTooLarge(error: unknown): boolean {
+  if (error instanceof ConnectError) return error.code === Code.ResourceExhausted;
+  return (error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
+}
+
+function tooLarge(limit: number): HttpRefusal {
+  return new HttpRefusal(413, "exhausted", `the body is over ${limit} bytes: send less at once`);
+}
+
+function send(response: NodeServerResponse, { status, headers = {}, body = "" }: ProtocolResponse): void {
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  // Both kinds of response have this signature; TypeScript cannot see it through their overloads.
+  (response as import("node:http").ServerResponse).end(body);
+}
+
+function answerError(
+  request: NodeServerRequest,
+  response: NodeServerResponse,
+  what: {
+    readonly error: unknown;
+    readonly failure: ConnectError;
+    readonly label: string;
+    readonly protocol: IngestProtocol;
+  },
+  { logger, lines }: ProtocolRoutesOptions,
+): void {
+  const { error, failure, label, protocol } = what;
+  const given = request.headers[REQUEST_ID];
+  const id = requestId(typeof given === "string" ? given : null);
+  if (failure.code === Code.Internal) {
+    logger.error({ err: error, method: label, request_id: id }, "call failed");
+  } else refusalLine(lines, failure, label, id);
+  if (response.headersSent || response.destroyed) return;
+  // What is still to come of the request is nobody's.
+  request.resume();
+  const status = error instanceof HttpRefusal ? error.status : codeToHttpStatus(failure.code);
+  const told = {
+    ...{ status, code: codeToString(failure.code), number: failure.code, message: failure.rawMessage },
+    retryAfter: failure.metadata.get("retry-after") ?? undefined,
+  };
+  const answer = (protocol.refuse ?? refused)(told, headersOf(request));
+  const wait = told.retryAfter === undefined ? {} : { "retry-after": told.retryAfter };
+  send(response, { ...answer, headers: { [REQUEST_ID]: id, ...wait, ...answer.headers } });
+}
+
+function refused({ status, code, message }: ProtocolFailure): ProtocolResponse {
+  return { status, headers: { "content-type": "application/json" }, body: JSON.stringify({ code, message }) };
+}
+
+function refuseMethod(response: NodeServerResponse, { name, method, path }: IngestProtocol): void {
+  sendJson(response, 405, { code: "unimplemented", message: `${path} (${name}) takes ${method}` }, { allow: method });
+}

@@ -1,0 +1,116 @@
+/** What is learnt of a reading, and what not: incidents do not update the baseline, the error profile and the season. */
+
+import { LEVEL_RATE } from "./coldStart";
+import { QUIET_READINGS } from "./emission";
+import { updateErrorProfile } from "./errorProfile";
+import {
+  BLOCK,
+  calibrate,
+  closeBlocks,
+  extremeOf,
+  startExtreme,
+  updateExtreme,
+  updateExtremes,
+  withinRange,
+} from "./extremes";
+import { feature, senseFeatures } from "./features";
+import { ACCEPT_READINGS, isEcho } from "./incident";
+import { Reading, Sensor } from "./layout";
+import { fixScale, normalise, ringAt } from "./normalise";
+import { clamp } from "./numbers";
+import { features, learnt } from "./state";
+import { BASELINE, EXTREMES, EXTREMES_SCORED, RESIDUAL, SCATTER, STUCK, VALUE, WARM_READINGS } from "./tables";
+
+/** Least deviation of block extremes: of runs of equal values (logarithms), and of all else (scaled). */
+const STUCK_LEAST: f64 = 0.3;
+const LEAST: f64 = 1e-3;
+
+/**
+ * The first readings of an incident do not widen ranges, so that the next incident of its kind is told as well; longer ones, and those
+ * of a sensor that has had more than so many of late (they fade over 2,000 readings), are what it does.
+ */
+const BOUNDED_READINGS: f64 = 20;
+const MOST_INCIDENTS: f64 = 5;
+const INCIDENT_MEMORY: f64 = 2000;
+
+/** Typical interval: a mean that one long gap moves little. */
+export function updateInterval(s: Sensor, r: Reading): void {
+  const n = r.before;
+  if (n === 0) return;
+  const gap = r.time - s.lastTime;
+  const mean = s.interval;
+  const bounded = n > 4 && gap > 4 * mean ? 4 * mean : gap;
+  s.interval = n === 1 ? gap : mean + (bounded - mean) / min<f64>(n, 100);
+}
+
+/**
+ * Keeps the longest run of equal values that ended outside an incident; called before the run that the reading goes on with or ends is
+ * counted.
+ */
+export function updateLongestRun(s: Sensor, r: Reading): void {
+  if (s.incident !== 0 || r.value === s.lastValue) return;
+  s.longestRun = max<f64>(s.longestRun, s.run);
+}
+
+/** With the last of the first readings: fixes the scale and starts the extremes. */
+export function startJudging(s: Sensor, r: Reading): void {
+  const seen = <i32>WARM_READINGS;
+  fixScale(s, seen);
+  s.sinceEmission = QUIET_READINGS;
+  let level = ringAt(s, 0);
+  let spread: f64 = 0;
+  for (let j = 0; j < seen; j++) {
+    const residual = abs(ringAt(s, j) - level);
+    if (j > 3 && residual > spread) spread = residual;
+    level += LEVEL_RATE * (ringAt(s, j) - level);
+  }
+  s.level = s.origin + level / s.gain;
+  s.coldSpread = spread / s.gain;
+  r.scaled = normalise(s, r.value);
+  // Nothing was expected of it yet; what is no number stays none.
+  r.forecastError = clamp(abs(r.value - r.value) * s.gain);
+  r.errorScale = 1;
+  senseFeatures(s, r, WARM_READINGS, WARM_READINGS + 1);
+  for (let k = 0; k < EXTREMES_SCORED; k++) startExtreme(extremeOf(s, k), feature(k));
+  startExtreme(extremeOf(s, BASELINE), feature(RESIDUAL));
+  for (let j = 0; j < seen; j++) updateExtreme(extremeOf(s, VALUE), ringAt(s, j), 1 / <f64>(j + 1));
+}
+
+/**
+ * Takes the reading into extremes and error profile. The baseline and the error profile learn nothing in an incident, and of what is
+ * outside only what lasts or keeps returning.
+ */
+export function learn(s: Sensor, r: Reading): void {
+  const rate = 1 / min<f64>(r.before, 1000);
+  s.incidents = s.incidents * (1 - 1 / INCIDENT_MEMORY) + (s.incident === 1 ? 1 : 0);
+  const bounded = s.incident > 0 && s.incident <= BOUNDED_READINGS && s.incidents <= MOST_INCIDENTS;
+  if (bounded) boundFeatures(s);
+  updateExtremes(s, EXTREMES_SCORED, bounded ? learnt : features, rate);
+  if (s.incident === 0) {
+    if (!isEcho(s)) updateErrorProfile(s, r.halfHour, r.forecastError);
+    const outside = r.baselineScore >= r.threshold;
+    const settled = !outside && !isEcho(s);
+    if (settled || s.outside >= ACCEPT_READINGS) updateExtreme(extremeOf(s, BASELINE), feature(RESIDUAL), rate);
+  }
+  const judged = r.before + 1 - WARM_READINGS;
+  const blocks = judged / <f64>BLOCK;
+  if (blocks !== floor(blocks)) return;
+  for (let k = 0; k < EXTREMES; k++) closeBlocks(extremeOf(s, k), judged, leastOf(k));
+}
+
+/** Fills in what is learnt of an incident's first readings: values, means, distances from the season and scatter as far as the ranges go. */
+function boundFeatures(s: Sensor): void {
+  for (let k = 0; k < EXTREMES_SCORED; k++) {
+    const within = k < RESIDUAL || k === SCATTER;
+    store<f64>(learnt + ((<usize>k) << 3), within ? withinRange(extremeOf(s, k), feature(k)) : feature(k));
+  }
+}
+
+/** Renews the calibration of all extremes. */
+export function calibrateAll(s: Sensor): void {
+  for (let k = 0; k < EXTREMES; k++) calibrate(extremeOf(s, k), s.readings - WARM_READINGS, leastOf(k));
+}
+
+function leastOf(k: i32): f64 {
+  return k === STUCK ? STUCK_LEAST : LEAST;
+}

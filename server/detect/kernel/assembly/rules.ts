@@ -1,0 +1,74 @@
+/**
+ * What physics forbids, as far as somebody configured it. A broken rule is certain, so its raw score is a multiple of the threshold
+ * that gives the severity meant: the score is 1 - threshold / (2·raw score).
+ */
+import { extremeOf, holds } from "./extremes";
+import { feature } from "./features";
+import { Profile, Reading, Sensor } from "./layout";
+import { REASON_COUNTER, REASON_DROPOUT, REASON_RANGE, REASON_RATE, REASON_STUCK, REASON_UNIT, VALUE } from "./tables";
+
+const RANGE_SCORE: f64 = 6; // critical
+const RATE_SCORE: f64 = 3; // high
+const STUCK_SCORE: f64 = 1.5; // medium
+/** An echo of an incident is scored just below the threshold. */
+export const ECHO_SHARE: f64 = 0.999;
+/** Bands from zero. */
+const CLEAR_OF_ZERO: f64 = 5;
+/** A value that is abnormal has stuck where its run of equal readings is so many times the longest one outside incidents, and at least this long. */
+const STUCK_RUNS: f64 = 1.5;
+const STUCK_LEAST: f64 = 5;
+
+/** Finds the rule that is broken, if any: fills in its raw score and reason. */
+export function applyRules(s: Sensor, profile: Profile, r: Reading): void {
+  const value = r.value;
+  r.ruleScore = 0;
+  if (value < profile.rangeMin || value > profile.rangeMax) {
+    speak(r, RANGE_SCORE, REASON_RANGE);
+  } else if (abs(value - s.lastValue) > profile.maxRatePerUs * (r.time - s.lastTime)) {
+    speak(r, RATE_SCORE, REASON_RATE);
+  } else if (value === s.lastValue && r.time - s.changedAt >= profile.stuckUs) {
+    speak(r, STUCK_SCORE, REASON_STUCK);
+  }
+}
+
+function speak(r: Reading, thresholds: f64, reason: u32): void {
+  r.ruleScore = thresholds * r.threshold;
+  r.ruleReason = reason;
+}
+
+/** Conversions that devices get wrong: Celsius and Fahrenheit, and thousands. Next to zero all thousands are alike. */
+function looksConverted(value: f64, expected: f64, band: f64): bool {
+  const thousands = abs(expected) > CLEAR_OF_ZERO * band && value !== 0;
+  return (
+    abs(value - (1.8 * expected + 32)) <= 1.8 * band ||
+    abs(1.8 * value + 32 - expected) <= band ||
+    (thousands && abs(value - 1000 * expected) <= 1000 * band) ||
+    (thousands && abs(1000 * value - expected) <= band)
+  );
+}
+
+/** The reason of an abnormal reading: by its value where that is specific, else by the detector with the strongest vote. */
+export function nameReason(s: Sensor, r: Reading): u32 {
+  // A value that the sensor has had is of its own unit.
+  const foreign = !holds(extremeOf(s, VALUE), feature(VALUE)) || s.called === <f64>REASON_UNIT;
+  const called = renameReason(r, foreign);
+  const stuck = s.run >= STUCK_LEAST && s.run >= STUCK_RUNS * s.longestRun;
+  return stuck && !isCertain(called) ? REASON_STUCK : called;
+}
+
+/**
+ * A better name for why an abnormal value is abnormal, where its value is specific. `foreign`: the sensor has not had the value
+ * before, so that it may be of another unit.
+ */
+function renameReason(r: Reading, foreign: bool): u32 {
+  const distance = abs(r.value - r.expected);
+  if (isCertain(r.reason)) return r.reason;
+  if (r.value === 0 && distance > 3 * r.band) return REASON_DROPOUT;
+  // A conversion that lands near the band explains nothing.
+  return foreign && distance > 5 * r.band && looksConverted(r.value, r.expected, r.band) ? REASON_UNIT : r.reason;
+}
+
+/** Reasons that say all there is to say. */
+function isCertain(reason: u32): bool {
+  return reason >= REASON_RANGE && reason <= REASON_COUNTER;
+}

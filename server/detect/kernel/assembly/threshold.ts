@@ -1,0 +1,66 @@
+/**
+ * The threshold: the raw score that normal readings reach as often as the alarm budget allows. Signals of AT_TEN_THOUSAND come about
+ * once in 10,000 normal readings, and each e-fold of rarity adds PER_EFOLD (fitted to clean simulated sensors of other seeds than the
+ * catalogue's, and to spacecraft telemetry; docs/internals/evaluation.md).
+ */
+import { Profile, SENSOR_NET_LABELS, Sensor } from "./layout";
+import { exp, ln } from "./numbers";
+import { model } from "./state";
+
+const AT_TEN_THOUSAND: f64 = 2.45;
+const PER_EFOLD: f64 = 0.35;
+/** A sensor that reads once an hour or less often would be allowed an alarm every few readings: it does not use its budget up. */
+const LOWEST: f64 = 1.95;
+/** Natural logarithm of 1e-4. */
+const TEN_THOUSANDTH: f64 = -9.210340371976182;
+/** Confidence grows with readings: the threshold of a sensor's reading n is higher by COLD / (n + COLD_OFFSET). */
+const COLD: f64 = 400;
+const COLD_OFFSET: f64 = 76;
+/** Each label moves the threshold and the weight of the detector that spoke by this share, between these bounds. */
+const LABEL_SHARE: f64 = 0.15;
+const LOWEST_SHIFT: f64 = -0.3;
+const HIGHEST_SHIFT: f64 = 0.6;
+const LOWEST_WEIGHT: f64 = 0.4;
+const HIGHEST_WEIGHT: f64 = 1.3;
+/** The confidence is the chance that a normal sensor stays below the raw score for as long as 0.05 budgeted alarms take. */
+const BUDGET_SHARE: f64 = 0.05129329438755058;
+const DAY_US: f64 = 86_400e6;
+
+/** The rarity asked for last and its logarithm: most sensors read at the same few intervals. */
+let lastRarity: f64 = 1;
+let lastLogarithm: f64 = 0;
+
+/** Raw score that a threshold of the confidence asks for beyond the one at 0.95. */
+export function strictnessOf(confidence: f64): f64 {
+  return PER_EFOLD * ln(BUDGET_SHARE / -ln(confidence));
+}
+
+/** The cold-start factor: how much dearer an alarm of a sensor of `n` readings is than a grown sensor's, 1 and more. */
+export function coldStartFactor(n: f64): f64 {
+  return 1 + COLD / (n + COLD_OFFSET);
+}
+
+/** Raw score from which a reading is anomalous, with people's labels, before alarm-fatigue damping. */
+export function thresholdOf(s: Sensor, profile: Profile): f64 {
+  const rarity = DAY_US / s.interval / profile.alarmsPerSensorDay;
+  if (rarity !== lastRarity) {
+    lastLogarithm = ln(rarity);
+    lastRarity = rarity;
+  }
+  const budgeted = AT_TEN_THOUSAND + PER_EFOLD * (lastLogarithm + TEN_THOUSANDTH);
+  const threshold = (max<f64>(LOWEST, budgeted) + model.strictness) * coldStartFactor(s.readings);
+  const labels = LABEL_SHARE * (s.labelledFalse - s.labelledTrue);
+  return threshold * (1 + max<f64>(LOWEST_SHIFT, min<f64>(HIGHEST_SHIFT, labels)));
+}
+
+/** What a feature's raw score counts, from the labels of the alerts that it raised. */
+export function weightOf(s: Sensor, feature: i32): f64 {
+  const net = load<f64>(changetype<usize>(s) + SENSOR_NET_LABELS + ((<usize>feature) << 3));
+  return net === 0 ? 1 : max<f64>(LOWEST_WEIGHT, min<f64>(HIGHEST_WEIGHT, 1 - LABEL_SHARE * net));
+}
+
+/** Confidence of a raw score, in steps of 1e-4 (0..10000): 9500 at the threshold of the default confidence. */
+export function confidenceOf(rawScore: f64, threshold: f64): u32 {
+  const tail = BUDGET_SHARE * exp((threshold - rawScore - model.strictness) / PER_EFOLD);
+  return <u32>floor(10000 * exp(-tail) + 0.5);
+}

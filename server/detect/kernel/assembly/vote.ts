@@ -1,0 +1,80 @@
+/** The detectors' votes on a grown sensor's reading. */
+import { allWithin, extremeOf, scoreAbove, scoreBothSides } from "./extremes";
+import { feature } from "./features";
+import { MODEL_VOICE, Reading, Sensor, VOTES_SCORE, VOTES_WEIGHT } from "./layout";
+import { model, votes } from "./state";
+import {
+  BOTH_SIDES,
+  EXTREMES_SCORED,
+  FEATURES,
+  PATTERN,
+  REASON_STUCK,
+  RESIDUAL,
+  reasonOf,
+  SEASON,
+  STUCK,
+} from "./tables";
+import { weightOf } from "./threshold";
+
+/** Raw score of a pattern one range away from all known ones. */
+const PATTERN_GAIN: f64 = 1.8;
+/** A stuck value alone is common; it adds this share of its raw score to that of the others. */
+export const STUCK_GAIN: f64 = 0.5;
+/** What the raw scores of the forecast's error and of the distances from the season count. */
+export const RESIDUAL_GAIN: f64 = 0.85;
+const SEASON_GAIN: f64 = 0.9;
+const SEASON_SLOW_GAIN: f64 = 0.5;
+/** Distances from the season count less where no season was found. */
+const NO_SEASON_GAIN: f64 = 0.72;
+
+export function voiceOf(k: i32): f64 {
+  return load<f64>(changetype<usize>(model) + MODEL_VOICE + ((<usize>k) << 3));
+}
+
+/** The loudest detector speaks for all, and a little more where the value has stuck. Fills in raw score and reason. */
+export function vote(s: Sensor, r: Reading): void {
+  let loudest: f64 = 0;
+  let reason: u32 = 0;
+  const calm = allWithin(s, EXTREMES_SCORED);
+  for (let k = calm ? PATTERN : 0; k < FEATURES; k++) {
+    if (k === STUCK) continue;
+    const score = scoreOf(s, k);
+    if (score > loudest) {
+      loudest = score;
+      reason = reasonOf(k);
+    }
+  }
+  r.rawScore = loudest + STUCK_GAIN * (calm ? 0 : scoreOf(s, STUCK));
+  r.reason = reason === 0 ? REASON_STUCK : reason;
+}
+
+/** A detector's vote: its raw score, by what people's labels made of its weight. */
+export function scoreOf(s: Sensor, k: i32): f64 {
+  const raw = rawScoreOf(s, k);
+  return raw === 0 ? 0 : raw * voiceOf(k) * weightOf(s, k);
+}
+
+function rawScoreOf(s: Sensor, k: i32): f64 {
+  const x = feature(k);
+  if (k === PATTERN) return PATTERN_GAIN * x;
+  const extreme = extremeOf(s, k);
+  if (k === RESIDUAL) return RESIDUAL_GAIN * scoreAbove(extreme, x);
+  if (k >= BOTH_SIDES) return scoreAbove(extreme, x);
+  const score = scoreBothSides(extreme, x);
+  if (k < SEASON || score === 0) return score;
+  return (k === SEASON ? SEASON_GAIN : SEASON_SLOW_GAIN) * (s.season > 0 ? score : NO_SEASON_GAIN * score);
+}
+
+/** Writes what each detector has to say, for an explanation, and that it was asked no more. */
+export function writeVotes(s: Sensor, r: Reading): void {
+  votes.asked = 0;
+  votes.muted = 0;
+  votes.threshold = r.threshold * r.damping;
+  votes.coldStart = r.coldStart;
+  votes.coldStartScore = r.coldStart ? r.rawScore : 0;
+  const at = changetype<usize>(votes);
+  for (let k = 0; k < FEATURES; k++) {
+    store<f64>(at + VOTES_WEIGHT + ((<usize>k) << 3), voiceOf(k) * weightOf(s, k));
+    store<f64>(at + VOTES_SCORE + ((<usize>k) << 3), r.coldStart ? 0 : scoreOf(s, k));
+  }
+}

@@ -1,0 +1,263 @@
+/** From an accepted batch to the log, and from the log's outcomes back to whoever waits for them. */
+import type { Logger } from "pino";
+import { storageFull, TelltaleError } from "../errors.ts";
+import { Changes, ignoreRejection, orAbort } from "../lib/signals.ts";
+import type { Log } from "../log/log.ts";
+import type { FragmentOutcome, RecordOutcome } from "../log/outcome.ts";
+import { encodeField, encodeRecord } from "../log/record/encode.ts";
+import type { Accepted } from "./accept.ts";
+
+/** A record stays well below what a broker takes by default; a single larger fragment goes alone. */
+const MAX_RECORD_BYTES = 768 * 1024;
+/** Bytes waiting for the log in this process. Past it streams are no longer read and unary calls are refused. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+
+interface Waiting {
+  readonly field: Uint8Array;
+  readonly durable: { resolve(): void; reject(error: unknown): void };
+  readonly settled: { resolve(outcome: FragmentOutcome): void; reject(error: unknown): void };
+  /** Controls go alone: see `PartitionOwner`. */
+  readonly alone: boolean;
+  /** When it came, by the monotonic clock, milliseconds. */
+  readonly since: number;
+}
+
+/** A batch on its way. */
+export interface Submitted {
+  /** Resolves when every part of it is in the log. */
+  readonly durable: Promise<void>;
+  /** Resolves when every part of it is scored and committed. */
+  readonly settled: Promise<readonly FragmentOutcome[]>;
+}
+
+interface PartitionQueue {
+  readonly waiting: Waiting[];
+  appending: boolean;
+  /** Parts that are in the log and not settled, by the offset of their record. */
+  readonly unsettled: Map<number, readonly Waiting[]>;
+  /** Outcomes that came before the append was known to have succeeded. */
+  readonly early: Map<number, RecordOutcome>;
+}
+
+export class LogSubmitter {
+  readonly #log: Log;
+  readonly #nowUs: () => number;
+  readonly #logger: Logger;
+  readonly #queues: PartitionQueue[];
+  #waitingBytes = 0;
+  #unsettledReadings = 0;
+  readonly #maxUnsettledReadings: number;
+  /** Why nothing can be stored at present, a sentence. */
+  readonly #full: () => string | undefined;
+  readonly #room = new Changes();
+
+  constructor(options: {
+    log: Log;
+    nowUs: () => number;
+    logger: Logger;
+    maxUnsettledReadings: number;
+    full?: () => string | undefined;
+  }) {
+    this.#full = options.full ?? (() => undefined);
+    this.#log = options.log;
+    this.#nowUs = options.nowUs;
+    this.#logger = options.logger;
+    this.#maxUnsettledReadings = options.maxUnsettledReadings;
+    this.#queues = Array.from({ length: options.log.partitions }, () => ({
+      waiting: [],
+      appending: false,
+      unsettled: new Map(),
+      early: new Map(),
+    }));
+  }
+
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+  get unsettledReadings(): number {
+    return this.#unsettledReadings;
+  }
+  get hasRoom(): boolean {
+    return this.#waitingBytes < MAX_WAITING_BYTES && this.#unsettledReadings < this.#maxUnsettledReadings;
+  }
+
+  /** Resolves when more may be submitted; rejects with the signal's reason. */
+  async room(signal: AbortSignal): Promise<void> {
+    while (!this.hasRoom) {
+      await orAbort(this.#room.next, signal);
+    }
+  }
+
+  /** Throws TelltaleError "exhausted" where there is no room and the caller cannot wait for it. */
+  checkRoom(): void {
+    this.#checkSpace();
+    if (this.hasRoom) return;
+    throw new TelltaleError(
+      "exhausted",
+      "the server has more readings in hand than it can store at once: try again later",
+      {
+        retryAfterMs: 1000,
+      },
+    );
+  }
+
+  /** Throws TelltaleError "exhausted" where the disk is full: nothing is acknowledged then. */
+  #checkSpace(): void {
+    const full = this.#full();
+    if (full !== undefined) throw storageFull(full);
+  }
+
+  submit(accepted: Accepted): Submitted {
+    this.#checkSpace();
+    const parts: { durable: Promise<void>; settled: Promise<FragmentOutcome> }[] = [];
+    for (const [partition, { bytes, readings }] of accepted.fragments) {
+      this.#unsettledReadings += readings;
+      const part = this.#enqueue(partition, bytes, false);
+      const done = () => {
+        this.#unsettledReadings -= readings;
+        this.#wake();
+      };
+      part.settled.then(done, done);
+      parts.push(part);
+    }
+    const submitted = {
+      durable: Promise.all(parts.map((p) => p.durable)).then(() => undefined),
+      settled: Promise.all(parts.map((p) => p.settled)),
+    };
+    // Whoever waits for one of them hears of a failure; the other must not end the process.
+    submitted.durable.catch(ignoreRejection);
+    submitted.settled.catch(ignoreRejection);
+    return submitted;
+  }
+
+  /** Logs a `Control` (binary form) and resolves when it is committed. */
+  async control(partition: number, control: Uint8Array): Promise<void> {
+    this.#checkSpace();
+    const part = this.#enqueue(partition, encodeField(5, control), true);
+    part.durable.catch(ignoreRejection);
+    await part.settled;
+  }
+
+  /** Logs that time has passed in the partition. Best effort: the next one says it as well. */
+  tick(partition: number): void {
+    if (this.#full() !== undefined) return;
+    this.caughtUp(partition).catch(ignoreRejection);
+  }
+
+  /** Resolves when everything that is in the partition's log by now is committed. */
+  async caughtUp(partition: number): Promise<void> {
+    const { durable, settled } = this.#enqueue(partition, encodeField(4, new Uint8Array()), true);
+    durable.catch(ignoreRejection);
+    await settled;
+  }
+
+  #enqueue(partition: number, field: Uint8Array, alone: boolean) {
+    const durable = Promise.withResolvers<void>();
+    const settled = Promise.withResolvers<FragmentOutcome>();
+    const queue = this.#queues[partition]!;
+    queue.waiting.push({ field, durable, settled, alone, since: performance.now() });
+    this.#waitingBytes += field.length;
+    // What else arrives in this turn of the event loop goes along.
+    if (!queue.appending) {
+      queue.appending = true;
+      setImmediate(() => void this.#append(partition, queue));
+    }
+    return { durable: durable.promise, settled: settled.promise };
+  }
+
+  /** One record after another while parts wait: what gathers during an append is the next record. */
+  async #append(partition: number, queue: PartitionQueue): Promise<void> {
+    while (queue.waiting.length > 0) {
+      const parts = takeRecord(queue.waiting);
+      const record = encodeRecord(
+        this.#nowUs(),
+        parts.map((p) => p.field),
+      );
+      try {
+        const offset = await this.#log.append(partition, record);
+        for (const p of parts) p.durable.resolve();
+        const early = queue.early.get(offset);
+        if (early === undefined) queue.unsettled.set(offset, parts);
+        else {
+          queue.early.delete(offset);
+          settle(parts, early);
+        }
+      } catch (error) {
+        this.#logger.warn({ err: error, partition }, "log did not take a record");
+        for (const p of parts) {
+          p.durable.reject(error);
+          p.settled.reject(error);
+        }
+      }
+      for (const p of parts) this.#waitingBytes -= p.field.length;
+      this.#wake();
+    }
+    queue.appending = false;
+  }
+
+  /** A commit tells what became of records, also of those that other processes appended. */
+  settled(partition: number, outcomes: readonly RecordOutcome[]): void {
+    const queue = this.#queues[partition]!;
+    for (const outcome of outcomes) {
+      const parts = queue.unsettled.get(outcome.offset);
+      if (parts !== undefined) {
+        queue.unsettled.delete(outcome.offset);
+        settle(parts, outcome);
+      } else if (queue.appending) {
+        queue.early.set(outcome.offset, outcome);
+        // Only the record under way can be meant; others are not ours.
+        for (const old of queue.early.keys()) {
+          if (queue.early.size <= MAX_EARLY) break;
+          queue.early.delete(old);
+        }
+      }
+    }
+  }
+
+  /** Offsets of records that have waited for their outcome for longer than `ms`, by partition, at most `limit` each. */
+  overdue(ms: number, limit: number): Map<number, number[]> {
+    const before = performance.now() - ms;
+    const found = new Map<number, number[]>();
+    this.#queues.forEach((queue, partition) => {
+      const offsets: number[] = [];
+      for (const [offset, parts] of queue.unsettled) {
+        if (offsets.length >= limit || parts[0]!.since > before) break;
+        offsets.push(offset);
+      }
+      if (offsets.length > 0) found.set(partition, offsets);
+    });
+    return found;
+  }
+
+  #wake(): void {
+    if (this.hasRoom) this.#room.tell();
+  }
+}
+
+/** Outcomes kept for an append whose answer is still on its way: one would do, the bound is for other processes' records. */
+const MAX_EARLY = 1024;
+
+function takeRecord(waiting: Waiting[]): Waiting[] {
+  let bytes = 0;
+  let n = 0;
+  while (n < waiting.length) {
+    const next = waiting[n]!;
+    if (n > 0 && (next.alone || bytes + next.field.length > MAX_RECORD_BYTES)) break;
+    bytes += next.field.length;
+    n++;
+    if (next.alone) break;
+  }
+  return waiting.splice(0, n);
+}
+
+/** Of a control or a time record. */
+const NO_READINGS: FragmentOutcome = {
+  ...{ accepted: 0, duplicate: 0, conflicting: 0, late: 0, quarantined: 0 },
+  ...{ conflicts: [], stored: [], quarantinedIndices: [] },
+};
+
+function settle(parts: readonly Waiting[], outcome: RecordOutcome): void {
+  parts.forEach((p, i) => {
+    p.settled.resolve(outcome.fragments[i] ?? NO_READINGS);
+  });
+}

@@ -1,0 +1,72 @@
+import type { ErrorKind } from "../errors.ts";
+import { TelltaleError } from "../errors.ts";
+import type { Principal } from "../security/principal.ts";
+import type { Batch } from "./accept.ts";
+import type { Submission } from "./ingestor.ts";
+
+/**
+ * A protocol by which readings come in over plain HTTP, beside the contract's own calls. It has the listener's port, TLS, limits,
+ * credentials, quota, metrics and orderly stop; what is its own is to read a body and to say what became of it.
+ */
+export interface IngestProtocol {
+  /** For metrics and log lines, such as "influx". */
+  readonly name: string;
+  readonly method: "POST" | "PUT";
+  /** The whole path, such as "/api/v2/write". */
+  readonly path: string;
+  /** Whatever it throws is answered by kind: HttpRefusal with its status, TelltaleError as the status of its kind, anything else as 500. */
+  handle(request: ProtocolRequest): Promise<ProtocolResponse>;
+  /** The authorization header as the platform reads it, where senders write another; absent: they write the same. */
+  readonly credential?: (headers: Headers) => string | null;
+  /** The answer to what failed, where senders expect another than `{"code", "message"}` with the status. */
+  readonly refuse?: (failure: ProtocolFailure, headers: Headers) => ProtocolResponse;
+}
+
+export interface ProtocolRequest {
+  readonly headers: Headers;
+  readonly query: URLSearchParams;
+  /** Whole, and without the content encodings gzip, deflate and br. */
+  readonly body: Uint8Array;
+  /** Of a body in other encodings, when it is unpacked. */
+  readonly maxBodyBytes: number;
+  readonly principal: Principal;
+  /** Aborts when the caller is gone or the listener gives up waiting. */
+  readonly signal: AbortSignal;
+  /**
+   * Hands readings over within the caller's quota. Answer with success only once `durable` or `settled` of it has resolved.
+   *
+   * @throws TelltaleError "exhausted" over the quota or where there is no room, with the time to wait
+   */
+  submit(batch: Partial<Batch>): Promise<Submission>;
+  /** Counts what becomes no reading because there is none in it, such as a text. */
+  readonly skip: Skip;
+}
+
+/** @param reason one of few, such as "string_field" @param example for the log */
+export type Skip = (reason: string, count: number, example?: string) => void;
+
+export interface ProtocolResponse {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+}
+
+export interface ProtocolFailure {
+  readonly status: number;
+  /** Of gRPC, in snake case and by number. */
+  readonly code: string;
+  readonly number: number;
+  readonly message: string;
+  /** Seconds after which the same request may succeed. */
+  readonly retryAfter: string | undefined;
+}
+
+/** A refusal with a status of HTTP that its kind alone does not have. */
+export class HttpRefusal extends TelltaleError {
+  readonly status: number;
+
+  constructor(status: number, kind: ErrorKind, message: string) {
+    super(kind, message);
+    this.status = status;
+  }
+}

@@ -1,0 +1,67 @@
+/** InfluxDB's line protocol as version 2 takes it, `POST /api/v2/write`, and as version 1 does, `POST /write`. */
+import type { IngestProtocol, ProtocolFailure, ProtocolRequest, ProtocolResponse } from "../../protocol.ts";
+import { checkEncoding } from "../encoding.ts";
+import { Points, storePoints } from "../points.ts";
+import { LineMapper, precisionOf } from "./map.ts";
+import { type ParsedLines, parseLines } from "./parse.ts";
+
+/** The routes of both versions: one series is one sensor, by whichever it comes. */
+export function lineProtocol(): readonly IngestProtocol[] {
+  const mapper = new LineMapper();
+  const route = (name: string, path: string, body: Body): IngestProtocol => ({
+    ...{ name, method: "POST", path, credential },
+    handle: (request) => handle(request, mapper, body),
+    refuse: ({ status, message }: ProtocolFailure) => refusal(body, status, message),
+  });
+  return [
+    route("influx", "/api/v2/write", (status, message) => ({ code: CODES[status] ?? "internal error", message })),
+    route("influx_v1", "/write", (_, error) => ({ error })),
+  ];
+}
+
+type Body = (status: number, message: string) => object;
+
+const CODES: Readonly<Record<number, string>> = {
+  400: "invalid",
+  401: "unauthorized",
+  403: "forbidden",
+  413: "request too large",
+  415: "invalid",
+  429: "too many requests",
+  503: "unavailable",
+};
+
+async function handle(request: ProtocolRequest, mapper: LineMapper, body: Body): Promise<ProtocolResponse> {
+  checkEncoding(request.headers);
+  const read = precisionOf(request.query.get("precision"));
+  const points = new Points();
+  const text = Buffer.from(request.body.buffer, request.body.byteOffset, request.body.length).toString();
+  const parsed = parseLines(text, (line) => mapper.map(line, read, points));
+  request.skip("string_field", parsed.strings);
+  const { why } = await storePoints(points, request);
+  const faults = faultsOf(parsed);
+  if (faults === "" && why === "") return { status: 204 };
+  return refusal(body, 400, `partial write: ${[faults, why].filter((part) => part !== "").join(" ")}`);
+}
+
+function faultsOf({ faults, faulty }: ParsedLines): string {
+  if (faulty === 0) return "";
+  const told = faults.map(({ line, message }) => `line ${line}: ${message}`).join("; ");
+  const more = faulty > faults.length ? `; and ${faulty - faults.length} more` : "";
+  return `${faulty} lines refused, the others are stored. ${told}${more}`;
+}
+
+function refusal(body: Body, status: number, message: string): ProtocolResponse {
+  return { status, headers: { "content-type": "application/json" }, body: JSON.stringify(body(status, message)) };
+}
+
+/** `Token SECRET` of version 2; of version 1 a name, which does not count, and the secret as its password. */
+function credential(headers: Headers): string | null {
+  const given = headers.get("authorization");
+  const token = /^Token (.*)$/i.exec(given ?? "")?.[1];
+  if (token !== undefined) return `Bearer ${token.trim()}`;
+  const basic = /^Basic ([\w+/=-]+)$/i.exec(given ?? "")?.[1];
+  if (basic === undefined) return given;
+  const pair = Buffer.from(basic, "base64").toString();
+  return `Bearer ${pair.slice(pair.indexOf(":") + 1)}`;
+}

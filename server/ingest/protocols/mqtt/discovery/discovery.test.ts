@@ -1,0 +1,127 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Mapped } from "../message.ts";
+import { Discovery } from "./discovery.ts";
+import type { Entity } from "./entity.ts";
+
+const bytes = (value: unknown) => new TextEncoder().encode(typeof value === "string" ? value : JSON.stringify(value));
+
+function open() {
+  const faults: string[] = [];
+  const topics = new Set<string>();
+  const entities: Entity[] = [];
+  const discovery = new Discovery({
+    prefix: "homeassistant",
+    onFault: (topic, detail) => faults.push(`${topic}: ${detail}`),
+    onTopics: (added, removed) => {
+      for (const each of added) topics.add(each);
+      for (const each of removed) topics.delete(each);
+    },
+    onEntities: (more) => entities.push(...more),
+  });
+  const map = (topic: string, payload: unknown): Mapped | undefined =>
+    discovery.map({ topic, payload: bytes(payload), retained: false, arrivedUs: 1_800_000_000_000_000 });
+  const configure = (topic: string, config: unknown) => discovery.configure(topic, bytes(config));
+  return { configure, map, faults, topics, entities };
+}
+
+test("a sensor of Zigbee2MQTT has the name, the unit and the class that it says", () => {
+  const { configure, map, topics, entities } = open();
+  configure("homeassistant/sensor/0x01/temperature/config", {
+    ...{ name: "Temperature", uniq_id: "0x01_temperature", dev_cla: "temperature", unit_of_meas: "°C" },
+    ...{ stat_t: "zigbee2mqtt/porch", val_tpl: "{{ value_json.temperature }}", exp_aft: 600 },
+    dev: { name: "Porch", mf: "Aqara", mdl: "T1", ids: ["0x01"] },
+  });
+  expect([...topics]).toEqual(["zigbee2mqtt/porch"]);
+  expect(entities).toMatchObject([{ sensorId: "0x01_temperature", name: "Temperature" }]);
+  expect(map("zigbee2mqtt/porch", { temperature: 21.5 })).toMatchObject({
+    readings: [
+      {
+        ...{ sensorId: "0x01_temperature", sensorType: "temperature", unit: "°C", value: 21.5 },
+        attributes: { device: "Porch", manufacturer: "Aqara", model: "T1", expire_after: "600" },
+      },
+    ],
+  });
+  expect(map("zigbee2mqtt/porch", { battery: 3 })).toMatchObject({ skipped: "no_value" });
+  expect(map("zigbee2mqtt/other", { temperature: 1 })).toBeUndefined();
+});
+
+test("the base topic stands for ~, a binary sensor has two states, and without an id the topic is one", () => {
+  const { configure, map } = open();
+  configure("homeassistant/binary_sensor/gate/config", {
+    "~": "site/gate",
+    stat_t: "~/state",
+    pl_on: "open",
+    pl_off: "shut",
+  });
+  const state = (payload: string) => map("site/gate/state", payload);
+  expect(state("open")).toMatchObject({ readings: [{ sensorId: "gate", sensorType: "binary_sensor", value: 1 }] });
+  expect(state("shut")).toMatchObject({ readings: [{ value: 0 }] });
+  expect(state("ajar")).toMatchObject({ skipped: "no_value" });
+});
+
+test("a device describes its components in one message", () => {
+  const { configure, map } = open();
+  configure("homeassistant/device/boiler/config", {
+    dev: { name: "Boiler" },
+    state_topic: "boiler/state",
+    cmps: {
+      t: {
+        p: "sensor",
+        unique_id: "boiler_t",
+        device_class: "temperature",
+        value_template: "{{ value_json.t | float }}",
+      },
+      p: { p: "sensor", unique_id: "boiler_p", device_class: "pressure", value_template: "{{ value_json.p }}" },
+      lamp: { p: "light", unique_id: "boiler_lamp" },
+    },
+  });
+  expect(map("boiler/state", { t: "61.5", p: 2 })).toMatchObject({
+    readings: [
+      { sensorId: "boiler_t", value: 61.5 },
+      { sensorId: "boiler_p", value: 2 },
+    ],
+  });
+});
+
+test("an empty message takes back what the topic described, and its state topic with the last entity of it", () => {
+  const { configure, map, topics } = open();
+  for (const id of ["a", "b"]) configure(`homeassistant/sensor/${id}/config`, { stat_t: "x/state", uniq_id: id });
+  configure("homeassistant/sensor/a/config", "");
+  expect(map("x/state", "1")).toMatchObject({ readings: [{ sensorId: "b" }] });
+  configure("homeassistant/sensor/b/config", "");
+  expect([...topics]).toEqual([]);
+  expect(map("x/state", "1")).toBeUndefined();
+});
+
+test("what cannot be taken is said, with what is wrong", () => {
+  const { configure, faults, entities } = open();
+  configure("homeassistant/sensor/a/config", "no JSON");
+  configure("homeassistant/sensor/b/config", { uniq_id: "b" });
+  configure("homeassistant/sensor/c/config", { stat_t: "x/#" });
+  configure("homeassistant/sensor/d/config", { stat_t: "x", val_tpl: "{{ value_json.a / 10 }}" });
+  configure("homeassistant/light/e/config", { stat_t: "x" });
+  configure("homeassistant/sensor/a/b/c/config", { stat_t: "x" });
+  expect(entities).toEqual([]);
+  expect(faults).toEqual([
+    expect.stringContaining("is no JSON object"),
+    expect.stringContaining("has no state_topic"),
+    expect.stringContaining("has a wildcard"),
+    expect.stringContaining('has a value_template that has "value_json.a / 10"'),
+  ]);
+});
+
+test("no discovery message makes it throw", () => {
+  const topic = fc
+    .constantFrom("sensor/a", "device/a", "binary_sensor/n/a")
+    .map((each) => `homeassistant/${each}/config`);
+  const name = fc.constantFrom("~", "stat_t", "val_tpl", "dev", "cmps", "p", "uniq_id", "name", "pl_on", "x");
+  const config = fc.dictionary(name, fc.jsonValue({ maxDepth: 3 }));
+  fc.assert(
+    fc.property(topic, fc.oneof(config, fc.jsonValue()), (each, value) => {
+      const { configure, map } = open();
+      configure(each, value);
+      map("x", "1");
+    }),
+  );
+});

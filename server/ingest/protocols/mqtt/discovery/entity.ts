@@ -1,0 +1,130 @@
+/** Home Assistant's discovery messages: what a device says of its entities. Pure. */
+import { isObject, type JsonObject } from "../payload.ts";
+import { filterFault } from "../topics.ts";
+import { type ValueTemplate, valueTemplate } from "./template.ts";
+
+/** A sensor as a discovery message describes it. */
+export interface Entity {
+  readonly sensorId: string;
+  readonly name: string;
+  readonly sensorType: string;
+  readonly unit: string | undefined;
+  readonly stateTopic: string;
+  readonly template: ValueTemplate | undefined;
+  /** Of a binary sensor: the states for 1 and 0. */
+  readonly states: { readonly on: string; readonly off: string } | undefined;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** What a message describes, and for people what of it cannot be taken. */
+export interface Described {
+  readonly entities: readonly Entity[];
+  readonly faults: readonly string[];
+}
+
+/** Their states are numbers, or one of two words. */
+const COMPONENTS = new Set(["sensor", "binary_sensor", "number"]);
+/** Home Assistant's abbreviations of what is read here. */
+const LONG_NAMES: Readonly<Record<string, string>> = {
+  avty_t: "availability_topic",
+  cmps: "components",
+  dev: "device",
+  dev_cla: "device_class",
+  exp_aft: "expire_after",
+  mdl: "model",
+  mf: "manufacturer",
+  p: "platform",
+  pl_off: "payload_off",
+  pl_on: "payload_on",
+  sa: "suggested_area",
+  stat_t: "state_topic",
+  uniq_id: "unique_id",
+  unit_of_meas: "unit_of_measurement",
+  val_tpl: "value_template",
+};
+const MAX_COMPONENTS = 500;
+const MAX_ATTRIBUTE = 256;
+
+/** Component, node and object of a discovery topic below its prefix; undefined for other topics. */
+export function discoveryTopic(prefix: string, topic: string) {
+  if (!topic.startsWith(`${prefix}/`)) return undefined;
+  const [component, ...rest] = topic.slice(prefix.length + 1).split("/");
+  if (rest.pop() !== "config" || rest.length < 1 || rest.length > 2 || component === undefined) return undefined;
+  return { component, id: rest.join("/") };
+}
+
+/** @param id of the discovery topic, `[node/]object` */
+export function describe(component: string, id: string, payload: JsonObject): Described {
+  const config = spelled(payload);
+  if (component !== "device") return one(component, id, config, deviceOf(config));
+  if (!isObject(config.components)) return { entities: [], faults: ["has no components"] };
+  const all = Object.entries(config.components).slice(0, MAX_COMPONENTS);
+  const shared = { "~": config["~"], state_topic: config.state_topic, availability_topic: config.availability_topic };
+  const device = deviceOf(config);
+  const each = all.map(([key, value]) => {
+    const own = isObject(value) ? spelled(value) : {};
+    return one(String(own.platform), `${id}/${key}`, { ...shared, ...own }, device);
+  });
+  return { entities: each.flatMap(({ entities }) => entities), faults: each.flatMap(({ faults }) => faults) };
+}
+
+function one(component: string, id: string, config: JsonObject, device: Readonly<Record<string, string>>): Described {
+  if (!COMPONENTS.has(component)) return { entities: [], faults: [] };
+  const refuse = (why: string) => ({ entities: [], faults: [`${id} ${why}`] });
+  const stateTopic = based(text(config.state_topic), text(config["~"]));
+  if (stateTopic === undefined) return refuse("has no state_topic");
+  const fault = filterFault(stateTopic) ?? (/[+#]/.test(stateTopic) ? "has a wildcard" : undefined);
+  if (fault !== undefined) return refuse(`has a state_topic that ${fault}`);
+  const given = text(config.value_template);
+  const template = given === undefined ? undefined : valueTemplate(given);
+  if (typeof template === "string") return refuse(`has a value_template that ${template}`);
+  const deviceClass = text(config.device_class);
+  const isBinary = component === "binary_sensor";
+  const about = {
+    availability_topic: based(text(config.availability_topic), text(config["~"])),
+    expire_after: typeof config.expire_after === "number" ? String(config.expire_after) : undefined,
+    device_class: deviceClass,
+  };
+  const entity: Entity = {
+    sensorId: text(config.unique_id) ?? id,
+    name: text(config.name) ?? (device.device === undefined ? "" : `${device.device} ${deviceClass ?? ""}`.trim()),
+    sensorType: deviceClass ?? component,
+    unit: text(config.unit_of_measurement),
+    stateTopic,
+    template,
+    states: isBinary ? { on: word(config.payload_on, "ON"), off: word(config.payload_off, "OFF") } : undefined,
+    attributes: { ...device, ...present(about) },
+  };
+  return { entities: [entity], faults: [] };
+}
+
+/** Attributes of all of a device's entities. */
+function deviceOf(config: JsonObject): Readonly<Record<string, string>> {
+  const device = isObject(config.device) ? spelled(config.device) : {};
+  const { name, manufacturer, model, suggested_area: area } = device;
+  return present({ device: text(name), manufacturer: text(manufacturer), model: text(model), area: text(area) });
+}
+
+function spelled(config: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(config).map(([name, value]) => [LONG_NAMES[name] ?? name, value]));
+}
+
+/** `~` at the beginning or the end of a topic stands for the base. */
+function based(topic: string | undefined, base: string | undefined): string | undefined {
+  if (topic === undefined || base === undefined) return topic;
+  if (topic.startsWith("~")) return base + topic.slice(1);
+  return topic.endsWith("~") ? topic.slice(0, -1) + base : topic;
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+function word(value: unknown, fallback: string): string {
+  return ["string", "number", "boolean"].includes(typeof value) ? String(value) : fallback;
+}
+
+function present(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const given = Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return Object.fromEntries(given.map(([name, value]) => [name, value.slice(0, MAX_ATTRIBUTE)]));
+}

@@ -1,0 +1,101 @@
+/** `POST /v1/metrics` of OTLP over HTTP, and what it has in common with OTLP over gRPC (`api/otlp.ts`). */
+import { create, fromJsonString, toBinary, toJsonString } from "@bufbuild/protobuf";
+import { StatusSchema } from "../../../../gen/es/google/rpc/status_pb.ts";
+import {
+  ExportMetricsServiceRequestSchema,
+  type ExportMetricsServiceResponse,
+  ExportMetricsServiceResponseSchema,
+} from "../../../../gen/es/opentelemetry/proto/collector/metrics/v1/metrics_service_pb.ts";
+import { TelltaleError } from "../../../errors.ts";
+import {
+  HttpRefusal,
+  type IngestProtocol,
+  type ProtocolFailure,
+  type ProtocolRequest,
+  type ProtocolResponse,
+} from "../../protocol.ts";
+import { checkEncoding } from "../encoding.ts";
+import { Points, storePoints } from "../points.ts";
+import { OtlpMapper } from "./map.ts";
+import { parseExport } from "./parse.ts";
+
+/** Stores the metrics of an `ExportMetricsServiceRequest` in binary form. */
+export async function storeExport(
+  body: Uint8Array,
+  mapper: OtlpMapper,
+  request: Pick<ProtocolRequest, "submit" | "skip">,
+): Promise<ExportMetricsServiceResponse> {
+  const parsed = parseExport(body);
+  const points = new Points();
+  const not = mapper.map(parsed.metrics, points);
+  request.skip("no_recorded_value", not.noRecordedValue);
+  request.skip("nan", not.nan);
+  request.skip("exemplar", parsed.exemplars);
+  const { refused, why } = await storePoints(points, request);
+  const timeless = not.timeless === 0 ? "" : `${not.timeless} points have no time_unix_nano: give one. `;
+  const rejected = Math.min(parsed.points, refused + not.timeless);
+  if (rejected === 0) return create(ExportMetricsServiceResponseSchema);
+  const partialSuccess = { rejectedDataPoints: BigInt(rejected), errorMessage: `${timeless}${why}`.trim() };
+  return create(ExportMetricsServiceResponseSchema, { partialSuccess });
+}
+
+export function otlpHttp(): IngestProtocol {
+  const mapper = new OtlpMapper();
+  return {
+    name: "otlp",
+    method: "POST",
+    path: "/v1/metrics",
+    handle: (request) => handle(request, mapper),
+    refuse,
+  };
+}
+
+async function handle(request: ProtocolRequest, mapper: OtlpMapper): Promise<ProtocolResponse> {
+  checkEncoding(request.headers);
+  const form = formOf(request.headers);
+  if (form === undefined) {
+    const given = JSON.stringify((request.headers.get("content-type") ?? "").slice(0, 200));
+    throw new HttpRefusal(415, "invalid", `content-type is ${given}: send ${PROTOBUF} or ${JSON_TYPE}`);
+  }
+  const body = form === JSON_TYPE ? binaryOf(request.body) : request.body;
+  const answer = await storeExport(body, mapper, request);
+  return form === JSON_TYPE
+    ? { status: 200, headers: { "content-type": form }, body: toJsonString(ExportMetricsServiceResponseSchema, answer) }
+    : { status: 200, headers: { "content-type": form }, body: toBinary(ExportMetricsServiceResponseSchema, answer) };
+}
+
+const PROTOBUF = "application/x-protobuf";
+const JSON_TYPE = "application/json";
+
+function formOf(headers: Headers): typeof PROTOBUF | typeof JSON_TYPE | undefined {
+  const type = headers.get("content-type")?.split(";")[0]?.trim().toLowerCase() ?? "";
+  if (type === JSON_TYPE) return JSON_TYPE;
+  return type === PROTOBUF || type === "application/protobuf" ? PROTOBUF : undefined;
+}
+
+/** As much as one message of a call: objects take many times the bytes of the JSON that they are read from. */
+const MAX_JSON_BYTES = 4 * 1024 * 1024;
+
+/** JSON is rare and small: it is read by the contract's own code, and then like the rest. */
+function binaryOf(json: Uint8Array): Uint8Array {
+  if (json.length > MAX_JSON_BYTES) {
+    const message = `the body is over ${MAX_JSON_BYTES} bytes of JSON: send less at once, or ${PROTOBUF}`;
+    throw new HttpRefusal(413, "exhausted", message);
+  }
+  const schema = ExportMetricsServiceRequestSchema;
+  try {
+    return toBinary(schema, fromJsonString(schema, Buffer.from(json).toString(), { ignoreUnknownFields: true }));
+  } catch (error) {
+    throw new TelltaleError("invalid", `the body is no JSON of its type: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** google.rpc.Status, in the form of the request. */
+function refuse({ status, number, message }: ProtocolFailure, headers: Headers): ProtocolResponse {
+  const told = create(StatusSchema, { code: number, message });
+  return formOf(headers) === PROTOBUF
+    ? { status, headers: { "content-type": PROTOBUF }, body: toBinary(StatusSchema, told) }
+    : { status, headers: { "content-type": JSON_TYPE }, body: toJsonString(StatusSchema, told) };
+}

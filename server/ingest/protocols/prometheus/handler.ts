@@ -1,0 +1,100 @@
+/** `POST /api/v1/write`: Prometheus' remote_write 1.0 and 2.0. */
+import {
+  HttpRefusal,
+  type IngestProtocol,
+  type ProtocolFailure,
+  type ProtocolRequest,
+  type ProtocolResponse,
+} from "../../protocol.ts";
+import { Identities } from "../identity.ts";
+import { Points, storePoints } from "../points.ts";
+import { mapSeries } from "./map.ts";
+import { parseWrite, type Version, type WriteRequest } from "./parse.ts";
+import { uncompress } from "./snappy.ts";
+
+export function remoteWrite(): IngestProtocol {
+  const identities = new Identities();
+  return {
+    name: "remote_write",
+    method: "POST",
+    path: "/api/v1/write",
+    handle: (request) => handle(request, identities),
+    refuse,
+  };
+}
+
+async function handle(request: ProtocolRequest, identities: Identities): Promise<ProtocolResponse> {
+  const version = versionOf(request.headers);
+  checkEncoding(request.headers);
+  const written = parseWrite(uncompress(request.body, request.maxBodyBytes), version);
+  const to = { samples: new Points(), histograms: new Points() };
+  let nan = 0;
+  let samples = written.stale;
+  let histograms = 0;
+  for (const series of written.series) {
+    nan += mapSeries(series, identities, to);
+    samples += series.values.length;
+    histograms += series.histograms.length;
+  }
+  countSkipped(request, written, nan);
+  const ofSamples = await storePoints(to.samples, request);
+  const ofHistograms = await storePoints(to.histograms, request);
+  const headers =
+    version === 1 ? {} : writtenHeaders(samples - ofSamples.refused, Math.max(0, histograms - ofHistograms.refused));
+  const why = [ofSamples.why, ofHistograms.why].filter((text) => text !== "").join(" ");
+  return why === "" ? { status: 204, headers } : text(400, why, headers);
+}
+
+function countSkipped({ skip }: ProtocolRequest, written: WriteRequest, nan: number): void {
+  const stale = written.series.flatMap(({ histograms }) => histograms).filter(({ sum }) => Number.isNaN(sum)).length;
+  skip("stale_marker", written.stale + stale);
+  skip("nan", nan);
+  skip("exemplar", written.exemplars);
+  skip("metadata", written.metadata);
+}
+
+/** A sender of 2.0 takes an answer without them for one of a server that knows 1.0 alone. */
+function writtenHeaders(samples: number, histograms: number): Record<string, string> {
+  return {
+    "x-prometheus-remote-write-samples-written": String(samples),
+    "x-prometheus-remote-write-histograms-written": String(histograms),
+    "x-prometheus-remote-write-exemplars-written": "0",
+  };
+}
+
+const MESSAGES: ReadonlyMap<string, Version> = new Map([
+  ["prometheus.WriteRequest", 1],
+  ["io.prometheus.write.v2.Request", 2],
+]);
+
+/** By the content type alone, as 2.0 asks for. */
+function versionOf(headers: Headers): Version {
+  const given = headers.get("content-type") ?? "application/x-protobuf";
+  const [type = "", ...parameters] = given.split(";").map((part) => part.trim());
+  const proto = parameters.find((parameter) => /^proto=/i.test(parameter))?.slice("proto=".length);
+  const message = proto?.replace(/^"(.*)"$/, "$1") ?? "prometheus.WriteRequest";
+  const version = MESSAGES.get(message);
+  if (type.toLowerCase() === "application/x-protobuf" && version !== undefined) return version;
+  const wanted = [...MESSAGES.keys()].map((name) => `application/x-protobuf;proto=${name}`).join(" or ");
+  throw new HttpRefusal(415, "invalid", `content-type is ${JSON.stringify(given.slice(0, 200))}: send ${wanted}`);
+}
+
+function checkEncoding(headers: Headers): void {
+  const encoding = headers.get("content-encoding")?.trim().toLowerCase() ?? "";
+  if (encoding === "snappy") return;
+  const given = encoding === "" ? "missing" : JSON.stringify(encoding.slice(0, 50));
+  throw new HttpRefusal(415, "invalid", `content-encoding is ${given}: send snappy (its block format)`);
+}
+
+/**
+ * Senders retry 5xx. They take 429 for lost data unless they are told otherwise (`retry_on_http_429`), so that what succeeds later is
+ * answered with 503.
+ */
+function refuse({ status, message, retryAfter }: ProtocolFailure): ProtocolResponse {
+  return text(status === 429 && retryAfter !== undefined ? 503 : status, message);
+}
+
+/** Prometheus logs the first line. */
+function text(status: number, message: string, headers: Readonly<Record<string, string>> = {}): ProtocolResponse {
+  return { status, headers: { "content-type": "text/plain; charset=utf-8", ...headers }, body: `${message}\n` };
+}

@@ -1,0 +1,50 @@
+/** Discord: webhooks of a channel. */
+import type { Channel } from "../channel.ts";
+import type { DiscordConfig } from "../config/config.ts";
+import { type ChatStyle, type ChatView, chatText, fitting } from "./chat.ts";
+import { colourOf } from "./colours.ts";
+import { answerJson, httpChannel, json, type Posted } from "./http-channel.ts";
+import { MAX_DISCORD_CHARACTERS, MAX_DISCORD_TITLE_CHARACTERS } from "./limits.ts";
+import type { ChannelOptions } from "./options.ts";
+import type { Answer } from "./post.ts";
+import { secondsToWaitMs } from "./retry-after.ts";
+import { beginning } from "./texts.ts";
+
+const STYLE: ChatStyle = {
+  plain: (text) => text.replace(/[\\*_~`|<>[\]]/g, "\\$&"),
+  bold: (marked) => `**${marked}**`,
+  link: (url, text) => `[${text}](${url.replace(/[()]/g, (character) => (character === "(" ? "%28" : "%29"))})`,
+};
+
+export function discord(config: DiscordConfig, options: ChannelOptions): Channel {
+  const outgoing = ({ message }: Posted) => [{ body: json(fitting(message, (view) => payload(view, config), fits)) }];
+  return httpChannel({ kind: "discord", what: "Discord", outgoing, judge }, config, options);
+}
+
+function payload(view: ChatView, { title, content, username }: DiscordConfig) {
+  return {
+    ...(username !== undefined && { username }),
+    ...(content !== undefined && { content }),
+    // Whatever a sensor is named, nobody is mentioned.
+    allowed_mentions: { parse: [] },
+    embeds: [
+      {
+        title: beginning(title ?? view.subject, MAX_DISCORD_TITLE_CHARACTERS),
+        description: chatText(view, STYLE, { isTitled: title === undefined }),
+        color: Number.parseInt(colourOf(view.severity).slice(1), 16),
+        ...(view.url !== "" && { url: view.url }),
+      },
+    ],
+  };
+}
+
+function fits({ embeds: [embed] }: ReturnType<typeof payload>): boolean {
+  return embed!.description.length <= MAX_DISCORD_CHARACTERS;
+}
+
+/** The time to wait is in the body to the millisecond, and in the header rounded up. */
+function judge(answer: Answer) {
+  if (answer.status !== 429) return undefined;
+  const seconds = answerJson(answer)?.retry_after;
+  return typeof seconds === "number" ? ({ kind: "retry", afterMs: secondsToWaitMs(seconds) } as const) : undefined;
+}

@@ -1,0 +1,119 @@
+/** E-mail by SMTP. */
+import { isIP } from "node:net";
+import { TelltaleError } from "../../errors.ts";
+import type { Channel, Sent } from "../channel.ts";
+import type { EmailConfig } from "../config/config.ts";
+import type { Message } from "../message.ts";
+import { type Attempt, attempt } from "./attempt.ts";
+import {
+  MAIL_CONNECT_TIMEOUT_MS,
+  MAIL_SILENCE_TIMEOUT_MS,
+  MAIL_TIMEOUT_MS,
+  MAX_ALERTS_IN_MAIL,
+  MAX_TEXT_CHARACTERS,
+} from "./limits.ts";
+import { conversation } from "./mail/conversation.ts";
+import { type OwnHeaders, ownHeaders } from "./mail/headers.ts";
+import { mailHtml } from "./mail/html.ts";
+import { refusal, rejections } from "./mail/outcome.ts";
+import { mailText } from "./mail/text.ts";
+import type { ChannelOptions } from "./options.ts";
+import { readPublicFile, type Secrets } from "./secrets.ts";
+import { messageView } from "./view.ts";
+
+export class Email implements Channel {
+  readonly kind = "email";
+  readonly #config: EmailConfig;
+  readonly #options: ChannelOptions;
+  readonly #own: OwnHeaders;
+
+  /** @throws TelltaleError "invalid" where a header may not be set, or a password is missing */
+  constructor(config: EmailConfig, options: ChannelOptions) {
+    if ((config.authUsername === undefined) !== (config.authPassword === undefined)) {
+      throw new TelltaleError("invalid", "E-mail needs both auth_username and auth_password, or neither.");
+    }
+    this.#config = config;
+    this.#options = options;
+    this.#own = ownHeaders(config.headers);
+  }
+
+  send(message: Message, signal: AbortSignal): Promise<Sent> {
+    const { environment } = this.#options;
+    return attempt({ signal, timeoutMs: MAIL_TIMEOUT_MS, environment }, (current) => this.#send(message, current));
+  }
+
+  /** Nothing stays open between messages. */
+  async close(): Promise<void> {}
+
+  async #send(message: Message, { signal, secrets }: Attempt): Promise<Sent> {
+    const auth = await this.#auth(secrets);
+    const tls = await this.#tls();
+    const mail = this.#mail(message);
+    // Loaded where the first e-mail is sent: an installation without e-mail starts without it.
+    const { createTransport } = await import("nodemailer");
+    const { smarthost, hello, implicitTls } = this.#config;
+    // Each e-mail has a connection of its own: they are rare, and servers end connections that are idle.
+    const connection = await this.#options.addresses.connect(smarthost, MAIL_CONNECT_TIMEOUT_MS, signal);
+    try {
+      const transport = createTransport({
+        host: smarthost.host,
+        port: smarthost.port,
+        name: hello,
+        connection,
+        secure: implicitTls,
+        requireTLS: this.#needsTls,
+        tls,
+        ...(auth === undefined ? {} : { auth }),
+        greetingTimeout: MAIL_CONNECT_TIMEOUT_MS,
+        socketTimeout: MAIL_SILENCE_TIMEOUT_MS,
+      });
+      const sent = await transport.sendMail({ ...mail, signal });
+      return rejections(sent, secrets.known);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return refusal(error, { needsTls: this.#needsTls, secrets: secrets.known });
+    } finally {
+      connection.destroy();
+    }
+  }
+
+  /** A password is never sent in the clear. */
+  get #needsTls(): boolean {
+    const { requireTls, implicitTls, authUsername } = this.#config;
+    return !implicitTls && (requireTls || authUsername !== undefined);
+  }
+
+  async #auth(secrets: Secrets): Promise<{ user: string; pass: string } | undefined> {
+    const { authUsername, authPassword } = this.#config;
+    if (authUsername === undefined || authPassword === undefined) return undefined;
+    const pass = await secrets.read(authPassword, "the password of the mail server");
+    // As AUTH PLAIN sends it.
+    secrets.hide(Buffer.from(`\0${authUsername}\0${pass}`).toString("base64"));
+    return { user: authUsername, pass };
+  }
+
+  async #tls() {
+    const { smarthost, insecureSkipVerify, caFile } = this.#config;
+    return {
+      rejectUnauthorized: !insecureSkipVerify,
+      ...(isIP(smarthost.host) === 0 ? { servername: smarthost.host } : {}),
+      ...(caFile === undefined ? {} : { ca: await readPublicFile(caFile, "the authorities of the mail server") }),
+    };
+  }
+
+  #mail(message: Message) {
+    const { from, to } = this.#config;
+    const view = messageView(message, { maxAlerts: MAX_ALERTS_IN_MAIL, maxText: MAX_TEXT_CHARACTERS });
+    return {
+      from: this.#own.from ?? from,
+      to: this.#own.to ?? to,
+      // Whoever else the headers name.
+      envelope: { from, to },
+      subject: this.#own.subject ?? view.subject,
+      text: mailText(view),
+      html: mailHtml(view),
+      ...conversation(message.key, message.groupKey, from),
+      headers: { ...this.#own.headers, "Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All" },
+    };
+  }
+}

@@ -1,0 +1,153 @@
+/** What all channels over HTTP share: credentials, the guarded connection, and what answers mean. */
+import type { Channel, Sent } from "../channel.ts";
+import type { ChannelConfig, HttpChannelConfig } from "../config/config.ts";
+import type { Message } from "../message.ts";
+import { type Attempt, attempt } from "./attempt.ts";
+import type { ChannelOptions } from "./options.ts";
+import { type Answer, post } from "./post.ts";
+import { reasonOf } from "./reason.ts";
+import { retryAfterMs } from "./retry-after.ts";
+import { readPublicFile, type Secrets } from "./secrets.ts";
+import { headerText, identity } from "./texts.ts";
+
+/** Of the header that others know as the key of a call that may be repeated. */
+const MAX_ID_CHARACTERS = 200;
+/** Beside 5xx: the receiver was too slow, too early or asked too often. All other refusals are final. */
+const RETRIED_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
+/** A shorter part of a URL tells nothing, and would be found in words. */
+const MIN_HIDDEN_CHARACTERS = 6;
+
+/** What is posted. */
+export interface Outgoing {
+  /** Absent: that of the configuration. */
+  readonly address?: string;
+  /** Beside the usual ones, or instead of them. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+export interface Posted {
+  readonly url: string;
+  readonly message: Message;
+  readonly secrets: Secrets;
+}
+
+/** A kind of channel. */
+export interface HttpKind {
+  readonly kind: ChannelConfig["kind"];
+  /** As in "the URL of Slack". */
+  readonly what: string;
+  /** Several where one has no room for all: they are posted one after the other, and the message is taken where all are. */
+  readonly outgoing: (posted: Posted) => Promise<readonly Outgoing[]> | readonly Outgoing[];
+  /** What a 2xx, or another answer, means here; undefined: what it means everywhere. */
+  readonly judge?: (answer: Answer) => Judgement | undefined;
+}
+
+export interface Judgement {
+  readonly kind: Sent["kind"];
+  readonly afterMs?: number | undefined;
+}
+
+/** Nothing is connected before a message is sent, and nothing stays open between messages. */
+export function httpChannel(
+  { kind, what, outgoing, judge }: HttpKind,
+  config: HttpChannelConfig,
+  options: ChannelOptions,
+): Channel {
+  const { addresses, clock, environment } = options;
+  async function send(message: Message, { signal, secrets }: Attempt): Promise<Sent> {
+    const url = await secrets.read(config.url, `the URL of ${what}`);
+    secrets.hide(...secretsOfUrl(url));
+    const all = await outgoing({ url, message, secrets });
+    const usual = { ...usualHeaders(message), ...(await credentials(config, secrets, what)) };
+    const ca = config.caFile && (await readPublicFile(config.caFile, `the authorities of ${what}`));
+    for (const { address = url, headers, body } of all) {
+      const to = addresses.checkUrl(address);
+      const answer = await post({ url: to, headers: { ...usual, ...headers }, body, addresses, ca, signal });
+      const sent = outcome(answer, judge?.(answer), { secrets: secrets.known, nowMs: clock.nowUs() / 1_000 });
+      if (sent.kind !== "ok") return sent;
+    }
+    return { kind: "ok" };
+  }
+  return {
+    kind,
+    send: (message, signal) =>
+      attempt({ signal, timeoutMs: config.timeoutMs, environment }, (current) => send(message, current)),
+    async close() {},
+  };
+}
+
+export function json(value: unknown): Buffer {
+  return Buffer.from(JSON.stringify(value));
+}
+
+/** The answer as JSON; undefined where it is none. */
+export function answerJson({ text }: Answer): Record<string, unknown> | undefined {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined; // a page of a proxy, or the beginning of something long
+  }
+}
+
+export function messageId({ key }: Message): string {
+  return headerText(identity(key, MAX_ID_CHARACTERS));
+}
+
+function usualHeaders(message: Message): Record<string, string> {
+  return {
+    "content-type": "application/json",
+    "user-agent": "Telltale",
+    "idempotency-key": messageId(message),
+  };
+}
+
+/** Those of the URL are Node's to send, where there are no others. */
+async function credentials(
+  { authorization, basicAuth }: HttpChannelConfig,
+  secrets: Secrets,
+  what: string,
+): Promise<Record<string, string>> {
+  if (authorization !== undefined) {
+    const text = await secrets.read(authorization.credentials, `the credentials of ${what}`);
+    return { authorization: `${authorization.type} ${text}` };
+  }
+  if (basicAuth === undefined) return {};
+  const password = await secrets.read(basicAuth.password, `the password of ${what}`);
+  const pair = Buffer.from(`${basicAuth.username}:${password}`).toString("base64");
+  secrets.hide(pair);
+  return { authorization: `Basic ${pair}` };
+}
+
+/** Whoever learns a webhook's URL may write to it: its path and its parameters are secrets, its host is not. */
+function secretsOfUrl(address: string): string[] {
+  if (!URL.canParse(address)) return [];
+  const { pathname, search, username, password, searchParams } = new URL(address);
+  const pair = Buffer.from(`${username}:${password}`).toString("base64");
+  const parts = [...pathname.split("/"), ...searchParams.values(), username, password];
+  const whole = [pathname, `${pathname}${search}`].filter((path) => path !== "/");
+  return [...whole, ...parts.filter((part) => part.length >= MIN_HIDDEN_CHARACTERS), ...(password ? [pair] : [])];
+}
+
+function outcome(
+  { status, headers, text, isCut }: Answer,
+  judged: Judgement | undefined,
+  { secrets, nowMs }: { secrets: readonly string[]; nowMs: number },
+): Sent {
+  const { location } = headers;
+  if (status >= 300 && status < 400) {
+    const where = location !== undefined && URL.canParse(location) ? new URL(location).origin : "elsewhere";
+    return { kind: "failed", reason: `answered ${status}, which leads to ${where}: redirects are not followed` };
+  }
+  const { kind, afterMs = retryAfterMs(headers["retry-after"], nowMs) } = judged ?? { kind: usualKind(status) };
+  if (kind === "ok") return { kind };
+  const reason = reasonOf(`answered ${status}${text === "" ? "" : `: ${text}`}`, secrets, isCut);
+  if (kind === "failed") return { kind, reason };
+  return { kind, reason, ...(afterMs === undefined ? {} : { afterMs }) };
+}
+
+function usualKind(status: number): Sent["kind"] {
+  if (status >= 200 && status < 300) return "ok";
+  return status >= 500 || RETRIED_STATUSES.has(status) ? "retry" : "failed";
+}

@@ -1,0 +1,49 @@
+/** ntfy: messages as JSON to the server's root. */
+import type { Channel } from "../channel.ts";
+import type { NtfyConfig } from "../config/config.ts";
+import { type ChatView, chatText, fitting, PLAIN } from "./chat.ts";
+import { httpChannel, json, type Posted } from "./http-channel.ts";
+import { MAX_NTFY_BYTES } from "./limits.ts";
+import type { ChannelOptions } from "./options.ts";
+
+/** From 1 to 5: 5 also sounds where the phone is muted. Names of emojis are shown as such. */
+const BY_SEVERITY: Readonly<Record<string, { readonly priority: number; readonly tag: string }>> = {
+  critical: { priority: 5, tag: "rotating_light" },
+  high: { priority: 4, tag: "warning" },
+  medium: { priority: 3, tag: "large_orange_diamond" },
+  low: { priority: 2, tag: "information_source" },
+  resolved: { priority: 2, tag: "white_check_mark" },
+};
+const OTHER = { priority: 3, tag: "bell" };
+
+export function ntfy(config: NtfyConfig, options: ChannelOptions): Channel {
+  const outgoing = async ({ message, secrets }: Posted) => {
+    const topic = await secrets.read(config.topic, "the topic of ntfy");
+    const token = config.token && (await secrets.read(config.token, "the token of ntfy"));
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    const body = fitting(
+      message,
+      (view) => json(payload(view, topic, config.tags)),
+      (built) => built.length <= MAX_NTFY_BYTES,
+    );
+    return [{ headers, body }];
+  };
+  return httpChannel({ kind: "ntfy", what: "ntfy", outgoing }, config, options);
+}
+
+function payload(view: ChatView, topic: string, tags: readonly string[]) {
+  const { priority, tag } = Object.hasOwn(BY_SEVERITY, view.severity) ? BY_SEVERITY[view.severity]! : OTHER;
+  const links = [
+    { label: "Open", url: view.url },
+    { label: "What to do", url: view.alerts[0]?.runbookUrl ?? "" },
+  ].filter(({ url }) => url !== "");
+  return {
+    topic,
+    title: view.subject,
+    message: chatText(view, PLAIN, { links: false }),
+    priority,
+    tags: [tag, ...tags],
+    ...(view.url !== "" && { click: view.url }),
+    ...(links.length > 0 && { actions: links.map((link) => ({ action: "view", ...link })) }),
+  };
+}

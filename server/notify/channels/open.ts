@@ -1,0 +1,40 @@
+import type { Channel } from "../channel.ts";
+import type { ChannelConfig } from "../config/config.ts";
+import { alertmanager } from "./alertmanager.ts";
+import { discord } from "./discord.ts";
+import { Email } from "./email.ts";
+import { teams } from "./msteams.ts";
+import { ntfy } from "./ntfy.ts";
+import type { ChannelOptions } from "./options.ts";
+import { pagerDuty } from "./pagerduty.ts";
+import { slack } from "./slack.ts";
+import { telegram } from "./telegram.ts";
+import { webhook } from "./webhook.ts";
+
+/**
+ * The channel of a configuration. Nothing is connected, and no secret is read, before a message is sent.
+ *
+ * @throws TelltaleError "invalid" where the configuration can never work
+ */
+export function openChannel(config: ChannelConfig, options: ChannelOptions): Channel {
+  switch (config.kind) {
+    case "webhook":
+      return webhook(config, options);
+    case "email":
+      return new Email(config, options);
+    case "slack":
+      return slack(config, options);
+    case "msteams":
+      return teams(config, options);
+    case "discord":
+      return discord(config, options);
+    case "pagerduty":
+      return pagerDuty(config, options);
+    case "telegram":
+      return telegram(config, options);
+    case "ntfy":
+      return ntfy(config, options);
+    case "alertmanager":
+      return alertmanager(config, options);
+  }
+}

@@ -1,0 +1,13 @@
+import type { Clock } from "../../clock.ts";
+import type { Environment } from "../../environment.ts";
+import type { AddressGuard } from "./addresses.ts";
+
+/** What all channels of a process share. */
+export interface ChannelOptions {
+  readonly addresses: AddressGuard;
+  /** Where secrets by name are. */
+  readonly environment: Environment;
+  readonly clock: Clock;
+  /** The installation, as receivers tell it from others: `ce-source` of webhooks. */
+  readonly source: string;
+}

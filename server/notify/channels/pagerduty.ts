@@ -1,0 +1,69 @@
+/** PagerDuty: Events API v2. A group is one incident: its messages trigger it, and the last one resolves it. */
+import { createHash } from "node:crypto";
+import { isoTime, toTimestamp } from "../../lib/time.ts";
+import type { Channel } from "../channel.ts";
+import type { PagerDutyConfig, PagerDutySeverity } from "../config/config.ts";
+import type { Message } from "../message.ts";
+import { type ChatView, chatText, fitting, PLAIN } from "./chat.ts";
+import { httpChannel, json, type Posted } from "./http-channel.ts";
+import { MAX_PAGERDUTY_BYTES, MAX_PAGERDUTY_SUMMARY_CHARACTERS } from "./limits.ts";
+import type { ChannelOptions } from "./options.ts";
+import { beginning, oneLine } from "./texts.ts";
+
+const SEVERITIES: Readonly<Record<string, PagerDutySeverity>> = {
+  critical: "critical",
+  high: "error",
+  medium: "warning",
+  low: "info",
+};
+/** Of labels in the event; more is not shown. */
+const MAX_LABEL_CHARACTERS = 200;
+
+export function pagerDuty(config: PagerDutyConfig, options: ChannelOptions): Channel {
+  const outgoing = async ({ message, secrets }: Posted) => {
+    const routingKey = await secrets.read(config.routingKey, "the routing key of PagerDuty");
+    const body = fitting(
+      message,
+      (view) => json(event(message, view, { routingKey, config })),
+      (built) => built.length <= MAX_PAGERDUTY_BYTES,
+    );
+    return [{ body }];
+  };
+  return httpChannel({ kind: "pagerduty", what: "PagerDuty", outgoing }, config, options);
+}
+
+function event(
+  message: Message,
+  view: ChatView,
+  { routingKey, config }: { routingKey: string; config: PagerDutyConfig },
+) {
+  const clientUrl = config.clientUrl ?? view.url;
+  const runbook = view.alerts[0]?.runbookUrl ?? "";
+  return {
+    routing_key: routingKey,
+    event_action: message.status === "resolved" ? "resolve" : "trigger",
+    dedup_key: createHash("sha256").update(message.groupKey).digest("hex"),
+    client: config.client ?? "Telltale",
+    ...(clientUrl !== "" && { client_url: clientUrl }),
+    ...(runbook !== "" && { links: [{ href: runbook, text: "What to do" }] }),
+    payload: payload(message, view, config),
+  };
+}
+
+function payload(message: Message, view: ChatView, config: PagerDutyConfig) {
+  const label = (name: string) => beginning(oneLine(message.commonLabels[name] ?? ""), MAX_LABEL_CHARACTERS);
+  const optional = {
+    component: config.component ?? label("asset"),
+    group: config.group ?? label("location"),
+    class: config.class ?? label("alertname"),
+  };
+  const startsUs = Math.min(...message.alerts.map((alert) => alert.startsUs));
+  return {
+    summary: beginning(view.subject, MAX_PAGERDUTY_SUMMARY_CHARACTERS),
+    source: label("sensor_id") || "telltale",
+    severity: config.severity ?? SEVERITIES[view.severity] ?? "error",
+    ...(Number.isFinite(startsUs) && { timestamp: isoTime(toTimestamp(startsUs)) }),
+    ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== "")),
+    custom_details: { alerts: chatText(view, PLAIN) },
+  };
+}

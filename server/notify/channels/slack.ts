@@ -1,0 +1,55 @@
+/** Slack: incoming webhooks, and `chat.postMessage` with a token. */
+import type { Channel } from "../channel.ts";
+import type { SlackConfig } from "../config/config.ts";
+import { type ChatStyle, type ChatView, chatText, fitting } from "./chat.ts";
+import { colourOf } from "./colours.ts";
+import { answerJson, httpChannel, json, type Posted } from "./http-channel.ts";
+import { MAX_SLACK_CHARACTERS } from "./limits.ts";
+import type { ChannelOptions } from "./options.ts";
+import type { Answer } from "./post.ts";
+
+const STYLE: ChatStyle = {
+  // Slack has no escapes of its marks but for these: by them nobody is mentioned, and nothing becomes a link.
+  plain: (text) => text.replace(/[&<>]/g, (character) => ENTITIES[character]!),
+  bold: (marked) => `*${marked}*`,
+  link: (url, text) => `<${url.replace(/[|<>]/g, encodeURIComponent)}|${text}>`,
+};
+const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+
+export function slack(config: SlackConfig, options: ChannelOptions): Channel {
+  const outgoing = ({ message }: Posted) => [{ body: json(fitting(message, (view) => payload(view, config), fits)) }];
+  return httpChannel({ kind: "slack", what: "Slack", outgoing, judge }, config, options);
+}
+
+function payload(view: ChatView, { channel, username, title, titleLink, text, color, fields }: SlackConfig) {
+  const told = chatText(view, STYLE, { isTitled: title === undefined });
+  const link = titleLink ?? view.url;
+  return {
+    ...(channel !== undefined && { channel }),
+    ...(username !== undefined && { username }),
+    attachments: [
+      {
+        color: color ?? colourOf(view.severity),
+        fallback: STYLE.plain(view.subject),
+        title: STYLE.plain(title ?? view.subject),
+        ...(link !== "" && { title_link: link }),
+        text: text === undefined ? told : `${text}\n\n${told}`,
+        mrkdwn_in: ["text"],
+        ...(fields.length > 0 && { fields }),
+      },
+    ],
+  };
+}
+
+function fits({ attachments: [attachment] }: ReturnType<typeof payload>): boolean {
+  return attachment!.text.length <= MAX_SLACK_CHARACTERS;
+}
+
+/** `chat.postMessage` answers 200 whatever happened. */
+function judge(answer: Answer) {
+  const said = answer.status === 200 ? answerJson(answer) : undefined;
+  if (said?.ok !== false) return undefined;
+  const isBusy =
+    said.error === "ratelimited" || said.error === "internal_error" || said.error === "service_unavailable";
+  return { kind: isBusy ? "retry" : "failed" } as const;
+}

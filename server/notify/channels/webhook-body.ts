@@ -1,0 +1,62 @@
+/** The body that Alertmanager's webhooks have, version 4, so that what receives these receives ours. */
+import { isoTime, toTimestamp } from "../../lib/time.ts";
+import type { Message, NotifiedAlert } from "../message.ts";
+import { bounded } from "./bounded.ts";
+import { fingerprint } from "./fingerprint.ts";
+import { MAX_BODY_BYTES } from "./limits.ts";
+
+/** Go's zero time: the alert has not ended. */
+const NEVER = "0001-01-01T00:00:00Z";
+
+/** JSON of at most `MAX_BODY_BYTES`, unless a single alert has more; `maxAlerts` of 0: as many as have room. */
+export function webhookBody(message: Message, maxAlerts: number): Buffer {
+  for (let most = maxAlerts; ; ) {
+    const shown = bounded(message, most);
+    const body = Buffer.from(JSON.stringify(payload(shown, message)));
+    const count = shown.alerts.length;
+    if (body.length <= MAX_BODY_BYTES || count <= 1) return body;
+    // In proportion, and at least one less: a few rounds for any message.
+    most = Math.max(1, Math.min(count - 1, Math.floor((count * MAX_BODY_BYTES) / body.length)));
+  }
+}
+
+function payload(shown: Message, full: Message) {
+  return {
+    receiver: shown.receiver,
+    status: shown.status,
+    alerts: shown.alerts.map((alert, at) => alertOf(alert, full.alerts[at]!, shown.externalUrl)),
+    groupLabels: shown.groupLabels,
+    commonLabels: shown.commonLabels,
+    commonAnnotations: shown.commonAnnotations,
+    externalURL: shown.externalUrl,
+    version: "4",
+    groupKey: shown.groupKey,
+    truncatedAlerts: shown.truncatedAlerts,
+    // Ours: people number steps from 1.
+    ...(shown.escalation === undefined
+      ? {}
+      : { escalation: { name: shown.escalation.name, step: shown.escalation.step + 1 } }),
+    ...(shown.fallback === undefined
+      ? {}
+      : {
+          fallback: { receiver: shown.fallback.receiver, channel: shown.fallback.kind, reason: shown.fallback.reason },
+        }),
+  };
+}
+
+function alertOf(shown: NotifiedAlert, full: NotifiedAlert, externalUrl: string) {
+  return {
+    status: shown.status,
+    labels: shown.labels,
+    annotations: shown.annotations,
+    startsAt: time(shown.startsUs),
+    endsAt: shown.endsUs === undefined ? NEVER : time(shown.endsUs),
+    generatorURL: full.generatorUrl ?? externalUrl,
+    // Of the labels as they are: two that are shortened to the same stay two alerts.
+    fingerprint: fingerprint(full.labels),
+  };
+}
+
+function time(us: number): string {
+  return isoTime(toTimestamp(us));
+}

@@ -1,0 +1,36 @@
+import { createHash } from "node:crypto";
+import type { ChannelConfig } from "./config.ts";
+
+/**
+ * Keys of a receiver's channels by where they send, in the channels' order: what was told, and what is still to be sent, keeps to its channel
+ * where others are put before it or taken out. Of several to the same place the later ones are numbered. A hash, because an address may be
+ * secret.
+ */
+export function channelKeys(channels: readonly ChannelConfig[]): string[] {
+  const seen = new Map<string, number>();
+  return channels.map((channel) => {
+    const text = JSON.stringify([channel.kind, ...addressOf(channel)]);
+    const key = createHash("sha256").update(text).digest("hex").slice(0, 32);
+    const before = seen.get(key) ?? 0;
+    seen.set(key, before + 1);
+    return before === 0 ? key : `${key}~${before + 1}`;
+  });
+}
+
+/** What stays the same where texts and credentials are changed. */
+function addressOf(channel: ChannelConfig): unknown[] {
+  switch (channel.kind) {
+    case "email":
+      return [channel.to];
+    case "slack":
+      return [channel.url, channel.channel];
+    case "pagerduty":
+      return [channel.url, channel.routingKey];
+    case "telegram":
+      return [channel.url, channel.chatId, channel.messageThreadId];
+    case "ntfy":
+      return [channel.url, channel.topic];
+    default:
+      return [channel.url];
+  }
+}

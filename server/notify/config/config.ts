@@ -1,0 +1,242 @@
+/** How notifications are routed, as read from a file in Alertmanager's format. Durations are milliseconds. */
+import type { Matcher } from "../../../formats/matchers.ts";
+
+export interface NotifyConfig {
+  /** The root: it matches every alert. */
+  readonly route: Route;
+  readonly receivers: readonly ReceiverConfig[];
+  readonly inhibitRules: readonly InhibitRule[];
+  readonly timeIntervals: readonly NamedIntervals[];
+  readonly schedules: readonly Schedule[];
+  readonly escalations: readonly Escalation[];
+  /** An alert of another program that names no end is over when it was not sent again for so long. */
+  readonly resolveTimeoutMs: number;
+}
+
+/** A node of the tree with what it inherits filled in. */
+export interface Route {
+  /** Its place in the tree: "0" for the root, "0/2/1" below. */
+  readonly id: string;
+  /** Of its own in the tree, by its matchers and those above: edits elsewhere do not change it. */
+  readonly key: string;
+  readonly receiver: string;
+  /** All have to match; sorted. */
+  readonly matchers: readonly Matcher[];
+  /** Labels by which alerts form groups; "all": each set of labels is a group of its own. */
+  readonly groupBy: readonly string[] | "all";
+  readonly groupWaitMs: number;
+  readonly groupIntervalMs: number;
+  readonly repeatIntervalMs: number;
+  /** Names of time intervals; not inherited. */
+  readonly muteTimeIntervals: readonly string[];
+  readonly activeTimeIntervals: readonly string[];
+  /** The name of an escalation; "" where there is none. */
+  readonly escalation: string;
+  /** Whether siblings behind it are tried where it matches. */
+  readonly continue: boolean;
+  readonly routes: readonly Route[];
+}
+
+export interface ReceiverConfig {
+  readonly name: string;
+  readonly channels: readonly ChannelConfig[];
+  /** The receiver that gets what a channel of this one refuses, or has not taken in time; no circle. */
+  readonly fallback?: string;
+  /** A message that is not taken for so long is given up. */
+  readonly giveUpAfterMs: number;
+  /** Absent: as many as there are. */
+  readonly maxMessagesPerMinute?: number;
+}
+
+/** Where a secret is: in the file itself, in a file, or in an environment variable. */
+export type Secret = { readonly value: string } | { readonly file: string } | { readonly env: string };
+
+export type ChannelConfig =
+  | WebhookConfig
+  | EmailConfig
+  | SlackConfig
+  | TeamsConfig
+  | DiscordConfig
+  | PagerDutyConfig
+  | TelegramConfig
+  | NtfyConfig
+  | AlertmanagerConfig;
+
+/** How a program is called by HTTP. */
+export interface HttpSettings {
+  readonly authorization?: { readonly type: string; readonly credentials: Secret };
+  readonly basicAuth?: { readonly username: string; readonly password: Secret };
+  /** PEM of the authorities to trust instead of the known ones, as a plant's own has it. */
+  readonly caFile?: string;
+}
+
+/** What all channels over HTTP have. */
+export interface HttpChannelConfig extends HttpSettings {
+  readonly url: Secret;
+  readonly sendResolved: boolean;
+  readonly timeoutMs: number;
+}
+
+export interface WebhookConfig extends HttpChannelConfig {
+  readonly kind: "webhook";
+  /** Of HMAC-SHA256 signatures; absent: unsigned. */
+  readonly signingKey?: Secret;
+  /** At most so many alerts in a message; 0: no limit of its own. */
+  readonly maxAlerts: number;
+}
+
+/** Texts that stand instead of the platform's own. */
+export interface SlackConfig extends HttpChannelConfig {
+  readonly kind: "slack";
+  readonly channel?: string;
+  readonly username?: string;
+  readonly title?: string;
+  readonly titleLink?: string;
+  readonly text?: string;
+  readonly color?: string;
+  readonly fields: readonly { readonly title: string; readonly value: string; readonly short: boolean }[];
+}
+
+export interface TeamsConfig extends HttpChannelConfig {
+  readonly kind: "msteams";
+  readonly title?: string;
+  readonly text?: string;
+}
+
+export interface DiscordConfig extends HttpChannelConfig {
+  readonly kind: "discord";
+  readonly title?: string;
+  /** Above the message. */
+  readonly content?: string;
+  readonly username?: string;
+}
+
+export type PagerDutySeverity = "critical" | "error" | "warning" | "info";
+
+export interface PagerDutyConfig extends HttpChannelConfig {
+  readonly kind: "pagerduty";
+  readonly routingKey: Secret;
+  /** Absent: by the severity of the worst alert. */
+  readonly severity?: PagerDutySeverity;
+  readonly client?: string;
+  readonly clientUrl?: string;
+  readonly class?: string;
+  readonly component?: string;
+  readonly group?: string;
+}
+
+export type ParseMode = "HTML" | "MarkdownV2" | "";
+
+/** `url`: of the Bot API. */
+export interface TelegramConfig extends HttpChannelConfig {
+  readonly kind: "telegram";
+  readonly botToken: Secret;
+  readonly chatId: number;
+  readonly messageThreadId?: number;
+  readonly parseMode: ParseMode;
+  readonly disableNotifications: boolean;
+}
+
+/** `url`: of the server, without the topic. */
+export interface NtfyConfig extends HttpChannelConfig {
+  readonly kind: "ntfy";
+  /** Whoever knows it may read and write it, where the server has no users. */
+  readonly topic: Secret;
+  readonly token?: Secret;
+  /** Beside those of the severity. */
+  readonly tags: readonly string[];
+}
+
+/** `url`: of the Alertmanager, without `/api/v2`. */
+export interface AlertmanagerConfig extends HttpChannelConfig {
+  readonly kind: "alertmanager";
+}
+
+export interface EmailConfig {
+  readonly kind: "email";
+  /** One or more addresses, separated by commas. */
+  readonly to: string;
+  readonly from: string;
+  readonly smarthost: { readonly host: string; readonly port: number };
+  readonly hello: string;
+  readonly authUsername?: string;
+  readonly authPassword?: Secret;
+  readonly requireTls: boolean;
+  /** TLS from the first byte. */
+  readonly implicitTls: boolean;
+  readonly insecureSkipVerify: boolean;
+  /** PEM of the authorities to trust instead of the known ones, as a plant's own has it. */
+  readonly caFile?: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly sendResolved: boolean;
+}
+
+export interface InhibitRule {
+  readonly name?: string;
+  readonly sourceMatchers: readonly Matcher[];
+  readonly targetMatchers: readonly Matcher[];
+  /** Labels that source and target share. */
+  readonly equal: readonly string[];
+}
+
+export interface NamedIntervals {
+  readonly name: string;
+  readonly intervals: readonly TimeInterval[];
+}
+
+/** All fields that are given have to hold; in a field, one of the ranges. Ranges include both ends, but `times` its start only. */
+export interface TimeInterval {
+  /** Minutes since midnight, 0 to 1440. */
+  readonly times?: readonly Range[];
+  /** 0: Sunday. */
+  readonly weekdays?: readonly Range[];
+  /** Negative: from the month's end. */
+  readonly daysOfMonth?: readonly Range[];
+  readonly months?: readonly Range[];
+  readonly years?: readonly Range[];
+  /** IANA name; UTC by default. */
+  readonly location: string;
+}
+
+export interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Who is told besides the route's receiver while nobody acknowledges. */
+export interface Escalation {
+  readonly name: string;
+  /** In the order of `afterMs`. */
+  readonly steps: readonly EscalationStep[];
+  /** Of its messages; absent: the route's. */
+  readonly repeatIntervalMs?: number;
+}
+
+export interface EscalationStep {
+  /** Since the alert took the route. */
+  readonly afterMs: number;
+  /** Names; all of them are told. */
+  readonly receivers: readonly string[];
+  /** Names; of each, whoever is on call is told. */
+  readonly schedules: readonly string[];
+}
+
+/** Who is on call when: of every rotation one receiver. */
+export interface Schedule {
+  readonly name: string;
+  /** IANA name, in which hand-offs are. */
+  readonly timeZone: string;
+  readonly rotations: readonly Rotation[];
+}
+
+/** Receivers that take turns. */
+export interface Rotation {
+  /** In the order of their turns. */
+  readonly receivers: readonly string[];
+  /** When the first of them begins, as clocks of the time zone show it: milliseconds since 1970-01-01T00:00 there. */
+  readonly startLocalMs: number;
+  /** How long a turn is, by these clocks: a day stays a day when they are changed. */
+  readonly shiftMs: number;
+  /** Names of time intervals outside of which nobody of it is on call; empty: always. */
+  readonly activeTimeIntervals: readonly string[];
+}

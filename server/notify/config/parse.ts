@@ -1,0 +1,71 @@
+/** Reads a file in Alertmanager's format. Pure: files and variables that it refers to are not looked at. */
+import type { NotifyConfig } from "./config.ts";
+import type { Problem } from "./problem.ts";
+import { readEscalations } from "./read/escalations.ts";
+import { readGlobal } from "./read/global.ts";
+import { readInhibitRules } from "./read/inhibit.ts";
+import { readTimeIntervals } from "./read/intervals.ts";
+import { readReceivers } from "./read/receivers.ts";
+import { readRoot } from "./read/route.ts";
+import { readSchedules } from "./read/schedules.ts";
+import { Source, Stop } from "./read/source.ts";
+import { type Fields, type Known, Value } from "./read/value.ts";
+import type { Reference } from "./reference.ts";
+
+export type Parsed =
+  | { readonly config: NotifyConfig; readonly references: readonly Reference[] }
+  | { readonly problems: readonly Problem[] };
+
+const FILE: Known = {
+  of: "the file",
+  names: [
+    ...["global", "route", "receivers", "inhibit_rules", "time_intervals", "mute_time_intervals", "templates"],
+    ...["schedules", "escalations"],
+  ],
+  later: ["tracing", "event_recorder"],
+};
+
+/** The configuration of a text, or all that is wrong with it, from its beginning to its end: nothing is taken by halves. */
+export function parseNotifyConfig(text: string): Parsed {
+  const source = new Source(text);
+  const config = readFile(source);
+  return config === undefined || source.hasProblems
+    ? { problems: source.problems }
+    : { config, references: source.references };
+}
+
+function readFile(source: Source): NotifyConfig | undefined {
+  const { root } = source;
+  try {
+    if (root === undefined) {
+      if (!source.hasProblems) source.report(0, "", "is empty: write at least route and receivers.");
+      return undefined;
+    }
+    const fields = new Value(source, "", root).fields(FILE);
+    return fields && readSections(fields);
+  } catch (error) {
+    if (error instanceof Stop) return undefined;
+    throw error;
+  }
+}
+
+function readSections(fields: Fields): NotifyConfig | undefined {
+  const templates = fields.get("templates");
+  if (templates !== undefined && !templates.isEmpty)
+    templates.problem("templates are not available yet: remove the list; messages have texts of their own.");
+  const global = readGlobal(fields.get("global"));
+  const receivers = readReceivers(fields.get("receivers"), global);
+  const timeIntervals = readTimeIntervals([fields.get("time_intervals"), fields.get("mute_time_intervals")]);
+  const inhibitRules = readInhibitRules(fields.get("inhibit_rules"));
+  const names = { receivers: namesOf(receivers), timeIntervals: namesOf(timeIntervals) };
+  const schedules = readSchedules(fields.get("schedules"), names);
+  const escalations = readEscalations(fields.get("escalations"), { receivers: names.receivers, schedules });
+  const root = fields.required("route");
+  const route = root && readRoot(root, { ...names, escalations: namesOf(escalations) });
+  const { resolveTimeoutMs } = global;
+  return route && { route, receivers, inhibitRules, timeIntervals, schedules, escalations, resolveTimeoutMs };
+}
+
+function namesOf(all: readonly { readonly name: string }[]): Set<string> {
+  return new Set(all.map(({ name }) => name));
+}

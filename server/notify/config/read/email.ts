@@ -1,0 +1,68 @@
+import { quoted } from "../../../lib/quoted.ts";
+import { isReserved } from "../../channels/mail/headers.ts";
+import type { EmailConfig } from "../config.ts";
+import { MAX_NAME } from "../limits.ts";
+import { isAddress, splitAddresses } from "./addresses.ts";
+import type { Global } from "./global.ts";
+import { readSmtp, SMTP_NAMES } from "./smtp.ts";
+import type { Known, Value } from "./value.ts";
+
+const EMAIL: Known = {
+  of: "an e-mail",
+  names: ["to", "headers", "send_resolved", ...SMTP_NAMES],
+  later: ["html", "text", "auth_secret", "auth_secret_file", "auth_identity", "threading"],
+};
+
+const HEADER_NAME = /^[\x21-\x39\x3b-\x7e]+$/;
+/** The port where TLS is spoken from the first byte. */
+const SMTPS_PORT = 465;
+
+export function readEmail(value: Value, global: Global): EmailConfig | undefined {
+  const fields = value.fields(EMAIL);
+  if (fields === undefined) return undefined;
+  const to = readRecipients(fields.required("to"));
+  const headers = readHeaders(fields.get("headers"));
+  const own = readSmtp(fields, "");
+  const smtp = { ...global.smtp, ...own };
+  const { from, smarthost, hello = "localhost", authUsername, authPassword } = smtp;
+  const isWritten = (name: string) => fields.get(name) !== undefined || global.has(`smtp_${name}`);
+  for (const name of ["from", "smarthost"])
+    if (!isWritten(name)) value.problem(`has no ${name}: write it here, or smtp_${name} in global.`);
+  const hasPassword = isWritten("auth_password") || isWritten("auth_password_file");
+  if (isWritten("auth_username") !== hasPassword)
+    value.problem("has auth_username or auth_password without the other: write both, here or in global.");
+  if (to === undefined || from === undefined || smarthost === undefined) return undefined;
+  return {
+    kind: "email",
+    ...{ to, from, smarthost, hello },
+    ...(authUsername !== undefined && { authUsername }),
+    ...(authPassword && { authPassword }),
+    requireTls: smtp.requireTls ?? true,
+    implicitTls: smtp.implicitTls ?? smarthost.port === SMTPS_PORT,
+    ...{ insecureSkipVerify: false, ...smtp.tls },
+    headers,
+    sendResolved: fields.get("send_resolved")?.flag() ?? false,
+  };
+}
+
+function readRecipients(value: Value | undefined): string | undefined {
+  const text = value?.untemplated();
+  if (value === undefined || text === undefined) return undefined;
+  const addresses = splitAddresses(text);
+  const wrong = addresses.find((each) => !isAddress(each));
+  if (addresses.length > 0 && wrong === undefined) return text;
+  return value.problem(`${quoted(wrong ?? text)} is no address: write name@example.com, and commas between several.`);
+}
+
+function readHeaders(value: Value | undefined): Record<string, string> {
+  const headers = new Map<string, readonly [string, string]>();
+  for (const [name, each] of value?.entries() ?? []) {
+    const text = each.untemplated();
+    if (!HEADER_NAME.test(name) || name.length > MAX_NAME) each.problem(`${quoted(name)} is no name of a header.`);
+    if (isReserved(name)) each.problem(`the header ${quoted(name)} is set by the platform and cannot be changed.`);
+    // Header names have no case.
+    if (headers.has(name.toLowerCase())) each.problem(`the header ${quoted(name)} is there twice: take one out.`);
+    headers.set(name.toLowerCase(), [name, text ?? ""]);
+  }
+  return Object.fromEntries(headers.values());
+}

@@ -1,0 +1,50 @@
+/** Settings of all channels over HTTP. */
+import type { HttpChannelConfig, Secret } from "../config.ts";
+import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../limits.ts";
+import { readDuration } from "./duration.ts";
+import type { Global } from "./global.ts";
+import { readHttp } from "./http.ts";
+import { readSecret } from "./secret.ts";
+import type { Fields } from "./value.ts";
+
+export const HTTP_CHANNEL_NAMES = ["send_resolved", "http_config", "timeout"];
+
+interface Defaults {
+  readonly global: Global;
+  readonly sendResolved: boolean;
+}
+
+export function readHttpChannel(
+  fields: Fields,
+  { global, sendResolved }: Defaults,
+): Omit<HttpChannelConfig, "url" | "kind"> {
+  const http = fields.get("http_config");
+  const timeout = fields.get("timeout");
+  return {
+    ...(http ? readHttp(http) : global.http),
+    sendResolved: fields.get("send_resolved")?.flag() ?? sendResolved,
+    // Zero is Alertmanager's word for its default.
+    timeoutMs: (timeout && readDuration(timeout, { mostMs: MAX_TIMEOUT_MS })) || DEFAULT_TIMEOUT_MS,
+  };
+}
+
+/** The secret of `name` or `name_file`; reports it where both are missing. */
+export function requiredSecret(
+  fields: Fields,
+  name: string,
+  check?: (text: string) => string | undefined,
+): Secret | undefined {
+  if (!fields.get(name) && !fields.get(`${name}_file`))
+    return fields.at.problem(`has no ${name}: write ${name} or ${name}_file.`);
+  return readSecret(fields, name, check);
+}
+
+/** Texts of one line by their names in the result; those that are not written are absent. */
+export function readTexts<K extends string>(fields: Fields, names: Readonly<Record<K, string>>): { [N in K]?: string } {
+  const found: { [N in K]?: string } = {};
+  for (const [key, name] of Object.entries(names) as [K, string][]) {
+    const text = fields.get(name)?.untemplated();
+    if (text !== undefined) found[key] = text;
+  }
+  return found;
+}

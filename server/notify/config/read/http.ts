@@ -1,0 +1,74 @@
+import { quoted } from "../../../lib/quoted.ts";
+import type { HttpSettings } from "../config.ts";
+import { readSecret } from "./secret.ts";
+import { readHttpTls } from "./tls.ts";
+import type { Fields, Known, Value } from "./value.ts";
+
+const HTTP: Known = {
+  of: "http_config",
+  names: ["authorization", "basic_auth", "bearer_token", "bearer_token_file", "tls_config"],
+  later: [
+    ...["proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header", "oauth2"],
+    ...["follow_redirects", "enable_http2", "http_headers"],
+  ],
+};
+const AUTHORIZATION: Known = {
+  of: "authorization",
+  names: ["type", "credentials", "credentials_file"],
+  later: ["credentials_ref"],
+};
+const BASIC_AUTH: Known = {
+  of: "basic_auth",
+  names: ["username", "password", "password_file"],
+  later: ["username_file", "username_ref", "password_ref"],
+};
+
+const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
+
+export function readHttp(value: Value): HttpSettings {
+  const fields = value.fields(HTTP);
+  if (fields === undefined) return {};
+  const given = ["authorization", "basic_auth", "bearer_token", "bearer_token_file"].filter((name) => fields.get(name));
+  if (given.length > 1) value.problem(`has ${given.join(" and ")}: keep one of them.`);
+  const authorization = readAuthorization(fields);
+  const basicAuth = readBasicAuth(fields.get("basic_auth"));
+  const tls = fields.get("tls_config");
+  return { ...(authorization && { authorization }), ...(basicAuth && { basicAuth }), ...(tls && readHttpTls(tls)) };
+}
+
+function readAuthorization(http: Fields): HttpSettings["authorization"] {
+  const bearer = readSecret(http, "bearer_token", headerTrouble);
+  if (bearer !== undefined) return { type: "Bearer", credentials: bearer };
+  const value = http.get("authorization");
+  const fields = value?.fields(AUTHORIZATION);
+  if (value === undefined || fields === undefined) return undefined;
+  const credentials = readSecret(fields, "credentials", headerTrouble);
+  const type = fields.get("type");
+  const scheme = type === undefined ? "Bearer" : type.line();
+  if (scheme === undefined) return undefined;
+  if (!TOKEN.test(scheme))
+    type?.problem(`${quoted(scheme)} is no scheme of authorization: write one word, such as Bearer.`);
+  if (scheme.toLowerCase() === "basic") type?.problem("is Basic: write basic_auth with username and password instead.");
+  if (credentials === undefined && !fields.get("credentials") && !fields.get("credentials_file"))
+    value.problem("has no credentials: write credentials or credentials_file.");
+  return credentials && { type: scheme, credentials };
+}
+
+function readBasicAuth(value: Value | undefined): HttpSettings["basicAuth"] {
+  const fields = value?.fields(BASIC_AUTH);
+  if (value === undefined || fields === undefined) return undefined;
+  const name = fields.required("username");
+  const username = name?.line();
+  if (username?.includes(":")) name?.problem("has a colon, which HTTP does not allow in the name of a user.");
+  const password = readSecret(fields, "password");
+  if (!fields.get("password") && !fields.get("password_file"))
+    value.problem("has no password: write password or password_file.");
+  return username !== undefined && password !== undefined ? { username, password } : undefined;
+}
+
+/** What is wrong with a text that becomes a header's value. */
+function headerTrouble(text: string): string | undefined {
+  return /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text)
+    ? undefined
+    : "has a character that no header may have.";
+}

@@ -1,0 +1,44 @@
+import { quoted } from "../../../lib/quoted.ts";
+import { didYouMean } from "../../../lib/suggest.ts";
+import type { PagerDutyConfig, PagerDutySeverity } from "../config.ts";
+import type { Global } from "./global.ts";
+import { HTTP_CHANNEL_NAMES, readHttpChannel, readTexts, requiredSecret } from "./http-channel.ts";
+import { readSecret } from "./secret.ts";
+import { urlTrouble } from "./troubles.ts";
+import type { Known, Value } from "./value.ts";
+
+const PAGERDUTY: Known = {
+  of: "an event of PagerDuty",
+  names: [
+    ...["routing_key", "routing_key_file", "url", "url_file", "severity", "class", "component", "group"],
+    ...["client", "client_url", ...HTTP_CHANNEL_NAMES],
+  ],
+  later: ["service_key", "service_key_file", "description", "details", "images", "links", "source"],
+};
+const EVENTS_URL = "https://events.pagerduty.com/v2/enqueue";
+const SEVERITIES: readonly string[] = ["critical", "error", "warning", "info"];
+
+export function readPagerDuty(value: Value, global: Global): PagerDutyConfig | undefined {
+  const fields = value.fields(PAGERDUTY);
+  if (fields === undefined) return undefined;
+  const routingKey = requiredSecret(fields, "routing_key");
+  const hasUrl = fields.get("url") !== undefined || fields.get("url_file") !== undefined;
+  const url = hasUrl ? readSecret(fields, "url", urlTrouble) : (global.pagerDutyUrl ?? { value: EVENTS_URL });
+  const severity = readSeverity(fields.get("severity"));
+  const texts = readTexts(fields, {
+    ...{ client: "client", clientUrl: "client_url", class: "class", component: "component", group: "group" },
+  });
+  const http = readHttpChannel(fields, { global, sendResolved: true });
+  return url && routingKey && { kind: "pagerduty", url, routingKey, ...(severity && { severity }), ...texts, ...http };
+}
+
+function readSeverity(value: Value | undefined): PagerDutySeverity | undefined {
+  const text = value?.untemplated();
+  if (value === undefined || text === undefined) return undefined;
+  if (SEVERITIES.includes(text)) return text as PagerDutySeverity;
+  return value.problem(`${quoted(text)} is no severity of PagerDuty${didYouMean(text, SEVERITIES) || hint()}`);
+}
+
+function hint(): string {
+  return `: write one of ${SEVERITIES.join(", ")}, or remove it.`;
+}

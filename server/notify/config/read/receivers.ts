@@ -1,0 +1,73 @@
+import type { ChannelConfig, ReceiverConfig } from "../config.ts";
+import { MAX_CHANNELS, MAX_MESSAGES_PER_MINUTE, MAX_RECEIVERS } from "../limits.ts";
+import { readAlertmanager } from "./alertmanager.ts";
+import { readDiscord } from "./discord.ts";
+import { readEmail } from "./email.ts";
+import { checkFallbacks, FALLBACK_NAMES, readFallback } from "./fallbacks.ts";
+import type { Global } from "./global.ts";
+import { readTeams } from "./msteams.ts";
+import { readNtfy } from "./ntfy.ts";
+import { readPagerDuty } from "./pagerduty.ts";
+import { readDefinition } from "./reference.ts";
+import { readSlack } from "./slack.ts";
+import { readTelegram } from "./telegram.ts";
+import type { Fields, Known, Value } from "./value.ts";
+import { readWebhook } from "./webhook.ts";
+
+/** How the entries of a name are read. New kinds stand behind the others: a message that waits knows its channel's place. */
+const CHANNELS: readonly (readonly [
+  name: string,
+  read: (value: Value, global: Global) => ChannelConfig | undefined,
+])[] = [
+  ["webhook_configs", readWebhook],
+  ["email_configs", readEmail],
+  ["slack_configs", readSlack],
+  ["msteams_configs", readTeams],
+  ["msteamsv2_configs", readTeams],
+  ["discord_configs", readDiscord],
+  ["pagerduty_configs", readPagerDuty],
+  ["telegram_configs", readTelegram],
+  // Not Alertmanager's.
+  ["ntfy_configs", readNtfy],
+  ["alertmanager_configs", readAlertmanager],
+];
+const CHANNEL_NAMES = CHANNELS.map(([name]) => name);
+
+const RECEIVER: Known = {
+  of: "a receiver",
+  names: ["name", ...CHANNEL_NAMES, ...FALLBACK_NAMES, "max_messages_per_minute"],
+  later: [
+    ...["opsgenie_configs", "pushover_configs", "sns_configs", "victorops_configs"],
+    ...["webex_configs", "wechat_configs", "jira_configs", "rocketchat_configs", "mattermost_configs"],
+    ...["incidentio_configs", "labels", "web_push_configs"],
+  ],
+  instead: `receivers have ${CHANNEL_NAMES.join(", ")}; remove it.`,
+};
+
+export function readReceivers(value: Value | undefined, global: Global): ReceiverConfig[] {
+  const names = new Set<string>();
+  const places = new Map<string, Value>();
+  const receivers = (value?.items(MAX_RECEIVERS) ?? []).flatMap((item) => {
+    const fields = item.fields(RECEIVER);
+    if (fields === undefined) return [];
+    const name = readDefinition(fields.required("name"), "a receiver", names);
+    const place = fields.get("fallback");
+    if (place !== undefined) places.set(name, place);
+    return [{ name, channels: readChannels(fields, global), ...readFallback(fields), ...readRate(fields) }];
+  });
+  checkFallbacks(receivers, places);
+  return receivers;
+}
+
+function readRate(fields: Fields): Pick<ReceiverConfig, "maxMessagesPerMinute"> {
+  const value = fields.get("max_messages_per_minute");
+  const maxMessagesPerMinute = value?.count(MAX_MESSAGES_PER_MINUTE);
+  if (maxMessagesPerMinute === 0) value?.problem("is zero: nobody would be told; write a number above it.");
+  return maxMessagesPerMinute === undefined ? {} : { maxMessagesPerMinute };
+}
+
+function readChannels(fields: Fields, global: Global): ChannelConfig[] {
+  return CHANNELS.flatMap(([name, read]) =>
+    (fields.get(name)?.items(MAX_CHANNELS) ?? []).flatMap((each) => read(each, global) ?? []),
+  );
+}

@@ -1,0 +1,44 @@
+/** The configuration in PostgreSQL, with what it was before. */
+import type { Row, Sql } from "postgres";
+
+/** Earlier configurations that are kept. */
+const KEPT = 100;
+
+export interface StoredConfig {
+  /** Grows by one with each change; 0: nothing was ever applied. */
+  readonly revision: number;
+  readonly text: string;
+  readonly appliedUs: number;
+  readonly appliedBy: string;
+}
+
+/** What holds where nothing was applied: alerts are kept and shown, and nobody is told. */
+export const NO_CONFIG: StoredConfig = {
+  revision: 0,
+  text: "route:\n  receiver: nobody\nreceivers:\n  - name: nobody\n",
+  appliedUs: 0,
+  appliedBy: "",
+};
+
+export async function readConfig(sql: Sql): Promise<StoredConfig> {
+  const [row] = await sql`select * from notify_config order by revision desc limit 1`;
+  return row === undefined ? NO_CONFIG : configOf(row);
+}
+
+/** Undefined where somebody else has applied one meanwhile. */
+export async function writeConfig(
+  sql: Sql,
+  { after, ...config }: Omit<StoredConfig, "revision"> & { readonly after: number },
+): Promise<StoredConfig | undefined> {
+  const { text, appliedUs, appliedBy } = config;
+  const [row] = await sql`insert into notify_config (revision, text, applied_us, applied_by)
+    select ${after + 1}, ${text}, ${appliedUs}, ${appliedBy}
+    where (select coalesce(max(revision), 0) from notify_config) = ${after}
+    on conflict (revision) do nothing returning *`;
+  await sql`delete from notify_config where revision <= ${after + 1 - KEPT}`;
+  return row && configOf(row);
+}
+
+function configOf(r: Row): StoredConfig {
+  return { revision: r.revision, text: r.text, appliedUs: r.applied_us, appliedBy: r.applied_by };
+}

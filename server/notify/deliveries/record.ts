@@ -1,0 +1,72 @@
+/** What became of an attempt, and what follows from it, in one transaction. */
+import type { Sql } from "postgres";
+import { transaction } from "../../postgres/transaction.ts";
+import type { Sent } from "../channel.ts";
+import type { ReceiverConfig } from "../config/config.ts";
+import { DEFAULT_GIVE_UP_MS } from "../config/limits.ts";
+import { nextAttemptMs } from "./backoff.ts";
+import { markBroken, markWhole } from "./broken.ts";
+import { endsOf, fallbackOf } from "./fallback.ts";
+import { type Delivery, FAILED, finish, postpone, queueInstead, SENT, toldInstead } from "./store.ts";
+import { isTest } from "./test-message.ts";
+
+/** A channel that takes nothing for so long is broken, whether what waits is given up yet or not. */
+const BROKEN_AFTER_US = 300_000_000;
+
+export interface RecordContext {
+  readonly nowUs: number;
+  /** Undefined where the configuration has none of this name. */
+  readonly receiverOf: (name: string) => ReceiverConfig | undefined;
+  /** 0 to 1. */
+  readonly random: number;
+}
+
+/** What became of the message: it was taken, waits, or failed; and whom it went to instead. */
+export type Recorded =
+  | { readonly kind: "sent" }
+  | { readonly kind: "waits" }
+  | { readonly kind: "failed"; readonly fallbackTo: string };
+
+export function record(sql: Sql, delivery: Delivery, sent: Sent, context: RecordContext): Promise<Recorded> {
+  return transaction(sql, (tx) => recordIn(tx, delivery, sent, context));
+}
+
+async function recordIn(tx: Sql, delivery: Delivery, sent: Sent, context: RecordContext): Promise<Recorded> {
+  if (sent.kind === "ok") {
+    await recordSent(tx, delivery, context);
+    return { kind: "sent" };
+  }
+  const { nowUs, receiverOf } = context;
+  const { id, attempts, createdUs, receiver } = delivery;
+  const { giveUpAfterMs = DEFAULT_GIVE_UP_MS, fallback } = receiverOf(receiver) ?? {};
+  const untilMs = (createdUs - nowUs) / 1_000 + giveUpAfterMs;
+  const afterMs = sent.kind === "retry" ? nextAttemptMs(attempts + 1, { ...sent, untilMs }, context.random) : undefined;
+  if (afterMs !== undefined) {
+    await postpone(tx, { id, nextUs: Math.round(nowUs + afterMs * 1_000), reason: sent.reason });
+    if (nowUs - createdUs >= BROKEN_AFTER_US) await markBroken(tx, { ...delivery, reason: sent.reason }, nowUs);
+    return { kind: "waits" };
+  }
+  const to = fallback === undefined ? undefined : receiverOf(fallback);
+  const instead = to === undefined ? [] : fallbackOf(delivery, sent.reason, to);
+  const fallbackTo = instead.length === 0 ? "" : to!.name;
+  // Meanwhile a configuration without the channel may have ended it.
+  const isFirst = await finish(tx, { id, state: FAILED, reason: sent.reason, fallbackTo }, nowUs);
+  if (!isFirst) return { kind: "failed", fallbackTo: "" };
+  await queueInstead(tx, id, instead, nowUs);
+  // Nobody waits for a test, and a channel that is gone does not come back.
+  if (!isTest(delivery.message) && receiverOf(receiver) !== undefined) {
+    await markBroken(tx, { ...delivery, reason: sent.reason }, nowUs);
+  }
+  return { kind: "failed", fallbackTo };
+}
+
+async function recordSent(tx: Sql, delivery: Delivery, { nowUs, receiverOf }: RecordContext): Promise<void> {
+  const { id, message, receiver } = delivery;
+  await finish(tx, { id, state: SENT, reason: "" }, nowUs);
+  await markWhole(tx, delivery);
+  const ends = message.alerts.filter(({ status }) => status === "resolved").map((alert) => alert.id);
+  if (ends.length === 0 || isTest(message)) return;
+  const told = await toldInstead(tx, receiver, ends);
+  const known = told.filter((each) => receiverOf(each.receiver) !== undefined);
+  await queueInstead(tx, id, endsOf(delivery, known), nowUs);
+}

@@ -1,0 +1,131 @@
+/** Why an alert did or did not reach whom, by what holds now. */
+
+import type { Sql } from "postgres";
+import { counted } from "../../formats/counted.ts";
+import type { NotifyConfig } from "./config/config.ts";
+import type { ConfigInForce } from "./config/in-force.ts";
+import { isBrokenId } from "./deliveries/broken.ts";
+import { type Delivery, FAILED, QUEUED } from "./deliveries/store.ts";
+import { findAlert, openAlerts } from "./groups/store.ts";
+import { Inhibitor } from "./inhibit.ts";
+import { type Muted, mutedBy } from "./intervals.ts";
+import { escalationLines } from "./oncall/explain.ts";
+import { readOverrides } from "./oncall/store.ts";
+import { routesOf } from "./route.ts";
+import { type Silence, SilenceIndex } from "./silences/silence.ts";
+import { pendingSilences } from "./silences/store.ts";
+
+export interface Explanation {
+  /** Those that it has now; where nobody is still to hear of it, those of its newest message. */
+  labelsWith(deliveries: readonly Delivery[]): Record<string, string>;
+  readonly routes: readonly { readonly route: string; readonly receiver: string; readonly mutedBy: string }[];
+  /** Those that the asking person may see, as of the alerts below. */
+  readonly silences: readonly Silence[];
+  /** Alerts' ids. */
+  readonly inhibitedBy: readonly string[];
+  reasonsWith(deliveries: readonly Delivery[]): string[];
+}
+
+const NO_CONFIG_APPLIED =
+  "No configuration was applied: nobody is told of any alert. Apply one with `telltale notify apply FILE`.";
+const GONE =
+  "Nobody is still to hear of it: it is over, and whoever heard of it was told so; or it opened before notifications began.";
+const LAST_LABELS = "The labels are those of its newest message.";
+const NO_LABELS = "It has no labels here: they are kept while somebody is still to hear of it, and with its messages.";
+const NOTHING = { routes: [], silences: [], inhibitedBy: [] };
+
+interface Question {
+  readonly alertId: number;
+  /** Of whoever asks: silences and alerts of other sensors have an effect, and are not told of. */
+  readonly sensorPrefix: string;
+  readonly nowUs: number;
+}
+
+export async function explain(
+  sql: Sql,
+  inForce: ConfigInForce,
+  { alertId, sensorPrefix, nowUs }: Question,
+): Promise<Explanation> {
+  const { stored, parsed } = await inForce.read();
+  const { revision } = stored;
+  const unconfigured = revision === 0 ? [NO_CONFIG_APPLIED] : [];
+  const alert = await findAlert(sql, alertId);
+  if ("problems" in parsed || alert === undefined) {
+    const told = (deliveries: readonly Delivery[]) =>
+      deliveries.flatMap(({ message }) => message.alerts).find(({ id }) => id === String(alertId));
+    return {
+      ...NOTHING,
+      labelsWith: (deliveries) => ({ ...told(deliveries)?.labels }),
+      reasonsWith: (deliveries) => [
+        ...[...unconfigured, GONE, told(deliveries) === undefined ? NO_LABELS : LAST_LABELS],
+        ...deliveries.map(fateOf),
+      ],
+    };
+  }
+  const { config } = parsed;
+  const taken = routesOf(config.route, alert.labels);
+  const overrides = await readOverrides(sql, { endAfterUs: nowUs });
+  const escalations = taken.flatMap((route) => escalationLines(route, alert, { config, overrides, nowUs }));
+  const routes = taken.map((route) => ({
+    route: route.id,
+    receiver: route.receiver,
+    mutedBy: mutedText(mutedBy(route, config, nowUs)),
+  }));
+  const matching = new SilenceIndex(await pendingSilences(sql, nowUs)).all(alert.labels, nowUs);
+  const isVisible = (silence: Silence) => silence.sensorPrefix.startsWith(sensorPrefix);
+  const silences = matching.filter(isVisible);
+  const inhibitor = new Inhibitor(config.inhibitRules);
+  for (const open of await openAlerts(sql)) inhibitor.open(open);
+  const inhibited = inhibitor.inhibitedBy(alert.labels);
+  const isForeign = inhibited !== undefined && !(inhibited.source.labels.sensor_id ?? "").startsWith(sensorPrefix);
+  const inhibitedBy = inhibited === undefined || isForeign ? [] : [inhibited.source.id];
+  const reasonsWith = (deliveries: readonly Delivery[]) => [
+    ...unconfigured,
+    ...(revision === 0 ? [] : routes).map(({ route, receiver, mutedBy: name }) =>
+      name === ""
+        ? `Route ${route} tells ${receiver}${limitOf(config, receiver)}.`
+        : `Route ${route} would tell ${receiver}, but its time intervals keep it back now: ${name}.`,
+    ),
+    ...escalations,
+    ...matching.map((silence) => silenceText(silence, isVisible(silence))),
+    ...inhibitedBy.map((id) => (isBrokenId(id) ? "A broken channel inhibits it." : `Alert ${id} inhibits it.`)),
+    ...(isForeign ? ["An alert of another sensor inhibits it."] : []),
+    ...(deliveries.length === 0 ? ["No message that names it was queued so far."] : deliveries.map(fateOf)),
+  ];
+  return { labelsWith: () => ({ ...alert.labels }), routes, silences, inhibitedBy, reasonsWith };
+}
+
+function limitOf({ receivers }: NotifyConfig, wanted: string): string {
+  const most = receivers.find(({ name }) => name === wanted)?.maxMessagesPerMinute;
+  return most === undefined ? "" : `, in at most ${counted(most, "message")} a minute`;
+}
+
+function mutedText(muted: Muted | undefined): string {
+  if (muted === undefined) return "";
+  return muted.kind === "muted" ? muted.interval : `none of ${muted.intervals.join(", ")}`;
+}
+
+function silenceText({ id, author, comment, endsUs }: Silence, isVisible: boolean): string {
+  if (!isVisible) return `A silence of somebody who sees more sensors keeps it back until ${timeText(endsUs)}.`;
+  return `Silence ${id} by ${author} keeps it back: ${comment}`;
+}
+
+function timeText(us: number): string {
+  return new Date(us / 1_000).toISOString();
+}
+
+function fateOf({ receiver, kind, state, attempts, reason, message, createdUs, doneUs, fallbackTo }: Delivery): string {
+  const instead = message.fallback === undefined ? "" : ` instead of ${message.fallback.receiver}`;
+  const what = `${message.status === "resolved" ? "“Resolved”" : "A message"} to ${receiver} by ${kind}${instead}`;
+  const why = reason === "" ? "." : `: ${reason}`;
+  if (state === QUEUED) {
+    return attempts === 0
+      ? `${what} was queued at ${timeText(createdUs)} and is on its way.`
+      : `${what} was queued at ${timeText(createdUs)} and not taken in ${counted(attempts, "attempt")}${why}`;
+  }
+  if (state === FAILED) {
+    const then = fallbackTo === "" ? "" : ` ${fallbackTo} is told instead.`;
+    return `${what} was given up at ${timeText(doneUs!)}${why.endsWith(".") ? why : `${why}.`}${then}`;
+  }
+  return `${what} was taken at ${timeText(doneUs!)}.`;
+}

@@ -1,0 +1,88 @@
+import type { ChannelConfig } from "../config/config.ts";
+import type { KnownAlert } from "../known-alert.ts";
+import type { Message, NotifiedAlert } from "../message.ts";
+import { type Group, isWorse, type Told } from "./group.ts";
+
+/** Alerts in one message: past it a person reads no further, and channels refuse the size. The rest is counted. */
+export const MAX_ALERTS = 100;
+/** For an Alertmanager, which knows each alert by itself: of more, those that are open follow when all is sent again. */
+const MAX_ALERTS_FOR_PROGRAMS = 1_000;
+
+export interface MessageContext {
+  readonly channel: ChannelConfig;
+  /** What the channel was told before. */
+  readonly before: Told | undefined;
+  readonly externalUrl: string;
+}
+
+/** What the group's channel is told of these alerts. */
+export function messageOf(
+  group: Group,
+  alerts: readonly KnownAlert[],
+  { channel, before, externalUrl }: MessageContext,
+): Message {
+  const shown = [...alerts].sort(worstFirst).slice(0, mostAlerts(channel));
+  return {
+    key: `${group.key}/${group.sequence}`,
+    receiver: group.receiver,
+    groupKey: group.key,
+    groupLabels: group.labels,
+    commonLabels: common(alerts.map(({ labels }) => labels)),
+    commonAnnotations: common(alerts.map(({ annotations }) => annotations)),
+    status: alerts.every(({ status }) => status === "resolved") ? "resolved" : "firing",
+    alerts: shown.map(({ id, labels, annotations, status, startsUs, endsUs, generatorUrl, severity }) => ({
+      ...{ id, labels, annotations, status, startsUs },
+      ...(endsUs === undefined ? {} : { endsUs }),
+      ...(generatorUrl === undefined ? {} : { generatorUrl }),
+      ...((before?.alerts[id] ?? "") === "" || before!.alerts[id] === severity
+        ? {}
+        : { toldSeverity: before!.alerts[id]! }),
+    })),
+    truncatedAlerts: alerts.length - shown.length,
+    ...(group.escalation === undefined ? {} : { escalation: group.escalation }),
+    externalUrl,
+  };
+}
+
+function mostAlerts(channel: ChannelConfig): number {
+  if (channel.kind === "alertmanager") return MAX_ALERTS_FOR_PROGRAMS;
+  return channel.kind === "webhook" && channel.maxAlerts > 0 ? Math.min(channel.maxAlerts, MAX_ALERTS) : MAX_ALERTS;
+}
+
+type Ordered = Pick<KnownAlert, "status" | "severity" | "startsUs">;
+
+/** Open ones first, the worse before the others, then the newest. */
+function worstFirst(a: Ordered, b: Ordered): number {
+  if (a.status !== b.status) return a.status === "firing" ? -1 : 1;
+  if (a.severity !== b.severity) return isWorse(a.severity, b.severity) ? -1 : 1;
+  return b.startsUs - a.startsUs;
+}
+
+function common(all: readonly Readonly<Record<string, string>>[]): Record<string, string> {
+  const [first = {}, ...rest] = all;
+  return Object.fromEntries(
+    Object.entries(first).filter(([name, value]) => rest.every((each) => each[name] === value)),
+  );
+}
+
+/** One message of several groups to the same channel. `first`: by whose key it is known. */
+export function mergedMessage(messages: readonly Message[], first: Message): Message {
+  const { receiver, externalUrl } = first;
+  const alerts = new Map(messages.flatMap((each) => each.alerts).map((alert) => [alert.id, alert]));
+  const sorted = [...alerts.values()].sort((a, b) => worstFirst(withSeverity(a), withSeverity(b)));
+  const hidden = messages.reduce((sum, { truncatedAlerts }) => sum + truncatedAlerts, 0);
+  const shown = sorted.slice(0, MAX_ALERTS);
+  return {
+    ...{ key: `${first.key}/merged`, receiver, groupKey: `merged/${receiver}`, groupLabels: {} },
+    commonLabels: common(sorted.map(({ labels }) => labels)),
+    commonAnnotations: common(sorted.map(({ annotations }) => annotations)),
+    status: messages.every(({ status }) => status === "resolved") ? "resolved" : "firing",
+    alerts: shown,
+    truncatedAlerts: hidden + sorted.length - shown.length,
+    externalUrl,
+  };
+}
+
+function withSeverity(alert: NotifiedAlert) {
+  return { ...alert, severity: alert.labels.severity ?? "" };
+}

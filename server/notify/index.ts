@@ -1,0 +1,6 @@
+/** What programs without a running platform use of notifications: a file's configuration, its routes, and when they are muted. */
+export type { ChannelConfig, NotifyConfig, ReceiverConfig, Route, Secret } from "./config/config.ts";
+export { parseNotifyConfig } from "./config/parse.ts";
+export type { Problem } from "./config/problem.ts";
+export { type Muted, mutedBy } from "./intervals.ts";
+export { groupOf, routesOf } from "./route.ts";

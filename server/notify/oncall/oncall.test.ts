@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { parseNotifyConfig } from "../config/parse.ts";
+import { type Override, onCall } from "./oncall.ts";
+import { shiftsOf } from "./shifts.ts";
+
+const at = (iso: string) => Date.parse(iso) * 1_000;
+
+function scheduleOf(rotations: string) {
+  const parsed = parseNotifyConfig(`
+route: { receiver: anna }
+receivers: [{ name: anna }, { name: ben }, { name: cleo }]
+time_intervals:
+  - name: nights
+    time_intervals:
+      - { location: Europe/Berlin, times: [{ start_time: "22:00", end_time: "24:00" }, { start_time: "00:00", end_time: "06:00" }] }
+schedules: [{ name: plant, time_zone: Europe/Berlin, rotations: [${rotations}] }]
+`);
+  if ("problems" in parsed) throw new Error(JSON.stringify(parsed.problems));
+  return { schedule: parsed.config.schedules[0]!, timeIntervals: parsed.config.timeIntervals };
+}
+
+function namesAt(rotations: string, iso: string, overrides: readonly Override[] = []): string[] {
+  const { schedule, timeIntervals } = scheduleOf(rotations);
+  return onCall(schedule, { timeIntervals, overrides }, at(iso)).map(({ receiver }) => receiver);
+}
+
+function override(id: string, receiver: string, replaces = ""): Override {
+  const times = { startsUs: at("2026-11-03T00:00:00Z"), endsUs: at("2026-11-04T00:00:00Z"), createdUs: 0 };
+  return { id, schedule: "plant", receiver, replaces, author: "", comment: "", ...times };
+}
+
+const WEEKS = "{ receivers: [anna, ben], start: 2026-10-19 08:00, shift: 1w }";
+
+test("turns are handed over at the same time of the zone's clocks, also when these are changed", () => {
+  expect(namesAt(WEEKS, "2026-10-19T05:59:59Z")).toEqual([]); // before the first
+  expect(namesAt(WEEKS, "2026-10-19T06:00:00Z")).toEqual(["anna"]);
+  expect(namesAt(WEEKS, "2026-10-26T06:59:59Z")).toEqual(["anna"]); // clocks went back on the 25th
+  expect(namesAt(WEEKS, "2026-10-26T07:00:00Z")).toEqual(["ben"]);
+  expect(namesAt(WEEKS, "2026-11-02T07:00:00Z")).toEqual(["anna"]);
+});
+
+test("of every rotation that is active somebody is on call, and nobody twice", () => {
+  const nights = "{ receivers: [cleo], start: 2026-10-19 08:00, shift: 1w, active_time_intervals: [nights] }";
+  expect(namesAt(`${WEEKS}, ${nights}`, "2026-11-03T12:00:00Z")).toEqual(["anna"]);
+  expect(namesAt(`${WEEKS}, ${nights}`, "2026-11-03T22:00:00Z")).toEqual(["anna", "cleo"]);
+  expect(namesAt(`${WEEKS}, ${WEEKS}`, "2026-11-03T22:00:00Z")).toEqual(["anna"]);
+});
+
+test("an override takes over from everybody or from one, and a later one from an earlier", () => {
+  const noon = "2026-11-03T12:00:00Z";
+  expect(namesAt(WEEKS, noon, [override("1", "cleo")])).toEqual(["cleo"]);
+  expect(namesAt(WEEKS, noon, [override("1", "cleo", "ben")])).toEqual(["anna"]);
+  expect(namesAt(WEEKS, noon, [override("1", "cleo", "anna"), override("2", "ben", "cleo")])).toEqual(["ben"]);
+  expect(namesAt(WEEKS, "2026-11-04T00:00:00Z", [override("1", "cleo")])).toEqual(["anna"]);
+});
+
+test("shifts are those times to the minute", async () => {
+  const { schedule, timeIntervals } = scheduleOf(WEEKS);
+  const range = { fromUs: at("2026-11-02T00:00:30Z"), toUs: at("2026-11-10T00:00:00Z") };
+  const shifts = await shiftsOf(
+    schedule,
+    { timeIntervals, overrides: [override("1", "cleo")] },
+    { ...range, signal: new AbortController().signal },
+  );
+  const iso = (us: number) => new Date(us / 1_000).toISOString().slice(0, 16);
+  expect(shifts.map(({ receiver, startsUs, endsUs }) => `${receiver} ${iso(startsUs)} ${iso(endsUs)}`)).toEqual([
+    "ben 2026-11-02T00:00 2026-11-02T07:00",
+    "anna 2026-11-02T07:00 2026-11-03T00:00",
+    "cleo 2026-11-03T00:00 2026-11-04T00:00",
+    "anna 2026-11-04T00:00 2026-11-09T07:00",
+    "ben 2026-11-09T07:00 2026-11-10T00:00",
+  ]);
+});

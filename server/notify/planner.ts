@@ -1,0 +1,239 @@
+/**
+ * Decides who is told what, and when, in the one process that leads. Each step is one transaction: events are taken, groups change and
+ * messages are queued together or not at all.
+ */
+import type { Sql } from "postgres";
+import type { Clock } from "../clock.ts";
+import type { Logger } from "../observe/logger.ts";
+import { type Changes, Leader } from "../postgres/leader.ts";
+import { channelKeys } from "./config/channel-keys.ts";
+import type { NotifyConfig, Route } from "./config/config.ts";
+import { parseNotifyConfig } from "./config/parse.ts";
+import { readConfig } from "./config/store.ts";
+import { brokenAlerts, isBrokenId } from "./deliveries/broken.ts";
+import { failWithoutChannel, messagesSince } from "./deliveries/store.ts";
+import { EVENTS_AT_ONCE, removedAlerts, takeEvents } from "./events.ts";
+import { flushDue, put, reroute } from "./groups/plan.ts";
+import type { Planned } from "./groups/planned.ts";
+import { RATE_WINDOW_US, type Room } from "./groups/rate.ts";
+import type { State } from "./groups/state.ts";
+import { becomeWriter, loadState, readWriter, saveState } from "./groups/store.ts";
+import { Inhibitor } from "./inhibit.ts";
+import type { KnownAlert } from "./known-alert.ts";
+import type { Override } from "./oncall/oncall.ts";
+import { overridesVersion, readOverrides } from "./oncall/store.ts";
+import { toKnownAlert } from "./received/received-alert.ts";
+import { pruneReceived, takeReceived } from "./received/store.ts";
+import { routesById } from "./route.ts";
+import { SilenceIndex } from "./silences/silence.ts";
+import { pendingSilences, silencesVersion } from "./silences/store.ts";
+
+/** Any constant of our own. */
+const LOCK = 7_351_909_412;
+/** Events whose commit was not noticed, a new configuration, and a lock that its holder has lost are looked for this often. */
+const LOOK_AGAIN_MS = 1_000;
+/** Alerts that were removed from the store are looked for this often. */
+const SWEEP_MS = 30_000;
+
+/** What a step did; undefined: another process notifies. */
+export interface Step {
+  /** In force. */
+  readonly config: NotifyConfig;
+  /** Of our alerts, and received ones that changed. */
+  readonly events: number;
+  readonly planned: readonly Planned[];
+  readonly alerts: number;
+  readonly groups: number;
+  /** Channels that do not deliver. */
+  readonly broken: number;
+}
+
+export interface PlannerOptions {
+  /** Of one connection, which nothing else uses: the lock is its session's. */
+  readonly sql: Sql;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly externalUrl: string;
+  /** Changes whenever alert events or received alerts were committed. */
+  readonly alertsChanged: Changes;
+  readonly onStep: (step: Step | undefined) => void;
+}
+
+/** The configuration in force, and the state that was routed by it. */
+interface Loaded {
+  readonly writer: string;
+  readonly revision: number;
+  readonly config: NotifyConfig;
+  readonly overridesVersion: string;
+  readonly overrides: readonly Override[];
+  readonly routes: ReadonlyMap<string, Route>;
+  readonly state: State;
+  /** Keys of each receiver's channels. */
+  readonly channels: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Ids of the alerts in it that are of channels which do not deliver. */
+  readonly broken: Set<string>;
+  /** Of the open alerts in it. */
+  readonly inhibitor: Inhibitor;
+}
+
+export class Planner {
+  readonly #o: PlannerOptions;
+  readonly #leader: Leader<Step>;
+  #loaded: Loaded | undefined;
+  #sweptMs = Number.NEGATIVE_INFINITY;
+  #silences: { readonly version: string; readonly index: SilenceIndex } | undefined;
+  /** The last revision that this version cannot read. */
+  #unread: number | undefined;
+
+  constructor(options: PlannerOptions) {
+    const { sql, logger, alertsChanged, onStep } = options;
+    this.#o = options;
+    this.#leader = new Leader({
+      ...{ sql, logger, lock: LOCK, what: "notifications are decided", changes: alertsChanged },
+      lookAgainMs: LOOK_AGAIN_MS,
+      step: (tx) => this.#decide(tx),
+      onStep: (step) => {
+        if (step === undefined) this.#loaded = undefined;
+        onStep(step);
+        if (step === undefined) return LOOK_AGAIN_MS;
+        return step.events >= EVENTS_AT_ONCE ? 0 : this.#untilDueMs();
+      },
+      onFailed: () => {
+        this.#loaded = undefined;
+      },
+    });
+  }
+
+  /** Waits for the step under way; then another process may go on. */
+  close(): Promise<void> {
+    return this.#leader.close();
+  }
+
+  async #decide(tx: Sql): Promise<Step | undefined> {
+    const { clock } = this.#o;
+    const nowUs = clock.nowUs();
+    const current = await this.#current(tx, nowUs);
+    if (current === undefined) return undefined;
+    const { config, state } = current;
+    const events = await takeEvents(tx);
+    const received = await takeReceived(tx, nowUs, EVENTS_AT_ONCE);
+    for (const alert of [...events, ...received.map(toKnownAlert)]) take(current, alert, nowUs);
+    if (clock.monotonicMs() - this.#sweptMs > SWEEP_MS) {
+      // Without an event: whoever heard of them hears that they are over.
+      for (const id of await removedAlerts(tx)) {
+        const known = state.alerts.get(id)?.alert;
+        if (known?.status === "firing") take(current, { ...known, status: "resolved", endsUs: nowUs }, nowUs);
+      }
+      await pruneReceived(tx, nowUs);
+      this.#sweptMs = clock.monotonicMs();
+    }
+    await takeBroken(tx, current, nowUs);
+    const isDue = state.groups.values().some(({ nextUs }) => nextUs <= nowUs);
+    const planned = isDue ? await this.#flush(tx, current, nowUs) : [];
+    await saveState(tx, state, planned, nowUs);
+    const { size: broken } = current.broken;
+    const taken = events.length + received.length;
+    return { config, events: taken, planned, alerts: state.alerts.size, groups: state.groups.size, broken };
+  }
+
+  async #flush(tx: Sql, { config, overrides, routes, state, inhibitor }: Loaded, nowUs: number): Promise<Planned[]> {
+    const silences = await this.#silencesOf(tx, nowUs);
+    const isSuppressed = ({ labels }: KnownAlert) =>
+      silences.find(labels, nowUs) !== undefined || inhibitor.inhibitedBy(labels) !== undefined;
+    const rooms = await roomsOf(tx, config, nowUs);
+    const given = { config, overrides, routes, rooms };
+    return flushDue(state, { ...given, isSuppressed, externalUrl: this.#o.externalUrl, nowUs });
+  }
+
+  /** Made anew only where they have changed: compiling and matching expressions is most of what a step can cost. */
+  async #silencesOf(tx: Sql, nowUs: number): Promise<SilenceIndex> {
+    const version = await silencesVersion(tx);
+    if (this.#silences?.version !== version) {
+      this.#silences = { version, index: new SilenceIndex(await pendingSilences(tx, nowUs)) };
+    }
+    return this.#silences.index;
+  }
+
+  /**
+   * The state as it is stored, and the configuration in force; what is open is routed by it where it has changed. Undefined: a newer version
+   * has to notify by it.
+   */
+  async #current(tx: Sql, nowUs: number): Promise<Loaded | undefined> {
+    const { revision, text, appliedUs } = await readConfig(tx);
+    // Another process may have gone on, and this one have its lock again, between two steps.
+    const known =
+      this.#loaded !== undefined && (await readWriter(tx)) === this.#loaded.writer ? this.#loaded : undefined;
+    const version = await overridesVersion(tx);
+    if (known?.revision === revision && known.overridesVersion === version) return known;
+    const config = known?.revision === revision ? known.config : this.#parse(revision, text);
+    if (config === undefined) return undefined;
+    const state = known?.state ?? (await loadState(tx));
+    const writer = known?.writer ?? (await becomeWriter(tx));
+    const routes = routesById(config.route);
+    const overrides = await readOverrides(tx, { endAfterUs: nowUs });
+    reroute(state, { config, overrides, routes, nowUs });
+    await failWithoutChannel(tx, config, { beforeUs: appliedUs, nowUs });
+    const inhibitor = new Inhibitor(config.inhibitRules);
+    const channels = new Map(config.receivers.map((each) => [each.name, new Set(channelKeys(each.channels))]));
+    const given = { writer, revision, config, overridesVersion: version, overrides };
+    const open = [...state.alerts.values()].filter(({ alert }) => alert.status === "firing").map(({ alert }) => alert);
+    const broken = new Set(open.map(({ id }) => id).filter(isBrokenId));
+    for (const alert of open) inhibitor.open(alert);
+    this.#loaded = { ...given, routes, channels, state, broken, inhibitor };
+    return this.#loaded;
+  }
+
+  /** Undefined where it is of a newer version. */
+  #parse(revision: number, text: string): NotifyConfig | undefined {
+    const parsed = parseNotifyConfig(text);
+    if ("config" in parsed) return parsed.config;
+    if (this.#unread !== revision) {
+      this.#o.logger.error({ revision }, "the configuration of notifications is of a newer version");
+    }
+    this.#unread = revision;
+    return undefined;
+  }
+
+  #untilDueMs(): number {
+    let nextUs = Number.POSITIVE_INFINITY;
+    for (const group of this.#loaded?.state.groups.values() ?? []) nextUs = Math.min(nextUs, group.nextUs);
+    return Math.min(LOOK_AGAIN_MS, Math.max(0, (nextUs - this.#o.clock.nowUs()) / 1_000));
+  }
+}
+
+/** How many messages the receivers with a limit may get now. */
+async function roomsOf(tx: Sql, { receivers }: NotifyConfig, nowUs: number): Promise<Map<string, Room>> {
+  const limited = receivers.filter(({ maxMessagesPerMinute }) => maxMessagesPerMinute !== undefined);
+  if (limited.length === 0) return new Map();
+  const names = limited.map(({ name }) => name);
+  const lately = await messagesSince(tx, names, nowUs - RATE_WINDOW_US);
+  return new Map(
+    limited.map(({ name, maxMessagesPerMinute = 0 }) => {
+      const { count, firstUs } = lately.get(name) ?? { count: 0, firstUs: nowUs };
+      return [name, { left: Math.max(0, maxMessagesPerMinute - count), moreAtUs: firstUs + RATE_WINDOW_US }];
+    }),
+  );
+}
+
+/** Alerts of channels that do not deliver; those that deliver again are over. */
+async function takeBroken(tx: Sql, current: Loaded, nowUs: number): Promise<void> {
+  const { state, channels, broken } = current;
+  const alerts = await brokenAlerts(tx, ({ receiver, channelKey }) => channels.get(receiver)?.has(channelKey) ?? false);
+  for (const alert of alerts) {
+    if (broken.has(alert.id)) continue;
+    broken.add(alert.id);
+    take(current, alert, nowUs);
+  }
+  const ids = new Set(alerts.map(({ id }) => id));
+  for (const id of [...broken].filter((each) => !ids.has(each))) {
+    broken.delete(id);
+    const known = state.alerts.get(id)?.alert;
+    if (known?.status === "firing") take(current, { ...known, status: "resolved", endsUs: nowUs }, nowUs);
+  }
+}
+
+function take({ state, config, overrides, inhibitor }: Loaded, alert: KnownAlert, nowUs: number): void {
+  put(state, alert, { config, overrides, nowUs });
+  if (alert.status === "firing") inhibitor.open(alert);
+  else inhibitor.close(alert.id);
+}

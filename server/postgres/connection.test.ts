@@ -1,0 +1,62 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import type { Socket } from "node:net";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
+import { freePort } from "../../testing/processes.ts";
+import { type FaultProxy, startProxy } from "../../testing/proxy.ts";
+import { openClient } from "./connection.ts";
+
+let postgres: TestPostgres;
+let proxy: FaultProxy;
+
+beforeAll(async () => {
+  postgres = await startPostgres();
+  proxy = await startProxy(() => [postgres.port]);
+}, 60_000);
+afterAll(async () => {
+  await proxy.stop();
+  await postgres.stop();
+});
+
+const ask = async (sql: ReturnType<typeof openClient>["sql"]) => Number((await sql`select 1 as one`)[0]!.one);
+
+it("connects again after any number of refused connections, with every connection of the pool", async () => {
+  const port = await freePort();
+  const { sql, destroy } = openClient(postgres.url.replace(String(postgres.port), String(port)), { max: 2 });
+  for (let i = 0; i < 6; i++) await expect(ask(sql)).rejects.toMatchObject({ code: "ECONNREFUSED" });
+  const late = await startProxy(() => [postgres.port], port);
+  expect(await Promise.all([ask(sql), ask(sql), ask(sql), ask(sql)])).toEqual([1, 1, 1, 1]);
+  destroy();
+  await late.stop();
+});
+
+it("survives cuts of its connections and kills of the server", async () => {
+  const { sql, destroy } = openClient(postgres.url.replace(String(postgres.port), String(proxy.port)), { max: 2 });
+  for (let i = 0; i < 3; i++) {
+    expect(await ask(sql)).toBe(1);
+    proxy.cut();
+    await expect.poll(() => ask(sql).catch(() => 0), { timeout: 10_000 }).toBe(1);
+  }
+  await postgres.kill();
+  await expect(ask(sql)).rejects.toThrow();
+  await postgres.start();
+  await expect.poll(() => ask(sql).catch(() => 0), { timeout: 20_000 }).toBe(1);
+  destroy();
+});
+
+it("rejects a query that is made between a connection's error and its end, and goes on", async () => {
+  const sockets: Socket[] = [];
+  const onSocket = (message: unknown) => void sockets.push((message as { socket: Socket }).socket);
+  subscribe("net.client.socket", onSocket);
+  const { sql, destroy } = openClient(postgres.url.replace(String(postgres.port), String(proxy.port)), { max: 1 });
+  expect(await ask(sql)).toBe(1);
+  unsubscribe("net.client.socket", onSocket);
+  const made = Promise.withResolvers<number>();
+  // After all that the library does when it hears of the error.
+  for (const socket of sockets)
+    socket.once("error", () => process.nextTick(() => ask(sql).then(made.resolve, made.reject)));
+  proxy.cut();
+  await expect(made.promise).rejects.toMatchObject({ code: "CONNECTION_CLOSED" });
+  expect(await ask(sql)).toBe(1);
+  destroy();
+}, 20_000);

@@ -1,0 +1,27 @@
+import type { Sql } from "postgres";
+
+/**
+ * The library's `begin`, made safe against a connection that is lost in the middle: the library would send "rollback" to the
+ * closed socket, an exception that nothing can catch and the end of the process. Here the work never ends then, and `begin`
+ * rejects by itself when the connection has closed.
+ */
+export async function transaction<T>(sql: Sql, work: (tx: Sql) => Promise<T>): Promise<T> {
+  return (await sql.begin(async (tx) => {
+    try {
+      return await work(tx as unknown as Sql);
+    } catch (error) {
+      if (isLost(error)) return new Promise<never>(() => {});
+      throw error;
+    }
+  })) as T;
+}
+
+/** The connection is gone, or the server has announced that it closes it. */
+function isLost(error: unknown): boolean {
+  return /^(CONNECTION_|E[A-Z]+$|57P0)/.test((error as { code?: string }).code ?? "");
+}
+
+/** The statement that follows in the same transaction reports the same failure. */
+export function ignoreHere(error: unknown): void {
+  if (!(error instanceof Error)) throw error;
+}

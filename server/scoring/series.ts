@@ -1,0 +1,174 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { SeriesKeySchema } from "../../gen/es/telltale/v1/log_pb.ts";
+import { SharedTexts } from "../lib/shared-texts.ts";
+import { isRefusal } from "../postgres/unavailable.ts";
+import type { SeriesRow, Store } from "../store/store.ts";
+import type { Sensors, Series } from "./sensors.ts";
+import type { PartitionSettings } from "./settings.ts";
+import type { Shown } from "./shown.ts";
+
+/**
+ * Bytes of a key in a record; the longest that an endpoint takes has 1,491, for 370 characters. What is set aside of a record names its
+ * series with each reading.
+ */
+const MAX_KEY_BYTES = 2048;
+
+/** The series of a partition: found by the bytes of their key, as the log's records carry it. */
+export class SeriesBook {
+  readonly shown: Shown;
+  readonly #sensors: Sensors;
+  readonly #settings: PartitionSettings;
+  readonly #byKey = new Map<string, Series>();
+  /** By slot; most sensors have one series, and no list for it. */
+  readonly #bySlot: (Series | Series[])[] = [];
+  readonly #texts = new SharedTexts();
+  /** Numbers of series that the store knows and the saved state does not yet: they are met again in the log. */
+  readonly #unmet = new Map<string, number>();
+  /** Series met that the store has not numbered yet. */
+  #unnamed: Series[] = [];
+
+  constructor(sensors: Sensors, settings: PartitionSettings, shown: Shown) {
+    this.shown = shown;
+    this.#sensors = sensors;
+    this.#settings = settings;
+  }
+
+  get(key: string): Series | undefined {
+    return this.#byKey.get(key);
+  }
+
+  /** All series of a sensor, in the order in which they were met. */
+  ofSlot(slot: number): readonly Series[] {
+    const found = this.#bySlot[slot] ?? [];
+    return Array.isArray(found) ? found : [found];
+  }
+
+  /** A series that the store has. */
+  known(s: SeriesRow & { readonly id: number }): void {
+    const slot = this.#sensors.find(s.sensorId);
+    if (slot === undefined) this.#unmet.set(keyText(s), s.id);
+    else this.#add(s, s.id, slot);
+  }
+
+  /** Takes in all series that the store has, in the order in which they were met, and their sensors with them. */
+  adopt(all: readonly (SeriesRow & { readonly id: number })[]): void {
+    for (const s of all) {
+      if (this.#sensors.find(s.sensorId) === undefined) this.#sensors.add(s.sensorId, s.sensorType, s.unit);
+      this.known(s);
+    }
+  }
+
+  /**
+   * A series met in the log for the first time.
+   *
+   * @throws Error where the bytes are no key, too many, or of one without a sensor: the record is damaged, and is set aside
+   */
+  meet(key: string): Series {
+    if (key.length > MAX_KEY_BYTES) throw new Error(`the key of a series of it has ${key.length} bytes`);
+    const fields = readKey(key);
+    if (fields.sensorId === "") throw new Error("a series of it names no sensor");
+    return this.#meet(key, fields);
+  }
+
+  #meet(key: string, fields: SeriesRow): Series {
+    const { sensorId, sensorType, unit, location } = fields;
+    let slot = this.#sensors.find(sensorId);
+    if (slot === undefined) {
+      slot = this.#sensors.add(sensorId, sensorType, unit);
+      this.#settings.met(slot, sensorId, location, this.#sensors);
+    }
+    const number = this.#unmet.get(key);
+    const series = this.#add(fields, number ?? -1, slot);
+    if (number === undefined) this.#unnamed.push(series);
+    return series;
+  }
+
+  /** Takes in the series of these sensors that the store has and that no record has shown. */
+  meetStored(sensorIds: ReadonlySet<string>): void {
+    for (const key of this.#unmet.keys()) {
+      if (this.#byKey.has(key)) continue;
+      const fields = readKey(key);
+      // Former versions stored damaged records without one.
+      if (fields.sensorId !== "" && sensorIds.has(fields.sensorId)) this.#meet(key, fields);
+    }
+  }
+
+  #add({ sensorType, unit, location }: SeriesRow, id: number, slot: number): Series {
+    const series: Series = {
+      id,
+      slot,
+      sensorId: this.#sensors.ids[slot]!,
+      sensorType: this.#texts.of(sensorType),
+      unit: this.#texts.of(unit),
+      location: location === undefined ? undefined : this.#texts.of(location),
+    };
+    this.#settings.place(slot, series.location);
+    this.#byKey.set(keyText(series), series);
+    const others = this.#bySlot[slot];
+    if (others === undefined) this.#bySlot[slot] = series;
+    else if (Array.isArray(others)) others.push(series);
+    else this.#bySlot[slot] = [others, series];
+    return series;
+  }
+
+  /**
+   * The sensor in the slot is gone. `live`: the store's series of it go with this record; else the store has those of after it, and what was
+   * met before is not to be named there.
+   */
+  forget(slot: number, live: boolean): void {
+    for (const s of this.ofSlot(slot)) {
+      const key = keyText(s);
+      this.#byKey.delete(key);
+      if (live) this.#unmet.delete(key);
+    }
+    this.#bySlot[slot] = [];
+    if (!live) this.#unnamed = this.#unnamed.filter((s) => s.slot !== slot);
+  }
+
+  /** Which of the series that the store has not numbered it would refuse, each by itself. */
+  async refused(store: Pick<Store, "addSeries">, partition: number): Promise<Set<Series>> {
+    const refused = new Set<Series>();
+    for (const s of this.#unnamed) {
+      await store.addSeries(partition, [s]).catch((error: unknown) => {
+        if (!isRefusal(error)) throw error;
+        refused.add(s);
+      });
+    }
+    return refused;
+  }
+
+  /** Has the store number the series met since the last time; answers with these. */
+  async name(store: Store, partition: number): Promise<readonly Series[]> {
+    if (this.#unnamed.length === 0) return [];
+    const ids = await store.addSeries(partition, this.#unnamed);
+    this.#unnamed.forEach((s, i) => {
+      s.id = ids[i]!;
+    });
+    const named = this.#unnamed;
+    this.#unnamed = [];
+    return named;
+  }
+
+  /** The unit that the sensor had before the series, where it is another. */
+  unitBefore(series: Series): string | undefined {
+    const all = this.ofSlot(series.slot);
+    const before = all[all.indexOf(series) - 1];
+    return before === undefined || before.unit === series.unit ? undefined : before.unit;
+  }
+}
+
+function readKey(key: string): SeriesRow {
+  const read = fromBinary(SeriesKeySchema, Buffer.from(key, "latin1"));
+  const { sensorId, sensorType, unit, location } = read;
+  return { sensorId, sensorType, unit, location };
+}
+
+function keyText(s: SeriesRow): string {
+  const key = create(SeriesKeySchema, {
+    sensorId: s.sensorId,
+    sensorType: s.sensorType,
+    unit: s.unit,
+    ...(s.location === undefined ? {} : { location: s.location }),
+  });
+  return Buffer.from(toBinary(SeriesKeySchema, key)).toString("latin1");
+}

@@ -1,0 +1,180 @@
+import { type DetectorConfig, Direction, type MaintenanceWindow } from "../../gen/es/telltale/v1/detector_pb.ts";
+import type { LabelControl } from "../../gen/es/telltale/v1/log_pb.ts";
+import { type DetectorSettings, REASONS } from "../detect/index.ts";
+import { toMicros } from "../lib/time.ts";
+import { tickOfId } from "../log/id-clock.ts";
+import { MAX_REORDER_MS } from "./reorder-buffer.ts";
+import type { Sensors } from "./sensors.ts";
+
+/** The label of an alert, and the detector that had opened it (index into REASONS, 0 = unknown). */
+interface Labelled {
+  readonly sensorId: string;
+  readonly correct: boolean;
+  readonly reason: number;
+}
+
+interface Window {
+  readonly sensorId: string;
+  readonly location: string;
+  readonly fromUs: number;
+  readonly untilUs: number;
+}
+
+/** Asked before a slot's state is changed: false where the change is in the state already. */
+export type Change = (slot: number) => boolean;
+
+/** What people have set for a partition's sensors: the detector's settings, maintenance windows and labels. */
+export class PartitionSettings {
+  readonly #buffers = new ReorderBuffers();
+  /** The detector's settings of the sensors that have their own, be they met or not. */
+  readonly #own = new Map<string, DetectorSettings>();
+  readonly #windows = new Map<string, Window>();
+  /** Whether a person called an alert right, by its id. */
+  readonly #labels = new Map<number, Labelled>();
+  readonly #retired = new Set<string>();
+  /** Location of each slot when it was met, for windows of a place. */
+  readonly #locations = new Map<number, string>();
+
+  /**
+   * The detector's settings of a sensor, a sensor type, or all types. `inherits`: what is absent of a type's is that of all types; else
+   * it is the platform's, as it was before.
+   */
+  configure(config: DetectorConfig, sensors: Sensors, inherits: boolean): void {
+    this.#buffers.set(config);
+    const { sensorId, sensorType } = config;
+    const settings = settingsOf(config);
+    if (sensorId === "") {
+      sensors.detector.configure(sensorType, settings, inherits);
+      return;
+    }
+    if (Object.keys(settings).length > 0) this.#own.set(sensorId, settings);
+    else this.#own.delete(sensorId);
+    const slot = sensors.find(sensorId);
+    if (slot !== undefined) sensors.detector.configureSensor(slot, settings);
+  }
+
+  /** Opens a maintenance window. */
+  maintain(w: MaintenanceWindow, sensors: Sensors, change: Change): void {
+    if (w.startTime === undefined || w.endTime === undefined) return;
+    const { sensorId, location } = w;
+    const window = { sensorId, location, fromUs: toMicros(w.startTime), untilUs: toMicros(w.endTime) };
+    this.#windows.set(w.id, window);
+    for (const slot of this.#slots(window, sensors)) {
+      if (change(slot)) sensors.detector.maintain(slot, window.fromUs, window.untilUs);
+    }
+  }
+
+  endMaintenance(windowId: string, sensors: Sensors, change: Change): void {
+    const window = this.#windows.get(windowId);
+    if (window === undefined) return;
+    this.#windows.delete(windowId);
+    for (const slot of this.#slots(window, sensors)) if (change(slot)) sensors.detector.maintain(slot, 0, 0);
+  }
+
+  /** The newest label of an alert counts; one before is taken back. */
+  label(l: LabelControl, sensors: Sensors, change: Change): void {
+    const id = Number(l.alertId);
+    const { sensorId } = l;
+    // Of an alert that a deletion has removed meanwhile.
+    if (tickOfId(id) < (sensors.deletionOf(sensorId)?.tick ?? 0)) return;
+    const before = this.#labels.get(id);
+    if (l.withdrawn) this.#labels.delete(id);
+    else this.#labels.set(id, { sensorId, correct: l.correct, reason: Math.max(0, REASONS.indexOf(l.detector)) });
+    const slot = sensors.find(sensorId);
+    if (slot === undefined || !change(slot)) return;
+    const after = this.#labels.get(id);
+    if (before !== undefined) sensors.detector.label(slot, before.correct, -1, before.reason);
+    if (after !== undefined) sensors.detector.label(slot, after.correct, 1, after.reason);
+  }
+
+  /** Retired sensors raise no silence alert. */
+  retire(sensorId: string, retired: boolean): void {
+    if (retired) this.#retired.add(sensorId);
+    else this.#retired.delete(sensorId);
+  }
+
+  isRetired(sensorId: string): boolean {
+    return this.#retired.size > 0 && this.#retired.has(sensorId);
+  }
+
+  /** Nothing of what was set for the sensors holds any more. */
+  forget(sensorIds: ReadonlySet<string>): void {
+    for (const sensorId of sensorIds) {
+      this.#own.delete(sensorId);
+      this.#buffers.forget(sensorId);
+      this.#retired.delete(sensorId);
+    }
+    for (const [id, w] of this.#windows) if (sensorIds.has(w.sensorId)) this.#windows.delete(id);
+    for (const [id, l] of this.#labels) if (sensorIds.has(l.sensorId)) this.#labels.delete(id);
+  }
+
+  /** The slot is nobody's any more. */
+  left(slot: number): void {
+    this.#locations.delete(slot);
+  }
+
+  /** How long readings of the sensor, of that type, are buffered to be put in order, microseconds. */
+  bufferUs(sensorType: string, sensorId: string): number {
+    return this.#buffers.of(sensorType, sensorId);
+  }
+
+  /** A sensor is met for the first time: its own settings and open windows of its location apply to it. */
+  met(slot: number, sensorId: string, location: string | undefined, sensors: Sensors): void {
+    this.place(slot, location);
+    const own = this.#own.get(sensorId);
+    if (own !== undefined) sensors.detector.configureSensor(slot, own);
+    for (const w of this.#windows.values()) {
+      if (covers(w, sensorId, location ?? "")) sensors.detector.maintain(slot, w.fromUs, w.untilUs);
+    }
+  }
+
+  /** Where a slot's sensor is. */
+  place(slot: number, location: string | undefined): void {
+    if (location !== undefined) this.#locations.set(slot, location);
+  }
+
+  *#slots(w: Window, sensors: Sensors): Generator<number> {
+    for (let slot = 0; slot < sensors.ids.length; slot++) {
+      if (sensors.ids[slot] !== "" && covers(w, sensors.ids[slot]!, this.#locations.get(slot) ?? "")) yield slot;
+    }
+  }
+}
+
+/** Reorder buffers as set for sensors, types and, by "", all types, microseconds. The narrowest that is set counts. */
+class ReorderBuffers {
+  readonly #byType = new Map<string, number>();
+  readonly #bySensor = new Map<string, number>();
+
+  set({ sensorId, sensorType, reorderHoldMs }: DetectorConfig): void {
+    const [us, key] = sensorId === "" ? [this.#byType, sensorType] : [this.#bySensor, sensorId];
+    if (reorderHoldMs === undefined) us.delete(key);
+    else us.set(key, Math.min(reorderHoldMs, MAX_REORDER_MS) * 1000);
+  }
+
+  forget(sensorId: string): void {
+    this.#bySensor.delete(sensorId);
+  }
+
+  of(sensorType: string, sensorId: string): number {
+    if (this.#byType.size + this.#bySensor.size === 0) return 0;
+    return this.#bySensor.get(sensorId) ?? this.#byType.get(sensorType) ?? this.#byType.get("") ?? 0;
+  }
+}
+
+/** One that this version does not know is as not set. */
+const DIRECTIONS: Readonly<Record<number, DetectorSettings["direction"]>> = {
+  [Direction.BOTH]: "both",
+  [Direction.HIGH]: "high",
+  [Direction.LOW]: "low",
+};
+
+/** What of the contract's settings is the detector's: the fields that are set. */
+function settingsOf(config: DetectorConfig): DetectorSettings {
+  const { $typeName, $unknown, sensorId, sensorType, reorderHoldMs, direction, ...fields } = config;
+  const all = { ...fields, direction: DIRECTIONS[direction] };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+function covers(w: Window, sensorId: string, location: string): boolean {
+  return (w.sensorId === "" || w.sensorId === sensorId) && (w.location === "" || w.location === location);
+}

@@ -1,0 +1,15 @@
+import type { Control } from "../../gen/es/telltale/v1/log_pb.ts";
+
+/** The sensor that the control is of alone; undefined where it concerns others too. */
+export function sensorOf({ action }: Control): string | undefined {
+  switch (action.case) {
+    case "config":
+    case "settings":
+    case "maintenance":
+    case "label":
+    case "resolve":
+      return action.value.sensorId || undefined;
+    default:
+      return undefined;
+  }
+}

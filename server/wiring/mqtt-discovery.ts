@@ -1,0 +1,130 @@
+/** Devices that describe themselves, by a session of its own: it has to be known what they say before their first state comes. */
+
+import { TelltaleError } from "../errors.ts";
+import type { ConnectOptions, Subscription, Wire } from "../ingest/protocols/mqtt/connection.ts";
+import { Discovery, type DiscoveryOptions } from "../ingest/protocols/mqtt/discovery/discovery.ts";
+import type { Entity } from "../ingest/protocols/mqtt/discovery/entity.ts";
+import { type Delivery, Session } from "../ingest/protocols/mqtt/session.ts";
+import { quoted } from "../lib/quoted.ts";
+import { SampledLines } from "../observe/sampled.ts";
+import { Profiles } from "../registry/profiles.ts";
+import type { Storage } from "./storage.ts";
+import type { Wiring } from "./wiring.ts";
+
+/** The broker has sent what it kept when nothing came for so long; and in any case after the longer one. */
+const QUIET_MS = 1_000;
+const LONGEST_MS = 30_000;
+const MAX_DISPLAY_NAME = 200;
+
+export interface WiredDiscovery {
+  readonly discovery: Discovery;
+  /** Why nothing is heard of devices, a sentence. */
+  readonly fault: () => string | undefined;
+  /** Resolves when what the broker keeps is known. */
+  readonly ready: Promise<void>;
+  readonly run: (signal: AbortSignal) => Promise<void>;
+  /** Says goodbye. */
+  readonly end: () => void;
+}
+
+export interface DiscoveryParts {
+  readonly prefix: string;
+  readonly dial: (signal: AbortSignal) => Promise<Wire>;
+  readonly connect: () => Promise<ConnectOptions>;
+  readonly onTopics: DiscoveryOptions["onTopics"];
+}
+
+export function wireDiscovery(w: Wiring, { sql }: Storage, parts: DiscoveryParts): WiredDiscovery {
+  const { clock, logger, metrics } = w;
+  const sampled = new SampledLines(logger);
+  const names = new Names(new Profiles(sql, clock), (error) =>
+    logger.warn({ err: error }, "a sensor's name could not be stored"),
+  );
+  const discovery = new Discovery({
+    prefix: parts.prefix,
+    onFault: (topic, detail) => {
+      metrics.mqttSkipped.inc({ reason: "bad_config" });
+      sampled.say("mqtt bad_config", { topic: quoted(topic), detail }, "discovery messages that cannot be taken");
+    },
+    onTopics: parts.onTopics,
+    onEntities: (entities) => names.add(entities),
+  });
+  const quiet = new Quiet();
+  const session: Session = new Session({
+    dial: parts.dial,
+    connect: async () => ({ ...(await parts.connect()), clean: true }),
+    subscriptions: () => discovery.filters.map((filter): Subscription => ({ filter, qos: 1, retained: true })),
+    deliver: (deliveries) => {
+      for (const { message } of deliveries) discovery.configure(message.topic, message.payload);
+      acknowledge(session, deliveries);
+      quiet.heard();
+    },
+    room: async () => {},
+    onState: () => {},
+    onSubscribed: () => quiet.begin(),
+    clock,
+    logger: logger.child({ part: "mqtt discovery" }),
+  });
+  return {
+    discovery,
+    fault: () => session.fault,
+    ready: quiet.ready,
+    run: (signal) => session.run(signal),
+    end: () => session.connection?.end(),
+  };
+}
+
+function acknowledge(session: Session, deliveries: readonly Delivery[]): void {
+  for (const { from, packetId } of deliveries) if (from !== undefined) session.acknowledge(from, [packetId]);
+}
+
+/** Resolves when nothing was heard for a while. */
+class Quiet {
+  readonly #done = Promise.withResolvers<void>();
+  #timer: NodeJS.Timeout | undefined;
+  readonly ready = this.#done.promise;
+
+  begin(): void {
+    setTimeout(this.#done.resolve, LONGEST_MS).unref();
+    this.heard();
+  }
+
+  heard(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#done.resolve, QUIET_MS);
+    this.#timer.unref();
+  }
+}
+
+/** Gives sensors that nobody has said anything of the names of their entities, one after the other. */
+class Names {
+  readonly #profiles: Profiles;
+  readonly #onError: (error: unknown) => void;
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(profiles: Profiles, onError: (error: unknown) => void) {
+    this.#profiles = profiles;
+    this.#onError = onError;
+  }
+
+  add(entities: readonly Entity[]): void {
+    for (const { sensorId, name } of entities) {
+      const displayName = [...name]
+        .slice(0, MAX_DISPLAY_NAME)
+        .join("")
+        .replace(/\p{Cc}/gu, " ");
+      if (displayName === "") continue;
+      this.#last = this.#last.then(() => this.#name(sensorId, displayName)).catch(this.#onError);
+    }
+  }
+
+  async #name(sensorId: string, displayName: string): Promise<void> {
+    // Revision 0: there is no profile yet. What people write stays.
+    const change = { sensorId, fields: { displayName }, revision: 0 };
+    try {
+      await this.#profiles.apply([change], { who: "mqtt discovery", dryRun: false });
+    } catch (error) {
+      if (!(error instanceof TelltaleError && error.kind === "conflict")) throw error;
+    }
+  }
+}

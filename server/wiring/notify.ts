@@ -1,0 +1,30 @@
+import { AddressGuard } from "../notify/channels/addresses.ts";
+import { Notifier } from "../notify/notifier.ts";
+import { countAttempt, countStep } from "../notify/notify-metrics.ts";
+import { openStoreSql } from "../store/postgres.ts";
+import type { Live } from "./live.ts";
+import type { Storage } from "./storage.ts";
+import type { Wiring } from "./wiring.ts";
+
+const STATEMENT_TIMEOUT_MS = 60_000;
+
+/** Notifies, or stands by for the process that does. */
+export function wireNotify(
+  { config, clock, metrics, logger, cleanups }: Wiring,
+  { address, sql }: Storage,
+  { alertsChanged }: Live,
+): void {
+  const notifier = new Notifier({
+    planSql: openStoreSql(address, 1, STATEMENT_TIMEOUT_MS, "telltale-notify"),
+    ...{ sql, clock, logger, alertsChanged, externalUrl: config.externalUrl },
+    channels: {
+      addresses: new AddressGuard(config.notifyAllowedHosts),
+      environment: process.env,
+      clock,
+      source: config.externalUrl || "/telltale",
+    },
+    onStep: (step) => countStep(metrics, step),
+    onAttempt: (delivery, sent) => countAttempt(metrics, delivery, sent, clock.nowUs()),
+  });
+  cleanups.add("notifications", () => notifier.close());
+}

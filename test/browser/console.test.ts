@@ -1,0 +1,226 @@
+/** The console in a real browser, on a platform that asks nobody for a credential. */
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
+import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
+import { MatcherType, NotificationService } from "../../gen/es/telltale/v1/notification_pb.ts";
+import { findingsOf, launchBrowser, openPage } from "../../testing/browser.ts";
+import { describeWith } from "../../testing/needs.ts";
+import { type Platform, startPlatform } from "../../testing/platform.ts";
+
+/** Steady readings, one a second, that a sensor is judged by. */
+const STEADY = 120;
+/** For what is awaited, on a busy machine too. */
+const SOON = { timeout: 20_000 };
+/** An alert that has just opened is in no incident yet, and the page asks again. */
+const NOT_YET = /status of 404 .*GetIncident/;
+
+describeWith(["chromium"], "the console", () => {
+  let platform: Platform;
+  let browser: Browser;
+  const transport = () => createConnectTransport({ baseUrl: platform.http, httpVersion: "1.1" });
+
+  beforeAll(async () => {
+    [platform, browser] = await Promise.all([startPlatform(), launchBrowser()]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await platform?.stop();
+  });
+
+  /** Readings of a sensor up to `untilMs`; those after the steady ones are far away. */
+  async function send(sensorId: string, steady: number, far: number, untilMs = Date.now()) {
+    const values = Array.from({ length: steady + far }, (_, i) => (i < steady ? 20 + Math.sin(i) / 10 : 500 + i));
+    const block = { sensorId, sensorType: "temperature", unit: "C", location: "hall 1", attributes: { line: "3" } };
+    const baseTimeUs = BigInt(untilMs - values.length * 1_000) * 1_000n;
+    const timeDeltasUs = values.map(() => 1_000_000);
+    await createClient(IngestService, transport()).submitReadings({
+      blocks: [{ ...block, baseTimeUs, timeDeltasUs, values }],
+    });
+  }
+
+  const heading = (page: Page, name: string) => page.getByRole("heading", { level: 1, name }).waitFor();
+
+  it("leads from an empty database to the first readings", async () => {
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    await page.goto(platform.http);
+    await page.getByText("No reading has come yet.").waitFor();
+    expect(new URL(page.url()).pathname).toBe("/ui/");
+    await page.getByRole("link", { name: "Send the first readings" }).click();
+    await heading(page, "Send readings");
+    expect(await page.getByLabel("Command that sends readings by Connect").textContent()).toContain(platform.http);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it("shows an alert as it opens, explains it, and it is labelled and resolved, all by keyboard", async () => {
+    const { context, page, wrong } = await openPage(browser, platform.http, { expected: [NOT_YET] });
+    await page.goto(`${platform.http}/ui/alerts`);
+    await page.getByText("No alert is open.").waitFor();
+    await page.getByText("Live", { exact: true }).waitFor();
+    await send("boiler-1", STEADY, 1);
+    const row = page.getByRole("link", { name: "boiler-1", exact: true });
+    await row.waitFor();
+
+    await page.keyboard.press("j");
+    await expect.poll(() => page.evaluate("document.activeElement.textContent"), SOON).toBe("boiler-1");
+    // Whoever is at work in the list is not disturbed: the next one waits.
+    await send("boiler-2", STEADY, 1);
+    await page.getByRole("button", { name: "Show 1 new alert" }).waitFor();
+    expect(await page.getByRole("link", { name: "boiler-2", exact: true }).count()).toBe(0);
+    await page.keyboard.press("n");
+    await page.getByRole("link", { name: "boiler-2", exact: true }).waitFor();
+
+    await page.keyboard.press("a");
+    await page.getByText("seen by").waitFor();
+    await page.keyboard.press("Enter");
+    await heading(page, "boiler-1");
+    await page.getByText("reproduced bit by bit").waitFor();
+    await page.getByRole("application").locator("canvas").waitFor();
+    await page.getByText(/^boiler-1: 121 readings/).waitFor();
+
+    await page.keyboard.press("l");
+    await page.getByRole("button", { name: "Wrong: a false alarm" }).click();
+    await page.getByText("What the label does").waitFor();
+    await page.getByText("labelled wrong", { exact: true }).waitFor();
+    await page.keyboard.press("r");
+    await page.getByLabel("Why (optional)").fill("a test");
+    await page.getByRole("dialog").getByRole("button", { name: "Resolve" }).click();
+    await page.getByText("resolved", { exact: true }).waitFor();
+
+    const { alerts } = await createClient(AlertService, transport()).listAlerts({ sensorId: "boiler-1" });
+    expect(alerts[0]).toMatchObject({ labelCorrect: false, resolvedBy: "anonymous", acknowledgedBy: "anonymous" });
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it("finds sensors by text and matcher, and its address brings the same list back", async () => {
+    await send("pump-7", 3, 0);
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    await page.goto(`${platform.http}/ui/sensors`);
+    const list = page.getByRole("region", { name: "Sensors" });
+    const ids = async () => (await list.getByRole("link").allTextContents()).map((text) => text.trim()).sort();
+    await list.getByRole("link").first().waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.type("pump");
+    await expect.poll(ids, SOON).toEqual(["pump-7"]);
+    await page.goto(page.url());
+    await expect.poll(ids, SOON).toEqual(["pump-7"]);
+    await page.getByRole("searchbox").fill("");
+    await page.getByLabel("Matcher", { exact: true }).fill('sensor_id=~"boiler-.*"');
+    await page.keyboard.press("Enter");
+    await expect.poll(ids, SOON).toEqual(["boiler-1", "boiler-2"]);
+    await page.getByLabel("Matcher", { exact: true }).fill("nonsense");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").filter({ hasText: "nonsense" }).waitFor();
+    expect(wrong.filter((text) => !/status of 400/.test(text))).toEqual([]);
+    await context.close();
+  });
+
+  it("zooms and pans a chart by keyboard, reads points out, and explains the one that is chosen", async () => {
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    await page.goto(`${platform.http}/ui/sensors/boiler-2?range=5m`);
+    const chart = page.getByRole("application");
+    await page.getByText(/^boiler-2: 121 readings/).waitFor();
+    await chart.locator("canvas").waitFor();
+    await chart.focus();
+    await page.keyboard.press("n");
+    const spoken = page.getByRole("status").filter({ hasText: "anomalous, score" });
+    await spoken.waitFor();
+    await page.keyboard.press("Enter");
+    await page.waitForURL(/[?&]at=\d+/);
+    await page.getByText("Flagged by").waitFor();
+    await page.keyboard.press("+");
+    await page.waitForURL(/[?&]from=/);
+    const width = () => {
+      const query = new URL(page.url()).searchParams;
+      return Date.parse(query.get("to")!) - Date.parse(query.get("from")!);
+    };
+    const before = width();
+    await page.keyboard.press("-");
+    await expect.poll(width, SOON).toBeGreaterThan(1.9 * before);
+    // A live reading is drawn where the range ends now.
+    await page.goto(`${platform.http}/ui/sensors/boiler-2?range=5m`);
+    await page.getByText(/^boiler-2: 121 readings/).waitFor();
+    await page.getByText("follows now").waitFor();
+    await send("boiler-2", 2, 0, Date.now() + 3_000);
+    await page.getByText(/^boiler-2: 12[23] readings/).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it("says that the connection is lost, and goes on when it is back", async () => {
+    const { context, page } = await openPage(browser, platform.http);
+    await page.goto(`${platform.http}/ui/alerts`);
+    await page.getByText("Live", { exact: true }).waitFor();
+    await page.route("**/telltale.v1.WatchService/WatchAlerts", (route) => route.abort());
+    await page.reload();
+    await page.getByText("Connection lost").waitFor();
+    await page.unroute("**/telltale.v1.WatchService/WatchAlerts");
+    await page.getByText("Live", { exact: true }).waitFor();
+    await context.close();
+  });
+
+  it("reads one stream for all tabs, and another tab reads on when that one is closed", async () => {
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    const streams: string[] = [];
+    context.on("request", (request) => {
+      if (request.url().endsWith("/WatchAlerts")) streams.push(request.url());
+    });
+    const second = await context.newPage();
+    for (const tab of [page, second]) {
+      await tab.goto(`${platform.http}/ui/alerts`);
+      await tab.getByText("Live", { exact: true }).waitFor();
+    }
+    expect(streams).toHaveLength(1);
+    await send("shared-1", STEADY, 1);
+    for (const tab of [page, second]) await tab.getByRole("link", { name: "shared-1", exact: true }).waitFor();
+    await page.close();
+    await expect.poll(() => streams.length, SOON).toBe(2);
+    await send("shared-2", STEADY, 1);
+    await second.getByRole("link", { name: "shared-2", exact: true }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it("has no fault that axe finds, on any page, in both themes", { timeout: 120_000 }, async () => {
+    await createClient(NotificationService, transport()).createSilence({
+      matchers: [{ name: "sensor_id", type: MatcherType.EQUAL, value: "pump-7" }],
+      ...{ comment: "a test", startsAt: timestampFromMs(Date.now()), durationSeconds: 3_600 },
+    });
+    const { alerts } = await createClient(AlertService, transport()).listAlerts({});
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    const [alert] = alerts;
+    const pages: readonly [path: string, shown: string][] = [
+      ["/", "text=Where anomalies were"],
+      ["/alerts?show=all", "ol li"],
+      [`/alerts/${alert!.id}`, "text=reproduced"],
+      ["/sensors", "text=pump-7"],
+      ["/sensors/boiler-2", "text=reproduced"],
+      ["/incidents?show=all", "ol li"],
+      [`/incidents/${alert!.id}`, "text=How it spread"],
+      ["/silences", "text=a test"],
+      ["/silences/new?sensor=pump-7", "text=open alert"],
+      ["/start", "text=A simulated plant"],
+      ["/design", "text=Notices"],
+      ["/nowhere", "text=no page of the console"],
+    ];
+    const findings: string[] = [];
+    for (const [path, shown] of pages) {
+      await page.emulateMedia({ colorScheme: "light" });
+      await page.goto(`${platform.http}/ui${path}`);
+      await page.locator(shown).first().waitFor();
+      const light = await findingsOf(page);
+      await page.emulateMedia({ colorScheme: "dark" });
+      // The other theme has the same elements in other colours.
+      const dark = await findingsOf(page, ["color-contrast"]);
+      findings.push(...[...light, ...dark].map((finding) => `${path} ${finding}`));
+    }
+    expect(findings).toEqual([]);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});

@@ -1,0 +1,236 @@
+/** What the gateway serves for the console: its files, its calls, its sessions. */
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { AdminService, Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
+import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
+import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
+import { WatchService } from "../../gen/es/telltale/v1/watch_pb.ts";
+import { ensureConsole } from "../../scripts/console.mjs";
+import { type Platform, startPlatform } from "../../testing/platform.ts";
+import { type Secured, startSecured } from "../../testing/secured.ts";
+
+const HTML = { accept: "text/html,*/*;q=0.8" };
+const raw = (url: string, coding: string) => fetch(url, { headers: { ...HTML, "accept-encoding": coding } });
+
+describe("the files of the console", () => {
+  let platform: Platform;
+  beforeAll(async () => {
+    ensureConsole();
+    platform = await startPlatform();
+  });
+  afterAll(() => platform?.stop());
+
+  const scriptOf = async () =>
+    /src="(\/ui\/assets\/[^"]+\.js)"/.exec(await (await fetch(`${platform.http}/ui/`)).text())![1]!;
+
+  it("a person who opens the address is led there; a program finds nothing, as ever", async () => {
+    const answer = await fetch(`${platform.http}/`, { headers: HTML, redirect: "manual" });
+    expect([answer.status, answer.headers.get("location")]).toEqual([302, "/ui/"]);
+    expect((await fetch(`${platform.http}/`, { headers: { accept: "*/*" } })).status).toBe(404);
+    expect((await fetch(`${platform.http}/ui`, { redirect: "manual" })).headers.get("location")).toBe("/ui/");
+  });
+
+  it("every address of the console is its page, which is asked for anew each time", async () => {
+    const page = await (await fetch(`${platform.http}/ui/`)).text();
+    for (const path of ["/ui/alerts", "/ui/alerts/12?from=x", "/ui/sensors/a%2Fb.c", "/ui/no/such/page"]) {
+      const answer = await fetch(platform.http + path);
+      expect([path, answer.status, answer.headers.get("cache-control")]).toEqual([path, 200, "no-cache"]);
+      expect(await answer.text()).toBe(page);
+    }
+  });
+
+  it("a file that is named by its contents is kept for good; one that is missing is no page", async () => {
+    const script = await fetch(platform.http + (await scriptOf()));
+    expect(script.headers.get("cache-control")).toBe("public, max-age=31536000, immutable");
+    expect(script.headers.get("content-type")).toBe("text/javascript; charset=utf-8");
+    for (const path of [
+      "/ui/assets/index-none.js",
+      "/ui/robots.json",
+      "/ui/assets/../../package.json",
+      "/ui/%2e%2e%2fpackage.json",
+    ])
+      expect([path, (await fetch(platform.http + path)).status]).toEqual([path, 404]);
+  });
+
+  it("files come compressed as the browser takes them, and are the same", async () => {
+    const url = platform.http + (await scriptOf());
+    const plain = Buffer.from(await (await raw(url, "identity")).arrayBuffer());
+    for (const coding of ["br", "gzip"]) {
+      const answer = await raw(url, coding);
+      expect(answer.headers.get("content-encoding")).toBe(coding);
+      expect(answer.headers.get("vary")).toContain("Accept-Encoding");
+      expect(Number(answer.headers.get("content-length"))).toBeLessThan(plain.length / 2);
+      // fetch has decoded it.
+      expect(Buffer.from(await answer.arrayBuffer()).equals(plain)).toBe(true);
+    }
+  });
+
+  it("nothing may be inline, from elsewhere, or in a frame", async () => {
+    const policy = (await fetch(`${platform.http}/ui/`)).headers.get("content-security-policy") ?? "";
+    expect(policy).toContain("default-src 'self'");
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(policy).not.toContain("unsafe");
+  });
+
+  it("calls go to the services, unary and streams, and only by Connect", async () => {
+    const transport = createConnectTransport({ baseUrl: platform.http, httpVersion: "1.1" });
+    const ending = new AbortController();
+    const watch = createClient(WatchService, transport).watchReadings({ sensorId: "c" }, { signal: ending.signal });
+    const messages = watch[Symbol.asyncIterator]();
+    expect((await messages.next()).value?.readings).toEqual([]);
+    const reading = { sensorId: "c", sensorType: "t", unit: "u", value: 7 };
+    await createClient(IngestService, transport).submitReadings({ readings: [reading] });
+    expect((await messages.next()).value?.readings[0]).toMatchObject({ sensorId: "c", value: 7 });
+    ending.abort();
+    const query = createClient(QueryService, transport);
+    expect((await query.getLatestReading({ sensorId: "c" })).reading?.value).toBe(7);
+    await expect(query.getLatestReading({ sensorId: "none" })).rejects.toMatchObject({ code: Code.NotFound });
+    const caller = await createClient(AdminService, transport).getCaller({});
+    expect(caller).toMatchObject({ name: "anonymous", authenticated: false, sensorPrefix: "" });
+    const grpcWeb = await fetch(`${platform.http}/telltale.v1.QueryService/GetPlatformStats`, {
+      method: "POST",
+      headers: { "content-type": "application/grpc-web+proto" },
+      body: new Uint8Array(5),
+    });
+    expect(grpcWeb.status).toBe(415);
+  });
+
+  it("a page of another site calls nothing", async () => {
+    for (const page of [{ origin: "https://evil.example" }, { "sec-fetch-site": "cross-site" }]) {
+      const headers = { "content-type": "application/json", ...page } as Record<string, string>;
+      const answer = await fetch(`${platform.http}/telltale.v1.AlertService/ResolveAlert`, {
+        method: "POST",
+        headers,
+        body: '{"alertId":"1"}',
+      });
+      expect([answer.status, await answer.json()]).toEqual([
+        403,
+        { code: "permission_denied", message: expect.stringContaining("ALLOWED_HOSTS") },
+      ]);
+    }
+  });
+
+  it("where nobody has to sign in, nobody can", async () => {
+    const answer = await signIn(platform.http, "x");
+    expect([answer.status, await answer.json()]).toEqual([409, { detail: "AUTH is off: nobody has to sign in" }]);
+  });
+});
+
+it("a gateway in a process of its own hands calls and streams on to the services, and ends streams when it stops", async () => {
+  const services = await startPlatform();
+  const apart = await startPlatform({ ROLE: "gateway", GRPC_URL: services.grpc });
+  try {
+    const transport = createConnectTransport({ baseUrl: apart.http, httpVersion: "1.1" });
+    const messages = createClient(WatchService, transport).watchReadings({ sensorId: "g" })[Symbol.asyncIterator]();
+    await messages.next();
+    const reading = { sensorId: "g", sensorType: "t", unit: "u", value: 7 };
+    await createClient(IngestService, transport).submitReadings({ readings: [reading] });
+    expect((await messages.next()).value?.readings[0]).toMatchObject({ sensorId: "g", value: 7 });
+    const end = messages.next().catch(ConnectError.from);
+    await apart.stop();
+    expect(await end).toBeInstanceOf(ConnectError);
+    await services.stop();
+  } finally {
+    await apart.stop();
+    await services.stop();
+  }
+});
+
+const JSON_TYPE = { "content-type": "application/json" };
+
+function signIn(http: string, token: string, headers: Record<string, string> = { origin: http }) {
+  return fetch(`${http}/ui/session`, {
+    method: "POST",
+    headers: { ...JSON_TYPE, ...headers },
+    body: JSON.stringify({ token }),
+  });
+}
+
+describe("the session of a browser", () => {
+  let platform: Secured;
+  beforeAll(async () => {
+    platform = await startSecured();
+  });
+  afterAll(() => platform?.stop());
+
+  const caller = (cookie: string, page: Record<string, string> = { origin: platform.http }) =>
+    fetch(`${platform.http}/telltale.v1.AdminService/GetCaller`, {
+      method: "POST",
+      headers: { ...JSON_TYPE, cookie, ...page },
+      body: "{}",
+    });
+
+  it("begins with a token, says what that may do, and ends", async () => {
+    const { secret } = await platform.mint([Scope.READ], "line-3/");
+    const answer = await signIn(platform.http, secret);
+    expect(answer.status).toBe(204);
+    const [set] = answer.headers.getSetCookie();
+    expect(set).toMatch(/^telltale-session=[\w-]+; Path=\/; Max-Age=3600; HttpOnly; SameSite=Strict$/);
+    expect(set).not.toContain(secret);
+    const cookie = set!.split(";")[0]!;
+    const who = await caller(cookie);
+    expect([who.status, await who.json()]).toEqual([
+      200,
+      { name: expect.stringMatching(/^token:/), scopes: ["SCOPE_READ"], sensorPrefix: "line-3/", authenticated: true },
+    ]);
+    const gone = await fetch(`${platform.http}/ui/session`, {
+      method: "DELETE",
+      headers: { cookie, origin: platform.http },
+    });
+    expect([gone.status, gone.headers.getSetCookie()[0]]).toEqual([
+      204,
+      "telltale-session=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict",
+    ]);
+  });
+
+  it("does not begin with what is no token, and does not say more", async () => {
+    const answer = await signIn(platform.http, "nonsense");
+    expect([answer.status, answer.headers.getSetCookie()]).toEqual([401, []]);
+    for (const body of ["", "[]", "null", "{}", '{"token":1}', '{"token":"a b"}']) {
+      const wrong = await fetch(`${platform.http}/ui/session`, {
+        method: "POST",
+        headers: { ...JSON_TYPE, origin: platform.http },
+        body,
+      });
+      expect([body, wrong.status]).toEqual([body, 422]);
+    }
+  });
+
+  it("begins and counts only on a page of our own", async () => {
+    for (const page of [{ origin: "https://evil.example" }, { "sec-fetch-site": "same-site" }, {}]) {
+      const headers = page as unknown as Record<string, string>;
+      expect((await signIn(platform.http, platform.adminToken, headers)).status).toBe(403);
+    }
+    const cookie = (await signIn(platform.http, platform.adminToken)).headers.getSetCookie()[0]!.split(";")[0]!;
+    expect((await caller(cookie)).status).toBe(200);
+    for (const page of [
+      { origin: "https://evil.example" },
+      { "sec-fetch-site": "cross-site" },
+      { "sec-fetch-site": "same-site" },
+    ])
+      expect((await caller(cookie, page as unknown as Record<string, string>)).status).toBe(401);
+  });
+
+  it("counts for the console's calls alone", async () => {
+    const cookie = (await signIn(platform.http, platform.adminToken)).headers.getSetCookie()[0]!.split(";")[0]!;
+    const rest = await fetch(`${platform.http}/api/v1/sensors/data`, { headers: { cookie, origin: platform.http } });
+    expect(rest.status).toBe(401);
+  });
+
+  it("ends with its token", async () => {
+    const { id, secret } = await platform.mint([Scope.READ]);
+    const cookie = (await signIn(platform.http, secret)).headers.getSetCookie()[0]!.split(";")[0]!;
+    expect((await caller(cookie)).status).toBe(200);
+    await createClient(AdminService, platform.as(platform.adminToken)).revokeToken({ id });
+    await expect.poll(async () => (await caller(cookie)).status, { timeout: 10_000 }).toBe(401);
+  });
+
+  it("any valid credential may ask who it is; none may not", async () => {
+    const admin = createClient(AdminService, platform.as((await platform.mint([Scope.INGEST])).secret));
+    expect(await admin.getCaller({})).toMatchObject({ scopes: [Scope.INGEST], authenticated: true });
+    const nobody = createClient(AdminService, createGrpcTransport({ baseUrl: platform.grpc }));
+    const error = await nobody.getCaller({}).catch(ConnectError.from);
+    expect(error).toMatchObject({ code: Code.Unauthenticated });
+  });
+});

@@ -1,0 +1,68 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const vitest = join(dirname(createRequire(import.meta.url).resolve("vitest/package.json")), "vitest.mjs");
+
+/** A test file for each way in which a test may end. */
+const files = {
+  "after.test.ts": `afterAll(() => { throw new Error("still open"); }); test("one", () => {});`,
+  "load.test.ts": `throw new Error("not loaded");`,
+  "setup.test.ts": `
+    describe("the outer", () => {
+      beforeAll(() => { throw new Error("no broker here\\nand more of it"); });
+      test("one", () => {});
+      describe("the inner", () => test("two", () => {}));
+      test.skip("left out", () => {});
+    });
+    test("beside them", () => {});`,
+  "skip.test.ts": `test("one", () => {}); test("two", (context) => context.skip("no such part"));`,
+};
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp("/tmp/telltale-report-");
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Exit code and output of a run of the test files that the arguments name; `environment` beside what a run takes. */
+function run(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<{ code: unknown; said: string }> {
+  const all = ["run", "--globals", "--root", folder, "--reporter", join(import.meta.dirname, "report.ts"), ...args];
+  const { CI: _, TELLTALE_NO_SKIP: __, ...env } = process.env;
+  return new Promise((resolve) => {
+    execFile(process.execPath, [vitest, ...all], { env: { ...env, ...environment } }, (error, stdout) =>
+      resolve({ code: error?.code ?? 0, said: stdout }),
+    );
+  });
+}
+
+test("tests whose setup failed are failures with their reason; a file that is not loaded or does not end is one", async () => {
+  const { code, said } = await run([]);
+  expect(code).toBe(1);
+  expect(said).toContain(`
+Failed in their setup:
+  setup.test.ts > the outer > one: no broker here
+  setup.test.ts > the outer > the inner > two: no broker here
+`);
+  const skips = /\nSkipped:\n((?: {2}.*\n)+)/.exec(said)![1]!.split("\n").filter(Boolean).sort();
+  expect(skips).toEqual([
+    "  setup.test.ts > the outer > left out: no reason given",
+    "  skip.test.ts > two: no such part",
+  ]);
+  // Two in their setup, the file that is not loaded, and the one whose end fails.
+  expect(said).toMatch(/\nTests: 3 passed, 4 failed, 2 skipped\n$/);
+});
+
+test("a skipped test fails the run where every part is installed, unless a name filter leaves it out", async () => {
+  const here = await run(["skip"]);
+  expect(here.code).toBe(0);
+  expect(here.said).toMatch(/\nTests: 1 passed, 0 failed, 1 skipped\n$/);
+  const ci = await run(["skip"], { CI: "true" });
+  expect(ci.code).toBe(1);
+  expect(ci.said).toMatch(/No test may be skipped here .*\nTests: 1 passed, 1 failed, 1 skipped\n$/);
+  const filtered = await run(["skip", "-t", "one"], { CI: "true" });
+  expect(filtered.code).toBe(0);
+  expect(filtered.said).toMatch(/^Tests: 1 passed, 0 failed, 1 skipped\n$/);
+});

@@ -1,0 +1,38 @@
+/** What a person does to an alert: each answers with the alert as it is then, and says so; undefined where it failed, which it says too. */
+import type { Alert } from "../../gen/web/telltale/v1/alert_pb.ts";
+import type { LabelAlertResponse } from "../../gen/web/telltale/v1/detector_pb.ts";
+import { api } from "./api.ts";
+import { problemOf } from "./problems.ts";
+import { toasts } from "./toasts.svelte.ts";
+
+export function acknowledge({ id, sensorId }: Alert): Promise<Alert | undefined> {
+  return done(`Acknowledged: ${sensorId}`, async () => (await api.alerts.acknowledgeAlert({ alertId: id })).alert);
+}
+
+export function resolve({ id, sensorId }: Alert, comment: string): Promise<Alert | undefined> {
+  return done(`Resolved: ${sensorId}`, async () => (await api.alerts.resolveAlert({ alertId: id, comment })).alert);
+}
+
+export interface Label {
+  /** Undefined: the label is withdrawn. */
+  readonly correct: boolean | undefined;
+  readonly comment: string;
+}
+
+export function label({ id, sensorId }: Alert, { correct, comment }: Label): Promise<LabelAlertResponse | undefined> {
+  const said = correct === undefined ? "Label withdrawn" : correct ? "Labelled right" : "Labelled wrong";
+  const request = { alertId: id, correct: correct ?? false, comment, withdraw: correct === undefined };
+  return done(`${said}: ${sensorId}`, () => api.detector.labelAlert(request));
+}
+
+async function done<T>(said: string, act: () => Promise<T | undefined>): Promise<T | undefined> {
+  try {
+    const answer = await act();
+    toasts.say(said);
+    return answer;
+  } catch (error) {
+    const { title, text } = problemOf(error, said.split(":")[0]!);
+    toasts.say(`${title}. ${text}`, "bad");
+    return undefined;
+  }
+}

@@ -1,0 +1,38 @@
+/** How many alerts are open, for the navigation: counted at the start and after each event, at most so many. */
+import { api } from "./api.ts";
+import { live } from "./live.svelte.ts";
+import { session } from "./session.svelte.ts";
+
+const MOST = 1_000;
+/** A burst of events is one count. */
+const SETTLE_MS = 1_000;
+
+class OpenAlerts {
+  text = $state("");
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  async count(): Promise<void> {
+    if (session.state !== "signed-in" || !session.mayRead) return;
+    try {
+      const { alerts, nextPageToken } = await api.alerts.listAlerts({ resolved: false, limit: MOST });
+      this.text = alerts.length === 0 ? "" : `${alerts.length}${nextPageToken === "" ? "" : "+"}`;
+    } catch {
+      this.text = ""; // the pages say what is wrong
+    }
+  }
+
+  /** Answers with a function that ends it. */
+  start(): () => void {
+    void this.count();
+    const stop = live.onEvent(() => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => void this.count(), SETTLE_MS);
+    });
+    return () => {
+      stop();
+      clearTimeout(this.#timer);
+    };
+  }
+}
+
+export const openAlerts = new OpenAlerts();

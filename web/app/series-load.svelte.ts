@@ -1,0 +1,54 @@
+/** The series of one sensor for a chart: loaded for each span, a little after the span stands still. */
+
+import type { Span } from "../chart/range.ts";
+import { type ChartData, chartDataOf } from "../chart/series.ts";
+import { api } from "./api.ts";
+import { timestampOf } from "./format.ts";
+import { pause } from "./pause.ts";
+import { type Resource, resource } from "./resource.svelte.ts";
+
+const SETTLE_MS = 120;
+const MAX_COLUMNS = 2_000;
+const PIXELS_PER_COLUMN = 1.5;
+
+export interface Loaded {
+  readonly data: ChartData;
+  /** What was asked for. */
+  readonly span: Span;
+}
+
+/** @param of what to load, read as state; undefined: nothing yet */
+export function seriesOf(
+  of: () => { readonly sensorId: string; readonly span: Span; readonly width: number } | undefined,
+): Resource<Loaded | undefined> {
+  let any = false;
+  return resource("The chart", async (signal) => {
+    const wanted = of();
+    if (wanted === undefined) return undefined;
+    const { sensorId, span, width } = wanted;
+    if (any) await pause(SETTLE_MS, signal);
+    any = true;
+    const columns = Math.min(MAX_COLUMNS, Math.max(50, Math.ceil(width / PIXELS_PER_COLUMN)));
+    const range = { startTime: timestampOf(span.from), endTime: timestampOf(span.to) };
+    const response = await api.query.getSeries({ sensorIds: [sensorId], ...range, columns }, { signal });
+    const [series] = response.series;
+    return { data: series === undefined ? NOTHING : chartDataOf(response, series), span };
+  });
+}
+
+export const NOTHING: ChartData = {
+  ...{ unit: "", raw: true, columnMs: 0, otherUnits: [] },
+  ...{
+    times: [],
+    first: [],
+    low: [],
+    high: [],
+    last: [],
+    expected: [],
+    lower: [],
+    upper: [],
+    counts: [],
+    anomalies: [],
+    scores: [],
+  },
+};

@@ -1,0 +1,104 @@
+/** Who is signed in, and what they may do: pages offer nothing that would be refused. */
+import { Code, ConnectError } from "@connectrpc/connect";
+import { Scope } from "../../gen/web/telltale/v1/admin_pb.ts";
+import { api, onCallError } from "./api.ts";
+import { type Problem, problemOf } from "./problems.ts";
+
+type State = "asking" | "signed-out" | "signed-in" | "unreachable";
+
+/** A page that somebody looks at keeps its session. */
+const KEEP_MS = 5 * 60_000;
+const RETRY_MS = 3_000;
+
+class Session {
+  state = $state<State>("asking");
+  name = $state("");
+  /** Whether callers have to say who they are. */
+  required = $state(false);
+  sensorPrefix = $state("");
+  problem = $state.raw<Problem>();
+  #scopes = $state.raw<ReadonlySet<Scope>>(new Set());
+
+  get mayOperate(): boolean {
+    return this.#scopes.has(Scope.OPERATE) || this.isAdmin;
+  }
+  get mayRead(): boolean {
+    return this.#scopes.has(Scope.READ) || this.isAdmin;
+  }
+  get isAdmin(): boolean {
+    return this.#scopes.has(Scope.ADMIN);
+  }
+  /** Whether what concerns all sensors may be asked for. */
+  get isWhole(): boolean {
+    return this.sensorPrefix === "";
+  }
+
+  async ask(): Promise<void> {
+    try {
+      const { name, scopes, sensorPrefix, authenticated } = await api.admin.getCaller({});
+      this.name = name;
+      this.sensorPrefix = sensorPrefix;
+      this.required = authenticated;
+      this.#scopes = new Set(scopes);
+      this.problem = undefined;
+      this.state = "signed-in";
+    } catch (error) {
+      this.#refused(error);
+    }
+  }
+
+  /** @returns why not, in a sentence */
+  async signIn(token: string): Promise<string | undefined> {
+    const body = JSON.stringify({ token });
+    const answer = await fetch("/ui/session", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body,
+    }).catch(() => undefined);
+    if (answer === undefined) return "The platform does not answer. Check the network, then try again.";
+    if (!answer.ok) return refusalOf(answer.status, (await answer.json().catch(() => ({}))) as { detail?: string });
+    await this.ask();
+    return undefined;
+  }
+
+  async signOut(): Promise<void> {
+    await fetch("/ui/session", { method: "DELETE" });
+    this.state = "signed-out";
+  }
+
+  /** Answers with a function that ends it. */
+  start(): () => void {
+    void this.ask();
+    const stop = onCallError((error) => {
+      if (ConnectError.from(error).code === Code.Unauthenticated) this.state = "signed-out";
+    });
+    const timer = setInterval(() => {
+      if (this.state === "signed-in" && this.required && !document.hidden) void this.ask();
+    }, KEEP_MS);
+    return () => {
+      stop();
+      clearInterval(timer);
+    };
+  }
+
+  #refused(error: unknown): void {
+    if (ConnectError.from(error).code === Code.Unauthenticated) {
+      this.required = true;
+      this.state = "signed-out";
+      return;
+    }
+    if (this.state === "signed-in") return; // the pages say so themselves
+    this.problem = problemOf(error, "The console");
+    this.state = "unreachable";
+    setTimeout(() => void this.ask(), RETRY_MS);
+  }
+}
+
+function refusalOf(status: number, { detail }: { detail?: string }): string {
+  if (status === 401)
+    return "No token of this platform is that. Check for missing characters, or ask an administrator for a new one.";
+  if (status === 429) return "Too many attempts. Wait a minute, then try again.";
+  return detail ?? `The platform answered ${status}.`;
+}
+
+export const session = new Session();

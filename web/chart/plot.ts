@@ -1,0 +1,284 @@
+/** uPlot as this console draws with it: a band of what is normal, the values, and anomalies as shapes. */
+import uPlot from "uplot";
+import { numberText, partsOf } from "../app/format.ts";
+import type { SeverityName } from "../app/severity.ts";
+import type { Span } from "./range.ts";
+import { type ChartData, gapsOf, severityOfScore, valueRange } from "./series.ts";
+
+export interface PlotOptions {
+  readonly width: number;
+  readonly height: number;
+  readonly zone: string;
+  readonly unit: string;
+  /** What the chart shows, asked for at each drawing. */
+  readonly span: () => Span;
+  readonly data: () => ChartData;
+  /** Time of a point to mark, such as the reading that is explained. */
+  readonly marked: () => number | undefined;
+  readonly colours: Colours;
+  readonly onSelect: (span: Span) => void;
+  readonly onCursor: (index: number | undefined) => void;
+}
+
+export interface Colours {
+  readonly ink: string;
+  readonly line: string;
+  readonly series: string;
+  readonly band: string;
+  readonly bandLine: string;
+  readonly range: string;
+  readonly surface: string;
+  readonly focus: string;
+  readonly severities: Readonly<Record<SeverityName, string>>;
+}
+
+/** The colours of the theme as the element has them. */
+export function coloursOf(element: Element): Colours {
+  const probe = document.createElement("span");
+  element.append(probe);
+  const of = (name: string) => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const severities = { critical: of("--critical"), high: of("--high"), medium: of("--medium"), low: of("--low") };
+  const colours = {
+    ...{
+      ink: of("--ink-3"),
+      line: of("--line"),
+      series: of("--series"),
+      band: of("--band"),
+      bandLine: of("--band-line"),
+    },
+    ...{ range: of("--range"), surface: of("--surface"), focus: of("--focus"), severities },
+  };
+  probe.remove();
+  return colours;
+}
+
+/** The arrays that uPlot draws; a point of nothing stands in each gap. */
+export function alignedOf(data: ChartData): uPlot.AlignedData {
+  const gaps = gapsOf(data);
+  const half = data.columnMs / 2 || 0.5;
+  const times: number[] = [];
+  const columns: (number | null)[][] = [[], [], [], [], [], []];
+  const sources = [data.lower, data.upper, data.low, data.high, data.last, data.expected];
+  for (const [index, time] of data.times.entries()) {
+    times.push(time / 1_000);
+    for (const [at, source] of sources.entries()) columns[at]!.push(source[index] ?? null);
+    if (!gaps.has(index)) continue;
+    times.push((time + half) / 1_000);
+    for (const column of columns) column.push(null);
+  }
+  return [times, ...columns] as uPlot.AlignedData;
+}
+
+export function createPlot(target: HTMLElement, options: PlotOptions): uPlot {
+  const { width, height, colours } = options;
+  const hidden = { points: { show: false }, width: 0 };
+  const axis = {
+    stroke: colours.ink,
+    grid: { stroke: colours.line, width: 1 },
+    ticks: { stroke: colours.line, width: 1, size: 4 },
+    font: fontOf(target),
+  };
+  const plot = new uPlot(
+    {
+      ...{ width, height, padding: [12, 8, 0, 0], legend: { show: false } },
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), options.zone),
+      scales: {
+        x: { range: () => secondsOf(options.span()) },
+        y: { range: () => valueRange(inside(options.data(), options.span())) },
+      },
+      axes: [
+        {
+          ...axis,
+          space: 72,
+          size: 32,
+          values: (_, splits, __, ___, step) => splits.map((split) => tickText(split * 1_000, step, options.zone)),
+        },
+        { ...axis, size: 64, values: (_, splits) => splits.map(numberText) },
+      ],
+      series: [
+        {},
+        { ...hidden, label: "lower" },
+        { ...hidden, label: "upper" },
+        { ...hidden, label: "low" },
+        { ...hidden, label: "high" },
+        {
+          label: "value",
+          stroke: colours.series,
+          width: 1.5,
+          points: { show: isSparse, size: 4, fill: colours.series },
+        },
+        { label: "expected", stroke: colours.bandLine, width: 1, dash: [4, 4], points: { show: false } },
+      ],
+      bands: [
+        { series: [2, 1], fill: colours.band },
+        { series: [4, 3], fill: colours.range },
+      ],
+      cursor: {
+        y: false,
+        drag: { x: true, y: false, setScale: false, dist: 6 },
+        points: { show: false },
+        bind: { dblclick: () => null },
+      },
+      hooks: {
+        draw: [(u) => drawAnomalies(u, options), (u) => drawMark(u, options)],
+        setCursor: [(u) => options.onCursor(u.cursor.idx ?? undefined)],
+        setSelect: [(u) => selected(u, options)],
+      },
+    },
+    alignedOf(options.data()),
+    target,
+  );
+  return plot;
+}
+
+/** Few points are shown one by one. */
+function isSparse(u: uPlot): boolean {
+  return u.data[0].length < u.bbox.width / devicePixelRatio / 8;
+}
+
+function selected(u: uPlot, { onSelect }: PlotOptions): void {
+  const { left, width } = u.select;
+  if (width < 6) return;
+  const span = {
+    from: Math.round(u.posToVal(left, "x") * 1_000),
+    to: Math.round(u.posToVal(left + width, "x") * 1_000),
+  };
+  u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  onSelect(span);
+}
+
+function secondsOf({ from, to }: Span): [number, number] {
+  return [from / 1_000, to / 1_000];
+}
+
+/** What of the data is within the span: the values axis is for these. */
+function inside(data: ChartData, { from, to }: Span) {
+  const start = data.times.findIndex((time) => time >= from);
+  const after = data.times.findIndex((time) => time > to);
+  const [begin, end] = [start < 0 ? data.times.length : start, after < 0 ? data.times.length : after];
+  const cut = (values: readonly (number | null)[]) => values.slice(begin, end);
+  return { low: cut(data.low), high: cut(data.high), lower: cut(data.lower), upper: cut(data.upper) };
+}
+
+/** As short as the step allows, day before time where a day begins. */
+function tickText(ms: number, stepSeconds: number, zone: string): string {
+  const { year, month, day, hour, minute, second } = partsOf(ms, zone);
+  if (stepSeconds >= 28 * 86_400) return `${year}-${month}`;
+  if (stepSeconds >= 86_400 || (hour === "00" && minute === "00" && second === "00")) return `${month}-${day}`;
+  if (stepSeconds >= 60) return `${hour}:${minute}`;
+  if (stepSeconds >= 1) return `${hour}:${minute}:${second}`;
+  return `:${second}.${String(Math.round(ms) % 1_000).padStart(3, "0")}`;
+}
+
+function fontOf(element: Element): string {
+  const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+  return `${Math.round(rem * 0.75)}px ${getComputedStyle(element).fontFamily}`;
+}
+
+/**
+ * A shape per severity, the same as everywhere, with an edge that keeps it apart from the line. Where anomalies stand close, the worst of
+ * them has the shape; a tick at the foot of the chart says of each that it is there.
+ */
+function drawAnomalies(u: uPlot, options: PlotOptions): void {
+  const { colours, data: dataOf } = options;
+  const data = dataOf();
+  const all = anomaliesOf(u, options);
+  const { ctx, bbox } = u;
+  const size = 7 * devicePixelRatio;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  for (const { x, name } of all) {
+    ctx.fillStyle = colours.severities[name];
+    ctx.fillRect(x - devicePixelRatio / 2, bbox.top + bbox.height - size, devicePixelRatio, size);
+  }
+  ctx.lineWidth = 1.5 * devicePixelRatio;
+  ctx.strokeStyle = colours.surface;
+  for (const { x, name, index } of apart(all, 2 * size)) {
+    ctx.fillStyle = colours.severities[name];
+    shape(ctx, name, { x, y: u.valToPos(farthest(data, index), "y", true), size });
+    ctx.fill();
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
+interface Mark {
+  readonly index: number;
+  readonly x: number;
+  readonly score: number;
+  readonly name: SeverityName;
+}
+
+function anomaliesOf(u: uPlot, { data: dataOf, span: spanOf }: PlotOptions): Mark[] {
+  const [{ anomalies, times, scores }, { from, to }] = [dataOf(), spanOf()];
+  return anomalies.flatMap((count, index) => {
+    const time = times[index]!;
+    if (count === 0 || time < from || time > to) return [];
+    const score = scores[index]!;
+    return [{ index, score, x: u.valToPos(time / 1_000, "x", true), name: severityOfScore(score) }];
+  });
+}
+
+/** Of marks that are closer than `least`, the worst. */
+function apart(marks: readonly Mark[], least: number): Mark[] {
+  const kept: Mark[] = [];
+  for (const mark of marks) {
+    const before = kept.at(-1);
+    if (before === undefined || mark.x - before.x >= least) kept.push(mark);
+    else if (mark.score > before.score) kept[kept.length - 1] = mark;
+  }
+  return kept;
+}
+
+/** The value of a column that is the farthest from what was expected. */
+function farthest({ low, high, expected, last }: ChartData, index: number): number {
+  const [bottom, top] = [low[index] ?? last[index] ?? 0, high[index] ?? last[index] ?? 0];
+  const middle = expected[index];
+  if (middle == null) return top;
+  return Math.abs(bottom - middle) > Math.abs(top - middle) ? bottom : top;
+}
+
+const TURN = 2 * Math.PI;
+
+function shape(
+  ctx: CanvasRenderingContext2D,
+  name: SeverityName,
+  { x, y, size }: { x: number; y: number; size: number },
+): void {
+  ctx.beginPath();
+  if (name === "low") {
+    ctx.arc(x, y, size * 0.8, 0, TURN);
+    return;
+  }
+  const corners = name === "critical" ? 8 : name === "high" ? 3 : 4;
+  const first = name === "critical" ? TURN / 16 : -TURN / 4;
+  const radius = name === "high" ? size * 1.25 : size;
+  for (let i = 0; i < corners; i++) {
+    const angle = first + (i * TURN) / corners;
+    ctx.lineTo(x + radius * Math.cos(angle), y + radius * Math.sin(angle));
+  }
+  ctx.closePath();
+}
+
+function drawMark(u: uPlot, { marked, colours }: PlotOptions): void {
+  const ms = marked();
+  if (ms === undefined) return;
+  const x = Math.round(u.valToPos(ms / 1_000, "x", true));
+  const { left, top, width, height } = u.bbox;
+  if (x < left || x > left + width) return;
+  const { ctx } = u;
+  ctx.save();
+  ctx.strokeStyle = colours.focus;
+  ctx.lineWidth = 2 * devicePixelRatio;
+  ctx.setLineDash([6 * devicePixelRatio, 4 * devicePixelRatio]);
+  ctx.beginPath();
+  ctx.moveTo(x, top);
+  ctx.lineTo(x, top + height);
+  ctx.stroke();
+  ctx.restore();
+}
