@@ -268,8 +268,8 @@ class Database {
         return;
       } catch (error) {
         const message = (error as Error).message;
-        if (message !== lastMessage)
-          this.#options.logger.error({ err: error }, "the embedded database did not come back");
+        const level = message === lastMessage ? "debug" : "error";
+        this.#options.logger[level]({ err: error }, "the embedded database did not come back");
         lastMessage = message;
       }
     }
