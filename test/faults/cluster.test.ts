@@ -22,9 +22,9 @@ const readingsPerSensor = setting("FAULTS_READINGS_PER_SENSOR", 200);
 
 /** What a process may have in memory at most: its idle 300 MB, its heaps' limits, and what its bounds let wait. */
 const memoryBound = 1536 * 1024 * 1024;
-/** From the end of a fault to the first new commit, in milliseconds: the aim for nineteen of twenty. */
+/** From the end of a fault to the first new commit, in milliseconds: the aim for nineteen of twenty, printed beside what was measured. */
 const recoveryAimMs = { session: 10_000, other: 3_000 };
-/** The same for a new commit in every single partition, also on a machine with much else to do (8.6 s where it has not). */
+/** To a new commit in every single partition, also on a machine with much else to do (8.6 s where it has not): longer is never. */
 const everyPartitionMs = 60_000;
 const settleTimeoutMs = 600_000;
 /** About what a fault takes with its recovery: the readings are spread over the faults by this. */
@@ -151,9 +151,14 @@ describeWith([...kafkaNeeds, "redis-server"], `a cluster under ${faultCount} fau
     ]);
     say(`\n${table(["fault", "group session", "lasted", "first commit", "all partitions"], rows)}\n`);
     for (const session of [true, false]) {
-      const times = recoveries.filter(({ fault }) => fault.session === session).map(({ allMs }) => allMs);
+      const these = recoveries.filter(({ fault }) => fault.session === session);
+      const spread = (times: number[]) =>
+        `p50 ${seconds(percentile(times, 0.5))}, p95 ${seconds(percentile(times, 0.95))}`;
+      const first = spread(these.map(({ firstMs }) => firstMs));
+      const all = spread(these.map(({ allMs }) => allMs));
+      const aim = seconds(session ? recoveryAimMs.session : recoveryAimMs.other);
       const what = session ? "with a group session involved" : "without";
-      say(`  recovery ${what}: p50 ${seconds(percentile(times, 0.5))}, p95 ${seconds(percentile(times, 0.95))}\n`);
+      say(`  recovery ${what}: first commit ${first} (aim ${aim}), all partitions ${all}\n`);
     }
     const { calls, acks } = availability;
     const lines = [
@@ -233,11 +238,7 @@ describeWith([...kafkaNeeds, "redis-server"], `a cluster under ${faultCount} fau
     for (const { name, peakBytes } of cluster.members) expect(peakBytes, name).toBeLessThan(memoryBound);
   });
 
-  it("commits again soon after each fault", () => {
-    const times = (session: boolean) =>
-      recoveries.filter(({ fault }) => fault.session === session).map(({ firstMs }) => firstMs);
-    expect(percentile(times(true), 0.95)).toBeLessThan(recoveryAimMs.session);
-    expect(percentile(times(false), 0.95)).toBeLessThan(recoveryAimMs.other);
+  it("commits again in every partition after each fault", () => {
     expect(Math.max(...recoveries.map(({ allMs }) => allMs))).toBeLessThan(everyPartitionMs);
   });
 });
