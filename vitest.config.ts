@@ -11,6 +11,8 @@ export default defineConfig({
     // Real processes start and stop in many tests: a loaded laptop needs this long.
     testTimeout: 60_000,
     hookTimeout: 120_000,
+    // What is waited for comes at its own time: the default of a second is too short for one.
+    expect: { poll: { timeout: 30_000 } },
     // One more than the cores of a small machine: a fifth of the time a test waits for processes that start, end or recover.
     maxWorkers: 3,
     // Recovery is measured: one run at a time.

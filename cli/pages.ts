@@ -17,15 +17,28 @@ export interface Listing<T> {
 /** The contract's bound of a page. */
 const PAGE = 1_000;
 
-/** Prints a line for each item. */
-export async function printList<T>({ page, line, most = Number.POSITIVE_INFINITY, none }: Listing<T>): Promise<void> {
-  let printed = 0;
-  for (let pageToken = ""; printed < most; ) {
-    const { items, nextPageToken } = await page({ pageToken, limit: Math.min(PAGE, most - printed) });
-    for (const item of items) console.log(line(item));
-    printed += items.length;
-    if (nextPageToken === "") break;
+/** The items of all pages. */
+export async function* itemsOf<T>(
+  page: Listing<T>["page"],
+  most: number = Number.POSITIVE_INFINITY,
+): AsyncGenerator<T, void> {
+  let left = most;
+  for (let pageToken = ""; left > 0; ) {
+    const { items, nextPageToken } = await page({ pageToken, limit: Math.min(PAGE, left) });
+    yield* items;
+    left -= items.length;
+    if (nextPageToken === "") return;
     pageToken = nextPageToken;
   }
+}
+
+/** Prints a line for each item. Answers how many there were. */
+export async function printList<T>({ page, line, most, none }: Listing<T>): Promise<number> {
+  let printed = 0;
+  for await (const item of itemsOf(page, most)) {
+    console.log(line(item));
+    printed++;
+  }
   if (printed === 0 && none !== undefined) console.error(none);
+  return printed;
 }

@@ -1,5 +1,14 @@
 import { expect, test } from "vitest";
-import { formatMatcher, type Matcher, MatcherProblem, matcherTest, parseMatchers } from "./matchers.ts";
+import {
+  excludes,
+  formatMatcher,
+  isExpression,
+  type Matcher,
+  MatcherProblem,
+  matcherTest,
+  operatorOf,
+  parseMatchers,
+} from "./matchers.ts";
 
 const one = (text: string): Matcher => parseMatchers(text)[0]!;
 const matches = (text: string, ...values: string[]) => matcherTest(one(text))(values);
@@ -101,3 +110,16 @@ test("an expression that makes other engines backtrack takes time in proportion 
   // Any engine that tries all divisions of this text would still be at it when the sun goes out.
   expect(test(["x".repeat(5_000)])).toBe(false);
 });
+
+test.each([
+  ["=", true, false],
+  ["!=", false, false],
+  ["=~", true, true],
+  ["!~", false, true],
+] as const)(
+  "%s is the operator that Alertmanager's API has as isEqual %s, isRegex %s",
+  (operator, isEqual, isRegex) => {
+    expect(operatorOf({ isEqual, isRegex })).toBe(operator);
+    expect({ isEqual: !excludes({ operator }), isRegex: isExpression({ operator }) }).toEqual({ isEqual, isRegex });
+  },
+);

@@ -54,9 +54,27 @@ export function formatMatcher({ name, operator, value }: Matcher): string {
   return `${shown}${operator}${quote(value)}`;
 }
 
+/** What the operators mean. */
+const MEANINGS = {
+  "=": { isEqual: true, isRegex: false },
+  "!=": { isEqual: false, isRegex: false },
+  "=~": { isEqual: true, isRegex: true },
+  "!~": { isEqual: false, isRegex: true },
+} as const satisfies Record<MatcherOperator, { isEqual: boolean; isRegex: boolean }>;
+
+/** The operator that means this. */
+export function operatorOf({ isEqual, isRegex }: { isEqual: boolean; isRegex: boolean }): MatcherOperator {
+  return OPERATORS.find((each) => MEANINGS[each].isEqual === isEqual && MEANINGS[each].isRegex === isRegex)!;
+}
+
 /** Whether the operator is one that excludes: a name matches where none of its values does. */
-export function excludes({ operator }: Matcher): boolean {
-  return operator === "!=" || operator === "!~";
+export function excludes({ operator }: Pick<Matcher, "operator">): boolean {
+  return !MEANINGS[operator].isEqual;
+}
+
+/** Whether the value is a regular expression. */
+export function isExpression({ operator }: Pick<Matcher, "operator">): boolean {
+  return MEANINGS[operator].isRegex;
 }
 
 /**
@@ -65,8 +83,8 @@ export function excludes({ operator }: Matcher): boolean {
  * @throws MatcherProblem where the regular expression is none
  */
 export function valueTest(matcher: Matcher): (value: string) => boolean {
-  const { operator, value: wanted } = matcher;
-  if (operator === "=" || operator === "!=") return (value) => value === wanted;
+  const { value: wanted } = matcher;
+  if (!isExpression(matcher)) return (value) => value === wanted;
   const expression = compile(matcher);
   const anyCase = wanted.startsWith(ANY_CASE);
   const literals = literalsOf(anyCase ? wanted.slice(ANY_CASE.length) : wanted);
@@ -94,7 +112,7 @@ export function matcherTest(matcher: Matcher, fits = valueTest(matcher)): (value
  * @throws MatcherProblem where the regular expression is none
  */
 export function expressionSize(matcher: Matcher): number {
-  return matcher.operator === "=~" || matcher.operator === "!~" ? compile(matcher).programSize() : 0;
+  return isExpression(matcher) ? compile(matcher).programSize() : 0;
 }
 
 /** Outside of ASCII letters have more than two cases: what is there is for the expression alone. */

@@ -19,8 +19,6 @@ import { credentials, type ServerOptions, withServer } from "../server.ts";
 import { severityOf, severityOption } from "../severity.ts";
 import { timeOption, timestampOf } from "../time.ts";
 
-const PAGE = 1_000;
-
 interface FilterOptions extends ServerOptions {
   readonly sensorId?: string;
   readonly asset?: string;
@@ -100,13 +98,14 @@ async function listIncidents(options: ListOptions): Promise<void> {
 
 async function showIncident(incidentId: bigint, options: ServerOptions): Promise<void> {
   await withIncidents(options, async (service) => {
-    for (let pageToken = ""; ; ) {
-      const { incident, members, nextPageToken } = await service.getIncident({ incidentId, limit: PAGE, pageToken });
-      if (pageToken === "" && incident !== undefined) for (const line of incidentLines(incident)) console.log(line);
-      for (const member of members) console.log(memberLine(member));
-      pageToken = nextPageToken;
-      if (pageToken === "") return;
-    }
+    await printList({
+      page: async (asked) => {
+        const { incident, members, nextPageToken } = await service.getIncident({ incidentId, ...asked });
+        if (asked.pageToken === "") for (const line of incidentLines(incident!)) console.log(line);
+        return { items: members, nextPageToken };
+      },
+      line: memberLine,
+    });
   });
 }
 

@@ -5,6 +5,7 @@ import type { Override, Shift } from "../../gen/es/telltale/v1/notification_pb.t
 import { number } from "../errors.ts";
 import { withNotifications } from "../notify/service.ts";
 import { durationOption } from "../notify/words.ts";
+import { printList } from "../pages.ts";
 import { type ServerOptions, withServer } from "../server.ts";
 import { inert } from "../text.ts";
 import { timeOption, timestampOf } from "../time.ts";
@@ -82,8 +83,10 @@ async function printShifts(schedule: string, { from, days, ical, ...options }: S
     if (ical) {
       const { calendarText } = await import("../notify/calendar.ts");
       process.stdout.write(calendarText(schedule, shifts));
-    } else if (shifts.length === 0) console.error("Nobody is on call.");
-    else for (const shift of shifts) console.log(shiftLine(shift));
+    } else {
+      const page = async () => ({ items: shifts, nextPageToken: "" });
+      await printList({ page, line: shiftLine, none: "Nobody is on call." });
+    }
   });
 }
 
@@ -105,9 +108,11 @@ async function addOverride(schedule: string, receiver: string, options: Override
 
 async function listOverrides(options: ServerOptions): Promise<void> {
   await withNotifications(options, async (notifications) => {
-    const { overrides } = await notifications.listOverrides({});
-    if (overrides.length === 0) console.error("There are no overrides.");
-    for (const override of overrides) console.log(overrideLine(override));
+    await printList({
+      page: async () => ({ items: (await notifications.listOverrides({})).overrides, nextPageToken: "" }),
+      line: overrideLine,
+      none: "No overrides.",
+    });
   });
 }
 

@@ -9,6 +9,7 @@ import {
   type QuarantinedReading,
   QuarantinedState,
 } from "../../gen/es/telltale/v1/admin_pb.ts";
+import { printList } from "../pages.ts";
 import { credentials, type ServerOptions, withServer } from "../server.ts";
 
 interface ListOptions extends ServerOptions {
@@ -19,9 +20,6 @@ const DECISIONS: Readonly<Record<number, string>> = {
   [QuarantinedState.REPLAYED]: "submitted again",
   [QuarantinedState.DISCARDED]: "discarded",
 };
-
-/** Listed at once. */
-const PAGE = 1000;
 
 /** `telltale quarantine list|replay|discard`: readings that the store refused for their data. Needs a token with the scope admin. */
 export function quarantineCommand(): Command {
@@ -44,14 +42,17 @@ export function quarantineCommand(): Command {
 
 async function listAll(options: ListOptions): Promise<void> {
   await asAdmin(options, async (admin) => {
-    for (let pageToken = ""; ; ) {
-      const asked = { pageToken, limit: PAGE, includeDecided: options.all ?? false };
-      const page = await admin.listQuarantinedReadings(asked);
-      for (const item of page.readings) console.log(line(item));
-      pageToken = page.nextPageToken;
-      if (pageToken === "")
-        return console.error(counted(page.waiting, "item", ["waits for a decision", "wait for a decision"]));
-    }
+    let waits = 0n;
+    await printList({
+      page: async (asked) => {
+        const request = { ...asked, includeDecided: options.all ?? false };
+        const { readings, nextPageToken, waiting } = await admin.listQuarantinedReadings(request);
+        waits = waiting;
+        return { items: readings, nextPageToken };
+      },
+      line,
+    });
+    console.error(counted(waits, "item", ["waits for a decision", "wait for a decision"]));
   });
 }
 

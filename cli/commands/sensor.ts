@@ -5,6 +5,7 @@ import { counted } from "../../formats/counted.ts";
 import { BadRequestSchema } from "../../gen/es/google/rpc/error_details_pb.ts";
 import { type RegisteredSensor, SensorSort } from "../../gen/es/telltale/v1/registry_pb.ts";
 import { fileTrouble, number } from "../errors.ts";
+import { itemsOf } from "../pages.ts";
 import { readPair } from "../pair.ts";
 import { type Change, changeOf, type Entry, FileProblem } from "../sensor/change.ts";
 import { csvRows, readCsv } from "../sensor/csv.ts";
@@ -20,7 +21,6 @@ const SORTS: Readonly<Record<string, SensorSort>> = {
   "last-reading": SensorSort.LAST_READING,
   severity: SensorSort.SEVERITY,
 };
-const PAGE = 1_000;
 /** Of one call, and so of one transaction. */
 const MAX_CHANGES = 10_000;
 
@@ -91,19 +91,12 @@ function withFilters(command: Command): Command {
     .option("--match <matchers...>", `as in Alertmanager, such as 'line="3"' 'sensor_type=~"temp.*"' 'state!="ok"'`);
 }
 
-async function* all(
-  registry: Registry,
-  asked: Parameters<Registry["listSensors"]>[0],
-  most = Number.POSITIVE_INFINITY,
-) {
-  let left = most;
-  for (let pageToken = ""; left > 0; ) {
-    const { sensors, nextPageToken } = await registry.listSensors({ ...asked, pageToken, limit: Math.min(PAGE, left) });
-    yield* sensors;
-    left -= sensors.length;
-    if (nextPageToken === "") return;
-    pageToken = nextPageToken;
-  }
+/** The sensors of all pages. */
+function all(registry: Registry, filter: Parameters<Registry["listSensors"]>[0], most?: number) {
+  return itemsOf(async (asked) => {
+    const { sensors, nextPageToken } = await registry.listSensors({ ...filter, ...asked });
+    return { items: sensors, nextPageToken };
+  }, most);
 }
 
 const filtersOf = ({ search = "", match = [] }: FilterOptions) => ({ search, matchers: [...match] });

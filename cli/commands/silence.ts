@@ -1,9 +1,10 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { counted } from "../../formats/counted.ts";
-import { formatMatcher, type Matcher, MatcherProblem, parseMatchers } from "../../formats/matchers.ts";
+import { formatMatcher, type Matcher } from "../../formats/matchers.ts";
 import type { Silence } from "../../gen/es/telltale/v1/notification_pb.ts";
 import { fromLabelMatcher, toLabelMatcher } from "../../server/lib/label-matcher.ts";
+import { readMatchers } from "../matchers.ts";
 import { withNotifications } from "../notify/service.ts";
 import { durationOption } from "../notify/words.ts";
 import { printList } from "../pages.ts";
@@ -94,13 +95,4 @@ function line({ id, matchers, author, comment, startsAt, endsAt, sensorPrefix }:
   const scope = sensorPrefix === "" ? "" : `  only sensors ${inert(JSON.stringify(sensorPrefix))}…`;
   const matches = inert(matchers.map((matcher) => formatMatcher(fromLabelMatcher(matcher))).join(","));
   return `${id}  ${time(startsAt)} to ${time(endsAt)}  ${matches}${scope}  by ${inert(author)}: ${inert(comment)}`;
-}
-
-function readMatchers(text: string, before: readonly Matcher[] = []): Matcher[] {
-  try {
-    return [...before, ...parseMatchers(text)];
-  } catch (error) {
-    if (error instanceof MatcherProblem) throw new InvalidArgumentError(error.message);
-    throw error;
-  }
 }

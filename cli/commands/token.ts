@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { connect } from "../../client/transport.ts";
 import { counted } from "../../formats/counted.ts";
 import { AdminService, Scope, type Token } from "../../gen/es/telltale/v1/admin_pb.ts";
+import { printList } from "../pages.ts";
 import { credentials, type ServerOptions, withServer } from "../server.ts";
 import { timeOption, timestampOf } from "../time.ts";
 
@@ -63,14 +64,14 @@ async function createToken(name: string, options: NewToken): Promise<void> {
 
 async function listTokens(options: ServerOptions): Promise<void> {
   await asAdmin(options, async (admin) => {
-    let count = 0;
-    for (let pageToken = ""; ; ) {
-      const page = await admin.listTokens({ pageToken });
-      for (const token of page.tokens) console.log(describe(token));
-      count += page.tokens.length;
-      pageToken = page.nextPageToken;
-      if (pageToken === "") return console.error(counted(count, "token"));
-    }
+    const count = await printList({
+      page: async (asked) => {
+        const { tokens, nextPageToken } = await admin.listTokens(asked);
+        return { items: tokens, nextPageToken };
+      },
+      line: describe,
+    });
+    console.error(counted(count, "token"));
   });
 }
 

@@ -1,15 +1,18 @@
-/** `telltale notify alerts|acknowledge`: open alerts as notifications see them, ours and those of other programs. */
+/**
+ * `telltale notify alerts|acknowledge`: open alerts as notifications see them, ours and those of other programs. Whom escalations tell depends on
+ * the time: that is in `telltale notify explain`.
+ */
 import { timestampDate } from "@bufbuild/protobuf/wkt";
-import { Command, InvalidArgumentError } from "commander";
-import { formatMatcher, type Matcher, MatcherProblem, parseMatchers } from "../../formats/matchers.ts";
+import { Command } from "commander";
+import { formatMatcher, type Matcher } from "../../formats/matchers.ts";
 import { type NotifiedAlert, NotifiedState } from "../../gen/es/telltale/v1/notification_pb.ts";
 import { toLabelMatcher } from "../../server/lib/label-matcher.ts";
 import { readId } from "../errors.ts";
+import { readMatchers } from "../matchers.ts";
+import { printList } from "../pages.ts";
 import { type ServerOptions, withServer } from "../server.ts";
 import { inert } from "../text.ts";
 import { withNotifications } from "./service.ts";
-
-const PAGE = 1_000;
 
 interface AlertsOptions extends ServerOptions {
   readonly receiver?: string;
@@ -18,13 +21,13 @@ interface AlertsOptions extends ServerOptions {
 /** The subcommands. */
 export function alertCommands(): Command[] {
   const alerts = new Command("alerts")
-    .description("print open alerts, those of other programs first, with what keeps each back and who is to hear of it")
+    .description("print open alerts, those of other programs first, with what keeps each back and whom its routes tell")
     .argument(
       "[matcher...]",
       `such as alertname="HighTemp" or 'severity=~"high|critical"'; all have to match`,
       readMatchers,
     )
-    .option("--receiver <expression>", "only those of which a receiver with such a name is to hear")
+    .option("--receiver <expression>", "only those of which their routes tell a receiver with such a name")
     .action(listAlerts);
   const acknowledge = new Command("acknowledge")
     .description("stop repetitions about alerts of other programs; that they are over is told nevertheless")
@@ -39,13 +42,15 @@ export function alertCommands(): Command[] {
 
 async function listAlerts(matchers: readonly Matcher[], { receiver = "", ...options }: AlertsOptions): Promise<void> {
   await withNotifications(options, async (notifications) => {
-    const filter = { matchers: matchers.map(toLabelMatcher), receiver, limit: PAGE };
-    for (let pageToken = ""; ; ) {
-      const page = await notifications.listNotifiedAlerts({ ...filter, pageToken });
-      for (const alert of page.alerts) console.log(line(alert));
-      pageToken = page.nextPageToken;
-      if (pageToken === "") return;
-    }
+    const filter = { matchers: matchers.map(toLabelMatcher), receiver };
+    await printList({
+      page: async (asked) => {
+        const { alerts, nextPageToken } = await notifications.listNotifiedAlerts({ ...filter, ...asked });
+        return { items: alerts, nextPageToken };
+      },
+      line,
+      none: "No alerts.",
+    });
   });
 }
 
@@ -79,13 +84,4 @@ function line({
   const back = why.length === 0 ? "" : `  kept back by ${why.join(", ")}`;
   const done = acknowledged ? "  acknowledged" : "";
   return `${alertId}  ${since}  ${inert(shown)}  to ${inert(alert.receivers.join(", "))}${back}${done}`;
-}
-
-function readMatchers(text: string, before: readonly Matcher[] = []): Matcher[] {
-  try {
-    return [...before, ...parseMatchers(text)];
-  } catch (error) {
-    if (error instanceof MatcherProblem) throw new InvalidArgumentError(error.message);
-    throw error;
-  }
 }

@@ -1,8 +1,9 @@
 /** Reads what Alertmanager's clients send. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { type Matcher, MatcherProblem, parseMatchers } from "../../formats/matchers.ts";
+import { MatcherProblem, operatorOf, parseMatchers } from "../../formats/matchers.ts";
 import { parseIso } from "../../formats/time.ts";
-import { type LabelMatcherSchema, MatcherType } from "../../gen/es/telltale/v1/notification_pb.ts";
+import type { LabelMatcherSchema } from "../../gen/es/telltale/v1/notification_pb.ts";
+import { toLabelMatcher } from "../../server/lib/label-matcher.ts";
 import { parseBody } from "../rest/json.ts";
 import { BadForm, required, unparsed } from "./answers.ts";
 
@@ -17,20 +18,13 @@ export function flag(query: URLSearchParams, name: string): boolean {
   return text === "" || TRUE.has(text.toLowerCase());
 }
 
-const TYPES = {
-  "=": MatcherType.EQUAL,
-  "!=": MatcherType.NOT_EQUAL,
-  "=~": MatcherType.REGEXP,
-  "!~": MatcherType.NOT_REGEXP,
-} as const;
-
 type MatcherInit = MessageInitShape<typeof LabelMatcherSchema>;
 
 /** The parameters `filter`. */
 export function filters(query: URLSearchParams): MatcherInit[] {
   return query.getAll("filter").flatMap((text) => {
     try {
-      return parseMatchers(text).map(toInit);
+      return parseMatchers(text).map(toLabelMatcher);
     } catch (error) {
       if (error instanceof MatcherProblem) throw new BadMatcher(`bad matcher format: ${error.message}`);
       throw error;
@@ -41,10 +35,6 @@ export function filters(query: URLSearchParams): MatcherInit[] {
 /** What a handler refuses by a text. */
 export class BadMatcher extends Error {}
 
-function toInit({ name, operator, value }: Matcher): MatcherInit {
-  return { name, type: TYPES[operator], value };
-}
-
 /** A silence's matchers: `isEqual` is true where it is not given. */
 export function matchersOf(given: unknown): MatcherInit[] {
   if (given === undefined || given === null) throw required("matchers");
@@ -54,9 +44,9 @@ export function matchersOf(given: unknown): MatcherInit[] {
     const fields = objectOf(each, "silence", `matchers.${i}`);
     const isRegex = booleanOf(fields.isRegex, `matchers.${i}.isRegex`);
     const isEqual = booleanOf(fields.isEqual ?? true, `matchers.${i}.isEqual`);
-    const operator = `${isEqual ? (isRegex ? "=~" : "=") : isRegex ? "!~" : "!="}` as const;
+    const operator = operatorOf({ isEqual, isRegex });
     const text = (name: string) => textOf(fields[name], "silence", `matchers.${i}.${name}`);
-    return toInit({ name: text("name"), operator, value: text("value") });
+    return toLabelMatcher({ name: text("name"), operator, value: text("value") });
   });
 }
 

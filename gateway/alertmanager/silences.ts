@@ -2,7 +2,9 @@
 
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
 import { Code } from "@connectrpc/connect";
-import { type LabelMatcher, MatcherType, type Silence } from "../../gen/es/telltale/v1/notification_pb.ts";
+import { excludes, isExpression } from "../../formats/matchers.ts";
+import type { LabelMatcher, Silence } from "../../gen/es/telltale/v1/notification_pb.ts";
+import { fromLabelMatcher } from "../../server/lib/label-matcher.ts";
 import type { Answer } from "../http.ts";
 import type { CallContext } from "../mesh/call.ts";
 import { UpstreamError } from "../mesh/errors.ts";
@@ -117,8 +119,8 @@ function silenceOf(silence: Silence, nowMs: number) {
   };
 }
 
-function matcherOf({ name, type, value }: LabelMatcher) {
-  const isEqual = type === MatcherType.EQUAL || type === MatcherType.REGEXP;
-  const isRegex = type === MatcherType.REGEXP || type === MatcherType.NOT_REGEXP;
-  return { isEqual, isRegex, name, value };
+function matcherOf(given: LabelMatcher) {
+  const matcher = fromLabelMatcher(given);
+  const { name, value } = matcher;
+  return { isEqual: !excludes(matcher), isRegex: isExpression(matcher), name, value };
 }

@@ -5,9 +5,11 @@ import type { NotificationService } from "../../gen/es/telltale/v1/notification_
 import type { Clock } from "../clock.ts";
 import { TelltaleError } from "../errors.ts";
 import { DAY_US } from "../lib/time.ts";
+import type { NotifyConfig } from "../notify/config/config.ts";
 import type { ConfigInForce } from "../notify/config/in-force.ts";
-import { type Parsed, parseNotifyConfig } from "../notify/config/parse.ts";
+import { parseNotifyConfig } from "../notify/config/parse.ts";
 import { isZone, noZone } from "../notify/config/read/intervals.ts";
+import { readOverrides } from "../notify/oncall/store.ts";
 import { countMessages } from "../notify/preview/count.ts";
 import { readHistory } from "../notify/preview/history.ts";
 import { replay } from "../notify/preview/replay.ts";
@@ -31,7 +33,7 @@ export function createPreviewMethod({
   return {
     async previewNotifications({ text, days, timeZone }, { signal }) {
       if (timeZone !== "" && !isZone(timeZone)) throw invalid("time_zone", noZone(timeZone));
-      const parsed = text === "" ? await applied(inForce) : parseNotifyConfig(text);
+      const parsed = text === "" ? await applied(sql, inForce) : parseNotifyConfig(text);
       if ("problems" in parsed) return { problems: [...parsed.problems] };
       if (busy) {
         throw new TelltaleError("exhausted", "another preview is being made: ask again", { retryAfterMs: RETRY_MS });
@@ -39,8 +41,10 @@ export function createPreviewMethod({
       busy = true;
       try {
         const toUs = clock.nowUs();
-        const { alerts, isTruncated, events } = await readHistory(sql, { fromUs: toUs - days * DAY_US, toUs });
-        const sent = await replay(events, parsed.config, { untilUs: toUs, signal });
+        const fromUs = toUs - days * DAY_US;
+        const { alerts, isTruncated, events } = await readHistory(sql, { fromUs, toUs });
+        const overrides = await readOverrides(sql, { endAfterUs: fromUs });
+        const sent = await replay(events, parsed.config, { overrides, untilUs: toUs, signal });
         return { alerts, truncated: isTruncated, receivers: countMessages(sent, parsed.config, timeZone || "UTC") };
       } finally {
         busy = false;
@@ -49,8 +53,8 @@ export function createPreviewMethod({
   };
 }
 
-async function applied(inForce: ConfigInForce): Promise<Parsed> {
-  const { stored, parsed } = await inForce.read();
-  if (stored.revision > 0) return parsed;
+async function applied(sql: Sql, inForce: ConfigInForce): Promise<{ readonly config: NotifyConfig }> {
+  const { stored, config } = await inForce.readable(sql);
+  if (stored.revision > 0) return { config };
   throw new TelltaleError("conflict", "no configuration was applied: give one to preview");
 }

@@ -25,6 +25,7 @@ import { explain } from "../notify/explain.ts";
 import { missing } from "../notify/missing.ts";
 import { FIRST_RECEIVED_ID } from "../notify/received/received-alert.ts";
 import { findReceived } from "../notify/received/store.ts";
+import { SilencesInForce } from "../notify/silences/in-force.ts";
 import { canAccessSensor } from "../security/principal.ts";
 import type { Queries } from "../store/queries.ts";
 import { createPreviewMethod } from "./notification-preview.ts";
@@ -52,13 +53,13 @@ export interface NotificationOptions extends ReceivingOptions {
 
 export function createNotificationService(o: NotificationOptions): ServiceImpl<typeof NotificationService> {
   const { sql, clock } = o;
-  const inForce = new ConfigInForce(sql);
+  const inForce = { config: new ConfigInForce(), silences: new SilencesInForce() };
   return {
     ...createSilenceMethods(o),
-    ...createReceivingMethods(o, inForce),
+    ...createReceivingMethods(o, inForce.config),
     ...createNotifiedMethods(o, inForce),
-    ...createPreviewMethod({ sql, clock, inForce }),
-    ...createOnCallMethods({ sql, clock, inForce }),
+    ...createPreviewMethod({ sql, clock, inForce: inForce.config }),
+    ...createOnCallMethods({ sql, clock, inForce: inForce.config }),
 
     async getNotificationConfig() {
       return { config: configMessage(await readConfig(sql)) };
@@ -78,8 +79,7 @@ export function createNotificationService(o: NotificationOptions): ServiceImpl<t
     },
 
     async testReceiver({ receiver }, { signal }) {
-      const { parsed } = await inForce.read();
-      const receivers = "config" in parsed ? parsed.config.receivers : [];
+      const { receivers } = (await inForce.config.readable(sql)).config;
       const found = receivers.find(({ name }) => name === receiver);
       if (found === undefined) {
         const hint = didYouMean(
@@ -194,7 +194,7 @@ function deliveryMessage({ message, state, ...delivery }: Delivery): Item {
     brokenChannels: alerts.filter((alert) => isBrokenId(alert.id)).map(brokenChannelOf),
     resolved: message.status === "resolved",
     createdAt: toTimestamp(delivery.createdUs),
-    ...(state === QUEUED ? { nextAttemptAt: toTimestamp(delivery.nextUs) } : {}),
+    ...(state === QUEUED ? { nextAttemptAt: toTimestamp(Math.max(delivery.nextUs, delivery.createdUs)) } : {}),
     ...(delivery.doneUs === undefined ? {} : { doneAt: toTimestamp(delivery.doneUs) }),
     ...(fallbackOf === undefined ? {} : { fallbackOf: BigInt(fallbackOf) }),
     fallbackReason: message.fallback?.reason ?? "",

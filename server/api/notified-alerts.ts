@@ -11,13 +11,13 @@ import {
   NotifiedState,
 } from "../../gen/es/telltale/v1/notification_pb.ts";
 import type { Clock } from "../clock.ts";
-import { TelltaleError } from "../errors.ts";
 import { fromLabelMatcher } from "../lib/label-matcher.ts";
 import { toTimestamp } from "../lib/time.ts";
 import { fingerprint } from "../notify/channels/fingerprint.ts";
-import type { NotifyConfig } from "../notify/config/config.ts";
-import type { ConfigInForce } from "../notify/config/in-force.ts";
 import { redactText } from "../notify/config/redact.ts";
+import { isBrokenId } from "../notify/deliveries/broken.ts";
+import type { InForce } from "../notify/explain.ts";
+import type { InhibitingAlert } from "../notify/inhibit.ts";
 import { type NotifiedAlert, NotifiedAlerts } from "../notify/notified.ts";
 import { groupOf } from "../notify/route.ts";
 import { readPageToken } from "./page-token.ts";
@@ -31,17 +31,10 @@ type Names = "listNotifiedAlerts" | "getNotificationStatus";
 
 export function createNotifiedMethods(
   { sql, clock }: { readonly sql: Sql; readonly clock: Clock },
-  inForce: ConfigInForce,
+  { config: inForce, silences }: InForce,
 ): Pick<ServiceImpl<typeof NotificationService>, Names> {
-  const notified = new NotifiedAlerts(sql);
+  const notified = new NotifiedAlerts(sql, silences);
   const startedAt = toTimestamp(clock.nowUs());
-
-  /** @throws TelltaleError "unavailable" where a newer version has to read it */
-  async function configInForce(): Promise<NotifyConfig> {
-    const { parsed } = await inForce.read();
-    if ("config" in parsed) return parsed.config;
-    throw new TelltaleError("unavailable", "the configuration of notifications is of a newer version of this program");
-  }
 
   return {
     async listNotifiedAlerts(request, context) {
@@ -51,7 +44,8 @@ export function createNotifiedMethods(
       const belowId = readPageToken(request.pageToken, filters)?.id ?? Number.MAX_SAFE_INTEGER;
       const range = { nowUs: clock.nowUs(), belowId, limit: limit === 0 ? 0 : limit + 1 };
       const filter = { ...filters, sensorPrefix, matches };
-      const rows = await notified.list(await configInForce(), filter, range).catch(blameReceiver);
+      const { config } = await inForce.readable(sql);
+      const rows = await notified.list(config, filter, range).catch(blameReceiver);
       const toItem = (each: NotifiedAlert) => toMessage(each, { sensorPrefix, withGroups });
       const placeOf = ({ id }: NotifiedAlert) => ({ timeUs: 0, id });
       const { items, nextPageToken } = page({ rows, limit, toItem, bytesOf, placeOf, filters }, context);
@@ -60,8 +54,8 @@ export function createNotifiedMethods(
 
     async getNotificationStatus(_, context) {
       const { scopes, sensorPrefix } = principalOf(context);
-      const { stored, parsed } = await inForce.read();
-      const receivers = "config" in parsed ? parsed.config.receivers.map(({ name }) => name) : [];
+      const { stored, config } = await inForce.readable(sql);
+      const receivers = config.receivers.map(({ name }) => name);
       const isAdmin = scopes.has(Scope.ADMIN) && sensorPrefix === "";
       return { receivers, text: isAdmin ? (redactText(stored.text) ?? "") : "", startedAt };
     },
@@ -95,7 +89,9 @@ function toMessage(
 ): Item {
   const { labels, annotations, generatorUrl = "" } = alert;
   const isActive = silences.length === 0 && inhibitedBy === undefined;
-  const seen = inhibitedBy !== undefined && (inhibitedBy.labels.sensor_id ?? "").startsWith(sensorPrefix);
+  const isSeen = ({ id: of, labels: { sensor_id: sensorId = "" } }: InhibitingAlert) =>
+    !isBrokenId(of) && sensorId.startsWith(sensorPrefix);
+  const inhibiting = inhibitedBy !== undefined && isSeen(inhibitedBy) ? [inhibitedBy] : [];
   const groups = routes.map((route) => ({ ...groupOf(route, labels), receiver: route.receiver }));
   return {
     ...{ alertId: BigInt(id), labels: { ...labels }, annotations: { ...annotations }, generatorUrl },
@@ -103,7 +99,7 @@ function toMessage(
     startsAt: toTimestamp(alert.startsUs),
     state: isActive ? NotifiedState.ACTIVE : NotifiedState.SUPPRESSED,
     silencedBy: silences.filter((each) => each.sensorPrefix.startsWith(sensorPrefix)).map((each) => each.id),
-    inhibitedBy: seen ? [{ alertId: BigInt(inhibitedBy.id), fingerprint: fingerprint(inhibitedBy.labels) }] : [],
+    inhibitedBy: inhibiting.map((each) => ({ alertId: BigInt(each.id), fingerprint: fingerprint(each.labels) })),
     receivers: [...new Set(routes.map(({ receiver }) => receiver))],
     groups: withGroups ? groups.map((group) => ({ ...group, labels: { ...group.labels } })) : [],
     acknowledged: alert.isAcknowledged,

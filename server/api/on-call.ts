@@ -9,7 +9,6 @@ import { TelltaleError } from "../errors.ts";
 import { quoted } from "../lib/quoted.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import { DAY_US, toMicros, toTimestamp } from "../lib/time.ts";
-import type { NotifyConfig } from "../notify/config/config.ts";
 import type { ConfigInForce } from "../notify/config/in-force.ts";
 import { type Override, onCall } from "../notify/oncall/oncall.ts";
 import { shiftsOf } from "../notify/oncall/shifts.ts";
@@ -38,7 +37,7 @@ export function createOnCallMethods({
   return {
     async getOnCall({ at }) {
       const us = timeOf("at", at, clock.nowUs());
-      const { schedules, timeIntervals } = await configOf(inForce);
+      const { schedules, timeIntervals } = (await inForce.readable(sql)).config;
       const overrides = await readOverrides(sql, { endAfterUs: us });
       return {
         schedules: schedules.map((schedule) => ({
@@ -56,7 +55,7 @@ export function createOnCallMethods({
       if (toUs - fromUs > MAX_RANGE_US) {
         throw invalid("end_time", `is ${Math.ceil((toUs - fromUs) / DAY_US)} days after start_time: give at most 62`);
       }
-      const { schedules, timeIntervals } = await configOf(inForce);
+      const { schedules, timeIntervals } = (await inForce.readable(sql)).config;
       const schedule = named("schedule", schedules, name);
       const overrides = await readOverrides(sql, { endAfterUs: fromUs });
       const shifts = await shiftsOf(schedule, { timeIntervals, overrides }, { fromUs, toUs, signal });
@@ -69,7 +68,7 @@ export function createOnCallMethods({
 
     async createOverride({ schedule, receiver, replaces, startTime, durationSeconds, comment }, context) {
       const nowUs = clock.nowUs();
-      const { schedules, receivers } = await configOf(inForce);
+      const { schedules, receivers } = (await inForce.readable(sql)).config;
       named("schedule", schedules, schedule);
       named("receiver", receivers, receiver);
       if (replaces !== "") named("receiver", receivers, replaces);
@@ -98,13 +97,6 @@ export function createOnCallMethods({
       return { override: toMessage(ended) };
     },
   };
-}
-
-/** @throws TelltaleError "conflict" where this version cannot read it */
-async function configOf(inForce: ConfigInForce): Promise<NotifyConfig> {
-  const { stored, parsed } = await inForce.read();
-  if ("config" in parsed) return parsed.config;
-  throw new TelltaleError("conflict", `revision ${stored.revision} of the configuration is of a newer version`);
 }
 
 /** @throws TelltaleError "not_found" */

@@ -39,7 +39,7 @@ export function createReceivingMethods(
   return {
     async receiveAlerts({ alerts }, context) {
       const principal = principalOf(context);
-      const { parsed } = await inForce.read();
+      const { parsed } = await inForce.read(sql);
       const resolveTimeoutMs = "config" in parsed ? parsed.config.resolveTimeoutMs : DEFAULT_RESOLVE_TIMEOUT_MS;
       const nowUs = clock.nowUs();
       const refused: Refusal[] = [];

@@ -12,8 +12,8 @@ import { type Muted, mutedBy } from "./intervals.ts";
 import { escalationLines } from "./oncall/explain.ts";
 import { readOverrides } from "./oncall/store.ts";
 import { routesOf } from "./route.ts";
-import { type Silence, SilenceIndex } from "./silences/silence.ts";
-import { pendingSilences } from "./silences/store.ts";
+import type { SilencesInForce } from "./silences/in-force.ts";
+import type { Silence } from "./silences/silence.ts";
 
 export interface Explanation {
   /** Those that it has now; where nobody is still to hear of it, those of its newest message. */
@@ -34,6 +34,11 @@ const LAST_LABELS = "The labels are those of its newest message.";
 const NO_LABELS = "It has no labels here: they are kept while somebody is still to hear of it, and with its messages.";
 const NOTHING = { routes: [], silences: [], inhibitedBy: [] };
 
+export interface InForce {
+  readonly config: ConfigInForce;
+  readonly silences: SilencesInForce;
+}
+
 interface Question {
   readonly alertId: number;
   /** Of whoever asks: silences and alerts of other sensors have an effect, and are not told of. */
@@ -43,14 +48,14 @@ interface Question {
 
 export async function explain(
   sql: Sql,
-  inForce: ConfigInForce,
+  { config: inForce, silences: silencesInForce }: InForce,
   { alertId, sensorPrefix, nowUs }: Question,
 ): Promise<Explanation> {
-  const { stored, parsed } = await inForce.read();
+  const { stored, config } = await inForce.readable(sql);
   const { revision } = stored;
   const unconfigured = revision === 0 ? [NO_CONFIG_APPLIED] : [];
   const alert = await findAlert(sql, alertId);
-  if ("problems" in parsed || alert === undefined) {
+  if (alert === undefined) {
     const told = (deliveries: readonly Delivery[]) =>
       deliveries.flatMap(({ message }) => message.alerts).find(({ id }) => id === String(alertId));
     return {
@@ -62,7 +67,6 @@ export async function explain(
       ],
     };
   }
-  const { config } = parsed;
   const taken = routesOf(config.route, alert.labels);
   const overrides = await readOverrides(sql, { endAfterUs: nowUs });
   const escalations = taken.flatMap((route) => escalationLines(route, alert, { config, overrides, nowUs }));
@@ -71,7 +75,7 @@ export async function explain(
     receiver: route.receiver,
     mutedBy: mutedText(mutedBy(route, config, nowUs)),
   }));
-  const matching = new SilenceIndex(await pendingSilences(sql, nowUs)).all(alert.labels, nowUs);
+  const matching = (await silencesInForce.read(sql, nowUs)).all(alert.labels, nowUs);
   const isVisible = (silence: Silence) => silence.sensorPrefix.startsWith(sensorPrefix);
   const silences = matching.filter(isVisible);
   const inhibitor = new Inhibitor(config.inhibitRules);

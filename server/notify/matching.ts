@@ -1,4 +1,4 @@
-import { type Matcher, matcherTest } from "../../formats/matchers.ts";
+import { isExpression, type Matcher, matcherTest } from "../../formats/matchers.ts";
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -20,8 +20,4 @@ export function labelsTest(matchers: readonly Matcher[]): (labels: Labels) => bo
 /** "" where there is none. */
 export function labelOf(labels: Labels, name: string): string {
   return Object.hasOwn(labels, name) ? labels[name]! : "";
-}
-
-function isExpression({ operator }: Matcher): boolean {
-  return operator === "=~" || operator === "!~";
 }

@@ -2,15 +2,15 @@
 import type { Sql } from "postgres";
 import { valueTest } from "../../formats/matchers.ts";
 import type { NotifyConfig, Route } from "./config/config.ts";
-import { openOwnAlerts } from "./groups/store.ts";
+import { openBroken, openOwnAlerts } from "./groups/store.ts";
 import { type InhibitingAlert, Inhibitor } from "./inhibit.ts";
 import type { KnownAlert } from "./known-alert.ts";
 import type { Labels } from "./matching.ts";
 import { FIRST_RECEIVED_ID, type StoredEpisode, toKnownAlert } from "./received/received-alert.ts";
 import { openReceived } from "./received/store.ts";
 import { routesOf } from "./route.ts";
-import { type Silence, SilenceIndex } from "./silences/silence.ts";
-import { pendingSilences, silencesVersion } from "./silences/store.ts";
+import type { SilencesInForce } from "./silences/in-force.ts";
+import type { Silence } from "./silences/silence.ts";
 
 /** Alerts that are read at once. */
 const PORTION = 1_000;
@@ -37,11 +37,11 @@ export interface NotifiedFilter {
 
 export class NotifiedAlerts {
   readonly #sql: Sql;
-  /** Compiling their expressions takes longer than all else. */
-  #silences: { readonly version: string; readonly index: SilenceIndex } | undefined;
+  readonly #silences: SilencesInForce;
 
-  constructor(sql: Sql) {
+  constructor(sql: Sql, silences: SilencesInForce) {
     this.#sql = sql;
+    this.#silences = silences;
   }
 
   /**
@@ -55,7 +55,7 @@ export class NotifiedAlerts {
     { nowUs, belowId, limit }: { nowUs: number; belowId: number; limit: number },
   ): Promise<NotifiedAlert[]> {
     const fits = valueTest({ name: "receiver", operator: "=~", value: filter.receiver });
-    const silences = await this.#silencesAt(nowUs);
+    const silences = await this.#silences.read(this.#sql, nowUs);
     const inhibitor = await this.#inhibitor(config, nowUs);
     const found: NotifiedAlert[] = [];
     if (limit === 0) return found;
@@ -91,18 +91,11 @@ export class NotifiedAlerts {
     }
   }
 
-  async #silencesAt(nowUs: number): Promise<SilenceIndex> {
-    const version = await silencesVersion(this.#sql);
-    if (this.#silences?.version !== version) {
-      this.#silences = { version, index: new SilenceIndex(await pendingSilences(this.#sql, nowUs)) };
-    }
-    return this.#silences.index;
-  }
-
   async #inhibitor({ inhibitRules }: NotifyConfig, nowUs: number): Promise<Inhibitor> {
     const inhibitor = new Inhibitor(inhibitRules);
     if (inhibitRules.length === 0) return inhibitor;
     for await (const { alert } of this.#open(nowUs, Number.MAX_SAFE_INTEGER)) inhibitor.open(alert);
+    for (const alert of await openBroken(this.#sql)) inhibitor.open(alert);
     return inhibitor;
   }
 }

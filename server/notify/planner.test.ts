@@ -51,6 +51,21 @@ describeWith(["postgres"], "of several processes", () => {
     planners.push({ planner, leads: () => last !== undefined });
   }
 
+  test("one whose step failed does not lead before the next one shows that it does", async () => {
+    const steps: boolean[] = [];
+    const planner = new Planner({
+      sql: openStoreSql(stored.url, 1, 60_000, "planner-test"),
+      ...{ clock: systemClock, logger: silentLogger(), externalUrl: "", alertsChanged: changes },
+      onStep: (step) => steps.push(step !== undefined),
+    });
+    await expect.poll(() => steps.at(-1)).toBe(true);
+    await sql`alter table notify_config rename to elsewhere`;
+    await expect.poll(() => steps.at(-1)).toBe(false);
+    await sql`alter table elsewhere rename to notify_config`;
+    await expect.poll(() => steps.at(-1)).toBe(true);
+    await planner.close();
+  });
+
   test("one decides, another goes on when its session is cut, and each alert is told to open and to end once", async () => {
     const seed = Number(process.env.TELLTALE_SEED ?? Date.now() % 1_000_000);
     process.stdout.write(`TELLTALE_SEED=${seed} repeats these events and cuts\n`);

@@ -8,14 +8,14 @@ import type { Logger } from "../observe/logger.ts";
 import { type Changes, Leader } from "../postgres/leader.ts";
 import { channelKeys } from "./config/channel-keys.ts";
 import type { NotifyConfig, Route } from "./config/config.ts";
-import { parseNotifyConfig } from "./config/parse.ts";
-import { readConfig } from "./config/store.ts";
+import { ConfigInForce } from "./config/in-force.ts";
 import { brokenAlerts, isBrokenId } from "./deliveries/broken.ts";
+import { isToldEnds, tellEndsInstead } from "./deliveries/ends.ts";
 import { failWithoutChannel, messagesSince } from "./deliveries/store.ts";
 import { EVENTS_AT_ONCE, removedAlerts, takeEvents } from "./events.ts";
 import { flushDue, put, reroute } from "./groups/plan.ts";
 import type { Planned } from "./groups/planned.ts";
-import { RATE_WINDOW_US, type Room } from "./groups/rate.ts";
+import { RATE_WINDOW_US, roomsOf } from "./groups/rate.ts";
 import type { State } from "./groups/state.ts";
 import { becomeWriter, loadState, readWriter, saveState } from "./groups/store.ts";
 import { Inhibitor } from "./inhibit.ts";
@@ -25,8 +25,7 @@ import { overridesVersion, readOverrides } from "./oncall/store.ts";
 import { toKnownAlert } from "./received/received-alert.ts";
 import { pruneReceived, takeReceived } from "./received/store.ts";
 import { routesById } from "./route.ts";
-import { SilenceIndex } from "./silences/silence.ts";
-import { pendingSilences, silencesVersion } from "./silences/store.ts";
+import { SilencesInForce } from "./silences/in-force.ts";
 
 /** Any constant of our own. */
 const LOCK = 7_351_909_412;
@@ -64,7 +63,7 @@ interface Loaded {
   readonly writer: string;
   readonly revision: number;
   readonly config: NotifyConfig;
-  readonly overridesVersion: string;
+  readonly overridesVersion: number;
   readonly overrides: readonly Override[];
   readonly routes: ReadonlyMap<string, Route>;
   readonly state: State;
@@ -74,6 +73,8 @@ interface Loaded {
   readonly broken: Set<string>;
   /** Of the open alerts in it. */
   readonly inhibitor: Inhibitor;
+  /** Ids of the alerts that ended in this step, with the time of their end. */
+  readonly ended: Map<string, number>;
 }
 
 export class Planner {
@@ -81,7 +82,8 @@ export class Planner {
   readonly #leader: Leader<Step>;
   #loaded: Loaded | undefined;
   #sweptMs = Number.NEGATIVE_INFINITY;
-  #silences: { readonly version: string; readonly index: SilenceIndex } | undefined;
+  readonly #silences = new SilencesInForce();
+  readonly #configs = new ConfigInForce();
   /** The last revision that this version cannot read. */
   #unread: number | undefined;
 
@@ -100,6 +102,8 @@ export class Planner {
       },
       onFailed: () => {
         this.#loaded = undefined;
+        // Whether this process still leads is not known before the next step: nothing is sent until then.
+        onStep(undefined);
       },
     });
   }
@@ -131,27 +135,22 @@ export class Planner {
     const isDue = state.groups.values().some(({ nextUs }) => nextUs <= nowUs);
     const planned = isDue ? await this.#flush(tx, current, nowUs) : [];
     await saveState(tx, state, planned, nowUs);
+    await tellEnds(tx, current, nowUs);
     const { size: broken } = current.broken;
     const taken = events.length + received.length;
     return { config, events: taken, planned, alerts: state.alerts.size, groups: state.groups.size, broken };
   }
 
   async #flush(tx: Sql, { config, overrides, routes, state, inhibitor }: Loaded, nowUs: number): Promise<Planned[]> {
-    const silences = await this.#silencesOf(tx, nowUs);
+    const silences = await this.#silences.read(tx, nowUs);
     const isSuppressed = ({ labels }: KnownAlert) =>
       silences.find(labels, nowUs) !== undefined || inhibitor.inhibitedBy(labels) !== undefined;
-    const rooms = await roomsOf(tx, config, nowUs);
+    const limited = config.receivers.filter(({ maxMessagesPerMinute }) => maxMessagesPerMinute !== undefined);
+    const names = limited.map(({ name }) => name);
+    const lately = names.length === 0 ? new Map() : await messagesSince(tx, names, nowUs - RATE_WINDOW_US);
+    const rooms = roomsOf(limited, lately, nowUs);
     const given = { config, overrides, routes, rooms };
     return flushDue(state, { ...given, isSuppressed, externalUrl: this.#o.externalUrl, nowUs });
-  }
-
-  /** Made anew only where they have changed: compiling and matching expressions is most of what a step can cost. */
-  async #silencesOf(tx: Sql, nowUs: number): Promise<SilenceIndex> {
-    const version = await silencesVersion(tx);
-    if (this.#silences?.version !== version) {
-      this.#silences = { version, index: new SilenceIndex(await pendingSilences(tx, nowUs)) };
-    }
-    return this.#silences.index;
   }
 
   /**
@@ -159,14 +158,15 @@ export class Planner {
    * has to notify by it.
    */
   async #current(tx: Sql, nowUs: number): Promise<Loaded | undefined> {
-    const { revision, text, appliedUs } = await readConfig(tx);
+    const { stored, parsed } = await this.#configs.read(tx);
+    const { revision, appliedUs } = stored;
+    if ("problems" in parsed) return this.#cannotRead(revision);
+    const { config } = parsed;
     // Another process may have gone on, and this one have its lock again, between two steps.
     const known =
       this.#loaded !== undefined && (await readWriter(tx)) === this.#loaded.writer ? this.#loaded : undefined;
     const version = await overridesVersion(tx);
     if (known?.revision === revision && known.overridesVersion === version) return known;
-    const config = known?.revision === revision ? known.config : this.#parse(revision, text);
-    if (config === undefined) return undefined;
     const state = known?.state ?? (await loadState(tx));
     const writer = known?.writer ?? (await becomeWriter(tx));
     const routes = routesById(config.route);
@@ -179,19 +179,15 @@ export class Planner {
     const open = [...state.alerts.values()].filter(({ alert }) => alert.status === "firing").map(({ alert }) => alert);
     const broken = new Set(open.map(({ id }) => id).filter(isBrokenId));
     for (const alert of open) inhibitor.open(alert);
-    this.#loaded = { ...given, routes, channels, state, broken, inhibitor };
+    this.#loaded = { ...given, routes, channels, state, broken, inhibitor, ended: new Map() };
     return this.#loaded;
   }
 
-  /** Undefined where it is of a newer version. */
-  #parse(revision: number, text: string): NotifyConfig | undefined {
-    const parsed = parseNotifyConfig(text);
-    if ("config" in parsed) return parsed.config;
+  #cannotRead(revision: number): undefined {
     if (this.#unread !== revision) {
       this.#o.logger.error({ revision }, "the configuration of notifications is of a newer version");
     }
     this.#unread = revision;
-    return undefined;
   }
 
   #untilDueMs(): number {
@@ -199,20 +195,6 @@ export class Planner {
     for (const group of this.#loaded?.state.groups.values() ?? []) nextUs = Math.min(nextUs, group.nextUs);
     return Math.min(LOOK_AGAIN_MS, Math.max(0, (nextUs - this.#o.clock.nowUs()) / 1_000));
   }
-}
-
-/** How many messages the receivers with a limit may get now. */
-async function roomsOf(tx: Sql, { receivers }: NotifyConfig, nowUs: number): Promise<Map<string, Room>> {
-  const limited = receivers.filter(({ maxMessagesPerMinute }) => maxMessagesPerMinute !== undefined);
-  if (limited.length === 0) return new Map();
-  const names = limited.map(({ name }) => name);
-  const lately = await messagesSince(tx, names, nowUs - RATE_WINDOW_US);
-  return new Map(
-    limited.map(({ name, maxMessagesPerMinute = 0 }) => {
-      const { count, firstUs } = lately.get(name) ?? { count: 0, firstUs: nowUs };
-      return [name, { left: Math.max(0, maxMessagesPerMinute - count), moreAtUs: firstUs + RATE_WINDOW_US }];
-    }),
-  );
 }
 
 /** Alerts of channels that do not deliver; those that deliver again are over. */
@@ -232,8 +214,21 @@ async function takeBroken(tx: Sql, current: Loaded, nowUs: number): Promise<void
   }
 }
 
-function take({ state, config, overrides, inhibitor }: Loaded, alert: KnownAlert, nowUs: number): void {
+function take({ state, config, overrides, inhibitor, ended }: Loaded, alert: KnownAlert, nowUs: number): void {
   put(state, alert, { config, overrides, nowUs });
-  if (alert.status === "firing") inhibitor.open(alert);
-  else inhibitor.close(alert.id);
+  if (alert.status === "firing") {
+    inhibitor.open(alert);
+    ended.delete(alert.id);
+  } else {
+    inhibitor.close(alert.id);
+    ended.set(alert.id, alert.endsUs ?? nowUs);
+  }
+}
+
+/** Whoever heard of an alert in place of a receiver that is told no ends. */
+async function tellEnds(tx: Sql, { config: { receivers }, ended }: Loaded, nowUs: number): Promise<void> {
+  const isOfSome = receivers.some((each) => each.fallback !== undefined && !isToldEnds(each));
+  const receiverOf = (wanted: string) => receivers.find(({ name }) => name === wanted);
+  if (ended.size > 0 && isOfSome) await tellEndsInstead(tx, ended, { receiverOf, nowUs });
+  ended.clear();
 }

@@ -15,6 +15,8 @@ test.each([
   ["incident list", "No incidents."],
   ["incident list --json", ""],
   ["notify deliveries", "No messages."],
+  ["notify alerts", "No alerts."],
+  ["oncall overrides", "No overrides."],
   ["sensor list", "0 sensors: 0 alerting, 0 stale, 0 ok"],
   ["sensor deletions", "No deletions in the last 30 days."],
   ["sensor deletions --unfinished", "No unfinished deletions."],

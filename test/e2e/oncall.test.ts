@@ -119,7 +119,7 @@ escalations:
     const after = oncall("show");
     expect(await after.ended).toBe(0);
     expect(after.stdout()).toBe("plant (Europe/Berlin): ben (override)\n");
-    await open("valve");
+    const alertId = await open("valve");
     await told("ben", "valve", "firing");
     const id = made.stdout().split(" ")[0]!;
     const asked = await fetch(`${platform.http}/api/v1/graphql`, {
@@ -134,6 +134,10 @@ escalations:
     expect(await ended.ended).toBe(0);
     expect((await notifications.getOnCall({})).schedules[0]?.onCall).toMatchObject([{ receiver: "anna" }]);
     expect((await notifications.listOverrides({})).overrides).toEqual([]);
+    // Whoever took over heard that it opened.
+    await told("anna", "valve", "firing");
+    await client(AlertService).resolveAlert({ alertId });
+    await Promise.all(["team", "anna", "ben"].map((name) => told(name, "valve", "resolved")));
     const wrong = oncall("override", "plant", "bem", "--for", "1h");
     expect(await wrong.ended).toBe(1);
     expect(wrong.stderr()).toContain('there is no receiver "bem"; did you mean ben?');

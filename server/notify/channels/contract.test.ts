@@ -48,6 +48,20 @@ describe.each(CHANNELS)("%s", (kind, start) => {
     }
   });
 
+  if (kind !== "alertmanager") {
+    test("why it is told to somebody beside the route's receiver, or in place of another, is said", async () => {
+      const fallback = { receiver: "pager", kind: "slack", reason: "answered 500", path: ["pager"] };
+      const message = notification({ escalation: { name: "standard", step: 1 }, fallback });
+      expect(await open().send(message, forever())).toEqual({ kind: "ok" });
+      // Programs get fields of their own.
+      const wanted =
+        kind === "webhook"
+          ? ['"escalation":{"name":"standard","step":2}', '"fallback":{"receiver":"pager"']
+          : ["step 2 of the escalation standard", "pager was not told by slack: answered 500"];
+      for (const words of wanted) expect(last().text).toContain(words);
+    });
+  }
+
   test("that all is over is told as such", async () => {
     const alert = notifiedAlert({ status: "resolved", endsUs: Date.now() * 1_000 - 5_000_000 });
     expect(await open().send(notification({ alerts: [alert] }), forever())).toEqual({ kind: "ok" });

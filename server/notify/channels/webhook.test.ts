@@ -101,14 +101,16 @@ test("of more alerts than the receiver wants, the first are sent and the rest is
 
 test("a storm has a body of at most a megabyte, and says how many alerts are not in it", async () => {
   const description = "long ".repeat(200);
-  const alerts = Array.from({ length: 10_000 }, (_, id) =>
+  const alerts = Array.from({ length: 2_000 }, (_, id) =>
     notifiedAlert({ id: String(id), annotations: { description } }),
   );
-  const { posted } = await send(notification({ alerts }));
+  // Making the body counts as well, and it is of twenty times as many alerts as a message has.
+  const { sent: outcome, posted } = await send(notification({ alerts }), { timeoutMs: 60_000 });
+  expect(outcome).toEqual({ kind: "ok" });
   expect(posted.body.length).toBeLessThanOrEqual(MAX_BODY_BYTES);
   expect(posted.body.length).toBeGreaterThan(MAX_BODY_BYTES / 2);
   const { alerts: sent, truncatedAlerts } = body(posted);
-  expect(sent.length + truncatedAlerts).toBe(10_000);
+  expect(sent.length + truncatedAlerts).toBe(2_000);
 });
 
 test.each([["a key as it is"], [BASE64_KEY]])(
@@ -185,7 +187,8 @@ test("an answer that says 200 and breaks off, or never ends, is a yes", async ()
   sink.answer((response) => response.writeHead(200).write("x".repeat(100_000)));
   expect((await send(notification())).sent).toEqual({ kind: "ok" });
   sink.answer((response) => response.writeHead(200).write("x"));
-  expect((await send(notification(), { timeoutMs: 100 })).sent).toEqual({ kind: "ok" });
+  // Long enough for the answer to begin on a loaded machine.
+  expect((await send(notification(), { timeoutMs: 2_000 })).sent).toEqual({ kind: "ok" });
 });
 
 test("an answer that takes longer than the timeout is tried again, and the reason says how long it took", async () => {

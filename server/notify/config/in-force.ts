@@ -1,20 +1,26 @@
 import type { Sql } from "postgres";
+import { TelltaleError } from "../../errors.ts";
+import type { NotifyConfig } from "./config.ts";
 import { type Parsed, parseNotifyConfig } from "./parse.ts";
 import { readConfig, type StoredConfig } from "./store.ts";
 
 /** The configuration in force, read as often as it is asked for, and parsed once: a large one takes half a second. */
 export class ConfigInForce {
-  readonly #sql: Sql;
   #last: { readonly text: string; readonly parsed: Parsed } | undefined;
 
-  constructor(sql: Sql) {
-    this.#sql = sql;
-  }
-
-  async read(): Promise<{ readonly stored: StoredConfig; readonly parsed: Parsed }> {
-    const stored = await readConfig(this.#sql);
+  /** Problems: a newer version has to read it. */
+  async read(sql: Sql): Promise<{ readonly stored: StoredConfig; readonly parsed: Parsed }> {
+    const stored = await readConfig(sql);
     const { text } = stored;
     if (this.#last?.text !== text) this.#last = { text, parsed: parseNotifyConfig(text) };
     return { stored, parsed: this.#last.parsed };
+  }
+
+  /** @throws TelltaleError "unavailable" where a newer version has to read it */
+  async readable(sql: Sql): Promise<{ readonly stored: StoredConfig; readonly config: NotifyConfig }> {
+    const { stored, parsed } = await this.read(sql);
+    if ("config" in parsed) return { stored, config: parsed.config };
+    const what = `revision ${stored.revision} of the configuration of notifications`;
+    throw new TelltaleError("unavailable", `${what} is of a newer version of this program`);
   }
 }

@@ -88,3 +88,14 @@ test("a secret may be a list, of several lines, or missing", () => {
     "tokens: 1\npasswords: [<secret>, <secret>]\nkey: <secret>\ntoken:<secret>\nsecret: <secret>\nname: x",
   );
 });
+
+test("a file as it is shown is refused by the places of its secrets: applying it would lose them", () => {
+  const parsed = parseNotifyConfig(redactText(TEXT)!);
+  const problems = "problems" in parsed ? parsed.problems : [];
+  expect(problems.length).toBeGreaterThan(10);
+  for (const { message } of problems) expect(message).toContain("is <secret>, as a configuration is shown");
+  const paths = problems.map(({ path }) => path);
+  expect(paths).toContain("global.smtp_auth_password");
+  expect(paths).toContain("receivers[0].webhook_configs[1].http_config.authorization.credentials");
+  expect(paths).toContain("receivers[0].email_configs[0].headers.X-Api-Key");
+});

@@ -12,9 +12,12 @@ import { Feed } from "../../live/feed.ts";
 import { silentLogger } from "../../observe/logger.ts";
 import { openStoreSql } from "../../store/postgres.ts";
 import { AddressGuard } from "../channels/addresses.ts";
+import { ConfigInForce } from "../config/in-force.ts";
 import { writeConfig } from "../config/store.ts";
 import { Notifier } from "../notifier.ts";
 import { FAILED, SENT } from "./store.ts";
+import { testMessage } from "./test-message.ts";
+import { sendTest } from "./trial.ts";
 
 const ALERTS = 60;
 
@@ -122,15 +125,6 @@ ${receiver("watch", "")}
   }, 120_000);
 
   test("a channel that does not deliver is an alert, which is over when it delivers again", async () => {
-    const next = (path: string, fits: (body: Told) => boolean) => {
-      const from = sink.posted.length;
-      return sink.find(
-        (posted) =>
-          posted.path === path && sink.posted.indexOf(posted) >= from && fits(JSON.parse(String(posted.body))),
-      );
-    };
-    const isOf = (name: string) => (body: Told) =>
-      body.alerts.some(({ labels }) => Object.values(labels).includes(name));
     // Whole, whatever failures before have left.
     sink.answer((response) => response.end());
     const whole = next("/a", isOf("whole"));
@@ -153,6 +147,19 @@ ${receiver("watch", "")}
     sink.answer((response) => response.end());
     await commit(() => history.open("again", ALERTS + 3));
     await over;
+  });
+
+  test("a test is sent at once, also where the clock of the process that asks is ahead", async () => {
+    const ahead = { ...systemClock, nowUs: () => systemClock.nowUs() + 3_600_000_000 };
+    const { config } = await new ConfigInForce().readable(sql);
+    const { channels } = config.receivers.find(({ name }) => name === "c")!;
+    const { signal } = new AbortController();
+    const trials = await sendTest(
+      sql,
+      { message: testMessage("c", ahead.nowUs()), channels },
+      { clock: ahead, signal },
+    );
+    expect(trials).toEqual([{ channel: 0, kind: "webhook", delivered: true, reason: "" }]);
   });
 
   test("a storm to a receiver with a limit comes in so many messages, the last of which tells of all the others", async () => {
@@ -179,6 +186,61 @@ receivers: [{ name: few, webhook_configs: [{ url: '${sink.url}/few' }], max_mess
     await expect.poll(names, { timeout: 20_000 }).toBe(50);
     expect(storm().length).toBeLessThanOrEqual(10);
   });
+
+  test("whoever heard instead of a receiver that is told no ends hears them, also of what ended before it heard", async () => {
+    const receiver = (name: string, more: string) =>
+      `{ name: ${name}, webhook_configs: [{ url: '${sink.url}/${name}', send_resolved: ${name !== "quiet"} }]${more} }`;
+    const text = `
+route: { receiver: quiet, group_by: [sensor_id], group_wait: 0s, group_interval: 20ms }
+receivers: [${receiver("quiet", ", fallback: loud")}, ${receiver("loud", "")}]
+`;
+    await writeConfig(sql, { after: 2, text, appliedUs: systemClock.nowUs(), appliedBy: "test" });
+    await expect.poll(async () => (await sql`select 1 from notify_group where receiver = 'few'`).length).toBe(0);
+    const answered = Promise.withResolvers<void>();
+    sink.answer((response, { path, body }) => {
+      const waits = String(body).includes("early") ? answered.promise : Promise.resolve();
+      void waits.then(() => response.writeHead(path === "/quiet" ? 400 : 200).end());
+    });
+    const is = (name: string, status: string) => (body: Told) => body.status === status && isOf(name)(body);
+    const opened = next("/loud", is("late", "firing"));
+    const over = next("/loud", is("late", "resolved"));
+    let id = 0;
+    await commit(() => {
+      id = history.open("late", 3 * ALERTS);
+    });
+    await opened;
+    await commit(() => history.close(id, 3 * ALERTS + 1));
+    await over;
+
+    const asked = next("/quiet", is("early", "firing"));
+    const heard = [next("/loud", is("early", "firing")), next("/loud", is("early", "resolved"))];
+    await commit(() => {
+      id = history.open("early", 3 * ALERTS + 2);
+    });
+    await asked;
+    await commit(() => history.close(id, 3 * ALERTS + 3));
+    await expect.poll(async () => (await sql`select 1 from notify_alert where alert_id = ${id}`).length).toBe(0);
+    answered.resolve();
+    await Promise.all(heard);
+    await expect.poll(queued).toBe(0);
+    const told = sink.posted.filter(({ path, body }) => path !== "/few" && /late|early/.test(String(body)));
+    expect(told.map(({ path, body }) => `${path} ${(JSON.parse(String(body)) as Told).status}`)).toEqual([
+      ...["/quiet firing", "/loud firing", "/loud resolved"],
+      ...["/quiet firing", "/loud firing", "/loud resolved"],
+    ]);
+  });
+
+  /** What is posted there from now on. */
+  function next(path: string, fits: (body: Told) => boolean) {
+    const from = sink.posted.length;
+    return sink.find(
+      (posted) => posted.path === path && sink.posted.indexOf(posted) >= from && fits(JSON.parse(String(posted.body))),
+    );
+  }
+
+  function isOf(name: string) {
+    return (body: Told) => body.alerts.some(({ labels }) => Object.values(labels).includes(name));
+  }
 
   async function commit(act: () => void): Promise<void> {
     const from = history.events.length;

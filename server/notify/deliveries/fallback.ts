@@ -50,6 +50,39 @@ export function endsOf({ message, sequence }: Delivery, told: readonly Delivery[
   });
 }
 
+/**
+ * Ends for those who heard of alerts instead of others.
+ *
+ * @param ended ids of alerts that are over, with the time of their end
+ * @param told what they were told, or are yet to be told, in its order
+ */
+export function endsInstead(
+  ended: ReadonlyMap<string, number>,
+  told: readonly Delivery[],
+  nowUs: number,
+): (Instead & { readonly of: number })[] {
+  const byChannel = Map.groupBy(told, ({ receiver, channelKey }) => `${channelKey} ${receiver}`);
+  return [...byChannel.values()].flatMap((own) => {
+    const messages = own.map(({ message }) => message);
+    const open = openAfter(messages);
+    const known = new Map(messages.flatMap(({ alerts }) => alerts).map((alert) => [alert.id, alert]));
+    const alerts = [...known.values()]
+      .filter(({ id }) => open.has(id) && ended.has(id))
+      .map((alert) => ({
+        ...alert,
+        status: "resolved" as const,
+        endsUs: Math.max(alert.startsUs, ended.get(alert.id)!),
+      }));
+    const { id: of, message: last, groupKey, channel, channelKey, kind } = own.at(-1)!;
+    if (alerts.length === 0) return [];
+    const key = `${last.key}/over/${nowUs}`;
+    const message: Message = { ...last, key, status: "resolved", alerts, truncatedAlerts: 0 };
+    // Behind whatever of it is still to be sent.
+    const sequence = Math.max(...own.map((each) => each.sequence)) + 1;
+    return [{ of, message, groupKey, sequence, channel, channelKey, kind }];
+  });
+}
+
 /** Fallbacks of a group have an order of their own. */
 function laneOf(groupKey: string): string {
   return `${groupKey}/fallback`;

@@ -6,8 +6,9 @@ import type { ReceiverConfig } from "../config/config.ts";
 import { DEFAULT_GIVE_UP_MS } from "../config/limits.ts";
 import { nextAttemptMs } from "./backoff.ts";
 import { markBroken, markWhole } from "./broken.ts";
+import { isToldEnds, takeTurn, tellPastEnds, wanting } from "./ends.ts";
 import { endsOf, fallbackOf } from "./fallback.ts";
-import { type Delivery, FAILED, finish, postpone, queueInstead, SENT, toldInstead } from "./store.ts";
+import { type Delivery, FAILED, finish, type Instead, postpone, queueInstead, SENT, toldInstead } from "./store.ts";
 import { isTest } from "./test-message.ts";
 
 /** A channel that takes nothing for so long is broken, whether what waits is given up yet or not. */
@@ -52,12 +53,27 @@ async function recordIn(tx: Sql, delivery: Delivery, sent: Sent, context: Record
   // Meanwhile a configuration without the channel may have ended it.
   const isFirst = await finish(tx, { id, state: FAILED, reason: sent.reason, fallbackTo }, nowUs);
   if (!isFirst) return { kind: "failed", fallbackTo: "" };
-  await queueInstead(tx, id, instead, nowUs);
   // Nobody waits for a test, and a channel that is gone does not come back.
   if (!isTest(delivery.message) && receiverOf(receiver) !== undefined) {
     await markBroken(tx, { ...delivery, reason: sent.reason }, nowUs);
   }
+  await tellInstead(tx, delivery, instead, context);
   return { kind: "failed", fallbackTo };
+}
+
+async function tellInstead(
+  tx: Sql,
+  { id, message }: Delivery,
+  instead: readonly Instead[],
+  context: RecordContext,
+): Promise<void> {
+  if (instead.length === 0) return;
+  const { nowUs, receiverOf } = context;
+  const isToldLater = isToldEnds(receiverOf(message.fallback?.path[0] ?? message.receiver));
+  if (!isToldLater) await takeTurn(tx);
+  await queueInstead(tx, id, instead, nowUs);
+  const open = message.alerts.filter(({ status }) => status === "firing").map((alert) => alert.id);
+  if (!isToldLater) await tellPastEnds(tx, id, open, context);
 }
 
 async function recordSent(tx: Sql, delivery: Delivery, { nowUs, receiverOf }: RecordContext): Promise<void> {
@@ -66,7 +82,6 @@ async function recordSent(tx: Sql, delivery: Delivery, { nowUs, receiverOf }: Re
   await markWhole(tx, delivery);
   const ends = message.alerts.filter(({ status }) => status === "resolved").map((alert) => alert.id);
   if (ends.length === 0 || isTest(message)) return;
-  const told = await toldInstead(tx, receiver, ends);
-  const known = told.filter((each) => receiverOf(each.receiver) !== undefined);
-  await queueInstead(tx, id, endsOf(delivery, known), nowUs);
+  const told = await toldInstead(tx, ends, receiver);
+  await queueInstead(tx, id, endsOf(delivery, wanting(told, receiverOf)), nowUs);
 }

@@ -112,15 +112,16 @@ export async function queueInstead(tx: Sql, of: number, instead: readonly Instea
   }
 }
 
-/** What others were told of alerts, or are yet to be told, in place of a receiver, in its order. */
-export async function toldInstead(sql: Sql, receiver: string, alertIds: readonly string[]): Promise<Delivery[]> {
+/** What others were told of alerts, or are yet to be told, in place of a receiver, in its order. `receiver`: absent: of any. */
+export async function toldInstead(sql: Sql, alertIds: readonly string[], receiver?: string): Promise<Delivery[]> {
   // Nearly always there is none.
   const [any] = await sql`select 1 from notify_delivery where fallback_of is not null limit 1`;
   if (any === undefined) return [];
   const alerts = jsonText(alertIds.map((id) => [{ id }]));
   const rows = await sql`select distinct on (d.id) d.* from jsonb_array_elements(${alerts}::text::jsonb) x(one)
     join notify_delivery d on d.message->'alerts' @> x.one
-    where d.fallback_of is not null and d.state <> ${FAILED} and d.message->'fallback'->'path' ? ${receiver}
+    where d.fallback_of is not null and d.state <> ${FAILED}
+      ${receiver === undefined ? sql`` : sql`and d.message->'fallback'->'path' ? ${receiver}`}
     order by d.id`;
   return rows.map(deliveryOf);
 }

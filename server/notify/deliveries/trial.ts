@@ -72,11 +72,14 @@ interface Queued {
   readonly kind: string;
 }
 
+/** Due whatever the clock of the process shows that sends it. */
+const AT_ONCE_US = 0;
+
 async function queue(sql: Sql, { message, sequence, channel, channelKey, kind }: Queued, nowUs: number): Promise<void> {
   const { key, groupKey, receiver } = message;
   await sql`insert into notify_delivery (key, group_key, sequence, receiver, channel, channel_key, kind, message, state, next_us, created_us)
     values (${key}, ${groupKey}, ${sequence}, ${receiver}, ${channel}, ${channelKey},
-      ${kind}, ${jsonText(message)}::text::jsonb, ${QUEUED}, ${nowUs}, ${nowUs})`;
+      ${kind}, ${jsonText(message)}::text::jsonb, ${QUEUED}, ${AT_ONCE_US}, ${nowUs})`;
 }
 
 function isOpen({ state, attempts }: Row): boolean {

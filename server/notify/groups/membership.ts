@@ -34,13 +34,33 @@ export function membershipsOf(route: Route, labels: Labels, roster: Roster): Mem
   const { name, steps } = escalationNamed(roster.config, route.escalation) ?? { name: "", steps: [] };
   const escalated = steps.flatMap((each, step) =>
     receiversOf(each, roster).map((receiver) => ({
-      key: shortened(`${group.key}/escalations/${JSON.stringify([name, step, receiver])}`),
+      key: escalatedKey(group.key, { name, step }, receiver),
       labels: group.labels,
       receiver,
       escalation: { name, step },
     })),
   );
   return [own, ...escalated];
+}
+
+function escalatedKey(groupKey: string, { name, step }: StepPlace, receiver: string): string {
+  return shortened(`${groupKey}/escalations/${JSON.stringify([name, step, receiver])}`);
+}
+
+/** Whether a group of these labels can be of the route, also where its step tells the receiver no more. */
+export function isOfRoute(
+  { key, receiver, escalation, labels }: Membership,
+  route: Route,
+  { config }: Pick<Roster, "config">,
+): boolean {
+  const ofRoute = groupOf(route, labels);
+  if (escalation === undefined) return receiver === route.receiver && key === ofRoute.key;
+  return (
+    escalation.name === route.escalation &&
+    escalationNamed(config, escalation.name)?.steps[escalation.step] !== undefined &&
+    config.receivers.some(({ name }) => name === receiver) &&
+    key === escalatedKey(ofRoute.key, escalation, receiver)
+  );
 }
 
 /** Everybody whom the step may tell, now or later. */

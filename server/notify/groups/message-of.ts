@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { ChannelConfig } from "../config/config.ts";
 import type { KnownAlert } from "../known-alert.ts";
 import type { Message, NotifiedAlert } from "../message.ts";
@@ -72,6 +73,7 @@ export function mergedMessage(messages: readonly Message[], first: Message): Mes
   const sorted = [...alerts.values()].sort((a, b) => worstFirst(withSeverity(a), withSeverity(b)));
   const hidden = messages.reduce((sum, { truncatedAlerts }) => sum + truncatedAlerts, 0);
   const shown = sorted.slice(0, MAX_ALERTS);
+  const isOfOneStep = messages.every(({ escalation }) => isDeepStrictEqual(escalation, first.escalation));
   return {
     ...{ key: `${first.key}/merged`, receiver, groupKey: `merged/${receiver}`, groupLabels: {} },
     commonLabels: common(sorted.map(({ labels }) => labels)),
@@ -79,6 +81,7 @@ export function mergedMessage(messages: readonly Message[], first: Message): Mes
     status: messages.every(({ status }) => status === "resolved") ? "resolved" : "firing",
     alerts: shown,
     truncatedAlerts: hidden + sorted.length - shown.length,
+    ...(first.escalation !== undefined && isOfOneStep ? { escalation: first.escalation } : {}),
     externalUrl,
   };
 }

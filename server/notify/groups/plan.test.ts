@@ -15,20 +15,20 @@ class Play {
   readonly state = new State();
   suppressed = new Set<string>();
   overrides: readonly Override[] = [];
-  readonly #more: string;
+  /** Schedules and escalations. */
+  more: string;
   #config: NotifyConfig;
   #nowUs = 0;
   /** The channels that the last messages went to. */
   kinds: string[] = [];
 
-  /** `more`: schedules and escalations. */
   constructor(more = "") {
-    this.#more = more;
+    this.more = more;
     this.#config = config("", WEBHOOK, more);
   }
 
   configure(routes: string, channels = WEBHOOK): this {
-    this.#config = config(routes, channels, this.#more);
+    this.#config = config(routes, channels, this.more);
     reroute(this.state, { ...this.#roster, routes: routesById(this.#config.route), nowUs: this.#nowUs });
     return this;
   }
@@ -201,6 +201,15 @@ describe("an alert", () => {
     expect(play.at(630).sent).toEqual(["all resolved: 1 over"]);
   });
 
+  test("that becomes critical before it was told is told by its new route alone", () => {
+    const play = new Play().configure(URGENT).at(0).alert("1").alert("2");
+    play.at(10).alert("1", { severity: "critical" });
+    expect(play.at(40).sent.toSorted()).toEqual(["all firing: 2", "urgent firing: 1"]);
+    play.at(50).alert("2", { severity: "critical" }).at(400).over("1").over("2");
+    expect(play.sent.toSorted()).toEqual(["all resolved: 2 over", "urgent resolved: 1 over"]);
+    expect([play.state.groups.size, play.state.alerts.size]).toEqual([0, 0]);
+  });
+
   test("is not told again because the configuration changed somewhere else", () => {
     const play = new Play().at(0).alert("1");
     expect(play.at(30).sent).toEqual(["all firing: 1"]);
@@ -310,6 +319,67 @@ escalations:
     it.overrides = [{ id: "1", schedule: "plant", receiver: "cleo", replaces: "", author: "", comment: "", ...times }];
     it.at(0).alert("1", critical).at(300);
     expect(it.sent).toEqual(["urgent firing: 1", "cleo firing: 1"]);
+  });
+
+  const replacing = (receiver: string, from: number, to: number): Override => ({
+    ...{ id: "1", schedule: "plant", receiver, replaces: "", author: "", comment: "" },
+    ...{ startsUs: from * S, endsUs: to * S, createdUs: 0 },
+  });
+
+  test("tells the end to whoever took over, also when the override is over", () => {
+    const it = play();
+    it.overrides = [replacing("cleo", 0, 400)];
+    expect(it.at(0).alert("1", critical).at(300).sent).toEqual(["urgent firing: 1", "cleo firing: 1"]);
+    it.overrides = [];
+    it.at(500).configure(ROUTE); // as after a change of overrides, and a start
+    expect(it.at(800).sent).toEqual(["anna firing: 1"]);
+    expect(it.over("1").at(1_200).sent.toSorted()).toEqual([
+      "anna resolved: 1 over",
+      "cleo resolved: 1 over",
+      "urgent resolved: 1 over",
+    ]);
+    expect([it.state.groups.size, it.state.alerts.size]).toEqual([0, 0]);
+  });
+
+  test("tells the end to whoever was on call, also when the rotation has them no more", () => {
+    const it = play().at(0).alert("1", critical).at(300);
+    expect(it.sent).toEqual(["urgent firing: 1", "anna firing: 1"]);
+    it.at(310).more = STEPS.replace("[anna, ben]", "[ben]");
+    it.configure(ROUTE);
+    expect(it.at(700).sent).toEqual(["ben firing: 1"]);
+    expect(it.over("1").at(1_100).sent.toSorted()).toEqual([
+      "anna resolved: 1 over",
+      "ben resolved: 1 over",
+      "urgent resolved: 1 over",
+    ]);
+  });
+
+  test("of an override that told nobody leaves nothing", () => {
+    const it = play();
+    it.overrides = [replacing("cleo", 0, 100)];
+    it.at(0).alert("1", critical);
+    const receivers = () => new Set(it.state.groups.values().map(({ receiver }) => receiver));
+    expect(receivers()).toContain("cleo");
+    it.overrides = [];
+    it.at(200).configure(ROUTE);
+    expect(receivers()).not.toContain("cleo");
+  });
+
+  test("tells whoever takes over of what is old enough as soon as a new group may", () => {
+    const it = play().at(0).alert("1", critical).at(1_000);
+    expect(it.sent).toEqual(["urgent firing: 1", "anna firing: 1"]);
+    it.overrides = [replacing("cleo", 1_010, 4_000)];
+    it.at(1_010).configure(ROUTE);
+    expect(it.at(1_039).sent).toEqual([]);
+    expect(it.at(1_040).sent).toEqual(["cleo firing: 1"]);
+  });
+
+  test("that a configuration gives to alerts which are open already counts from then", () => {
+    const it = new Play(STEPS).configure(ROUTE.replace("standard", "none")).at(0).alert("1", critical).at(30);
+    expect(it.sent).toEqual(["urgent firing: 1"]);
+    it.at(1_000).configure(ROUTE);
+    expect(it.at(1_299).sent).toEqual([]);
+    expect(it.at(1_300).sent).toEqual(["anna firing: 1"]);
   });
 
   test("is left by open alerts where a configuration has it no more", () => {

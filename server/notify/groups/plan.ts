@@ -10,7 +10,7 @@ import type { KnownAlert } from "../known-alert.ts";
 import { routesOf } from "../route.ts";
 import { flush, isSettled } from "./flush.ts";
 import type { Group } from "./group.ts";
-import { escalationNamed, isTold, membershipsOf, type Roster, type StepPlace } from "./membership.ts";
+import { escalationNamed, isOfRoute, isTold, membershipsOf, type Roster, type StepPlace } from "./membership.ts";
 import { messageOf } from "./message-of.ts";
 import type { Planned } from "./planned.ts";
 import { flushWithin, type Room } from "./rate.ts";
@@ -46,21 +46,50 @@ export function put(state: State, alert: KnownAlert, context: Assigning): void {
 function assign(state: State, entry: Entry, context: Assigning): void {
   const { config, nowUs } = context;
   const { labels } = entry.alert;
+  const before = stepsOf(state, entry);
+  const wanted = new Set<string>();
   for (const route of routesOf(config.route, labels)) {
     for (const { key, ...membership } of membershipsOf(route, labels, context)) {
-      const afterUs = afterUsOf(membership.escalation, config);
+      const { escalation } = membership;
+      const afterUs = afterUsOf(escalation, config);
+      wanted.add(key);
       let group = state.groups.get(key);
       const isOld = group !== undefined;
       if (group === undefined) {
-        const nextUs = nowUs + Math.max(route.groupWaitMs * 1_000, afterUs);
+        // Whoever takes over is told when the step is due, and of a step that is new to the alert a step's wait from now.
+        const fromUs = escalation !== undefined && before.has(stepKey(route.id, escalation)) ? entry.sinceUs : nowUs;
+        const nextUs = Math.max(nowUs + route.groupWaitMs * 1_000, fromUs + afterUs);
         group = { key, route: route.id, ...membership, nextUs, sequence: nowUs, told: [], members: new Set() };
         state.groups.set(key, group);
       }
       const isNew = state.join(entry, group);
-      if (isOld && !(isNew && membership.escalation !== undefined)) continue;
+      if (isOld && !(isNew && escalation !== undefined)) continue;
       if (isOld) lookBy(group, entry.sinceUs + afterUs, route);
       state.changedGroups.add(key);
     }
+  }
+  leaveUntold(state, entry, wanted);
+}
+
+/** Steps of routes in which the alert is, whoever they tell. */
+function stepsOf(state: State, { groups }: Entry): Set<string> {
+  const found = [...groups].map((key) => state.groups.get(key)!);
+  return new Set(
+    found.flatMap(({ route, escalation }) => (escalation === undefined ? [] : stepKey(route, escalation))),
+  );
+}
+
+function stepKey(route: string, { name, step }: StepPlace): string {
+  return JSON.stringify([route, name, step]);
+}
+
+/** An alert stays in those groups of former routes alone that have told of it. */
+function leaveUntold(state: State, { alert: { id }, groups }: Entry, wanted: ReadonlySet<string>): void {
+  for (const key of [...groups].filter((each) => !wanted.has(each))) {
+    const group = state.groups.get(key)!;
+    if (group.told.some((told) => (told?.alerts[id] ?? "") !== "")) continue;
+    state.leave(id, group);
+    if (group.members.size === 0) state.remove(group);
   }
 }
 
@@ -91,7 +120,7 @@ export function reroute(state: State, context: Assigning & Pick<PlanContext, "ro
   }
   const keys = new Map(context.config.receivers.map(({ name, channels }) => [name, channelKeys(channels)]));
   for (const group of [...state.groups.values()]) {
-    const { route, receiver } = wanted.get(group.key) ?? placeOfGroup(group, context) ?? {};
+    const { route, receiver } = wanted.get(group.key) ?? (hasTold(group) ? placeOfGroup(group, context) : {});
     if (route === undefined || receiver !== group.receiver) {
       state.remove(group);
       continue;
@@ -108,15 +137,17 @@ export function reroute(state: State, context: Assigning & Pick<PlanContext, "ro
   }
 }
 
-/** Of a group, none of whose alerts is open any more. */
-function placeOfGroup(group: Group, context: Assigning & Pick<PlanContext, "routes">) {
-  const isOwn = (route: Route) =>
-    membershipsOf(route, group.labels, context).some(
-      ({ key, receiver }) => key === group.key && receiver === group.receiver,
-    );
-  const before = context.routes.get(group.route);
-  const route = before !== undefined && isOwn(before) ? before : context.routes.values().find(isOwn);
-  return route && { route, receiver: group.receiver };
+/** Whether somebody has yet to hear the end of what the group told. */
+function hasTold({ told }: Group): boolean {
+  return told.some((each) => Object.values(each?.alerts ?? {}).some((severity) => severity !== ""));
+}
+
+/** Of a group to which no open alert belongs any more: they are over, have other routes, or its receiver is not on call any more. */
+function placeOfGroup(group: Group, { config, routes }: Pick<PlanContext, "config" | "routes">) {
+  const isOwn = (route: Route) => isOfRoute(group, route, { config });
+  const before = routes.get(group.route);
+  const route = before !== undefined && isOwn(before) ? before : routes.values().find(isOwn);
+  return { route, receiver: group.receiver };
 }
 
 /** Looks at every group that is due, and says what is to be sent. */

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
+import { notification } from "../../../testing/notification.ts";
 import { Random } from "../../../testing/random.ts";
 import { parseNotifyConfig } from "../config/parse.ts";
 import type { KnownAlert } from "../known-alert.ts";
 import { routesById } from "../route.ts";
+import { mergedMessage } from "./message-of.ts";
 import { flushDue, put } from "./plan.ts";
 import type { Planned } from "./planned.ts";
 import { RATE_WINDOW_US } from "./rate.ts";
@@ -79,6 +81,16 @@ test("while there is room the worst have messages of their own, and the last mes
   play.at(10).alert(6, "critical").alert(1, "low", "resolved");
   for (let second = 10; second < 60; second++) expect(play.at(second).step()).toEqual([]);
   expect(play.at(60).step().sort()).toEqual(["1 over", "6"]);
+});
+
+test("a message of several groups says of which step of an escalation they are, where all are of the same", () => {
+  const escalation = { name: "standard", step: 1 };
+  const one = notification({ escalation });
+  expect(mergedMessage([one, notification({ escalation: { ...escalation } })], one).escalation).toEqual(escalation);
+  for (const other of [notification(), notification({ escalation: { name: "standard", step: 0 } })]) {
+    expect(mergedMessage([one, other], one)).not.toHaveProperty("escalation");
+    expect(mergedMessage([other, one], other)).not.toHaveProperty("escalation");
+  }
 });
 
 test("incidents of PagerDuty are not merged: their groups wait", () => {

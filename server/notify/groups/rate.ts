@@ -1,5 +1,5 @@
 /** Receivers that get at most so many messages a minute: groups wait, and those that wait are told together. Pure. */
-import type { ChannelConfig } from "../config/config.ts";
+import type { ChannelConfig, ReceiverConfig } from "../config/config.ts";
 import type { KnownAlert } from "../known-alert.ts";
 import { type Group, isWorse } from "./group.ts";
 import { mergedMessage } from "./message-of.ts";
@@ -15,6 +15,20 @@ export interface Room {
   readonly left: number;
   /** When there is room for one more. */
   readonly moreAtUs: number;
+}
+
+/** What receivers got within the last window, by name; none: nothing. */
+export type Lately = ReadonlyMap<string, { readonly count: number; readonly firstUs: number }>;
+
+/** Of the receivers with a limit. */
+export function roomsOf(receivers: readonly ReceiverConfig[], lately: Lately, nowUs: number): Map<string, Room> {
+  return new Map(
+    receivers.flatMap(({ name, maxMessagesPerMinute: most }): [string, Room][] => {
+      if (most === undefined) return [];
+      const { count, firstUs } = lately.get(name) ?? { count: 0, firstUs: nowUs };
+      return [[name, { left: Math.max(0, most - count), moreAtUs: firstUs + RATE_WINDOW_US }]];
+    }),
+  );
 }
 
 interface Told {

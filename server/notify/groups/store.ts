@@ -111,6 +111,20 @@ export async function openOwnAlerts(
   return rows.map(({ alert }) => alert);
 }
 
+/** Those of channels that do not deliver. */
+export async function openBroken(sql: Sql): Promise<KnownAlert[]> {
+  const rows = await sql`select alert from notify_alert where alert->>'status' = 'firing' and alert_id < 0`;
+  return rows.map(({ alert }) => alert);
+}
+
+/** Those of the alerts that are over, with the time of their end; `nowUs`: of those that nobody is still to hear of. */
+export async function endedAlerts(sql: Sql, ids: readonly string[], nowUs: number): Promise<Map<string, number>> {
+  const rows = await sql`select alert from notify_alert where alert_id = any(${list(ids.map(Number))}::bigint[])`;
+  const known = new Map(rows.map(({ alert }) => [alert.id as string, alert as KnownAlert]));
+  const over = ids.filter((id) => known.get(id)?.status !== "firing");
+  return new Map(over.map((id) => [id, known.get(id)?.endsUs ?? nowUs]));
+}
+
 /** Undefined where nobody is still to hear of it. */
 export async function findAlert(sql: Sql, id: number): Promise<KnownAlert | undefined> {
   const [row] = await sql`select alert from notify_alert where alert_id = ${id}`;

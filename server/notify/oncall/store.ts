@@ -29,15 +29,15 @@ export async function endOverride(sql: Sql, id: string, nowUs: number): Promise<
   return row && overrideOf(row);
 }
 
-/** Another whenever one was made or ended. */
-export async function overridesVersion(sql: Sql): Promise<string> {
-  const [row] = await sql`select count(*) || '/' || coalesce(max(updated_us), 0) as version from on_call_override`;
+/** Another whenever one was made or ended, whatever the clock of the process says that did it. */
+export async function overridesVersion(sql: Sql): Promise<number> {
+  const [row] = await sql`select version from notify_version where of_table = 'on_call_override'`;
   return row!.version;
 }
 
 /** Those that end after a time, in the order in which they were made. */
 export async function readOverrides(sql: Sql, { endAfterUs }: { readonly endAfterUs: number }): Promise<Override[]> {
-  const rows = await sql`select * from on_call_override where ends_us > ${endAfterUs} order by created_us, id`;
+  const rows = await sql`select * from on_call_override where ends_us > ${endAfterUs} order by made`;
   return rows.map(overrideOf);
 }
 

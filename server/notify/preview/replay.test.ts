@@ -5,6 +5,7 @@ import { HOUR_US, MINUTE_US } from "../../lib/time.ts";
 import type { NotifyConfig } from "../config/config.ts";
 import { parseNotifyConfig } from "../config/parse.ts";
 import { knownAlert } from "../labels.ts";
+import type { Override } from "../oncall/oncall.ts";
 import { countMessages } from "./count.ts";
 import type { PastEvent } from "./history.ts";
 import { replay } from "./replay.ts";
@@ -26,8 +27,8 @@ function past(history: AlertHistory, minutes: readonly number[]): PastEvent[] {
   }));
 }
 
-async function sentOf(events: readonly PastEvent[], text: string, hours = 24) {
-  const options = { untilUs: BEGIN_US + hours * HOUR_US, signal: new AbortController().signal };
+async function sentOf(events: readonly PastEvent[], text: string, overrides: readonly Override[] = []) {
+  const options = { overrides, untilUs: BEGIN_US + 24 * HOUR_US, signal: new AbortController().signal };
   const sent = await replay(events, config(text), options);
   return sent.map(({ atUs, receiver, status }) => `${(atUs - BEGIN_US) / MINUTE_US} ${receiver} ${status}`);
 }
@@ -66,6 +67,28 @@ inhibit_rules: [{ source_matchers: [severity="critical"], target_matchers: ['sen
 time_intervals: [{ name: day, time_intervals: [{ times: [{ start_time: "06:00", end_time: "22:00" }] }] }]
 `;
   expect(await sentOf(past(history, [60, 61, 62]), text)).toEqual(["65 ops firing", "362 day firing"]);
+});
+
+test("an escalation tells whoever was on call, and a receiver with a limit gets no more", async () => {
+  const history = new AlertHistory();
+  const ids = ["a", "b", "c", "d"].map((sensor) => history.open(sensor, 10));
+  history.acknowledge(ids[3]!);
+  const text = `
+route: { receiver: ops, group_by: [sensor_id], group_wait: 0s, group_interval: 5m, repeat_interval: 30d, escalation: all }
+receivers:
+  - { name: ops, webhook_configs: [{ url: 'http://a.test/' }], max_messages_per_minute: 2 }
+  - { name: anna, webhook_configs: [{ url: 'http://a.test/' }] }
+  - { name: ben, webhook_configs: [{ url: 'http://a.test/' }] }
+schedules: [{ name: plant, time_zone: UTC, rotations: [{ receivers: [anna], start: 2026-01-01 00:00, shift: 1w }] }]
+escalations: [{ name: all, steps: [{ after: 30m, schedules: [plant] }] }]
+`;
+  // The second message of the minute tells of three.
+  const events = past(history, [10, 10, 10, 10, 11]);
+  const told = ["10 ops firing", "10 ops firing"];
+  expect(await sentOf(events, text)).toEqual([...told, ...Array(3).fill("40 anna firing")]);
+  const times = { startsUs: BEGIN_US, endsUs: BEGIN_US + HOUR_US, createdUs: 0 };
+  const ben = { id: "1", schedule: "plant", receiver: "ben", replaces: "", author: "", comment: "", ...times };
+  expect((await sentOf(events, text, [ben])).slice(0, 5)).toEqual([...told, ...Array(3).fill("40 ben firing")]);
 });
 
 test("messages are counted by day and night of the zone, for all receivers", () => {

@@ -2,9 +2,11 @@
 import { setImmediate as turn } from "node:timers/promises";
 import type { NotifyConfig } from "../config/config.ts";
 import { flushDue, put } from "../groups/plan.ts";
+import { type Lately, RATE_WINDOW_US, roomsOf } from "../groups/rate.ts";
 import { State } from "../groups/state.ts";
 import { Inhibitor } from "../inhibit.ts";
 import type { Message } from "../message.ts";
+import type { Override } from "../oncall/oncall.ts";
 import { routesById } from "../route.ts";
 import type { PastEvent } from "./history.ts";
 
@@ -18,6 +20,8 @@ export interface SentMessage {
 }
 
 export interface ReplayOptions {
+  /** In force at any time of the events. */
+  readonly overrides: readonly Override[];
   readonly untilUs: number;
   readonly signal: AbortSignal;
 }
@@ -31,12 +35,14 @@ export interface ReplayOptions {
 export async function replay(
   events: readonly PastEvent[],
   config: NotifyConfig,
-  { untilUs, signal }: ReplayOptions,
+  { overrides, untilUs, signal }: ReplayOptions,
 ): Promise<SentMessage[]> {
   const state = new State();
   const inhibitor = new Inhibitor(config.inhibitRules);
   const routes = routesById(config.route);
   const sent = new Map<string, SentMessage>();
+  /** When receivers got messages within the last minute. */
+  const times = new Map<string, readonly number[]>();
   let next = 0;
   let sliceMs = performance.now();
   for (;;) {
@@ -44,16 +50,19 @@ export async function replay(
     if (nowUs >= untilUs) return [...sent.values()];
     for (; events[next]?.atUs === nowUs; next++) {
       const { alert } = events[next]!;
-      put(state, alert, { config, overrides: [], nowUs });
+      put(state, alert, { config, overrides, nowUs });
       if (alert.status === "firing") inhibitor.open(alert);
       else inhibitor.close(alert.id);
     }
     const planned = flushDue(state, {
-      ...{ config, overrides: [], routes, nowUs, externalUrl: "" },
+      ...{ config, overrides, routes, nowUs, externalUrl: "" },
+      rooms: roomsOf(config.receivers, latelyOf(times, nowUs), nowUs),
       isSuppressed: ({ labels }) => inhibitor.inhibitedBy(labels) !== undefined,
     });
     for (const { message } of planned) {
-      sent.set(message.key, { atUs: nowUs, receiver: message.receiver, status: message.status });
+      const { key, receiver, status } = message;
+      if (!sent.has(key)) times.set(receiver, [...(times.get(receiver) ?? []), nowUs]);
+      sent.set(key, { atUs: nowUs, receiver, status });
     }
     state.changedAlerts.clear();
     state.changedGroups.clear();
@@ -62,6 +71,16 @@ export async function replay(
     signal.throwIfAborted();
     sliceMs = performance.now();
   }
+}
+
+/** Forgets what is older. */
+function latelyOf(times: Map<string, readonly number[]>, nowUs: number): Lately {
+  for (const [receiver, all] of times) {
+    const own = all.filter((us) => us > nowUs - RATE_WINDOW_US);
+    if (own.length === 0) times.delete(receiver);
+    else times.set(receiver, own);
+  }
+  return new Map([...times].map(([receiver, own]) => [receiver, { count: own.length, firstUs: own[0]! }]));
 }
 
 function dueUs({ groups }: State): number {

@@ -75,9 +75,9 @@ export async function expireSilence(
   return row && silenceOf(row);
 }
 
-/** Another whenever one was made or ended. */
-export async function silencesVersion(sql: Sql): Promise<string> {
-  const [row] = await sql`select count(*) || '/' || coalesce(max(updated_us), 0) as version from silence`;
+/** Another whenever one was made, changed or ended, whatever the clock of the process says that did it. */
+export async function silencesVersion(sql: Sql): Promise<number> {
+  const [row] = await sql`select version from notify_version where of_table = 'silence'`;
   return row!.version;
 }
 

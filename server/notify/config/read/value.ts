@@ -3,6 +3,7 @@ import { isAlias, isMap, isScalar, isSeq, type Node, type Pair, Scalar } from "y
 import { quoted } from "../../../lib/quoted.ts";
 import { didYouMean } from "../../../lib/suggest.ts";
 import { MAX_LIST, MAX_NAME, MAX_TEXT } from "../limits.ts";
+import { REDACTED } from "../redact.ts";
 import type { Reference } from "../reference.ts";
 import type { Source } from "./source.ts";
 
@@ -98,6 +99,9 @@ export class Value {
     if (!isScalar(node)) return this.problem("is no text.");
     if (this.isNothing) return this.problem('is empty: write a value, or "" for the empty text.');
     const text = String(node.value);
+    if (text === REDACTED) {
+      return this.problem(`is ${REDACTED}, as a configuration is shown: write the secret itself, or refer to a file.`);
+    }
     if (text.length > MAX_TEXT) return this.problem(`has ${text.length} characters: at most ${MAX_TEXT} are taken.`);
     return text;
   }
