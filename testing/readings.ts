@@ -17,6 +17,11 @@ export async function allReadings(grpc: string, sensorId: string): Promise<Score
   }
 }
 
+/** The values of every stored reading of a sensor, oldest first. */
+export async function allValues(grpc: string, sensorId: string): Promise<number[]> {
+  return (await allReadings(grpc, sensorId)).map(({ value }) => value).reverse();
+}
+
 /** Everything about a reading but its id, which tells where in the log it stands. */
 export function withoutId(reading: ScoredReading): string {
   return toJsonString(ScoredReadingSchema, { ...reading, id: 0n });

@@ -106,37 +106,27 @@ async function handle(handler: UniversalHandler, request: NodeServerRequest, res
   await universalResponseToNodeResponse(answer, response);
 }
 
-/** Frames of a connection whose caller reads slowly wait for longer than two seconds: then it hears of the end by the stream alone. */
-const MAX_TRIES = 400;
-const TRY_AGAIN_MS = 5;
-
 /**
  * Tells a caller that is still sending when its answer is complete to stop (RFC 9113, 8.1). Nobody reads it any more: its stream
  * would stay open, and the connection with it when the server closes.
  */
 function endWithAnswer(request: NodeServerRequest): void {
   if (!("stream" in request)) return;
-  const { stream } = request;
-  // The trailers are the last of an answer, and asked for even where there are none.
-  stream.once("wantTrailers", () => {
-    if (!request.readableEnded) setImmediate(endStream, request, 0);
+  // The trailers are the last of an answer, and asked for even where there are none. Node queues them a turn of the event loop later.
+  request.stream.once("wantTrailers", () => {
+    if (!request.readableEnded) setImmediate(endStream, request);
   });
 }
 
 /**
- * Usually the trailers are sent a turn of the event loop later. Where the connection has frames waiting, closing would overtake them, and the
- * caller would never hear how its call ended.
+ * Node sends the reset behind the frames that wait for the caller to read, the trailers among them, and destroys the stream then, once it is
+ * read to its end. Destroyed here, its trailers would be dropped, and the caller would never hear how its call ended.
  */
-function endStream(request: Http2ServerRequest, tries: number): void {
-  const { stream } = request;
-  if (request.readableEnded || stream.destroyed) return;
-  if ((stream.session?.state.outboundQueueSize ?? 0) > 0 && tries < MAX_TRIES) {
-    setTimeout(endStream, TRY_AGAIN_MS, request, tries + 1);
-    return;
-  }
+function endStream({ stream, readableEnded }: Http2ServerRequest): void {
+  if (readableEnded || stream.destroyed) return;
   stream.close(constants.NGHTTP2_NO_ERROR);
-  // What has arrived of the request would keep the stream until somebody read it.
-  stream.destroy();
+  // What has arrived, and what still comes before the caller hears of it, would keep the stream until somebody read it.
+  stream.removeAllListeners("data").resume();
 }
 
 /** The caller's to choose; put into the request in the form that addresses are made of. */

@@ -309,7 +309,7 @@ function mqttMetrics(registers: Registry[]) {
   return {
     mqttConnected: new Gauge({
       name: "telltale_mqtt_connected",
-      help: "1 while this process is connected to the MQTT broker and subscribed, 0 while it is not; absent without MQTT_URL",
+      help: "1 while this process is connected to the MQTT broker and has all its subscriptions, 0 while not; absent without MQTT_URL",
       labelNames: ["broker"],
       registers,
     }),
@@ -321,7 +321,7 @@ function mqttMetrics(registers: Registry[]) {
     }),
     mqttSkipped: new Counter({
       name: "telltale_mqtt_messages_skipped_total",
-      help: "MQTT messages that gave no reading and were acknowledged, by reason (docs/guides/mqtt.md)",
+      help: "MQTT messages, or readings of them, that could not be taken and were acknowledged, by reason (docs/guides/mqtt.md)",
       labelNames: ["reason"],
       registers,
     }),

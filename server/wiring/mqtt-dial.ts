@@ -7,7 +7,10 @@ import { StartupError } from "../errors.ts";
 import { BrokerError, type Wire } from "../ingest/protocols/mqtt/connection.ts";
 import { ANSWER_MS } from "../ingest/protocols/mqtt/limits.ts";
 import type { MqttSettings } from "../ingest/protocols/mqtt/settings.ts";
-import { ignoreRejection } from "../lib/signals.ts";
+import { either, ignoreRejection } from "../lib/signals.ts";
+
+/** Quiet for so long, a connection is probed. */
+const PROBE_MS = 60_000;
 
 /** What is missing at the start stops it; what goes missing later is said with each try to connect. */
 export async function checkFiles({ caFile, certFile, keyFile, passwordFile }: MqttSettings): Promise<void> {
@@ -46,7 +49,7 @@ export async function secretOf(file: string): Promise<string> {
 export async function dial(settings: MqttSettings, address: string, ending: AbortSignal): Promise<Wire> {
   const { host, port, tls } = settings;
   const socket = tls ? connectTls({ host, port, ...(await tlsOptions(settings)) }) : connectTcp({ host, port });
-  const signal = AbortSignal.any([ending, AbortSignal.timeout(ANSWER_MS)]);
+  const { signal, leave } = either(ending, AbortSignal.timeout(ANSWER_MS));
   try {
     await once(socket, tls ? "secureConnect" : "connect", { signal });
   } catch (error) {
@@ -57,8 +60,12 @@ export async function dial(settings: MqttSettings, address: string, ending: Abor
     const { code, message } = error as NodeJS.ErrnoException;
     const why = signal.aborted ? `no answer within ${ANSWER_MS / 1_000} s` : (code ?? message);
     throw new BrokerError(`The broker cannot be reached at ${address} (${why})`);
+  } finally {
+    leave();
   }
   socket.setNoDelay(true);
+  // A broker may want no pings (MQTT 5): the system finds out then that it is gone.
+  socket.setKeepAlive(true, PROBE_MS);
   return wireOf(socket);
 }
 

@@ -4,6 +4,7 @@ import { TelltaleError } from "../errors.ts";
 import type { ConnectOptions, Subscription, Wire } from "../ingest/protocols/mqtt/connection.ts";
 import { Discovery, type DiscoveryOptions } from "../ingest/protocols/mqtt/discovery/discovery.ts";
 import type { Entity } from "../ingest/protocols/mqtt/discovery/entity.ts";
+import type { SkipReason } from "../ingest/protocols/mqtt/message.ts";
 import { type Delivery, Session } from "../ingest/protocols/mqtt/session.ts";
 import { quoted } from "../lib/quoted.ts";
 import { SampledLines } from "../observe/sampled.ts";
@@ -32,6 +33,7 @@ export interface DiscoveryParts {
   readonly dial: (signal: AbortSignal) => Promise<Wire>;
   readonly connect: () => Promise<ConnectOptions>;
   readonly onTopics: DiscoveryOptions["onTopics"];
+  readonly onState: () => void;
 }
 
 export function wireDiscovery(w: Wiring, { sql }: Storage, parts: DiscoveryParts): WiredDiscovery {
@@ -40,12 +42,14 @@ export function wireDiscovery(w: Wiring, { sql }: Storage, parts: DiscoveryParts
   const names = new Names(new Profiles(sql, clock), (error) =>
     logger.warn({ err: error }, "a sensor's name could not be stored"),
   );
+  const skip = (reason: SkipReason, topic: string, detail: string) => {
+    metrics.mqttSkipped.inc({ reason });
+    sampled.say(`mqtt ${reason}`, { topic: quoted(topic), reason, detail }, "entities of discovery messages not taken");
+  };
   const discovery = new Discovery({
     prefix: parts.prefix,
-    onFault: (topic, detail) => {
-      metrics.mqttSkipped.inc({ reason: "bad_config" });
-      sampled.say("mqtt bad_config", { topic: quoted(topic), detail }, "discovery messages that cannot be taken");
-    },
+    onFault: (topic, detail) => skip("bad_config", topic, detail),
+    onOther: (topic, detail) => skip("other_component", topic, detail),
     onTopics: parts.onTopics,
     onEntities: (entities) => names.add(entities),
   });
@@ -60,7 +64,7 @@ export function wireDiscovery(w: Wiring, { sql }: Storage, parts: DiscoveryParts
       quiet.heard();
     },
     room: async () => {},
-    onState: () => {},
+    onState: parts.onState,
     onSubscribed: () => quiet.begin(),
     clock,
     logger: logger.child({ part: "mqtt discovery" }),

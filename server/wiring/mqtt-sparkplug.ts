@@ -31,6 +31,7 @@ export interface SparkplugParts {
   readonly maxHeld: number;
   readonly dial: (signal: AbortSignal) => Promise<Wire>;
   readonly connect: () => Promise<ConnectOptions>;
+  readonly onState: () => void;
 }
 
 export function wireSparkplug({ clock, logger, metrics }: Wiring, parts: SparkplugParts): WiredSparkplug {
@@ -63,6 +64,7 @@ export function wireSparkplug({ clock, logger, metrics }: Wiring, parts: Sparkpl
     room: (signal) => intake.room(signal),
     onState: (connected) => {
       if (!connected) host.forget();
+      parts.onState();
     },
     clock,
     logger: logger.child({ part: "sparkplug" }),

@@ -30,8 +30,9 @@ export async function wireMqtt(w: Wiring, storage: Storage, ingestor: Ingestor):
   const filters = [...rules.map(({ topic }) => topic.filter), ...mqtt.topics];
   const clientId = mqtt.clientId ?? (mqtt.sharedGroup === undefined ? "telltale" : `telltale-${hostname()}`);
   const address = `${mqtt.tls ? "mqtts" : "mqtt"}://${urlHost(mqtt.host)}:${mqtt.port}`;
-  const connected = (is: boolean) => metrics.mqttConnected.set({ broker: address }, is ? 1 : 0);
-  connected(false);
+  /** Of any of the sessions. */
+  const faultOf = () => discovered?.fault() ?? session.fault ?? sparkplug?.session.fault;
+  const onState = () => metrics.mqttConnected.set({ broker: address }, faultOf() === undefined ? 1 : 0);
   const link = {
     dial: (signal: AbortSignal) => dial(mqtt, address, signal),
     connect: (suffix = "") => connectOptions(mqtt, `${clientId}${suffix}`),
@@ -43,10 +44,14 @@ export async function wireMqtt(w: Wiring, storage: Storage, ingestor: Ingestor):
           prefix: mqtt.discoveryPrefix,
           dial: link.dial,
           connect: () => link.connect("-discovery"),
+          onState,
           onTopics: (added, removed) => {
             const own = (topics: readonly string[]) =>
               topics.filter((t) => !filters.some((filter) => covers(filter, t)));
-            void follow(session, subscriptionsOf(mqtt, own(added)), subscriptionsOf(mqtt, own(removed)));
+            // A connection that ends meanwhile: the next one begins with all.
+            session
+              .follow(subscriptionsOf(mqtt, own(added)), subscriptionsOf(mqtt, own(removed)))
+              .catch(ignoreRejection);
           },
         });
   const intake: Intake = new Intake({
@@ -69,7 +74,7 @@ export async function wireMqtt(w: Wiring, storage: Storage, ingestor: Ingestor):
     subscriptions: () => subscriptionsOf(mqtt, widest([...filters, ...(discovered?.discovery.stateTopics ?? [])])),
     deliver: (deliveries) => intake.take(deliveries),
     room: (signal) => intake.room(signal),
-    onState: connected,
+    onState,
     // Within the millisecond before: no reading is ahead of the clock.
     offsetUs: Math.floor(Math.random() * 1_000) - 1_000,
     clock,
@@ -84,11 +89,13 @@ export async function wireMqtt(w: Wiring, storage: Storage, ingestor: Ingestor):
           maxHeld: 2 * mqtt.maxInFlight,
           dial: link.dial,
           connect: () => link.connect("-sparkplug"),
+          onState,
         });
+  onState();
   return {
     address,
     ping: async () => {
-      const fault = discovered?.fault() ?? session.fault ?? sparkplug?.session.fault;
+      const fault = faultOf();
       if (fault !== undefined) throw new Error(fault);
     },
     start: () => run(w, { session, intake, discovered, sparkplug }),
@@ -146,21 +153,6 @@ function run({ config, logger, cleanups, onFatal }: Wiring, { session, intake, d
 function subscriptionsOf({ sharedGroup }: MqttSettings, filters: readonly string[]): Subscription[] {
   const shared = (filter: string) => (sharedGroup === undefined ? filter : `$share/${sharedGroup}/${filter}`);
   return filters.map((filter) => ({ filter: shared(filter), qos: 1 as const, retained: false }));
-}
-
-/** On a connection that ends meanwhile there is nothing to do: the next one begins with all. */
-async function follow(
-  session: Session,
-  added: readonly Subscription[],
-  removed: readonly Subscription[],
-): Promise<void> {
-  const { connection } = session;
-  if (connection === undefined) return;
-  const changing = async () => {
-    if (added.length > 0) await session.subscribe(connection, added);
-    if (removed.length > 0) await connection.unsubscribe(removed.map(({ filter }) => filter));
-  };
-  await changing().catch(ignoreRejection);
 }
 
 async function readRules(file: string | undefined): Promise<readonly Rule[]> {

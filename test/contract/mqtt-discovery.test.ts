@@ -1,27 +1,23 @@
 /** Devices that describe themselves to Home Assistant: a broker, their messages, and the platform as a process of its own. */
 import { once } from "node:events";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { RegistryService } from "../../gen/es/telltale/v1/registry_pb.ts";
-import { copyEmbeddedDatabase } from "../../testing/database-template.ts";
+import { emptyInstallation } from "../../testing/cleanup.ts";
 import { metric, until } from "../../testing/metric.ts";
 import { startMosquitto, type TestMosquitto } from "../../testing/mosquitto.ts";
+import { connectedToBroker } from "../../testing/mqtt-connected.ts";
 import { type Publisher, startPublisher } from "../../testing/mqtt-publisher.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
-import { allReadings } from "../../testing/readings.ts";
+import { allReadings, allValues } from "../../testing/readings.ts";
 
 const porch = {
   ...{ name: "Temperature of the porch", uniq_id: "porch_t", dev_cla: "temperature", unit_of_meas: "°C" },
   ...{ stat_t: "zigbee2mqtt/porch", val_tpl: "{{ value_json.temperature }}", dev: { name: "Porch" } },
 };
-const values = async (platform: Platform, sensorId: string) =>
-  (await allReadings(platform.grpc, sensorId)).map(({ value }) => value).reverse();
-
 describeWith(["mosquitto"], "devices that describe themselves", () => {
   let broker: TestMosquitto;
   let devices: Publisher;
@@ -32,11 +28,9 @@ describeWith(["mosquitto"], "devices that describe themselves", () => {
     broker = await startMosquitto({ lines: ["max_queued_messages 0"] });
     devices = await startPublisher(broker.url);
     await devices.publish("homeassistant/sensor/porch/temperature/config", porch, { retain: true });
-    dataDir = await mkdtemp(join(tmpdir(), "telltale-discovery-"));
-    await chmod(dataDir, 0o755);
-    await copyEmbeddedDatabase(dataDir);
+    dataDir = await emptyInstallation();
     platform = await start();
-    await until(async () => (await metric(platform.http, "telltale_mqtt_connected")) === 1);
+    await connectedToBroker(platform);
   });
   afterAll(async () => {
     await devices?.stop();
@@ -47,7 +41,7 @@ describeWith(["mosquitto"], "devices that describe themselves", () => {
 
   test("are stored with the name and the unit that they say", async () => {
     await devices.publish("zigbee2mqtt/porch", { temperature: 21.5, battery: 80 });
-    await until(async () => (await values(platform, "porch_t")).length === 1);
+    await until(async () => (await allValues(platform.grpc, "porch_t")).length === 1);
     const [reading] = await allReadings(platform.grpc, "porch_t");
     expect(reading).toMatchObject({ value: 21.5, unit: "°C", sensorType: "temperature" });
     const registry = createClient(RegistryService, createGrpcTransport({ baseUrl: platform.grpc }));
@@ -61,8 +55,11 @@ describeWith(["mosquitto"], "devices that describe themselves", () => {
     await devices.publish(topic, { uniq_id: "gate", stat_t: "site/gate" }, { retain: true });
     await until(async () => {
       await devices.publish("site/gate", "ON");
-      return (await values(platform, "gate")).length > 0;
+      return (await allValues(platform.grpc, "gate")).length > 0;
     });
+    await devices.publish("homeassistant/light/lamp/config", { uniq_id: "lamp", stat_t: "site/lamp" });
+    const left = 'telltale_mqtt_messages_skipped_total{reason="other_component"}';
+    await until(async () => (await metric(platform.http, left)) === 1);
     await devices.publish(topic, "", { retain: true });
     const count = async () => await metric(platform.http, "telltale_mqtt_messages_total");
     await until(async () => {
@@ -81,7 +78,7 @@ describeWith(["mosquitto"], "devices that describe themselves", () => {
     await gone;
     for (const temperature of [22, 23, 24]) await devices.publish("zigbee2mqtt/porch", { temperature });
     platform = await start();
-    await until(async () => (await values(platform, "porch_t")).length >= 4);
-    expect(await values(platform, "porch_t")).toEqual([21.5, 22, 23, 24]);
+    await until(async () => (await allValues(platform.grpc, "porch_t")).length >= 4);
+    expect(await allValues(platform.grpc, "porch_t")).toEqual([21.5, 22, 23, 24]);
   });
 });

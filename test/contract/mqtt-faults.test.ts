@@ -1,16 +1,14 @@
 /** What is published reaches the store once, whatever ends meanwhile: the platform, the connection, the broker. */
 import { once } from "node:events";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { afterEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
-import { copyEmbeddedDatabase } from "../../testing/database-template.ts";
-import { metric, until } from "../../testing/metric.ts";
+import { cleanupAfterEach } from "../../testing/cleanup.ts";
+import { until } from "../../testing/metric.ts";
 import { startMosquitto } from "../../testing/mosquitto.ts";
+import { connectedToBroker } from "../../testing/mqtt-connected.ts";
 import { type Publisher, startPublisher } from "../../testing/mqtt-publisher.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
@@ -29,28 +27,7 @@ const KEEP_ALL = { lines: ["max_queued_messages 0", "max_inflight_messages 200"]
 
 describeWith(["mosquitto"], `messages of a broker under faults (seed ${seed})`, () => {
   vi.setConfig({ testTimeout: TIMEOUT_MS });
-  const ends: (() => Promise<unknown>)[] = [];
-  afterEach(async () => {
-    for (const end of ends.splice(0).reverse()) await end();
-  });
-
-  async function started<T extends { stop(): Promise<unknown> }>(starting: Promise<T>): Promise<T> {
-    const one = await starting;
-    ends.push(() => one.stop());
-    return one;
-  }
-
-  /** A data folder that outlives a platform. */
-  async function emptyInstallation(): Promise<string> {
-    const dataDir = await mkdtemp(join(tmpdir(), "telltale-mqtt-"));
-    ends.push(() => rm(dataDir, { recursive: true, force: true }));
-    await chmod(dataDir, 0o755);
-    await copyEmbeddedDatabase(dataDir);
-    return dataDir;
-  }
-
-  const connected = (platform: Platform) =>
-    until(async () => (await metric(platform.http, "telltale_mqtt_connected")) === 1);
+  const { add, started, installation } = cleanupAfterEach();
 
   /** Publishes every sensor's readings, whose values count up, as a device would: one after the other, the sensors side by side. */
   async function publishAll(devices: Publisher, payload: (value: number) => unknown, pace: () => Promise<unknown>) {
@@ -77,11 +54,11 @@ describeWith(["mosquitto"], `messages of a broker under faults (seed ${seed})`, 
     const random = new Random(seed);
     const broker = await started(startMosquitto(KEEP_ALL));
     const devices = await started(startPublisher(broker.url));
-    const dataDir = await emptyInstallation();
+    const dataDir = await installation();
     const environment = { MQTT_URL: broker.url, DATA_DIR: dataDir };
     let platform = await startPlatform(environment);
-    ends.push(() => platform.stop());
-    await connected(platform);
+    add(() => platform.stop());
+    await connectedToBroker(platform);
     const sending = publishAll(devices, timed, () => delay(random.between(0, 20)));
     for (let kills = 0; kills < 2; kills++) {
       await delay(random.between(200, 900));
@@ -103,13 +80,9 @@ describeWith(["mosquitto"], `messages of a broker under faults (seed ${seed})`, 
       const proxy = await started(startProxy(() => [broker.port]));
       const url = `mqtt://127.0.0.1:${proxy.port}`;
       const platform = await started(startPlatform({ MQTT_URL: url, MQTT_VERSION: version }));
-      await connected(platform);
+      await connectedToBroker(platform);
       let over = false;
-      const sending = publishAll(
-        devices,
-        (value) => String(value),
-        () => delay(10),
-      ).finally(() => {
+      const sending = publishAll(devices, String, () => delay(10)).finally(() => {
         over = true;
       });
       while (!over) {
@@ -124,18 +97,14 @@ describeWith(["mosquitto"], `messages of a broker under faults (seed ${seed})`, 
   test("what is published while the platform is down waits in the broker, also over the broker's restart", async () => {
     const broker = await started(startMosquitto(KEEP_ALL));
     let devices = await started(startPublisher(broker.url));
-    const dataDir = await emptyInstallation();
+    const dataDir = await installation();
     const environment = { MQTT_URL: broker.url, DATA_DIR: dataDir };
     const first = await startPlatform(environment);
-    await connected(first);
+    await connectedToBroker(first);
     const gone = once(first.process, "exit");
     first.process.kill("SIGTERM");
     await gone;
-    await publishAll(
-      devices,
-      (value) => String(value),
-      () => delay(0),
-    );
+    await publishAll(devices, String, () => delay(0));
     await devices.stop();
     await broker.shutdown();
     // A platform that starts before its broker runs without it, and says so.
@@ -162,12 +131,8 @@ describeWith(["mosquitto"], `messages of a broker under faults (seed ${seed})`, 
       started(startPlatform({ ...group, MQTT_CLIENT_ID: "one" })),
       started(startPlatform({ ...group, MQTT_CLIENT_ID: "other" })),
     ]);
-    await Promise.all([connected(one), connected(other)]);
-    await publishAll(
-      devices,
-      (value) => String(value),
-      () => delay(0),
-    );
+    await Promise.all([connectedToBroker(one), connectedToBroker(other)]);
+    await publishAll(devices, String, () => delay(0));
     const stored = async (sensorId: string) => {
       const [a, b] = await Promise.all([allReadings(one.grpc, sensorId), allReadings(other.grpc, sensorId)]);
       return { a, b };

@@ -1,16 +1,17 @@
 /** Edge nodes of Sparkplug B at a broker, with Telltale as their host application, a process of its own. */
 import { once } from "node:events";
 import { fromBinary } from "@bufbuild/protobuf";
-import { afterEach, expect, test, vi } from "vitest";
+import { expect, test, vi } from "vitest";
 import { PayloadSchema } from "../../gen/es/sparkplug/v1/payload_pb.ts";
+import { cleanupAfterEach } from "../../testing/cleanup.ts";
 import { until } from "../../testing/metric.ts";
 import { startMosquitto, type TestMosquitto } from "../../testing/mosquitto.ts";
 import { type Publisher, startPublisher } from "../../testing/mqtt-publisher.ts";
 import { describeWith } from "../../testing/needs.ts";
-import { type Platform, startPlatform } from "../../testing/platform.ts";
+import { startPlatform } from "../../testing/platform.ts";
 import { startPostgres } from "../../testing/postgres.ts";
 import { startProxy } from "../../testing/proxy.ts";
-import { allReadings } from "../../testing/readings.ts";
+import { allReadings, allValues } from "../../testing/readings.ts";
 import { bdSeq, born, changed, payload } from "../../testing/sparkplug.ts";
 
 const HOST = { MQTT_SPARKPLUG_HOST_ID: "telltale" };
@@ -55,17 +56,7 @@ class Edge {
 
 describeWith(["mosquitto"], "a Sparkplug host application", () => {
   vi.setConfig({ testTimeout: TIMEOUT_MS });
-  const ends: (() => Promise<unknown>)[] = [];
-  afterEach(async () => {
-    for (const end of ends.splice(0).reverse()) await end();
-  });
-  async function started<T extends { stop(): Promise<unknown> }>(starting: Promise<T>): Promise<T> {
-    const one = await starting;
-    ends.push(() => one.stop());
-    return one;
-  }
-  const values = async (platform: Platform, sensorId: string) =>
-    (await allReadings(platform.grpc, sensorId)).map(({ value }) => value).reverse();
+  const { started } = cleanupAfterEach();
 
   test("takes births and data, asks for a rebirth where a message is missing, and notes a death at once", async () => {
     const broker = await started(startMosquitto());
@@ -76,23 +67,23 @@ describeWith(["mosquitto"], "a Sparkplug host application", () => {
     await edge.say("NBIRTH", payload([bdSeq(0), born("load", 1, 5)], 0, at));
     await edge.say("DBIRTH", payload([born("t", 2, 20)], 1, at), "/press");
     await edge.say("DDATA", payload([changed(2, 21)], 2, at + 1_000), "/press");
-    await until(async () => (await values(platform, "plant/e1/press/t")).length === 2);
-    expect(await values(platform, "plant/e1/press/t")).toEqual([20, 21]);
-    expect(await values(platform, "plant/e1/load")).toEqual([5]);
+    await until(async () => (await allValues(platform.grpc, "plant/e1/press/t")).length === 2);
+    expect(await allValues(platform.grpc, "plant/e1/press/t")).toEqual([20, 21]);
+    expect(await allValues(platform.grpc, "plant/e1/load")).toEqual([5]);
     // What the edge node kept while it was away: its times are old.
     const historical = changed(2, 20.5, { timestamp: BigInt(at + 500), isHistorical: true });
     await edge.say("DDATA", payload([historical], 3, at + 2_000), "/press");
-    await until(async () => (await values(platform, "plant/e1/press/t")).length === 3);
+    await until(async () => (await allValues(platform.grpc, "plant/e1/press/t")).length === 3);
     const late = (await allReadings(platform.grpc, "plant/e1/press/t")).filter((reading) => reading.late);
     expect(late.map(({ value }) => value)).toEqual([20.5]);
     expect(edge.rebirths).toBe(0);
     await edge.say("NDATA", payload([changed(1, 6)], 5, at + 3_000));
     await until(() => edge.rebirths === 1);
-    expect(await values(platform, "plant/e1/load")).toEqual([5, 6]);
+    expect(await allValues(platform.grpc, "plant/e1/load")).toEqual([5, 6]);
     edge.die();
-    await until(async () => (await values(platform, "plant/e1/press/$online")).length === 2);
-    expect(await values(platform, "plant/e1/$online")).toEqual([1, 0]);
-    expect(await values(platform, "plant/e1/press/$online")).toEqual([1, 0]);
+    await until(async () => (await allValues(platform.grpc, "plant/e1/press/$online")).length === 2);
+    expect(await allValues(platform.grpc, "plant/e1/$online")).toEqual([1, 0]);
+    expect(await allValues(platform.grpc, "plant/e1/press/$online")).toEqual([1, 0]);
   });
 
   test("is offline for its edge nodes from its end on, whether it was stopped or killed", async () => {
@@ -119,12 +110,12 @@ describeWith(["mosquitto"], "a Sparkplug host application", () => {
     const platform = await started(startPlatform({ MQTT_URL: broker.url, DATABASE_URL: url, ...HOST }));
     await until(() => edge.online === true);
     await edge.say("NBIRTH", payload([bdSeq(0), born("load", 1, 5)], 0));
-    await until(async () => (await values(platform, "plant/e1/load")).length === 1);
+    await until(async () => (await allValues(platform.grpc, "plant/e1/load")).length === 1);
     database.swallow(true);
     await edge.say("NDATA", payload([changed(1, 6)], 1));
     await until(() => edge.online === false);
     database.swallow(false);
     await until(() => edge.online === true);
-    await until(async () => (await values(platform, "plant/e1/load")).length === 2);
+    await until(async () => (await allValues(platform.grpc, "plant/e1/load")).length === 2);
   });
 });

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
 import type { ScoredReading } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { readMapping } from "../../server/ingest/protocols/mqtt/mapping-file.ts";
@@ -134,6 +134,9 @@ describeWith(["mosquitto", "mosquitto_passwd", "openssl"], "a broker with TLS an
     authority?.remove();
     await rm(folder, { recursive: true, force: true });
   });
+
+  // A platform starts, and a wrong password is tried before the right one.
+  vi.setConfig({ testTimeout: 240_000 });
 
   test("is used with the authority's certificate and a password of a file, and a wrong one is named", async () => {
     const passwordFile = join(folder, "password");

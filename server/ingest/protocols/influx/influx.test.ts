@@ -190,3 +190,10 @@ describe("lines", () => {
     );
   });
 });
+
+// Each with each is 10^11 comparisons: more than a test has time for.
+it("reads a line with hundreds of thousands of tags", () => {
+  const tags = Array.from({ length: 400_000 }, (_, i) => `t${i}=1`);
+  expect(ids(`m,${tags.join(",")} f=1`)).toHaveLength(1);
+  expect(read(`m,${[...tags, "t7=1"].join(",")} f=1`).messages).toEqual(['tag "t7" is there twice']);
+});

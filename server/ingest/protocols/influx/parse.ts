@@ -214,8 +214,11 @@ export function seriesOf(series: string): { measurement: string; tags: Label[] }
     if (key === "" || value === "") throw new LineError(`tag ${quoted(part)} has no key or no value: write KEY=VALUE`);
     return [unescapeKey(key), unescapeKey(value)];
   });
-  const twice = tags.find(([key], i) => tags.findIndex(([other]) => other === key) < i);
-  if (twice !== undefined) throw new LineError(`tag ${quoted(twice[0])} is there twice`);
+  const keys = new Set<string>();
+  for (const [key] of tags) {
+    if (keys.has(key)) throw new LineError(`tag ${quoted(key)} is there twice`);
+    keys.add(key);
+  }
   return { measurement: measurement.replace(/\\([, ])/g, "$1"), tags };
 }
 

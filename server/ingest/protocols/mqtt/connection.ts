@@ -1,6 +1,6 @@
 /** One connection to a broker, from CONNECT to its end. It does not connect again. */
-import mqtt, { type IPublishPacket, type Packet } from "mqtt-packet";
-import { ANSWER_MS, MAX_PACKET_BYTES } from "./limits.ts";
+import mqtt, { type IConnackPacket, type IPublishPacket, type Packet } from "mqtt-packet";
+import { ANSWER_MS, MAX_PACKET_BYTES, MAX_PACKET_IDS } from "./limits.ts";
 import { reasonText } from "./reason-codes.ts";
 
 /** What carries the bytes: a socket with or without TLS. The caller of `dial` owns it until it is given to a connection. */
@@ -43,6 +43,8 @@ export interface Subscription {
 }
 
 export interface Listener {
+  /** The broker has accepted the connection; called before anything else that it sends is handed on. */
+  accepted(sessionPresent: boolean): void;
   /** Messages that came together, in order. */
   messages(packets: readonly IPublishPacket[], from: Connection): void;
   /** The broker has everything that was written before ping `number`. */
@@ -60,13 +62,16 @@ export class Connection {
   readonly #listener: Listener;
   readonly #parser: ReturnType<typeof mqtt.parser>;
   readonly #closed = Promise.withResolvers<BrokerError>();
-  readonly #waiting = new Map<string, (packet: Packet) => void>();
+  /** By packet id, or 0 for the answer to CONNECT: the command that is waited for. */
+  readonly #waiting = new Map<number, PromiseWithResolvers<Packet> & { readonly cmd: string }>();
   #batch: IPublishPacket[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
   #nextId = 1;
   #heard = true;
   #isPaused = false;
-  #isOpen = true;
+  /** Why the connection has ended. */
+  #end: BrokerError | undefined;
+  #isAccepted = false;
   /** Pings sent so far, over all connections of the session. */
   #pings: number;
   #answeredPings: number;
@@ -105,12 +110,12 @@ export class Connection {
     return this.#pings;
   }
   get isOpen(): boolean {
-    return this.#isOpen;
+    return this.#end === undefined;
   }
 
   async #connect(): Promise<void> {
     const { version, clientId, clean, keepaliveSeconds, username, password, will } = this.#options;
-    const answered = this.#answer("connack");
+    const answered = this.#answer("connack", 0);
     this.#send({
       cmd: "connect",
       protocolId: "MQTT",
@@ -123,13 +128,23 @@ export class Connection {
       ...(will !== undefined && { will: { ...will, qos: 1 as const, retain: true } }),
       ...(version === 5 && { properties: this.#properties() }),
     });
-    const answer = await answered;
-    if (answer.cmd !== "connack") throw this.#fail("answers CONNECT with something else");
+    await answered;
+  }
+
+  /** At once: what comes in the same bytes already belongs to the session that it speaks of. */
+  #accept(answer: IConnackPacket): void {
+    const { version, keepaliveSeconds } = this.#options;
     const code = answer.reasonCode ?? answer.returnCode ?? 0;
-    if (code !== 0) throw this.#fail(`refuses the connection: ${reasonText(code, version)}`);
+    if (code !== 0) {
+      this.#fail(`refuses the connection: ${reasonText(code, version)}`);
+      return;
+    }
+    this.#isAccepted = true;
     this.sessionPresent = answer.sessionPresent;
+    this.#listener.accepted(answer.sessionPresent);
+    // 0 means that the broker wants none.
     const seconds = answer.properties?.serverKeepAlive ?? keepaliveSeconds;
-    this.#timer = setInterval(() => this.#ping(), seconds * 1_000);
+    if (seconds > 0) this.#timer = setInterval(() => this.#ping(), seconds * 1_000);
   }
 
   #properties() {
@@ -148,7 +163,7 @@ export class Connection {
   async subscribe(subscriptions: readonly Subscription[]): Promise<(string | undefined)[]> {
     const messageId = this.#takeId();
     const { version } = this.#options;
-    const answered = this.#answer(`suback ${messageId}`);
+    const answered = this.#answer("suback", messageId);
     this.#send({
       cmd: "subscribe",
       messageId,
@@ -168,22 +183,22 @@ export class Connection {
 
   async unsubscribe(filters: readonly string[]): Promise<void> {
     const messageId = this.#takeId();
-    const answered = this.#answer(`unsuback ${messageId}`);
+    const answered = this.#answer("unsuback", messageId);
     this.#send({ cmd: "unsubscribe", messageId, unsubscriptions: [...filters] });
     await answered;
   }
 
   /** @throws BrokerError where the connection ends before the broker has taken it */
   async publish(topic: string, payload: string | Buffer, { qos, retain }: { qos: 0 | 1; retain: boolean }) {
-    const messageId = this.#takeId();
-    const answered = qos === 1 ? this.#answer(`puback ${messageId}`) : undefined;
+    const messageId = qos === 1 ? this.#takeId() : 0;
+    const answered = qos === 1 ? this.#answer("puback", messageId) : undefined;
     this.#send({ cmd: "publish", topic, payload, qos, retain, dup: false, ...(qos === 1 && { messageId }) });
     await answered;
   }
 
   /** Says PUBACK for messages of this connection, in the order in which they came. */
   acknowledge(ids: readonly number[]): void {
-    if (!this.#isOpen || ids.length === 0) return;
+    if (!this.isOpen || ids.length === 0) return;
     // The short form of both versions: success.
     const bytes = Buffer.allocUnsafe(ids.length * 4);
     ids.forEach((id, i) => {
@@ -207,7 +222,7 @@ export class Connection {
 
   /** Says goodbye: the broker keeps the session, and publishes no will. */
   end(): void {
-    if (!this.#isOpen) return;
+    if (!this.isOpen) return;
     this.#send({ cmd: "disconnect" });
     this.#wire.end();
     this.#close(new BrokerError("was left"));
@@ -220,14 +235,14 @@ export class Connection {
 
   #data(chunk: Buffer): void {
     this.#heard = true;
-    if (!this.#isOpen) return;
+    if (!this.isOpen) return;
     try {
       this.#parser.parse(chunk);
     } catch (error) {
       // Its library reads past the end of some malformed packets.
       this.#fail(`sends what is no MQTT (${error instanceof Error ? error.message : String(error)})`);
-      return;
     }
+    // What came before a failure was sent, and a message of QoS 0 is not sent again.
     if (this.#batch.length === 0) return;
     const batch = this.#batch;
     this.#batch = [];
@@ -235,7 +250,20 @@ export class Connection {
   }
 
   #received(packet: Packet): void {
+    if (!this.isOpen) return;
+    if (!this.#isAccepted && packet.cmd !== "connack") {
+      this.#fail(`answers CONNECT with ${packet.cmd.toUpperCase()}`);
+      return;
+    }
     switch (packet.cmd) {
+      case "connack":
+        if (this.#isAccepted) {
+          this.#fail("answers CONNECT twice");
+          return;
+        }
+        this.#accept(packet);
+        if (this.isOpen) this.#resolve(0, packet);
+        return;
       case "publish":
         // The subscriptions are of QoS 1 at most.
         if (packet.qos === 2) this.#fail("sends a message of QoS 2, which was not subscribed");
@@ -248,7 +276,7 @@ export class Connection {
         this.#fail(`ends the connection: ${reasonText(packet.reasonCode ?? 128, 5)}`);
         return;
       default:
-        this.#resolve(packet.cmd === "connack" ? "connack" : `${packet.cmd} ${packet.messageId}`, packet);
+        this.#resolve(packet.messageId ?? 0, packet);
     }
   }
 
@@ -263,30 +291,40 @@ export class Connection {
     this.#send({ cmd: "pingreq" });
   }
 
-  /** Rejects where it does not come in time or the connection ends. */
-  #answer(key: string): Promise<Packet> {
-    const { promise, resolve, reject } = Promise.withResolvers<Packet>();
-    const timer = setTimeout(() => this.#fail(`did not answer within ${ANSWER_MS / 1_000} s`), ANSWER_MS);
-    this.#waiting.set(key, resolve);
-    void this.#closed.promise.then(reject);
-    return promise.finally(() => {
+  /** Rejects where it does not come in time or the connection ends. While nothing is read, it cannot come: that time does not count. */
+  #answer(cmd: string, id: number): Promise<Packet> {
+    const answered = Promise.withResolvers<Packet>();
+    this.#waiting.set(id, { ...answered, cmd });
+    const late = () => {
+      if (this.#isPaused) timer.refresh();
+      else this.#fail(`did not answer within ${ANSWER_MS / 1_000} s`);
+    };
+    const timer = setTimeout(late, ANSWER_MS);
+    if (this.#end !== undefined) answered.reject(this.#end);
+    return answered.promise.finally(() => {
       clearTimeout(timer);
-      this.#waiting.delete(key);
+      this.#waiting.delete(id);
     });
   }
 
-  #resolve(key: string, packet: Packet): void {
-    this.#waiting.get(key)?.(packet);
+  #resolve(id: number, packet: Packet): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting?.cmd === packet.cmd) waiting.resolve(packet);
   }
 
+  /** One that no request under way has. */
   #takeId(): number {
-    const id = this.#nextId;
-    this.#nextId = id === 65_535 ? 1 : id + 1;
+    if (this.#waiting.size >= MAX_PACKET_IDS) throw this.#fail("leaves every request unanswered");
+    let id: number;
+    do {
+      id = this.#nextId;
+      this.#nextId = id === MAX_PACKET_IDS ? 1 : id + 1;
+    } while (this.#waiting.has(id));
     return id;
   }
 
   #send(packet: Packet): void {
-    if (!this.#isOpen) return;
+    if (!this.isOpen) return;
     this.#wire.write(mqtt.generate(packet, { protocolVersion: this.#options.version }));
   }
 
@@ -298,8 +336,10 @@ export class Connection {
   }
 
   #close(error: BrokerError): void {
-    this.#isOpen = false;
+    if (this.#end !== undefined) return;
+    this.#end = error;
     clearInterval(this.#timer);
+    for (const { reject } of this.#waiting.values()) reject(error);
     this.#closed.resolve(error);
   }
 }

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { TelltaleError } from "../../../errors.ts";
-import { createMetrics } from "../../../observe/metrics.ts";
+import { createMetrics, type Metrics } from "../../../observe/metrics.ts";
 import type { Submission } from "../../ingestor.ts";
+import { MAX_SINGLE_READINGS } from "../../limits.ts";
 import type { Connection } from "./connection.ts";
 import { Intake } from "./intake.ts";
 import type { Delivery } from "./session.ts";
@@ -19,6 +20,7 @@ let acknowledged: number[];
 let rooms: boolean[];
 let refuse: ((values: readonly number[]) => void) | undefined;
 let change: PromiseWithResolvers<void>;
+let metrics: Metrics;
 let intake: Intake;
 let ending: AbortController;
 let running: Promise<unknown>;
@@ -38,11 +40,13 @@ beforeEach(() => {
   refuse = undefined;
   change = Promise.withResolvers();
   ending = new AbortController();
+  metrics = createMetrics({ processMetrics: false });
   intake = new Intake({
     ingestor: {
       room: async () => {},
       submit: ({ readings }) => {
         const values = readings.map(({ value }) => value!);
+        if (values.length > MAX_SINGLE_READINGS) throw new TelltaleError("invalid", "too many");
         refuse?.(values);
         const durable = Promise.withResolvers<void>();
         handed.push({ values, durable });
@@ -62,7 +66,7 @@ beforeEach(() => {
       told();
     },
     onRoom: (hasRoom) => rooms.push(hasRoom),
-    metrics: createMetrics({ processMetrics: false }),
+    metrics,
     sampled: { say: () => {} },
   });
   running = intake.run(ending.signal).catch((error: unknown) => {
@@ -110,6 +114,16 @@ test("acknowledges what gives no reading too, in its turn", async () => {
   await until(() => acknowledged.length === 3);
 });
 
+test("counts what is left out of a message of which the rest is stored", async () => {
+  intake.take([delivery(1, '{"a":1e999,"b":2}')]);
+  await until(() => handed.length === 1);
+  expect(handed[0]!.values).toEqual([2]);
+  const { values } = await metrics.mqttSkipped.get();
+  expect(values).toMatchObject([{ labels: { reason: "not_a_number" }, value: 1 }]);
+  handed[0]!.durable.resolve();
+  await until(() => acknowledged.length === 1);
+});
+
 test("hands over again what could not be stored, and acknowledges it only then", async () => {
   intake.take([delivery(1)]);
   await until(() => handed.length === 1);
@@ -143,6 +157,22 @@ test("a message that the ingestor can never take keeps no other from being store
   handed[1]!.durable.resolve();
   await until(() => acknowledged.length === 3);
   expect(handed.map(({ values }) => values)).toEqual([[1], [3]]);
+});
+
+test("a message of more readings than a batch takes is stored whole, and acknowledged when all of it is", async () => {
+  const readings = Array.from({ length: 2 * MAX_SINGLE_READINGS }, (_, i) => ({
+    ...{ sensorId: `s${i}`, sensorType: "t", unit: "1", value: i, observedUs: 1 },
+  }));
+  intake.take([{ ...delivery(1), mapped: { readings } }]);
+  await until(() => handed.flatMap(({ values }) => values).length === readings.length);
+  expect(Math.max(...handed.map(({ values }) => values.length))).toBeLessThanOrEqual(MAX_SINGLE_READINGS);
+  expect(handed.flatMap(({ values }) => values)).toEqual(readings.map(({ value }) => value));
+  const [first, ...others] = handed;
+  for (const { durable } of others) durable.resolve();
+  await new Promise(setImmediate);
+  expect(acknowledged).toEqual([]);
+  first!.durable.resolve();
+  await until(() => acknowledged.length === 1);
 });
 
 test("says when it is full, and when it has room again", async () => {

@@ -15,7 +15,7 @@ import type { Ingestor, Submission } from "../../ingestor.ts";
 import type { Connection } from "./connection.ts";
 import { FIRST_RETRY_MS, LONGEST_RETRY_MS, MAX_BATCH_READINGS, MAX_HELD_BYTES } from "./limits.ts";
 import { mapMessage } from "./map-message.ts";
-import type { MappedReading, Mapper, SkipReason } from "./message.ts";
+import { type MappedReading, type Mapper, type Skipped, skipped } from "./message.ts";
 import type { Delivery } from "./session.ts";
 
 /** Whoever may publish at the broker writes: the broker's own rights say who that is. */
@@ -117,8 +117,9 @@ export class Intake {
     for (const delivery of this.#queue) {
       if (readings.length >= MAX_BATCH_READINGS) break;
       const mapped = delivery.mapped ?? mapMessage(this.#o.mappers, delivery.message);
-      if ("skipped" in mapped) this.#skip(delivery, mapped.skipped, mapped.detail);
+      if ("skipped" in mapped) this.#skip(delivery, mapped);
       else {
+        if (mapped.leftOut !== undefined) this.#skip(delivery, mapped.leftOut);
         for (const reading of mapped.readings) {
           readings.push(toReading(reading));
           origins.push(count);
@@ -131,23 +132,32 @@ export class Intake {
     return { deliveries, readings, origins };
   }
 
-  #skip({ message }: Delivery, reason: SkipReason, detail: string): void {
+  #skip({ message }: Delivery, { skipped: reason, detail }: Skipped): void {
     this.#o.metrics.mqttSkipped.inc({ reason });
-    this.#o.sampled.say(`mqtt ${reason}`, { topic: quoted(message.topic), reason, detail }, "MQTT messages skipped");
+    this.#o.sampled.say(
+      `mqtt ${reason}`,
+      { topic: quoted(message.topic), reason, detail },
+      "MQTT messages skipped, or readings of them",
+    );
   }
 
   /** Hands the readings over at once; resolves when they are durable. */
   async #submit(portion: Portion): Promise<void> {
-    if (portion.readings.length === 0) return;
-    const submission = this.#o.ingestor.submit({ ...HEAD, readings: portion.readings }, PRINCIPAL);
-    this.#sayRefused(portion, submission);
-    await submission.durable;
+    const durable: Promise<void>[] = [];
+    // A message alone may be more than a batch: the births of a Sparkplug node, or a device with many entities.
+    for (let from = 0; from < portion.readings.length; from += MAX_BATCH_READINGS) {
+      const readings = portion.readings.slice(from, from + MAX_BATCH_READINGS);
+      const submission = this.#o.ingestor.submit({ ...HEAD, readings }, PRINCIPAL);
+      this.#sayRefused(portion, from, submission);
+      durable.push(submission.durable);
+    }
+    await Promise.all(durable);
   }
 
   /** The ingestor counts what it refuses; what it does not know is the topic. */
-  #sayRefused({ deliveries, origins }: Portion, { refusals }: Submission): void {
+  #sayRefused({ deliveries, origins }: Portion, from: number, { refusals }: Submission): void {
     for (const { index, reason, message } of refusals) {
-      const delivery = deliveries[origins[index]!]!;
+      const delivery = deliveries[origins[from + index]!]!;
       const about = {
         topic: quoted(delivery.message.topic),
         reason: enumName(RefusalReason, reason),
@@ -197,7 +207,7 @@ export class Intake {
     const [only, ...more] = portion.deliveries;
     if (only !== undefined && more.length === 0) {
       const detail = error instanceof Error ? error.message : String(error);
-      this.#skip(only, "refused", detail);
+      this.#skip(only, skipped("refused", detail));
       return;
     }
     for (const [i, delivery] of portion.deliveries.entries()) {

@@ -17,6 +17,11 @@ export const MAX_RULES = 1_000;
 export const MAX_RULE_READINGS = 100;
 /** Packet ids are 16 bits: no session has more messages on their way. */
 export const MAX_PACKET_IDS = 65_535;
+/**
+ * Of MQTT_MAX_IN_FLIGHT. Twice as many may be in hand: those of a lost connection, and the same again. That is fewer than there are ids, so
+ * that neither limit is one that a broker meets by having no id left.
+ */
+export const MAX_IN_FLIGHT: number = Math.floor((MAX_PACKET_IDS - 1) / 2);
 /** How long the broker may take for its answer to CONNECT or SUBSCRIBE. */
 export const ANSWER_MS = 10_000;
 /** The first pause before connecting again; each next one is twice as long, half of it random. */

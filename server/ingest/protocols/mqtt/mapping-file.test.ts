@@ -42,6 +42,28 @@ test("what a payload lacks is left out, and nothing at all is said to be missing
   expect(map(ZIGBEE, "zigbee2mqtt/porch/set", { temperature: 1 })).toBeUndefined();
 });
 
+test("a value that is there and no number is left out with its reason, and the others are taken", () => {
+  const mixed = map(ZIGBEE, "zigbee2mqtt/porch", { temperature: "21,5", "rel humidity": " 4.05e1 " });
+  expect(mixed).toMatchObject({ readings: [{ sensorId: "porch/humidity", value: 40.5 }] });
+  const detail = 'the value of "porch/temperature" is "21,5", not a number';
+  expect(mixed).toMatchObject({ leftOut: { skipped: "not_a_number", detail } });
+  expect(map(ZIGBEE, "zigbee2mqtt/porch", { temperature: "NaN" })).toMatchObject({ skipped: "not_a_number" });
+  expect(map(ZIGBEE, "zigbee2mqtt/porch", { temperature: true })).toMatchObject({ readings: [{ value: 1 }] });
+  expect(map(ZIGBEE, "zigbee2mqtt/porch", { temperature: null })).toMatchObject({ skipped: "no_value" });
+});
+
+test("a number of the payload is part of a sensor id as JSON holds it, and none where it has lost digits", () => {
+  const file = 'rules: [{ topic: a, sensor_id: "s{$.serial}", value: $.v }]';
+  expect(map(file, "a", { serial: 9_007_199_254_740_991, v: 1 })).toMatchObject({
+    readings: [{ sensorId: "s9007199254740991" }],
+  });
+  expect(map(file, "a", { serial: 2.5, v: 1 })).toMatchObject({ readings: [{ sensorId: "s2.5" }] });
+  expect(map(file, "a", { serial: 12_345_678_901_234_567_890n.toString(), v: 1 })).toMatchObject({
+    readings: [{ sensorId: "s12345678901234567890" }],
+  });
+  expect(map(file, "a", { serial: 2 ** 60, v: 1 })).toMatchObject({ skipped: "no_value" });
+});
+
 test("without a path to a value the payload is read as any other", () => {
   const file = 'rules: [{ topic: "plant/{line}/{kind}", sensor_id: "line {line}", sensor_type: "{kind}", unit: bar }]';
   expect(map(file, "plant/3/pressure", 2.5)).toMatchObject({

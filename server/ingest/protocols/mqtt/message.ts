@@ -32,6 +32,8 @@ export const SKIP_REASONS = [
   "bad_time", // its timestamp is no time
   "bad_payload", // no Sparkplug B
   "no_birth", // of a Sparkplug node or device whose birth message is not known
+  "bad_config", // a discovery message that cannot be taken
+  "other_component", // a discovery message of an entity that has no number, such as a light
   "refused", // the ingestor takes none of its readings
 ] as const;
 export type SkipReason = (typeof SKIP_REASONS)[number];
@@ -42,7 +44,7 @@ export interface Skipped {
   readonly detail: string;
 }
 
-export type Mapped = { readonly readings: readonly MappedReading[] } | Skipped;
+export type Mapped = Skipped | { readonly readings: readonly MappedReading[]; readonly leftOut?: Skipped | undefined };
 
 /** What a kind of topics means. */
 export interface Mapper {

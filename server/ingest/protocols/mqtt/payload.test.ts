@@ -30,6 +30,12 @@ test.each([
   ["null", "not_a_number"],
   ["[1,2]", "not_a_number"],
   ["0x10", "not_a_number"],
+  ["NaN", "not_a_number"],
+  ["21,5", "not_a_number"],
+  ["1e999", "not_a_number"],
+  ['{"value":1e999}', "no_value"],
+  ['{"value":"NaN"}', "no_value"],
+  ['{"a":1e999}', "not_a_number"],
   ["Infinity", "not_a_number"],
   ["{}", "no_value"],
   ['{"value":null}', "no_value"],
@@ -47,6 +53,13 @@ test.each([
 ])("timestamp %s is read", (timestamp, observedUs) =>
   expect(one(read(`{"value":1,"timestamp":${timestamp}}`))).toMatchObject({ observedUs }),
 );
+
+test("a comma is said to be none, and a field that is too large keeps no other from being taken", () => {
+  expect(read("21,5")).toMatchObject({ detail: '"21,5" has a comma: write a decimal point' });
+  const mapped = read('{"a":1e999,"b":2,"c":true}');
+  expect(mapped).toMatchObject({ readings: [{ sensorId: "x/b" }, { sensorId: "x/c", value: 1 }] });
+  expect(mapped).toMatchObject({ leftOut: { skipped: "not_a_number", detail: expect.stringContaining('"a"') } });
+});
 
 test("an object says unit, type, location and attributes of its values", () => {
   const payload = {

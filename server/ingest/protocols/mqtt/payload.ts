@@ -28,15 +28,19 @@ export interface Base {
 /** Fields of an object that say something about its values and are none themselves. */
 const ABOUT = new Set(["value", "unit", "type", "timestamp", "location", "attributes"]);
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+/** Neither a list of JSON nor anything else. */
+const COMMA = /^\s*[+-]?\d+,\d+\s*$/;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/** A number as devices write it, or JSON's true and false as 1 and 0; undefined for all else, such as "on". */
+/**
+ * A number as devices write it, with blanks around it, a sign, a decimal point or an exponent; or JSON's true and false as 1 and 0. Undefined
+ * for all else, such as "on", "NaN" and "21,5": a comma may group thousands.
+ */
 export function numberOf(value: unknown): number | undefined {
-  if (typeof value === "number") return value;
   if (typeof value === "boolean") return value ? 1 : 0;
-  if (typeof value !== "string") return undefined;
-  const text = value.trim();
-  return NUMBER.test(text) ? Number(text) : undefined;
+  const number = typeof value === "string" && NUMBER.test(value.trim()) ? Number(value) : value;
+  // "1e999" is a number that no double holds.
+  return typeof number === "number" && Number.isFinite(number) ? number : undefined;
 }
 
 /** The payload as JSON or as a number, or why it is neither. */
@@ -50,6 +54,7 @@ export function parsePayload(payload: Uint8Array): { readonly value: unknown } |
   }
   const number = numberOf(text);
   if (number !== undefined) return { value: number };
+  if (COMMA.test(text)) return skipped("not_a_number", `${quoted(text)} has a comma: write a decimal point`);
   try {
     return { value: JSON.parse(text) as unknown };
   } catch {
@@ -124,6 +129,7 @@ export function attributesOf(value: unknown): Record<string, string> | undefined
 
 function fieldReadings(message: Message, object: JsonObject, about: Base): Mapped {
   const readings: MappedReading[] = [];
+  let leftOut: Skipped | undefined;
   const observed = timeFor(message, about.observedUs);
   if (typeof observed !== "number") return observed;
   for (const [name, field] of Object.entries(object)) {
@@ -131,11 +137,16 @@ function fieldReadings(message: Message, object: JsonObject, about: Base): Mappe
     if (readings.length === MAX_READINGS_OF_A_MESSAGE) {
       return skipped("too_large", `the object has more than ${MAX_READINGS_OF_A_MESSAGE} numbers`);
     }
+    const value = numberOf(field);
+    if (value === undefined) {
+      leftOut ??= skipped("not_a_number", `${quoted(name)} is a number that is too large`);
+      continue;
+    }
     const sensorId = `${about.sensorId}/${name}`;
-    readings.push(readingOf({ ...about, sensorId, sensorType: about.sensorType ?? name }, Number(field), observed));
+    readings.push(readingOf({ ...about, sensorId, sensorType: about.sensorType ?? name }, value, observed));
   }
-  if (readings.length > 0) return { readings };
-  return skipped("no_value", 'the object has no number: give "value", or fields with numbers');
+  if (readings.length > 0) return { readings, leftOut };
+  return leftOut ?? skipped("no_value", 'the object has no number: give "value", or fields with numbers');
 }
 
 function oneReading(message: Message, base: Base, value: number): Mapped {

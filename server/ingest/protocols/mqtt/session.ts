@@ -1,9 +1,16 @@
 /** A session with a broker, through as many connections as it takes. */
 import type { IPublishPacket } from "mqtt-packet";
 import type { Clock } from "../../../clock.ts";
-import { delay, onAbort, orAbort } from "../../../lib/signals.ts";
+import { Changes, delay, onAbort, orAbort } from "../../../lib/signals.ts";
 import type { Logger } from "../../../observe/logger.ts";
-import { BrokerError, Connection, type ConnectOptions, type Subscription, type Wire } from "./connection.ts";
+import {
+  BrokerError,
+  Connection,
+  type ConnectOptions,
+  type Listener,
+  type Subscription,
+  type Wire,
+} from "./connection.ts";
 import { FIRST_PAUSE_MS, LONGEST_PAUSE_MS, STEADY_MS } from "./limits.ts";
 import type { Mapped, Message } from "./message.ts";
 import { PacketMemory } from "./packet-memory.ts";
@@ -30,6 +37,7 @@ export interface SessionOptions {
   readonly deliver: (deliveries: readonly Delivery[]) => void;
   /** Resolves when more can be taken in hand. */
   readonly room: (signal: AbortSignal) => Promise<void>;
+  /** Whether there is a connection, and the broker refuses nothing. */
   readonly onState: (connected: boolean) => void;
   readonly onSubscribed?: (connection: Connection) => void;
   readonly clock: Clock;
@@ -43,15 +51,22 @@ export class Session {
   readonly #memory = new PacketMemory();
   #connection: Connection | undefined;
   #pings = 0;
-  /** Why there is no good connection, a sentence; undefined while there is. */
+  /** Why there is no connection, a sentence; undefined while there is. */
   #fault: string | undefined = "The broker was not reached yet";
+  /** By filter: what the broker refuses on this connection, and why. */
+  readonly #refused = new Map<string, { readonly subscription: Subscription; readonly why: string }>();
+  readonly #refusals = new Changes();
+  #isPaused = false;
 
   constructor(options: SessionOptions) {
     this.#o = options;
   }
 
+  /** Why not all comes that is wanted, a sentence; undefined while it does. */
   get fault(): string | undefined {
-    return this.#fault;
+    if (this.#fault !== undefined) return this.#fault;
+    for (const [filter, { why }] of this.#refused) return `The broker refuses the subscription to "${filter}": ${why}`;
+    return undefined;
   }
   get connection(): Connection | undefined {
     return this.#connection;
@@ -67,9 +82,9 @@ export class Session {
         throw error;
       });
       this.#connection = undefined;
+      this.#fault = why instanceof Error ? why.message : String(why);
       this.#o.onState(false);
       if (signal.aborted) return;
-      this.#fault = why instanceof Error ? why.message : String(why);
       const lastedMs = this.#o.clock.monotonicMs() - beganMs;
       if (lastedMs > STEADY_MS + pauseMs) pauseMs = FIRST_PAUSE_MS;
       const waitMs = pauseMs * (0.5 + Math.random() / 2);
@@ -86,50 +101,88 @@ export class Session {
     const options = await this.#o.connect();
     const wire = await this.#o.dial(signal);
     const left = onAbort(signal, () => wire.destroy());
-    const connection = await Connection.open(
-      wire,
-      options,
-      { messages: (packets, from) => this.#received(packets, from), pinged: (ping) => this.#memory.confirmed(ping) },
-      this.#pings,
-    );
+    const over = new AbortController();
+    let connection: Connection | undefined;
     try {
-      if (!connection.sessionPresent) this.#memory.clear();
+      connection = await Connection.open(wire, options, this.#listener, this.#pings);
       this.#connection = connection;
-      await this.#subscribe(connection);
+      if (this.#isPaused) connection.pause();
+      this.#refused.clear();
+      await this.#subscribe(connection, this.#o.subscriptions());
       left();
-      this.#o.onState(true);
+      this.#fault = undefined;
+      this.#o.onState(this.fault === undefined);
       this.#o.onSubscribed?.(connection);
       this.#o.logger.info(
         { sessionPresent: connection.sessionPresent, version: options.version },
         "connected to the MQTT broker",
       );
-      return await orAbort(connection.closed, signal);
+      return await orAbort(Promise.race([connection.closed, this.#insist(connection, over.signal)]), signal);
     } finally {
-      this.#pings = connection.pings;
+      over.abort(new BrokerError("The connection is over"));
       left();
+      if (connection !== undefined) this.#pings = connection.pings;
       // One that has said goodbye sends its last bytes first.
-      if (connection.isOpen) connection.destroy("was left");
+      if (connection?.isOpen) connection.destroy("was left");
     }
   }
 
-  async #subscribe(connection: Connection): Promise<void> {
-    const all = this.#o.subscriptions();
-    this.#fault = await this.subscribe(connection, all);
+  get #listener(): Listener {
+    return {
+      accepted: (sessionPresent) => {
+        if (!sessionPresent) this.#memory.clear();
+      },
+      messages: (packets, from) => this.#received(packets, from),
+      pinged: (ping) => this.#memory.confirmed(ping),
+    };
   }
 
-  /** @returns what the broker says against one of them, a sentence */
-  async subscribe(connection: Connection, all: readonly Subscription[]): Promise<string | undefined> {
-    let fault: string | undefined;
+  /** Asks again for what the broker has refused: rights change. */
+  async #insist(connection: Connection, over: AbortSignal): Promise<never> {
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
+      while (this.#refused.size === 0) {
+        await orAbort(this.#refusals.next, over);
+        pauseMs = FIRST_PAUSE_MS;
+      }
+      await delay(pauseMs, over);
+      await this.#subscribe(
+        connection,
+        [...this.#refused.values()].map(({ subscription }) => subscription),
+      );
+      this.#o.onState(this.fault === undefined);
+    }
+  }
+
+  /** Notes what the broker refuses. */
+  async #subscribe(connection: Connection, all: readonly Subscription[]): Promise<void> {
     for (let i = 0; i < all.length; i += MAX_FILTERS_AT_ONCE) {
       const some = all.slice(i, i + MAX_FILTERS_AT_ONCE);
-      const refusals = await connection.subscribe(some);
-      for (const [k, why] of refusals.entries()) {
-        if (why === undefined) continue;
-        fault ??= `The broker refuses the subscription to "${some[k]!.filter}": ${why}`;
-        this.#o.logger.error({ filter: some[k]!.filter, why }, "the MQTT broker refuses a subscription");
-      }
+      const answers = await connection.subscribe(some);
+      const refused = some.flatMap((subscription, k) => {
+        const why = answers[k];
+        if (why !== undefined) return [{ subscription, why }];
+        this.#refused.delete(subscription.filter);
+        return [];
+      });
+      for (const each of refused) this.#refused.set(each.subscription.filter, each);
+      const [first] = refused;
+      if (first === undefined) continue;
+      const more = refused.length > 1 && { more: refused.length - 1 };
+      const about = { filter: first.subscription.filter, why: first.why, ...more };
+      this.#o.logger.error(about, "the MQTT broker refuses a subscription: it is asked again");
     }
-    return fault;
+    this.#refusals.tell();
+  }
+
+  /** Other subscriptions from now on. Without a connection there is nothing to do: the next one begins with all. */
+  async follow(added: readonly Subscription[], removed: readonly Subscription[]): Promise<void> {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    const filters = removed.map(({ filter }) => filter);
+    for (const filter of filters) this.#refused.delete(filter);
+    if (added.length > 0) await this.#subscribe(connection, added);
+    if (filters.length > 0) await connection.unsubscribe(filters);
+    this.#o.onState(this.fault === undefined);
   }
 
   #received(packets: readonly IPublishPacket[], from: Connection): void {
@@ -156,10 +209,13 @@ export class Session {
     this.#memory.acknowledged(ids, from.pings);
   }
 
+  /** Holds for connections to come too. */
   pause(): void {
+    this.#isPaused = true;
     this.#connection?.pause();
   }
   resume(): void {
+    this.#isPaused = false;
     this.#connection?.resume();
   }
 }

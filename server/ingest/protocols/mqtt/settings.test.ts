@@ -29,6 +29,7 @@ test.each([
   [{ ...URL_SET, MQTT_TOPICS: "a/#/b" }, /MQTT_TOPICS is "a\/#\/b", but it must be .* has "#" before its last level/],
   [{ ...URL_SET, MQTT_VERSION: "4" }, /MQTT_VERSION is "4", but it must be 5 or 3\.1\.1/],
   [{ ...URL_SET, MQTT_MAX_IN_FLIGHT: "0" }, /MQTT_MAX_IN_FLIGHT is "0", but it must be a whole number from 1/],
+  [{ ...URL_SET, MQTT_MAX_IN_FLIGHT: "65535" }, /MQTT_MAX_IN_FLIGHT is "65535", but it must be .* to 32767/],
   [{ ...URL_SET, MQTT_SHARED_GROUP: "a/b" }, /MQTT_SHARED_GROUP is "a\/b", but it must be a name without/],
   [{ ...URL_SET, MQTT_DISCOVERY: "ha" }, /MQTT_DISCOVERY is "ha", but it must be one of none, homeassistant/],
   [{ ...URL_SET, MQTT_DISCOVERY_PREFIX: "a/" }, /MQTT_DISCOVERY_PREFIX is "a\/", but it must be a topic/],

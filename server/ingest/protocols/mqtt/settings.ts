@@ -1,5 +1,6 @@
 import { choice, type Environment, integer, list, refuse, text, url } from "../../../environment.ts";
 import { StartupError } from "../../../errors.ts";
+import { MAX_IN_FLIGHT } from "./limits.ts";
 import { filterFault } from "./topics.ts";
 
 /** The broker, and what is taken from it. */
@@ -122,7 +123,7 @@ function readSession(env: Environment) {
     version: version === "5" ? (5 as const) : (4 as const),
     sessionExpirySeconds: integer(env, "MQTT_SESSION_EXPIRY_SECONDS", 604_800, { min: 0, max: 4_294_967_295 }),
     keepaliveSeconds: integer(env, "MQTT_KEEPALIVE_SECONDS", 30, { min: 1, max: 65_535 }),
-    maxInFlight: integer(env, "MQTT_MAX_IN_FLIGHT", 2_000, { min: 1, max: 65_535 }),
+    maxInFlight: integer(env, "MQTT_MAX_IN_FLIGHT", 2_000, { min: 1, max: MAX_IN_FLIGHT }),
   };
 }
 

@@ -4,7 +4,10 @@ import type { Captures } from "./topics.ts";
 
 type Piece = { readonly text: string } | { readonly name: string } | { readonly path: JsonPath };
 
-/** Undefined where a part of the payload that it asks for is absent or no text, number or truth value. */
+/**
+ * Undefined where a part of the payload that it asks for is absent or no text, number or truth value; also where it is a whole number past
+ * 2^53, of which JSON has lost the last digits: two serial numbers would be one sensor.
+ */
 export type TextTemplate = (captures: Captures, payload: unknown) => string | undefined;
 
 const GAP = /\{([^{}]*)\}/g;
@@ -39,6 +42,7 @@ function fill(pieces: readonly Piece[], captures: Captures, payload: unknown): s
     else {
       const part = valueAt(payload, piece.path);
       if (typeof part !== "string" && typeof part !== "number" && typeof part !== "boolean") return undefined;
+      if (typeof part === "number" && Math.abs(part) > Number.MAX_SAFE_INTEGER) return undefined;
       text += part;
     }
   }

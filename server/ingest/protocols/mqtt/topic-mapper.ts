@@ -1,19 +1,20 @@
 /** The topics of MQTT_TOPICS: what follows a filter's fixed beginning is the sensor id. Pure. */
 import type { Mapped, Mapper, Message } from "./message.ts";
 import { readPayload } from "./payload.ts";
-import { matches } from "./topics.ts";
+import { FilterTable } from "./topics.ts";
 
 export class TopicMapper implements Mapper {
-  readonly #filters: readonly { readonly filter: string; readonly fixed: number }[];
+  readonly #filters: FilterTable<{ readonly filter: string; readonly fixed: number }>;
 
   /** @param filters in MQTT's own form; the first that matches counts */
   constructor(filters: readonly string[]) {
-    this.#filters = filters.map((filter) => ({ filter, fixed: fixedLength(filter) }));
+    const all = filters.map((filter) => ({ filter, fixed: fixedLength(filter) }));
+    this.#filters = new FilterTable(all, ({ filter }) => filter);
   }
 
   map(message: Message): Mapped | undefined {
     const { topic } = message;
-    const found = this.#filters.find(({ filter }) => matches(filter, topic));
+    const [found] = this.#filters.matching(topic);
     if (found === undefined) return undefined;
     // "telltale/#" matches "telltale" too, and a filter without wildcards is a sensor by itself: the whole topic then.
     const sensorId = topic.slice(found.fixed) || topic;

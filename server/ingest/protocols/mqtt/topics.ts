@@ -8,8 +8,8 @@ export interface TopicFilter {
   /** As the broker takes it, for example "plant/+/temperature". */
   readonly filter: string;
   readonly names: readonly string[];
-  /** Undefined where the topic does not match. */
-  match(topic: string): Captures | undefined;
+  /** Undefined where a topic that the filter matches leaves nothing for one of the names. */
+  capture(topic: string): Captures | undefined;
 }
 
 const NAMED = /^\{([A-Za-z][A-Za-z0-9_]*)\}$/;
@@ -34,9 +34,42 @@ export function filterFault(filter: string): string | undefined {
   return undefined;
 }
 
-/** Whether the filter (in MQTT's own form) matches the topic. */
-export function matches(filter: string, topic: string): boolean {
-  return matchLevels(filter.split("/"), topic) !== undefined;
+/** Whether a filter matches other topics than the one that it is. */
+export function hasWildcard(filter: string): boolean {
+  return filter.split("/").some((level) => level === "+" || level === "#");
+}
+
+/**
+ * Filters in the order in which they count. A message is compared with those that have wildcards alone: the others are looked up, so
+ * that thousands of them cost no more than one.
+ */
+export class FilterTable<T> {
+  readonly #exact = new Map<string, { readonly item: T; readonly place: number }>();
+  readonly #wild: { readonly levels: readonly string[]; readonly item: T; readonly place: number }[] = [];
+
+  /** @param filterOf in MQTT's own form */
+  constructor(items: readonly T[], filterOf: (item: T) => string) {
+    for (const [place, item] of items.entries()) {
+      const filter = filterOf(item);
+      if (hasWildcard(filter)) this.#wild.push({ levels: filter.split("/"), item, place });
+      else if (!this.#exact.has(filter)) this.#exact.set(filter, { item, place });
+    }
+  }
+
+  /** Those whose filter matches the topic, in their order; of equal ones without wildcards the first. */
+  *matching(topic: string): Generator<T> {
+    let exact = this.#exact.get(topic);
+    const levels = this.#wild.length === 0 ? [] : topic.split("/");
+    for (const { levels: filter, item, place } of this.#wild) {
+      if (!matchLevels(filter, levels)) continue;
+      if (exact !== undefined && exact.place < place) {
+        yield exact.item;
+        exact = undefined;
+      }
+      yield item;
+    }
+    if (exact !== undefined) yield exact.item;
+  }
 }
 
 /** Whether each topic that `narrow` matches is matched by `wide`. */
@@ -56,7 +89,9 @@ export function covers(wide: string, narrow: string): boolean {
 /** The filters without those that others cover: a broker may send a message once for each filter that it matches. */
 export function widest(filters: readonly string[]): string[] {
   const all = [...new Set(filters)];
-  return all.filter((each) => !all.some((other) => other !== each && covers(other, each)));
+  // What has no wildcard covers nothing but itself, and of those there may be a hundred thousand.
+  const wild = all.filter(hasWildcard);
+  return all.filter((each) => !wild.some((other) => other !== each && covers(other, each)));
 }
 
 /**
@@ -88,10 +123,9 @@ export function namedFilter(text: string): TopicFilter | string {
   return {
     filter,
     names: names.map(({ name }) => name),
-    match: (topic: string) => {
-      const found = matchLevels(plain, topic);
-      if (found === undefined) return undefined;
+    capture: (topic: string) => {
       if (names.length === 0) return NONE;
+      const found = topic.split("/");
       const captures: Record<string, string> = {};
       for (const { name, level, rest } of names) {
         const value = rest ? found.slice(level).join("/") : found[level];
@@ -104,14 +138,13 @@ export function namedFilter(text: string): TopicFilter | string {
   };
 }
 
-/** The topic's levels where they match. */
-function matchLevels(filter: readonly string[], topic: string): string[] | undefined {
-  const levels = topic.split("/");
-  if (topic.startsWith("$") && (filter[0] === "#" || filter[0] === "+")) return undefined;
+/** By levels, of both. */
+function matchLevels(filter: readonly string[], topic: readonly string[]): boolean {
+  if (topic[0]?.startsWith("$") && (filter[0] === "#" || filter[0] === "+")) return false;
   for (let i = 0; i < filter.length; i++) {
-    if (filter[i] === "#") return levels;
-    if (i >= levels.length) return undefined;
-    if (filter[i] !== "+" && filter[i] !== levels[i]) return undefined;
+    if (filter[i] === "#") return true;
+    if (i >= topic.length) return false;
+    if (filter[i] !== "+" && filter[i] !== topic[i]) return false;
   }
-  return levels.length === filter.length ? levels : undefined;
+  return topic.length === filter.length;
 }

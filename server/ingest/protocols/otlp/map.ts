@@ -1,5 +1,6 @@
 /** Metrics of OpenTelemetry to sensors. The rules are in docs/reference/protocol-mapping.md. */
 import { type Described, Identities, type Identity, type Kind, type Label } from "../identity.ts";
+import { tooMany } from "../limits.ts";
 import type { Points } from "../points.ts";
 import { QUANTILES, quantile } from "../quantiles.ts";
 import { NO_UNIT } from "../units.ts";
@@ -21,12 +22,15 @@ export interface NotMapped {
 /** Sensors of what senders call metrics, kept between requests. */
 export class OtlpMapper {
   readonly #identities = new Identities();
-  /** Short names of resource, metric and part, of which there are few for many points. */
-  #prefixes = new Map<string, number>();
-  #lastPrefix = 0;
+  /** Short names of what resource, scope and metric are called, of which there are few for many points. */
+  #names = new Map<string, number>();
+  #lastName = 0;
+  #described = 0;
 
+  /** @throws HttpRefusal past the most of a request */
   map(metrics: readonly Metric[], to: Points): NotMapped {
     const not: NotMapped = { noRecordedValue: 0, nan: 0, timeless: 0 };
+    this.#described = 0;
     for (const metric of metrics) {
       if (metric.numbers.length > 0) this.#mapNumbers(metric, to, not);
       for (const point of metric.distributions) this.#mapDistribution(metric, point, to, not);
@@ -69,22 +73,32 @@ export class OtlpMapper {
   #part(metric: Metric, about: Part, label?: Label): (point: { readonly attributes: string }) => Identity {
     const { resource, scope, name, unit } = metric;
     const texts = [resource, scope, name, unit, about.suffix, about.kind, label?.[1] ?? ""];
-    const prefix = this.#prefix(texts.map((text) => `${text.length} ${text}`).join(""));
+    // Not put together: they may be as long as the request, and asked for with each of its points.
+    const prefix = texts.map((text) => this.#name(text)).join(" ");
     return ({ attributes }) =>
-      this.#identities.of(`${prefix} ${attributes}`, () => describe(metric, about, attributes, label));
+      this.#identities.of(`${prefix} ${attributes}`, () => {
+        this.#described += resource.length + attributes.length;
+        if (this.#described > MAX_DESCRIBED) throw tooMany();
+        return describe(metric, about, attributes, label);
+      });
   }
 
-  #prefix(text: string): number {
-    const known = this.#prefixes.get(text);
+  #name(text: string): number {
+    const known = this.#names.get(text);
     if (known !== undefined) return known;
-    if (this.#prefixes.size >= MAX_PREFIXES) this.#prefixes = new Map();
-    this.#prefixes.set(text, ++this.#lastPrefix);
-    return this.#lastPrefix;
+    if (this.#names.size >= MAX_NAMES) this.#names = new Map();
+    this.#names.set(text, ++this.#lastName);
+    return this.#lastName;
   }
 }
 
 /** About 1 kB each. */
-const MAX_PREFIXES = 20_000;
+const MAX_NAMES = 20_000;
+/**
+ * Bytes of attributes from which a request makes sensors that are not known. Those of a resource count with each: a few megabytes would else
+ * be read, sorted and hashed a hundred thousand times, and nothing else be done meanwhile.
+ */
+const MAX_DESCRIBED = 64 * 1024 * 1024;
 
 interface Part {
   readonly suffix: string;

@@ -235,3 +235,33 @@ describe("distributions", () => {
     expect(points({ name: "t", data })).toEqual([["t_count", "1", 0]]);
   });
 });
+
+describe("a resource with large attributes", () => {
+  const large = { "host.name": "a".repeat(1024 * 1024) };
+  const point = (attributes: object[]) => ({ attributes, timeUnixNano: TIME, value: { case: "asDouble", value: 1 } });
+  const metric = (points: number, attributesOf: (i: number) => object[]): Metric => ({
+    ...{ name: "m", unit: "s" },
+    data: {
+      case: "gauge",
+      value: { dataPoints: Array.from({ length: points }, (_, i) => point(attributesOf(i)) as never) },
+    },
+  });
+
+  // A megabyte for each of them is more than a test has time for.
+  it("is read once for many points, and put together for none of many metrics", () => {
+    const metrics = Array.from({ length: 30 }, () => metric(3_000, () => []));
+    expect(mapped(request(metrics, large)).blocks.flatMap(({ values }) => values)).toHaveLength(90_000);
+    const quantileValues = Array.from({ length: 100_000 }, () => ({ quantile: 0.5, value: 1 }));
+    const summary: Metric = {
+      name: "s",
+      data: { case: "summary", value: { dataPoints: [{ timeUnixNano: TIME, quantileValues } as never] } },
+    };
+    expect(mapped(request([summary], large)).blocks.length).toBeGreaterThan(2);
+  });
+
+  it("makes no more sensors than a request has time for", () => {
+    const some = (count: number) => request([metric(count, (i) => [text("i", String(i))])], large);
+    expect(mapped(some(50)).blocks).toHaveLength(50);
+    expect(() => mapped(some(100))).toThrow(HttpRefusal);
+  });
+});

@@ -8,11 +8,13 @@ const bytes = (value: unknown) => new TextEncoder().encode(typeof value === "str
 
 function open() {
   const faults: string[] = [];
+  const others: string[] = [];
   const topics = new Set<string>();
   const entities: Entity[] = [];
   const discovery = new Discovery({
     prefix: "homeassistant",
     onFault: (topic, detail) => faults.push(`${topic}: ${detail}`),
+    onOther: (topic, detail) => others.push(`${topic}: ${detail}`),
     onTopics: (added, removed) => {
       for (const each of added) topics.add(each);
       for (const each of removed) topics.delete(each);
@@ -22,7 +24,7 @@ function open() {
   const map = (topic: string, payload: unknown): Mapped | undefined =>
     discovery.map({ topic, payload: bytes(payload), retained: false, arrivedUs: 1_800_000_000_000_000 });
   const configure = (topic: string, config: unknown) => discovery.configure(topic, bytes(config));
-  return { configure, map, faults, topics, entities };
+  return { configure, map, faults, others, topics, entities };
 }
 
 test("a sensor of Zigbee2MQTT has the name, the unit and the class that it says", () => {
@@ -61,7 +63,7 @@ test("the base topic stands for ~, a binary sensor has two states, and without a
 });
 
 test("a device describes its components in one message", () => {
-  const { configure, map } = open();
+  const { configure, map, others } = open();
   configure("homeassistant/device/boiler/config", {
     dev: { name: "Boiler" },
     state_topic: "boiler/state",
@@ -82,6 +84,16 @@ test("a device describes its components in one message", () => {
       { sensorId: "boiler_p", value: 2 },
     ],
   });
+  expect(others).toEqual(['homeassistant/device/boiler/config: boiler/lamp is of the component "light"']);
+});
+
+// The megabytes of JSON for each of them are more than a test has time for.
+test("the payload of a message is parsed once for all the entities that read it", () => {
+  const { configure, map } = open();
+  const shared = { stat_t: "x", val_tpl: "{{ value_json.v }}" };
+  for (let i = 0; i < 20_000; i++) configure(`homeassistant/sensor/e${i}/config`, shared);
+  const mapped = map("x", { v: 1, more: Array.from({ length: 20_000 }, (_, i) => `text ${i}`) });
+  expect(mapped).toMatchObject({ readings: { length: 20_000 } });
 });
 
 test("an empty message takes back what the topic described, and its state topic with the last entity of it", () => {
@@ -95,7 +107,7 @@ test("an empty message takes back what the topic described, and its state topic 
 });
 
 test("what cannot be taken is said, with what is wrong", () => {
-  const { configure, faults, entities } = open();
+  const { configure, faults, others, entities } = open();
   configure("homeassistant/sensor/a/config", "no JSON");
   configure("homeassistant/sensor/b/config", { uniq_id: "b" });
   configure("homeassistant/sensor/c/config", { stat_t: "x/#" });
@@ -109,6 +121,15 @@ test("what cannot be taken is said, with what is wrong", () => {
     expect.stringContaining("has a wildcard"),
     expect.stringContaining('has a value_template that has "value_json.a / 10"'),
   ]);
+  expect(others).toEqual(['homeassistant/light/e/config: e is of the component "light"']);
+});
+
+test("more components than are taken of a device are said, and the first of them taken", () => {
+  const { configure, faults, entities } = open();
+  const all = Array.from({ length: 501 }, (_, i) => [`c${i}`, { p: "sensor", stat_t: "x" }]);
+  configure("homeassistant/device/large/config", { cmps: Object.fromEntries(all) });
+  expect(entities).toHaveLength(500);
+  expect(faults).toEqual([expect.stringContaining("has 501 components: the first 500 are taken")]);
 });
 
 test("no discovery message makes it throw", () => {

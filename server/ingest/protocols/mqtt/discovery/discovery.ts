@@ -2,16 +2,18 @@
 import { quoted } from "../../../../lib/quoted.ts";
 import { type Mapped, type MappedReading, type Mapper, type Message, skipped } from "../message.ts";
 import { isObject, numberOf, readingOf, timeFor } from "../payload.ts";
-import { type Described, describe, discoveryTopic, type Entity } from "./entity.ts";
+import { type Described, describe, discoveryTopic, type Entity, NOTHING } from "./entity.ts";
+import { StatePayload } from "./template.ts";
 
 /** Entities of one installation: each is a subscription at most. */
 const MAX_ENTITIES = 100_000;
-const NOTHING: Described = { entities: [], faults: [] };
 
 export interface DiscoveryOptions {
   /** Of the topics, without a slash at the end. */
   readonly prefix: string;
   readonly onFault: (topic: string, detail: string) => void;
+  /** An entity of a component that is not taken. */
+  readonly onOther: (topic: string, detail: string) => void;
   /** State topics that are wanted from now on, or no more. */
   readonly onTopics: (added: readonly string[], removed: readonly string[]) => void;
   readonly onEntities: (entities: readonly Entity[]) => void;
@@ -41,8 +43,9 @@ export class Discovery implements Mapper {
   configure(topic: string, payload: Uint8Array): void {
     const about = discoveryTopic(this.#o.prefix, topic);
     if (about === undefined) return;
-    const { entities, faults } = payload.length === 0 ? NOTHING : describedBy(about, payload);
+    const { entities, faults, others } = payload.length === 0 ? NOTHING : describedBy(about, payload);
     for (const fault of faults) this.#o.onFault(topic, fault);
+    for (const other of others) this.#o.onOther(topic, other);
     const touched = [...(this.#described.get(topic) ?? []), ...entities].map(({ stateTopic }) => stateTopic);
     const before = new Map(touched.map((each) => [each, this.#byState.has(each)]));
     this.#forget(topic);
@@ -57,13 +60,16 @@ export class Discovery implements Mapper {
     if (entities === undefined) return undefined;
     const observed = timeFor(message, undefined);
     if (typeof observed !== "number") return observed;
-    const payload = new TextDecoder().decode(message.payload);
+    const payload = new StatePayload(new TextDecoder().decode(message.payload));
     const readings = entities.flatMap((entity): MappedReading[] => {
       const value = stateOf(entity, payload);
       return value === undefined ? [] : [readingOf(entity, value, observed)];
     });
     if (readings.length > 0) return { readings };
-    return skipped("no_value", `${quoted(payload)} is no state of ${quoted(entities[0]!.sensorId)} that is a number`);
+    return skipped(
+      "no_value",
+      `${quoted(payload.text)} is no state of ${quoted(entities[0]!.sensorId)} that is a number`,
+    );
   }
 
   #remember(topic: string, entities: readonly Entity[]): void {
@@ -101,11 +107,11 @@ function describedBy({ component, id }: { component: string; id: string }, paylo
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  return { entities: [], faults: ["is no JSON object"] };
+  return { ...NOTHING, faults: ["is no JSON object"] };
 }
 
-function stateOf({ template, states }: Entity, payload: string): number | undefined {
-  const state = template === undefined ? payload.trim() : template(payload);
+function stateOf({ template, states }: Entity, payload: StatePayload): number | undefined {
+  const state = template === undefined ? payload.text.trim() : template(payload);
   if (state === undefined) return undefined;
   if (states === undefined) return numberOf(state);
   if (state === states.on) return 1;

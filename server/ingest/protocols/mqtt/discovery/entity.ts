@@ -1,4 +1,5 @@
 /** Home Assistant's discovery messages: what a device says of its entities. Pure. */
+import { quoted } from "../../../../lib/quoted.ts";
 import { isObject, type JsonObject } from "../payload.ts";
 import { filterFault } from "../topics.ts";
 import { type ValueTemplate, valueTemplate } from "./template.ts";
@@ -16,11 +17,14 @@ export interface Entity {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** What a message describes, and for people what of it cannot be taken. */
+/** What a message describes, and for people what of it cannot be taken, or is none of what is taken. */
 export interface Described {
   readonly entities: readonly Entity[];
   readonly faults: readonly string[];
+  readonly others: readonly string[];
 }
+
+export const NOTHING: Described = { entities: [], faults: [], others: [] };
 
 /** Their states are numbers, or one of two words. */
 const COMPONENTS = new Set(["sensor", "binary_sensor", "number"]);
@@ -57,20 +61,27 @@ export function discoveryTopic(prefix: string, topic: string) {
 export function describe(component: string, id: string, payload: JsonObject): Described {
   const config = spelled(payload);
   if (component !== "device") return one(component, id, config, deviceOf(config));
-  if (!isObject(config.components)) return { entities: [], faults: ["has no components"] };
-  const all = Object.entries(config.components).slice(0, MAX_COMPONENTS);
+  if (!isObject(config.components)) return { ...NOTHING, faults: ["has no components"] };
+  const given = Object.entries(config.components);
+  const all = given.slice(0, MAX_COMPONENTS);
+  const tooMany =
+    given.length > all.length ? [`has ${given.length} components: the first ${MAX_COMPONENTS} are taken`] : [];
   const shared = { "~": config["~"], state_topic: config.state_topic, availability_topic: config.availability_topic };
   const device = deviceOf(config);
   const each = all.map(([key, value]) => {
     const own = isObject(value) ? spelled(value) : {};
     return one(String(own.platform), `${id}/${key}`, { ...shared, ...own }, device);
   });
-  return { entities: each.flatMap(({ entities }) => entities), faults: each.flatMap(({ faults }) => faults) };
+  return {
+    entities: each.flatMap(({ entities }) => entities),
+    faults: [...tooMany, ...each.flatMap(({ faults }) => faults)],
+    others: each.flatMap(({ others }) => others),
+  };
 }
 
 function one(component: string, id: string, config: JsonObject, device: Readonly<Record<string, string>>): Described {
-  if (!COMPONENTS.has(component)) return { entities: [], faults: [] };
-  const refuse = (why: string) => ({ entities: [], faults: [`${id} ${why}`] });
+  if (!COMPONENTS.has(component)) return { ...NOTHING, others: [`${id} is of the component ${quoted(component)}`] };
+  const refuse = (why: string) => ({ ...NOTHING, faults: [`${id} ${why}`] });
   const stateTopic = based(text(config.state_topic), text(config["~"]));
   if (stateTopic === undefined) return refuse("has no state_topic");
   const fault = filterFault(stateTopic) ?? (/[+#]/.test(stateTopic) ? "has a wildcard" : undefined);
@@ -95,7 +106,7 @@ function one(component: string, id: string, config: JsonObject, device: Readonly
     states: isBinary ? { on: word(config.payload_on, "ON"), off: word(config.payload_off, "OFF") } : undefined,
     attributes: { ...device, ...present(about) },
   };
-  return { entities: [entity], faults: [] };
+  return { ...NOTHING, entities: [entity] };
 }
 
 /** Attributes of all of a device's entities. */

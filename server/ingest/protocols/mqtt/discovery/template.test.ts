@@ -1,20 +1,34 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { valueTemplate } from "./template.ts";
+import { StatePayload, valueTemplate } from "./template.ts";
 
 const render = (template: string, payload: string) => {
   const made = valueTemplate(template);
-  return typeof made === "string" ? expect.unreachable(made) : made(payload);
+  return typeof made === "string" ? expect.unreachable(made) : made(new StatePayload(payload));
 };
 
 test.each([
   ["{{ value }}", "21.5", "21.5"],
+  [" {{- value -}}\n", "21.5", "21.5"],
   ["{{value_json.temperature}}", '{"temperature":21.5}', "21.5"],
   ["{{ value_json['AM2301'].Temperature }}", '{"AM2301":{"Temperature":20}}', "20"],
   ["{{ value_json.list[1] | float }}", '{"list":[1,"2.5"]}', "2.5"],
   ["{{ value_json.x | float(0) | round(1) }}", '{"x":"3.14159"}', "3.1"],
   ["{{ value_json.x | float(0) }}", "{}", "0"],
   ["{{ value | int }}", "7.9", "7"],
+  ["{{ value | float(0) }}", " 21.5 ", "21.5"],
+  ["{{ value | float(0) }}", "-1.5E3", "-1500"],
+  ["{{ value | float(0) }}", "21,5", "0"],
+  ["{{ value | float(0) }}", "0x10", "0"],
+  ["{{ value | float(0) }}", "NaN", undefined],
+  ["{{ value | float(0) | round(1) }}", "-inf", undefined],
+  ["{{ value | int(0) }}", "nan", "0"],
+  ["{{ value_json.x | default(0) }}", '{"x":null}', undefined],
+  ["{{ value_json.x | default(0) }}", "{}", "0"],
+  ["{{ value_json.x | float }}", '{"x":1e999}', undefined],
+  ["{{ value | round }}", "2.5", "2"],
+  ["{{ value | round }}", "-3.5", "-4"],
+  ["{{ value | round(15) }}", "1e300", "1e+300"],
   ["{{ value_json.on }}", '{"on":true}', "True"],
   ["{{ value_json.x | is_defined }}", "{}", undefined],
   ["{{ value_json.x }}", "no JSON", undefined],
@@ -48,7 +62,7 @@ test("no template and no payload make it throw", () => {
   fc.assert(
     fc.property(fc.array(part, { maxLength: 9 }), fc.oneof(fc.json(), fc.string()), (parts, payload) => {
       const made = valueTemplate(parts.join(""));
-      if (typeof made !== "string") expect(["string", "undefined"]).toContain(typeof made(payload));
+      if (typeof made !== "string") expect(["string", "undefined"]).toContain(typeof made(new StatePayload(payload)));
     }),
   );
 });

@@ -157,3 +157,23 @@ test("no message makes it throw", () => {
     }),
   );
 });
+
+test("aliases and devices without end take no memory without end, and a birth of the node begins anew", () => {
+  say("plant/NBIRTH/e1", [bdSeq(0)], 0);
+  say("plant/DBIRTH/e1/d", [], 1);
+  for (let first = 0; first < 250_000; first += 5_000) {
+    say(
+      "plant/DBIRTH/e1/d",
+      Array.from({ length: 5_000 }, (_, i) => born("t", first + i, 1)),
+      1,
+    );
+  }
+  expect(values(say("plant/DDATA/e1/d", [changed(7, 2)], 2))).toEqual({ "plant/e1/d/t": 2 });
+  expect(values(say("plant/DDATA/e1/d", [changed(249_999, 2)], 3))).toEqual({});
+  expect(asked).toEqual(["plant/e1"]);
+  for (let device = 1; device < 5_000; device++) say(`plant/DBIRTH/e1/d${device}`, [], 1);
+  expect(say("plant/DBIRTH/e1/more", [], 1)).toMatchObject({ skipped: "too_large" });
+  expect(values(say("plant/DBIRTH/e1/d", [], 1))).toEqual({ "plant/e1/d/$online": 1 });
+  say("plant/NBIRTH/e1", [bdSeq(1)], 0);
+  expect(values(say("plant/DBIRTH/e1/more", [born("t", 249_999, 3)], 1))).toMatchObject({ "plant/e1/more/t": 3 });
+});

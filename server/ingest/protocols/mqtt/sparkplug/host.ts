@@ -14,6 +14,8 @@ const TYPE = "sparkplug";
 const ASK_AGAIN_US = 30_000_000;
 const MAX_NODES = 10_000;
 const MAX_METRICS_OF_A_NODE = 100_000;
+/** A node's death is a reading of each. */
+const MAX_DEVICES_OF_A_NODE = 5_000;
 /** Metrics that are about the session and the node's controls. */
 const CONTROL = /^(bdSeq$|Node Control\/|Device Control\/)/;
 
@@ -112,6 +114,8 @@ export class SparkplugHost implements Mapper {
     const node = this.#known(topic, message.arrivedUs);
     if (node === undefined || topic.device === undefined) return unborn(topic);
     this.#count(node, payload, message.arrivedUs);
+    if (node.devices.size >= MAX_DEVICES_OF_A_NODE && !node.devices.has(topic.device))
+      return skipped("too_large", `${keyOf(topic)} has ${MAX_DEVICES_OF_A_NODE} devices already`);
     node.devices.add(topic.device);
     return {
       readings: [online(topic, 1, timeOfPayload(payload, message)), ...this.#born(node, topic, payload, message)],
@@ -121,7 +125,8 @@ export class SparkplugHost implements Mapper {
   /** Notes what a birth says of the metrics, and takes their values. */
   #born(node: Node, topic: Topic, payload: Payload, message: Message): MappedReading[] {
     for (const metric of payload.metrics) {
-      if (metric.name === undefined || node.byName.size >= MAX_METRICS_OF_A_NODE) continue;
+      // An alias may be new for a name that is known.
+      if (metric.name === undefined || node.byName.size + node.byAlias.size >= 2 * MAX_METRICS_OF_A_NODE) continue;
       const { name, datatype = 0, alias } = metric;
       const definition = { name, device: topic.device, datatype, unit: unitOf(metric) };
       node.byName.set(nameKey(topic.device, name), definition);

@@ -1,0 +1,45 @@
+/** What a test starts, ended after it. */
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach } from "vitest";
+import { copyEmbeddedDatabase } from "./database-template.ts";
+
+export interface Cleanup {
+  /** Called after the test, the last one added first. */
+  add(end: () => Promise<unknown>): void;
+  /** The same of what was started. */
+  started<T extends { stop(): Promise<unknown> }>(starting: Promise<T>): Promise<T>;
+  /** A data folder with an empty database, which outlives the platforms that are started on it. */
+  installation(): Promise<string>;
+}
+
+/** For the tests of the file or the block in which it is called. */
+export function cleanupAfterEach(): Cleanup {
+  const ends: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    for (const end of ends.splice(0).reverse()) await end();
+  });
+  const add = (end: () => Promise<unknown>) => void ends.push(end);
+  return {
+    add,
+    started: async (starting) => {
+      const one = await starting;
+      add(() => one.stop());
+      return one;
+    },
+    installation: async () => {
+      const dataDir = await emptyInstallation();
+      add(() => rm(dataDir, { recursive: true, force: true }));
+      return dataDir;
+    },
+  };
+}
+
+/** @returns a data folder with an empty database; the caller removes it */
+export async function emptyInstallation(): Promise<string> {
+  const dataDir = await mkdtemp(join(tmpdir(), "telltale-installation-"));
+  await chmod(dataDir, 0o755);
+  await copyEmbeddedDatabase(dataDir);
+  return dataDir;
+}
