@@ -118,6 +118,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     grpcUrl: options.grpcUrl,
     auth: options.auth ?? false,
     secret: options.sessionSecret,
+    tls: options.tls !== undefined,
   });
   const router = new Router({
     ...{ forwarder, sessions },

@@ -78,3 +78,13 @@ export function clientSignal(response: ServerResponse): AbortSignal {
   });
   return controller.signal;
 }
+
+/** Of a path or a part of one; undefined where it is not encoded as it should be. */
+export function decodePath(segment: string): string | undefined {
+  try {
+    return decodeURIComponent(segment);
+  } catch (error) {
+    if (error instanceof URIError) return undefined;
+    throw error;
+  }
+}

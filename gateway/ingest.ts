@@ -1,6 +1,7 @@
 /** Paths of ingest protocols on this listener: whatever comes by them is answered by the services' own listener. */
-import { Agent, type IncomingMessage, request as open, type RequestOptions, type ServerResponse } from "node:http";
-import { detail, send } from "./http.ts";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { endToEnd, framing, handOn, type NoAnswer, upstreamAt } from "./hand-on.ts";
+import { type Answer, detail, send } from "./http.ts";
 
 export interface IngestPaths {
   readonly paths: readonly { readonly path: string; readonly method: string }[];
@@ -8,57 +9,26 @@ export interface IngestPaths {
   readonly serve: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
-/** Of one connection, which ends with it (RFC 9110, 7.6.1), and the name of this server. */
-const OF_THIS_CONNECTION = new Set([
-  ...["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer"],
-  ...["transfer-encoding", "upgrade", "host", "expect"],
-]);
-
 /** Idle connections to the services that are kept. */
 const MAX_IDLE = 16;
+/** The services answer within 30 s of the whole body, with a refusal if need be. */
+const ANSWER_TIMEOUT_MS = 45_000;
 
-/** Passes requests on as they come, body and answer in a stream, to the services of another process. */
+/** Passes requests on as they come to the services of another process. */
 export function passOn(grpcUrl: string): IngestPaths["serve"] {
-  const agent = new Agent({ keepAlive: true, maxFreeSockets: MAX_IDLE });
-  const { hostname, port } = new URL(grpcUrl);
+  const upstream = upstreamAt(grpcUrl, { maxFreeSockets: MAX_IDLE });
   return (request, response) => {
-    const { method, url: path } = request;
-    const headers = { ...withoutOwn(request.headers), ...framing(request) };
-    const target: RequestOptions = { agent, hostname: hostname.replace(/^\[|\]$/g, ""), port, method, path, headers };
-    const upstream = open(target);
-    upstream.once("response", (answer) => {
-      // Whoever answers before the body is whole has no use for the rest of it.
-      if (!request.complete) {
-        request.unpipe(upstream);
-        request.resume();
-      }
-      response.writeHead(answer.statusCode ?? 502, withoutOwn(answer.headers));
-      answer.pipe(response);
-      answer.once("error", () => response.destroy());
+    void handOn(request, response, {
+      ...{ upstream, path: request.url ?? "/", answerTimeoutMs: ANSWER_TIMEOUT_MS },
+      headers: { ...endToEnd(request.headers), ...framing(request) },
+      answerHeaders: endToEnd,
+      refuse: (why) => send(response, NO_ANSWER[why]),
     });
-    upstream.once("error", () => {
-      request.unpipe(upstream);
-      request.resume();
-      if (!response.headersSent && !response.destroyed) void send(response, UNAVAILABLE);
-      else response.destroy();
-    });
-    response.once("close", () => {
-      if (!response.writableFinished) upstream.destroy();
-    });
-    request.once("error", () => upstream.destroy());
-    request.pipe(upstream);
   };
 }
 
-const UNAVAILABLE = detail(503, "The services do not answer now: send it again later", { "retry-after": "1" });
-
-type Headers = IncomingMessage["headers"];
-
-function withoutOwn(headers: Headers): Headers {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !OF_THIS_CONNECTION.has(name)));
-}
-
-/** A body without a length goes on in chunks. */
-function framing({ headers }: IncomingMessage): Headers {
-  return headers["content-length"] === undefined ? { "transfer-encoding": "chunked" } : {};
-}
+const RETRY = { "retry-after": "1" };
+const NO_ANSWER: Readonly<Record<NoAnswer, Answer>> = {
+  gone: detail(503, "The services do not answer now: send it again later", RETRY),
+  late: detail(504, "The services did not answer in time: send it again later", RETRY),
+};

@@ -6,7 +6,7 @@ import { CONNECT_PREFIX, CONNECT_ROUTE, type Forwarder, refuse } from "./console
 import type { Sessions } from "./console/sessions.ts";
 import { checkedRequest } from "./graphql/request.ts";
 import { GRAPHQL_PATH } from "./graphql/runtime.ts";
-import { type Answer, detail, NOT_FOUND, send } from "./http.ts";
+import { type Answer, decodePath, detail, NOT_FOUND, send } from "./http.ts";
 import type { IngestPaths } from "./ingest.ts";
 import { DOCS_PATHS, docsPage } from "./pages/docs.ts";
 import { home } from "./pages/home.ts";
@@ -112,7 +112,7 @@ export class Router {
 
   #addConsole(sessions: Sessions): void {
     const asset: Handler = async (request, response) => {
-      const path = decode((request.url ?? "").split("?")[0]!.slice(UI.length)) ?? "";
+      const path = (request.url ?? "").split("?")[0]!.slice(UI.length);
       sendAsset(response, await consoleAsset(path, request.headers["accept-encoding"]));
       return undefined;
     };
@@ -199,20 +199,11 @@ function parametersOf(pattern: readonly string[], segments: readonly string[]): 
       if (part !== segment) return undefined;
       continue;
     }
-    const value = decode(segment);
+    const value = decodePath(segment);
     if (value === undefined || value === "") return undefined;
     parameters[part.slice(1, -1)] = value;
   }
   return parameters;
-}
-
-function decode(segment: string): string | undefined {
-  try {
-    return decodeURIComponent(segment);
-  } catch (error) {
-    if (error instanceof URIError) return undefined;
-    throw error;
-  }
 }
 
 /** Without those at its end. By hand: a pattern for them would try each run of slashes in a path from each of its slashes. */

@@ -1,20 +1,13 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { hold } from "./held.ts";
-import { end, freePort, untilLine } from "./processes.ts";
+import { freePort } from "./processes.ts";
 import { program } from "./programs.ts";
+import { type ServerProcess, serverFolder, startServer } from "./server-process.ts";
 
-export interface TestMosquitto {
+/** It saves its sessions where it is shut down. */
+export interface TestMosquitto extends ServerProcess {
   readonly url: string;
   readonly port: number;
-  readonly pid: number;
-  start(): Promise<void>;
-  /** Saves its sessions first. */
-  shutdown(): Promise<void>;
-  kill(): Promise<void>;
-  stop(): Promise<void>;
 }
 
 export interface MosquittoOptions {
@@ -37,7 +30,7 @@ export async function startMosquitto({
 }: MosquittoOptions = {}): Promise<TestMosquitto> {
   const path = program("mosquitto");
   if (path === undefined) throw new Error("mosquitto is not installed");
-  const folder = mkdtempSync(join(tmpdir(), "telltale-mosquitto-"));
+  const folder = serverFolder("mosquitto");
   // As root it goes on as another user, who must get in.
   chmodSync(folder, 0o777);
   const port = own ?? (await freePort());
@@ -59,25 +52,9 @@ export async function startMosquitto({
   ];
   const file = join(folder, "mosquitto.conf");
   writeFileSync(file, `${config.join("\n")}\n`, { mode: 0o644 });
-  let child: ChildProcess;
-  const start = async () => {
-    child = spawn(path, ["-c", file, "-v"], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] });
-    await untilLine(child, /mosquitto version .* running/, 20_000);
-  };
-  const stop = hold({ folder }, async () => {
-    await end(child);
-    rmSync(folder, { recursive: true, force: true });
+  const server = await startServer({
+    ...{ folder, command: path, args: ["-c", file, "-v"], ready: /mosquitto version .* running/ },
+    options: { cwd: folder, stdio: ["ignore", "ignore", "pipe"] },
   });
-  await start();
-  return {
-    url: `${tls === undefined ? "mqtt" : "mqtts"}://127.0.0.1:${port}`,
-    port,
-    get pid() {
-      return child.pid!;
-    },
-    start,
-    shutdown: () => end(child),
-    kill: () => end(child, "SIGKILL"),
-    stop,
-  };
+  return Object.assign(server, { url: `${tls === undefined ? "mqtt" : "mqtts"}://127.0.0.1:${port}`, port });
 }

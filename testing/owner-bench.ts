@@ -14,6 +14,7 @@ import type { RecoveryKind } from "../server/scoring/recover.ts";
 import { SetAsideError } from "../server/scoring/set-aside.ts";
 import { createPostgresStore, openStoreSql } from "../server/store/postgres.ts";
 import { Queries } from "../server/store/queries.ts";
+import { controlOf } from "./partition.ts";
 
 const logger = pino({ level: "silent" });
 export const START = Date.UTC(2026, 0, 5) * 1000;
@@ -34,6 +35,12 @@ export interface Batch {
   readonly sequence?: number;
   readonly readings: readonly Sent[];
 }
+
+/** A log record with what somebody decided, received so many seconds after START. */
+export const control = (at: number, action: Parameters<typeof controlOf>[2]): Uint8Array =>
+  controlOf(START, at, action);
+export const deletion = (at: number, ...sensorIds: string[]): Uint8Array =>
+  control(at, { case: "deleteSensors", value: { sensorIds } });
 
 const acceptor = new Acceptor(new SeriesTable(1));
 
@@ -173,6 +180,16 @@ export class Bench {
         else if (++failures > MAX_FAILURES) throw error;
         from = await this.restart();
       }
+    }
+  }
+
+  /** The records, in runs of `cut`; at each of the places, and at the end, the owner dies, and another one goes on. */
+  async appendThroughDeaths(records: readonly Uint8Array[], cut: number, deaths: readonly number[]): Promise<void> {
+    let done = 0;
+    for (const death of [...deaths.toSorted((a, b) => a - b), records.length]) {
+      await this.append(records.slice(done, Math.max(done, death)), cut);
+      done = Math.max(done, death);
+      await this.readAgainFrom(await this.restart());
     }
   }
 

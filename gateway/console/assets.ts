@@ -4,7 +4,7 @@ import type { ServerResponse } from "node:http";
 import { extname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { codingOf } from "../compress.ts";
-import { type Answer, NOT_FOUND } from "../http.ts";
+import { type Answer, decodePath } from "../http.ts";
 
 const FOLDER = new URL("../../dist/web/", import.meta.url);
 /** Names below it contain a hash of what is in them. */
@@ -55,16 +55,28 @@ export async function hasConsole(): Promise<boolean> {
   return (await load()).has(PAGE);
 }
 
-/** Answers a path below /ui/: a file, or the page, which reads the rest of the path itself. */
-export async function consoleAsset(path: string, accepted: string | undefined): Promise<Answer> {
+/** Answers a path below /ui/, as it stands in an address: a file, or the page, which reads the rest of the path itself. */
+export async function consoleAsset(address: string, accepted: string | undefined): Promise<Answer> {
   const all = await load();
+  const path = decodePath(address) ?? "";
   const found = all.get(path);
   // A missing file is not a page: a script that is an HTML document fails in ways that nobody understands.
-  if (found === undefined && (path.startsWith(HASHED) || extname(path) in TYPES)) return NOT_FOUND;
+  if (found === undefined && isFile(address)) return NO_FILE;
   const name = found === undefined ? PAGE : path;
   const asset = found ?? all.get(PAGE);
   return asset === undefined ? NOT_BUILT : answerOf(name, asset, accepted);
 }
+
+/** Files are in one folder, and beside the page. Further down are pages, which may be of a sensor that is called `line-3.js`. */
+function isFile(address: string): boolean {
+  return address.startsWith(HASHED) || (!address.includes("/") && extname(address) in TYPES);
+}
+
+const NO_FILE: Answer = {
+  status: 404,
+  body: "The console has no such file. After an upgrade, load the page again.\n",
+  headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-cache", ...SECURITY },
+};
 
 const NOT_BUILT: Answer = {
   status: 503,

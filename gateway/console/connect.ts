@@ -2,8 +2,8 @@
  * Calls of the console to the services, on its own origin: `POST /telltale.v1.SERVICE/METHOD` by Connect's protocol, unary and server
  * streams, handed on as they are over HTTP/1.1. Each stream has a connection of its own, so none waits for another.
  */
-import { Agent, request as call, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from "node:http";
-import { pipeline } from "node:stream";
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { endToEnd, handOn, type NoAnswer, type Upstream, upstreamAt } from "../hand-on.ts";
 import { send } from "../http.ts";
 import { passedOn } from "../mesh/call.ts";
 import { MAX_RESPONSE } from "../mesh/channel.ts";
@@ -12,14 +12,19 @@ import type { CookieCredential } from "./sessions.ts";
 /** Streams and calls at once of all callers together; what comes beyond waits for a connection. */
 const MAX_CONNECTIONS = 1_000;
 const MAX_FREE_CONNECTIONS = 32;
+const TIMEOUT = "connect-timeout-ms";
 /** Headers of Connect's protocol. */
 const PROTOCOL = [
   ...["content-type", "content-encoding", "content-length", "accept-encoding"],
-  ...["connect-protocol-version", "connect-timeout-ms", "connect-content-encoding", "connect-accept-encoding"],
+  ...["connect-protocol-version", TIMEOUT, "connect-content-encoding", "connect-accept-encoding"],
 ];
-/** What an answer's connection to us says of itself, and not to the browser. */
-const HOP = new Set(["connection", "keep-alive", "transfer-encoding", "upgrade"]);
-const CONTENT = /^application\/(?:connect\+)?(?:json|proto)(?:;|$)/;
+/** Of a unary call whose caller gives none: as long as the services wait for readings to settle. */
+const DEADLINE_MS = 30_000;
+/** For the services to say themselves that a deadline has passed. */
+const GRACE_MS = 5_000;
+/** More than 24 days are no time that a timer can be set to. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+const CONTENT = /^application\/(connect\+)?(?:json|proto)(?:;|$)/;
 
 export const CONNECT_PREFIX = "/telltale.v1.";
 export const CONNECT_ROUTE = "/{service}/{method}";
@@ -31,19 +36,18 @@ export interface ForwarderOptions {
 }
 
 export class Forwarder {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: MAX_FREE_CONNECTIONS });
-  readonly #target: URL;
+  readonly #upstream: Upstream;
   readonly #ending: AbortSignal;
 
   constructor({ grpcUrl, ending }: ForwarderOptions) {
-    this.#target = new URL(grpcUrl);
+    this.#upstream = upstreamAt(grpcUrl, { maxSockets: MAX_CONNECTIONS, maxFreeSockets: MAX_FREE_CONNECTIONS });
     this.#ending = ending;
   }
 
   /** Resolves when the answer is sent, or nobody waits for it any more. */
   async forward(request: IncomingMessage, response: ServerResponse, session?: CookieCredential): Promise<void> {
-    const type = request.headers["content-type"] ?? "";
-    if (!CONTENT.test(type)) {
+    const [whole, stream] = CONTENT.exec(request.headers["content-type"] ?? "") ?? [];
+    if (whole === undefined) {
       request.resume();
       return refuse(
         response,
@@ -53,49 +57,37 @@ export class Forwarder {
       );
     }
     if (session?.renewed !== undefined) response.setHeader("set-cookie", session.renewed);
-    await this.#hand(request, response, session);
+    const headers = headersOf(request, session?.authorization);
+    const isStream = stream !== undefined;
+    if (!isStream) headers[TIMEOUT] ??= String(DEADLINE_MS);
+    await handOn(request, response, {
+      ...{ upstream: this.#upstream, path: request.url!.split("?")[0]!, headers, answerHeaders },
+      answerTimeoutMs: isStream ? undefined : answerTimeoutOf(headers[TIMEOUT]),
+      // Calls of one answer are let go on: they are over soon.
+      signal: isStream ? this.#endOf(session) : undefined,
+      refuse: (why) => refuse(response, ...NO_ANSWER[why]),
+    });
   }
 
   close(): void {
-    this.#agent.destroy();
+    this.#upstream.agent.destroy();
   }
 
-  #hand(request: IncomingMessage, response: ServerResponse, session?: CookieCredential): Promise<void> {
-    const headers = headersOf(request, session?.authorization);
-    const { hostname, port } = this.#target;
-    const path = request.url!.split("?")[0]!;
-    return new Promise((resolve) => {
-      const upstream = call({
-        agent: this.#agent,
-        host: hostname.replace(/^\[|\]$/g, ""),
-        port: port || 80,
-        method: "POST",
-        path,
-        headers,
-      });
-      const cut = () => upstream.destroy();
-      const timer = session && setTimeout(cut, Math.max(0, session.endsMs - Date.now())).unref();
-      this.#ending.addEventListener("abort", cut, { once: true });
-      response.once("close", () => {
-        cut();
-        clearTimeout(timer);
-        this.#ending.removeEventListener("abort", cut);
-        resolve();
-      });
-      upstream.once("response", (answer) => {
-        response.writeHead(answer.statusCode ?? 502, answerHeaders(answer));
-        // The head of a stream tells the browser that it is in place; its first message may be long in coming.
-        response.flushHeaders();
-        pipeline(answer, response, () => {});
-      });
-      upstream.on("error", () => {
-        if (response.headersSent) response.destroy();
-        else if (!response.destroyed)
-          void refuse(response, 503, "unavailable", "The platform's services do not answer; try again");
-      });
-      pipeline(request, upstream, () => {});
-    });
+  /** A stream ends with the gateway, and with the session that it came by. */
+  #endOf(session: CookieCredential | undefined): AbortSignal {
+    if (session === undefined) return this.#ending;
+    return AbortSignal.any([this.#ending, AbortSignal.timeout(Math.max(0, session.endsMs - Date.now()))]);
   }
+}
+
+const NO_ANSWER: Readonly<Record<NoAnswer, readonly [status: number, code: string, message: string]>> = {
+  gone: [503, "unavailable", "The platform's services do not answer; try again"],
+  late: [504, "deadline_exceeded", "The platform's services did not answer in time"],
+};
+
+function answerTimeoutOf(timeout: OutgoingHttpHeaders[string]): number {
+  const ms = Number(timeout);
+  return Math.min(Number.isFinite(ms) ? Math.max(0, ms) + GRACE_MS : DEADLINE_MS, MAX_TIMER_MS);
 }
 
 /** A refusal as Connect's clients read it. */
@@ -110,8 +102,6 @@ function headersOf({ headers }: IncomingMessage, authorization: string | undefin
   return Object.fromEntries([...protocol, ...passedOn(given), MAX_RESPONSE]);
 }
 
-function answerHeaders({ headers }: IncomingMessage): OutgoingHttpHeaders {
-  return Object.fromEntries(
-    Object.entries(headers).filter(([name]) => !HOP.has(name) && !name.startsWith("access-control-")),
-  );
+function answerHeaders(headers: IncomingMessage["headers"]): OutgoingHttpHeaders {
+  return Object.fromEntries(Object.entries(endToEnd(headers)).filter(([name]) => !name.startsWith("access-control-")));
 }

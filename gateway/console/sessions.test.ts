@@ -1,13 +1,15 @@
-import { expect, test } from "vitest";
+import type { IncomingMessage } from "node:http";
+import { describe, expect, test } from "vitest";
 import { COOKIE, Sealer } from "./cookie.ts";
 import { isOwnPage, Sessions } from "./sessions.ts";
 
 const HOUR = 3_600_000;
 const SECRET = "shared by the gateways";
+const OPTIONS = { grpcUrl: "http://127.0.0.1:1", auth: true, secret: SECRET };
 const OWN = { host: "plant.example", "sec-fetch-site": "same-origin" };
 
 function credentialAt(nowMs: number, usedMs: number, headers: Record<string, string> = OWN) {
-  const options = { grpcUrl: "http://127.0.0.1:1", auth: true, secret: SECRET, nowMs: () => nowMs };
+  const options = { ...OPTIONS, nowMs: () => nowMs };
   const cookie = `${COOKIE}=${new Sealer(SECRET).seal({ token: "t", begunMs: 0, usedMs })}`;
   return new Sessions(options).credential({ ...headers, cookie });
 }
@@ -41,4 +43,27 @@ test("a page says where it is from in one of two ways", () => {
   expect(isOwnPage({ host: "a:1", origin: "http://a:1" })).toBe(true);
   // What a browser says itself is believed before what could be anything.
   expect(isOwnPage({ host: "a:1", origin: "http://a:1", "sec-fetch-site": "cross-site" })).toBe(false);
+});
+
+describe("the cookie is sent back by TLS alone", () => {
+  const site = { "sec-fetch-site": "same-origin" };
+  test.each([
+    ["where the page's origin says so, as behind a proxy", true, { host: "a:1", origin: "https://a:1", ...site }],
+    ["where an older browser gives no more than that", true, { host: "a:1", origin: "https://a:1" }],
+    ["not of a page by clear text", false, { host: "a:1", origin: "http://a:1" }],
+    ["where the browser says whose page it is, which it does by TLS alone", true, { host: "a:1", ...site }],
+    ["where its origin is nobody's", true, { host: "a:1", origin: "null", ...site }],
+    ["not on this machine, where browsers say so without TLS", false, { host: "localhost:8000", ...site }],
+    // Anybody may say so, and no proxy is known to be ours.
+    ["not because a header of a proxy says so", false, { host: "[::1]", ...site, "x-forwarded-proto": "https" }],
+  ])("%s", (_, secure, headers) => {
+    const out = new Sessions(OPTIONS).signOut({ headers } as unknown as IncomingMessage);
+    expect(out.headers!["set-cookie"]!.endsWith("; Secure")).toBe(secure);
+  });
+
+  test("always where the listener speaks it itself", () => {
+    const headers = { host: "localhost", ...site };
+    const out = new Sessions({ ...OPTIONS, tls: true }).signOut({ headers } as unknown as IncomingMessage);
+    expect(out.headers!["set-cookie"]).toMatch(/; Secure$/);
+  });
 });

@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { AdminService } from "../../gen/es/telltale/v1/admin_pb.ts";
+import { hostOf, isLoopback } from "../../server/lib/authority.ts";
 import { isOwnOrigin } from "../../server/lib/own-origin.ts";
 import { type Answer, BodyTooLarge, detail, JSON_TYPE, MAX_BODY_BYTES, readBody } from "../http.ts";
 import { passedOn } from "../mesh/call.ts";
@@ -21,6 +22,8 @@ export interface SessionsOptions {
   /** Whether callers have to say who they are. */
   readonly auth: boolean;
   readonly secret: string | undefined;
+  /** Whether this listener itself speaks TLS. */
+  readonly tls?: boolean;
   readonly times?: SessionTimes;
   /** Wall clock. */
   readonly nowMs?: () => number;
@@ -86,12 +89,23 @@ export class Sessions {
   /** `DELETE /ui/session`. The token goes on working elsewhere: to end that, revoke it. */
   signOut({ headers }: IncomingMessage): Answer {
     if (!isOwnPage(headers)) return detail(403, "Only the console's own page signs out: send its Origin");
-    return { status: 204, body: "", headers: { "set-cookie": setCookie("", 0, isSecure(headers)) } };
+    return { status: 204, body: "", headers: { "set-cookie": setCookie("", 0, this.#isSecure(headers)) } };
   }
 
   #cookie(session: Session, headers: IncomingHttpHeaders): string {
     const left = session.begunMs + this.#times.absoluteMs - session.usedMs;
-    return setCookie(this.#sealer.seal(session), Math.min(left, this.#times.idleMs), isSecure(headers));
+    return setCookie(this.#sealer.seal(session), Math.min(left, this.#times.idleMs), this.#isSecure(headers));
+  }
+
+  /**
+   * Whether the page came by TLS, ours or a proxy's, as the browser says. What proxies say (X-Forwarded-Proto) anybody may say, and
+   * nothing here is told which proxies to believe.
+   */
+  #isSecure({ origin, host, "sec-fetch-site": site }: IncomingHttpHeaders): boolean {
+    if (this.#options.tls) return true;
+    if (origin !== undefined && origin !== "null") return origin.startsWith("https:");
+    // Browsers send it by TLS, and without it to this machine alone.
+    return site !== undefined && !isLoopback(hostOf(host ?? ""));
   }
 
   /** What the services say of a token that is none of theirs; undefined where it is. */
@@ -120,11 +134,6 @@ export function isOwnPage(headers: IncomingHttpHeaders): boolean {
 
 function tooLarge(error: unknown): undefined {
   if (!(error instanceof BodyTooLarge)) throw error;
-}
-
-/** Whether the page came by TLS, ours or a proxy's. */
-function isSecure({ origin }: IncomingHttpHeaders): boolean {
-  return origin?.startsWith("https:") ?? false;
 }
 
 /** A credential that goes into a header: printable, without blanks. */

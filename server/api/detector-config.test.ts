@@ -31,6 +31,7 @@ function service(types: Readonly<Record<string, string>> = {}) {
     },
     sensorType: async (sensorId: string) => types[sensorId],
     keyOf: async (sensorId: string) => (sensorId === "renamed" ? "first" : sensorId),
+    shownOf: async (sensorId: string) => (sensorId === "first" ? "renamed" : sensorId),
   };
   const config = createConfig({
     queries: queries as never,

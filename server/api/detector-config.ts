@@ -67,7 +67,8 @@ export function createConfig(o: ConfigOptions) {
     const { sensorId } = scope;
     const unknown = () =>
       new TelltaleError("not_found", `sensor ${quoted(sensorId)} has neither readings nor settings of its own`);
-    if (sensorId !== "" && !canAccessSensor(principalOf(context), sensorId)) throw unknown();
+    // An id that leads to a sensor which the caller may not see finds nothing, also where that has settings.
+    if (sensorId !== "" && !canAccessSensor(principalOf(context), await o.queries.shownOf(sensorId))) throw unknown();
     const [{ settings, own }, type] = await Promise.all([ownOf(sensorId), typeOf(scope)]);
     if (type === undefined && own === undefined) throw unknown();
     return resolve(layersOf(scope, settings, type, { own }), scope, o.alarmsPerSensorDay);

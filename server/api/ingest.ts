@@ -9,15 +9,17 @@ import {
   type SubmitReadingsResponse,
   SubmitReadingsResponseSchema,
 } from "../../gen/es/telltale/v1/ingest_pb.ts";
+import type { ScoredReading } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { type FieldViolation, TelltaleError } from "../errors.ts";
 import type { Ingestor, Submission } from "../ingest/ingestor.ts";
 import type { SettledBatch } from "../ingest/settled.ts";
-import { sizeOf } from "../lib/batch-size.ts";
+import { sensorAt, sizeOf } from "../lib/batch-size.ts";
 import { either, orAbort } from "../lib/signals.ts";
+import { canAccessSensor, type Principal } from "../security/principal.ts";
 import { countsMessage } from "./counts.ts";
 import { IngestStream } from "./ingest-stream.ts";
 import { principalOf } from "./principal.ts";
-import { type FindReading, storedBefore } from "./stored-before.ts";
+import { type FindReading, type Indexed, storedBefore } from "./stored-before.ts";
 
 /** Stored readings are sent back with a unary answer up to this many. */
 const MAX_ECHO = 100;
@@ -45,7 +47,8 @@ export function createIngestService({ ingestor, onStored, find, shutdown }: Inge
       ingestor.checkRoom();
       const echo = points <= MAX_ECHO;
       const callTraceparent = context.requestHeader.get("traceparent") ?? "";
-      const submission = ingestor.submit({ ...request, traceparent: "", callTraceparent, echo }, principalOf(context));
+      const principal = principalOf(context);
+      const submission = ingestor.submit({ ...request, traceparent: "", callTraceparent, echo }, principal);
       if (submission.rejected === submission.readings) throw allRefused(submission.refusals, request);
       const { counts, refusals, stored: fresh } = await settledInTime(submission, context.signal);
       await onStored();
@@ -55,8 +58,9 @@ export function createIngestService({ ingestor, onStored, find, shutdown }: Inge
       return create(SubmitReadingsResponseSchema, {
         counts: countsMessage([counts]),
         refusals: [...refusals],
-        stored: stored.map(({ index, reading }) => {
-          const given = metadata.get(index);
+        stored: stored.map((each) => {
+          const given = metadata.get(each.index);
+          const reading = asSent(each, request, principal);
           return given === undefined ? reading : { ...reading, metadata: given };
         }),
       });
@@ -100,6 +104,12 @@ function placeOf({ index, field }: Refusal, { readings, blocks }: SubmitReadings
   if (field === "" || field === "value" || field === "values") return `blocks[${block}].values[${point}]`;
   if (field === "observed_at") return `blocks[${block}].time_deltas_us[${point}]`;
   return `blocks[${block}].${field}`;
+}
+
+/** Under the id that it was sent under, where the sensor has another one by now that the sender may not know. */
+function asSent({ index, reading }: Indexed, request: SubmitReadingsRequest, principal: Principal): ScoredReading {
+  if (canAccessSensor(principal, reading.sensorId)) return reading;
+  return { ...reading, sensorId: sensorAt(request, index) };
 }
 
 /** What became of it, or the error of a call whose deadline has passed. */

@@ -45,6 +45,8 @@ export interface BodyBounds {
   readonly tooLarge: () => Error;
   /** Ends the reading, with its reason. */
   readonly signal: AbortSignal;
+  /** Told of each piece before it is kept; what it throws refuses the body. */
+  readonly onBytes?: (bytes: number) => void;
   /** How long the body is by its first bytes; undefined where it takes more of them to know. Absent: they do not say it. */
   readonly announced?: (head: Buffer) => number | undefined;
 }
@@ -55,7 +57,7 @@ export interface BodyBounds {
  */
 export function bodyOf(
   request: NodeServerRequest,
-  { limit, tooLarge, signal, announced }: BodyBounds,
+  { limit, tooLarge, signal, onBytes, announced }: BodyBounds,
 ): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     let chunks: Buffer[] = [];
@@ -71,6 +73,11 @@ export function bodyOf(
       reject(error);
     };
     const onData = (chunk: Buffer) => {
+      try {
+        onBytes?.(chunk.length);
+      } catch (error) {
+        return refuse(error);
+      }
       chunks.push(chunk);
       bytes += chunk.length;
       length ??= announced?.(Buffer.concat(chunks));

@@ -24,7 +24,7 @@ const EXPORT = { ...MetricsService.method.export, input: EmptySchema } as DescMe
   typeof ExportMetricsServiceResponseSchema
 >;
 
-export interface OtlpOptions extends Pick<ProtocolOptions, "ingestor" | "quota" | "onStored"> {
+export interface OtlpOptions extends Pick<ProtocolOptions, "ingestor" | "quota" | "onStored" | "memory"> {
   readonly mapper: OtlpMapper;
   readonly metrics: Pick<Metrics, "protocolSkipped">;
   readonly lines: SampledLines;
@@ -32,10 +32,17 @@ export interface OtlpOptions extends Pick<ProtocolOptions, "ingestor" | "quota" 
 
 export function registerOtlp(router: ConnectRouter, o: OtlpOptions): void {
   const skip = skipping("otlp", o);
-  router.rpc(EXPORT, (request, context) => {
+  router.rpc(EXPORT, async (request, context) => {
     const { signal } = context;
     const submit = (batch: Partial<Batch>) => submitted(batch, admittedOf(context), signal, o);
-    return storeExport(bytesOf(request), o.mapper, { submit, skip });
+    const { hold, release } = o.memory.open();
+    try {
+      const body = bytesOf(request);
+      hold(body.length);
+      return await storeExport(body, o.mapper, { submit, skip, hold });
+    } finally {
+      release();
+    }
   });
 }
 

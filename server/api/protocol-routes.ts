@@ -1,9 +1,8 @@
 /** Serves ingest protocols over plain HTTP on the listener of the contract's calls, under the same limits. */
-import { promisify } from "node:util";
-import { inflate, type ZlibOptions } from "node:zlib";
-import { Code, ConnectError } from "@connectrpc/connect";
+import type { Transform } from "node:stream";
+import { createBrotliDecompress, createGunzip, createInflate, type ZlibOptions } from "node:zlib";
+import { Code, type ConnectError } from "@connectrpc/connect";
 import { codeToHttpStatus, codeToString } from "@connectrpc/connect/protocol-connect";
-import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { TelltaleError } from "../errors.ts";
 import type { Batch } from "../ingest/accept.ts";
 import type { Ingestor, Submission } from "../ingest/ingestor.ts";
@@ -14,6 +13,7 @@ import {
   type ProtocolResponse,
   type Skip,
 } from "../ingest/protocol.ts";
+import type { MemoryBudget, MemoryShare } from "../lib/memory-budget.ts";
 import { ignoreRejection, orAbort } from "../lib/signals.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -35,6 +35,8 @@ export interface ProtocolOptions {
   readonly ingestor: Pick<Ingestor, "submit" | "checkRoom">;
   readonly access: Access;
   readonly quota: Quota | undefined;
+  /** For the bodies of requests under way, and the readings in them. */
+  readonly memory: MemoryBudget;
   /** Runs when readings of a request are stored, before `settled` of their submission resolves. */
   readonly onStored: () => Promise<void>;
 }
@@ -93,8 +95,9 @@ function routeOf(protocol: IngestProtocol, o: ProtocolRoutesOptions): ProtocolRo
     }
     const started = performance.now();
     const { signal, leave } = callerSignal(response, o.cut);
+    const memory = o.memory.open();
     try {
-      const answer = await answerOf(protocol, request, signal, o);
+      const answer = await answerOf(protocol, request, { signal, memory }, o);
       send(response, answer);
       o.metrics.rpcSeconds.observe({ method: label }, (performance.now() - started) / 1_000);
       count(answer.status < 400 ? undefined : Code.InvalidArgument);
@@ -105,6 +108,7 @@ function routeOf(protocol: IngestProtocol, o: ProtocolRoutesOptions): ProtocolRo
       count(failure.code);
       answerError(request, response, { error: cause, failure, label, protocol }, o);
     } finally {
+      memory.release();
       leave();
     }
   };
@@ -113,19 +117,30 @@ function routeOf(protocol: IngestProtocol, o: ProtocolRoutesOptions): ProtocolRo
 async function answerOf(
   protocol: IngestProtocol,
   request: NodeServerRequest,
-  caller: AbortSignal,
+  { signal: caller, memory }: { readonly signal: AbortSignal; readonly memory: MemoryShare },
   o: ProtocolRoutesOptions,
 ): Promise<ProtocolResponse> {
+  const { hold } = memory;
   const admitted = await orAbort(admit(protocol, request, o), caller);
   const limit = o.maxBodyBytes;
-  const whole = await bodyOf(request, { limit, tooLarge: () => tooLarge(limit), signal: caller });
-  const body = await decompressed(whole, admitted.headers, limit);
+  const whole = await bodyOf(request, { limit, tooLarge: () => tooLarge(limit), signal: caller, onBytes: hold });
+  const body = await decompressed(whole, admitted.headers, { limit, hold });
   const { signal, leave } = callSignal(caller, o.answerTimeoutMs);
   const { headers, url, principal } = admitted;
   const submit = (batch: Partial<Batch>) => submitted(batch, admitted, signal, o);
   const skip = skipping(protocol.name, o);
   try {
-    const input = { headers, query: url.searchParams, body, maxBodyBytes: limit, principal, signal, submit, skip };
+    const input = {
+      headers,
+      query: url.searchParams,
+      body,
+      maxBodyBytes: limit,
+      principal,
+      signal,
+      submit,
+      hold,
+      skip,
+    };
     return await orAbort(protocol.handle(input), signal);
   } finally {
     leave();
@@ -164,11 +179,11 @@ export async function submitted(
 ): Promise<Submission> {
   const batch = { ...EMPTY_BATCH, ...part };
   checkProducer(principal, batch.producer);
-  await quota?.take(caller, batch);
+  const overLimit = await quota?.takeEach(caller, batch);
   signal.throwIfAborted();
   ingestor.checkRoom();
   const callTraceparent = batch.traceparent || (headers.get("traceparent") ?? "");
-  const submission = ingestor.submit({ ...batch, callTraceparent }, principal);
+  const submission = ingestor.submit({ ...batch, callTraceparent, overLimit }, principal);
   if (submission.rejected === submission.readings) return submission;
   const settled = submission.settled.then(async (outcome) => {
     await onStored();
@@ -193,34 +208,40 @@ export function skipping(
 
 const EMPTY_BATCH = { producer: "", epoch: 0n, sequence: 0n, traceparent: "", readings: [], blocks: [], echo: false };
 
-type Decompress = (body: Uint8Array<ArrayBuffer>, limit: number) => Promise<Uint8Array>;
-
-const unzlib = promisify<Uint8Array, ZlibOptions, Buffer>(inflate);
-
 /** By content encoding. */
-const DECOMPRESS: ReadonlyMap<string, Decompress> = new Map<string, Decompress>([
-  ["gzip", compressionGzip.decompress],
-  ["x-gzip", compressionGzip.decompress],
-  ["br", compressionBrotli.decompress],
-  ["deflate", (body, limit) => unzlib(body, { maxOutputLength: limit })],
+const DECOMPRESS: ReadonlyMap<string, (options: ZlibOptions) => Transform> = new Map([
+  ["gzip", createGunzip],
+  ["x-gzip", createGunzip],
+  ["br", ({ chunkSize }: ZlibOptions) => createBrotliDecompress({ chunkSize: chunkSize! })],
+  ["deflate", createInflate],
 ]);
+const CHUNK_BYTES = 64 * 1024;
 
 /** Other encodings, such as snappy, are the protocol's own. */
-async function decompressed(body: Buffer, headers: Headers, limit: number): Promise<Uint8Array> {
+async function decompressed(
+  body: Buffer,
+  headers: Headers,
+  { limit, hold }: { readonly limit: number; readonly hold: MemoryShare["hold"] },
+): Promise<Uint8Array> {
   const encoding = headers.get("content-encoding")?.trim().toLowerCase() ?? "";
-  const decompress = DECOMPRESS.get(encoding);
+  const decompress = DECOMPRESS.get(encoding)?.({ chunkSize: CHUNK_BYTES });
   if (decompress === undefined) return body;
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  decompress.end(body);
   try {
-    return await decompress(body as Buffer<ArrayBuffer>, limit);
+    // Bit by bit: what comes out is known only then.
+    for await (const chunk of decompress) {
+      bytes += chunk.length;
+      if (bytes > limit) throw tooLarge(limit);
+      hold(chunk.length);
+      chunks.push(chunk);
+    }
   } catch (error) {
-    if (isTooLarge(error)) throw tooLarge(limit);
+    if (error instanceof HttpRefusal) throw error;
     throw new TelltaleError("invalid", `the body is not ${encoding}, as content-encoding says`, { cause: error });
   }
-}
-
-function isTooLarge(error: unknown): boolean {
-  if (error instanceof ConnectError) return error.code === Code.ResourceExhausted;
-  return (error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
+  return Buffer.concat(chunks);
 }
 
 function tooLarge(limit: number): HttpRefusal {

@@ -37,6 +37,11 @@ export function createRegistryService(o: LifeCycleOptions & RenameOptions): Serv
   const shown = (details: SensorDetails, context: HandlerContext) =>
     sensorMessage(details, clock.nowUs(), principalOf(context));
 
+  const changer = (context: HandlerContext, dryRun: boolean) => {
+    const principal = principalOf(context);
+    return { who: principal.name, sees: (sensorId: string) => canAccessSensor(principal, sensorId), dryRun };
+  };
+
   async function find(sensorId: string, context: HandlerContext): Promise<SensorDetails> {
     const visible = canAccessSensor(principalOf(context), sensorId);
     const [details] = visible ? await registry.get([sensorId]) : [];
@@ -77,13 +82,13 @@ export function createRegistryService(o: LifeCycleOptions & RenameOptions): Serv
 
     async updateSensor({ profile, updateFields }, context) {
       const [change] = readChanges([{ profile, updateFields }], principalOf(context), () => "profile");
-      await registry.apply([change!], { who: principalOf(context).name, dryRun: false });
+      await registry.apply([change!], changer(context, false));
       return { sensor: shown(await find(change!.sensorId, context), context) };
     },
 
     async applySensors({ changes, dryRun }, context) {
       const read = readChanges(changes, principalOf(context), (index) => `changes[${index}].profile`);
-      const all = await registry.apply(read, { who: principalOf(context).name, dryRun });
+      const all = await registry.apply(read, changer(context, dryRun));
       const countOf = (kind: Difference["kind"]) => BigInt(all.filter((each) => each.kind === kind).length);
       const differences = all.filter(({ kind }) => kind !== "unchanged").map(differenceMessage);
       const count = fitting(differences, differenceBytes, context);

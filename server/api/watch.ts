@@ -9,6 +9,7 @@ import {
   WatchReadingsResponseSchema,
   type WatchService,
 } from "../../gen/es/telltale/v1/watch_pb.ts";
+import { renamedMessage } from "../detect/index.ts";
 import type { TelltaleError } from "../errors.ts";
 import { quoted } from "../lib/quoted.ts";
 import { delay } from "../lib/signals.ts";
@@ -58,7 +59,8 @@ export function createWatchService(o: WatchOptions): ServiceImpl<typeof WatchSer
     watchReadings: (request, context) =>
       o.shares.counted("readings", context, async function* () {
         // Of a sensor that it may not see, it is not told even that there is anything to miss.
-        if (!canAccessSensor(principalOf(context), request.sensorId) && request.sensorId !== "")
+        const shown = o.names.current.shownOf(request.sensorId);
+        if (shown !== "" && !canAccessSensor(principalOf(context), shown))
           return yield* watchNothing(o, request, context);
         try {
           await interest.add(request);
@@ -144,7 +146,9 @@ async function* watchAlerts(o: WatchOptions, r: WatchAlertsRequest, context: Han
         const alert = message.alert!;
         // By what is shown of the sensor now, whatever it was called then.
         const { current } = o.names;
-        alert.sensorId = current.shownOf(alert.sensorId);
+        const shown = current.shownOf(alert.sensorId);
+        alert.message = renamedMessage(alert.message, alert.sensorType, alert.sensorId, shown);
+        alert.sensorId = shown;
         if (!canAccessSensor(principal, alert.sensorId)) continue;
         if (r.sensorId !== "" && alert.sensorId !== current.shownOf(r.sensorId)) continue;
         if (alert.severity < r.minSeverity || (r.severity !== 0 && alert.severity !== r.severity)) continue;

@@ -23,7 +23,7 @@ export type { DetectorOptions } from "./ensemble.ts";
 export { CALM_READINGS, type Episode, Episodes, type LastReading, type Transition } from "./episode.ts";
 export { PARTS, type Part } from "./kernel/features.ts";
 export type { TrunkModel, TypePrior } from "./kernel/trunk-model.ts";
-export { alertMessage, duration, figure, instant, type MessageInput } from "./message.ts";
+export { alertMessage, duration, figure, instant, type MessageInput, renamedMessage } from "./message.ts";
 export { REASON_DETAILS, REASON_SILENCE, REASONS } from "./reasons.ts";
 export { type DetectorSettings, type Direction, layerSettings } from "./settings.ts";
 export {

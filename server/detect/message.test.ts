@@ -1,6 +1,6 @@
 /** What an alert's sentence says, for every reason, direction and state. */
 import { describe, expect, test } from "vitest";
-import { alertMessage, type MessageInput, REASONS } from "./index.ts";
+import { alertMessage, type MessageInput, REASONS, renamedMessage } from "./index.ts";
 import { duration, instant } from "./message.ts";
 
 const SINCE_US = Date.UTC(2026, 10, 22, 23, 43, 28) * 1000;
@@ -119,4 +119,22 @@ test.each([
 test("an instant is told in UTC to the second, also before 1970", () => {
   expect(instant(SINCE_US + 999_999)).toBe("2026-11-22 23:43:28 UTC");
   expect(instant(-1e6)).toBe("1969-12-31 23:59:59 UTC");
+});
+
+describe("the message of a renamed sensor", () => {
+  const reasons = REASONS.map((name, reason) => ({ name, reason }));
+
+  test.each(reasons)("names it by its new id, and nothing else of it is changed: $name", ({ reason }) => {
+    for (const sensorType of ["temperature", "", "rate of a"]) {
+      const of = (sensorId: string) => alertMessage({ ...BASE, sensorType, reason, sensorId });
+      // Also an id that stands in the rest of the sentence.
+      for (const before of ["a", "score", "boiler-1", "a of b: sensor x"])
+        expect(renamedMessage(of(before), sensorType, before, "hall-2/boiler")).toBe(of("hall-2/boiler"));
+    }
+  });
+
+  test("is as it was where it names another one", () => {
+    const message = alertMessage({ ...BASE, sensorId: "boiler-10" });
+    expect(renamedMessage(message, BASE.sensorType, "boiler-1", "x")).toBe(message);
+  });
 });

@@ -50,6 +50,20 @@ export function alertMessage(input: MessageInput): string {
   return `${head}${recovered}: ${what(input)} ${where(input)}; ${how(input)}; ${likely(input)}`;
 }
 
+/**
+ * The sentence with another id of its sensor in it; as it is where it does not name the one of before. The database has the same
+ * (`renamed_message`, in `198_renamed_alerts.sql`).
+ */
+export function renamedMessage(message: string, sensorType: string, before: string, now: string): string {
+  const places = [": no data from ", ": sensor ", `: ${sensorType} of `].flatMap((lead) => {
+    const at = message.indexOf(`${lead}${before} `);
+    return at < 0 ? [] : [at + lead.length];
+  });
+  if (places.length === 0) return message;
+  const at = Math.min(...places);
+  return message.slice(0, at) + now + message.slice(at + before.length);
+}
+
 /** What happened to which sensor, since when. */
 function what(input: MessageInput): string {
   return input.reason === REASON_SILENCE ? "no data from" : subject(input);

@@ -10,6 +10,7 @@ import type { Reading, SeriesBlock } from "../../gen/es/telltale/v1/reading_pb.t
 import { quoted } from "../lib/quoted.ts";
 import { toMicros } from "../lib/time.ts";
 import { encodeFragment } from "../log/record/encode.ts";
+import type { SensorsOverLimit } from "../security/quota.ts";
 import { BatchAttributes, KnownAttributes } from "./attributes.ts";
 import { checkAttributes, checkSeries, checkValue, type Fault } from "./check.ts";
 import {
@@ -44,6 +45,8 @@ export interface AcceptRules {
   readonly mayWrite: (sensorId: string) => boolean;
   /** Where the number of sensors is limited. Asked for series that this process has not met, not for each reading. */
   readonly census?: Census | undefined;
+  /** Sensors that the sender may not send beside those that it has. */
+  readonly overLimit?: SensorsOverLimit | undefined;
 }
 
 /** The sensors of the installation, of which there may be so many. */
@@ -215,7 +218,7 @@ export class Acceptor {
     const { sensorId, sensorType, unit, location } = from;
     const known = this.#table.find(sensorId, sensorType, unit, location);
     if (known === undefined && checkSeries(sensorId, sensorType, unit, location).length > 0) return undefined;
-    if (!rules.mayWrite(sensorId)) return undefined;
+    if (!rules.mayWrite(sensorId) || rules.overLimit?.refused.has(sensorId)) return undefined;
     if (known !== undefined) return known;
     if (rules.census?.mayBegin(sensorId) === false) return undefined;
     rules.census?.begin(sensorId);
@@ -254,6 +257,7 @@ function faultsOf(reading: Reading, rules: AcceptRules): Refused[] {
 
 function seriesFaults({ sensorId, sensorType, unit, location }: SeriesFields, rules: AcceptRules): Refused[] {
   const faults = checkSeries(sensorId, sensorType, unit, location).map(invalid);
+  if (rules.overLimit?.refused.has(sensorId)) return [...faults, senderHasTooMany(sensorId, rules.overLimit.limit)];
   if (rules.mayWrite(sensorId)) return [...faults, ...censusFaults(sensorId, rules.census)];
   const message = `sensor_id ${quoted(sensorId)} may not be written with this token: use one whose sensor prefix fits`;
   return [...faults, { reason: RefusalReason.FORBIDDEN, field: "sensor_id", message }];
@@ -265,6 +269,13 @@ function censusFaults(sensorId: string, census: Census | undefined): Refused[] {
     `sensor_id ${quoted(sensorId)} is new, and there are ${census.limit} sensors already, which is the limit of this installation ` +
     "(LIMIT_SENSORS_TOTAL): delete sensors that are not needed any more, or raise the limit";
   return [{ reason: RefusalReason.TOO_MANY_SENSORS, field: "sensor_id", message }];
+}
+
+function senderHasTooMany(sensorId: string, limit: number): Refused {
+  const message =
+    `sensor_id ${quoted(sensorId)} is beyond the ${limit} sensors that its sender may have in a day (LIMIT_SENSORS): ` +
+    "send fewer, or raise the limit";
+  return { reason: RefusalReason.TOO_MANY_SENSORS, field: "sensor_id", message };
 }
 
 function columnFaults({ sensorId, values, timeDeltasUs, attributes }: SeriesBlock): Refused[] {

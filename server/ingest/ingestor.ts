@@ -10,6 +10,7 @@ import { sendSpan } from "../observe/batch-spans.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { SampledLines } from "../observe/sampled.ts";
 import { canAccessSensor, type Principal } from "../security/principal.ts";
+import type { SensorsOverLimit } from "../security/quota.ts";
 import { type Accepted, Acceptor, type Batch, type Census } from "./accept.ts";
 import { MAX_BATCH_READINGS, MAX_SINGLE_READINGS } from "./limits.ts";
 import type { LogSubmitter } from "./log-submitter.ts";
@@ -28,6 +29,13 @@ export interface Submission {
   readonly durable: Promise<void>;
   /** Resolves when the rest of it is scored and committed. */
   readonly settled: Promise<SettledBatch>;
+}
+
+/** A batch as it is handed over. */
+export interface Submitted extends Batch {
+  readonly callTraceparent?: string;
+  /** Sensors that its sender may not send beside those that it has. */
+  readonly overLimit?: SensorsOverLimit | undefined;
 }
 
 export interface IngestorOptions {
@@ -68,11 +76,11 @@ export class Ingestor {
    * Checks each reading, hands the good ones to the log and answers at once with what was refused.
    *
    * @param batch its `traceparent` is that of the batch itself; without one, the call that is being served is the parent, and
-   *   `callTraceparent` goes into the log where nothing is traced here
+   *   `callTraceparent` goes into the log where nothing is traced here. Readings of its `overLimit` are refused
    * @throws TelltaleError "invalid" for a batch that is too large or whose sender cannot be known again, "exhausted" where nothing can
    *   be stored
    */
-  submit(batch: Batch & { readonly callTraceparent?: string }, principal: Principal): Submission {
+  submit(batch: Submitted, principal: Principal): Submission {
     const { clock, metrics, submitter } = this.#o;
     const readings = sizeOf(batch);
     checkSize(batch.readings.length, readings);
@@ -107,7 +115,7 @@ export class Ingestor {
     return submission;
   }
 
-  #accept(batch: Batch, principal: Principal): Accepted {
+  #accept(batch: Submitted, principal: Principal): Accepted {
     const { clock, metrics, refused, maxAheadUs, retentionUs, census } = this.#o;
     const nowUs = clock.nowUs();
     const logged = { ...batch, producer: loggedProducer(principal, batch.producer) };
@@ -117,6 +125,7 @@ export class Ingestor {
       oldestUs: retentionUs === 0 ? 0 : nowUs - retentionUs,
       mayWrite: (sensorId) => canAccessSensor(principal, sensorId),
       census,
+      overLimit: batch.overLimit,
     });
     metrics.batchReadings.observe({ stage: "ingest" }, accepted.total);
     let index = -1;

@@ -38,6 +38,12 @@ export interface ProtocolRequest {
    * @throws TelltaleError "exhausted" over the quota or where there is no room, with the time to wait
    */
   submit(batch: Partial<Batch>): Promise<Submission>;
+  /**
+   * Counts memory that is taken beside the body until the request is answered, bytes.
+   *
+   * @throws HttpRefusal 503 where requests under way take all that there is
+   */
+  readonly hold: (bytes: number) => void;
   /** Counts what becomes no reading because there is none in it, such as a text. */
   readonly skip: Skip;
 }
@@ -65,8 +71,8 @@ export interface ProtocolFailure {
 export class HttpRefusal extends TelltaleError {
   readonly status: number;
 
-  constructor(status: number, kind: ErrorKind, message: string) {
-    super(kind, message);
+  constructor(status: number, kind: ErrorKind, message: string, options: { readonly retryAfterMs?: number } = {}) {
+    super(kind, message, options);
     this.status = status;
   }
 }

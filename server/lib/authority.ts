@@ -31,3 +31,14 @@ export function hostOf(authority: string): string {
 export function urlHost(address: string): string {
   return address.includes(":") && !address.startsWith("[") ? `[${address.replace("%", "%25")}]` : address;
 }
+
+/** Whether only this machine can reach the address. */
+export function isLoopback(address: string): boolean {
+  // In its one form: ::1 may be written in many ways, and may hold an IPv4 address.
+  const host = hostOf(address);
+  return (
+    /^127(\.\d{1,3}){3}$/.test(host) ||
+    host === "localhost" ||
+    /^\[::(1|ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4})\]$/.test(host)
+  );
+}

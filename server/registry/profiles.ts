@@ -17,6 +17,15 @@ export interface Difference {
   readonly fields: readonly FieldDifference[];
 }
 
+/** Who changes profiles, and how. */
+export interface Changer {
+  /** For the record. */
+  readonly who: string;
+  /** Whether he may know of a sensor. */
+  readonly sees: (sensorId: string) => boolean;
+  readonly dryRun: boolean;
+}
+
 export class Profiles {
   readonly #sql: Sql;
   readonly #clock: Clock;
@@ -29,15 +38,15 @@ export class Profiles {
   /**
    * Makes all changes, or none, and says what each changed, in their order. Each sensor may be in them once.
    *
-   * @param who for the record
-   * @throws TelltaleError "conflict" where a change is based on another revision
+   * @throws TelltaleError "conflict" where a change is based on another revision, or its id leads to a sensor of another one
    */
-  apply(changes: readonly Change[], { who, dryRun }: { who: string; dryRun: boolean }): Promise<Difference[]> {
+  apply(changes: readonly Change[], { who, sees, dryRun }: Changer): Promise<Difference[]> {
     return transaction(this.#sql, async (tx) => {
       if (!dryRun) await tx`select pg_advisory_xact_lock(${LOCK})`;
       await checkNames(
         tx,
         changes.map(({ sensorId }) => sensorId),
+        sees,
       );
       const before = await read(
         tx,
@@ -67,14 +76,16 @@ function checkRevision({ sensorId, revision }: Change, is: number): void {
   );
 }
 
-/** A sensor that was renamed since the call came in has its profile under another id. */
-async function checkNames(sql: Sql, sensorIds: readonly string[]): Promise<void> {
+/** A sensor that was renamed since the call came in, or is not the caller's any more, has its profile under another id. */
+async function checkNames(sql: Sql, sensorIds: readonly string[], sees: Changer["sees"]): Promise<void> {
   const [other] = await sql`select name, sensor_shown(key) as shown from sensor_name where not current
     and name in (select jsonb_array_elements_text(${JSON.stringify(sensorIds)}::text::jsonb)) limit 1`;
   if (other === undefined) return;
   throw new TelltaleError(
     "conflict",
-    `${quoted(other.name)} leads to the sensor ${quoted(other.shown)}, which was renamed meanwhile: name it by that id`,
+    sees(other.shown)
+      ? `${quoted(other.name)} leads to the sensor ${quoted(other.shown)}, which was renamed meanwhile: name it by that id`
+      : `${quoted(other.name)} leads to a sensor of another id: a profile cannot be given to it`,
   );
 }
 

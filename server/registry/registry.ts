@@ -11,7 +11,7 @@ import { countAlerts, type DeletionDetails, type DeletionFilter, listDeletions, 
 import { readDetails, type SensorDetails } from "./details.ts";
 import { type Found, findSensors, type Searched, sensorTest, type Wanted } from "./find.ts";
 import type { Change } from "./profile.ts";
-import { type Difference, Profiles } from "./profiles.ts";
+import { type Changer, type Difference, Profiles } from "./profiles.ts";
 import { completeRename, namesVersion, type Renaming, type Reserved, releaseName, reserveName } from "./rename.ts";
 import { FleetSync } from "./sync.ts";
 
@@ -46,8 +46,8 @@ export class Registry {
     return assetTree(await this.#fleet.current(), { ...wanted, nowUs: this.#clock.nowUs() });
   }
 
-  /** @throws TelltaleError "conflict" where a change is based on another revision: nothing is changed then */
-  apply(changes: readonly Change[], by: { who: string; dryRun: boolean }): Promise<Difference[]> {
+  /** @throws TelltaleError "conflict" as `Profiles.apply` does: nothing is changed then */
+  apply(changes: readonly Change[], by: Changer): Promise<Difference[]> {
     return this.#profiles.apply(changes, by);
   }
 

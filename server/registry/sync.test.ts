@@ -14,7 +14,7 @@ import { OPEN_NONE, OPEN_SILENCE } from "./state.ts";
 import { FleetSync } from "./sync.ts";
 
 const T0 = Date.UTC(2026, 9, 31, 20) * 1000;
-const AS = { who: "ann", dryRun: false };
+const AS = { who: "ann", sees: () => true, dryRun: false };
 
 describeWith(["postgres"], "the fleet in memory", () => {
   let server: TestPostgres;

@@ -1,7 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { AlertState } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { AlertEventSchema, AlertEventType } from "../../gen/es/telltale/v1/watch_pb.ts";
-import { alertMessage, type Episode, REASONS } from "../detect/index.ts";
+import { alertMessage, type Episode, REASONS, renamedMessage } from "../detect/index.ts";
 import type { AlertEventRow, AlertRow, Store } from "../store/store.ts";
 import { toAlert } from "./alert.ts";
 import type { Rows } from "./rows.ts";
@@ -50,11 +50,17 @@ const TRANSITIONS = {
   continued: undefined,
 } as const;
 
+/** As the store will have it, and what its message calls the sensor. */
+interface OpenAlert {
+  readonly row: AlertRow;
+  readonly name: string;
+}
+
 /** From the sensors' episodes to stored alerts. */
 export class Alerts {
   readonly #state: PartitionState;
-  /** Alerts that are open, by their id, as the store will have them. */
-  readonly #open = new Map<number, AlertRow>();
+  /** Alerts that are open, by their id. */
+  readonly #open = new Map<number, OpenAlert>();
 
   constructor(state: PartitionState) {
     this.#state = state;
@@ -63,7 +69,20 @@ export class Alerts {
   /** Finds the stored form of the episodes that are open. */
   async load(store: Pick<Store, "readAlerts">): Promise<void> {
     const ids = [...this.#openEpisodes()].map(({ episode }) => episode.id);
-    for (const row of await store.readAlerts(ids)) this.#open.set(row.id, row);
+    for (const row of await store.readAlerts(ids)) this.#keep(row);
+  }
+
+  #keep(row: AlertRow): void {
+    this.#open.set(row.id, { row, name: this.#state.shown.of(row.sensorId) });
+  }
+
+  /** An open alert as it is told now: its sensor may have been renamed since. */
+  #told(id: number): AlertRow | undefined {
+    const open = this.#open.get(id);
+    if (open === undefined) return undefined;
+    const { row, name } = open;
+    const now = this.#state.shown.of(row.sensorId);
+    return now === name ? row : { ...row, message: renamedMessage(row.message, row.sensorType, name, now) };
   }
 
   *#openEpisodes(): Generator<{ slot: number; episode: Episode }> {
@@ -83,7 +102,7 @@ export class Alerts {
       changes.change(closed, AlertEventType.RECOVERED);
     }
     for (const { slot, episode } of [...this.#openEpisodes()]) {
-      const known = this.#open.get(episode.id);
+      const known = this.#open.get(episode.id)?.row;
       if (known?.state === AlertState.OPEN) continue;
       if (known !== undefined) {
         // Over already, for whoever decided then.
@@ -124,7 +143,7 @@ export class Alerts {
   /** Tells of an episode as it is now. */
   #change(episode: Episode, series: Series, changes: AlertChanges, transition?: AlertEventType, trace?: string): void {
     const row = this.#row(episode, series);
-    if (episode.state === "open") this.#open.set(row.id, row);
+    if (episode.state === "open") this.#keep(row);
     else this.#open.delete(row.id);
     changes.change(row, transition, trace);
   }
@@ -132,7 +151,7 @@ export class Alerts {
   /** An episode in the form of the store. */
   #row(e: Episode, series: Series): AlertRow {
     const { detector } = this.#state.sensors;
-    const kept = this.#open.get(e.id);
+    const kept = this.#open.get(e.id)?.row;
     const known = Number.isFinite(e.expected) && Number.isFinite(e.band);
     const number = (x: number) => (Number.isFinite(x) ? x : null);
     return {
@@ -163,7 +182,7 @@ export class Alerts {
 
   /** Somebody resolved an alert that was open. */
   resolved(id: number, principal: string, changes: AlertChanges): void {
-    const open = this.#open.get(id);
+    const open = this.#told(id);
     if (open === undefined) return;
     this.#open.delete(id);
     const row = { ...open, state: AlertState.RESOLVED, closedUs: this.#state.receivedUs, resolvedBy: principal };
@@ -172,7 +191,7 @@ export class Alerts {
 
   /** Somebody has retired or deleted the sensors: what is open of them is resolved. */
   closed(sensorIds: ReadonlySet<string>, principal: string, changes: AlertChanges): void {
-    for (const row of [...this.#open.values()])
+    for (const { row } of [...this.#open.values()])
       if (sensorIds.has(row.sensorId)) this.resolved(row.id, principal, changes);
   }
 
@@ -190,11 +209,11 @@ export class Alerts {
     changes: AlertChanges,
   ): Promise<void> {
     const seen = { acknowledgedUs: this.#state.receivedUs, acknowledgedBy: by.principal };
-    const open = by.applied ? this.#open.get(id) : undefined;
+    const open = by.applied ? this.#told(id) : undefined;
     const before = open ?? changes.alerts.get(id) ?? (await by.stored(id));
     if (before === undefined || (open === undefined && before.acknowledgedUs !== null)) return;
     const row = { ...before, ...seen };
-    if (open !== undefined) this.#open.set(id, row);
+    if (open !== undefined) this.#keep(row);
     changes.change(row, AlertEventType.ACKNOWLEDGED);
   }
 }

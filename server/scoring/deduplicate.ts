@@ -196,7 +196,7 @@ export class Sorter {
       if (struct !== undefined) rows.metadata.set(row, struct);
       if (outcome.fragment.traceparent !== "") rows.traces.set(row, outcome.fragment.traceparent);
       if (outcome.fragment.echo) outcome.echo.push({ row, index });
-    } else if (t === last) compare(outcome, index, this.#state.shown.of(series.sensorId), t, value, lastValue[slot]!);
+    } else if (t === last) compare(outcome, index, t, value, lastValue[slot]!);
     else late.push({ series, timeUs: t, value, id, index, outcome, struct, mark: mark | MARK_LATE });
   }
 }

@@ -28,7 +28,7 @@ export async function placeLate(
   book: SeriesBook,
 ): Promise<void> {
   await eachSensor(late, { rows, store, book }, (readings, known) => {
-    for (const l of readings) place(l, known, rows, book);
+    for (const l of readings) place(l, known, rows);
   });
 }
 
@@ -58,10 +58,10 @@ export async function eachSensor<T extends { readonly series: Series; readonly t
   }
 }
 
-function place(l: LateReading, known: Map<number, number>, rows: Rows, { shown }: SeriesBook): void {
+function place(l: LateReading, known: Map<number, number>, rows: Rows): void {
   const there = known.get(l.timeUs);
   if (there !== undefined) {
-    compare(l.outcome, l.index, shown.of(l.series.sensorId), l.timeUs, l.value, there);
+    compare(l.outcome, l.index, l.timeUs, l.value, there);
     return;
   }
   known.set(l.timeUs, l.value);

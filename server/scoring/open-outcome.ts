@@ -1,5 +1,4 @@
 import type { ScoredReading } from "../../gen/es/telltale/v1/reading_pb.ts";
-import { quoted } from "../lib/quoted.ts";
 import type { Conflict, FragmentOutcome, RecordOutcome } from "../log/outcome.ts";
 import type { LoggedFragment } from "../log/record/decode.ts";
 import type { TracedBatch } from "../observe/batch-spans.ts";
@@ -37,20 +36,13 @@ export function openOutcome(fragment: LoggedFragment, offset: number, place: num
 }
 
 /** A reading for a time that the sensor has already: the first value stays. 0 and -0 are the same value. */
-export function compare(
-  o: OpenOutcome,
-  index: number,
-  sensorId: string,
-  timeUs: number,
-  value: number,
-  there: number,
-): void {
+export function compare(o: OpenOutcome, index: number, timeUs: number, value: number, there: number): void {
   if (value === there) {
     o.tally.duplicate++;
     return;
   }
   o.tally.conflicting++;
-  if (!isFull(o)) describeConflict(o, index, sensorId, timeUs, value, there);
+  if (!isFull(o)) describeConflict(o, index, timeUs, value, there);
 }
 
 /** Whether as many conflicts are described as there may be. */
@@ -58,16 +50,10 @@ export function isFull({ conflicts }: OpenOutcome): boolean {
   return conflicts.length >= MAX_CONFLICTS;
 }
 
-export function describeConflict(
-  o: OpenOutcome,
-  index: number,
-  sensorId: string,
-  timeUs: number,
-  value: number,
-  there: number,
-): void {
+/** Without the sensor's id: the sender knows by which it sent, and may not see the sensor by another one. */
+export function describeConflict(o: OpenOutcome, index: number, timeUs: number, value: number, there: number): void {
   const at = new Date(timeUs / 1000).toISOString();
-  const message = `sensor ${quoted(sensorId)} has the value ${there} at ${at}: ${value} was not stored`;
+  const message = `the sensor has the value ${there} at ${at}: ${value} was not stored`;
   o.conflicts.push({ index, message });
 }
 

@@ -32,10 +32,10 @@ export async function describeResent(
   for (const { record, outcome } of resent) {
     if (outcome.tally.conflicting === 0) continue;
     await eachSensor(timedPoints(record, outcome, book), { rows, store, book }, (points, known) => {
-      for (const { series, timeUs, value, index } of points) {
+      for (const { timeUs, value, index } of points) {
         const there = known.get(timeUs);
         if (there === undefined || there === value || isFull(outcome)) continue;
-        describeConflict(outcome, index, book.shown.of(series.sensorId), timeUs, value, there);
+        describeConflict(outcome, index, timeUs, value, there);
       }
     });
   }

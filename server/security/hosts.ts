@@ -1,6 +1,6 @@
-import { hostOf } from "../lib/authority.ts";
+import { hostOf, isLoopback } from "../lib/authority.ts";
 import type { AllowsOrigin } from "../lib/cors.ts";
-import { isLoopback, type SecuritySettings } from "./settings.ts";
+import type { SecuritySettings } from "./settings.ts";
 
 /**
  * Which Host headers are answered. Without authentication and on the loopback only its own names: a page of another site that

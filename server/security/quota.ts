@@ -12,6 +12,12 @@ export interface BatchSize {
   readonly blocks: readonly Pick<SeriesBlock, "sensorId" | "values">[];
 }
 
+/** Sensors that a caller may not send beside those that it has. */
+export interface SensorsOverLimit {
+  readonly limit: number;
+  readonly refused: ReadonlySet<string>;
+}
+
 /** What a caller (see `callerOf`) may use. Going over it is TelltaleError "exhausted" with the time to wait. */
 export class Quota {
   readonly #settings: QuotaSettings;
@@ -42,6 +48,18 @@ export class Quota {
     throw over("readings a second", this.#settings.readingsPerSecond, this.#nextWindowMs());
   }
 
+  /**
+   * The same where readings are refused one by one: answers with the sensors for which there is no room. To wait would not help their
+   * sender, and those that it has already go on.
+   */
+  async takeEach(caller: string, batch: BatchSize): Promise<SensorsOverLimit | undefined> {
+    const { sensors: limit } = this.#settings;
+    const refused = limit === 0 ? NONE : await this.#usage.admit(caller, sensorsOf(batch), limit, "some");
+    if ((await this.#readingsOver(caller, batch)) > 0)
+      throw over("readings a second", this.#settings.readingsPerSecond, this.#nextWindowMs());
+    return refused.size === 0 ? undefined : { limit, refused };
+  }
+
   /** The same for a sender that can be slowed: resolves when what is over this second's share is waited off at the allowed rate. */
   async takeSlowly(caller: string, batch: BatchSize, signal: AbortSignal): Promise<void> {
     const excess = await this.#excess(caller, batch);
@@ -61,22 +79,35 @@ export class Quota {
   /** Readings over this second's share. */
   async #excess(caller: string, batch: BatchSize): Promise<number> {
     await this.#checkSensors(caller, batch);
+    return this.#readingsOver(caller, batch);
+  }
+
+  async #readingsOver(caller: string, batch: BatchSize): Promise<number> {
     const { readingsPerSecond } = this.#settings;
     if (readingsPerSecond === 0) return 0;
     const total = await this.#usage.add(`readings:${caller}`, sizeOf(batch));
     return Math.max(0, total - readingsPerSecond);
   }
 
-  async #checkSensors(caller: string, { readings, blocks }: BatchSize): Promise<void> {
+  async #checkSensors(caller: string, batch: BatchSize): Promise<void> {
     const { sensors } = this.#settings;
     if (sensors === 0) return;
-    const sent = new Set([...readings, ...blocks].map(({ sensorId }) => sensorId));
-    if (!(await this.#usage.admit(caller, sent, sensors))) throw over("sensors", sensors, undefined);
+    const { size } = await this.#usage.admit(caller, sensorsOf(batch), sensors, "all");
+    if (size > 0) throw over("sensors", sensors, undefined);
   }
 
   #nextWindowMs(): number {
     return windowMs - ((this.#clock.nowUs() / 1_000) % windowMs);
   }
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+function sensorsOf({ readings, blocks }: BatchSize): Set<string> {
+  const ids = new Set<string>();
+  for (const { sensorId } of readings) ids.add(sensorId);
+  for (const { sensorId } of blocks) ids.add(sensorId);
+  return ids;
 }
 
 function over(what: string, limit: number, retryAfterMs: number | undefined): TelltaleError {

@@ -1,6 +1,6 @@
 import { choice, type Environment, flag, integer, refuse, text, url } from "../environment.ts";
 import { StartupError } from "../errors.ts";
-import { hostOf } from "../lib/authority.ts";
+import { isLoopback } from "../lib/authority.ts";
 
 /** Who may come in, and how much each may ask for. */
 export interface SecuritySettings {
@@ -78,17 +78,6 @@ export function loadSecuritySettings(env: Environment, bindAddress: string): Sec
   };
   checkTogether(settings, bindAddress);
   return Object.freeze(settings);
-}
-
-/** Whether only this machine can reach the address. */
-export function isLoopback(address: string): boolean {
-  // In its one form: ::1 may be written in many ways, and may hold an IPv4 address.
-  const host = hostOf(address);
-  return (
-    /^127(\.\d{1,3}){3}$/.test(host) ||
-    host === "localhost" ||
-    /^\[::(1|ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4})\]$/.test(host)
-  );
 }
 
 function checkTogether(settings: SecuritySettings, bindAddress: string): void {

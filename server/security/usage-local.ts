@@ -61,16 +61,19 @@ export function createLocalUsage(clock: Clock): LocalUsage {
         inside = false;
       };
     },
-    async admit(who, sensors, limit) {
+    async admit(who, sensors, limit, how) {
       const all = new Set(sensors);
-      const fresh = unknown(who, all, sensorMs).size;
+      const fresh = unknown(who, all, sensorMs);
       const known = sensorsOf.get(who);
-      if (fresh > 0 && (known?.size ?? 0) + fresh > limit) {
-        forget(known, clock.monotonicMs() - sensorMs);
-        if ((known?.size ?? 0) + fresh > limit) return false;
-      }
-      note(who, all);
-      return true;
+      if (fresh.size > 0 && (known?.size ?? 0) + fresh.size > limit) forget(known, clock.monotonicMs() - sensorMs);
+      const room = Math.max(0, limit - (known?.size ?? 0));
+      if (fresh.size > room && how === "all") return fresh;
+      const refused = new Set([...fresh].slice(room));
+      note(
+        who,
+        [...all].filter((id) => !refused.has(id)),
+      );
+      return refused;
     },
     ping: async () => {},
     close: () => {},

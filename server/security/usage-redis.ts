@@ -31,14 +31,21 @@ const admitScript = `
 local t = redis.call('time')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 redis.call('zremrangebyscore', KEYS[1], '-inf', now)
-local fresh = 0
-for i = 3, #ARGV do
-  if not redis.call('zscore', KEYS[1], ARGV[i]) then fresh = fresh + 1 end
+local room = tonumber(ARGV[1]) - redis.call('zcard', KEYS[1])
+local noted = {}
+local fresh = {}
+local refused = {}
+for i = 4, #ARGV do
+  if redis.call('zscore', KEYS[1], ARGV[i]) then noted[#noted + 1] = ARGV[i]
+  else
+    fresh[#fresh + 1] = ARGV[i]
+    if #fresh > room then refused[#refused + 1] = ARGV[i] else noted[#noted + 1] = ARGV[i] end
+  end
 end
-if fresh > 0 and redis.call('zcard', KEYS[1]) + fresh > tonumber(ARGV[1]) then return 0 end
-for i = 3, #ARGV do redis.call('zadd', KEYS[1], now + ARGV[2], ARGV[i]) end
+if #refused > 0 and ARGV[3] == 'all' then return fresh end
+for i = 1, #noted do redis.call('zadd', KEYS[1], now + ARGV[2], noted[i]) end
 redis.call('pexpire', KEYS[1], ARGV[2])
-return 1`;
+return refused`;
 
 /**
  * Counts over all processes that share the Redis; alone with what this process sees while it is out of reach. The connection is
@@ -103,17 +110,23 @@ export function createRedisUsage(
         return back;
       }
     },
-    async admit(who, sensors, limit) {
-      const unknown = [...local.unknown(who, sensors, noteSensorsMs)];
-      if (unknown.length === 0) return true;
+    async admit(who, sensors, limit, how) {
+      const unknown = local.unknown(who, sensors, noteSensorsMs);
+      if (unknown.size === 0) return unknown;
       try {
-        if ((await redis.eval(admitScript, 1, sensorsOf(who), limit, sensorMs, ...unknown)) !== 1) return false;
-        local.note(who, unknown);
-        return true;
+        const answer = await redis.eval(admitScript, 1, sensorsOf(who), limit, sensorMs, how, ...unknown);
+        const refused = new Set(answer as string[]);
+        if (refused.size === 0 || how === "some") {
+          local.note(
+            who,
+            [...unknown].filter((id) => !refused.has(id)),
+          );
+        }
+        return refused;
       } catch (error) {
         alone(error);
         // Redis learns of these when they are noted again: until then others' count lacks them, in favour of the caller.
-        return local.admit(who, unknown, limit);
+        return local.admit(who, unknown, limit, how);
       }
     },
     async ping(timeoutMs) {

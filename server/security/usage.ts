@@ -1,3 +1,5 @@
+export type Admission = "all" | "some";
+
 /** What a caller uses, counted in this process (`usage-local.ts`) or over all of an installation (`usage-redis.ts`). */
 export interface Usage {
   /** Adds to the count of this second and answers with it. */
@@ -5,10 +7,10 @@ export interface Usage {
   /** Takes one of `limit` places until it is given back; undefined where all are taken. Giving back twice is giving back once. */
   enter(who: string, limit: number): Promise<(() => void) | undefined>;
   /**
-   * Whether these sensors may be sent: true where all of them are known or there is room for the new ones among `limit`. None is
-   * noted where there is not. A sensor that was not sent for `sensorMs` makes room.
+   * Notes sensors as sent, and answers with those for which there is no room among `limit`. "all" of them are noted or none, or "some":
+   * the known ones, and new ones in their order while there is room. A sensor that was not sent for `sensorMs` makes room.
    */
-  admit(who: string, sensors: Iterable<string>, limit: number): Promise<boolean>;
+  admit(who: string, sensors: Iterable<string>, limit: number, how: Admission): Promise<ReadonlySet<string>>;
   /** Rejects with the reason when others' use is not counted in at present. */
   ping(timeoutMs: number): Promise<void>;
   close(): void;

@@ -65,6 +65,11 @@ export class SensorCensus {
     if (!this.#known.has(sensorId)) this.#known.set(sensorId, this.#clock.monotonicMs());
   }
 
+  /** Sensors have got other ids: all are read again with the next look. */
+  renamed(): void {
+    this.#last = 0;
+  }
+
   async look(): Promise<void> {
     const deletions = await this.#sql`select id, sensor_id from sensor_deletion where id > ${this.#deletions}`;
     const nowMs = this.#clock.monotonicMs();

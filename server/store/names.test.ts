@@ -1,7 +1,9 @@
+import type { Sql } from "postgres";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 import { silentLogger } from "../observe/logger.ts";
 import { migrate } from "../postgres/migrate.ts";
+import { transaction } from "../postgres/transaction.ts";
 import { completeRename, namesVersion, reserveName } from "../registry/rename.ts";
 import { Names, readersBehind, SensorNames } from "./names.ts";
 import { openStoreSql } from "./postgres.ts";
@@ -124,5 +126,63 @@ describe("processes that take readings", () => {
     await sql`update sensor_name_reader set until = now()`;
     expect(await behind()).toBe(0);
     expect(killed.names.current.has("new")).toBe(false);
+  });
+
+  describe("open alerts that notifications write while their sensor is renamed", () => {
+    const alert = {
+      ...{ id: "1", status: "firing", labels: { sensor_id: "old", sensor_type: "t" } },
+      annotations: { summary: "old is not as usual", description: "Anomaly detected: t of old high since then" },
+    };
+    const write = (tx: Sql) => tx`insert into notify_alert (alert_id, alert, groups, since_us)
+      values (1, ${JSON.stringify(alert)}::text::jsonb, '[]', 0)`;
+    const isWaiting = async () =>
+      (await sql`select from pg_locks where locktype = 'advisory' and not granted`).length > 0;
+    const renamed = {
+      ...{ labels: { sensor_id: "new", sensor_type: "t" } },
+      annotations: { summary: "new is not as usual", description: "Anomaly detected: t of new high since then" },
+    };
+
+    beforeEach(async () => {
+      await sql`delete from notify_alert`;
+      await sql`delete from alert`;
+      await sql`insert into alert (id, partition, sensor_id, sensor_type, alert_type, severity, message, score, value, opened_us,
+        last_seen_us, state, readings, detector, confidence, model_version)
+        values (1, 0, 'old', 't', 'anomaly_detection', 1, '', 0, 0, 0, 0, 1, 1, '', 1, '')`;
+      await reserveName(sql, renaming("new"));
+    });
+    const stored = async () => (await sql`select alert from notify_alert`)[0]!.alert;
+
+    test("have the new id: the rename waits for what is being written", async () => {
+      const { promise: end, resolve } = Promise.withResolvers<void>();
+      const { promise: written, resolve: wrote } = Promise.withResolvers<void>();
+      const writing = transaction(sql, async (tx) => {
+        await write(tx);
+        wrote();
+        await end;
+      });
+      await written;
+      const renames = completeRename(sql, renaming("new"), 0);
+      await until(isWaiting);
+      resolve();
+      await writing;
+      expect(await renames).toBe("done");
+      expect(await stored()).toMatchObject(renamed);
+    });
+
+    test("have the new id: what is written waits for the rename", async () => {
+      const { promise: end, resolve } = Promise.withResolvers<void>();
+      const { promise: changed, resolve: change } = Promise.withResolvers<void>();
+      const renames = transaction(sql, async (tx) => {
+        await tx`select rename_sensor('old', 0, 'new', 0, 'tester')`;
+        change();
+        await end;
+      });
+      await changed;
+      const writing = transaction(sql, (tx) => write(tx));
+      await until(isWaiting);
+      resolve();
+      await Promise.all([renames, writing]);
+      expect(await stored()).toMatchObject(renamed);
+    });
   });
 });

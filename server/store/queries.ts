@@ -244,6 +244,12 @@ export class Queries extends ReadingQueries {
     return row!.key;
   }
 
+  /** The id that is shown of the sensor, by any id that leads to it. */
+  async shownOf(sensorId: string): Promise<string> {
+    const [row] = await this.#sql`select sensor_shown(sensor_key(${sensorId})) as shown`;
+    return row!.shown;
+  }
+
   /** What is shown of sensors, by their keys; of those that were never renamed there is nothing. */
   async shownNames(): Promise<Map<string, string>> {
     const rows = await this.#sql`select key, name from sensor_name where current`;

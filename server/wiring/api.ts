@@ -33,7 +33,9 @@ import { WatchShares } from "../api/watch-shares.ts";
 import { BacktestRunner } from "../backtest/runner.ts";
 import { IncidentViews } from "../incidents/views.ts";
 import type { Ingestor } from "../ingest/ingestor.ts";
+import { protocolMemory } from "../ingest/protocols/limits.ts";
 import { OtlpMapper } from "../ingest/protocols/otlp/map.ts";
+import type { MemoryBudget } from "../lib/memory-budget.ts";
 import { createHealthChecks } from "../observe/health.ts";
 import type { Progress } from "../observe/progress.ts";
 import { SampledLines } from "../observe/sampled.ts";
@@ -76,7 +78,8 @@ export async function wireApi(w: Wiring, parts: ApiParts): Promise<RpcServer> {
   const closing = new AbortController();
   const answers = new AnswerCache({ cache: parts.storage.cache, ttlMs: config.cacheTtlMs, metrics });
   const access = { authorize: security.authorize, forwarding };
-  const services = servicesOf(w, parts, { ingestor, answers, closing: closing.signal });
+  const memory = protocolMemory();
+  const services = servicesOf(w, parts, { ingestor, answers, memory, closing: closing.signal });
   const api = await startRpcServer({
     host: config.bindAddress,
     port: config.grpcPort,
@@ -92,7 +95,7 @@ export async function wireApi(w: Wiring, parts: ApiParts): Promise<RpcServer> {
     gate: createGate(access),
     metricsGate: async (credential) => void (await security.authorize({ ...METRICS, credential })),
     interceptors: [...securityInterceptors(security), namesInterceptor(parts.storage.names)],
-    protocols: { protocols, ingestor, access, quota: security.quota, onStored: () => answers.expire() },
+    protocols: { protocols, ingestor, access, quota: security.quota, memory, onStored: () => answers.expire() },
     allowsHost: security.allowsHost,
     allowsOrigin: createOriginCheck(config.security, config.allowedHosts),
     tls: security.tls,
@@ -119,6 +122,7 @@ function served<S extends DescService>(service: S, implementation: Partial<Servi
 interface Shared {
   readonly ingestor: Ingestor;
   readonly answers: AnswerCache;
+  readonly memory: MemoryBudget;
   /** Aborts when the server begins to close. */
   readonly closing: AbortSignal;
 }
@@ -138,7 +142,7 @@ function followNames(names: Storage["names"], notices: Live["notices"]) {
 }
 
 /** Every service of this process: what is served, described by reflection and counted healthy is this one list. */
-function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, closing }: Shared): Served[] {
+function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, memory, closing }: Shared): Served[] {
   const { config, clock, metrics, logger, cleanups } = w;
   const { storage, live, scoring, progress, security, broker } = parts;
   const { address, sql, queries, names, log } = storage;
@@ -154,7 +158,7 @@ function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, closing }: 
     service: MetricsService,
     register: (router) =>
       registerOtlp(router, {
-        ...{ ingestor, quota: security.quota, onStored: () => answers.expire() },
+        ...{ ingestor, quota: security.quota, memory, onStored: () => answers.expire() },
         ...{ mapper: new OtlpMapper(), metrics, lines: new SampledLines(logger) },
       }),
   };

@@ -42,6 +42,7 @@ async function openCensus(
   const census = new SensorCensus({ sql, clock, logger, limit });
   await census.start();
   cleanups.add("number of sensors", () => census.stop());
+  names.onChange(() => census.renamed());
   // An id that leads to a sensor begins none.
   return {
     limit,

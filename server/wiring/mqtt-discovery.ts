@@ -126,7 +126,7 @@ class Names {
     // Revision 0: there is no profile yet. What people write stays.
     const change = { sensorId, fields: { displayName }, revision: 0 };
     try {
-      await this.#profiles.apply([change], { who: "mqtt discovery", dryRun: false });
+      await this.#profiles.apply([change], { who: "mqtt discovery", sees: () => true, dryRun: false });
     } catch (error) {
       if (!(error instanceof TelltaleError && error.kind === "conflict")) throw error;
     }

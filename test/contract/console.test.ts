@@ -33,7 +33,14 @@ describe("the files of the console", () => {
 
   it("every address of the console is its page, which is asked for anew each time", async () => {
     const page = await (await fetch(`${platform.http}/ui/`)).text();
-    for (const path of ["/ui/alerts", "/ui/alerts/12?from=x", "/ui/sensors/a%2Fb.c", "/ui/no/such/page"]) {
+    for (const path of [
+      "/ui/alerts",
+      "/ui/alerts/12?from=x",
+      "/ui/sensors/a%2Fb.c",
+      "/ui/sensors/line-3.js",
+      "/ui/sensors/a%2Fb.json",
+      "/ui/no/such/page",
+    ]) {
       const answer = await fetch(platform.http + path);
       expect([path, answer.status, answer.headers.get("cache-control")]).toEqual([path, 200, "no-cache"]);
       expect(await answer.text()).toBe(page);
@@ -51,6 +58,9 @@ describe("the files of the console", () => {
       "/ui/%2e%2e%2fpackage.json",
     ])
       expect([path, (await fetch(platform.http + path)).status]).toEqual([path, 404]);
+    const missing = await fetch(`${platform.http}/ui/assets/x.js`);
+    expect([missing.status, missing.headers.get("content-type")]).toEqual([404, "text/plain; charset=utf-8"]);
+    expect(await missing.text()).toBe("The console has no such file. After an upgrade, load the page again.\n");
   });
 
   it("files come compressed as the browser takes them, and are the same", async () => {

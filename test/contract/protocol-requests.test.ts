@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import http2 from "node:http2";
 import net from "node:net";
+import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { create } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { ReadingSchema } from "../../gen/es/telltale/v1/reading_pb.ts";
@@ -9,6 +10,7 @@ import type { ProtocolOptions } from "../../server/api/protocol-routes.ts";
 import { TelltaleError } from "../../server/errors.ts";
 import type { Ingestor, Submission } from "../../server/ingest/ingestor.ts";
 import type { IngestProtocol } from "../../server/ingest/protocol.ts";
+import { protocolMemory } from "../../server/ingest/protocols/limits.ts";
 import { createMetrics } from "../../server/observe/metrics.ts";
 import { anonymous } from "../../server/security/principal.ts";
 import type { AccessRequest } from "../../server/security/security.ts";
@@ -18,6 +20,8 @@ const PATH = "/test/steps";
 const ORIGIN = "https://ours.example";
 const FOREIGN = "https://foreign.example";
 const limits = { requestTimeoutMs: 600, answerTimeoutMs: 300 };
+/** Of all requests together. */
+const MEMORY_BYTES = 100_000;
 const echo: IngestProtocol["handle"] = async ({ body }) => ({ status: 200, body });
 
 /** What the protocol does. */
@@ -39,7 +43,8 @@ function served(...protocols: IngestProtocol[]): ProtocolOptions {
     return anonymous;
   };
   const access = { authorize, forwarding: { read: () => undefined } };
-  return { protocols, access, ingestor: { submit, checkRoom: () => {} }, quota: undefined, onStored };
+  const memory = protocolMemory(MEMORY_BYTES);
+  return { protocols, access, ingestor: { submit, checkRoom: () => {} }, quota: undefined, memory, onStored };
 }
 
 const open = () =>
@@ -226,5 +231,68 @@ describe("readings", () => {
     submit.mockClear();
     await put("r", { traceparent: header });
     expect(submit.mock.calls.map(([batch]) => batch.callTraceparent)).toEqual([header, traceparent]);
+  });
+});
+
+/** On a loaded machine too. */
+const PATIENCE = { timeout: 30_000 };
+
+describe("the memory that all requests share", () => {
+  const large = "x".repeat(MEMORY_BYTES * 0.6);
+  /** Answers once it is told to. */
+  function held() {
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+    const { promise: taken, resolve: take } = Promise.withResolvers<void>();
+    handle = async () => {
+      take();
+      await answered;
+      return { status: 204 };
+    };
+    return { taken, answer };
+  }
+
+  test("is taken by bodies until they are answered; what finds no room is to come again, and a small one goes on", async () => {
+    const { taken, answer } = held();
+    const first = put(large);
+    await taken;
+    handle = echo;
+    const second = await put(large);
+    expect([second.status, second.headers.get("retry-after")]).toEqual([503, "1"]);
+    expect((await second.json()).message).toMatch(/take all the memory/);
+    expect((await put("small")).status).toBe(200);
+    answer();
+    expect((await first).status).toBe(204);
+    await vi.waitFor(async () => expect((await put(large)).status).toBe(200), PATIENCE);
+  });
+
+  test("is taken by what a body unpacks to, and by what a protocol makes of it", async () => {
+    for (const [encoding, pack] of [
+      ["gzip", gzipSync],
+      ["br", brotliCompressSync],
+      ["deflate", deflateSync],
+    ] as const) {
+      const packed = pack("x".repeat(MEMORY_BYTES * 2));
+      const headers = { "content-encoding": encoding };
+      const answer = await fetch(listener.url + PATH, { method: "PUT", body: packed, headers });
+      expect([encoding, answer.status]).toEqual([encoding, 503]);
+    }
+    handle = async ({ hold }) => {
+      hold(MEMORY_BYTES);
+      return { status: 204 };
+    };
+    expect((await put("small")).status).toBe(503);
+    // All of it is given back.
+    handle = echo;
+    expect((await put(large)).status).toBe(200);
+  });
+
+  test("is given back by a body whose sender leaves", async () => {
+    const socket = net.connect(listener.port, "127.0.0.1");
+    arrived = Promise.withResolvers();
+    socket.write(`PUT ${PATH} HTTP/1.1\r\nhost: a\r\ncontent-length: ${MEMORY_BYTES}\r\n\r\n${large}`);
+    await arrived.promise;
+    await vi.waitFor(async () => expect((await put(large)).status).toBe(503), PATIENCE);
+    socket.destroy();
+    await vi.waitFor(async () => expect((await put(large)).status).toBe(200), PATIENCE);
   });
 });

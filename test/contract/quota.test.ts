@@ -69,12 +69,16 @@ describeWith(["redis-server"], "usage counted in Redis", () => {
 
   it("is one count of sensors for all replicas; those known go on", async () => {
     const [one, other] = [await replica(), await replica()];
-    expect(await one.admit("ann", ["a", "b"], 3)).toBe(true);
-    expect(await other.admit("ann", ["b", "c"], 3)).toBe(true);
-    expect(await one.admit("ann", ["d"], 3)).toBe(false);
-    expect(await other.admit("ann", ["c", "d"], 3)).toBe(false);
-    expect(await one.admit("ann", ["a", "b", "c"], 3)).toBe(true);
-    expect(await one.admit("bob", ["d"], 3)).toBe(true);
+    expect(await one.admit("ann", ["a", "b"], 3, "all")).toEqual(new Set());
+    expect(await other.admit("ann", ["b", "c"], 3, "all")).toEqual(new Set());
+    expect(await one.admit("ann", ["d"], 3, "all")).toEqual(new Set(["d"]));
+    expect(await other.admit("ann", ["c", "d"], 3, "all")).toEqual(new Set(["d"]));
+    expect(await one.admit("ann", ["a", "b", "c"], 3, "all")).toEqual(new Set());
+    expect(await one.admit("bob", ["d"], 3, "all")).toEqual(new Set());
+    // Nothing of what is refused as a whole was noted; else as many as there is room for.
+    expect(await one.admit("eve", ["a", "b", "c"], 2, "all")).toEqual(new Set(["a", "b", "c"]));
+    expect(await other.admit("eve", ["a", "b", "c"], 2, "some")).toEqual(new Set(["c"]));
+    expect(await one.admit("eve", ["c", "b", "d", "a"], 2, "some")).toEqual(new Set(["c", "d"]));
     one.close();
     other.close();
   });
@@ -88,8 +92,8 @@ describeWith(["redis-server"], "usage counted in Redis", () => {
     expect(await one.add("away", 2)).toBe(4);
     expect(await one.enter("away", 1)).toBeDefined();
     expect(await one.enter("away", 1)).toBeUndefined();
-    expect(await one.admit("away", ["a"], 1)).toBe(true);
-    expect(await one.admit("away", ["b"], 1)).toBe(false);
+    expect(await one.admit("away", ["a"], 1, "all")).toEqual(new Set());
+    expect(await one.admit("away", ["b"], 1, "all")).toEqual(new Set(["b"]));
     expect(performance.now() - started).toBeLessThan(2_000);
     await expect(one.ping(1_000)).rejects.toThrow(/each process counts/);
     const back = Promise.all([one, other].map(({ redis }) => new Promise((resolve) => redis.once("ready", resolve))));
@@ -107,10 +111,17 @@ describeWith(["redis-server"], "usage counted in Redis", () => {
 it("a sensor that was not sent for a day makes room for another", async () => {
   const clock = manualClock(5_000_000);
   const usage = createLocalUsage(clock);
-  expect(await usage.admit("ann", ["a"], 1)).toBe(true);
+  expect(await usage.admit("ann", ["a"], 1, "all")).toEqual(new Set());
   clock.advanceMs(sensorMs - 1);
-  expect(await usage.admit("ann", ["b"], 1)).toBe(false);
+  expect(await usage.admit("ann", ["b"], 1, "all")).toEqual(new Set(["b"]));
   clock.advanceMs(1);
-  expect(await usage.admit("ann", ["b"], 1)).toBe(true);
-  expect(await usage.admit("ann", ["a"], 1)).toBe(false);
+  expect(await usage.admit("ann", ["b"], 1, "all")).toEqual(new Set());
+  expect(await usage.admit("ann", ["a"], 1, "all")).toEqual(new Set(["a"]));
+});
+
+it("where there is room for some of a batch, the known ones and the first new ones are let in", async () => {
+  const usage = createLocalUsage(manualClock(5_000_000));
+  expect(await usage.admit("ann", ["a", "b", "c"], 2, "all")).toEqual(new Set(["a", "b", "c"]));
+  expect(await usage.admit("ann", ["a", "b", "c"], 2, "some")).toEqual(new Set(["c"]));
+  expect(await usage.admit("ann", ["c", "b", "d", "a"], 2, "some")).toEqual(new Set(["c", "d"]));
 });

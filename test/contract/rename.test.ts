@@ -1,15 +1,21 @@
 /** Renaming a sensor: what is refused and how, who may, and what the ids of before are good for. */
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { AdminService, Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { DetectorService } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { IngestService, RefusalReason } from "../../gen/es/telltale/v1/ingest_pb.ts";
+import { MatcherType, NotificationService } from "../../gen/es/telltale/v1/notification_pb.ts";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
 import { RegistryService } from "../../gen/es/telltale/v1/registry_pb.ts";
+import { AlertEventType, WatchService } from "../../gen/es/telltale/v1/watch_pb.ts";
 import { fill, type Secured, startSecured } from "../../testing/secured.ts";
+import { startWebhookSink, type WebhookSink } from "../../testing/webhook-sink.ts";
 
 let platform: Secured;
+let sink: WebhookSink;
+/** On a loaded machine too. */
+const PATIENCE = { timeout: 60_000, interval: 50 };
 const transport = (token = platform.adminToken) => platform.as(token);
 const registry = (token?: string) => createClient(RegistryService, transport(token));
 const ingest = (token?: string) => createClient(IngestService, transport(token));
@@ -29,11 +35,15 @@ async function refusal(call: Promise<unknown>): Promise<ConnectError> {
 }
 
 beforeAll(async () => {
-  platform = await startSecured();
+  sink = await startWebhookSink();
+  platform = await startSecured({ NOTIFY_ALLOWED_HOSTS: "127.0.0.1" });
   for (const id of ["plant/a", "plant/b", "plant/c", "hall/1"]) await send(id, 1);
   await registry().updateSensor({ profile: { sensorId: "planned", displayName: "Soon" } });
 }, 120_000);
-afterAll(() => platform?.stop());
+afterAll(async () => {
+  await platform?.stop();
+  await sink?.close();
+});
 
 describe("is refused", () => {
   test.each([
@@ -138,7 +148,7 @@ describe("what a former id is good for", () => {
       .readings.slice(0, 1)
       .map((each) => ({ ...each, value: 9 }));
     const { refusals } = await ingest().submitReadings({ readings: conflicting });
-    expect(refusals[0]?.message).toMatch(/^sensor "once" has the value 0 at /);
+    expect(refusals[0]?.message).toMatch(/^the sensor has the value 0 at /);
   });
 });
 
@@ -205,6 +215,51 @@ test("open alerts, their acts and retirement go by the new id", async () => {
   });
   const { windows } = await createClient(DetectorService, transport()).listMaintenanceWindows({});
   expect(windows).toMatchObject([{ id: window!.id, sensorId: "loud" }]);
+});
+
+test("an open alert goes by the new id at once, in lists, watches and notifications, and its message too", async () => {
+  const text = `
+route: { receiver: plant, group_by: [sensor_id], group_wait: 0s, group_interval: 1s }
+receivers: [{ name: plant, webhook_configs: [{ url: "${sink.url}/plant" }] }]`;
+  await createClient(NotificationService, transport()).setNotificationConfig({ text });
+  const all = [Scope.READ, Scope.OPERATE];
+  const cellar = transport((await platform.mint(all, "cellar/")).secret);
+  const alerts = createClient(AlertService, cellar);
+  const notifications = createClient(NotificationService, cellar);
+  const watch = (resumeToken: string) => createClient(WatchService, cellar).watchAlerts({ resumeToken });
+  const { value: begun } = await watch("")[Symbol.asyncIterator]().next();
+  await fill(transport(), "attic/bell");
+  const known = createClient(NotificationService, transport());
+  const matchers = [{ name: "sensor_id", value: "attic/bell", type: MatcherType.EQUAL }];
+  await vi.waitUntil(async () => (await known.listNotifiedAlerts({ matchers })).alerts.length > 0, PATIENCE);
+
+  await rename("attic/bell", "cellar/bell");
+  const { alerts: open } = await alerts.listAlerts({ resolved: false });
+  expect(open).toMatchObject([{ sensorId: "cellar/bell", message: expect.stringContaining(" of cellar/bell ") }]);
+  const { alerts: notified } = await notifications.listNotifiedAlerts({});
+  expect(notified).toMatchObject([
+    {
+      labels: { sensor_id: "cellar/bell" },
+      annotations: { summary: "cellar/bell is not as usual", description: open[0]!.message },
+    },
+  ]);
+  const posted = await sink.find(({ body }) => String(body).includes('"sensor_id":"cellar/bell"'));
+  expect(JSON.parse(String(posted.body)).alerts).toMatchObject([{ labels: { sensor_id: "cellar/bell" } }]);
+
+  await alerts.acknowledgeAlert({ alertId: open[0]!.id });
+  await vi.waitUntil(
+    async () => (await notifications.listNotifiedAlerts({})).alerts.every(({ acknowledged }) => acknowledged),
+    PATIENCE,
+  );
+  const told = [await alerts.listAlerts({}), await notifications.listNotifiedAlerts({})] as object[];
+  for await (const { event } of watch(begun!.resumeToken)) {
+    if (event === undefined) continue;
+    told.push(event);
+    if (event.type === AlertEventType.ACKNOWLEDGED) break;
+  }
+  const json = JSON.stringify(told, (_, value) => (typeof value === "bigint" ? String(value) : value));
+  expect(json).toContain("cellar/bell");
+  expect(json).not.toContain("attic/");
 });
 
 test("who renamed what is on record", async () => {

@@ -1,14 +1,12 @@
 /** Sensors that are retired and deleted, on one partition's owner and a real database: what is stored follows from the log alone. */
-import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { create } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { RefusalReason } from "../../gen/es/telltale/v1/ingest_pb.ts";
-import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { ReadingSchema } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { manualClock } from "../../server/clock.ts";
 import { Acceptor } from "../../server/ingest/accept.ts";
 import { SeriesTable } from "../../server/ingest/series.ts";
-import { encodeField, encodeRecord } from "../../server/log/record/encode.ts";
 import { silentLogger } from "../../server/observe/logger.ts";
 import { type Engine, localEngine } from "../../server/offline-scoring/engines.ts";
 import { rescoreHistory } from "../../server/offline-scoring/rescore.ts";
@@ -17,7 +15,7 @@ import { fsck } from "../../server/store/fsck.ts";
 import { startMaintenance } from "../../server/store/maintenance.ts";
 import { openStoreSql } from "../../server/store/postgres.ts";
 import { removeDeleted } from "../../server/store/removal.ts";
-import { Bench, record, type Sent, START, story, tick } from "../../testing/owner-bench.ts";
+import { Bench, control, deletion, record, type Sent, START, story, tick } from "../../testing/owner-bench.ts";
 import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 
 let postgres: TestPostgres;
@@ -27,13 +25,6 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => postgres.stop());
 
-type Action = NonNullable<MessageInitShape<typeof ControlSchema>["action"]>;
-
-function control(at: number, action: Action): Uint8Array {
-  const bytes = toBinary(ControlSchema, create(ControlSchema, { id: `${at}`, principal: "tester", action }));
-  return encodeRecord(START + at * 1e6, [encodeField(5, bytes)]);
-}
-const deletion = (at: number, ...sensorIds: string[]) => control(at, { case: "deleteSensors", value: { sensorIds } });
 const retirement = (at: number, retired: boolean, ...sensorIds: string[]) =>
   control(at, { case: "retire", value: { sensorIds, retired } });
 
@@ -85,12 +76,7 @@ test("the same log gives the same rows, also of sensors deleted and begun anew, 
       async (cut, deaths) => {
         const bench = await Bench.open(postgres.url);
         try {
-          let done = 0;
-          for (const death of [...deaths.sort((a, b) => a - b), records.length]) {
-            await bench.append(records.slice(done, Math.max(done, death)), cut);
-            done = Math.max(done, death);
-            await bench.readAgainFrom(await bench.restart());
-          }
+          await bench.appendThroughDeaths(records, cut, deaths);
           const found = new Set(await everything(bench));
           expect(wanted.filter((line) => !found.has(line))).toEqual([]);
           expect(found.size).toBe(new Set(wanted).size);

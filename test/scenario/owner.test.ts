@@ -32,12 +32,7 @@ test("the same log gives the same rows, scores, alerts and sums, however it is c
       async (cut, deaths) => {
         const bench = await Bench.open(postgres.url);
         try {
-          let done = 0;
-          for (const death of [...deaths.sort((a, b) => a - b), records.length]) {
-            await bench.append(records.slice(done, Math.max(done, death)), cut);
-            done = Math.max(done, death);
-            await bench.readAgainFrom(await bench.restart());
-          }
+          await bench.appendThroughDeaths(records, cut, deaths);
           expect(await bench.everything()).toBe(wanted);
         } finally {
           await bench.close();

@@ -1,17 +1,15 @@
-/** Sensors that are renamed, on one partition's owner and a real database: what is stored follows from the log alone, whatever they are called. */
-import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { History } from "../../server/backtest/history.ts";
-import { encodeField, encodeRecord } from "../../server/log/record/encode.ts";
+import { manualClock } from "../../server/clock.ts";
 import { silentLogger } from "../../server/observe/logger.ts";
 import { type Engine, localEngine } from "../../server/offline-scoring/engines.ts";
 import { rescoreHistory } from "../../server/offline-scoring/rescore.ts";
 import { completeRename, MAX_NAMES, releaseName, reserveName } from "../../server/registry/rename.ts";
+import { SensorCensus } from "../../server/store/census.ts";
 import { fsck } from "../../server/store/fsck.ts";
 import { removeDeleted } from "../../server/store/removal.ts";
-import { Bench, record, type Sent, START, story, tick } from "../../testing/owner-bench.ts";
+import { Bench, control, deletion, record, type Sent, START, story, tick } from "../../testing/owner-bench.ts";
 import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 
 let postgres: TestPostgres;
@@ -20,14 +18,6 @@ beforeAll(async () => {
   postgres = await startPostgres();
 }, 60_000);
 afterAll(() => postgres.stop());
-
-type Action = NonNullable<MessageInitShape<typeof ControlSchema>["action"]>;
-
-function control(at: number, action: Action): Uint8Array {
-  const bytes = toBinary(ControlSchema, create(ControlSchema, { id: `${at}`, principal: "tester", action }));
-  return encodeRecord(START + at * 1e6, [encodeField(5, bytes)]);
-}
-const deletion = (at: number, ...sensorIds: string[]) => control(at, { case: "deleteSensors", value: { sensorIds } });
 
 async function rename(bench: Bench, key: string, name: string): Promise<string> {
   const [row] = await bench.sql`select sensor_shown(${key}) as shown`;
@@ -270,3 +260,20 @@ test("another model finds renamed sensors again, whether it reads the whole log 
     }
   }
 }, 60_000);
+
+test("a sensor that was renamed counts once among those that there may be", async () => {
+  const bench = await Bench.open(postgres.url);
+  try {
+    await bench.append([record(3000, [{ readings: [...minutes("a", 0, 5), ...minutes("other", 0, 5)] }])]);
+    const census = new SensorCensus({ sql: bench.sql, clock: manualClock(), logger: silentLogger(), limit: 3 });
+    await census.look();
+    expect(await rename(bench, "a", "b")).toBe("done");
+    census.renamed();
+    await census.look();
+    expect(census.mayBegin("third")).toBe(true);
+    census.begin("third");
+    expect(["b", "other", "fourth"].map((id) => census.mayBegin(id))).toEqual([true, true, false]);
+  } finally {
+    await bench.close();
+  }
+});

@@ -1,12 +1,14 @@
 import { create, type DescMethod, type Message } from "@bufbuild/protobuf";
-import type { UnaryRequest } from "@connectrpc/connect";
+import { createContextValues, type UnaryRequest } from "@connectrpc/connect";
 import { expect, test } from "vitest";
 import { DetectorService } from "../../../gen/es/telltale/v1/detector_pb.ts";
 import { IngestService } from "../../../gen/es/telltale/v1/ingest_pb.ts";
 import { QueryService } from "../../../gen/es/telltale/v1/query_pb.ts";
 import { RegistryService } from "../../../gen/es/telltale/v1/registry_pb.ts";
 import { WatchService } from "../../../gen/es/telltale/v1/watch_pb.ts";
+import { anonymous } from "../../security/principal.ts";
 import { Names } from "../../store/names.ts";
+import { principalKey } from "../principal.ts";
 import { namesInterceptor } from "./names.ts";
 
 const names = new Names([
@@ -15,13 +17,14 @@ const names = new Names([
 ]);
 
 /** What the service gets of the request. */
-async function seen(method: DescMethod, message: Message, current = names): Promise<Message> {
+async function seen(method: DescMethod, message: Message, current = names, sensorPrefix = ""): Promise<Message> {
   let got: unknown;
   const stream = method.methodKind !== "unary";
   async function* one() {
     yield message;
   }
-  const request = { stream, service: method.parent, method, message: stream ? one() : message };
+  const contextValues = createContextValues().set(principalKey, { ...anonymous, sensorPrefix });
+  const request = { stream, service: method.parent, method, message: stream ? one() : message, contextValues };
   const next = async (passed: { message: unknown }) => {
     if (!stream) got = passed.message;
     else for await (const each of passed.message as AsyncIterable<unknown>) got = each;
@@ -62,4 +65,17 @@ test("readings, renames and requests without renamed sensors are left as they ar
   expect(await seen(RegistryService.method.renameSensor, rename)).toBe(rename);
   const list = create(QueryService.method.listReadings.input, { sensorId: "old" } as never);
   expect(await seen(QueryService.method.listReadings, list, Names.NONE)).toBe(list);
+});
+
+test("an id that leads to a sensor which the caller may not see stays as it was given", async () => {
+  const cases: [DescMethod, object][] = [
+    [QueryService.method.batchGetLatestReadings, { sensorIds: ["x", "old"] }],
+    [WatchService.method.watchReadings, { sensorId: "old" }],
+    [RegistryService.method.applySensors, { changes: [{ profile: { sensorId: "old" } }] }],
+  ];
+  for (const [method, sent] of cases) {
+    const message = create(method.input, sent as never);
+    expect(await seen(method, message, names, "o")).toEqual(message);
+    expect(await seen(method, message, names, "n")).not.toEqual(message);
+  }
 });

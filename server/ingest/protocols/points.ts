@@ -1,9 +1,10 @@
 /** Points of many sensors on their way to the ingestor: in columns, in batches of a bounded size. */
 import type { Reading, SeriesBlock } from "../../../gen/es/telltale/v1/reading_pb.ts";
+import { sensorAt } from "../../lib/batch-size.ts";
 import { quoted } from "../../lib/quoted.ts";
 import type { ProtocolRequest } from "../protocol.ts";
 import type { Identity } from "./identity.ts";
-import { MAX_REQUEST_POINTS, tooMany } from "./limits.ts";
+import { MAX_REQUEST_POINTS, POINT_BYTES, tooMany } from "./limits.ts";
 
 /** Points of a batch: with ids and attributes of the greatest length still no larger a record than a broker takes. */
 const MAX_BATCH_POINTS = 10_000;
@@ -50,6 +51,10 @@ export class Points {
     this.#open.set(identity, { block, lastUs: timeUs });
   }
 
+  get size(): number {
+    return this.#total;
+  }
+
   batches(): readonly PointBatch[] {
     this.#seal();
     return this.#batches;
@@ -91,8 +96,12 @@ export interface Stored {
   readonly why: string;
 }
 
+/** What readings are stored by. */
+export type Storing = Pick<ProtocolRequest, "submit" | "hold">;
+
 /** Resolves when all that can be is saved and scored. @throws TelltaleError where nothing more is taken now */
-export async function storePoints(points: Points, { submit }: Pick<ProtocolRequest, "submit">): Promise<Stored> {
+export async function storePoints(points: Points, { submit, hold }: Storing): Promise<Stored> {
+  hold(points.size * POINT_BYTES);
   const parts = [];
   for (const batch of points.batches()) parts.push({ batch, submission: await submit(batch) });
   let written = 0;
@@ -112,15 +121,4 @@ function whyRefused(refused: number, told: readonly string[]): string {
   if (refused === 0) return "";
   const more = refused > told.length ? `; and ${refused - told.length} more` : "";
   return `${refused} refused, the others are stored. ${told.join("; ")}${more}`;
-}
-
-/** Indices count readings, and then the points of blocks. */
-function sensorAt({ readings, blocks }: PointBatch, index: number): string {
-  if (index < readings.length) return readings[index]!.sensorId;
-  let left = index - readings.length;
-  for (const { sensorId, values } of blocks) {
-    if (left < values.length) return sensorId;
-    left -= values.length;
-  }
-  return "";
 }

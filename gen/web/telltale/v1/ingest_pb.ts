@@ -363,7 +363,8 @@ export const RefusalReason = {
   QUARANTINED: 6,
 
   /**
-   * The sensor is new, and the installation has as many as it may have (LIMIT_SENSORS_TOTAL). Known sensors go on.
+   * The sensor is new, and the installation has as many as it may have (LIMIT_SENSORS_TOTAL), or its sender by an ingest
+   * protocol (LIMIT_SENSORS). Known sensors go on.
    *
    * @generated from enum value: REFUSAL_REASON_TOO_MANY_SENSORS = 7;
    */

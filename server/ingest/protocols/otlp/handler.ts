@@ -15,7 +15,7 @@ import {
   type ProtocolResponse,
 } from "../../protocol.ts";
 import { checkEncoding } from "../encoding.ts";
-import { Points, storePoints } from "../points.ts";
+import { Points, type Storing, storePoints } from "../points.ts";
 import { OtlpMapper } from "./map.ts";
 import { parseExport } from "./parse.ts";
 
@@ -23,7 +23,7 @@ import { parseExport } from "./parse.ts";
 export async function storeExport(
   body: Uint8Array,
   mapper: OtlpMapper,
-  request: Pick<ProtocolRequest, "submit" | "skip">,
+  request: Storing & Pick<ProtocolRequest, "skip">,
 ): Promise<ExportMetricsServiceResponse> {
   const parsed = parseExport(body);
   const points = new Points();

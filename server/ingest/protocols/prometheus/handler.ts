@@ -26,7 +26,7 @@ export function remoteWrite(): IngestProtocol {
 async function handle(request: ProtocolRequest, identities: Identities): Promise<ProtocolResponse> {
   const version = versionOf(request.headers);
   checkEncoding(request.headers);
-  const written = parseWrite(uncompress(request.body, request.maxBodyBytes), version);
+  const written = parseWrite(uncompress(request.body, request.maxBodyBytes, request.hold), version);
   const to = { samples: new Points(), histograms: new Points() };
   let nan = 0;
   let samples = written.stale;

@@ -5,11 +5,15 @@
 import { TelltaleError } from "../../../errors.ts";
 import { HttpRefusal } from "../../protocol.ts";
 
-/** @throws HttpRefusal 413 past `limit` bytes, before anything is unpacked; TelltaleError "invalid" for what is no snappy */
-export function uncompress(packed: Uint8Array, limit: number): Buffer {
+/**
+ * @param hold is told how many bytes are taken before they are, and throws where there is no room
+ * @throws HttpRefusal 413 past `limit` bytes, before anything is unpacked; TelltaleError "invalid" for what is no snappy
+ */
+export function uncompress(packed: Uint8Array, limit: number, hold: (bytes: number) => void = () => {}): Buffer {
   const { length, at: start } = lengthOf(packed);
   if (length > limit)
     throw new HttpRefusal(413, "exhausted", `the body unpacks to ${length} bytes: send at most ${limit}`);
+  hold(length);
   const from = Buffer.from(packed.buffer, packed.byteOffset, packed.length);
   const to = Buffer.allocUnsafe(length);
   let at = start;
