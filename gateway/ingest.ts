@@ -1,4 +1,4 @@
-/** Paths of ingest protocols on this listener: whatever comes by them is answered by the services' own listener. */
+/** Paths of ingest protocols, and of what reads over plain HTTP, on this listener: whatever comes by them is answered by the services' own listener. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { endToEnd, framing, handOn, type NoAnswer, upstreamAt } from "./hand-on.ts";
 import { type Answer, detail, send } from "./http.ts";

@@ -100,7 +100,8 @@ export class Router {
       ingest.serve(request, response);
       return undefined;
     };
-    for (const { path, method } of ingest.paths) this.#add(path, { [method]: toIngest });
+    for (const [path, all] of Map.groupBy(ingest.paths, ({ path }) => path))
+      this.#add(path, Object.fromEntries(all.map(({ method }) => [method, toIngest])));
     for (const path of new Set(routes.map((route) => route.path))) this.#add(path, restHandlers(path, rest));
     for (const [path, methods] of Object.entries(alertmanager.paths)) this.#add(path, methods);
     // Prometheus' programs all have these.
@@ -145,6 +146,8 @@ export class Router {
 
   #add(route: string, methods: Record<string, Handler>): void {
     const endpoint = { route, segments: route.split("/"), methods };
+    if (this.#exact.has(route) || this.#endpoints.some((other) => other.route === route))
+      throw new Error(`The path ${route} is named twice: one of the two would never be served`);
     if (route.includes("{")) this.#endpoints.push(endpoint);
     else this.#exact.set(route, endpoint);
   }

@@ -49,36 +49,61 @@ ${alertmanager === undefined ? "" : alerting(alertmanager, token)}`,
         annotations: { summary: "boiler {{ $labels.boiler }} is at {{ $value }}" }
 `,
   );
+  const closeTarget = () => {
+    target.close();
+    target.closeAllConnections();
+  };
+  try {
+    const { url, stop } = await launch(folder, ["--rules.alert.resend-delay=500ms"]);
+    return {
+      url,
+      show: (value) => {
+        shown = value;
+      },
+      async stop() {
+        await stop();
+        closeTarget();
+      },
+    };
+  } catch (error) {
+    closeTarget();
+    throw error;
+  }
+}
+
+/**
+ * One that scrapes nothing, and takes what is written to it.
+ *
+ * @param readFrom where it reads what it does not have itself, such as http://127.0.0.1:8000/api/v1/read
+ */
+export async function startStore(readFrom?: string): Promise<Pick<Prometheus, "url" | "stop">> {
+  const folder = await mkdtemp(join(tmpdir(), "telltale-prometheus-"));
+  const remote = readFrom === undefined ? "" : `remote_read: [{ url: "${readFrom}", read_recent: true }]\n`;
+  await writeFile(join(folder, "prometheus.yml"), `global: {}\n${remote}`);
+  return launch(folder, ["--web.enable-remote-write-receiver"]);
+}
+
+/** Runs in a folder with its prometheus.yml, which goes when it ends. */
+async function launch(folder: string, more: readonly string[]): Promise<Pick<Prometheus, "url" | "stop">> {
   const port = await freePort();
   const args = [
     `--config.file=${join(folder, "prometheus.yml")}`,
     `--storage.tsdb.path=${join(folder, "data")}`,
     `--web.listen-address=127.0.0.1:${port}`,
-    "--rules.alert.resend-delay=500ms",
+    ...more,
   ];
   const child = spawn(program("prometheus")!, args, { stdio: ["ignore", "ignore", "pipe"] });
-  const release = hold({ folder, ...(child.pid === undefined ? {} : { pid: child.pid }) }, async () => {
+  const stop = hold({ folder, ...(child.pid === undefined ? {} : { pid: child.pid }) }, async () => {
     await end(child);
     await rm(folder, { recursive: true, force: true });
   });
-  const stop = async () => {
-    await release();
-    target.close();
-    target.closeAllConnections();
-  };
   try {
     await untilLine(child, /Server is ready to receive web requests/, READY_MS);
   } catch (error) {
     await stop();
     throw error;
   }
-  return {
-    url: `http://127.0.0.1:${port}`,
-    show: (value) => {
-      shown = value;
-    },
-    stop,
-  };
+  return { url: `http://127.0.0.1:${port}`, stop };
 }
 
 function alerting(alertmanager: string, token: string | undefined): string {

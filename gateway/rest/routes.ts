@@ -173,7 +173,7 @@ const ROUTES: readonly RouteRow[] = [
   },
   {
     method: "GET",
-    path: "/api/v1/series",
+    path: "/api/v1/charts/series",
     name: "series",
     refusesUnknown: true,
     tag: "sensors",
@@ -182,7 +182,7 @@ const ROUTES: readonly RouteRow[] = [
   },
   {
     method: "GET",
-    path: "/api/v1/heatmap",
+    path: "/api/v1/charts/heatmap",
     name: "anomaly_heatmap",
     refusesUnknown: true,
     tag: "sensors",

@@ -14,7 +14,12 @@ const UNAUTHENTICATED = "16";
 
 async function listen(fallback: AdapterOptions["fallback"]) {
   const adapter = createAdapter({
-    ...{ routes: () => {}, fallback, protocols: protocolServer(undefined, 10_000, testLogger), shortPath: () => false },
+    ...{
+      routes: () => {},
+      fallback,
+      protocols: protocolServer(undefined, undefined, 10_000, testLogger),
+      shortPath: () => false,
+    },
     ...{ onUnknownMethod: () => {}, requestTimeoutMs: 10_000, maxHeaderBytes: 10_000, maxStreamingCalls: 10 },
     ...{ allowsHost: () => true, allowsOrigin: () => "no", logger: testLogger },
   });

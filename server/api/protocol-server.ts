@@ -1,10 +1,11 @@
-/** Ingest protocols by their paths, for the listener of the contract's calls and for another one of this process. */
+/** Ingest protocols, and what reads over plain HTTP, by their paths: for the listener of the contract's calls and for another one of this process. */
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "../observe/logger.ts";
 import { type NodeServerRequest, type NodeServerResponse, pathOf, sendJson } from "./node-http.ts";
 import type { ProtocolRoutes } from "./protocol-routes.ts";
+import type { ReadRoutes } from "./read-routes.ts";
 
-/** Answers a request whose path is a protocol's; false where it is none's. */
+/** Answers a request whose path is a protocol's or one to read by; false where it is none's. */
 export type ServeProtocol = (request: NodeServerRequest, response: NodeServerResponse) => boolean;
 
 export interface ProtocolServer extends Pick<ProtocolRoutes, "methods" | "checkApart"> {
@@ -14,14 +15,13 @@ export interface ProtocolServer extends Pick<ProtocolRoutes, "methods" | "checkA
 /** @param requestTimeoutMs for the whole body */
 export function protocolServer(
   routes: ProtocolRoutes | undefined,
+  reads: ReadRoutes | undefined,
   requestTimeoutMs: number,
   logger: Logger,
 ): ProtocolServer {
-  if (routes === undefined) return { methods: [], checkApart: () => {}, serve: () => false };
-  const { of, methods, checkApart } = routes;
   const serve: ServeProtocol = (request, response) => {
     const path = pathOf(request);
-    const route = of(path);
+    const route = routes?.of(path) ?? reads?.of(path);
     if (route === undefined) return false;
     const authority = request.headers[":authority"] ?? request.headers.host ?? "";
     if (!isAuthority(String(authority), request)) {
@@ -32,7 +32,8 @@ export function protocolServer(
     route(request, response).catch((error: unknown) => logger.warn({ err: error, path }, "request not answered"));
     return true;
   };
-  return { methods, checkApart, serve };
+  const methods = [...(routes?.methods ?? []), ...(reads?.methods ?? [])];
+  return { methods: [...new Set(methods)], checkApart: routes?.checkApart ?? (() => {}), serve };
 }
 
 /** Whether an absolute address can be made of it, as Connect will. */

@@ -20,6 +20,7 @@ import { listen } from "./listener.ts";
 import { answerPlain } from "./plain.ts";
 import { createProtocolRoutes, type ProtocolOptions } from "./protocol-routes.ts";
 import { protocolServer, type ServeProtocol } from "./protocol-server.ts";
+import { createReadRoutes, type ReadOptions } from "./read-routes.ts";
 import { reflectionRoutes } from "./reflection.ts";
 import { createShortPath } from "./short-path.ts";
 
@@ -48,6 +49,8 @@ export interface RpcServerOptions {
   readonly metricsGate?: (authorization: string | null) => Promise<void>;
   /** Ingest protocols over plain HTTP; absent: none. */
   readonly protocols?: ProtocolOptions;
+  /** What reads over plain HTTP; absent: nothing does. */
+  readonly reads?: ReadOptions | undefined;
   /** Certificates; absent: clear text. */
   readonly tls?: TlsFiles | undefined;
 }
@@ -58,7 +61,7 @@ export interface RpcServer {
   readonly innerPort: number;
   /** Calls the services from within this process. */
   readonly call: InProcessCall;
-  /** Answers a request of another listener of this process by the ingest protocol that has its path; false where none has. */
+  /** Answers a request of another listener of this process by the protocol that has its path; false where none has. */
   readonly serveProtocol: ServeProtocol;
   /** NOT_SERVING until the wiring says otherwise. */
   readonly health: HealthRegistry;
@@ -86,7 +89,8 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   const gate = guarded(options, lines);
   const call = createInProcessCall({ routes: options.routes, interceptors, gate });
   const protocols = protocolRoutes(options, { lines, limits, cut: cut.signal });
-  const serveProtocol = protocolServer(protocols, limits.requestTimeoutMs, options.logger);
+  const reads = readRoutes(options, { lines, limits, cut: cut.signal });
+  const serveProtocol = protocolServer(protocols, reads, limits.requestTimeoutMs, options.logger);
   const onRequest = createAdapter({
     routes(router) {
       options.routes(router);
@@ -145,6 +149,14 @@ function protocolRoutes(
   if (protocols === undefined) return undefined;
   const { maxProtocolBytes: maxBodyBytes, answerTimeoutMs } = limits;
   return createProtocolRoutes({ ...protocols, maxBodyBytes, answerTimeoutMs, peerOf, metrics, logger, lines, cut });
+}
+
+function readRoutes(
+  { reads, metrics, logger }: RpcServerOptions,
+  { lines, limits, cut }: { readonly lines: SampledLines; readonly limits: RpcLimits; readonly cut: AbortSignal },
+) {
+  if (reads === undefined) return undefined;
+  return createReadRoutes({ ...reads, answerTimeoutMs: limits.answerTimeoutMs, peerOf, metrics, logger, lines, cut });
 }
 
 /** Outermost first. Metrics and tracing see errors as clients do. */

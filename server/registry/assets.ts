@@ -1,8 +1,9 @@
 /** The places of sensors as a tree, each with the sensors in it and below. */
+
+import { Turns } from "../lib/turns.ts";
 import { type Fleet, NONE } from "./fleet.ts";
 import { compareBytes } from "./order.ts";
 import { countState, noCounts, STATE_NAMES, type StateCounts } from "./state.ts";
-import { Turns } from "./turns.ts";
 
 export interface AssetNode {
   readonly path: string;

@@ -23,6 +23,8 @@ export class Facts {
   readonly #numbers: Map<string, number>[] = OWN_NAMES.map(() => new Map());
   readonly #ofName: number[][] = OWN_NAMES.map(() => []);
   readonly #attributes = new Map<string, number>();
+  /** Of attributes, by the number of the name. */
+  readonly #attributeNames: string[] = [...OWN_NAMES];
 
   get size(): number {
     return this.names.length;
@@ -31,6 +33,16 @@ export class Facts {
   /** The number of a name, also of an attribute that has a name of ours; undefined for one that no sensor has. */
   attributeName(name: string): number | undefined {
     return this.#attributes.get(name);
+  }
+
+  /** Of a name that is an attribute's; undefined for one of ours. */
+  attributeOf(number: number): string | undefined {
+    return number < OWN_NAMES.length ? undefined : this.#attributeNames[number];
+  }
+
+  /** All names that attributes have or had. */
+  attributeNames(): IterableIterator<string> {
+    return this.#attributes.keys();
   }
 
   /** The facts with a name. */
@@ -48,6 +60,7 @@ export class Facts {
       number = this.#numbers.push(new Map()) - 1;
       this.#ofName.push([]);
       this.#attributes.set(name, number);
+      this.#attributeNames.push(name);
     }
     return this.#fact(number, value);
   }

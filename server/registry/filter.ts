@@ -8,10 +8,10 @@ import {
   valueTest,
 } from "../../formats/matchers.ts";
 import { TelltaleError } from "../errors.ts";
+import { Turns } from "../lib/turns.ts";
 import { NAME_NUMBERS, type OwnName, SERIES_NAMES } from "./facts.ts";
 import type { Fleet } from "./fleet.ts";
 import { STATE_NAMES } from "./state.ts";
-import { Turns } from "./turns.ts";
 
 export type SensorTest = (slot: number) => boolean;
 
@@ -56,6 +56,15 @@ export function matcherFilter(fleet: Fleet, matcher: Matcher, nowUs: number): Se
   return number < SERIES_NAMES
     ? seriesFilter(fleet, number, matches)
     : knownFilter(fleet, { number, fits, wanted, without });
+}
+
+/** The same of an attribute, also of one that has a name of ours. */
+export function attributeFilter(fleet: Fleet, matcher: Matcher): SensorTest {
+  const fits = valueTest(matcher);
+  const without = matcherTest(matcher, fits)([]);
+  const number = fleet.facts.attributeName(matcher.name);
+  if (number === undefined) return () => without;
+  return knownFilter(fleet, { number, fits, wanted: !excludes(matcher), without });
 }
 
 interface FactTest {

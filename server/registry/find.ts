@@ -1,9 +1,9 @@
 /** Finds a page of sensors in the fleet. */
 import type { Matcher } from "../../formats/matchers.ts";
+import { Turns } from "../lib/turns.ts";
 import { matcherFilter, type SensorTest, searchFilter } from "./filter.ts";
 import type { Fleet } from "./fleet.ts";
 import { countState, noCounts, type StateCounts } from "./state.ts";
-import { Turns } from "./turns.ts";
 
 export type Sort = "id" | "name" | "last_reading" | "severity";
 
@@ -63,6 +63,23 @@ export async function findSensors(fleet: Fleet, wanted: Wanted): Promise<Found> 
   return { page: page.sorted(), counts };
 }
 
+/** Goes through a caller's sensors in byte order of their ids, until it answers false. */
+export async function visitSensors(
+  fleet: Fleet,
+  { sensorPrefix, tests }: { readonly sensorPrefix: string; readonly tests: readonly SensorTest[] },
+  visit: (slot: number) => boolean,
+): Promise<void> {
+  const { order } = fleet;
+  const from = fleet.place(order, sensorPrefix);
+  const to = endOfPrefix(fleet, order, sensorPrefix);
+  const turns = new Turns();
+  for (let place = from; place < to; place++) {
+    if (turns.isDue(place - from)) await turns.take();
+    const slot = order[place]!;
+    if (fleet.isRegistered(slot) && passes(tests, slot) && !visit(slot)) return;
+  }
+}
+
 /** Whether a sensor is among those searched for. */
 export async function sensorTest(fleet: Fleet, searched: Searched): Promise<(sensorId: string) => boolean> {
   const tests = await testsOf(fleet, searched);
@@ -99,12 +116,17 @@ function sortValue(fleet: Fleet, sort: Sort): (slot: number) => SortValue {
 /** Where to look: the caller's sensors, and in the list's own order what comes behind the cursor, unless all are counted. */
 function rangeOf(fleet: Fleet, order: Uint32Array, w: Wanted): readonly [from: number, to: number] {
   const from = fleet.place(order, w.sensorPrefix);
-  // No text of Unicode begins behind it.
-  const to = w.sensorPrefix === "" ? order.length : fleet.place(order, `${w.sensorPrefix}\u{10ffff}`);
+  const to = endOfPrefix(fleet, order, w.sensorPrefix);
   if (w.sort !== "id" || w.after === undefined || w.withCounts) return [from, to];
   const place = fleet.place(order, w.after.sensorId);
   if (w.descending) return [from, Math.min(to, place)];
   return [Math.max(from, isAt(fleet, order, place, w.after) ? place + 1 : place), to];
+}
+
+/** The place behind the last id that begins so. */
+function endOfPrefix(fleet: Fleet, order: Uint32Array, prefix: string): number {
+  // No text of Unicode begins behind it.
+  return prefix === "" ? order.length : fleet.place(order, `${prefix}\u{10ffff}`);
 }
 
 function isAt(fleet: Fleet, order: Uint32Array, place: number, { sensorId }: Cursor): boolean {

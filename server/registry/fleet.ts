@@ -149,6 +149,18 @@ export class Fleet {
     this.retired[this.#slot(sensorId)] = retired ? 1 : 0;
   }
 
+  /** The attributes in force. */
+  attributesOf(slot: number): [name: string, value: string][] {
+    const from = this.knownFrom[slot]!;
+    const found: [string, string][] = [];
+    for (let i = from; i < from + this.knownCount[slot]!; i++) {
+      const fact = this.known[i]!;
+      const name = this.facts.attributeOf(this.facts.names[fact]!);
+      if (name !== undefined) found.push([name, this.facts.values[fact]!]);
+    }
+    return found;
+  }
+
   /** How the sensor is at the time, as in `state.ts`. */
   stateOf(slot: number, nowUs: number): number {
     return stateOf({ kind: this.open[slot]!, lastUs: this.lastUs[slot]!, retired: this.retired[slot] === 1 }, nowUs);

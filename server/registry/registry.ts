@@ -9,11 +9,18 @@ import { readersBehind } from "../store/names.ts";
 import { type AssetTree, assetTree } from "./assets.ts";
 import { countAlerts, type DeletionDetails, type DeletionFilter, listDeletions, newestDeletions } from "./deletions.ts";
 import { readDetails, type SensorDetails } from "./details.ts";
-import { type Found, findSensors, type Searched, sensorTest, type Wanted } from "./find.ts";
+import type { SensorTest } from "./filter.ts";
+import { type Found, findSensors, type Searched, sensorTest, visitSensors, type Wanted } from "./find.ts";
+import type { Fleet } from "./fleet.ts";
 import type { Change } from "./profile.ts";
 import { type Changer, type Difference, Profiles } from "./profiles.ts";
 import { completeRename, namesVersion, type Renaming, type Reserved, releaseName, reserveName } from "./rename.ts";
 import { FleetSync } from "./sync.ts";
+
+export interface Visit {
+  readonly tests: readonly SensorTest[];
+  readonly visit: (slot: number) => boolean;
+}
 
 export class Registry {
   readonly #sql: Sql;
@@ -40,6 +47,17 @@ export class Registry {
   /** A test of single sensors, by id. */
   async sensorTest(searched: Omit<Searched, "nowUs">): Promise<(sensorId: string) => boolean> {
     return sensorTest(await this.#fleet.current(), { ...searched, nowUs: this.#clock.nowUs() });
+  }
+
+  /**
+   * Goes through a caller's sensors in byte order of their ids.
+   *
+   * @param look is given what is known of all sensors; answers which of them to visit, and what with; `visit` answers false to stop
+   */
+  async visit(sensorPrefix: string, look: (fleet: Fleet) => Visit): Promise<void> {
+    const fleet = await this.#fleet.current();
+    const { tests, visit } = look(fleet);
+    await visitSensors(fleet, { sensorPrefix, tests }, visit);
   }
 
   async assets(wanted: { prefix: string; depth: number; sensorPrefix: string }): Promise<AssetTree> {

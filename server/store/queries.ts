@@ -9,9 +9,10 @@ import { decodeBlock } from "./block.ts";
 import { type BucketRange, type BucketRow, bucketsOf } from "./buckets.ts";
 import { type Chart, type ChartRange, readChart } from "./chart/charts.ts";
 import { type Heatmap, type HeatmapWanted, readHeatmap } from "./chart/heatmap.ts";
+import { readBlocks, type SeriesPart, type TakePoints } from "./chart/read.ts";
 import { createPoints } from "./points.ts";
 import { ReadingQueries } from "./reading-queries.ts";
-import { numbers, seriesRow } from "./series.ts";
+import { numbers, type SeriesSpan, seriesRow, spansWithin } from "./series.ts";
 import type { AlertRow, SeriesRow } from "./store.ts";
 import { meanOf, type Totalled } from "./sums.ts";
 
@@ -74,6 +75,16 @@ export class Queries extends ReadingQueries {
   /** Every reading of the sensor in the range, in one unit, aggregated. */
   buckets(range: BucketRange): Promise<BucketRow[]> {
     return bucketsOf(this.#sql, range);
+  }
+
+  /** Series of some sensors that may have readings within [fromUs, toUs), by sensor. */
+  seriesWithin(sensorIds: readonly string[], range: { fromUs: number; toUs: number }): Promise<SeriesSpan[]> {
+    return spansWithin(this.#sql, sensorIds, range);
+  }
+
+  /** Readings of series, a block at a time: of each those of its points that are within [lowUs, highUs) count. */
+  readSeries(parts: readonly SeriesPart[], take: TakePoints): Promise<void> {
+    return readBlocks(this.#sql, parts, take);
   }
 
   /** Readings of some sensors by column; of those that have any. */

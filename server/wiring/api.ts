@@ -23,6 +23,7 @@ import { securityInterceptors } from "../api/interceptors/index.ts";
 import { namesInterceptor } from "../api/interceptors/names.ts";
 import { createNotificationService } from "../api/notifications.ts";
 import { registerOtlp } from "../api/otlp.ts";
+import { prometheusApi } from "../api/prometheus/api.ts";
 import { createQuarantineMethods } from "../api/quarantine.ts";
 import { createQueryService, readingAt } from "../api/query.ts";
 import { createRegistryService } from "../api/registry.ts";
@@ -79,7 +80,9 @@ export async function wireApi(w: Wiring, parts: ApiParts): Promise<RpcServer> {
   const answers = new AnswerCache({ cache: parts.storage.cache, ttlMs: config.cacheTtlMs, metrics });
   const access = { authorize: security.authorize, forwarding };
   const memory = protocolMemory();
-  const services = servicesOf(w, parts, { ingestor, answers, memory, closing: closing.signal });
+  const registry = new Registry({ sql: parts.storage.sql, clock: w.clock, logger });
+  cleanups.add("registry of sensors", () => registry.close());
+  const services = servicesOf(w, parts, { ingestor, answers, memory, registry, closing: closing.signal });
   const api = await startRpcServer({
     host: config.bindAddress,
     port: config.grpcPort,
@@ -96,6 +99,12 @@ export async function wireApi(w: Wiring, parts: ApiParts): Promise<RpcServer> {
     metricsGate: async (credential) => void (await security.authorize({ ...METRICS, credential })),
     interceptors: [...securityInterceptors(security), namesInterceptor(parts.storage.names)],
     protocols: { protocols, ingestor, access, quota: security.quota, memory, onStored: () => answers.expire() },
+    reads: config.roles.has("query")
+      ? {
+          apis: [prometheusApi({ registry, queries: parts.storage.queries, clock: w.clock })],
+          ...{ access, quota: security.quota },
+        }
+      : undefined,
     allowsHost: security.allowsHost,
     allowsOrigin: createOriginCheck(config.security, config.allowedHosts),
     tls: security.tls,
@@ -123,6 +132,7 @@ interface Shared {
   readonly ingestor: Ingestor;
   readonly answers: AnswerCache;
   readonly memory: MemoryBudget;
+  readonly registry: Registry;
   /** Aborts when the server begins to close. */
   readonly closing: AbortSignal;
 }
@@ -142,7 +152,7 @@ function followNames(names: Storage["names"], notices: Live["notices"]) {
 }
 
 /** Every service of this process: what is served, described by reflection and counted healthy is this one list. */
-function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, memory, closing }: Shared): Served[] {
+function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, memory, registry, closing }: Shared): Served[] {
   const { config, clock, metrics, logger, cleanups } = w;
   const { storage, live, scoring, progress, security, broker } = parts;
   const { address, sql, queries, names, log } = storage;
@@ -179,8 +189,6 @@ function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, memory, clo
     clock,
     submit: ingest.submitReadings,
   });
-  const registry = new Registry({ sql, clock, logger });
-  cleanups.add("registry of sensors", () => registry.close());
   return [
     ...ingestServices,
     served(QueryService, {

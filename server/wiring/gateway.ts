@@ -1,5 +1,6 @@
 import { type Gateway, startGateway } from "../../gateway/gateway.ts";
 import { passOn } from "../../gateway/ingest.ts";
+import { PROMETHEUS_PATHS } from "../api/prometheus/api.ts";
 import type { RpcServer } from "../api/server.ts";
 import { createActCheck } from "../security/act.ts";
 import type { Forwarding } from "../security/forwarded.ts";
@@ -22,7 +23,7 @@ export function wireGateway(
     port: config.httpPort,
     grpcUrl,
     callInProcess: own?.call,
-    ingest: { paths: w.protocols, serve: own?.serveProtocol ?? passOn(grpcUrl) },
+    ingest: { paths: [...w.protocols, ...PROMETHEUS_PATHS], serve: own?.serveProtocol ?? passOn(grpcUrl) },
     allowedOrigins: config.allowedHosts,
     allowsHost: createHostCheck(config.security, config.bindAddress),
     mayAct: createActCheck(config.security, config.allowedHosts),

@@ -43,7 +43,7 @@ async function refusal(call: Promise<unknown>): Promise<string> {
 }
 
 async function rest(path: string, parameters: Record<string, string>, token = platform.adminToken) {
-  const response = await fetch(`${platform.http}/api/v1/${path}?${new URLSearchParams(parameters)}`, {
+  const response = await fetch(`${platform.http}/api/v1/charts/${path}?${new URLSearchParams(parameters)}`, {
     headers: { authorization: `Bearer ${token}` },
   });
   return { status: response.status, body: (await response.json()) as never };

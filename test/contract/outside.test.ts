@@ -453,9 +453,10 @@ describe("HTTP", () => {
     };
     expect(document.info.title).toBe("Intelligent Detection and Monitoring Platform");
     expect(Object.keys(document.paths).sort()).toEqual([
+      "/api/v1/charts/heatmap",
+      "/api/v1/charts/series",
       "/api/v1/detector/settings",
       "/api/v1/detector/settings/dry-run",
-      "/api/v1/heatmap",
       "/api/v1/incidents",
       "/api/v1/incidents/{incident_id}",
       "/api/v1/monitoring/health",
@@ -472,7 +473,6 @@ describe("HTTP", () => {
       "/api/v1/sensors/{sensor_id}/rename",
       "/api/v1/sensors/{sensor_id}/restore",
       "/api/v1/sensors/{sensor_id}/retire",
-      "/api/v1/series",
       "/health",
     ]);
     expect(document.components.schemas.ReadingInput).toMatchObject({

@@ -76,7 +76,9 @@ describe("queries", () => {
   });
 
   const folder = join(root, "deploy/dashboards");
-  test.each(readdirSync(folder))("of the dashboard %s name what the platform exports", (file) => {
+  // That of sensors is of readings, and asked for what it names where those are.
+  const dashboards = readdirSync(folder).filter((file) => file !== "sensors.json");
+  test.each(dashboards)("of the dashboard %s name what the platform exports", (file) => {
     const dashboard = JSON.parse(readFileSync(join(folder, file), "utf8"));
     expect(dashboard.panels.length).toBeGreaterThan(5);
     const ids = dashboard.panels.map((panel: { id: number }) => panel.id);

@@ -80,12 +80,17 @@ export async function readParts(sql: Sql, parts: readonly Part[], widthUs: numbe
   }
 }
 
+/** Series that are put together, within [fromUs, toUs). */
+export interface SeriesPart {
+  readonly series: readonly number[];
+  readonly fromUs: number;
+  readonly toUs: number;
+}
+
+export type TakePoints = Sources["points"];
+
 /** The same from blocks alone. */
-export function readBlocks(
-  sql: Sql,
-  parts: readonly { readonly series: readonly number[]; readonly fromUs: number; readonly toUs: number }[],
-  take: Sources["points"],
-): Promise<void> {
+export function readBlocks(sql: Sql, parts: readonly SeriesPart[], take: TakePoints): Promise<void> {
   const whole = parts.map(({ series, fromUs, toUs }): Part => ({ series, pieces: [{ width: 0, fromUs, toUs }] }));
   return readParts(sql, whole, DAY_US, { points: take, column: () => {} });
 }

@@ -1,0 +1,185 @@
+/** Serves what reads over plain HTTP on the listener of the contract's calls, under the same limits. */
+import { Code } from "@connectrpc/connect";
+import { codeToHttpStatus, codeToString } from "@connectrpc/connect/protocol-connect";
+import { TelltaleError } from "../errors.ts";
+import { HttpRefusal, type ProtocolFailure, type ProtocolResponse } from "../ingest/protocol.ts";
+import { FairQueue } from "../lib/fair-queue.ts";
+import { orAbort } from "../lib/signals.ts";
+import type { Logger } from "../observe/logger.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { requestId, type SampledLines } from "../observe/sampled.ts";
+import { callerOf, type Peer, type Principal } from "../security/principal.ts";
+import type { Quota } from "../security/quota.ts";
+import { type Access, accessRequest } from "./access.ts";
+import { callerSignal, callSignal } from "./call-signal.ts";
+import { REQUEST_ID, refusalLine, toConnectError } from "./errors.ts";
+import { statusName } from "./interceptors/tracing.ts";
+import { bodyOf, headersOf, type NodeServerRequest, type NodeServerResponse, pathOf } from "./node-http.ts";
+
+/** What a caller must be allowed. */
+const ACTION = "telltale.v1.QueryService/ListReadings";
+/** Of the parameters in a body. */
+const MAX_BODY_BYTES = 1024 * 1024;
+/** Answers that are made at once: each may have some millions of samples in memory. */
+const AT_ONCE = 2;
+const MAX_WAITING = 50;
+const EXPECTED_MS = 20;
+const RETRY_MS = 1_000;
+
+export type ReadResponse = ProtocolResponse;
+
+export interface ReadRequest {
+  readonly headers: Headers;
+  readonly query: URLSearchParams;
+  readonly body: Uint8Array;
+  readonly principal: Principal;
+  /** Aborts when the caller is gone or the listener gives up waiting. */
+  readonly signal: AbortSignal;
+}
+
+export interface ReadApi {
+  /** For metrics and log lines. */
+  readonly name: string;
+  /** With parameters in braces. */
+  readonly paths: readonly { readonly path: string; readonly method: string }[];
+  readonly answer: (path: string, request: ReadRequest) => Promise<ReadResponse>;
+  readonly refuse: (failure: Pick<ProtocolFailure, "status" | "message">) => ReadResponse;
+}
+
+export interface ReadOptions {
+  readonly apis: readonly ReadApi[];
+  readonly access: Access;
+  readonly quota: Quota | undefined;
+}
+
+export interface ReadRoutesOptions extends ReadOptions {
+  readonly answerTimeoutMs: number;
+  readonly peerOf: (request: NodeServerRequest) => Peer;
+  readonly metrics: Pick<Metrics, "rpcs" | "rpcSeconds">;
+  readonly logger: Logger;
+  readonly lines: SampledLines;
+  /** Aborts when requests under way are to be cut off. */
+  readonly cut: AbortSignal;
+}
+
+export interface ReadRoutes {
+  /** The route of a path; undefined where there is none. */
+  readonly of: (
+    path: string,
+  ) => ((request: NodeServerRequest, response: NodeServerResponse) => Promise<void>) | undefined;
+  readonly methods: readonly string[];
+}
+
+interface Place {
+  readonly pattern: RegExp;
+  /** With parameters in braces: a label with few values. */
+  readonly path: string;
+  readonly methods: readonly string[];
+  readonly api: ReadApi;
+}
+
+export function createReadRoutes(o: ReadRoutesOptions): ReadRoutes {
+  const places = o.apis.flatMap(placesOf);
+  const queue = new FairQueue({
+    ...{ atOnce: AT_ONCE, maxWaiting: MAX_WAITING, nowMs: () => performance.now() },
+    refusal: (waiting) =>
+      new TelltaleError("exhausted", `${waiting} of your queries wait already: ask for less at once`, {
+        retryAfterMs: RETRY_MS,
+      }),
+  });
+  return {
+    methods: ["GET", "POST"],
+    of: (path) => {
+      const place = places.find(({ pattern }) => pattern.test(path));
+      return place && ((request, response) => serve(place, request, response, queue, o));
+    },
+  };
+}
+
+function placesOf(api: ReadApi): Place[] {
+  return [...Map.groupBy(api.paths, ({ path }) => path)].map(([path, all]) => ({
+    ...{ path, api, methods: all.map(({ method }) => method) },
+    pattern: new RegExp(`^${path.replace(/\{[^}]*\}/g, "[^/]+")}$`),
+  }));
+}
+
+async function serve(
+  { api, path, methods }: Place,
+  request: NodeServerRequest,
+  response: NodeServerResponse,
+  queue: FairQueue,
+  o: ReadRoutesOptions,
+): Promise<void> {
+  const label = `${request.method} ${path}`;
+  const count = (code?: Code) => o.metrics.rpcs.inc({ method: label, code: statusName(code), kind: "unary" });
+  if (!methods.includes(request.method ?? "")) {
+    o.metrics.rpcs.inc({ method: `(other) ${path}`, code: "UNIMPLEMENTED", kind: "unary" });
+    const answer = api.refuse({ status: 405, message: `${path} takes ${methods.join(" and ")}` });
+    return send(response, { ...answer, headers: { ...answer.headers, allow: methods.join(", ") } });
+  }
+  const started = performance.now();
+  const { signal, leave } = callerSignal(response, o.cut);
+  try {
+    const answer = await answerOf(api, request, signal, queue, o);
+    send(response, answer);
+    o.metrics.rpcSeconds.observe({ method: label }, (performance.now() - started) / 1_000);
+    count(answer.status < 400 ? undefined : Code.InvalidArgument);
+  } catch (error) {
+    const cause = signal.aborted ? signal.reason : error;
+    count(toConnectError(cause).code);
+    answerError(request, response, { cause, label, api }, o);
+  } finally {
+    leave();
+  }
+}
+
+async function answerOf(
+  api: ReadApi,
+  request: NodeServerRequest,
+  caller: AbortSignal,
+  queue: FairQueue,
+  { access, quota, peerOf, answerTimeoutMs }: ReadRoutesOptions,
+): Promise<ReadResponse> {
+  const headers = headersOf(request);
+  const url = new URL(request.url ?? "", `http://${request.headers[":authority"] ?? request.headers.host}`);
+  const asked = accessRequest(access, ACTION, { headers, url: url.href, peer: peerOf(request) });
+  const principal = await orAbort(access.authorize(asked), caller);
+  const flow = callerOf(principal, asked.peer.address);
+  await quota?.call(flow);
+  const tooLarge = () => new HttpRefusal(413, "exhausted", `the body is over ${MAX_BODY_BYTES} bytes: ask for less`);
+  const body = await bodyOf(request, { limit: MAX_BODY_BYTES, tooLarge, signal: caller });
+  const { signal, leave } = callSignal(caller, answerTimeoutMs);
+  try {
+    const input = { headers, query: url.searchParams, body, principal, signal };
+    return await queue.run(flow, EXPECTED_MS, signal, () => orAbort(api.answer(pathOf(request), input), signal));
+  } finally {
+    leave();
+  }
+}
+
+function answerError(
+  request: NodeServerRequest,
+  response: NodeServerResponse,
+  { cause, label, api }: { readonly cause: unknown; readonly label: string; readonly api: ReadApi },
+  { logger, lines }: ReadRoutesOptions,
+): void {
+  const failure = toConnectError(cause);
+  const given = request.headers[REQUEST_ID];
+  const id = requestId(typeof given === "string" ? given : null);
+  if (failure.code === Code.Internal) logger.error({ err: cause, method: label, request_id: id }, "call failed");
+  else refusalLine(lines, failure, label, id);
+  if (response.headersSent || response.destroyed) return;
+  request.resume();
+  const status = cause instanceof HttpRefusal ? cause.status : codeToHttpStatus(failure.code);
+  const answer = api.refuse({ status, message: failure.rawMessage || codeToString(failure.code) });
+  const retryAfter = failure.metadata.get("retry-after");
+  const wait = retryAfter === null ? {} : { "retry-after": retryAfter };
+  send(response, { ...answer, headers: { [REQUEST_ID]: id, ...wait, ...answer.headers } });
+}
+
+function send(response: NodeServerResponse, { status, headers = {}, body = "" }: ReadResponse): void {
+  response.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  // Both kinds of response have this signature; TypeScript cannot see it through their overloads.
+  (response as import("node:http").ServerResponse).end(body);
+}

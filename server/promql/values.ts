@@ -1,0 +1,119 @@
+/** What expressions come to, at all steps of a query at once. Times are milliseconds since 1970. */
+import { failed } from "./errors.ts";
+import type { Labels } from "./labels.ts";
+
+/** Moments at which a query is evaluated, of equal distance. */
+export interface Grid {
+  readonly startMs: number;
+  readonly stepMs: number;
+  readonly count: number;
+}
+
+/** A series as it is stored: samples in rising order of time. */
+export interface Samples {
+  readonly labels: Labels;
+  readonly timesMs: Float64Array;
+  readonly values: Float64Array;
+}
+
+/** A series of a vector: by step its value, and whether it has one. */
+export interface Row {
+  readonly labels: Labels;
+  readonly values: Float64Array;
+  readonly has: Uint8Array;
+}
+
+export interface Scalar {
+  readonly type: "scalar";
+  readonly values: Float64Array;
+}
+
+export interface Vector {
+  readonly type: "vector";
+  readonly rows: readonly Row[];
+}
+
+export function timeAt({ startMs, stepMs }: Grid, step: number): number {
+  return startMs + step * stepMs;
+}
+
+export function emptyRow(labels: Labels, { count }: Pick<Grid, "count">): Row {
+  return { labels, values: new Float64Array(count), has: new Uint8Array(count) };
+}
+
+/** Replaces values of a row, which keeps its labels and steps. */
+export function mapRow(row: Row, labels: Labels, value: (value: number, step: number) => number): Row {
+  const { values, has } = row;
+  const mapped = { labels, values: new Float64Array(values.length), has };
+  for (let step = 0; step < values.length; step++) {
+    if (has[step] === 1) mapped.values[step] = value(values[step]!, step);
+  }
+  return mapped;
+}
+
+/**
+ * Rows of equal labels as one, where they have no step in common.
+ *
+ * @throws QueryProblem "execution" where they have
+ */
+export function merged(rows: readonly Row[]): Row[] {
+  const byKey = new Map<string, Row>();
+  for (const row of rows) {
+    const { key } = row.labels;
+    const known = byKey.get(key);
+    if (known === undefined) byKey.set(key, row);
+    else byKey.set(key, joined(known, row));
+  }
+  return [...byKey.values()];
+}
+
+function joined(a: Row, b: Row): Row {
+  const row = { labels: a.labels, values: a.values.slice(), has: a.has.slice() };
+  for (let step = 0; step < b.has.length; step++) {
+    if (b.has[step] === 0) continue;
+    if (row.has[step] === 1) throw failed(`two series have the labels ${a.labels}: keep a label that tells them apart`);
+    row.has[step] = 1;
+    row.values[step] = b.values[step]!;
+  }
+  return row;
+}
+
+/** Sums with the errors of rounding carried along (Neumaier, 1974). */
+export class Sum {
+  #total = 0;
+  #lost = 0;
+
+  add(value: number): void {
+    const next = this.#total + value;
+    if (Number.isFinite(next)) {
+      this.#lost += Math.abs(this.#total) >= Math.abs(value) ? this.#total - next + value : value - next + this.#total;
+    } else this.#lost = 0;
+    this.#total = next;
+  }
+
+  get value(): number {
+    return this.#total + this.#lost;
+  }
+}
+
+/** The quantile of values, interpolated linearly; NaN counts as the smallest. Sorts them. */
+export function quantileOf(q: number, values: Float64Array): number {
+  if (values.length === 0 || Number.isNaN(q)) return Number.NaN;
+  if (q < 0) return Number.NEGATIVE_INFINITY;
+  if (q > 1) return Number.POSITIVE_INFINITY;
+  // Typed arrays sort NaN to the end.
+  values.sort();
+  const nans = values.length - firstNan(values);
+  const at = (i: number) => (i < nans ? Number.NaN : values[i - nans]!);
+  const rank = q * (values.length - 1);
+  const low = Math.floor(rank);
+  const high = Math.min(low + 1, values.length - 1);
+  const weight = rank - low;
+  return at(low) * (1 - weight) + at(high) * weight;
+}
+
+function firstNan(sorted: Float64Array): number {
+  let i = sorted.length;
+  while (i > 0 && Number.isNaN(sorted[i - 1]!)) i--;
+  return i;
+}
