@@ -45,6 +45,25 @@ export async function openPage(
   return { context, page, wrong };
 }
 
+/** Signs in on the page that asks for a token, whichever address it was asked for. */
+export async function signIn(page: Page, token: string): Promise<void> {
+  await page.getByLabel("Token").fill(token);
+  await page.keyboard.press("Enter");
+  await page.getByRole("navigation").first().waitFor();
+}
+
+/** Screens that people have: a desk, and a phone. */
+export const SCREENS = [
+  { width: 1440, height: 900 },
+  { width: 390, height: 844 },
+] as const;
+
+/** What is wrong with how the page fits on the screen: nothing may need to be scrolled sideways. */
+export async function misfitsOf(page: Page): Promise<string[]> {
+  const [width, screen] = (await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")) as number[];
+  return width! > screen! ? [`${width} pixels wide on a screen of ${screen}`] : [];
+}
+
 interface Finding {
   readonly id: string;
   readonly nodes: readonly { readonly html: string; readonly failureSummary?: string }[];

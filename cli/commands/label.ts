@@ -8,6 +8,7 @@ import { credentials, type ServerOptions, withServer } from "../server.ts";
 
 interface Options extends ServerOptions {
   readonly comment: string;
+  readonly dryRun: boolean;
 }
 
 /** `telltale label ALERT right|wrong|none`: tells the detector whether an alert was right. */
@@ -16,7 +17,8 @@ export function labelCommand(): Command {
     .description("say whether an alert was right; adjusts the sensor's alarm threshold and prints the effect")
     .argument("<alert>", "its id, as `watch alerts` shows it (with or without #)", readId)
     .addArgument(new Argument("<verdict>", "none removes the label").choices(["right", "wrong", "none"]))
-    .option("--comment <why>", "reason, for later readers", "");
+    .option("--comment <why>", "reason, for later readers", "")
+    .option("--dry-run", "change nothing, only print what the label would do", false);
   return withServer(command).action(label);
 }
 
@@ -29,6 +31,7 @@ async function label(id: bigint, verdict: string, options: Options): Promise<voi
       correct: verdict === "right",
       withdraw: verdict === "none",
       comment: options.comment,
+      dryRun: options.dryRun,
     };
     const { summary, avoided, added } = await service.labelAlert(request);
     console.log(summary);

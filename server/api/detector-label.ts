@@ -14,7 +14,7 @@ import type { AlertActions } from "./alerts.ts";
 /** A person says whether an alert was right. Through the log, like everything that changes results; repeating it changes nothing. */
 export function createLabel(o: { acts: AlertActions; runner: BacktestRunner; clock: Clock }) {
   return async (request: LabelAlertRequest, context: HandlerContext) => {
-    const { alertId, correct, comment, withdraw } = request;
+    const { alertId, correct, comment, withdraw, dryRun } = request;
     const row = await o.acts.find(alertId, context);
     const job = {
       kind: "label",
@@ -27,7 +27,7 @@ export function createLabel(o: { acts: AlertActions; runner: BacktestRunner; clo
     const said = row.label?.correct ?? null;
     const again = said === job.correct && (withdraw || row.label?.comment === comment);
     const value = { alertId, sensorId: row.sensorId, correct, comment, withdrawn: withdraw, detector: row.detector };
-    const alert = again ? toAlert(row) : await o.acts.act(row, { case: "label", value }, context);
+    const alert = again || dryRun ? toAlert(row) : await o.acts.act(row, { case: "label", value }, context);
     const { avoided = [], added = [] } = effect instanceof TelltaleError ? {} : effect;
     return {
       alert,
@@ -35,7 +35,7 @@ export function createLabel(o: { acts: AlertActions; runner: BacktestRunner; clo
       alertsAdded30d: BigInt(added.length),
       avoided: avoided.slice(0, NAMED_ALERTS).map(toAlert),
       added: added.slice(0, NAMED_ALERTS).map(toAlert),
-      summary: summarise(row, job, again, effect),
+      summary: summarise(row, job, { again, dryRun }, effect),
     };
   };
 }
@@ -53,17 +53,19 @@ async function effectOf(runner: BacktestRunner, job: Parameters<BacktestRunner["
 function summarise(
   row: AlertRow,
   { correct, nowUs }: { correct: boolean | null; nowUs: number },
-  again: boolean,
+  { again, dryRun }: { again: boolean; dryRun: boolean },
   effect: LabelEffect | TelltaleError,
 ): string {
   const what = correct === null ? "removed" : correct ? "right" : "wrong";
-  const said = again
-    ? correct === null
-      ? "Nobody had labelled the alert; nothing changed."
-      : `The alert was labelled ${what} before; nothing changed.`
-    : correct === null
-      ? "The label is removed."
-      : `The alert is labelled ${what}.`;
+  const said = dryRun
+    ? "Nothing is changed."
+    : again
+      ? correct === null
+        ? "Nobody had labelled the alert; nothing changed."
+        : `The alert was labelled ${what} before; nothing changed.`
+      : correct === null
+        ? "The label is removed."
+        : `The alert is labelled ${what}.`;
   if (effect instanceof TelltaleError) return `${said} The effect was not computed: ${effect.message}.`;
   const { avoided, added, readings, whole, untilUs } = effect;
   const until = nowUs - untilUs > DAY_US ? ` up to its newest reading, ${instant(untilUs)},` : "";

@@ -17,7 +17,7 @@ import { ConfigInForce } from "../notify/config/in-force.ts";
 import { parseNotifyConfig } from "../notify/config/parse.ts";
 import { redactText } from "../notify/config/redact.ts";
 import { readConfig, type StoredConfig, writeConfig } from "../notify/config/store.ts";
-import { brokenChannelOf, isBrokenId } from "../notify/deliveries/broken.ts";
+import { brokenChannelOf, brokenChannels, isBrokenId } from "../notify/deliveries/broken.ts";
 import { type Delivery, listDeliveries, QUEUED } from "../notify/deliveries/store.ts";
 import { NO_ALERT, testMessage } from "../notify/deliveries/test-message.ts";
 import { sendTest } from "../notify/deliveries/trial.ts";
@@ -29,6 +29,7 @@ import { SilencesInForce } from "../notify/silences/in-force.ts";
 import { canAccessSensor } from "../security/principal.ts";
 import type { Queries } from "../store/queries.ts";
 import { createPreviewMethod } from "./notification-preview.ts";
+import { configView } from "./notification-view.ts";
 import { createNotifiedMethods } from "./notified-alerts.ts";
 import { createOnCallMethods } from "./on-call.ts";
 import { readPageToken } from "./page-token.ts";
@@ -62,7 +63,10 @@ export function createNotificationService(o: NotificationOptions): ServiceImpl<t
     ...createOnCallMethods({ sql, clock, inForce: inForce.config }),
 
     async getNotificationConfig() {
-      return { config: configMessage(await readConfig(sql)) };
+      const { stored, parsed } = await inForce.read();
+      const isRead = stored.revision > 0 && "config" in parsed;
+      const view = isRead ? configView(parsed.config, await brokenChannels(sql)) : {};
+      return { config: configMessage(stored), ...view };
     },
 
     async setNotificationConfig({ text, revision, dryRun }, context) {

@@ -37,6 +37,7 @@ export const audited: Readonly<Record<string, Entry>> = {
     action: "alert.label",
     target: ({ alertId }) => `alert ${alertId}`,
     detail: ({ correct, withdraw, comment }) => [withdraw ? "removed" : correct ? "right" : "wrong", comment].join(" "),
+    when: ({ dryRun }) => !dryRun,
   },
   "telltale.v1.DetectorService/SetDetectorConfig": {
     action: "detector.configure",

@@ -2,12 +2,13 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Page, Request, Route } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
+import { DetectorService, Direction } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { MatcherType, NotificationService } from "../../gen/es/telltale/v1/notification_pb.ts";
-import { findingsOf, launchBrowser, openPage } from "../../testing/browser.ts";
+import { findingsOf, launchBrowser, misfitsOf, openPage, SCREENS } from "../../testing/browser.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 
@@ -17,6 +18,10 @@ const STEADY = 120;
 const SOON = { timeout: 20_000 };
 /** An alert that has just opened is in no incident yet, and the page asks again. */
 const NOT_YET = /status of 404 .*GetIncident/;
+/** For tests that look at pages with axe, which takes seconds of a busy machine each. */
+const LONG = { timeout: 240_000 };
+/** What a page gives up when it is left. */
+const ABORTED = /net::ERR_ABORTED/;
 
 describeWith(["chromium"], "the console", () => {
   let platform: Platform;
@@ -42,6 +47,35 @@ describeWith(["chromium"], "the console", () => {
     });
   }
 
+  /** Keeps the answers of a call back. `answer` lets them go, and ends when the page has seen them. */
+  async function held(page: Page, pattern: string) {
+    const routes: Route[] = [];
+    let tell = () => {};
+    const asked = new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+    await page.route(pattern, (route) => {
+      routes.push(route);
+      tell();
+    });
+    const answer = async () => {
+      await page.unroute(pattern);
+      const seen = routes.map(async (route) => {
+        const request = route.request();
+        const wanted = { predicate: (each: Request) => each === request, ...SOON };
+        // One that the page gave up has failed already.
+        const ended = request.failure()
+          ? undefined
+          : Promise.any([page.waitForEvent("requestfinished", wanted), page.waitForEvent("requestfailed", wanted)]);
+        await route.continue().catch(() => {});
+        await ended;
+      });
+      await Promise.all(seen);
+      await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+    };
+    return { asked, answer };
+  }
+
   const heading = (page: Page, name: string) => page.getByRole("heading", { level: 1, name }).waitFor();
 
   it("leads from an empty database to the first readings", async () => {
@@ -56,7 +90,7 @@ describeWith(["chromium"], "the console", () => {
     await context.close();
   });
 
-  it("shows an alert as it opens, explains it, and it is labelled and resolved, all by keyboard", async () => {
+  it("shows an alert as it opens, explains it, and it is labelled and resolved, all by keyboard", LONG, async () => {
     const { context, page, wrong } = await openPage(browser, platform.http, { expected: [NOT_YET] });
     await page.goto(`${platform.http}/ui/alerts`);
     await page.getByText("No alert is open.").waitFor();
@@ -84,6 +118,14 @@ describeWith(["chromium"], "the console", () => {
 
     await page.keyboard.press("l");
     await page.getByRole("button", { name: "Wrong: a false alarm" }).click();
+    await page.getByText("What the label would do").waitFor();
+    const before = await createClient(AlertService, transport()).listAlerts({ sensorId: "boiler-1" });
+    expect(before.alerts[0]?.labelCorrect).toBeUndefined();
+    for (const screen of [SCREENS[1], SCREENS[0]]) {
+      await page.setViewportSize(screen);
+      expect([...(await misfitsOf(page)), ...(await findingsOf(page))]).toEqual([]);
+    }
+    await page.getByRole("button", { name: "Label it wrong" }).click();
     await page.getByText("What the label does").waitFor();
     await page.getByText("labelled wrong", { exact: true }).waitFor();
     await page.keyboard.press("r");
@@ -152,6 +194,137 @@ describeWith(["chromium"], "the console", () => {
     await context.close();
   });
 
+  it("does the same to several alerts, by keyboard, and tells which of them failed", LONG, async () => {
+    const sensors = ["bulk-1", "bulk-2", "bulk-3"];
+    for (const sensor of sensors) await send(sensor, STEADY, 1);
+    const { context, page, wrong } = await openPage(browser, platform.http, { expected: [/net::ERR_FAILED/] });
+    await page.goto(`${platform.http}/ui/alerts?q=bulk-`);
+    for (const name of sensors) await page.getByRole("link", { name, exact: true }).waitFor();
+    for (const key of ["j", "x", "j", "x", "j", "x", "x"]) await page.keyboard.press(key);
+    await page.getByText("2 alerts chosen").waitFor();
+    await page.getByRole("button", { name: "Choose all 3" }).click();
+    for (const screen of SCREENS) {
+      await page.setViewportSize(screen);
+      expect([...(await misfitsOf(page)), ...(await findingsOf(page))]).toEqual([]);
+    }
+    // The network fails for one of them.
+    await page.route("**/telltale.v1.AlertService/AcknowledgeAlert", (route) => route.abort(), { times: 1 });
+    await page.keyboard.press("a");
+    await page.getByText("1 alert is as before. The others are done.").waitFor();
+    await page.getByText("Acknowledged: 2 alerts").waitFor();
+    await page.getByText("1 alert chosen").waitFor();
+    await page.keyboard.press("a");
+    await page.getByText("as before").waitFor({ state: "detached" });
+    await expect.poll(() => page.getByText("seen by").count(), SOON).toBe(3);
+
+    // Their sensors are silenced by one matcher, and the form says which alerts it hides.
+    await page.getByRole("checkbox", { name: "Choose bulk-1" }).check();
+    await page.getByRole("checkbox", { name: "Choose bulk-2" }).check();
+    await page.getByRole("link", { name: "Silence their sensors" }).click();
+    await page.getByText("2 open alerts match now").waitFor();
+    await page.goBack();
+    await page.getByRole("checkbox", { name: "Choose bulk-1" }).check();
+    await page.getByRole("checkbox", { name: "Choose bulk-3" }).check();
+    await page.keyboard.press("r");
+    await page.getByRole("dialog", { name: "Resolve 2 alerts" }).getByLabel("Why (optional)").fill("a test");
+    await page.getByRole("dialog").getByRole("button", { name: "Resolve" }).click();
+    await page.getByText("Resolved: 2 alerts").waitFor();
+    const { alerts } = await createClient(AlertService, transport()).listAlerts({ resolved: false });
+    expect(alerts.map(({ sensorId }) => sensorId).filter((id) => id.startsWith("bulk-"))).toEqual(["bulk-2"]);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it("changes settings of a sensor once it has shown what they would have done", LONG, async () => {
+    await send("settings-1", STEADY, 1);
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    const dialog = page.getByRole("dialog");
+    for (const screen of SCREENS) {
+      await page.setViewportSize(screen);
+      await page.goto(`${platform.http}/ui/sensors/settings-1`);
+      await page.getByRole("button", { name: "Change" }).click();
+      expect(await dialog.getByRole("button", { name: "Preview" }).isDisabled()).toBe(true);
+      expect([...(await misfitsOf(page)), ...(await findingsOf(page))]).toEqual([]);
+    }
+    await dialog.getByLabel(/^Impossible below/).fill("cold");
+    await dialog.getByRole("button", { name: "Preview" }).click();
+    await dialog.getByText("This is no number").waitFor();
+    await dialog.getByLabel(/^Impossible below/).fill("600");
+    await dialog.getByLabel(/^Impossible above/).fill("100");
+    await dialog.getByRole("button", { name: "Preview" }).click();
+    await dialog.getByRole("alert").filter({ hasText: "refused" }).waitFor();
+    for (const name of [/^Impossible below/, /^Impossible above/]) await dialog.getByLabel(name).fill("");
+    await dialog.getByLabel("Abnormal").selectOption("below only");
+    await dialog.getByRole("button", { name: "Preview" }).click();
+    await dialog.getByText("1 alert fewer in the last 30 days").waitFor();
+    // What is written after it was shown is not what was shown.
+    await dialog.getByLabel("Abnormal").selectOption("above only");
+    expect(await dialog.getByRole("button", { name: "Put in force" }).count()).toBe(0);
+    await dialog.getByLabel("Abnormal").selectOption("below only");
+    expect(await findingsOf(page)).toEqual([]);
+    await dialog.getByRole("button", { name: "Put in force" }).click();
+    await dialog.waitFor({ state: "detached" });
+    await page.getByRole("row", { name: "Abnormal below this sensor" }).waitFor();
+    const { config } = await createClient(DetectorService, transport()).getDetectorConfig({ sensorId: "settings-1" });
+    expect(config?.direction).toBe(Direction.LOW);
+    expect(wrong.filter((text) => !/status of 400/.test(text))).toEqual([]);
+    await context.close();
+  });
+
+  it("shows any range that the address asks for, and says so where it cannot", LONG, async () => {
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    for (const path of ["/sensors/boiler-2", "/"]) {
+      await page.goto(`${platform.http}/ui${path}?range=3d`);
+      await page.getByRole("radio", { name: "3d" }).waitFor({ state: "attached" });
+      expect(await page.getByRole("radio", { name: "3d" }).isChecked()).toBe(true);
+      expect(await page.getByText("does not know").count()).toBe(0);
+    }
+    await page.getByRole("heading", { name: "Where anomalies were" }).waitFor();
+    const unknown = ["/sensors/boiler-2?range=3x", "/sensors/boiler-2?from=today", "/?range=0d", "/alerts?show=some"];
+    for (const path of [...unknown, "/alerts?severity=worst", "/sensors?sort=size", "/incidents?min=worst"]) {
+      await page.goto(`${platform.http}/ui${path}`);
+      const asked = path.slice(path.indexOf("?") + 1);
+      await page.getByText(`The address asks for ${asked}`).waitFor();
+    }
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it("does nothing to a page that was gone to after a question was asked", async () => {
+    // So many that a column of the chart is several readings: which of them is asked of the platform.
+    await send("many-1", 12_000, 0);
+    const { context, page, wrong } = await openPage(browser, platform.http, { expected: [ABORTED] });
+    await page.setViewportSize({ width: 390, height: 800 });
+    await page.goto(`${platform.http}/ui/sensors/many-1?range=6h`);
+    await page.getByText(/^many-1: .* readings/).waitFor();
+    const reading = await held(page, "**/telltale.v1.QueryService/ListReadings");
+    await page.getByRole("application").focus();
+    await page.keyboard.press("End");
+    await page.keyboard.press("Enter");
+    await reading.asked;
+    await page.getByRole("navigation").getByRole("link", { name: "Alerts" }).click();
+    await heading(page, "Alerts");
+    await reading.answer();
+    expect(page.url()).toBe(`${platform.http}/ui/alerts`);
+
+    await page.goto(`${platform.http}/ui/silences/new?sensor=many-1`);
+    // A narrow screen has a label above each field as a wide one has.
+    for (const name of ["Label", "Is", "Value"]) await page.getByText(name, { exact: true }).waitFor();
+    await page.getByRole("textbox", { name: "Why" }).fill("a test");
+    await page.getByText("No open alert matches now").waitFor();
+    const silence = await held(page, "**/telltale.v1.NotificationService/CreateSilence");
+    await page.getByRole("button", { name: "Silence", exact: true }).click();
+    await silence.asked;
+    await page.getByRole("navigation").getByRole("link", { name: "Sensors" }).click();
+    await heading(page, "Sensors");
+    await silence.answer();
+    await page.getByText("Silenced for").waitFor();
+    await heading(page, "Sensors");
+    expect(new URL(page.url()).pathname).toBe("/ui/sensors");
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   it("says that the connection is lost, and goes on when it is back", async () => {
     const { context, page } = await openPage(browser, platform.http);
     await page.goto(`${platform.http}/ui/alerts`);
@@ -186,7 +359,9 @@ describeWith(["chromium"], "the console", () => {
     await context.close();
   });
 
-  it("has no fault that axe finds, on any page, in both themes", { timeout: 120_000 }, async () => {
+  it("has no fault that axe finds, on any page, in both themes, and fits on each screen", {
+    timeout: 240_000,
+  }, async () => {
     await createClient(NotificationService, transport()).createSilence({
       matchers: [{ name: "sensor_id", type: MatcherType.EQUAL, value: "pump-7" }],
       ...{ comment: "a test", startsAt: timestampFromMs(Date.now()), durationSeconds: 3_600 },
@@ -200,10 +375,12 @@ describeWith(["chromium"], "the console", () => {
       [`/alerts/${alert!.id}`, "text=reproduced"],
       ["/sensors", "text=pump-7"],
       ["/sensors/boiler-2", "text=reproduced"],
-      ["/incidents?show=all", "ol li"],
+      ["/incidents?show=all", "main ul li"],
       [`/incidents/${alert!.id}`, "text=How it spread"],
       ["/silences", "text=a test"],
       ["/silences/new?sensor=pump-7", "text=open alert"],
+      ["/notifications", "text=Nobody is told"],
+      ["/administration", "text=Audit record"],
       ["/start", "text=A simulated plant"],
       ["/design", "text=Notices"],
       ["/nowhere", "text=no page of the console"],
@@ -217,7 +394,13 @@ describeWith(["chromium"], "the console", () => {
       await page.emulateMedia({ colorScheme: "dark" });
       // The other theme has the same elements in other colours.
       const dark = await findingsOf(page, ["color-contrast"]);
-      findings.push(...[...light, ...dark].map((finding) => `${path} ${finding}`));
+      await page.setViewportSize(SCREENS[1]);
+      const narrow = [
+        ...(await misfitsOf(page)),
+        ...(await findingsOf(page, ["target-size", "scrollable-region-focusable"])),
+      ];
+      await page.setViewportSize(SCREENS[0]);
+      findings.push(...[...light, ...dark, ...narrow].map((finding) => `${path} ${finding}`));
     }
     expect(findings).toEqual([]);
     expect(wrong).toEqual([]);

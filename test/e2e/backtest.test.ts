@@ -140,7 +140,12 @@ test("a label is kept with the alert and on record, may be replaced and taken ba
   const alert = async (id: bigint) => (await service(AlertService).getAlert({ alertId: id })).alert!;
   const [first] = await storedAlerts();
   const { id } = first!;
+  const tried = await detector.labelAlert({ alertId: id, correct: false, comment: "tried", dryRun: true });
+  expect(tried.alert?.labelCorrect).toBeUndefined();
+  expect(tried.summary).toMatch(/^Nothing is changed\. Over the last 30 days .* with the label/);
+  expect((await alert(id)).labelCorrect).toBeUndefined();
   const wrong = await detector.labelAlert({ alertId: id, correct: false, comment: "a test of the valve" });
+  expect(wrong).toMatchObject({ alertsAvoided30d: tried.alertsAvoided30d, alertsAdded30d: tried.alertsAdded30d });
   expect(wrong.alert).toMatchObject({
     labelCorrect: false,
     labelledBy: "anonymous",
@@ -163,6 +168,7 @@ test("a label is kept with the alert and on record, may be replaced and taken ba
   expect(events.filter((e) => e.action === "alert.label").map((e) => e.detail.trim())).toContain(
     "wrong a test of the valve",
   );
+  expect(events.filter(({ detail }) => detail.includes("tried"))).toEqual([]);
 });
 
 test("a reading is explained whether it was flagged or not: the votes, the bar, and how far from it", async () => {

@@ -2,7 +2,6 @@
 import type { Alert } from "../../gen/web/telltale/v1/alert_pb.ts";
 import type { LabelAlertResponse } from "../../gen/web/telltale/v1/detector_pb.ts";
 import { api } from "./api.ts";
-import { problemOf } from "./problems.ts";
 import { toasts } from "./toasts.svelte.ts";
 
 export function acknowledge({ id, sensorId }: Alert): Promise<Alert | undefined> {
@@ -31,8 +30,7 @@ async function done<T>(said: string, act: () => Promise<T | undefined>): Promise
     toasts.say(said);
     return answer;
   } catch (error) {
-    const { title, text } = problemOf(error, said.split(":")[0]!);
-    toasts.say(`${title}. ${text}`, "bad");
+    toasts.fail(error, said.split(":")[0]!);
     return undefined;
   }
 }

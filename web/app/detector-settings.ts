@@ -1,6 +1,8 @@
 /** Settings of the detector as a person reads them, each with where its value comes from. */
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   type DetectorConfig,
+  type DetectorConfigSchema,
   DetectorConfigSource,
   Direction,
   type GetDetectorConfigResponse,
@@ -70,4 +72,124 @@ function limit(value: number | undefined, unit: string): string | undefined {
 
 function seconds(value: number | undefined): string | undefined {
   return value === undefined ? undefined : durationText(value * 1_000);
+}
+
+/** What a person may set for one sensor. "": it is not set for this sensor. */
+export type SettingsForm = Record<string, string>;
+
+type NumberKey =
+  | "alarmsPerSensorDay"
+  | "rangeMin"
+  | "rangeMax"
+  | "maxRatePerSecond"
+  | "stuckSeconds"
+  | "silenceSeconds"
+  | "reorderHoldMs";
+
+export interface EditedSetting {
+  readonly field: string;
+  readonly name: string;
+  /** Of a number. */
+  readonly unit?: string;
+  /** Of a choice: value and text. */
+  readonly choices?: readonly (readonly [value: string, text: string])[];
+  /** What holds where it is left empty. */
+  readonly otherwise: string;
+}
+
+type ConfigInit = Exclude<MessageInitShape<typeof DetectorConfigSchema>, DetectorConfig>;
+
+interface Editor {
+  readonly unit?: (unit: string) => string;
+  readonly choices?: readonly (readonly [value: string, text: string])[];
+  readonly read: (config: DetectorConfig) => string;
+  readonly write: (text: string) => ConfigInit;
+}
+
+const YES_OR_NO = [
+  ["yes", "yes"],
+  ["no", "no"],
+] as const;
+const DIRECTIONS = [
+  [String(Direction.BOTH), "on both sides"],
+  [String(Direction.HIGH), "above only"],
+  [String(Direction.LOW), "below only"],
+] as const;
+
+const numeric = (key: NumberKey, unit: (unit: string) => string): Editor => ({
+  unit,
+  read: (config) => (config[key] === undefined ? "" : String(config[key])),
+  write: (text) => ({ [key]: Number(text) }),
+});
+
+/** By field of the contract, in the order of the form. */
+const EDITORS: Readonly<Record<string, Editor>> = {
+  alarms_per_sensor_day: numeric("alarmsPerSensorDay", () => "alarms a day"),
+  direction: {
+    choices: DIRECTIONS,
+    read: ({ direction }) => (direction ? String(direction) : ""),
+    write: (text) => ({ direction: Number(text) as Direction }),
+  },
+  range_min: numeric("rangeMin", (unit) => unit),
+  range_max: numeric("rangeMax", (unit) => unit),
+  max_rate_per_second: numeric("maxRatePerSecond", (unit) => `${unit} a second`.trim()),
+  stuck_seconds: numeric("stuckSeconds", () => "seconds"),
+  silence_seconds: numeric("silenceSeconds", () => "seconds"),
+  reorder_hold_ms: numeric("reorderHoldMs", () => "milliseconds"),
+  counter: {
+    choices: YES_OR_NO,
+    read: ({ counter }) => (counter === undefined ? "" : counter ? "yes" : "no"),
+    write: (text) => ({ counter: text === "yes" }),
+  },
+  off: {
+    choices: YES_OR_NO,
+    read: ({ off }) => (off === undefined ? "" : off ? "no" : "yes"),
+    write: (text) => ({ off: text === "no" }),
+  },
+};
+
+/** What a form shows of each setting. */
+export function editedSettings(response: GetDetectorConfigResponse, unit: string): EditedSetting[] {
+  const rows = new Map(settingRows(response, unit).map((row) => [row.field, row]));
+  return Object.entries(EDITORS).map(([field, editor]) => {
+    const { value = "", origin = "" } = rows.get(field) ?? {};
+    const otherwise = isOwn(response, field) ? "as for its type" : `${value}, ${origin}`;
+    return {
+      ...{ field, name: SHOWN[field]![0], otherwise },
+      ...(editor.unit === undefined ? {} : { unit: editor.unit(unit) }),
+      ...(editor.choices === undefined ? {} : { choices: editor.choices }),
+    };
+  });
+}
+
+/** The sensor's own settings; what it inherits is empty. */
+export function formOf(response: GetDetectorConfigResponse): SettingsForm {
+  const { config } = response;
+  return Object.fromEntries(
+    Object.entries(EDITORS).map(([field, { read }]) => [
+      field,
+      config !== undefined && isOwn(response, field) ? read(config) : "",
+    ]),
+  );
+}
+
+/** The fields whose text is no number. */
+export function wrongFields(form: SettingsForm): string[] {
+  return Object.entries(EDITORS).flatMap(([field, { choices }]) => {
+    const text = (form[field] ?? "").trim();
+    return choices === undefined && text !== "" && !Number.isFinite(Number(text)) ? [field] : [];
+  });
+}
+
+/** All settings of the sensor, as they are asked of the platform. */
+export function configOf(sensorId: string, form: SettingsForm): ConfigInit {
+  const set = Object.entries(EDITORS).map(([field, { write }]) => {
+    const text = (form[field] ?? "").trim();
+    return text === "" ? {} : write(text);
+  });
+  return Object.assign({ sensorId }, ...set);
+}
+
+function isOwn({ origins }: GetDetectorConfigResponse, field: string): boolean {
+  return origins.some((each) => each.field === field && each.source === DetectorConfigSource.SENSOR);
 }

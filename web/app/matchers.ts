@@ -26,6 +26,18 @@ export interface Row {
   readonly value: string;
 }
 
+/** The first rows of a form that silences these sensors. */
+export function rowsOfSensors(ids: readonly string[]): Row[] {
+  const unique = [...new Set(ids)];
+  if (unique.length <= 1) return [{ name: "sensor_id", operator: "=", value: unique[0] ?? "" }];
+  return [{ name: "sensor_id", operator: "=~", value: unique.map(escaped).join("|") }];
+}
+
+/** As a regular expression that fits the text alone. */
+function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+}
+
 /** What is wrong with the rows of a form, in a sentence; undefined: nothing that can be seen here. */
 export function problemOfRows(rows: readonly Row[]): string | undefined {
   const named = rows.filter(({ name }) => name.trim() !== "");

@@ -1,4 +1,5 @@
 /** Where the person is: the path below /ui and the query, both in the address, so that a link shows what its sender saw. */
+import { rangeMs } from "../chart/range.ts";
 
 export const BASE = "/ui";
 
@@ -37,6 +38,30 @@ export function setQuery(changes: Readonly<Record<string, string | undefined>>, 
 
 export function queryOf(name: string): string {
   return place.query.get(name) ?? "";
+}
+
+/** What the address says of one thing of a page, and what is shown. */
+export interface Choice<T extends string> {
+  readonly value: T;
+  /** Where the address has something that is none of the known ones. */
+  readonly unknown?: { readonly name: string; readonly text: string };
+}
+
+/** One of the known values, or the first of them where the address has none or another. */
+export function choiceOf<const T extends string>(name: string, known: readonly [T, ...T[]]): Choice<T> {
+  const text = queryOf(name);
+  const value = known.find((each) => each === text);
+  if (value !== undefined) return { value };
+  return text === "" ? { value: known[0] } : { value: known[0], unknown: { name, text } };
+}
+
+/** The name of a range and its milliseconds, such as 24h; the fallback where the address has none that can be shown. */
+export function rangeChoice(fallback: string): Choice<string> & { readonly ms: number } {
+  const text = queryOf("range");
+  const ms = rangeMs(text);
+  if (ms !== undefined) return { value: text, ms };
+  const shown = { value: fallback, ms: rangeMs(fallback)! };
+  return text === "" ? shown : { ...shown, unknown: { name: "range", text } };
 }
 
 function read(): void {

@@ -9,6 +9,8 @@ export type Page =
         | "incidents"
         | "silences"
         | "new-silence"
+        | "notifications"
+        | "administration"
         | "start"
         | "design"
         | "not-found";
@@ -23,6 +25,8 @@ const PLAIN = {
   "/incidents": "incidents",
   "/silences": "silences",
   "/silences/new": "new-silence",
+  "/notifications": "notifications",
+  "/administration": "administration",
   "/start": "start",
   "/design": "design",
 } as const;

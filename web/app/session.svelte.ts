@@ -28,6 +28,11 @@ class Session {
   get isAdmin(): boolean {
     return this.#scopes.has(Scope.ADMIN);
   }
+  /** Whether it may see and do what concerns the platform as a whole: tokens, the audit record, the configuration of notifications. */
+  get mayAdminister(): boolean {
+    return this.isAdmin && this.isWhole;
+  }
+
   /** Whether what concerns all sensors may be asked for. */
   get isWhole(): boolean {
     return this.sensorPrefix === "";

@@ -1,4 +1,5 @@
 /** Short messages about what was just done, read out by screen readers. */
+import { problemOf } from "./problems.ts";
 
 interface Toast {
   readonly id: number;
@@ -16,6 +17,12 @@ class Toasts {
     const id = this.#next++;
     this.list = [...this.list.slice(-2), { id, text, tone }];
     setTimeout(() => this.drop(id), SHOWN_MS);
+  }
+
+  /** @param what failed, for example "Acknowledge" */
+  fail(error: unknown, what: string): void {
+    const { title, text } = problemOf(error, what);
+    this.say(`${title}. ${text}`, "bad");
   }
 
   drop(id: number): void {

@@ -83,7 +83,7 @@ export function createPlot(target: HTMLElement, options: PlotOptions): uPlot {
   };
   const plot = new uPlot(
     {
-      ...{ width, height, padding: [12, 8, 0, 0], legend: { show: false } },
+      ...{ width, height, padding: [12, 20, 0, 0], legend: { show: false } },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), options.zone),
       scales: {
         x: { range: () => secondsOf(options.span()) },

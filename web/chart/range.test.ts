@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { MAX_MS, MIN_MS, panned, queryOfTime, spanOfQuery, zoomed } from "./range.ts";
+import { MAX_MS, MIN_MS, panned, queryOfTime, rangeMs, spanOfQuery, zoomed } from "./range.ts";
 
 const HOUR = { from: 0, to: 3_600_000 };
 
@@ -28,4 +28,16 @@ test("an address brings the same span back, or none", () => {
   expect(spanOfQuery("", queryOfTime(1))).toBeUndefined();
   expect(spanOfQuery("yesterday", "today")).toBeUndefined();
   expect(spanOfQuery(queryOfTime(5_000), queryOfTime(1_000))).toBeUndefined();
+});
+
+test("an address may ask for any range from a second to ten years, and for no other", () => {
+  expect(["30s", "5m", "24h", "3d", "2w", "10y"].map(rangeMs)).toEqual([
+    30_000,
+    300_000,
+    86_400_000,
+    3 * 86_400_000,
+    14 * 86_400_000,
+    MAX_MS,
+  ]);
+  for (const text of ["", "0s", "3", "d", "3 d", "-3d", "11y", "3x", "1e3s"]) expect(rangeMs(text)).toBeUndefined();
 });

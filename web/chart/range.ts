@@ -5,20 +5,28 @@ export interface Span {
   readonly to: number;
 }
 
-/** Presets by their name in the address. */
-export const PRESETS: Readonly<Record<string, number>> = {
-  "5m": 5 * 60_000,
-  "1h": 3_600_000,
-  "6h": 6 * 3_600_000,
-  "24h": 86_400_000,
-  "7d": 7 * 86_400_000,
-  "30d": 30 * 86_400_000,
-  "1y": 365 * 86_400_000,
-};
+/** What a sensor's page offers; the address takes every other range too. */
+export const RANGES: readonly string[] = ["5m", "1h", "6h", "24h", "7d", "30d", "1y"];
 
 /** A second of a fast sensor still shows single readings; a decade is more than anything keeps. */
 export const MIN_MS = 1_000;
 export const MAX_MS = 10 * 365 * 86_400_000;
+
+const UNITS_MS: Readonly<Record<string, number>> = {
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 7 * 86_400_000,
+  y: 365 * 86_400_000,
+};
+
+/** Milliseconds of a range as the address has it, such as 24h or 3d; undefined where it is none that can be shown. */
+export function rangeMs(text: string): number | undefined {
+  const [, count, unit] = /^(\d{1,9})([smhdwy])$/.exec(text) ?? [];
+  const ms = Number(count) * (UNITS_MS[unit ?? ""] ?? Number.NaN);
+  return ms >= MIN_MS && ms <= MAX_MS ? ms : undefined;
+}
 
 /** @param at what stays where it is  @param factor below 1 shows less */
 export function zoomed({ from, to }: Span, factor: number, at: number = (from + to) / 2): Span {

@@ -25,6 +25,18 @@ export async function markWhole(tx: Sql, { receiver, channelKey }: Target): Prom
   await tx`delete from notify_broken where receiver = ${receiver} and channel_key = ${channelKey}`;
 }
 
+/** A channel that has not taken a message since. */
+export interface Broken extends Target {
+  readonly sinceUs: number;
+  /** The first. */
+  readonly reason: string;
+}
+
+export async function brokenChannels(sql: Sql): Promise<Broken[]> {
+  const rows = await sql`select receiver, channel_key, since_us, reason from notify_broken`;
+  return rows.map((row) => ({ ...targetOf(row), sinceUs: row.since_us, reason: row.reason }));
+}
+
 /** Their alerts; those of channels that are gone are forgotten. */
 export async function brokenAlerts(tx: Sql, isKnown: (target: Target) => boolean): Promise<KnownAlert[]> {
   const rows = await tx`select * from notify_broken order by alert_id desc`;

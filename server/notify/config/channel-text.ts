@@ -1,0 +1,32 @@
+/** A channel as a person reads it, without its secrets. */
+import type { ChannelConfig, Secret } from "./config.ts";
+
+/** Its program and where it sends to. */
+export function channelText(channel: ChannelConfig): string {
+  switch (channel.kind) {
+    case "webhook":
+      return `webhook to ${urlText(channel.url)}`;
+    case "email":
+      return `e-mail to ${channel.to} by ${channel.smarthost.host}:${channel.smarthost.port}`;
+    case "slack":
+      return `Slack${channel.channel === undefined ? "" : ` channel ${channel.channel}`} by ${urlText(channel.url)}`;
+    case "msteams":
+      return `Teams by ${urlText(channel.url)}`;
+    case "discord":
+      return `Discord by ${urlText(channel.url)}`;
+    case "pagerduty":
+      return `PagerDuty by ${urlText(channel.url)}`;
+    case "telegram":
+      return `Telegram chat ${channel.chatId} by ${urlText(channel.url)}`;
+    case "ntfy":
+      return `ntfy by ${urlText(channel.url)}`;
+    case "alertmanager":
+      return `Alertmanager at ${urlText(channel.url)}`;
+  }
+}
+
+/** Of an address the host only: the rest is often a secret. */
+function urlText(url: Secret): string {
+  if ("file" in url) return `the address in ${url.file}`;
+  return "env" in url ? `the address in $${url.env}` : new URL(url.value).host;
+}

@@ -1,0 +1,23 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { expect, test } from "vitest";
+import { forEach } from "./bulk.ts";
+
+test("what fails is named in order and does not stop the rest, and few calls are under way at once", async () => {
+  const done: number[] = [];
+  let [underWay, most] = [0, 0];
+  const items = Array.from({ length: 20 }, (_, i) => i);
+  const failures = await forEach(items, "Resolve", async (item) => {
+    most = Math.max(most, ++underWay);
+    await Promise.resolve();
+    underWay--;
+    if (item % 7 === 3) throw new ConnectError(`no ${item}`, Code.NotFound);
+    done.push(item);
+  });
+  expect(failures.map(({ of, problem }) => `${of}: ${problem.title}, ${problem.text}`)).toEqual([
+    "3: Resolve: not found, no 3.",
+    "10: Resolve: not found, no 10.",
+    "17: Resolve: not found, no 17.",
+  ]);
+  expect(done).toHaveLength(17);
+  expect(most).toBe(3);
+});
