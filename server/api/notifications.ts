@@ -63,7 +63,7 @@ export function createNotificationService(o: NotificationOptions): ServiceImpl<t
     ...createOnCallMethods({ sql, clock, inForce: inForce.config }),
 
     async getNotificationConfig() {
-      const { stored, parsed } = await inForce.read();
+      const { stored, parsed } = await inForce.config.read(sql);
       const isRead = stored.revision > 0 && "config" in parsed;
       const view = isRead ? configView(parsed.config, await brokenChannels(sql)) : {};
       return { config: configMessage(stored), ...view };
