@@ -11,6 +11,7 @@ import type { Logger } from "pino";
 import description from "../package.json" with { type: "json" };
 import { canonicalAuthority, urlHost } from "../server/lib/authority.ts";
 import { answerOrigin } from "../server/lib/cors.ts";
+import { spareLong } from "../server/lib/long-requests.ts";
 import { openAlertmanager } from "./alertmanager/serve.ts";
 import { CONNECT_ROUTE, Forwarder } from "./console/connect.ts";
 import { Sessions } from "./console/sessions.ts";
@@ -174,6 +175,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   };
 
   const server = openServer(options.tls);
+  spareLong(server);
   server.on("request", (request, response) => void handle(request, response));
   server.on("upgrade", (request, socket, head) => {
     endOnError(socket);

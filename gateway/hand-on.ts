@@ -1,6 +1,7 @@
 /** Hands requests on to the services' listener as they come, body and answer in a stream. */
 import { Agent, type IncomingMessage, type OutgoingHttpHeaders, request as open, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream";
+import { readOff } from "../server/lib/long-requests.ts";
 
 /** Of one connection, which ends with it (RFC 9110, 7.6.1), and the name of this server. */
 const OF_THIS_CONNECTION = new Set([
@@ -57,7 +58,7 @@ export function handOn(request: IncomingMessage, response: ServerResponse, o: Ha
   // Not destroyed with the request to the services: that would close the connection under the answer.
   const dropBody = () => {
     request.unpipe(upstream);
-    request.resume();
+    readOff(request);
   };
   const waitForAnswer = () => {
     if (o.answerTimeoutMs !== undefined) timer = setTimeout(cutLate, o.answerTimeoutMs);

@@ -3,8 +3,15 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { endToEnd, framing, handOn, type NoAnswer, upstreamAt } from "./hand-on.ts";
 import { type Answer, detail, send } from "./http.ts";
 
+export interface IngestPath {
+  readonly path: string;
+  readonly method: string;
+  /** There where a body takes as long as it takes: the services see to it that it comes on. */
+  readonly handleStream?: unknown;
+}
+
 export interface IngestPaths {
-  readonly paths: readonly { readonly path: string; readonly method: string }[];
+  readonly paths: readonly IngestPath[];
   /** Answers a request of one of the paths. */
   readonly serve: (request: IncomingMessage, response: ServerResponse) => void;
 }

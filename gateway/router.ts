@@ -1,5 +1,6 @@
 /** Routes requests: every path of the port is named here, in rest/routes.ts or in alertmanager/serve.ts. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { allowLong } from "../server/lib/long-requests.ts";
 import type { Alertmanager } from "./alertmanager/serve.ts";
 import { consoleAsset, hasConsole, sendAsset } from "./console/assets.ts";
 import { CONNECT_PREFIX, CONNECT_ROUTE, type Forwarder, refuse } from "./console/connect.ts";
@@ -96,12 +97,17 @@ export class Router {
       return undefined;
     };
     this.#add(GRAPHQL_PATH, { GET: toGraphql, POST: toGraphql });
-    const toIngest: Handler = async (request, response) => {
-      ingest.serve(request, response);
-      return undefined;
-    };
-    for (const [path, all] of Map.groupBy(ingest.paths, ({ path }) => path))
-      this.#add(path, Object.fromEntries(all.map(({ method }) => [method, toIngest])));
+    const toIngest =
+      (isLong: boolean): Handler =>
+      async (request, response) => {
+        if (isLong) allowLong(request);
+        ingest.serve(request, response);
+        return undefined;
+      };
+    for (const [path, all] of Map.groupBy(ingest.paths, ({ path }) => path)) {
+      const methods = all.map(({ method, handleStream }) => [method, toIngest(handleStream !== undefined)]);
+      this.#add(path, Object.fromEntries(methods));
+    }
     for (const path of new Set(routes.map((route) => route.path))) this.#add(path, restHandlers(path, rest));
     for (const [path, methods] of Object.entries(alertmanager.paths)) this.#add(path, methods);
     // Prometheus' programs all have these.

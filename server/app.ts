@@ -6,7 +6,8 @@
 import type { RpcServer } from "./api/server.ts";
 import { systemClock } from "./clock.ts";
 import { type Config, hasServices } from "./config.ts";
-import type { IngestProtocol } from "./ingest/protocol.ts";
+import type { HttpProtocol } from "./ingest/protocol.ts";
+import { bulkUpload } from "./ingest/protocols/bulk/handler.ts";
 import { lineProtocol } from "./ingest/protocols/influx/handler.ts";
 import { otlpHttp } from "./ingest/protocols/otlp/handler.ts";
 import { remoteWrite } from "./ingest/protocols/prometheus/handler.ts";
@@ -29,7 +30,7 @@ import { type Storage, wireStorage } from "./wiring/storage.ts";
 import type { Wiring } from "./wiring/wiring.ts";
 
 /** Ingest protocols over plain HTTP beside the contract's own calls. */
-const createProtocols = (): readonly IngestProtocol[] => [remoteWrite(), otlpHttp(), ...lineProtocol()];
+const createProtocols = (): readonly HttpProtocol[] => [remoteWrite(), otlpHttp(), ...lineProtocol(), bulkUpload()];
 
 export interface App {
   /** Undefined in a process that is only a gateway. */
@@ -50,7 +51,7 @@ export interface AppOptions {
   /** Something is lost that cannot be brought back: the process should end. */
   readonly onFatal: (error: Error) => void;
   /** Ingest protocols over plain HTTP; absent: those of this version. */
-  readonly protocols?: readonly IngestProtocol[];
+  readonly protocols?: readonly HttpProtocol[];
 }
 
 /** Starts the platform. Throws StartupError with a sentence for people; what was started by then is stopped again. */

@@ -89,7 +89,8 @@ function oneOf(header: readonly ColumnName[], role: string): number | undefined 
   const found = header.flatMap((name, i) => (roleOf(name) === role ? [i] : []));
   if (found.length < 2) return found[0];
   const texts = listed(found.map((i) => header[i]!.text));
-  throw new CsvProblem(`the columns ${texts} may each be the ${role}: --${role}-column or --value-column decides.`);
+  const decides = role === "sensor" ? "--sensor-column decides" : "rename all but one";
+  throw new CsvProblem(`the columns ${texts} may each be the ${role}: ${decides}.`);
 }
 
 function findTime(header: readonly ColumnName[], rows: readonly CsvRecord[], options: ColumnOptions): number[] {

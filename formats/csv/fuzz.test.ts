@@ -2,10 +2,11 @@
  * Any table, written in any dialect: the same readings come back, or the file is refused. Never other values. FUZZ_RUNS sets how many
  * tables each property tries.
  */
-import { readdir } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { CsvProblem } from "./problem.ts";
 import { type CsvOptions, CsvReader } from "./read.ts";
 import { SortedReadings } from "./sorted.ts";
@@ -214,17 +215,20 @@ test("bytes of any kind are read or refused, and nothing else happens", async ()
 });
 
 test("what is sorted on disk has no name there: a command that is killed leaves nothing behind", async () => {
-  const before = new Set(await readdir(tmpdir()));
+  // A folder of its own: other tests sort at the same time.
+  const folder = await mkdtemp(join(tmpdir(), "telltale-sorted-"));
+  vi.stubEnv("TMPDIR", folder);
   const sorted = new SortedReadings(2);
   try {
     for (const time of [5, 4, 3, 2, 1]) await sorted.add(time, time, 0, time);
-    const named = (await readdir(tmpdir())).filter((name) => name.startsWith("telltale-csv-") && !before.has(name));
-    expect(named).toEqual([]);
+    expect(await readdir(folder)).toEqual([]);
     const times: number[] = [];
     for await (const { timeUs } of sorted) times.push(timeUs);
     expect(times).toEqual([1, 2, 3, 4, 5]);
   } finally {
+    vi.unstubAllEnvs();
     await sorted.dispose();
+    await rm(folder, { recursive: true });
   }
 });
 

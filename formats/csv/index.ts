@@ -10,5 +10,6 @@ export { type CsvOptions, CsvReader, type CsvRow, type CsvSeries } from "./read.
 export { type CsvRecord, isBadRecord } from "./records.ts";
 export { type Reading, SortedReadings } from "./sorted.ts";
 export { type CsvTable, openTable, type TableOptions } from "./table.ts";
+export { decodeText } from "./text.ts";
 export { type TimeOptions, TimeReader } from "./times.ts";
 export { csvRow, originalText } from "./write.ts";

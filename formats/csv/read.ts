@@ -15,6 +15,8 @@ import { originalText } from "./write.ts";
 
 /** More are no sensors: the column is another. */
 const MAX_SERIES = 1_000_000;
+/** Of what one series is called, in all: by the contract an id of 200 characters, a type of 50, a unit of 20 and a place of 100. */
+const MAX_SERIES_CHARACTERS = 1_000;
 const MINUTE_US = 60e6;
 /** Start of rows without times: any instant will do, this one is a Monday at midnight (2024-01-01 UTC). */
 const UNTIMED_START_US = 1_704_067_200e6;
@@ -28,6 +30,8 @@ export interface CsvOptions extends Omit<ColumnOptions, "untimed">, TimeOptions,
   /** Gives times to rows without: so far apart, from `startUs` on. */
   readonly intervalUs?: number | undefined;
   readonly startUs?: number | undefined;
+  /** Past so many series the file is refused; absent: a million. */
+  readonly maxSeries?: number | undefined;
 }
 
 /** What readings are of. Empty texts where the file and the options say nothing. */
@@ -208,7 +212,12 @@ export class CsvReader {
     const key = `${sensorId}\0${cell(columns.type)}\0${unit}\0${cell(columns.location)}`;
     const known = this.#byKey.get(key);
     if (known !== undefined) return known;
-    if (this.series.length === MAX_SERIES) throw new CsvProblem(`line ${line}: more than ${MAX_SERIES} sensors.`);
+    if (key.length > MAX_SERIES_CHARACTERS) {
+      this.losses.add(line, "sensor", `the sensor ${quoted(sensorId)} is described by ${key.length} characters`);
+      return -1;
+    }
+    const { maxSeries = MAX_SERIES } = options;
+    if (this.series.length === maxSeries) throw new CsvProblem(`line ${line}: more than ${maxSeries} sensors.`);
     const [sensorType, location] = [
       options.sensorType ?? cell(columns.type),
       options.location ?? cell(columns.location),

@@ -1,11 +1,13 @@
 /** A file as records, whatever its columns mean: encoding and delimiter are found, the first rows are there to be looked at. */
 import { delimiterOf, detectDelimiter } from "./dialect.ts";
 import type { Decimal } from "./numbers.ts";
-import { type BadRecord, type CsvRecord, readRecords } from "./records.ts";
+import { type BadRecord, type CsvRecord, isBadRecord, readRecords } from "./records.ts";
 import { decodeText, type Encoding } from "./text.ts";
 
 /** Rows looked at before the first is taken. */
 const SAMPLE_ROWS = 1_000;
+/** Text of them at most, as far as they are whole rows: a row may have a million characters. */
+const SAMPLE_CHARACTERS = 1024 * 1024;
 /** Text looked at for the delimiter. */
 const HEAD_CHARACTERS = 64 * 1024;
 
@@ -63,10 +65,12 @@ async function sampleOf(
   records: AsyncGenerator<CsvRecord | BadRecord>,
 ): Promise<[sample: (CsvRecord | BadRecord)[], whole: AsyncGenerator<CsvRecord | BadRecord>]> {
   const sample: (CsvRecord | BadRecord)[] = [];
-  while (sample.length < SAMPLE_ROWS) {
+  let characters = 0;
+  while (sample.length < SAMPLE_ROWS && characters < SAMPLE_CHARACTERS) {
     const next = await records.next();
     if (next.done) break;
     sample.push(next.value);
+    if (!isBadRecord(next.value)) for (const cell of next.value.cells) characters += cell.length;
   }
   async function* whole() {
     yield* sample.splice(0);

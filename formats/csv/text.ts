@@ -71,6 +71,6 @@ function wideOf(first: Uint8Array): Encoding | undefined {
 function inspect(text: string): string {
   if (!text.includes("\0")) return text;
   throw new CsvProblem(
-    "the file holds NUL characters: it is no CSV, or its encoding is another (--encoding utf-16le).",
+    "the file holds NUL characters: it is no text, or its encoding is another (--encoding utf-16le).",
   );
 }

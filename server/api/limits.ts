@@ -4,6 +4,10 @@ export interface RpcLimits {
   readonly maxMessageBytes: number;
   /** Of the body of an ingest protocol over plain HTTP, also after decompression. */
   readonly maxProtocolBytes: number;
+  /** Requests at once whose body is stored while it is read, such as bulk uploads; of one caller a quarter of them. */
+  readonly maxStreamedBodies: number;
+  /** Of such a body, bytes in each `requestTimeoutMs` of waiting for it: a caller that sends less is cut off. */
+  readonly minStreamedBytes: number;
   /** Calls at once on one connection. */
   readonly maxConcurrentStreams: number;
   /** Of those, streams. What comes beyond is refused with a reason: calls that wait for streams to end would wait forever. */
@@ -19,9 +23,9 @@ export interface RpcLimits {
   readonly floodPauseMs: number;
   /** For the first bytes of a connection, TLS handshake included, and for the headers of an HTTP/1.1 request. */
   readonly prefaceTimeoutMs: number;
-  /** For the whole body of a call that has one request. */
+  /** For the whole body of a call that has one request; of a body that is stored while it is read, for its next bytes. */
   readonly requestTimeoutMs: number;
-  /** For the answer of an ingest protocol over plain HTTP, whose callers give no deadline. */
+  /** For the answer of an ingest protocol over plain HTTP, whose callers give no deadline; of a streamed body, for each batch. */
   readonly answerTimeoutMs: number;
   /** A connection without calls is closed after this. */
   readonly idleTimeoutMs: number;
@@ -40,6 +44,10 @@ export const defaultLimits: RpcLimits = {
   maxMessageBytes: 4 * 1024 * 1024,
   // As collectors of OpenTelemetry allow by default.
   maxProtocolBytes: 20 * 1024 * 1024,
+  // Each may have 40,000 readings under way, some 5 MB.
+  maxStreamedBodies: 32,
+  // The slowest modem sends that in a second.
+  minStreamedBytes: 1024,
   // A collector multiplexes a stream and some queries; grpc-go's own default for a busy proxy is 100.
   maxConcurrentStreams: 256,
   // The gateway puts 200 on a connection; 32 calls are left to whatever is answered at once.

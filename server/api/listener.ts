@@ -3,6 +3,7 @@ import http from "node:http";
 import http2 from "node:http2";
 import net from "node:net";
 import tls from "node:tls";
+import { spareLong } from "../lib/long-requests.ts";
 import type { TlsFiles } from "../security/tls.ts";
 import { Floods } from "./floods.ts";
 import type { RpcLimits } from "./limits.ts";
@@ -152,6 +153,7 @@ function createHttp1(limits: RpcLimits, onRequest: RequestListener): http.Server
     },
     onRequest,
   );
+  spareLong(server);
   // Node starts the check of those times when a server begins to listen, and this one never listens itself.
   server.emit("listening");
   return server;

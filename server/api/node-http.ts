@@ -99,7 +99,7 @@ export function bodyOf(
 }
 
 /** What ends a body has given its reason, or is the caller. */
-function brokenOff(error: Error): ConnectError {
+export function brokenOff(error: Error): ConnectError {
   if (error instanceof ConnectError) return error;
   return new ConnectError("The request ended before its body did", Code.Canceled, undefined, undefined, error);
 }

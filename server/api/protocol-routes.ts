@@ -7,32 +7,36 @@ import { TelltaleError } from "../errors.ts";
 import type { Batch } from "../ingest/accept.ts";
 import type { Ingestor, Submission } from "../ingest/ingestor.ts";
 import {
+  type HttpProtocol,
   HttpRefusal,
   type IngestProtocol,
   type ProtocolFailure,
   type ProtocolResponse,
   type Skip,
+  type StreamedProtocol,
 } from "../ingest/protocol.ts";
+import { readOff } from "../lib/long-requests.ts";
 import type { MemoryBudget, MemoryShare } from "../lib/memory-budget.ts";
 import { ignoreRejection, orAbort } from "../lib/signals.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { requestId, type SampledLines } from "../observe/sampled.ts";
 import { callerOf, checkProducer, type Peer, type Principal } from "../security/principal.ts";
-import type { Quota } from "../security/quota.ts";
+import type { Quota, SensorsOverLimit } from "../security/quota.ts";
 import { type Access, accessRequest } from "./access.ts";
 import { callerSignal, callSignal } from "./call-signal.ts";
 import { REQUEST_ID, refusalLine, toConnectError } from "./errors.ts";
 import { statusName } from "./interceptors/tracing.ts";
 import { bodyOf, headersOf, type NodeServerRequest, type NodeServerResponse, sendJson } from "./node-http.ts";
 import { PLAIN_PATHS } from "./plain.ts";
+import { answerStreamed, type StreamBounds, Streams } from "./protocol-streams.ts";
 
 /** What a caller must be allowed, whichever protocol its readings come by. */
 const ACTION = "telltale.v1.IngestService/SubmitReadings";
 
 export interface ProtocolOptions {
-  readonly protocols: readonly IngestProtocol[];
-  readonly ingestor: Pick<Ingestor, "submit" | "checkRoom">;
+  readonly protocols: readonly HttpProtocol[];
+  readonly ingestor: Pick<Ingestor, "submit" | "checkRoom" | "room">;
   readonly access: Access;
   readonly quota: Quota | undefined;
   /** For the bodies of requests under way, and the readings in them. */
@@ -52,6 +56,8 @@ export interface ProtocolRoutesOptions extends ProtocolOptions {
   readonly lines: SampledLines;
   /** Aborts when requests under way are to be cut off. */
   readonly cut: AbortSignal;
+  /** Of bodies that are stored while they are read. */
+  readonly streams: StreamBounds;
 }
 
 /** Answers a request whose path is a protocol's. */
@@ -60,6 +66,8 @@ export type ProtocolRoute = (request: NodeServerRequest, response: NodeServerRes
 export interface ProtocolRoutes {
   /** The route of a path; undefined where no protocol has it. */
   readonly of: (path: string) => ProtocolRoute | undefined;
+  /** Whether its bodies take as long as they take. */
+  readonly isStreamed: (path: string) => boolean;
   /** Of HTTP, that protocols take. */
   readonly methods: readonly string[];
   /** @throws Error where one of these paths is a protocol's too: it would never be served by both */
@@ -69,12 +77,15 @@ export interface ProtocolRoutes {
 /** @throws Error where two protocols have one path, or one has a path of the listener's own, or none */
 export function createProtocolRoutes(o: ProtocolRoutesOptions): ProtocolRoutes {
   const routes = new Map<string, ProtocolRoute>();
+  const streamed = new Set<string>();
+  const streams = new Streams(o.streams.maxStreamedBodies);
   for (const protocol of o.protocols) {
     const { name, path } = protocol;
     if (!/^\/[^?#\s]*$/.test(path))
       throw new Error(`The path of ${name} is ${JSON.stringify(path)}: begin it with "/"`);
     if (routes.has(path)) throw new Error(`${name} has the path ${path}, which another ingest protocol has already`);
-    routes.set(path, routeOf(protocol, o));
+    routes.set(path, routeOf(protocol, o, streams));
+    if ("handleStream" in protocol) streamed.add(path);
   }
   const checkApart = (paths: Iterable<string>) => {
     for (const path of paths) {
@@ -82,24 +93,31 @@ export function createProtocolRoutes(o: ProtocolRoutesOptions): ProtocolRoutes {
     }
   };
   checkApart(PLAIN_PATHS);
-  return { of: (path) => routes.get(path), methods: o.protocols.map(({ method }) => method), checkApart };
+  const isStreamed = (path: string) => streamed.has(path);
+  return { of: (path) => routes.get(path), isStreamed, methods: o.protocols.map(({ method }) => method), checkApart };
 }
 
-function routeOf(protocol: IngestProtocol, o: ProtocolRoutesOptions): ProtocolRoute {
+function routeOf(protocol: HttpProtocol, o: ProtocolRoutesOptions, streams: Streams): ProtocolRoute {
   const label = `${protocol.method} ${protocol.path}`;
-  const count = (code?: Code) => o.metrics.rpcs.inc({ method: label, code: statusName(code), kind: "unary" });
+  const isStreamed = "handleStream" in protocol;
+  const kind = isStreamed ? "stream" : "unary";
+  const count = (code?: Code) => o.metrics.rpcs.inc({ method: label, code: statusName(code), kind });
   return async (request, response) => {
     if (request.method !== protocol.method) {
       count(Code.Unimplemented);
-      return refuseMethod(response, protocol);
+      refuseMethod(response, protocol);
+      if (isStreamed) readOff(request);
+      return;
     }
     const started = performance.now();
-    const { signal, leave } = callerSignal(response, o.cut);
+    const { signal, leave } = callerSignal(response, isStreamed ? o.streams.ending : o.cut);
     const memory = o.memory.open();
     try {
-      const answer = await answerOf(protocol, request, { signal, memory }, o);
+      const answer = isStreamed
+        ? await streamed(protocol, request, signal, o, streams)
+        : await answerOf(protocol, request, { signal, memory }, o);
       send(response, answer);
-      o.metrics.rpcSeconds.observe({ method: label }, (performance.now() - started) / 1_000);
+      if (!isStreamed) o.metrics.rpcSeconds.observe({ method: label }, (performance.now() - started) / 1_000);
       count(answer.status < 400 ? undefined : Code.InvalidArgument);
     } catch (error) {
       // Whatever a protocol throws once it was interrupted, why it was is what counts.
@@ -110,8 +128,34 @@ function routeOf(protocol: IngestProtocol, o: ProtocolRoutesOptions): ProtocolRo
     } finally {
       memory.release();
       leave();
+      if (isStreamed) readOff(request);
     }
   };
+}
+
+async function streamed(
+  protocol: StreamedProtocol,
+  request: NodeServerRequest,
+  caller: AbortSignal,
+  o: ProtocolRoutesOptions,
+  streams: Streams,
+): Promise<ProtocolResponse> {
+  const admitted = await orAbort(admit(protocol, request, o), caller);
+  const { headers, url, principal } = admitted;
+  const leave = streams.enter(admitted.caller);
+  try {
+    // Among the caller's streams of the contract, which are as long.
+    const leaveQuota = await o.quota?.enter(admitted.caller);
+    try {
+      const asked = { headers, query: url.searchParams, principal, skip: skipping(protocol.name, o) };
+      const handOver = (batch: Partial<Batch>) => handedOver({ ...EMPTY_BATCH, ...batch }, admitted, o);
+      return await answerStreamed(protocol, request, { asked, caller, handOver, who: admitted.caller }, o);
+    } finally {
+      leaveQuota?.();
+    }
+  } finally {
+    leave();
+  }
 }
 
 async function answerOf(
@@ -156,7 +200,7 @@ interface Admitted {
 
 /** By the headers alone: what is refused here is never read. */
 async function admit(
-  { credential }: IngestProtocol,
+  { credential }: HttpProtocol,
   request: NodeServerRequest,
   { access, quota, peerOf }: ProtocolRoutesOptions,
 ): Promise<Admitted> {
@@ -173,17 +217,25 @@ async function admit(
 /** Hands readings over within the quota. Nothing more is stored for a call that is over. */
 export async function submitted(
   part: Partial<Batch>,
-  { headers, principal, caller }: Pick<Admitted, "headers" | "principal" | "caller">,
+  by: Pick<Admitted, "headers" | "principal" | "caller">,
   signal: AbortSignal,
-  { ingestor, quota, onStored }: Pick<ProtocolOptions, "ingestor" | "quota" | "onStored">,
+  o: Pick<ProtocolOptions, "quota" | "onStored"> & { readonly ingestor: Pick<Ingestor, "submit" | "checkRoom"> },
 ): Promise<Submission> {
   const batch = { ...EMPTY_BATCH, ...part };
-  checkProducer(principal, batch.producer);
-  const overLimit = await quota?.takeEach(caller, batch);
+  checkProducer(by.principal, batch.producer);
+  const overLimit = await o.quota?.takeEach(by.caller, batch);
   signal.throwIfAborted();
-  ingestor.checkRoom();
+  o.ingestor.checkRoom();
+  return handedOver({ ...batch, overLimit }, by, o);
+}
+
+function handedOver(
+  batch: Batch & { readonly overLimit?: SensorsOverLimit | undefined },
+  { headers, principal }: Pick<Admitted, "headers" | "principal">,
+  { ingestor, onStored }: Pick<ProtocolOptions, "onStored"> & { readonly ingestor: Pick<Ingestor, "submit"> },
+): Submission {
   const callTraceparent = batch.traceparent || (headers.get("traceparent") ?? "");
-  const submission = ingestor.submit({ ...batch, callTraceparent, overLimit }, principal);
+  const submission = ingestor.submit({ ...batch, callTraceparent }, principal);
   if (submission.rejected === submission.readings) return submission;
   const settled = submission.settled.then(async (outcome) => {
     await onStored();
@@ -262,7 +314,7 @@ function answerError(
     readonly error: unknown;
     readonly failure: ConnectError;
     readonly label: string;
-    readonly protocol: IngestProtocol;
+    readonly protocol: HttpProtocol;
   },
   { logger, lines }: ProtocolRoutesOptions,
 ): void {
@@ -273,8 +325,8 @@ function answerError(
     logger.error({ err: error, method: label, request_id: id }, "call failed");
   } else refusalLine(lines, failure, label, id);
   if (response.headersSent || response.destroyed) return;
-  // What is still to come of the request is nobody's.
-  request.resume();
+  // What is still to come of the request is nobody's; of a streamed one it may be without end.
+  if (!("handleStream" in protocol)) request.resume();
   const status = error instanceof HttpRefusal ? error.status : codeToHttpStatus(failure.code);
   const told = {
     ...{ status, code: codeToString(failure.code), number: failure.code, message: failure.rawMessage },
@@ -289,6 +341,6 @@ function refused({ status, code, message }: ProtocolFailure): ProtocolResponse {
   return { status, headers: { "content-type": "application/json" }, body: JSON.stringify({ code, message }) };
 }
 
-function refuseMethod(response: NodeServerResponse, { name, method, path }: IngestProtocol): void {
+function refuseMethod(response: NodeServerResponse, { name, method, path }: HttpProtocol): void {
   sendJson(response, 405, { code: "unimplemented", message: `${path} (${name}) takes ${method}` }, { allow: method });
 }

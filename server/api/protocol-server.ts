@@ -1,5 +1,6 @@
 /** Ingest protocols, and what reads over plain HTTP, by their paths: for the listener of the contract's calls and for another one of this process. */
 import { Code, ConnectError } from "@connectrpc/connect";
+import { allowLong } from "../lib/long-requests.ts";
 import type { Logger } from "../observe/logger.ts";
 import { type NodeServerRequest, type NodeServerResponse, pathOf, sendJson } from "./node-http.ts";
 import type { ProtocolRoutes } from "./protocol-routes.ts";
@@ -12,7 +13,7 @@ export interface ProtocolServer extends Pick<ProtocolRoutes, "methods" | "checkA
   readonly serve: ServeProtocol;
 }
 
-/** @param requestTimeoutMs for the whole body */
+/** @param requestTimeoutMs for the whole body of those that are read whole */
 export function protocolServer(
   routes: ProtocolRoutes | undefined,
   reads: ReadRoutes | undefined,
@@ -28,7 +29,8 @@ export function protocolServer(
       refuseHost(response);
       return true;
     }
-    limitBody(request, requestTimeoutMs);
+    if (routes?.isStreamed(path)) allowLong(request);
+    else limitBody(request, requestTimeoutMs);
     route(request, response).catch((error: unknown) => logger.warn({ err: error, path }, "request not answered"));
     return true;
   };

@@ -88,7 +88,7 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
   const interceptors = chain(options, lines, shutdown.signal);
   const gate = guarded(options, lines);
   const call = createInProcessCall({ routes: options.routes, interceptors, gate });
-  const protocols = protocolRoutes(options, { lines, limits, cut: cut.signal });
+  const protocols = protocolRoutes(options, { lines, limits, cut: cut.signal, ending: shutdown.signal });
   const reads = readRoutes(options, { lines, limits, cut: cut.signal });
   const serveProtocol = protocolServer(protocols, reads, limits.requestTimeoutMs, options.logger);
   const onRequest = createAdapter({
@@ -144,11 +144,20 @@ export async function startRpcServer(options: RpcServerOptions): Promise<RpcServ
 
 function protocolRoutes(
   { protocols, metrics, logger }: RpcServerOptions,
-  { lines, limits, cut }: { readonly lines: SampledLines; readonly limits: RpcLimits; readonly cut: AbortSignal },
+  o: {
+    readonly lines: SampledLines;
+    readonly limits: RpcLimits;
+    readonly cut: AbortSignal;
+    readonly ending: AbortSignal;
+  },
 ) {
   if (protocols === undefined) return undefined;
+  const { lines, limits, cut, ending } = o;
   const { maxProtocolBytes: maxBodyBytes, answerTimeoutMs } = limits;
-  return createProtocolRoutes({ ...protocols, maxBodyBytes, answerTimeoutMs, peerOf, metrics, logger, lines, cut });
+  const streams = { ...limits, ending };
+  return createProtocolRoutes({
+    ...{ ...protocols, maxBodyBytes, answerTimeoutMs, peerOf, metrics, logger, lines, cut, streams },
+  });
 }
 
 function readRoutes(

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { Config } from "../config.ts";
-import type { IngestProtocol } from "../ingest/protocol.ts";
+import type { HttpProtocol } from "../ingest/protocol.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Cleanups } from "./cleanups.ts";
@@ -18,7 +18,7 @@ export interface Wiring {
   /** Something is lost that cannot be brought back: the process should end. */
   readonly onFatal: (error: Error) => void;
   /** Ingest protocols over plain HTTP, beside the contract's own calls. */
-  readonly protocols: readonly IngestProtocol[];
+  readonly protocols: readonly HttpProtocol[];
   /** What is started adds here how it is ended. */
   readonly cleanups: Cleanups;
 }

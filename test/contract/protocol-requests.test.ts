@@ -44,7 +44,8 @@ function served(...protocols: IngestProtocol[]): ProtocolOptions {
   };
   const access = { authorize, forwarding: { read: () => undefined } };
   const memory = protocolMemory(MEMORY_BYTES);
-  return { protocols, access, ingestor: { submit, checkRoom: () => {} }, quota: undefined, memory, onStored };
+  const ingestor = { submit, checkRoom: () => {}, room: async () => {} };
+  return { protocols, access, ingestor, quota: undefined, memory, onStored };
 }
 
 const open = () =>

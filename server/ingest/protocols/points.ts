@@ -6,7 +6,7 @@ import type { ProtocolRequest } from "../protocol.ts";
 import type { Identity } from "./identity.ts";
 import { MAX_REQUEST_POINTS, POINT_BYTES, tooMany } from "./limits.ts";
 
-/** Points of a batch: with ids and attributes of the greatest length still no larger a record than a broker takes. */
+/** Points of a batch. */
 const MAX_BATCH_POINTS = 10_000;
 /** Points of a block, as the contract says. */
 const MAX_BLOCK_POINTS = 8_192;
@@ -15,40 +15,94 @@ const MAX_DELTA_US = 2 ** 32 - 1;
 /** What was refused is told up to so many times in an answer. */
 const MAX_TOLD = 20;
 
+/** Of texts and metadata in a batch, characters: with those of the greatest length still no larger a record than a broker takes. */
+const MAX_BATCH_CHARACTERS = 512 * 1024;
+
 export interface PointBatch {
-  /** Points without a time: they get the server's. */
+  /** Points without a time, which get the server's, and those that are more than a number. */
   readonly readings: Reading[];
   readonly blocks: SeriesBlock[];
 }
 
-export class Points {
-  readonly #batches: PointBatch[] = [];
-  #batch: PointBatch = { readings: [], blocks: [] };
-  #inBatch = 0;
-  #total = 0;
-  /** The block of each sensor that takes more points, with the time of its last. */
-  readonly #open = new Map<Identity, { readonly block: SeriesBlock; lastUs: number }>();
+/** What points are of. */
+export interface Series extends Identity {
+  readonly location?: string;
+}
 
-  /** @param timeUs undefined: the server's @throws HttpRefusal past the most of a request */
-  add(identity: Identity, timeUs: number | undefined, value: number): void {
-    if (++this.#total > MAX_REQUEST_POINTS) throw tooMany();
-    if (this.#inBatch === MAX_BATCH_POINTS) this.#seal();
-    this.#inBatch++;
+/** One batch in the making. */
+export class PointBatchBuilder {
+  #batch: PointBatch = { readings: [], blocks: [] };
+  #points = 0;
+  #characters = 0;
+  /** The block of each sensor that takes more points, with the time of its last. */
+  readonly #open = new Map<Series, { readonly block: SeriesBlock; readonly index: number; lastUs: number }>();
+
+  get isEmpty(): boolean {
+    return this.#points === 0;
+  }
+
+  get isFull(): boolean {
+    return this.#points >= MAX_BATCH_POINTS || this.#characters >= MAX_BATCH_CHARACTERS;
+  }
+
+  /**
+   * @param timeUs undefined: the server's
+   * @returns the block that has it, by its index; -1 where it is a reading of its own
+   */
+  add(series: Series, timeUs: number | undefined, value: number): number {
+    this.#points++;
     if (timeUs === undefined) {
-      this.#batch.readings.push(readingOf(identity, value));
-      return;
+      this.#batch.readings.push(readingOf(series, value));
+      return -1;
     }
-    const open = this.#open.get(identity);
+    const open = this.#open.get(series);
     const deltaUs = open === undefined ? -1 : timeUs - open.lastUs;
     if (open !== undefined && deltaUs >= 0 && deltaUs <= MAX_DELTA_US && open.block.values.length < MAX_BLOCK_POINTS) {
       open.block.timeDeltasUs.push(deltaUs);
       open.block.values.push(value);
       open.lastUs = timeUs;
-      return;
+      return open.index;
     }
-    const block = blockOf(identity, timeUs, value);
-    this.#batch.blocks.push(block);
-    this.#open.set(identity, { block, lastUs: timeUs });
+    const block = blockOf(series, timeUs, value);
+    const index = this.#batch.blocks.push(block) - 1;
+    this.#characters += lengthOf(series);
+    this.#open.set(series, { block, index, lastUs: timeUs });
+    return index;
+  }
+
+  /** @param characters of what it has beside its number */
+  addReading(series: Series, more: Pick<Reading, "value" | "observedAt" | "metadata">, characters: number): void {
+    this.#points++;
+    this.#characters += characters + lengthOf(series);
+    this.#batch.readings.push({ ...readingOf(series, more.value ?? 0), ...more });
+  }
+
+  /** The batch; the next one begins. */
+  take(): PointBatch {
+    const batch = this.#batch;
+    this.#batch = { readings: [], blocks: [] };
+    this.#points = 0;
+    this.#characters = 0;
+    this.#open.clear();
+    return batch;
+  }
+}
+
+function lengthOf({ sensorId, sensorType, unit, location = "" }: Series): number {
+  return sensorId.length + sensorType.length + unit.length + location.length;
+}
+
+/** All points of one request. */
+export class Points {
+  readonly #batches: PointBatch[] = [];
+  readonly #builder = new PointBatchBuilder();
+  #total = 0;
+
+  /** @param timeUs undefined: the server's @throws HttpRefusal past the most of a request */
+  add(identity: Identity, timeUs: number | undefined, value: number): void {
+    if (++this.#total > MAX_REQUEST_POINTS) throw tooMany();
+    if (this.#builder.isFull) this.#batches.push(this.#builder.take());
+    this.#builder.add(identity, timeUs, value);
   }
 
   get size(): number {
@@ -56,25 +110,23 @@ export class Points {
   }
 
   batches(): readonly PointBatch[] {
-    this.#seal();
+    if (!this.#builder.isEmpty) this.#batches.push(this.#builder.take());
     return this.#batches;
-  }
-
-  #seal(): void {
-    if (this.#inBatch > 0) this.#batches.push(this.#batch);
-    this.#batch = { readings: [], blocks: [] };
-    this.#inBatch = 0;
-    this.#open.clear();
   }
 }
 
 /** Without `create`, which takes longer than all the rest of a point. */
-function blockOf({ sensorId, sensorType, unit, attributes }: Identity, timeUs: number, value: number): SeriesBlock {
+function blockOf(
+  { sensorId, sensorType, unit, location, attributes }: Series,
+  timeUs: number,
+  value: number,
+): SeriesBlock {
   return {
     $typeName: "telltale.v1.SeriesBlock",
     sensorId,
     sensorType,
     unit,
+    ...(location === undefined ? {} : { location }),
     baseTimeUs: BigInt(timeUs),
     timeDeltasUs: [0],
     values: [value],
@@ -82,8 +134,9 @@ function blockOf({ sensorId, sensorType, unit, attributes }: Identity, timeUs: n
   };
 }
 
-function readingOf({ sensorId, sensorType, unit, attributes }: Identity, value: number): Reading {
-  const series = { sensorId, sensorType, unit, attributes: attributes as Record<string, string> };
+function readingOf({ sensorId, sensorType, unit, location, attributes }: Series, value: number): Reading {
+  const place = location === undefined ? {} : { location };
+  const series = { sensorId, sensorType, unit, ...place, attributes: attributes as Record<string, string> };
   return { $typeName: "telltale.v1.Reading", ...series, value };
 }
 

@@ -1,0 +1,118 @@
+/** Files in one request, `POST /api/v1/sensors/data/bulk`: CSV or JSON lines of any size, stored while they are read. */
+import { counted } from "../../../../formats/counted.ts";
+import { instantText } from "../../../../formats/time.ts";
+import { HttpRefusal, type ProtocolResponse, type StreamedProtocol, type StreamedRequest } from "../../protocol.ts";
+import { checkEncoding } from "../encoding.ts";
+import { beginningOf } from "./beginning.ts";
+import { openCsv } from "./csv.ts";
+import { openJsonLines } from "./json-lines.ts";
+import { type BulkOptions, bulkOptions } from "./parameters.ts";
+import { type BulkPoint, type BulkSource, type RefuseLine, UploadProblem } from "./source.ts";
+import { Upload } from "./upload.ts";
+
+/** Readings that the answer of a dry run shows. */
+const MAX_SHOWN = 5;
+
+export function bulkUpload(): StreamedProtocol {
+  return {
+    ...{ name: "bulk", method: "POST", path: "/api/v1/sensors/data/bulk" },
+    handleStream: handle,
+    // As the other paths of REST.
+    refuse: ({ status, message }) => answer(status, { detail: message }),
+  };
+}
+
+async function handle(request: StreamedRequest): Promise<ProtocolResponse> {
+  checkEncoding(request.headers);
+  const options = bulkOptions(request.query, request.headers);
+  return options.dryRun ? look(request, options) : store(request, options);
+}
+
+async function store(request: StreamedRequest, options: BulkOptions): Promise<ProtocolResponse> {
+  const upload = new Upload(request);
+  const { source, stopped } = await readAll(request.body, options, upload, (points) => upload.add(points));
+  // What was understood by then is stored, and its lines are counted.
+  await upload.end();
+  const { conflicting, rejected } = upload.counts;
+  const refused = conflicting + rejected;
+  const result = { ...upload.counts, missing: source?.missing ?? 0, refusals: upload.refusals };
+  const understood = source?.understood() ?? null;
+  if (stopped === undefined && refused === 0) return answer(200, { ...result, understood });
+  const detail = stopped === undefined ? someRefused(refused) : endedEarly(stopped, upload);
+  const error = stopped && { line: stopped.line, message: stopped.message };
+  return answer(stopped?.status ?? 422, { detail, ...result, error, understood });
+}
+
+interface Stopped {
+  readonly status: number;
+  readonly line: number | undefined;
+  readonly message: string;
+}
+
+/** Gives the points over until the body ends, or no more of it can be read. */
+async function readAll(
+  body: AsyncIterable<Uint8Array>,
+  options: BulkOptions,
+  to: { readonly refuse: RefuseLine },
+  take: (points: readonly BulkPoint[]) => Promise<void>,
+): Promise<{ readonly source: BulkSource | undefined; readonly stopped: Stopped | undefined }> {
+  const refuse: RefuseLine = (line, message) => to.refuse(line, message);
+  let source: BulkSource | undefined;
+  try {
+    source = options.format === "csv" ? await openCsv(body, options, refuse) : openJsonLines(body, options, refuse);
+    for await (const points of source.points()) await take(points);
+    return { source, stopped: undefined };
+  } catch (error) {
+    const { message } = error as Error;
+    if (error instanceof UploadProblem) return { source, stopped: { status: 422, line: error.line, message } };
+    if (error instanceof HttpRefusal) return { source, stopped: { status: error.status, line: undefined, message } };
+    throw error;
+  }
+}
+
+const AGAIN = "Sending the whole body again stores nothing twice.";
+
+function someRefused(refused: number): string {
+  return `${counted(refused, "reading", ["was", "were"])} refused; the others are stored and stay so. ${AGAIN}`;
+}
+
+function endedEarly({ message }: Stopped, { counts }: Upload): string {
+  const stored = counts.accepted + counts.duplicate;
+  if (stored === 0) return `Nothing was stored: ${message}`;
+  return `Reading ended early, after ${counted(stored, "reading")} that ${stored === 1 ? "is" : "are"} stored: ${message} ${AGAIN}`;
+}
+
+/** A dry run: what would be understood of the beginning. */
+async function look(request: StreamedRequest, options: BulkOptions): Promise<ProtocolResponse> {
+  const { bytes, isWhole } = await beginningOf(request.body);
+  async function* beginning() {
+    yield bytes;
+  }
+  const none = () => Promise.reject(new Error("a dry run stores nothing"));
+  const upload = new Upload({ submit: none, settled: none });
+  const first: BulkPoint[] = [];
+  const sensors = new Set<string>();
+  let readings = 0;
+  const { source, stopped } = await readAll(beginning(), options, upload, async (points) => {
+    readings += points.length;
+    first.push(...points.slice(0, MAX_SHOWN - first.length));
+    for (const { series } of points) sensors.add(series.sensorId);
+  });
+  const result = {
+    ...{ dry_run: true, whole: isWhole, readings, rejected: upload.counts.rejected, missing: source?.missing ?? 0 },
+    ...{ sensors: sensors.size, first: first.map(shown), refusals: upload.refusals },
+    understood: source?.understood() ?? null,
+  };
+  if (stopped === undefined) return answer(200, result);
+  const error = { line: stopped.line, message: stopped.message };
+  return answer(stopped.status, { detail: `Nothing was stored: ${stopped.message}`, ...result, error });
+}
+
+function shown({ line, series, timeUs, value }: BulkPoint): object {
+  const { sensorId: sensor_id, sensorType: sensor_type, unit, location = null } = series;
+  return { line, sensor_id, sensor_type, observed_at: instantText(timeUs), value, unit, location };
+}
+
+function answer(status: number, body: object): ProtocolResponse {
+  return { status, headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+}

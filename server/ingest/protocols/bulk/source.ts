@@ -1,0 +1,49 @@
+/** What the readers of an upload have in common. */
+import type { JsonObject } from "@bufbuild/protobuf";
+import type { Series } from "../points.ts";
+
+export interface BulkPoint {
+  /** Of the body, from 1. */
+  readonly line: number;
+  readonly series: Series;
+  /** Microseconds since 1970. */
+  readonly timeUs: number;
+  readonly value: number;
+  readonly metadata?: Metadata;
+}
+
+export interface Metadata {
+  readonly fields: JsonObject;
+  /** Of the line that it came in. */
+  readonly characters: number;
+}
+
+export interface BulkSource {
+  /** As they come, some at a time. To be read once. @throws UploadProblem where the rest cannot be read */
+  points(): AsyncIterable<readonly BulkPoint[]>;
+  /** How the body was understood, for the answer. */
+  understood(): Understood;
+  /** Lines or cells that say that there is no value. */
+  readonly missing: number;
+}
+
+export interface Understood {
+  readonly format: "csv" | "jsonl";
+  /** In one sentence. */
+  readonly description: string;
+  readonly [name: string]: unknown;
+}
+
+/** Called for each line that becomes no reading: nothing of it is stored. */
+export type RefuseLine = (line: number, message: string) => void;
+
+/** Why no more of an upload is read: it could be read in two ways, or in none. The message says which parameter decides. */
+export class UploadProblem extends Error {
+  /** On which that was found; undefined where it is no one line. */
+  readonly line: number | undefined;
+
+  constructor(message: string, line?: number) {
+    super(message);
+    this.line = line;
+  }
+}
