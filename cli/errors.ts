@@ -7,7 +7,9 @@ import { InvalidArgumentError } from "commander";
 export function sentence(error: unknown): string {
   if (error instanceof ConnectError) {
     if (error.code === Code.Unavailable) return `The server cannot be reached: ${error.rawMessage}`;
-    return `The server refused (${Code[error.code]}): ${error.rawMessage}`;
+    // The server names the header, which nobody writes here.
+    const hint = error.code === Code.Unauthenticated ? " (TELLTALE_TOKEN or --token)" : "";
+    return `The server refused (${Code[error.code]}): ${error.rawMessage}${hint}`;
   }
   if (!(error instanceof Error)) return String(error);
   const { path } = error as NodeJS.ErrnoException;
@@ -46,13 +48,19 @@ export function readId(text: string): bigint {
   return BigInt(digits);
 }
 
-/** Parser of a number option, for commander. */
-export function number(what: { min: number; max: number; integer?: boolean }): (text: string) => number {
+/**
+ * Parser of a number option, for commander.
+ * @param what.or the word that the option takes beside numbers, for the message
+ */
+export function number(what: { min: number; max: number; integer?: boolean; or?: string }): (text: string) => number {
   return (text) => {
     const value = Number(text);
     const fits =
       text.trim() !== "" && value >= what.min && value <= what.max && (!what.integer || Number.isInteger(value));
     if (fits) return value;
-    throw new InvalidArgumentError(`Wanted a ${what.integer ? "whole " : ""}number from ${what.min} to ${what.max}.`);
+    const or = what.or === undefined ? "" : `, or ${what.or}`;
+    throw new InvalidArgumentError(
+      `Wanted a ${what.integer ? "whole " : ""}number from ${what.min} to ${what.max}${or}.`,
+    );
   };
 }

@@ -18,8 +18,8 @@ export function serveCommand(): Command {
     .option("--data-dir <folder>", "folder of the embedded dependencies (DATA_DIR)")
     .option("--port <number>", "of REST, GraphQL and health (PORT)")
     .option("--grpc-port <number>", "of gRPC and Connect (GRPC_PORT)")
-    .option("--role <roles>", "all, or some of ingest, score, query, notify, gateway (ROLE)")
-    .option("--log-level <level>", "trace, debug, info, warn, error (LOG_LEVEL)")
+    .option("--role <roles>", "what the process does: all, or some of ingest, score, query, notify, gateway (ROLE)")
+    .option("--log-level <level>", "least level of log lines: trace, debug, info, warn, error (LOG_LEVEL)")
     .action(async (options: Partial<Record<keyof typeof variables, string>>) => {
       for (const [name, value] of Object.entries(options))
         process.env[variables[name as keyof typeof variables]] = value;

@@ -54,7 +54,7 @@ export function simulateCommand(): Command {
 }
 
 function speed(text: string): number | "max" {
-  return text === "max" ? "max" : number({ min: 1e-3, max: 1e9 })(text);
+  return text === "max" ? "max" : number({ min: 1e-3, max: 1e9, or: "max" })(text);
 }
 
 async function simulate(options: SimulateOptions): Promise<void> {

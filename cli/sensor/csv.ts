@@ -34,7 +34,7 @@ function columnsOf(file: string, line: number, cells: readonly string[]): string
     if (COLUMNS.includes(name) || (name.startsWith(ATTRIBUTE) && name !== ATTRIBUTE)) continue;
     const wanted = `wanted ${COLUMNS.join(", ")} or ${ATTRIBUTE}NAME`;
     throw new FileProblem(
-      `${where}: ${JSON.stringify(name)} is no field of a sensor; ${wanted}${didYouMean(name, COLUMNS)}.`,
+      `${where}: ${JSON.stringify(name)} is no field of a sensor; ${wanted}${didYouMean(name, COLUMNS) || "."}`,
     );
   }
   if (!columns.includes("sensor_id")) throw new FileProblem(`${file}, line ${line}: there is no column sensor_id.`);

@@ -32,7 +32,7 @@ export function readYaml(file: string, text: string): Entry[] {
     let attributes: Record<string, string> | undefined;
     for (const [name, at, value] of pairsOf(node, "an entry of the list")) {
       if (!FIELDS.includes(name))
-        fail(at, `${JSON.stringify(name)} is no field of a sensor${didYouMean(name, FIELDS)}.`);
+        fail(at, `${JSON.stringify(name)} is no field of a sensor${didYouMean(name, FIELDS) || "."}`);
       lines.set(name, lineOf(at));
       if (name === "tags") {
         if (!isSeq(value)) return fail(at, "tags is no list: write [hot, cold].");

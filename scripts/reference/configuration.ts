@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { code, page, paragraph, sentence, table } from "./markdown.ts";
+import { code, ended, page, paragraph, sentence, table } from "./markdown.ts";
 
 const FILE = ".env.example";
 
@@ -18,13 +18,13 @@ export function configurationPage(): string {
     const variable = /^(#?)([A-Z][A-Z0-9_]*)=(.*)$/.exec(line);
     if (heading !== null) {
       close();
-      const [name, note] = heading[1]!.split(/[:,] /, 2) as [string, string | undefined];
-      title = name;
-      comment = note === undefined ? [] : [note];
+      const [, name, note] = /^(.*?)(?:[:,] (.*))?$/.exec(heading[1]!)!;
+      title = name!;
+      comment = note === undefined ? [] : [sentence(note)];
     } else if (variable !== null) {
       const [, off, name, value] = variable;
       const unset = off === "#" ? (value === "" ? "unset" : `unset; for example ${code(value!)}`) : code(value!);
-      rows.push([code(name!), unset, sentence(comment.join(" "))]);
+      rows.push([code(name!), unset, ended(comment.join(" "))]);
       comment = [];
     } else if (line.startsWith("# ")) comment.push(line.slice(2));
     else if (line.trim() === "") comment = [];

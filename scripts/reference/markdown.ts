@@ -37,10 +37,14 @@ export function page(title: string, source: string, ...parts: readonly string[])
   return `${[`# ${title}`, `<!-- Generated from ${source} by \`npm run generate\`: do not edit. -->`, ...parts].join("\n\n")}\n`;
 }
 
-/** The text as a sentence: begins with a capital unless its first word has a spelling of its own (gRPC), ends with a full stop. */
+/** The text as a sentence: begins with a capital unless its first word has a spelling of its own (gRPC, postgresql://), ends with a full stop. */
 export function sentence(text: string): string {
+  const trimmed = ended(text);
+  return /^[a-z]+\b(?!:\/\/)/.test(trimmed) ? trimmed[0]!.toUpperCase() + trimmed.slice(1) : trimmed;
+}
+
+/** The text with a full stop. It begins as it does: a value that somebody is to copy keeps its spelling. */
+export function ended(text: string): string {
   const trimmed = text.trim();
-  if (trimmed === "") return "";
-  const begun = /^[a-z]+\b/.test(trimmed) ? trimmed[0]!.toUpperCase() + trimmed.slice(1) : trimmed;
-  return /[.!?:]$/.test(begun) ? begun : `${begun}.`;
+  return trimmed === "" || /[.!?:]$/.test(trimmed) ? trimmed : `${trimmed}.`;
 }

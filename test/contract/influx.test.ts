@@ -78,7 +78,7 @@ describe.each([
     const answer = await post(`part${version} v=1 ${nowMs}\npart${version} v=x\n`, `${path}?precision=ms`);
     expect(answer.status).toBe(400);
     expect(await answer.json()).toEqual(
-      body(expect.stringMatching(/^partial write: 1 lines refused, .*line 2: field "v"/)),
+      body(expect.stringMatching(/^partial write: 1 line refused, .*line 2: field "v"/)),
     );
     expect(await values(`part${version}.v`)).toEqual([1]);
   });

@@ -37,4 +37,4 @@ test("a project that depends on the package imports telltale/client and delivers
   expect(await device.ended, device.stderr()).toBe(0);
   expect(device.stdout()).toBe("1n\n");
   expect(await allReadings(platform.grpc, "press-7.oil")).toHaveLength(1);
-});
+}, 240_000); // npm packs with a build of the client and of the console

@@ -42,7 +42,8 @@ async function read(text: string | Uint8Array, format: Format, cuts: readonly nu
 const cuts = fc.array(fc.nat(2_000), { maxLength: 20 });
 const sensorId = fc.stringMatching(/^[a-zé🔥][a-z0-9 é🔥]{0,8}[a-z0-9é🔥]$/u);
 const timeUs = fc.integer({ min: 0, max: 4_000_000_000 }).map((seconds) => seconds * 1e6);
-const value = fc.double({ noNaN: true, noDefaultInfinity: true });
+/** Written as texts, which do not tell −0 from 0. */
+const value = fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => number + 0);
 const readings = fc.array(fc.record({ sensorId, timeUs, value }), { minLength: 1, maxLength: 30 });
 
 describe("JSON lines", () => {
@@ -57,7 +58,7 @@ describe("JSON lines", () => {
       fc.asyncProperty(readings, cuts, fc.constantFrom("\n", "\r\n"), async (all, at, end) => {
         const { points, refused, problem } = await read(all.map((each) => line(each, end)).join(""), "jsonl", at);
         expect([refused, problem]).toEqual([[], undefined]);
-        expect(points).toEqual(all.map((each, i) => ({ line: i + 1, ...each, value: JSON.parse(String(each.value)) })));
+        expect(points).toEqual(all.map((each, i) => ({ line: i + 1, ...each, value: each.value })));
       }),
     ));
 

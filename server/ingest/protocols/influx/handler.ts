@@ -48,7 +48,7 @@ function faultsOf({ faults, faulty }: ParsedLines): string {
   if (faulty === 0) return "";
   const told = faults.map(({ line, message }) => `line ${line}: ${message}`).join("; ");
   const more = faulty > faults.length ? `; and ${faulty - faults.length} more` : "";
-  return `${faulty} lines refused, the others are stored. ${told}${more}`;
+  return `${faulty} ${faulty === 1 ? "line" : "lines"} refused, the others are stored. ${told}${more}`;
 }
 
 function refusal(body: Body, status: number, message: string): ProtocolResponse {
