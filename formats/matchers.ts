@@ -115,6 +115,29 @@ export function expressionSize(matcher: Matcher): number {
   return isExpression(matcher) ? compile(matcher).programSize() : 0;
 }
 
+/** Classes of Unicode have hundreds of ranges. */
+const UNICODE_CLASS = /\\p/gi;
+const UNICODE_SIZE = 50;
+const PIECE = /\\p(?:\{[^}]*\}|.)|\\.|\[(?:\\.|[^\]\\])*\]|\{(\d+)(?:,(\d*))?\}|./gis;
+
+/** Instructions that the expression compiles to at most, about: found without compiling it, which may take seconds. */
+export function expressionBound(expression: string): number {
+  /** By open parentheses, what is in them so far. */
+  const sizes = [0];
+  let last = 0;
+  const add = (size: number) => {
+    last = size;
+    sizes.push(sizes.pop()! + size);
+  };
+  for (const [piece, least, most] of expression.matchAll(PIECE)) {
+    if (least !== undefined) add(last * Math.max(Number(most || least), 1));
+    else if (piece === "(") sizes.push(1);
+    else if (piece === ")" && sizes.length > 1) add(sizes.pop()!);
+    else add(1 + UNICODE_SIZE * (piece.match(UNICODE_CLASS)?.length ?? 0));
+  }
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
 /** Outside of ASCII letters have more than two cases: what is there is for the expression alone. */
 function anyCaseTest(expression: RE2JS, { required, exact }: Literals): (value: string) => boolean {
   const folded = { required: required.map((text) => text.toLowerCase()), exact };
@@ -129,6 +152,7 @@ function isAscii(text: string): boolean {
 function compile(matcher: Matcher): RE2JS {
   const { value } = matcher;
   const text = formatMatcher(matcher);
+  if (value.includes("{") && expressionBound(value) > MAX_PROGRAM) throw problem(text, "is too large");
   try {
     // By itself first: what closes a bracket too many must not fit into the one around it.
     RE2JS.compile(value);

@@ -151,7 +151,9 @@ async function answerOf(
   const { signal, leave } = callSignal(caller, answerTimeoutMs);
   try {
     const input = { headers, query: url.searchParams, body, principal, signal };
-    return await queue.run(flow, EXPECTED_MS, signal, () => orAbort(api.answer(pathOf(request), input), signal));
+    // Who leaves is let go at once; the next one's turn comes when the work has ended, which looks at the signal as it goes.
+    const work = queue.run(flow, EXPECTED_MS, signal, () => api.answer(pathOf(request), input));
+    return await orAbort(work, signal);
   } finally {
     leave();
   }

@@ -2,7 +2,18 @@
 import { type Arithmetic, type Binary, type Comparison, isComparison, isSetOperator, type Matching } from "./ast.ts";
 import { failed } from "./errors.ts";
 import { type Labels, METRIC_NAME } from "./labels.ts";
-import { emptyRow, type Grid, mapRow, merged, type Row, type Scalar, type Vector } from "./values.ts";
+import {
+  checkCells,
+  emptyRow,
+  type Grid,
+  mapped,
+  mapRow,
+  merged,
+  type Row,
+  type Scalar,
+  type Steps,
+  type Vector,
+} from "./values.ts";
 
 const ARITHMETIC: Readonly<Record<Arithmetic, (a: number, b: number) => number>> = {
   "+": (a, b) => a + b,
@@ -10,9 +21,14 @@ const ARITHMETIC: Readonly<Record<Arithmetic, (a: number, b: number) => number>>
   "*": (a, b) => a * b,
   "/": (a, b) => a / b,
   "%": (a, b) => a % b,
-  "^": (a, b) => a ** b,
+  "^": power,
   atan2: Math.atan2,
 };
+
+/** As IEEE 754 has it, and not JavaScript: of 1 all powers are 1, and of −1 those of infinities. */
+function power(a: number, b: number): number {
+  return a === 1 || (a === -1 && Math.abs(b) === Number.POSITIVE_INFINITY) ? 1 : a ** b;
+}
 
 const COMPARE: Readonly<Record<Comparison, (a: number, b: number) => boolean>> = {
   "==": (a, b) => a === b,
@@ -23,16 +39,16 @@ const COMPARE: Readonly<Record<Comparison, (a: number, b: number) => boolean>> =
   ">=": (a, b) => a >= b,
 };
 
-export function binary(e: Binary, left: Scalar | Vector, right: Scalar | Vector, grid: Grid): Scalar | Vector {
+export function* binary(e: Binary, left: Scalar | Vector, right: Scalar | Vector, grid: Grid): Steps<Scalar | Vector> {
   if (left.type === "scalar" && right.type === "scalar") return { type: "scalar", values: ofScalars(e, left, right) };
-  if (left.type === "scalar") return vector(withScalar(e, (right as Vector).rows, left.values, true));
-  if (right.type === "scalar") return vector(withScalar(e, left.rows, right.values, false));
-  if (isSetOperator(e.operator)) return vector(ofSets(e, left.rows, right.rows));
-  return vector(matched(e, left.rows, right.rows, grid));
+  if (left.type === "scalar") return vector(yield* mapped((right as Vector).rows, withScalar(e, left.values, true)));
+  if (right.type === "scalar") return vector(yield* mapped(left.rows, withScalar(e, right.values, false)));
+  if (isSetOperator(e.operator)) return vector(yield* merged(yield* ofSets(e, left.rows, right.rows)));
+  return vector(yield* matched(e, left.rows, right.rows, grid));
 }
 
 function vector(rows: readonly Row[]): Vector {
-  return { type: "vector", rows: merged(rows) };
+  return { type: "vector", rows };
 }
 
 function ofScalars({ operator }: Binary, left: Scalar, right: Scalar): Float64Array {
@@ -47,18 +63,18 @@ function numeric(operator: Arithmetic | Comparison): (a: number, b: number) => n
 }
 
 /** A comparison without bool keeps what fulfils it, as it is. */
-function withScalar({ operator, bool }: Binary, rows: readonly Row[], scalar: Float64Array, isLeft: boolean): Row[] {
+function withScalar({ operator, bool }: Binary, scalar: Float64Array, isLeft: boolean): (row: Row) => Row {
   const ordered = (value: number, step: number): [number, number] =>
     isLeft ? [scalar[step]!, value] : [value, scalar[step]!];
   if (isComparison(operator) && !bool) {
     const compare = COMPARE[operator];
-    return rows.map((row) => ({
+    return (row) => ({
       ...row,
       has: row.has.map((has, step) => (has === 1 && compare(...ordered(row.values[step]!, step)) ? 1 : 0)),
-    }));
+    });
   }
   const compute = numeric(operator as Arithmetic | Comparison);
-  return rows.map((row) => mapRow(row, row.labels.withoutName, (value, step) => compute(...ordered(value, step))));
+  return (row) => mapRow(row, row.labels.withoutName, (value, step) => compute(...ordered(value, step)));
 }
 
 /** The labels by which series of both sides match, as a key. */
@@ -67,24 +83,27 @@ function matchKey({ on, labels }: Matching): (row: Row) => string {
   return ({ labels: own }) => (on ? own.only(names) : own.without(names)).key;
 }
 
-function ofSets({ operator, matching }: Binary, left: readonly Row[], right: readonly Row[]): Row[] {
+function* ofSets({ operator, matching }: Binary, left: readonly Row[], right: readonly Row[]): Steps<Row[]> {
   const key = matchKey(matching);
-  if (operator === "or") {
-    const there = presence(left, key);
-    return [...left, ...right.map((row) => restricted(row, there.get(key(row)), false))];
+  const isOr = operator === "or";
+  const there = yield* presence(isOr ? left : right, key);
+  const rows: Row[] = isOr ? [...left] : [];
+  for (const row of isOr ? right : left) {
+    rows.push(restricted(row, there.get(key(row)), operator === "and"));
+    yield row.has.length;
   }
-  const there = presence(right, key);
-  return left.map((row) => restricted(row, there.get(key(row)), operator === "and"));
+  return rows;
 }
 
 /** By key, the steps at which any of the rows has a value. */
-function presence(rows: readonly Row[], key: (row: Row) => string): Map<string, Uint8Array> {
+function* presence(rows: readonly Row[], key: (row: Row) => string): Steps<Map<string, Uint8Array>> {
   const byKey = new Map<string, Uint8Array>();
   for (const row of rows) {
     const own = key(row);
     const known = byKey.get(own);
     if (known === undefined) byKey.set(own, row.has.slice());
     else for (let step = 0; step < known.length; step++) known[step]! |= row.has[step]!;
+    yield row.has.length;
   }
   return byKey;
 }
@@ -93,64 +112,84 @@ function restricted(row: Row, there: Uint8Array | undefined, wanted: boolean): R
   return { ...row, has: row.has.map((has, step) => (has === 1 && ((there?.[step] ?? 0) === 1) === wanted ? 1 : 0)) };
 }
 
-function matched(e: Binary, left: readonly Row[], right: readonly Row[], grid: Grid): Row[] {
-  const { matching } = e;
+function* matched(e: Binary, left: readonly Row[], right: readonly Row[], grid: Grid): Steps<Row[]> {
+  const { matching, operator, bool } = e;
   const key = matchKey(matching);
   const isManyRight = matching.many === "right";
   const [many, one] = isManyRight ? [right, left] : [left, right];
-  const ones = onesByKey(one, key, isManyRight ? "left" : "right");
+  // Where there is nothing to match with, nothing matches twice.
+  const there = (yield* presence(many, () => "")).get("");
+  if (there === undefined) return [];
+  const ones = yield* onesByKey(one, key, { there, side: isManyRight ? "left" : "right" });
+  const keeps = isComparison(operator) && !bool ? COMPARE[operator] : undefined;
+  const compute = keeps === undefined ? numeric(operator as Arithmetic | Comparison) : undefined;
   const taken = new Map<string, Uint8Array>();
   const results = new Results(grid);
   for (const row of many) {
     const own = key(row);
-    for (const other of ones.get(own) ?? []) {
-      const pair = isManyRight ? ([other, row] as const) : ([row, other] as const);
-      const result = combined(e, pair, resultLabels(e, row.labels, other.labels));
-      if (matching.many === undefined) claim(taken, own, result, grid);
-      results.add(result);
+    const others = ones.get(own);
+    yield grid.count;
+    if (others === undefined) continue;
+    const claimed = matching.many === undefined ? (taken.get(own) ?? new Uint8Array(grid.count)) : undefined;
+    if (claimed !== undefined) taken.set(own, claimed);
+    let last = -1;
+    let into: Row | undefined;
+    for (let step = 0; step < grid.count; step++) {
+      const which = others.at[step]!;
+      if (row.has[step] === 0 || which < 0) continue;
+      const other = others.rows[which]!;
+      const [a, b] = isManyRight ? [other.values[step]!, row.values[step]!] : [row.values[step]!, other.values[step]!];
+      if (keeps?.(a, b) === false) continue;
+      if (claimed?.[step] === 1)
+        throw failed(
+          `several series match one, ${row.labels} among them: many-to-one matching has to be said by group_left or group_right`,
+        );
+      if (claimed !== undefined) claimed[step] = 1;
+      if (which !== last || into === undefined) {
+        into = results.of(resultLabels(e, row.labels, other.labels));
+        last = which;
+        yield grid.count;
+      }
+      results.set(into, step, compute === undefined ? a : compute(a, b));
     }
   }
   return results.rows;
 }
 
+/** Series of one key: they have no step in common. */
+interface Ones {
+  readonly rows: Row[];
+  /** By step, which has a value there; −1: none. */
+  readonly at: Int32Array;
+}
+
 /**
  * By key the series of the side of the one.
  *
- * @throws QueryProblem "execution" where two of one key have values at one step
+ * @throws QueryProblem "execution" where two of one key have values at one step, and there is something to match them with
  */
-function onesByKey(rows: readonly Row[], key: (row: Row) => string, side: string): Map<string, Row[]> {
-  const byKey = new Map<string, Row[]>();
+function* onesByKey(
+  rows: readonly Row[],
+  key: (row: Row) => string,
+  { there, side }: { readonly there: Uint8Array; readonly side: string },
+): Steps<Map<string, Ones>> {
+  const byKey = new Map<string, Ones>();
   for (const row of rows) {
     const own = key(row);
-    const others = byKey.get(own) ?? [];
-    for (const other of others) {
-      if (!row.has.some((has, step) => has === 1 && other.has[step] === 1)) continue;
-      throw failed(
-        `${other.labels} and ${row.labels} on the ${side} side match the same series: many-to-many matching is not allowed, match by labels that are unique on one side`,
-      );
+    const ones = byKey.get(own) ?? { rows: [], at: new Int32Array(row.has.length).fill(-1) };
+    byKey.set(own, ones);
+    const number = ones.rows.push(row) - 1;
+    for (let step = 0; step < row.has.length; step++) {
+      if (row.has[step] === 0 || there[step] === 0) continue;
+      if (ones.at[step]! >= 0)
+        throw failed(
+          `${ones.rows[ones.at[step]!]!.labels} and ${row.labels} on the ${side} side match the same series: many-to-many matching is not allowed, match by labels that are unique on one side`,
+        );
+      ones.at[step] = number;
     }
-    others.push(row);
-    byKey.set(own, others);
+    yield row.has.length;
   }
   return byKey;
-}
-
-function combined({ operator, bool }: Binary, [left, right]: readonly [Row, Row], labels: Labels): Row {
-  const has = left.has.map((is, step) => is & right.has[step]!);
-  if (isComparison(operator) && !bool) {
-    const compare = COMPARE[operator];
-    return {
-      labels,
-      values: left.values,
-      has: has.map((is, step) => (is === 1 && compare(left.values[step]!, right.values[step]!) ? 1 : 0)),
-    };
-  }
-  const compute = numeric(operator as Arithmetic | Comparison);
-  return {
-    labels,
-    has,
-    values: left.values.map((value, step) => (has[step] === 1 ? compute(value, right.values[step]!) : 0)),
-  };
 }
 
 function resultLabels({ operator, bool, matching }: Binary, many: Labels, one: Labels): Labels {
@@ -159,20 +198,6 @@ function resultLabels({ operator, bool, matching }: Binary, many: Labels, one: L
   if (matching.many === undefined) labels = matching.on ? labels.only(names) : labels.without(names);
   for (const name of matching.include) labels = labels.with(name, one.get(name));
   return labels;
-}
-
-/** @throws QueryProblem "execution" where another series has matched the same one at a step */
-function claim(taken: Map<string, Uint8Array>, key: string, { has, labels }: Row, { count }: Grid): void {
-  const known = taken.get(key) ?? new Uint8Array(count);
-  taken.set(key, known);
-  for (let step = 0; step < count; step++) {
-    if (has[step] === 0) continue;
-    if (known[step] === 1)
-      throw failed(
-        `several series match one, ${labels} among them: many-to-one matching has to be said by group_left or group_right`,
-      );
-    known[step] = 1;
-  }
 }
 
 /** Rows by their labels, put together step by step. */
@@ -184,16 +209,21 @@ class Results {
     this.#grid = grid;
   }
 
-  add({ labels, values, has }: Row): void {
-    const row = this.#byKey.get(labels.key) ?? emptyRow(labels, this.#grid);
-    this.#byKey.set(labels.key, row);
-    for (let step = 0; step < has.length; step++) {
-      if (has[step] === 0) continue;
-      if (row.has[step] === 1)
-        throw failed(`several series come to the labels ${labels}: match by labels that keep them apart`);
-      row.has[step] = 1;
-      row.values[step] = values[step]!;
+  of(labels: Labels): Row {
+    let row = this.#byKey.get(labels.key);
+    if (row === undefined) {
+      checkCells(this.#byKey.size + 1, this.#grid.count);
+      row = emptyRow(labels, this.#grid);
+      this.#byKey.set(labels.key, row);
     }
+    return row;
+  }
+
+  set(row: Row, step: number, value: number): void {
+    if (row.has[step] === 1)
+      throw failed(`several series come to the labels ${row.labels}: match by labels that keep them apart`);
+    row.has[step] = 1;
+    row.values[step] = value;
   }
 
   get rows(): Row[] {

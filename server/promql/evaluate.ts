@@ -12,13 +12,16 @@ import { Labels, METRIC_NAME } from "./labels.ts";
 import { KEEP_NAME, RANGE_FUNCTIONS, type RangeFunction, type Window } from "./over-time.ts";
 import { DATE_PARTS, typeOf } from "./signatures.ts";
 import {
+  checkCells,
   emptyRow,
   type Grid,
+  mapped,
   mapRow,
   merged,
   type Row,
   type Samples,
   type Scalar,
+  type Steps,
   timeAt,
   type Vector,
 } from "./values.ts";
@@ -40,14 +43,14 @@ export interface EvaluationOptions {
   readonly signal: AbortSignal;
 }
 
-/** Values of a query in memory at once: series times steps. */
-const MAX_CELLS = 5_000_000;
 /** Steps of a subquery. */
 const MAX_SUBSTEPS = 50_000;
 /** Samples that functions of ranges look at in one query, each as often as it is looked at: some seconds. */
 const MAX_VISITS = 1_000_000_000;
-/** The clock is looked at once in so many samples. */
+/** The clock is looked at once in so many samples of ranges, */
 const SLICE_VISITS = 100_000;
+/** and in so many values of operations. */
+const SLICE_VALUES = 2_000;
 
 export type Value = Scalar | Vector | { readonly type: "string"; readonly value: string };
 
@@ -64,15 +67,10 @@ export async function evaluateRange(
 ): Promise<Samples[]> {
   const { series, startMs, endMs } = await new Evaluator(grid, options).window(e, grid);
   return series.flatMap(({ labels, timesMs, values }) => {
-    const within = [...timesMs.keys()].filter((i) => timesMs[i]! > startMs && timesMs[i]! <= endMs);
-    if (within.length === 0) return [];
-    return [
-      {
-        labels,
-        timesMs: Float64Array.from(within, (i) => timesMs[i]!),
-        values: Float64Array.from(within, (i) => values[i]!),
-      },
-    ];
+    let [lo, hi] = [0, timesMs.length];
+    while (lo < hi && timesMs[lo]! <= startMs) lo++;
+    while (lo < hi && timesMs[hi - 1]! > endMs) hi--;
+    return lo === hi ? [] : [{ labels, timesMs: timesMs.subarray(lo, hi), values: values.subarray(lo, hi) }];
   });
 }
 
@@ -80,6 +78,8 @@ class Evaluator {
   readonly #query: Grid;
   readonly #options: EvaluationOptions;
   readonly #turns = new Turns();
+  /** Values that are kept for an operation while something else is evaluated. */
+  #held = 0;
   #visits = 0;
   #visitsToSlice = 0;
 
@@ -97,20 +97,50 @@ class Evaluator {
       case "selector":
         return { type: "vector", rows: await this.#newest(e, grid, (_timeMs, value) => value) };
       case "negation":
-        return negated(await this.#numbers(e.of, grid));
+        return this.#negated(await this.#numbers(e.of, grid));
       case "call":
         return this.#call(e, grid);
       case "aggregation":
         return this.#aggregation(e, grid);
       case "binary": {
         const left = await this.#numbers(e.left, grid);
-        const right = await this.#numbers(e.right, grid);
-        await this.#pause();
-        return binary(e, left, right, grid);
+        const right = await this.#holding(cellsOf(left, grid), () => this.#numbers(e.right, grid));
+        return this.#run(binary(e, left, right, grid));
       }
       case "subquery":
         throw new Error("a subquery stands in a function of ranges");
     }
+  }
+
+  /** Does something in turns with others. */
+  async #run<T>(steps: Steps<T>): Promise<T> {
+    for (;;) {
+      const next = steps.next();
+      if (next.done) return next.value;
+      this.#visitsToSlice += next.value;
+      if (this.#visitsToSlice > SLICE_VALUES) await this.#visit(0);
+    }
+  }
+
+  /** Evaluates something while so many values are kept. */
+  async #holding<T>(cells: number, work: () => Promise<T>): Promise<T> {
+    this.#held += cells;
+    const value = await work();
+    this.#held -= cells;
+    return value;
+  }
+
+  async #negated(value: Scalar | Vector): Promise<Scalar | Vector> {
+    if (value.type === "scalar") return scalar(value.values.map((each) => -each));
+    return this.#mapped(value.rows, (each) => -each);
+  }
+
+  async #mapped(rows: readonly Row[], value: (value: number, step: number) => number): Promise<Vector> {
+    return vector(await this.#run(mapped(rows, (row) => mapRow(row, row.labels.withoutName, value))));
+  }
+
+  async #merged(rows: readonly Row[]): Promise<Row[]> {
+    return this.#run(merged(rows));
   }
 
   /** The series of a range vector, and the window at the last step of the grid. */
@@ -149,7 +179,7 @@ class Evaluator {
     const toMs = this.#momentOf(e, grid, grid.count - 1) - e.offsetMs;
     if (e.kind === "subquery") return this.#subquery(e, fromMs, toMs);
     const series = await this.#options.source.select(e.matchers, { fromMs, toMs });
-    this.#checkCells(series.length, grid.count);
+    checkCells(series.length, grid.count, this.#held);
     return series;
   }
 
@@ -162,21 +192,7 @@ class Evaluator {
       throw failed(`a subquery has ${count} steps: give it a wider step, at most ${MAX_SUBSTEPS} fit`);
     if (count === 0) return [];
     const inner: Grid = { startMs, stepMs, count };
-    return (await this.#rows(of, inner)).map(({ labels, values, has }) => {
-      const steps = [...has.keys()].filter((step) => has[step] === 1);
-      return {
-        labels,
-        timesMs: Float64Array.from(steps, (step) => timeAt(inner, step)),
-        values: Float64Array.from(steps, (step) => values[step]!),
-      };
-    });
-  }
-
-  #checkCells(rows: number, count: number): void {
-    if (rows * count > MAX_CELLS)
-      throw failed(
-        `${rows} series at ${count} steps are more than ${MAX_CELLS} values: choose fewer series, a shorter range or a wider step`,
-      );
+    return this.#run(samplesOf(await this.#rows(of, inner), inner));
   }
 
   /** Of each series the newest sample at each step. */
@@ -207,7 +223,7 @@ class Evaluator {
     if (perValue !== undefined) {
       const rows =
         DATE_PARTS.includes(e.name) && e.args.length === 0 ? [nowRow(grid)] : await this.#rows(e.args[0]!, grid);
-      return vector(merged(rows.map((row) => mapRow(row, row.labels.withoutName, perValue))));
+      return this.#mapped(rows, perValue);
     }
     return this.#special(e, grid);
   }
@@ -224,37 +240,36 @@ class Evaluator {
       case "vector":
         return vector([{ labels: NO_LABELS, values: await number(0), has: new Uint8Array(grid.count).fill(1) }]);
       case "scalar":
-        return scalar(only(await rows(), grid));
+        return scalar(await this.#run(only(await rows(), grid)));
       case "timestamp":
         return vector(await this.#timestamps(args[0]!, grid));
       case "absent":
-        return vector([absent(args[0]!, await rows(), grid)]);
+        return vector([await this.#run(absent(args[0]!, await rows(), grid))]);
       case "sort":
       case "sort_desc":
         return vector(sorted(await rows(), name === "sort_desc"));
       case "round": {
         const to = args.length > 1 ? await number(1) : undefined;
-        return mapped(await rows(), (value, step) => round(value, to?.[step] ?? 1));
+        return this.#mapped(await rows(), (value, step) => round(value, to?.[step] ?? 1));
       }
       case "clamp": {
         const [low, high] = [await number(1), await number(2)];
-        const inner = (await rows()).map((row) => ({
-          ...row,
-          has: row.has.map((has, s) => (low[s]! > high[s]! ? 0 : has)),
-        }));
-        return mapped(inner, (value, step) => clamp(value, low[step]!, high[step]!));
+        const within = (row: Row): Row => ({ ...row, has: row.has.map((has, s) => (low[s]! > high[s]! ? 0 : has)) });
+        const clamped = (row: Row) =>
+          mapRow(within(row), row.labels.withoutName, (value, step) => clamp(value, low[step]!, high[step]!));
+        return vector(await this.#run(mapped(await rows(), clamped)));
       }
       case "clamp_min":
       case "clamp_max": {
         const [bound, extreme] = [await number(1), name === "clamp_min" ? Math.max : Math.min];
-        return mapped(await rows(), (value, step) => extreme(value, bound[step]!));
+        return this.#mapped(await rows(), (value, step) => extreme(value, bound[step]!));
       }
       case "histogram_quantile":
-        return vector(histogramQuantile(await number(0), await this.#rows(args[1]!, grid), grid));
+        return vector(await this.#run(histogramQuantile(await number(0), await this.#rows(args[1]!, grid), grid)));
       case "label_replace":
-        return vector(labelReplace(await rows(), texts() as [string, string, string, string]));
+        return vector(await this.#run(labelReplace(await rows(), texts() as [string, string, string, string])));
       case "label_join":
-        return vector(labelJoin(await rows(), texts()));
+        return vector(await this.#run(labelJoin(await rows(), texts())));
       default:
         throw new Error(`${name} has a signature and is not implemented`);
     }
@@ -266,9 +281,10 @@ class Evaluator {
     const series = await this.#series(of, grid, of.rangeMs);
     const apply = RANGE_FUNCTIONS.get(name === "absent_over_time" ? "present_over_time" : name);
     if (apply === undefined) throw new Error(`${name} has a signature and is not implemented`);
+    checkCells(series.length, grid.count, this.#held);
     const rows: Row[] = [];
     for (const samples of series) rows.push(await this.#windows(samples, of, { name, apply, numbers, grid }));
-    return name === "absent_over_time" ? [absent(of, rows, grid)] : merged(rows);
+    return name === "absent_over_time" ? [await this.#run(absent(of, rows, grid))] : this.#merged(rows);
   }
 
   async #windows(
@@ -304,10 +320,11 @@ class Evaluator {
   }
 
   async #timestamps(e: Expression, grid: Grid): Promise<Row[]> {
-    if (e.kind === "selector") return withoutNames(await this.#newest(e, grid, (timeMs) => timeMs / 1_000));
-    return withoutNames(
-      (await this.#rows(e, grid)).map((row) => mapRow(row, row.labels, (_, step) => timeAt(grid, step) / 1_000)),
-    );
+    const rows =
+      e.kind === "selector"
+        ? await this.#newest(e, grid, (timeMs) => timeMs / 1_000)
+        : (await this.#mapped(await this.#rows(e, grid), (_, step) => timeAt(grid, step) / 1_000)).rows;
+    return this.#run(mapped(rows, (row) => ({ ...row, labels: row.labels.withoutName })));
   }
 
   async #aggregation(e: Aggregation, grid: Grid): Promise<Vector> {
@@ -318,8 +335,7 @@ class Evaluator {
           ? e.parameter.value
           : await this.#scalar(e.parameter, grid);
     const rows = await this.#rows(e.of, grid);
-    await this.#visit(rows.length * grid.count);
-    return vector(aggregate(e, rows, parameter, grid));
+    return vector(await this.#run(aggregate(e, rows, parameter, grid)));
   }
 
   async #visit(samples: number): Promise<void> {
@@ -348,16 +364,25 @@ function vector(rows: readonly Row[]): Vector {
   return { type: "vector", rows };
 }
 
-function mapped(rows: readonly Row[], value: (value: number, step: number) => number): Vector {
-  return vector(merged(rows.map((row) => mapRow(row, row.labels.withoutName, value))));
+function cellsOf(value: Scalar | Vector, { count }: Grid): number {
+  return (value.type === "scalar" ? 1 : value.rows.length) * count;
 }
 
-function withoutNames(rows: readonly Row[]): Row[] {
-  return merged(rows.map((row) => ({ ...row, labels: row.labels.withoutName })));
-}
-
-function negated(value: Scalar | Vector): Scalar | Vector {
-  return value.type === "scalar" ? scalar(value.values.map((each) => -each)) : mapped(value.rows, (each) => -each);
+function* samplesOf(rows: readonly Row[], grid: Grid): Steps<Samples[]> {
+  const all: Samples[] = [];
+  for (const { labels, values, has } of rows) {
+    const steps = has.reduce((sum, is) => sum + is, 0);
+    const samples = { labels, timesMs: new Float64Array(steps), values: new Float64Array(steps) };
+    let n = 0;
+    for (let step = 0; step < grid.count; step++) {
+      if (has[step] === 0) continue;
+      samples.timesMs[n] = timeAt(grid, step);
+      samples.values[n++] = values[step]!;
+    }
+    all.push(samples);
+    yield grid.count;
+  }
+  return all;
 }
 
 function nowRow(grid: Grid): Row {
@@ -366,21 +391,29 @@ function nowRow(grid: Grid): Row {
 }
 
 /** The value of the only series at each step; NaN where there are more or none. */
-function only(rows: readonly Row[], { count }: Grid): Float64Array {
-  return Float64Array.from({ length: count }, (_, step) => {
-    const here = rows.filter(({ has }) => has[step] === 1);
-    return here.length === 1 ? here[0]!.values[step]! : Number.NaN;
-  });
+function* only(rows: readonly Row[], { count }: Grid): Steps<Float64Array> {
+  const values = new Float64Array(count).fill(Number.NaN);
+  const found = new Uint8Array(count);
+  for (const row of rows) {
+    for (let step = 0; step < count; step++) {
+      if (row.has[step] === 0) continue;
+      values[step] = found[step] === 0 ? row.values[step]! : Number.NaN;
+      found[step] = 1;
+    }
+    yield count;
+  }
+  return values;
 }
 
 /** 1 where there is no series, with the labels that the selector asks to be equal. */
-function absent(e: Expression, rows: readonly Row[], grid: Grid): Row {
+function* absent(e: Expression, rows: readonly Row[], grid: Grid): Steps<Row> {
   const row = emptyRow(e.kind === "selector" ? askedLabels(e.matchers) : NO_LABELS, grid);
-  for (let step = 0; step < grid.count; step++) {
-    if (rows.some(({ has }) => has[step] === 1)) continue;
-    row.has[step] = 1;
-    row.values[step] = 1;
+  row.has.fill(1);
+  for (const { has } of rows) {
+    for (let step = 0; step < grid.count; step++) if (has[step] === 1) row.has[step] = 0;
+    yield grid.count;
   }
+  row.values.fill(1);
   return row;
 }
 

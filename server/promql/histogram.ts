@@ -1,6 +1,6 @@
 /** Quantiles of classic histograms: series of cumulative counts with the upper bound in the label `le`. */
 import { type Labels, METRIC_NAME } from "./labels.ts";
-import { emptyRow, type Grid, type Row } from "./values.ts";
+import { emptyRow, type Grid, type Row, type Steps } from "./values.ts";
 
 interface Bucket {
   readonly bound: number;
@@ -10,19 +10,25 @@ interface Bucket {
 const NOT_OF_A_HISTOGRAM: ReadonlySet<string> = new Set(["le", METRIC_NAME]);
 
 /** @param q by step */
-export function histogramQuantile(q: Float64Array, rows: readonly Row[], grid: Grid): Row[] {
+export function* histogramQuantile(q: Float64Array, rows: readonly Row[], grid: Grid): Steps<Row[]> {
   const histograms = Map.groupBy(rows.filter(isBucket), ({ labels }) => labels.without(NOT_OF_A_HISTOGRAM).key);
-  return [...histograms.values()].map((buckets) => {
+  const found: Row[] = [];
+  for (const all of histograms.values()) {
+    const buckets = all.map((row) => ({ ...row, bound: boundOf(row.labels) }));
     const row = emptyRow(withoutBound(buckets[0]!.labels), grid);
+    found.push(row);
     for (let step = 0; step < grid.count; step++) {
       const here = buckets.filter(({ has }) => has[step] === 1);
+      yield buckets.length;
       if (here.length === 0) continue;
       row.has[step] = 1;
-      const counts = here.map(({ labels, values }) => ({ bound: boundOf(labels), count: values[step]! }));
-      row.values[step] = quantile(q[step]!, counts);
+      row.values[step] = quantile(
+        q[step]!,
+        here.map(({ bound, values }) => ({ bound, count: values[step]! })),
+      );
     }
-    return row;
-  });
+  }
+  return found;
 }
 
 function withoutBound(labels: Labels): Labels {

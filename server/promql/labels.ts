@@ -1,4 +1,6 @@
 /** Labels of a series in the order of their names, none of them empty. */
+import { failed } from "./errors.ts";
+
 export const METRIC_NAME = "__name__";
 
 export type LabelEntry = readonly [name: string, value: string];
@@ -50,3 +52,10 @@ export class Labels {
 }
 
 const NAME_ALONE: ReadonlySet<string> = new Set([METRIC_NAME]);
+
+const LABEL_NAME = /^[a-zA-Z_][a-zA-Z0-9_.]*$/;
+
+/** @throws QueryProblem "execution" for a name that no label can have */
+export function checkLabelName(what: string, name: string): void {
+  if (!LABEL_NAME.test(name)) throw failed(`${what}: ${JSON.stringify(name)} is no name of a label`);
+}

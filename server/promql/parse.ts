@@ -1,10 +1,16 @@
 /** Queries to trees. The grammar is Prometheus' own; what of it is not supported is refused by name. */
-import type { SyntaxNode } from "@lezer/common";
+import type { SyntaxNode, Tree } from "@lezer/common";
 import { parser } from "@prometheus-io/lezer-promql";
-import { type Matcher, type MatcherOperator, MatcherProblem, matcherTest } from "../../formats/matchers.ts";
+import {
+  expressionBound,
+  isExpression,
+  type Matcher,
+  type MatcherOperator,
+  MatcherProblem,
+  matcherTest,
+} from "../../formats/matchers.ts";
 import {
   type AggregateName,
-  type Aggregation,
   type At,
   type Binary,
   type Expression,
@@ -23,6 +29,9 @@ import { textOf } from "./strings.ts";
 /** Of a query. Prometheus' own dashboards have a tenth. */
 const MAX_CHARACTERS = 16_384;
 const MAX_DEPTH = 100;
+const MAX_SELECTORS = 100;
+/** Instructions of all regular expressions together: to compile so many takes some milliseconds. */
+const MAX_EXPRESSIONS = 20_000;
 const METRIC_NAME = "__name__";
 const AGGREGATES: ReadonlySet<string> = new Set<AggregateName>([
   ...(["sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"] as const),
@@ -37,39 +46,87 @@ const OPERATORS: ReadonlySet<string> = new Set<Operator>([
 
 /** @throws QueryProblem "bad_data" */
 export function parseQuery(query: string): Expression {
+  return parsed(query, new ExpressionBudget());
+}
+
+function parsed(query: string, expressions: ExpressionBudget): Expression {
   if (query.trim() === "") throw badQuery("the query is empty: give an expression, such as telltale_value");
   if (query.length > MAX_CHARACTERS)
     throw badQuery(`the query has ${query.length} characters: give at most ${MAX_CHARACTERS}`);
-  return new Converter(query).top();
+  return new Converter(query, expressions).top();
 }
 
-/** A selector alone, such as of `match[]`. */
-export function parseSelector(query: string): readonly Matcher[] {
-  const e = parseQuery(query);
+/** Selectors alone, such as of `match[]`. */
+export function parseSelectors(queries: readonly string[]): (readonly Matcher[])[] {
+  if (queries.length > MAX_SELECTORS)
+    throw badQuery(`there are ${queries.length} selectors: give at most ${MAX_SELECTORS}`);
+  const expressions = new ExpressionBudget();
+  return queries.map((query) => selectorOf(query, expressions));
+}
+
+function selectorOf(query: string, expressions: ExpressionBudget): readonly Matcher[] {
+  const e = parsed(query, expressions);
   if (e.kind === "selector" && e.rangeMs === 0 && e.offsetMs === 0 && e.at === undefined) return e.matchers;
   throw badQuery(`${JSON.stringify(query)} is no selector, such as up{job="node"}`);
 }
 
-type Wrap = (e: Expression) => Expression;
+const STRICT = parser.configure({ strict: true });
+
+/** A piece of an operation as it was written. */
+type Item =
+  | { readonly is: "sign"; readonly node: SyntaxNode; readonly isNegative: boolean }
+  | { readonly is: "operand"; readonly e: Expression }
+  /** What stands behind an operand. */
+  | { readonly is: "suffix"; readonly node: SyntaxNode }
+  | { readonly is: "operator"; readonly node: SyntaxNode; readonly operator: Operator; readonly of: SyntaxNode };
+
+/** What binds closer has the higher number. A sign binds as a product does. */
+const STRENGTHS: Readonly<Record<Operator, number>> = {
+  ...{ or: 1, and: 2, unless: 2, "==": 3, "!=": 3, "<": 3, ">": 3, "<=": 3, ">=": 3 },
+  ...{ "+": 4, "-": 4, "*": 5, "/": 5, "%": 5, atan2: 5, "^": 6 },
+};
+const SIGN_STRENGTH = 5;
+const SUFFIXES: ReadonlySet<string> = new Set(["MatrixSelector", "SubqueryExpr", "OffsetExpr", "StepInvariantExpr"]);
+
+/** What the regular expressions of one request may come to. */
+export class ExpressionBudget {
+  #left = MAX_EXPRESSIONS;
+
+  /** @throws QueryProblem "bad_data" where they are too large together */
+  spend(matcher: Matcher): void {
+    if (isExpression(matcher)) this.#left -= expressionBound(matcher.value);
+    if (this.#left < 0) throw badQuery("the regular expressions are too large together: write shorter ones");
+  }
+}
 
 class Converter {
   readonly #query: string;
+  readonly #expressions: ExpressionBudget;
+  /** Of expressions, how deep they are nested; and of the one that is being read. */
+  readonly #depths = new WeakMap<Expression, number>();
   #depth = 0;
   /** In parentheses. */
   readonly #closed = new WeakSet<Expression>();
 
-  constructor(query: string) {
+  constructor(query: string, expressions: ExpressionBudget) {
     this.#query = query;
+    this.#expressions = expressions;
   }
 
   top(): Expression {
-    const tree = parser.parse(this.#query);
-    tree.iterate({
-      enter: (node) => {
-        if (node.type.isError) throw this.#unexpected(node.from);
-      },
-    });
+    const tree = this.#tree();
     return this.#expression(onlyChild(tree.topNode));
+  }
+
+  /** Ends at the first place that does not fit: to go on from there would take long in hostile texts. */
+  #tree(): Tree {
+    try {
+      return STRICT.parse(this.#query);
+    } catch (error) {
+      const [, at] = (error instanceof SyntaxError && /^No parse at (\d+)$/.exec(error.message)) || [];
+      if (at === undefined) throw error;
+      throw this.#unexpected(Number(at));
+    }
   }
 
   #unexpected(at: number): Error {
@@ -86,39 +143,102 @@ class Converter {
     return badQuery(`${what} at character ${node.from + 1} is not supported`);
   }
 
-  #expression(node: SyntaxNode, wrap: Wrap = (e) => e): Expression {
-    if (++this.#depth > MAX_DEPTH) throw badQuery(`the query is nested more than ${MAX_DEPTH} deep: simplify it`);
-    const e = this.#wrapped(node, wrap);
+  #expression(node: SyntaxNode): Expression {
+    if (++this.#depth > MAX_DEPTH) throw tooDeep();
+    const items = this.#items(node).reverse();
     this.#depth--;
-    return e;
+    return this.#operation(items, 0);
   }
 
   /**
-   * What stands behind a selector belongs to it alone. The grammar takes it for that of the whole operation before it, so that it is handed
-   * down to the operand on the right.
+   * The pieces of an operation in their order. The grammar knows which piece is what, and not always what belongs together: what stands
+   * behind a selector is to it the suffix of all that was before.
    */
-  #wrapped(node: SyntaxNode, wrap: Wrap): Expression {
+  #items(top: SyntaxNode): Item[] {
+    const items: Item[] = [];
+    const open: (SyntaxNode | Item)[] = [top];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      if ("is" in next) items.push(next);
+      else if (next.name === "BinaryExpr") {
+        const [left, right] = next.getChildren("Expr") as [SyntaxNode, SyntaxNode];
+        open.push(right, this.#operator(next, left), left);
+      } else if (next.name === "UnaryExpr") {
+        const sign = next.getChild("UnaryOp")!;
+        open.push(onlyExpression(next));
+        items.push({ is: "sign", node: next, isNegative: this.#text(sign) === "-" });
+      } else if (SUFFIXES.has(next.name)) open.push({ is: "suffix", node: next }, onlyExpression(next));
+      else if (next.name === "NumberDurationLiteral") items.push(...this.#number(next));
+      else items.push({ is: "operand", e: this.#plain(next) });
+    }
+    return items;
+  }
+
+  #operator(of: SyntaxNode, left: SyntaxNode): Item {
+    const node = nextOf(left)!;
+    const operator = this.#text(node).toLowerCase() as Operator;
+    if (!OPERATORS.has(operator)) throw this.#unsupported(node, `the operator ${operator}`);
+    const fill = of.getChild("FillModifier");
+    if (fill !== null) throw this.#unsupported(fill);
+    return { is: "operator", node, operator, of };
+  }
+
+  /** Its sign is one like any other: of a power it is that of the power. */
+  #number(node: SyntaxNode): Item[] {
+    const text = this.#text(node);
+    const plain: Item = { is: "operand", e: { kind: "number", value: numberOf(text.replace(/^[+-]\s*/, "")) } };
+    return /^[+-]/.test(text) ? [{ is: "sign", node, isNegative: text.startsWith("-") }, plain] : [plain];
+  }
+
+  /** Takes from the end of the items what binds closer than given. */
+  #operation(items: Item[], strength: number): Expression {
+    if (++this.#depth > MAX_DEPTH) throw tooDeep();
+    let left = this.#operand(items);
+    for (;;) {
+      const next = items.at(-1);
+      if (next?.is !== "operator" || STRENGTHS[next.operator] <= strength) {
+        this.#depth--;
+        return left;
+      }
+      items.pop();
+      const own = STRENGTHS[next.operator];
+      // Of powers the last is the first.
+      const right = this.#operation(items, next.operator === "^" ? own - 1 : own);
+      left = this.#nested(this.#binary(next, left, right), left, right);
+    }
+  }
+
+  /** With the signs before it, and what stands behind it. */
+  #operand(items: Item[]): Expression {
+    const item = items.pop()!;
+    if (item.is === "sign") {
+      return this.#signed(item, this.#operation(items, SIGN_STRENGTH));
+    }
+    if (item.is !== "operand") throw new Error(`an operation begins with ${item.is}`);
+    let { e } = item;
+    for (let next = items.at(-1); next?.is === "suffix"; next = items.at(-1)) {
+      items.pop();
+      e = this.#nested(this.#suffixed(e, next.node), e);
+    }
+    return e;
+  }
+
+  #nested(e: Expression, ...parts: readonly Expression[]): Expression {
+    const depth = 1 + Math.max(0, ...parts.map((part) => this.#depths.get(part) ?? 0));
+    if (depth > MAX_DEPTH) throw tooDeep();
+    this.#depths.set(e, depth);
+    return e;
+  }
+
+  #suffixed(e: Expression, node: SyntaxNode): Expression {
     switch (node.name) {
-      case "BinaryExpr":
-        return this.#binary(node, wrap);
-      case "UnaryExpr":
-        return this.#unary(node, wrap);
-      case "MatrixSelector": {
-        const rangeMs = this.#range(node.getChild("DurationExpr")!);
-        return this.#expression(onlyExpression(node), (e) => wrap(this.#ranged(e, node, rangeMs)));
-      }
+      case "MatrixSelector":
+        return this.#ranged(e, node, this.#range(node.getChild("DurationExpr")!));
       case "SubqueryExpr":
-        return this.#subquery(node, wrap);
-      case "OffsetExpr": {
-        const offsetMs = this.#offset(node.getChild("OffsetDurationExpr")!);
-        return this.#expression(onlyExpression(node), (e) => wrap(this.#moved(e, node, { offsetMs })));
-      }
-      case "StepInvariantExpr": {
-        const at = this.#at(node);
-        return this.#expression(onlyExpression(node), (e) => wrap(this.#moved(e, node, { at })));
-      }
+        return this.#subquery(e, node);
+      case "OffsetExpr":
+        return this.#moved(e, node, { offsetMs: this.#offset(node.getChild("OffsetDurationExpr")!) });
       default:
-        return wrap(this.#plain(node));
+        return this.#moved(e, node, { at: this.#at(node) });
     }
   }
 
@@ -126,8 +246,6 @@ class Converter {
     switch (node.name) {
       case "ParenExpr":
         return this.#parenthesized(node);
-      case "NumberDurationLiteral":
-        return { kind: "number", value: numberOf(this.#text(node)) };
       case "StringLiteral":
         return { kind: "string", value: textOf(this.#text(node)) };
       case "VectorSelector":
@@ -151,9 +269,11 @@ class Converter {
   #selector(node: SyntaxNode): Selector {
     const matchers: Matcher[] = [];
     const identifier = node.getChild("Identifier");
+    let isNamed = false;
     const name = (value: string) => {
-      if (matchers.some((matcher) => matcher.name === METRIC_NAME && matcher.operator === "="))
+      if (isNamed)
         throw badQuery(`the metric's name is given twice at character ${node.from + 1}: ${JSON.stringify(value)}`);
+      isNamed = true;
       matchers.push({ name: METRIC_NAME, operator: "=", value });
     };
     if (identifier !== null) name(this.#text(identifier));
@@ -161,6 +281,8 @@ class Converter {
       if (child.name === "QuotedLabelName") name(textOf(this.#text(child)));
       else matchers.push(this.#matcher(child));
     }
+    if (isNamed && matchers.filter((matcher) => matcher.name === METRIC_NAME).length > 1)
+      throw badQuery(`the metric's name is given twice at character ${node.from + 1}`);
     const tests = matchers.map((matcher) => this.#test(matcher, node.from));
     if (tests.every((matches) => matches([])))
       throw badQuery(
@@ -170,7 +292,7 @@ class Converter {
   }
 
   #matcher(node: SyntaxNode): Matcher {
-    const label = node.firstChild!;
+    const label = onlyChild(node);
     const text = this.#text(label);
     return {
       name: label.name === "QuotedLabelName" ? textOf(text) : text,
@@ -180,6 +302,7 @@ class Converter {
   }
 
   #test(matcher: Matcher, at: number) {
+    this.#expressions.spend(matcher);
     try {
       return matcherTest(matcher);
     } catch (error) {
@@ -203,15 +326,13 @@ class Converter {
     return { ...e, ...by };
   }
 
-  #subquery(node: SyntaxNode, wrap: Wrap): Expression {
+  #subquery(of: Expression, node: SyntaxNode): Expression {
     const [range, step] = node.getChildren("DurationExpr");
     const rangeMs = this.#range(range!);
     const stepMs = step === undefined ? 0 : this.#range(step);
-    return this.#expression(onlyExpression(node), (of) => {
-      if (typeOf(of) !== "vector")
-        throw badQuery(`a subquery at character ${node.from + 1} is made of an instant vector, not of ${typeName(of)}`);
-      return wrap({ kind: "subquery", of, rangeMs, stepMs, offsetMs: 0, at: undefined });
-    });
+    if (typeOf(of) !== "vector")
+      throw badQuery(`a subquery at character ${node.from + 1} is made of an instant vector, not of ${typeName(of)}`);
+    return { kind: "subquery", of, rangeMs, stepMs, offsetMs: 0, at: undefined };
   }
 
   #range(node: SyntaxNode): number {
@@ -228,7 +349,7 @@ class Converter {
 
   #duration(node: SyntaxNode): number {
     const only = onlyChild(node);
-    if (only.name !== "NumberDurationLiteralInDurationContext" || only.nextSibling !== null)
+    if (only.name !== "NumberDurationLiteralInDurationContext" || nextOf(only) !== null)
       throw this.#unsupported(node, `the duration ${this.#text(node)}`);
     const text = this.#text(only);
     return durationMs(text) ?? numberOf(text) * 1_000;
@@ -256,10 +377,10 @@ class Converter {
     }
     for (const [i, arg] of args.entries())
       checkType(`argument ${i + 1} of ${name}`, arg, wanted[Math.min(i, wanted.length - 1)]!);
-    return { kind: "call", name, args };
+    return this.#nested({ kind: "call", name, args }, ...args);
   }
 
-  #aggregation(node: SyntaxNode): Aggregation {
+  #aggregation(node: SyntaxNode): Expression {
     const text = this.#text(node.getChild("AggregateOp")!).toLowerCase();
     if (!AGGREGATES.has(text)) throw this.#unsupported(node, text);
     const name = text as AggregateName;
@@ -274,7 +395,8 @@ class Converter {
     checkType(`argument ${count} of ${name}`, of, "vector");
     const modifier = node.getChild("AggregateModifier");
     const by = modifier?.getChild("Without") == null;
-    return { kind: "aggregation", name, parameter, of, by, labels: this.#labels(modifier?.getChild("GroupingLabels")) };
+    const labels = this.#labels(modifier?.getChild("GroupingLabels"));
+    return this.#nested({ kind: "aggregation", name, parameter, of, by, labels }, ...args);
   }
 
   #labels(node: SyntaxNode | null | undefined): string[] {
@@ -284,30 +406,19 @@ class Converter {
     });
   }
 
-  #unary(node: SyntaxNode, wrap: Wrap): Expression {
-    const of = this.#expression(onlyExpression(node), wrap);
+  #signed({ node, isNegative }: Item & { is: "sign" }, of: Expression): Expression {
     if (!["scalar", "vector"].includes(typeOf(of)))
       throw badQuery(`a sign at character ${node.from + 1} stands before ${typeName(of)}`);
-    return this.#text(node.getChild("UnaryOp")!) === "-" ? { kind: "negation", of } : of;
+    if (!isNegative) return of;
+    return this.#nested(of.kind === "number" ? { ...of, value: -of.value } : { kind: "negation", of }, of);
   }
 
-  #binary(node: SyntaxNode, wrap: Wrap): Expression {
-    const [leftNode, rightNode] = node.getChildren("Expr") as [SyntaxNode, SyntaxNode];
-    const operatorNode = leftNode.nextSibling!;
-    const operator = this.#text(operatorNode).toLowerCase() as Operator;
-    if (!OPERATORS.has(operator)) throw this.#unsupported(operatorNode, `the operator ${operator}`);
-    const fill = node.getChild("FillModifier");
-    if (fill !== null) throw this.#unsupported(fill);
-    const left = this.#expression(leftNode);
-    const right = this.#expression(rightNode, wrap);
-    const matching = this.#matching(node.getChild("MatchingModifierClause"));
-    const e: Binary = { kind: "binary", operator, left, right, bool: node.getChild("BoolModifier") !== null, matching };
-    this.#checkBinary(e, operatorNode, node.getChild("MatchingModifierClause") !== null);
-    // A sign before a number that is raised to a power is that of the power.
-    if (operator !== "^" || left.kind !== "number" || !/^[+-]/.test(this.#text(leftNode))) return e;
-    const isNegative = this.#text(leftNode).startsWith("-");
-    const power: Binary = { ...e, left: { kind: "number", value: isNegative ? -left.value : left.value } };
-    return isNegative ? { kind: "negation", of: power } : power;
+  #binary({ node, operator, of }: Item & { is: "operator" }, left: Expression, right: Expression): Binary {
+    const clause = of.getChild("MatchingModifierClause");
+    const bool = of.getChild("BoolModifier") !== null;
+    const e: Binary = { kind: "binary", operator, left, right, bool, matching: this.#matching(clause) };
+    this.#checkBinary(e, node, clause !== null);
+    return e;
   }
 
   #checkBinary({ operator, left, right, bool, matching }: Binary, node: SyntaxNode, isMatched: boolean): void {
@@ -351,16 +462,33 @@ function withArticle(type: ValueType): string {
   return `${type === "vector" ? "an" : "a"} ${TYPE_NAMES[type]}`;
 }
 
+/** Comments may stand anywhere. */
+const COMMENT = "LineComment";
+
 function children(node: SyntaxNode | null | undefined): SyntaxNode[] {
   const all: SyntaxNode[] = [];
-  for (let child = node?.firstChild ?? null; child !== null; child = child.nextSibling) all.push(child);
+  let child = node?.firstChild ?? null;
+  while (child !== null) {
+    if (child.name !== COMMENT) all.push(child);
+    child = child.nextSibling;
+  }
   return all;
 }
 
+function nextOf(node: SyntaxNode): SyntaxNode | null {
+  let next = node.nextSibling;
+  while (next?.name === COMMENT) next = next.nextSibling;
+  return next;
+}
+
 function onlyChild(node: SyntaxNode): SyntaxNode {
-  return node.firstChild!;
+  return children(node)[0]!;
 }
 
 function onlyExpression(node: SyntaxNode): SyntaxNode {
   return node.getChild("Expr")!;
+}
+
+function tooDeep(): Error {
+  return badQuery(`the query is nested more than ${MAX_DEPTH} deep: simplify it`);
 }

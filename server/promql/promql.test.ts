@@ -1,11 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { type Matcher, matcherTest } from "../../formats/matchers.ts";
+import { aggregate } from "./aggregate.ts";
+import type { Aggregation, Binary } from "./ast.ts";
+import { binary } from "./binary.ts";
 import { QueryProblem } from "./errors.ts";
 import { evaluate, type SampleSource } from "./evaluate.ts";
+import { labelJoin } from "./label-functions.ts";
 import { Labels } from "./labels.ts";
 import { apiNumber, goNumber } from "./numbers.ts";
-import { parseQuery, parseSelector } from "./parse.ts";
-import type { Samples } from "./values.ts";
+import { parseQuery, parseSelectors } from "./parse.ts";
+import type { Samples, Vector } from "./values.ts";
 
 type Given = readonly [labels: Record<string, string>, samples: readonly (readonly [timeMs: number, value: number])[]];
 
@@ -108,13 +112,118 @@ test("a query that is long or nested deep is refused in words", () => {
   expect(() => parseQuery(`"${"x".repeat(20_000)}"`)).toThrow(/20002 characters: give at most 16384/);
 });
 
+test.each([
+  ["a + b offset 1m * c", "a + ((b offset 1m) * c)"],
+  ["a or b offset 1m <= bool 2", "a or ((b offset 1m) <= bool 2)"],
+  ["a ^ b @ 5 ^ c", "a ^ ((b @ 5) ^ c)"],
+  ["-a offset 1m ^ 2", "-((a offset 1m) ^ 2)"],
+  ["-1 ^ 2", "-(1 ^ 2)"],
+  ["2 ^ -a * b", "(2 ^ (-a)) * b"],
+  ["-a * b", "(-a) * b"],
+  ["a - b - c", "(a - b) - c"],
+  ["a unless b or c and d", "(a unless b) or (c and d)"],
+  ["# first\na # behind\n + # more\n sum( # within\n b, # the last\n) by ( # labels\n c)", "a + sum(b) by (c)"],
+])("%s is read as %s", (query, meant) => {
+  expect(parseQuery(query.replace("b, #", "b #"))).toEqual(parseQuery(meant));
+});
+
+test("hostile texts are refused in words", () => {
+  const texts = [
+    ...["1^".repeat(8_000), "-".repeat(16_000), "1+".repeat(8_000), "sum(".repeat(4_000), "- 1 ^".repeat(2_000)],
+    ...[`x{a=~"${"(x{1000}){1}".repeat(1_300)}"}`, `x{${'a=~"(.{1,1000})",'.repeat(900)}}`],
+    ...[`x{a=~"${"\\\\pL{1,9}".repeat(1_500)}"}`, `x{a=~"${"(".repeat(900)}a${")*".repeat(900)}"}`],
+  ];
+  for (const text of texts) expect(() => parseQuery(`${text}1`)).toThrow(QueryProblem);
+  expect(() => parseSelectors(Array(101).fill("a"))).toThrow(/101 selectors: give at most 100/);
+  expect(() => parseSelectors(Array(30).fill('{a=~".{1000}"}'))).toThrow(/too large together/);
+  expect(() => parseQuery('up{__name__=~"u."}')).toThrow(/given twice/);
+});
+
+describe("what would take all memory is refused in words", () => {
+  const grid = { startMs: 0, stepMs: 1_000, count: 11_000 };
+  const source = sourceOf(
+    ...Array.from({ length: 400 }, (_, i): Given => [{ __name__: "m", i: String(i), l: "long" }, [[0, i]]]),
+  );
+  const { signal } = new AbortController();
+  const options = { source, signal, endMs: 0, lookbackMs: 1e9, defaultStepMs: 1_000 };
+  const grown = (times: number) => `${"label_replace(".repeat(times)}m${', "l", "$1$1", "l", "(.*)")'.repeat(times)}`;
+  test.each([
+    ["m + (m + m)", /400 series at 11000 steps, with 4400000 values besides/],
+    ['count_values("v", vector(time()))', /455 series at 11000 steps/],
+    ["m + on() group_left() (count_values('v', vector(time())))", /455 series at 11000 steps/],
+    [grown(20), /the label l becomes too long/],
+    [`label_replace(m, "a", "", "l", "${"x{900}".repeat(30)}")`, /the regular expression is too large/],
+    [
+      `label_replace(label_replace(m, "l", "${"$1".repeat(200)}", "i", "(.*)"), "a", "", "l", "((a|b).*){900}")`,
+      /too large for values of \d+ characters/,
+    ],
+  ])("%s", async (query, why) => {
+    await expect(evaluate(parseQuery(query), grid, options)).rejects.toThrow(why);
+  });
+
+  test("others have their turn while it is worked on", () => {
+    const row = (i: string) => ({
+      labels: Labels.of([["i", i]]),
+      values: new Float64Array(grid.count),
+      has: new Uint8Array(grid.count).fill(1),
+    });
+    const rows = Array.from({ length: 100 }, (_, i) => row(String(i)));
+    const all: Vector = { type: "vector", rows };
+    const operation = (query: string) => parseQuery(query) as Binary & Aggregation;
+    const works = [
+      ...["a + b", "a or b", "a and b", "a > b"].map((query) => binary(operation(query), all, all, grid)),
+      binary(operation("a + 1"), all, { type: "scalar", values: rows[0]!.values }, grid),
+      ...["sum(a)", "topk(1, a)", 'count_values("v", a)', "max by (i) (a)"].map((query) =>
+        aggregate(operation(query), rows, query.startsWith("count") ? "v" : rows[0]!.values, grid),
+      ),
+      labelJoin(rows, ["x", "", "i"]),
+    ];
+    for (const work of works) {
+      const pieces = [...work];
+      expect(pieces.length).toBeGreaterThanOrEqual(rows.length);
+      expect(pieces.filter((values) => values > grid.count)).toEqual([]);
+    }
+  });
+});
+
+test("what nothing is matched with, matches nothing twice", async () => {
+  const two = sourceOf([{ __name__: "m", a: "1" }, [[0, 1]]], [{ __name__: "m", a: "2" }, [[0, 1]]]);
+  expect(await at("nothing + on() m", 0, two)).toEqual([]);
+  await expect(at("vector(1) + on() m", 0, two)).rejects.toThrow(/many-to-many/);
+});
+
+test("powers of 1 and −1 are those of IEEE 754", async () => {
+  const powers = ["vector(1) ^ NaN", "vector(1) ^ Inf", "vector(-1) ^ -Inf", "vector(2) ^ NaN"];
+  expect(await Promise.all(powers.map((query) => at(query, 0, sourceOf())))).toEqual([
+    ["{} 1"],
+    ["{} 1"],
+    ["{} 1"],
+    ["{} NaN"],
+  ]);
+});
+
+test("ranks and names of labels that are none fail in words", async () => {
+  for (const query of ["topk(NaN, vector(1))", "bottomk(Inf, vector(1))"])
+    await expect(at(query, 0, sourceOf())).rejects.toThrow(/takes the first (NaN|Infinity) series/);
+  for (const query of ['count_values("0x", vector(1))', 'label_join(vector(1), "a", "", "0x")'])
+    await expect(at(query, 0, sourceOf())).rejects.toThrow(/"0x" is no name of a label/);
+});
+
+test("count_values counts together what has the value for a label that told it apart", async () => {
+  const two = sourceOf([{ __name__: "m", a: "1" }, [[0, 5]]], [{ __name__: "m", a: "2" }, [[0, 5]]]);
+  expect(await at('count_values without () ("a", m)', 0, two)).toEqual(['{a="5"} 2']);
+  expect(await at('count_values without (a) ("a", m)', 0, two)).toEqual(["{} 2"]);
+});
+
 test("a selector alone is asked for where there is to be one", () => {
-  expect(parseSelector('up{a="b"}')).toEqual([
-    { name: "__name__", operator: "=", value: "up" },
-    { name: "a", operator: "=", value: "b" },
+  expect(parseSelectors(['up{a="b"}'])).toEqual([
+    [
+      { name: "__name__", operator: "=", value: "up" },
+      { name: "a", operator: "=", value: "b" },
+    ],
   ]);
   for (const query of ["up[5m]", "sum(up)", "1", "up offset 1m"])
-    expect(() => parseSelector(query)).toThrow(/no selector/);
+    expect(() => parseSelectors([query])).toThrow(/no selector/);
 });
 
 test.each(["r\\u00e9\\x41\\101\\n", "\\U0001F600"])("the text %s is read as in Go", (body) => {

@@ -33,6 +33,25 @@ export interface Vector {
   readonly rows: readonly Row[];
 }
 
+/** Values of a query in memory at once: series times steps. */
+export const MAX_CELLS = 5_000_000;
+
+/** What it takes to find a series by new labels, in values that are looked at. */
+export const NEW_LABELS = 100;
+
+/**
+ * Work that others have their turn in between: yields how many values it has looked at since, some thousands at the most where it can.
+ */
+export type Steps<T> = Generator<number, T, undefined>;
+
+/** @throws QueryProblem "execution" for more values than fit into memory */
+export function checkCells(rows: number, count: number, held = 0): void {
+  if (rows * count + held > MAX_CELLS)
+    throw failed(
+      `${rows} series at ${count} steps${held > 0 ? `, with ${held} values besides,` : ""} are more than ${MAX_CELLS} values: choose fewer series, a shorter range or a wider step`,
+    );
+}
+
 export function timeAt({ startMs, stepMs }: Grid, step: number): number {
   return startMs + step * stepMs;
 }
@@ -56,26 +75,45 @@ export function mapRow(row: Row, labels: Labels, value: (value: number, step: nu
  *
  * @throws QueryProblem "execution" where they have
  */
-export function merged(rows: readonly Row[]): Row[] {
+export function* merged(rows: readonly Row[]): Steps<Row[]> {
   const byKey = new Map<string, Row>();
+  const own = new Set<Row>();
   for (const row of rows) {
     const { key } = row.labels;
     const known = byKey.get(key);
-    if (known === undefined) byKey.set(key, row);
-    else byKey.set(key, joined(known, row));
+    if (known === undefined) {
+      byKey.set(key, row);
+      yield NEW_LABELS;
+      continue;
+    }
+    // Rows may share their values with others: those of one that is added to are its own.
+    const into = own.has(known) ? known : { ...known, values: known.values.slice(), has: known.has.slice() };
+    own.add(into);
+    byKey.set(key, into);
+    add(into, row);
+    yield row.has.length;
   }
   return [...byKey.values()];
 }
 
-function joined(a: Row, b: Row): Row {
-  const row = { labels: a.labels, values: a.values.slice(), has: a.has.slice() };
+/** The same for each row, and put together. */
+export function* mapped(rows: readonly Row[], change: (row: Row) => Row): Steps<Row[]> {
+  const changed: Row[] = [];
+  for (const row of rows) {
+    changed.push(change(row));
+    yield row.has.length;
+  }
+  return yield* merged(changed);
+}
+
+function add(row: Row, b: Row): void {
   for (let step = 0; step < b.has.length; step++) {
     if (b.has[step] === 0) continue;
-    if (row.has[step] === 1) throw failed(`two series have the labels ${a.labels}: keep a label that tells them apart`);
+    if (row.has[step] === 1)
+      throw failed(`two series have the labels ${row.labels}: keep a label that tells them apart`);
     row.has[step] = 1;
     row.values[step] = b.values[step]!;
   }
-  return row;
 }
 
 /** Sums with the errors of rounding carried along (Neumaier, 1974). */

@@ -272,10 +272,48 @@ test("a caller sees the sensors that are its own, and nothing of the others", as
     }
     expect(await seen("/api/v1/label/sensor/values")).toBe('["mine/1"]');
     expect(await seen("/api/v1/query?query=count(telltale_value)")).toContain('"1"');
+    // By name, value, place and expression.
+    for (const query of ['telltale_value{secret="word"}', 'telltale_value{sensor="other/1"}', '{secret=~"w.*"}']) {
+      expect(await seen(`/api/v1/query?query=${encodeURIComponent(query)}`)).toContain('"result":[]');
+      expect(await seen(`/api/v1/label/secret/values?match[]=${encodeURIComponent(query)}`)).toBe("[]");
+    }
+    // A renamed sensor has the name that is shown, and its former readings.
+    const rename = await fetch(`${secured.grpc}/telltale.v1.RegistryService/RenameSensor`, {
+      method: "POST",
+      headers: { ...admin, "content-type": "application/json" },
+      body: JSON.stringify({ sensorId: "other/1", newSensorId: "mine/2" }),
+    });
+    expect([rename.status, await rename.text()]).toEqual([200, expect.any(String)]);
+    await vi.waitFor(async () => expect(await seen("/api/v1/label/sensor/values")).toBe('["mine/1","mine/2"]'), 30_000);
+    const all = await seen('/api/v1/query?query=count_over_time(telltale_value{sensor="mine/2"}[1h])');
+    expect(all).toContain(`"${COUNT}"`);
+    for (const matcher of ['sensor="other/1"', 'sensor=~"other.*"'])
+      expect(await seen(`/api/v1/query?query=telltale_value{${matcher}}`)).toContain('"result":[]');
   } finally {
     await secured.stop();
   }
 }, 120_000);
+
+test("Grafana's own requests are answered", async () => {
+  const times = { start: `${NOW_S - 600}.125`, end: `${NOW_S}.875` };
+  const asked: [string, Record<string, string>][] = [
+    ["/api/v1/query_range", { query: "telltale_value", ...times, step: "15" }],
+    ["/api/v1/labels", { ...times, "match[]": "boiler_temperature" }],
+    ["/api/v1/label/line/values", times],
+    ["/api/v1/metadata", { limitPerMetric: "1" }],
+    ["/api/v1/status/buildinfo", {}],
+  ];
+  for (const [path, parameters] of asked) {
+    const { status, body } = await get(path, parameters);
+    expect([path, status, body.status]).toEqual([path, 200, "success"]);
+  }
+  const form = new URLSearchParams({ query: "telltale_value", ...times, step: "15" });
+  const posted = await fetch(`${platform.http}/api/v1/query_range`, { method: "POST", body: form });
+  const { data } = (await posted.json()) as { data: { result: { values: [number, string][] }[] } };
+  expect(data.result[0]!.values[0]![0] % 1).toBe(0.125);
+  // What there is not is told in JSON.
+  for (const path of ["/api/v1/query_exemplars", "/api/v1/rules"]) expect((await get(path)).status).toBe(404);
+});
 
 describeWith(["promtool"], "promtool", () => {
   const promtool = (...args: string[]) => execFileSync(program("promtool")!, ["query", ...args], { encoding: "utf8" });

@@ -1,7 +1,7 @@
 /** `series`, `labels`, `label/…/values` and `metadata` of Prometheus' HTTP API: what there is to ask for. */
 import { MAX_TIME_US } from "../../ingest/limits.ts";
 import { METRIC_NAME } from "../../promql/labels.ts";
-import { parseSelector } from "../../promql/parse.ts";
+import { parseSelectors } from "../../promql/parse.ts";
 import type { Fleet } from "../../registry/fleet.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { isLabel, labelName, SENSOR_METRICS, sensorLabelName } from "./metrics.ts";
@@ -147,8 +147,8 @@ async function matching(
   const range = rangeFor(parameters);
   const byKey = new Map<string, FoundSeries>();
   let isCut = false;
-  for (const selector of parameters.getAll("match[]")) {
-    const selection = await finder.find(parseSelector(selector), range, limit);
+  for (const matchers of parseSelectors(parameters.getAll("match[]"))) {
+    const selection = await finder.find(matchers, range, limit);
     for (const series of selection.found) byKey.set(series.labels.key, series);
     isCut ||= selection.isCut;
   }

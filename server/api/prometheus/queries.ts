@@ -26,7 +26,7 @@ export interface QueryContext {
 
 type Sample = readonly [seconds: number, value: string];
 
-interface SeriesAnswer {
+export interface SeriesAnswer {
   readonly metric: Record<string, string>;
   readonly value?: Sample;
   readonly values?: readonly Sample[];
@@ -34,7 +34,8 @@ interface SeriesAnswer {
 
 export interface QueryAnswer {
   readonly resultType: "scalar" | "string" | "vector" | "matrix";
-  readonly result: Sample | readonly SeriesAnswer[];
+  /** Series are made as they are taken: all at once would take several times the memory. */
+  readonly result: Sample | Iterable<SeriesAnswer>;
 }
 
 export async function instantQuery(context: QueryContext): Promise<QueryAnswer> {
@@ -53,7 +54,7 @@ export async function instantQuery(context: QueryContext): Promise<QueryAnswer> 
     value.rows.filter(({ has }) => has[0] === 1),
     limit,
   );
-  const result = rows.map(({ labels, values }) => ({
+  const result = lazily(rows, ({ labels, values }) => ({
     metric: metricOf(labels),
     value: [seconds, apiNumber(values[0]!)] as const,
   }));
@@ -65,9 +66,9 @@ async function samplesAt(
   grid: Grid,
   options: EvaluationOptions,
   limit: number,
-): Promise<SeriesAnswer[]> {
+): Promise<Iterable<SeriesAnswer>> {
   const series = bounded(await evaluateRange(e as Selector | Subquery, grid, options), limit);
-  return series.map(({ labels, timesMs, values }) => ({
+  return lazily(series, ({ labels, timesMs, values }) => ({
     metric: metricOf(labels),
     values: Array.from(timesMs, (timeMs, i) => [timeMs / 1_000, apiNumber(values[i]!)] as const),
   }));
@@ -89,11 +90,16 @@ export async function rangeQuery(context: QueryContext): Promise<QueryAnswer> {
   const grid: Grid = { startMs, stepMs, count };
   const value = await evaluate(e, grid, optionsOf(context, endMs));
   if (value.type === "string") throw new Error("a text has no values at steps");
-  const rows =
-    value.type === "scalar"
-      ? [{ metric: {}, values: Array.from(value.values, (each, step) => sample(grid, step, each)) }]
-      : bounded(value.rows.filter(hasAny), limitOf(parameters, MAX_SERIES)).map((row) => rangeSeries(row, grid));
-  return { resultType: "matrix", result: rows };
+  if (value.type === "scalar") {
+    const values = Array.from(value.values, (each, step) => sample(grid, step, each));
+    return { resultType: "matrix", result: [{ metric: {}, values }] };
+  }
+  const rows = bounded(value.rows.filter(hasAny), limitOf(parameters, MAX_SERIES));
+  return { resultType: "matrix", result: lazily(rows, (row) => rangeSeries(row, grid)) };
+}
+
+function* lazily<T, U>(items: readonly T[], make: (item: T) => U): Iterable<U> {
+  for (const item of items) yield make(item);
 }
 
 function hasAny({ has }: Row): boolean {

@@ -16,6 +16,7 @@ import { HttpRefusal } from "../../ingest/protocol.ts";
 import { uncompress } from "../../ingest/protocols/prometheus/snappy.ts";
 import { badQuery } from "../../promql/errors.ts";
 import type { SampleSource } from "../../promql/evaluate.ts";
+import { ExpressionBudget } from "../../promql/parse.ts";
 import type { Samples } from "../../promql/values.ts";
 import type { ReadRequest, ReadResponse } from "../read-routes.ts";
 
@@ -38,8 +39,10 @@ export async function remoteRead({ body, headers }: ReadRequest, source: SampleS
   if (queries.length > MAX_QUERIES)
     throw badQuery(`the request has ${queries.length} queries: send at most ${MAX_QUERIES}`);
   const results = [];
-  for (const query of queries) {
-    const series = await source.select(query.matchers.map(matcherOf), rangeOf(query));
+  const expressions = new ExpressionBudget();
+  const matchers = queries.map((query) => query.matchers.map((matcher) => matcherOf(matcher, expressions)));
+  for (const [i, query] of queries.entries()) {
+    const series = await source.select(matchers[i]!, rangeOf(query));
     results.push(create(QueryResultSchema, { timeseries: series.map(timeSeries) }));
   }
   const message = toBinary(ReadResponseSchema, create(ReadResponseSchema, { results }));
@@ -67,8 +70,9 @@ function requestOf(body: Uint8Array, headers: Headers): Read {
   return request;
 }
 
-function matcherOf({ type, name, value }: Query["matchers"][number]): Matcher {
+function matcherOf({ type, name, value }: Query["matchers"][number], expressions: ExpressionBudget): Matcher {
   const matcher: Matcher = { name, operator: OPERATORS[type] ?? "=", value };
+  expressions.spend(matcher);
   try {
     valueTest(matcher);
   } catch (error) {
