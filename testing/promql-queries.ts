@@ -111,7 +111,7 @@ function whole(depth: number): Query {
       'label_replace($0, "$1", "$2", "$3", "$4")',
       inner,
       pick(LABELS),
-      pick(["$1", "x-$2", "", "$name", "${1}y$$"]),
+      pick(["$1", "x-$2", "", "$name", `\${1}y$$`]),
       pick(LABELS),
       pick(["(.*)", "a|b", "(?P<name>.)(.*)", "", ".+"]),
     ),
