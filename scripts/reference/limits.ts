@@ -6,6 +6,7 @@ const FILES: readonly (readonly [file: string, heading: string])[] = [
   ["server/ingest/limits.ts", "Readings and batches"],
   ["server/api/limits.ts", "Connections and messages of the gRPC port"],
   ["server/store/chart/limits.ts", "Charts"],
+  ["server/promql/limits.ts", "PromQL"],
   ["server/incidents/limits.ts", "Incidents"],
   ["gateway/graphql/limits.ts", "GraphQL operations"],
   ["gateway/http.ts", "HTTP requests"],

@@ -3,7 +3,8 @@ import type { Aggregation } from "./ast.ts";
 import { failed } from "./errors.ts";
 import { checkLabelName, type Labels, METRIC_NAME } from "./labels.ts";
 import { goNumber } from "./numbers.ts";
-import { checkCells, emptyRow, type Grid, NEW_LABELS, quantileOf, type Row, type Steps, Sum } from "./values.ts";
+import { largestOf, meanOf, quantileOf, smallestOf, sumOf, varianceOf } from "./statistics.ts";
+import { checkCells, emptyRow, type Grid, NEW_LABELS, type Row, type Steps } from "./values.ts";
 
 interface Group {
   readonly labels: Labels;
@@ -66,36 +67,15 @@ function* reduced(
   return row;
 }
 
-function sum(values: Float64Array): number {
-  const total = new Sum();
-  for (const value of values) total.add(value);
-  return total.value;
-}
-
-function mean(values: Float64Array): number {
-  const total = sum(values);
-  if (Number.isFinite(total)) return total / values.length;
-  return values.reduce((sofar, value, i) => (sofar === value ? sofar : sofar + value / (i + 1) - sofar / (i + 1)), 0);
-}
-
-function variance(values: Float64Array): number {
-  const center = mean(values);
-  return sum(values.map((value) => (value - center) ** 2)) / values.length;
-}
-
-function first(values: Float64Array, isBefore: (a: number, b: number) => boolean): number {
-  return values.reduce((found, value) => (isBefore(value, found) || Number.isNaN(found) ? value : found));
-}
-
 const REDUCE: Readonly<Record<Exclude<Aggregation["name"], "topk" | "bottomk" | "count_values">, Reduce>> = {
-  sum,
-  avg: mean,
-  min: (values) => first(values, (a, b) => a < b),
-  max: (values) => first(values, (a, b) => a > b),
+  sum: (values) => sumOf(values),
+  avg: (values) => meanOf(values),
+  min: (values) => smallestOf(values),
+  max: (values) => largestOf(values),
   count: (values) => values.length,
   group: () => 1,
-  stdvar: variance,
-  stddev: (values) => Math.sqrt(variance(values)),
+  stdvar: (values) => varianceOf(values),
+  stddev: (values) => Math.sqrt(varianceOf(values)),
   quantile: (values, q) => quantileOf(q, values),
 };
 

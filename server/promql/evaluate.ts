@@ -1,4 +1,5 @@
 /** Evaluates queries, at all steps of a range at once. What they come to is what Prometheus 3 makes of the same samples. */
+
 import type { Matcher } from "../../formats/matchers.ts";
 import { Turns } from "../lib/turns.ts";
 import { aggregate } from "./aggregate.ts";
@@ -9,6 +10,7 @@ import { histogramQuantile } from "./histogram.ts";
 import { clamp, OF_VALUE, round } from "./instant.ts";
 import { labelJoin, labelReplace } from "./label-functions.ts";
 import { Labels, METRIC_NAME } from "./labels.ts";
+import { MAX_QUERY_VISITS, MAX_SUBQUERY_STEPS } from "./limits.ts";
 import { KEEP_NAME, RANGE_FUNCTIONS, type RangeFunction, type Window } from "./over-time.ts";
 import { DATE_PARTS, typeOf } from "./signatures.ts";
 import {
@@ -43,10 +45,6 @@ export interface EvaluationOptions {
   readonly signal: AbortSignal;
 }
 
-/** Steps of a subquery. */
-const MAX_SUBSTEPS = 50_000;
-/** Samples that functions of ranges look at in one query, each as often as it is looked at: some seconds. */
-const MAX_VISITS = 1_000_000_000;
 /** The clock is looked at once in so many samples of ranges, */
 const SLICE_VISITS = 100_000;
 /** and in so many values of operations. */
@@ -188,8 +186,8 @@ class Evaluator {
     // Steps are multiples of their width, whatever the range; the start of the range is not within it.
     const startMs = (Math.floor(fromMs / stepMs) + 1) * stepMs;
     const count = Math.max(0, Math.floor((toMs - startMs) / stepMs) + 1);
-    if (count > MAX_SUBSTEPS)
-      throw failed(`a subquery has ${count} steps: give it a wider step, at most ${MAX_SUBSTEPS} fit`);
+    if (count > MAX_SUBQUERY_STEPS)
+      throw failed(`a subquery has ${count} steps: give it a wider step, at most ${MAX_SUBQUERY_STEPS} fit`);
     if (count === 0) return [];
     const inner: Grid = { startMs, stepMs, count };
     return this.#run(samplesOf(await this.#rows(of, inner), inner));
@@ -341,7 +339,7 @@ class Evaluator {
   async #visit(samples: number): Promise<void> {
     this.#visits += samples + this.#visitsToSlice;
     this.#visitsToSlice = 0;
-    if (this.#visits > MAX_VISITS)
+    if (this.#visits > MAX_QUERY_VISITS)
       throw failed(
         "the query looks at too many samples: choose fewer series, a shorter range, a wider step, or a shorter range of its functions",
       );

@@ -1,5 +1,5 @@
 /** Functions of a range of samples. What they come to is what Prometheus' functions of the same names do. */
-import { quantileOf, Sum } from "./values.ts";
+import { largestOf, meanOf, quantileOf, Sum, smallestOf, sumOf, varianceOf } from "./statistics.ts";
 
 /** Samples `lo` to `hi` of a series, at least one: those within (startMs, endMs]. */
 export interface Window {
@@ -16,42 +16,8 @@ export interface Window {
 /** Undefined: it has no value there. */
 export type RangeFunction = (w: Window, argument: number) => number | undefined;
 
-function sumOf({ values, lo, hi }: Window): number {
-  const sum = new Sum();
-  for (let i = lo; i < hi; i++) sum.add(values[i]!);
-  return sum.value;
-}
-
-function meanOf(w: Window): number {
-  const sum = sumOf(w);
-  if (Number.isFinite(sum)) return sum / (w.hi - w.lo);
-  let mean = 0;
-  for (let i = w.lo; i < w.hi; i++) {
-    const n = i - w.lo + 1;
-    const value = w.values[i]!;
-    if (mean === value && !Number.isFinite(value)) continue;
-    mean += value / n - mean / n;
-  }
-  return mean;
-}
-
-/** Of the whole population (Welford, 1962). */
-function varianceOf({ values, lo, hi }: Window): number {
-  let mean = 0;
-  let squares = 0;
-  for (let i = lo; i < hi; i++) {
-    const delta = values[i]! - mean;
-    mean += delta / (i - lo + 1);
-    squares += delta * (values[i]! - mean);
-  }
-  return squares / (hi - lo);
-}
-
-/** The value that comes first by the order; a number before NaN. */
-function extreme({ values, lo, hi }: Window, isBefore: (a: number, b: number) => boolean): number {
-  let found = values[lo]!;
-  for (let i = lo + 1; i < hi; i++) if (isBefore(values[i]!, found) || Number.isNaN(found)) found = values[i]!;
-  return found;
+function over(statistic: (values: Float64Array, lo: number, hi: number) => number): RangeFunction {
+  return ({ values, lo, hi }) => statistic(values, lo, hi);
 }
 
 function count(w: Window, isOne: (now: number, before: number) => boolean): number {
@@ -121,13 +87,13 @@ function line({ timesMs, values, lo, hi }: Window, atMs: number): { slope: numbe
 }
 
 export const RANGE_FUNCTIONS: ReadonlyMap<string, RangeFunction> = new Map<string, RangeFunction>([
-  ["sum_over_time", sumOf],
-  ["avg_over_time", meanOf],
+  ["sum_over_time", over(sumOf)],
+  ["avg_over_time", over(meanOf)],
   ["count_over_time", (w) => w.hi - w.lo],
-  ["min_over_time", (w) => extreme(w, (a, b) => a < b)],
-  ["max_over_time", (w) => extreme(w, (a, b) => a > b)],
-  ["stdvar_over_time", varianceOf],
-  ["stddev_over_time", (w) => Math.sqrt(varianceOf(w))],
+  ["min_over_time", over(smallestOf)],
+  ["max_over_time", over(largestOf)],
+  ["stdvar_over_time", over(varianceOf)],
+  ["stddev_over_time", (w) => Math.sqrt(varianceOf(w.values, w.lo, w.hi))],
   ["last_over_time", (w) => w.values[w.hi - 1]!],
   ["first_over_time", (w) => w.values[w.lo]!],
   ["present_over_time", () => 1],

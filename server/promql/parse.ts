@@ -1,4 +1,5 @@
 /** Queries to trees. The grammar is Prometheus' own; what of it is not supported is refused by name. */
+
 import type { SyntaxNode, Tree } from "@lezer/common";
 import { parser } from "@prometheus-io/lezer-promql";
 import {
@@ -23,16 +24,14 @@ import {
 } from "./ast.ts";
 import { durationMs, numberOf } from "./durations.ts";
 import { badQuery } from "./errors.ts";
+import { METRIC_NAME } from "./labels.ts";
+import { MAX_QUERY_CHARACTERS, MAX_QUERY_DEPTH } from "./limits.ts";
 import { SIGNATURES, TYPE_NAMES, typeOf } from "./signatures.ts";
 import { textOf } from "./strings.ts";
 
-/** Of a query. Prometheus' own dashboards have a tenth. */
-const MAX_CHARACTERS = 16_384;
-const MAX_DEPTH = 100;
 const MAX_SELECTORS = 100;
 /** Instructions of all regular expressions together: to compile so many takes some milliseconds. */
 const MAX_EXPRESSIONS = 20_000;
-const METRIC_NAME = "__name__";
 const AGGREGATES: ReadonlySet<string> = new Set<AggregateName>([
   ...(["sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"] as const),
   ...(["topk", "bottomk", "quantile", "count_values"] as const),
@@ -51,8 +50,8 @@ export function parseQuery(query: string): Expression {
 
 function parsed(query: string, expressions: ExpressionBudget): Expression {
   if (query.trim() === "") throw badQuery("the query is empty: give an expression, such as telltale_value");
-  if (query.length > MAX_CHARACTERS)
-    throw badQuery(`the query has ${query.length} characters: give at most ${MAX_CHARACTERS}`);
+  if (query.length > MAX_QUERY_CHARACTERS)
+    throw badQuery(`the query has ${query.length} characters: give at most ${MAX_QUERY_CHARACTERS}`);
   return new Converter(query, expressions).top();
 }
 
@@ -144,7 +143,7 @@ class Converter {
   }
 
   #expression(node: SyntaxNode): Expression {
-    if (++this.#depth > MAX_DEPTH) throw tooDeep();
+    if (++this.#depth > MAX_QUERY_DEPTH) throw tooDeep();
     const items = this.#items(node).reverse();
     this.#depth--;
     return this.#operation(items, 0);
@@ -191,7 +190,7 @@ class Converter {
 
   /** Takes from the end of the items what binds closer than given. */
   #operation(items: Item[], strength: number): Expression {
-    if (++this.#depth > MAX_DEPTH) throw tooDeep();
+    if (++this.#depth > MAX_QUERY_DEPTH) throw tooDeep();
     let left = this.#operand(items);
     for (;;) {
       const next = items.at(-1);
@@ -224,7 +223,7 @@ class Converter {
 
   #nested(e: Expression, ...parts: readonly Expression[]): Expression {
     const depth = 1 + Math.max(0, ...parts.map((part) => this.#depths.get(part) ?? 0));
-    if (depth > MAX_DEPTH) throw tooDeep();
+    if (depth > MAX_QUERY_DEPTH) throw tooDeep();
     this.#depths.set(e, depth);
     return e;
   }
@@ -490,5 +489,5 @@ function onlyExpression(node: SyntaxNode): SyntaxNode {
 }
 
 function tooDeep(): Error {
-  return badQuery(`the query is nested more than ${MAX_DEPTH} deep: simplify it`);
+  return badQuery(`the query is nested more than ${MAX_QUERY_DEPTH} deep: simplify it`);
 }

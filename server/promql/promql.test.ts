@@ -9,6 +9,7 @@ import { labelJoin } from "./label-functions.ts";
 import { Labels } from "./labels.ts";
 import { apiNumber, goNumber } from "./numbers.ts";
 import { parseQuery, parseSelectors } from "./parse.ts";
+import { SIGNATURES } from "./signatures.ts";
 import type { Samples, Vector } from "./values.ts";
 
 type Given = readonly [labels: Record<string, string>, samples: readonly (readonly [timeMs: number, value: number])[]];
@@ -292,4 +293,19 @@ test("numbers are written as Go writes them", () => {
     "0.000000125",
     "-0.0000000002",
   ]);
+});
+
+test.each([...SIGNATURES])("%s is what its signature says, and does something", async (name, { args, optional }) => {
+  const given = { scalar: "1", string: '"a"', vector: "m", matrix: "m[5m]" };
+  const source = sourceOf([{ __name__: "m", a: "b" }, [[0, 1]]]);
+  const options = { source, signal: new AbortController().signal, endMs: 0, lookbackMs: 300_000, defaultStepMs: 1_000 };
+  const counts = [args.length, args.length - Math.abs(optional)];
+  for (const count of counts) {
+    const query = `${name}(${args
+      .slice(0, count)
+      .map((type) => given[type])
+      .join(", ")})`;
+    const value = await evaluate(parseQuery(query), { startMs: 0, stepMs: 1, count: 1 }, options);
+    expect([query, value.type]).toEqual([query, SIGNATURES.get(name)!.value]);
+  }
 });

@@ -1,6 +1,8 @@
 /** What expressions come to, at all steps of a query at once. Times are milliseconds since 1970. */
+
 import { failed } from "./errors.ts";
 import type { Labels } from "./labels.ts";
+import { MAX_QUERY_VALUES } from "./limits.ts";
 
 /** Moments at which a query is evaluated, of equal distance. */
 export interface Grid {
@@ -33,9 +35,6 @@ export interface Vector {
   readonly rows: readonly Row[];
 }
 
-/** Values of a query in memory at once: series times steps. */
-export const MAX_CELLS = 5_000_000;
-
 /** What it takes to find a series by new labels, in values that are looked at. */
 export const NEW_LABELS = 100;
 
@@ -46,9 +45,9 @@ export type Steps<T> = Generator<number, T, undefined>;
 
 /** @throws QueryProblem "execution" for more values than fit into memory */
 export function checkCells(rows: number, count: number, held = 0): void {
-  if (rows * count + held > MAX_CELLS)
+  if (rows * count + held > MAX_QUERY_VALUES)
     throw failed(
-      `${rows} series at ${count} steps${held > 0 ? `, with ${held} values besides,` : ""} are more than ${MAX_CELLS} values: choose fewer series, a shorter range or a wider step`,
+      `${rows} series at ${count} steps${held > 0 ? `, with ${held} values besides,` : ""} are more than ${MAX_QUERY_VALUES} values: choose fewer series, a shorter range or a wider step`,
     );
 }
 
@@ -114,44 +113,4 @@ function add(row: Row, b: Row): void {
     row.has[step] = 1;
     row.values[step] = b.values[step]!;
   }
-}
-
-/** Sums with the errors of rounding carried along (Neumaier, 1974). */
-export class Sum {
-  #total = 0;
-  #lost = 0;
-
-  add(value: number): void {
-    const next = this.#total + value;
-    if (Number.isFinite(next)) {
-      this.#lost += Math.abs(this.#total) >= Math.abs(value) ? this.#total - next + value : value - next + this.#total;
-    } else this.#lost = 0;
-    this.#total = next;
-  }
-
-  get value(): number {
-    return this.#total + this.#lost;
-  }
-}
-
-/** The quantile of values, interpolated linearly; NaN counts as the smallest. Sorts them. */
-export function quantileOf(q: number, values: Float64Array): number {
-  if (values.length === 0 || Number.isNaN(q)) return Number.NaN;
-  if (q < 0) return Number.NEGATIVE_INFINITY;
-  if (q > 1) return Number.POSITIVE_INFINITY;
-  // Typed arrays sort NaN to the end.
-  values.sort();
-  const nans = values.length - firstNan(values);
-  const at = (i: number) => (i < nans ? Number.NaN : values[i - nans]!);
-  const rank = q * (values.length - 1);
-  const low = Math.floor(rank);
-  const high = Math.min(low + 1, values.length - 1);
-  const weight = rank - low;
-  return at(low) * (1 - weight) + at(high) * weight;
-}
-
-function firstNan(sorted: Float64Array): number {
-  let i = sorted.length;
-  while (i > 0 && Number.isNaN(sorted[i - 1]!)) i--;
-  return i;
 }

@@ -56,9 +56,9 @@ export function prometheusApi({ registry, queries, clock }: PrometheusApiOptions
     const catalogue: CatalogueContext = { parameters, registry, finder, sensorPrefix };
     switch (path) {
       case "/api/v1/query":
-        return { ...OK, body: await answerText(await instantQuery(query), signal) };
+        return queryOk(await instantQuery(query), signal);
       case "/api/v1/query_range":
-        return { ...OK, body: await answerText(await rangeQuery(query), signal) };
+        return queryOk(await rangeQuery(query), signal);
       case "/api/v1/series":
         return ok(await seriesList(catalogue));
       case "/api/v1/labels":
@@ -96,10 +96,10 @@ function ok(answer: { readonly data: unknown; readonly warnings?: readonly strin
   return json(200, { status: "success", ...answer });
 }
 
-const OK = { status: 200, headers: { "content-type": "application/json" } };
+const JSON_TYPE = { "content-type": "application/json" };
 
 /** Written in pieces: others have their turn in between, and nothing is written for who has gone. */
-async function answerText({ resultType, result }: QueryAnswer, signal: AbortSignal): Promise<Uint8Array> {
+async function queryOk({ resultType, result }: QueryAnswer, signal: AbortSignal): Promise<ReadResponse> {
   const pieces = [Buffer.from(`{"status":"success","data":{"resultType":"${resultType}","result":`)];
   if (resultType === "scalar" || resultType === "string") pieces.push(Buffer.from(JSON.stringify(result)));
   else {
@@ -114,7 +114,7 @@ async function answerText({ resultType, result }: QueryAnswer, signal: AbortSign
     pieces.push(Buffer.from(before === "[" ? "[]" : "]"));
   }
   pieces.push(Buffer.from("}}"));
-  return Buffer.concat(pieces);
+  return { status: 200, headers: JSON_TYPE, body: Buffer.concat(pieces) };
 }
 
 function failure(status: number, errorType: string, error: string): ReadResponse {
@@ -122,7 +122,7 @@ function failure(status: number, errorType: string, error: string): ReadResponse
 }
 
 function json(status: number, body: object): ReadResponse {
-  return { status, headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
+  return { status, headers: JSON_TYPE, body: JSON.stringify(body) };
 }
 
 /** Those of the address and of a form together. */

@@ -1,7 +1,10 @@
 /** `series`, `labels`, `label/…/values` and `metadata` of Prometheus' HTTP API: what there is to ask for. */
+
 import { MAX_TIME_US } from "../../ingest/limits.ts";
 import { METRIC_NAME } from "../../promql/labels.ts";
+import { MAX_QUERY_SERIES } from "../../promql/limits.ts";
 import { parseSelectors } from "../../promql/parse.ts";
+import { NAME_NUMBERS } from "../../registry/facts.ts";
 import type { Fleet } from "../../registry/fleet.ts";
 import type { Registry } from "../../registry/registry.ts";
 import { isLabel, labelName, SENSOR_METRICS, sensorLabelName } from "./metrics.ts";
@@ -12,8 +15,6 @@ import type { FoundSeries, Range, SeriesFinder } from "./select.ts";
 
 /** Of an answer that names none. */
 const MAX_ITEMS = 10_000;
-/** Series that matchers may choose for an answer of their labels. */
-const MAX_SERIES = 10_000;
 
 export interface CatalogueContext {
   readonly parameters: URLSearchParams;
@@ -45,7 +46,7 @@ export async function labelNames(context: CatalogueContext): Promise<Listed<read
   const names = new Set<string>();
   const limit = limitOf(context.parameters, MAX_ITEMS);
   if (context.parameters.has("match[]")) {
-    const { found, isCut } = await matching(context, MAX_SERIES);
+    const { found, isCut } = await matching(context, MAX_QUERY_SERIES);
     for (const { labels } of found) for (const [name] of labels.entries) names.add(name);
     return withWarning(listed([...names].sort(), limit), isCut);
   }
@@ -55,7 +56,8 @@ export async function labelNames(context: CatalogueContext): Promise<Listed<read
       each: (slot) => {
         if (numbers.size === 0) for (const name of [METRIC_NAME, "sensor", "type", "unit"]) names.add(name);
         const list = fleet.seriesLists[fleet.seriesList[slot]!]!;
-        if (!names.has("location") && list.some((fact) => fleet.facts.names[fact] === LOCATION)) names.add("location");
+        if (!names.has("location") && list.some((fact) => fleet.facts.names[fact] === NAME_NUMBERS.location))
+          names.add("location");
         if (fleet.asset[slot]! >= 0) names.add("asset");
         for (const [name] of fleet.attributesOf(slot)) {
           const number = fleet.facts.attributeName(name)!;
@@ -69,14 +71,11 @@ export async function labelNames(context: CatalogueContext): Promise<Listed<read
   return listed([...names].sort(), limit);
 }
 
-/** The number of the name "location" among facts of series. */
-const LOCATION = 2;
-
 export async function labelValues(context: CatalogueContext, label: string): Promise<Listed<readonly string[]>> {
   const values = new Set<string>();
   const limit = limitOf(context.parameters, MAX_ITEMS);
   if (context.parameters.has("match[]")) {
-    const { found, isCut } = await matching(context, MAX_SERIES);
+    const { found, isCut } = await matching(context, MAX_QUERY_SERIES);
     for (const { labels } of found) if (labels.get(label) !== "") values.add(labels.get(label));
     return withWarning(listed([...values].sort(), limit), isCut);
   }
@@ -85,7 +84,11 @@ export async function labelValues(context: CatalogueContext, label: string): Pro
 }
 
 /** By label, the number of its facts of series. */
-const SERIES_FACTS: Readonly<Record<string, number>> = { type: 0, unit: 1, location: LOCATION };
+const SERIES_FACTS: Readonly<Record<string, number>> = {
+  type: NAME_NUMBERS.sensor_type,
+  unit: NAME_NUMBERS.unit,
+  location: NAME_NUMBERS.location,
+};
 
 function valuesOf(fleet: Fleet, slot: number, label: string, add: (value: string) => void): void {
   const { facts } = fleet;

@@ -1,21 +1,19 @@
 /** `query` and `query_range` of Prometheus' HTTP API. */
+
 import type { Expression, Selector, Subquery } from "../../promql/ast.ts";
 import { badQuery, failed } from "../../promql/errors.ts";
 import { type EvaluationOptions, evaluate, evaluateRange } from "../../promql/evaluate.ts";
 import type { Labels } from "../../promql/labels.ts";
+import { MAX_QUERY_SERIES, MAX_QUERY_STEPS } from "../../promql/limits.ts";
 import { apiNumber } from "../../promql/numbers.ts";
 import { parseQuery } from "../../promql/parse.ts";
 import { typeOf } from "../../promql/signatures.ts";
 import { type Grid, type Row, timeAt } from "../../promql/values.ts";
 import { durationOf, limitOf, required, timeOf } from "./parameters.ts";
 
-/** As in Prometheus: more than a screen has, fewer than the memory of a browser. */
-const MAX_STEPS = 11_000;
 const LOOKBACK_MS = 300_000;
 /** Of subqueries without a step: Prometheus' default interval of rules. */
 const SUBQUERY_STEP_MS = 60_000;
-/** Of an answer. */
-const MAX_SERIES = 10_000;
 
 export interface QueryContext {
   readonly parameters: URLSearchParams;
@@ -44,7 +42,7 @@ export async function instantQuery(context: QueryContext): Promise<QueryAnswer> 
   const at = parameters.get("time") ?? "";
   const grid: Grid = { startMs: at === "" ? nowMs : timeOf("time", at), stepMs: 1, count: 1 };
   const options = optionsOf(context, grid.startMs);
-  const limit = limitOf(parameters, MAX_SERIES);
+  const limit = limitOf(parameters, MAX_QUERY_SERIES);
   if (typeOf(e) === "matrix") return { resultType: "matrix", result: await samplesAt(e, grid, options, limit) };
   const value = await evaluate(e, grid, options);
   const seconds = grid.startMs / 1_000;
@@ -80,9 +78,9 @@ export async function rangeQuery(context: QueryContext): Promise<QueryAnswer> {
   if (endMs < startMs) throw badQuery("end is before start");
   const stepMs = durationOf("step", required(parameters, "step"));
   const count = Math.floor((endMs - startMs) / stepMs) + 1;
-  if (count > MAX_STEPS)
+  if (count > MAX_QUERY_STEPS)
     throw badQuery(
-      `the range has ${count} steps of ${stepMs / 1_000} s: choose a wider step, at most ${MAX_STEPS} fit`,
+      `the range has ${count} steps of ${stepMs / 1_000} s: choose a wider step, at most ${MAX_QUERY_STEPS} fit`,
     );
   const e = parseQuery(required(parameters, "query"));
   if (typeOf(e) !== "scalar" && typeOf(e) !== "vector")
@@ -94,7 +92,7 @@ export async function rangeQuery(context: QueryContext): Promise<QueryAnswer> {
     const values = Array.from(value.values, (each, step) => sample(grid, step, each));
     return { resultType: "matrix", result: [{ metric: {}, values }] };
   }
-  const rows = bounded(value.rows.filter(hasAny), limitOf(parameters, MAX_SERIES));
+  const rows = bounded(value.rows.filter(hasAny), limitOf(parameters, MAX_QUERY_SERIES));
   return { resultType: "matrix", result: lazily(rows, (row) => rangeSeries(row, grid)) };
 }
 
@@ -121,8 +119,8 @@ export function metricOf(labels: Labels): Record<string, string> {
 }
 
 function bounded<T>(series: readonly T[], limit: number): readonly T[] {
-  if (series.length > MAX_SERIES)
-    throw failed(`the answer has ${series.length} series: put them together, at most ${MAX_SERIES} are answered`);
+  if (series.length > MAX_QUERY_SERIES)
+    throw failed(`the answer has ${series.length} series: put them together, at most ${MAX_QUERY_SERIES} are answered`);
   return series.slice(0, limit);
 }
 

@@ -1,17 +1,15 @@
 /** Stored readings as samples of PromQL. */
+
 import type { Matcher } from "../../../formats/matchers.ts";
 import { MAX_TIME_US } from "../../ingest/limits.ts";
 import { failed } from "../../promql/errors.ts";
 import type { SampleSource } from "../../promql/evaluate.ts";
+import { MAX_QUERY_SAMPLES, MAX_QUERY_SERIES } from "../../promql/limits.ts";
 import type { Samples } from "../../promql/values.ts";
 import type { Points } from "../../store/points.ts";
 import type { Queries } from "../../store/queries.ts";
 import type { FoundSeries, Range, SeriesFinder } from "./select.ts";
 
-/** Series that one selector may choose. */
-export const MAX_SERIES = 10_000;
-/** Samples that one query may load. */
-const MAX_SAMPLES = 5_000_000;
 const FIRST_CAPACITY = 64;
 
 /** Of one query. */
@@ -30,8 +28,8 @@ export class StoredSamples implements SampleSource {
   async select(matchers: readonly Matcher[], { fromMs, toMs }: { fromMs: number; toMs: number }): Promise<Samples[]> {
     const range = rangeOf(fromMs, toMs);
     if (range.toUs <= range.fromUs) return [];
-    const { found, isCut } = await this.#finder.find(matchers, range, MAX_SERIES);
-    if (isCut) throw failed(`a selector chooses more than ${MAX_SERIES} series: add labels to it`);
+    const { found, isCut } = await this.#finder.find(matchers, range, MAX_QUERY_SERIES);
+    if (isCut) throw failed(`a selector chooses more than ${MAX_QUERY_SERIES} series: add labels to it`);
     const buffers = found.map(() => new Buffer64());
     await this.#queries.readSeries(
       found.map(({ series }) => ({ series, ...range })),
@@ -53,9 +51,9 @@ export class StoredSamples implements SampleSource {
       if (!Number.isNaN(number)) into.push(timeUs / 1_000, number);
     }
     this.#loaded += into.length - before;
-    if (this.#loaded > MAX_SAMPLES)
+    if (this.#loaded > MAX_QUERY_SAMPLES)
       throw failed(
-        `the query would load more than ${MAX_SAMPLES} samples into memory: choose fewer series or a shorter range`,
+        `the query would load more than ${MAX_QUERY_SAMPLES} samples into memory: choose fewer series or a shorter range`,
       );
   }
 }
