@@ -78,7 +78,7 @@ describeWith(["chromium"], "the page of administration", () => {
     await record.getByRole("link", { name: `alert ${alert!.id}` }).waitFor();
     const components = page.getByRole("list", { name: "Components of the platform" });
     for (const name of ["Database", "Log", "Cache", "Scoring"])
-      await components.getByRole("listitem").filter({ hasText: name }).getByText("healthy").waitFor();
+      await components.getByRole("listitem").filter({ hasText: name }).getByText("healthy", { exact: true }).waitFor();
     for (const screen of SCREENS) {
       await page.setViewportSize(screen);
       for (const colorScheme of ["light", "dark"] as const) {
@@ -97,7 +97,7 @@ describeWith(["chromium"], "the page of administration", () => {
     const { context, page, wrong } = await openPage(browser, platform.http, { expected: REFUSED });
     await page.goto(`${platform.http}/ui/administration`);
     await signIn(page, secret);
-    await page.getByText("healthy").first().waitFor();
+    await page.getByText("healthy", { exact: true }).first().waitFor();
     await page.getByText("Tokens and the audit record are shown to").waitFor();
     expect(await page.getByRole("button", { name: "New token" }).count()).toBe(0);
     expect(wrong).toEqual([]);
