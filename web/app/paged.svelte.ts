@@ -31,6 +31,7 @@ export function paged<T>(what: string, load: (pageToken: string, signal: AbortSi
     const { items, nextPageToken } = await load("", signal);
     turn++;
     token = nextPageToken;
+    moreProblem = undefined;
     return items;
   });
   return {
