@@ -176,11 +176,23 @@ function mapAndLog(error: unknown, { signal, method, id, logger, lines }: Call):
       : new ConnectError("The call was cancelled", Code.Canceled, undefined, undefined, error);
   }
   const result = toConnectError(error);
-  if (result.code === Code.Internal || result.code === Code.Unknown) {
-    logger.error({ err: error, method, request_id: id }, "call failed");
-    result.metadata.set(REQUEST_ID, id);
-  } else if (ofDatabase(error) !== undefined) {
-    lines.say("database", { err: error, method, request_id: id }, "call failed for want of the database");
-  } else refusalLine(lines, result, method, id);
+  if (isOurs(result)) result.metadata.set(REQUEST_ID, id);
+  logFailure(error, result, { method, id, logger, lines });
   return result;
+}
+
+function isOurs({ code }: ConnectError): boolean {
+  return code === Code.Internal || code === Code.Unknown;
+}
+
+/** @param failure the error as the caller sees it */
+export function logFailure(
+  error: unknown,
+  failure: ConnectError,
+  { method, id, logger, lines }: Omit<Call, "signal">,
+): void {
+  if (isOurs(failure)) logger.error({ err: error, method, request_id: id }, "call failed");
+  else if (ofDatabase(error) !== undefined) {
+    lines.say("database", { err: error, method, request_id: id }, "call failed for want of the database");
+  } else refusalLine(lines, failure, method, id);
 }

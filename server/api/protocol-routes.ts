@@ -25,7 +25,7 @@ import { callerOf, checkProducer, type Peer, type Principal } from "../security/
 import type { Quota, SensorsOverLimit } from "../security/quota.ts";
 import { type Access, accessRequest } from "./access.ts";
 import { callerSignal, callSignal } from "./call-signal.ts";
-import { REQUEST_ID, refusalLine, toConnectError } from "./errors.ts";
+import { logFailure, REQUEST_ID, toConnectError } from "./errors.ts";
 import { statusName } from "./interceptors/tracing.ts";
 import { bodyOf, headersOf, type NodeServerRequest, type NodeServerResponse, sendJson } from "./node-http.ts";
 import { PLAIN_PATHS } from "./plain.ts";
@@ -321,9 +321,7 @@ function answerError(
   const { error, failure, label, protocol } = what;
   const given = request.headers[REQUEST_ID];
   const id = requestId(typeof given === "string" ? given : null);
-  if (failure.code === Code.Internal) {
-    logger.error({ err: error, method: label, request_id: id }, "call failed");
-  } else refusalLine(lines, failure, label, id);
+  logFailure(error, failure, { method: label, id, logger, lines });
   if (response.headersSent || response.destroyed) return;
   // What is still to come of the request is nobody's; of a streamed one it may be without end.
   if (!("handleStream" in protocol)) request.resume();

@@ -12,7 +12,7 @@ import { callerOf, type Peer, type Principal } from "../security/principal.ts";
 import type { Quota } from "../security/quota.ts";
 import { type Access, accessRequest } from "./access.ts";
 import { callerSignal, callSignal } from "./call-signal.ts";
-import { REQUEST_ID, refusalLine, toConnectError } from "./errors.ts";
+import { logFailure, REQUEST_ID, toConnectError } from "./errors.ts";
 import { statusName } from "./interceptors/tracing.ts";
 import { bodyOf, headersOf, type NodeServerRequest, type NodeServerResponse, pathOf } from "./node-http.ts";
 
@@ -168,8 +168,7 @@ function answerError(
   const failure = toConnectError(cause);
   const given = request.headers[REQUEST_ID];
   const id = requestId(typeof given === "string" ? given : null);
-  if (failure.code === Code.Internal) logger.error({ err: cause, method: label, request_id: id }, "call failed");
-  else refusalLine(lines, failure, label, id);
+  logFailure(cause, failure, { method: label, id, logger, lines });
   if (response.headersSent || response.destroyed) return;
   request.resume();
   const status = cause instanceof HttpRefusal ? cause.status : codeToHttpStatus(failure.code);
