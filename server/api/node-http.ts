@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { Code, ConnectError } from "@connectrpc/connect";
+import type { ProtocolResponse } from "../ingest/protocol.ts";
 import { onAbort } from "../lib/signals.ts";
 
 export type NodeServerRequest = IncomingMessage | Http2ServerRequest;
@@ -20,12 +21,15 @@ export function sendJson(
   body: object,
   header: Readonly<Record<string, string>> = {},
 ): void {
+  send(response, { status, headers: { "content-type": "application/json", ...header }, body: JSON.stringify(body) });
+}
+
+/** An answer that is whole. */
+export function send(response: NodeServerResponse, { status, headers = {}, body = "" }: ProtocolResponse): void {
   response.statusCode = status;
-  for (const [name, value] of Object.entries({ "content-type": "application/json", ...header })) {
-    response.setHeader(name, value);
-  }
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   // Both kinds of response have this signature; TypeScript cannot see it through their overloads.
-  (response as ServerResponse).end(JSON.stringify(body));
+  (response as ServerResponse).end(body);
 }
 
 /** The headers without those of HTTP/2 itself. */

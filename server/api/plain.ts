@@ -3,7 +3,7 @@ import { Code } from "@connectrpc/connect";
 import type { Metrics } from "../observe/metrics.ts";
 import { toConnectError } from "./errors.ts";
 import type { HealthRegistry } from "./health.ts";
-import { type NodeServerRequest, type NodeServerResponse, pathOf, sendJson } from "./node-http.ts";
+import { type NodeServerRequest, type NodeServerResponse, pathOf, send, sendJson } from "./node-http.ts";
 
 export interface PlainOptions {
   readonly health: HealthRegistry;
@@ -52,9 +52,7 @@ async function answerMetrics(
   try {
     await gate?.(request.headers.authorization ?? null);
     const text = await metrics.text();
-    response.setHeader("content-type", metrics.contentType);
-    // Both kinds of response have this signature; TypeScript cannot see it through their overloads.
-    (response as import("node:http").ServerResponse).end(text);
+    send(response, { status: 200, headers: { "content-type": metrics.contentType }, body: text });
   } catch (error) {
     const { code, rawMessage } = toConnectError(error);
     sendJson(response, statusOf.get(code) ?? 503, { detail: rawMessage });

@@ -1,8 +1,7 @@
 /** Serves ingest protocols over plain HTTP on the listener of the contract's calls, under the same limits. */
 import type { Transform } from "node:stream";
 import { createBrotliDecompress, createGunzip, createInflate, type ZlibOptions } from "node:zlib";
-import { Code, type ConnectError } from "@connectrpc/connect";
-import { codeToHttpStatus, codeToString } from "@connectrpc/connect/protocol-connect";
+import { Code } from "@connectrpc/connect";
 import { TelltaleError } from "../errors.ts";
 import type { Batch } from "../ingest/accept.ts";
 import type { Ingestor, Submission } from "../ingest/ingestor.ts";
@@ -20,15 +19,16 @@ import type { MemoryBudget, MemoryShare } from "../lib/memory-budget.ts";
 import { ignoreRejection, orAbort } from "../lib/signals.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import { requestId, type SampledLines } from "../observe/sampled.ts";
-import { callerOf, checkProducer, type Peer, type Principal } from "../security/principal.ts";
+import type { SampledLines } from "../observe/sampled.ts";
+import { checkProducer, type Peer } from "../security/principal.ts";
 import type { Quota, SensorsOverLimit } from "../security/quota.ts";
-import { type Access, accessRequest } from "./access.ts";
+import type { Access } from "./access.ts";
 import { callerSignal, callSignal } from "./call-signal.ts";
-import { logFailure, REQUEST_ID, toConnectError } from "./errors.ts";
+import { toConnectError } from "./errors.ts";
 import { statusName } from "./interceptors/tracing.ts";
-import { bodyOf, headersOf, type NodeServerRequest, type NodeServerResponse, sendJson } from "./node-http.ts";
+import { bodyOf, headersOf, type NodeServerRequest, type NodeServerResponse, send, sendJson } from "./node-http.ts";
 import { PLAIN_PATHS } from "./plain.ts";
+import { type Admitted, admit, answerFailure } from "./plain-calls.ts";
 import { answerStreamed, type StreamBounds, Streams } from "./protocol-streams.ts";
 
 /** What a caller must be allowed, whichever protocol its readings come by. */
@@ -124,7 +124,10 @@ function routeOf(protocol: HttpProtocol, o: ProtocolRoutesOptions, streams: Stre
       const cause = signal.aborted ? signal.reason : error;
       const failure = toConnectError(cause);
       count(failure.code);
-      answerError(request, response, { error: cause, failure, label, protocol }, o);
+      const refuse = (told: ProtocolFailure) => (protocol.refuse ?? refused)(told, headersOf(request));
+      answerFailure(request, response, { error: cause, failure, method: label, refuse }, o);
+      // What is still to come of the request is nobody's; of a streamed one it may be without end.
+      if (!isStreamed) request.resume();
     } finally {
       memory.release();
       leave();
@@ -140,7 +143,7 @@ async function streamed(
   o: ProtocolRoutesOptions,
   streams: Streams,
 ): Promise<ProtocolResponse> {
-  const admitted = await orAbort(admit(protocol, request, o), caller);
+  const admitted = await orAbort(admit(request, { action: ACTION, credential: protocol.credential }, o), caller);
   const { headers, url, principal } = admitted;
   const leave = streams.enter(admitted.caller);
   try {
@@ -165,7 +168,7 @@ async function answerOf(
   o: ProtocolRoutesOptions,
 ): Promise<ProtocolResponse> {
   const { hold } = memory;
-  const admitted = await orAbort(admit(protocol, request, o), caller);
+  const admitted = await orAbort(admit(request, { action: ACTION, credential: protocol.credential }, o), caller);
   const limit = o.maxBodyBytes;
   const whole = await bodyOf(request, { limit, tooLarge: () => tooLarge(limit), signal: caller, onBytes: hold });
   const body = await decompressed(whole, admitted.headers, { limit, hold });
@@ -189,29 +192,6 @@ async function answerOf(
   } finally {
     leave();
   }
-}
-
-interface Admitted {
-  readonly headers: Headers;
-  readonly url: URL;
-  readonly principal: Principal;
-  readonly caller: string;
-}
-
-/** By the headers alone: what is refused here is never read. */
-async function admit(
-  { credential }: HttpProtocol,
-  request: NodeServerRequest,
-  { access, quota, peerOf }: ProtocolRoutesOptions,
-): Promise<Admitted> {
-  const headers = headersOf(request);
-  const url = new URL(request.url ?? "", `http://${request.headers[":authority"] ?? request.headers.host}`);
-  const byHeaders = accessRequest(access, ACTION, { headers, url: url.href, peer: peerOf(request) });
-  const asked = credential === undefined ? byHeaders : { ...byHeaders, credential: credential(headers) };
-  const principal = await access.authorize(asked);
-  const caller = callerOf(principal, asked.peer.address);
-  await quota?.call(caller);
-  return { headers, url, principal, caller };
 }
 
 /** Hands readings over within the quota. Nothing more is stored for a call that is over. */
@@ -298,41 +278,6 @@ async function decompressed(
 
 function tooLarge(limit: number): HttpRefusal {
   return new HttpRefusal(413, "exhausted", `the body is over ${limit} bytes: send less at once`);
-}
-
-function send(response: NodeServerResponse, { status, headers = {}, body = "" }: ProtocolResponse): void {
-  response.statusCode = status;
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  // Both kinds of response have this signature; TypeScript cannot see it through their overloads.
-  (response as import("node:http").ServerResponse).end(body);
-}
-
-function answerError(
-  request: NodeServerRequest,
-  response: NodeServerResponse,
-  what: {
-    readonly error: unknown;
-    readonly failure: ConnectError;
-    readonly label: string;
-    readonly protocol: HttpProtocol;
-  },
-  { logger, lines }: ProtocolRoutesOptions,
-): void {
-  const { error, failure, label, protocol } = what;
-  const given = request.headers[REQUEST_ID];
-  const id = requestId(typeof given === "string" ? given : null);
-  logFailure(error, failure, { method: label, id, logger, lines });
-  if (response.headersSent || response.destroyed) return;
-  // What is still to come of the request is nobody's; of a streamed one it may be without end.
-  if (!("handleStream" in protocol)) request.resume();
-  const status = error instanceof HttpRefusal ? error.status : codeToHttpStatus(failure.code);
-  const told = {
-    ...{ status, code: codeToString(failure.code), number: failure.code, message: failure.rawMessage },
-    retryAfter: failure.metadata.get("retry-after") ?? undefined,
-  };
-  const answer = (protocol.refuse ?? refused)(told, headersOf(request));
-  const wait = told.retryAfter === undefined ? {} : { "retry-after": told.retryAfter };
-  send(response, { ...answer, headers: { [REQUEST_ID]: id, ...wait, ...answer.headers } });
 }
 
 function refused({ status, code, message }: ProtocolFailure): ProtocolResponse {

@@ -1,20 +1,20 @@
 /** Serves what reads over plain HTTP on the listener of the contract's calls, under the same limits. */
 import { Code } from "@connectrpc/connect";
-import { codeToHttpStatus, codeToString } from "@connectrpc/connect/protocol-connect";
 import { TelltaleError } from "../errors.ts";
 import { HttpRefusal, type ProtocolFailure, type ProtocolResponse } from "../ingest/protocol.ts";
 import { FairQueue } from "../lib/fair-queue.ts";
 import { orAbort } from "../lib/signals.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import { requestId, type SampledLines } from "../observe/sampled.ts";
-import { callerOf, type Peer, type Principal } from "../security/principal.ts";
+import type { SampledLines } from "../observe/sampled.ts";
+import type { Peer, Principal } from "../security/principal.ts";
 import type { Quota } from "../security/quota.ts";
-import { type Access, accessRequest } from "./access.ts";
+import type { Access } from "./access.ts";
 import { callerSignal, callSignal } from "./call-signal.ts";
-import { logFailure, REQUEST_ID, toConnectError } from "./errors.ts";
+import { toConnectError } from "./errors.ts";
 import { statusName } from "./interceptors/tracing.ts";
-import { bodyOf, headersOf, type NodeServerRequest, type NodeServerResponse, pathOf } from "./node-http.ts";
+import { bodyOf, type NodeServerRequest, type NodeServerResponse, pathOf, send } from "./node-http.ts";
+import { admit, answerFailure } from "./plain-calls.ts";
 
 /** What a caller must be allowed. */
 const ACTION = "telltale.v1.QueryService/ListReadings";
@@ -126,8 +126,11 @@ async function serve(
     count(answer.status < 400 ? undefined : Code.InvalidArgument);
   } catch (error) {
     const cause = signal.aborted ? signal.reason : error;
-    count(toConnectError(cause).code);
-    answerError(request, response, { cause, label, api }, o);
+    const failure = toConnectError(cause);
+    count(failure.code);
+    const refuse = ({ status, code, message }: ProtocolFailure) => api.refuse({ status, message: message || code });
+    answerFailure(request, response, { error: cause, failure, method: label, refuse }, o);
+    request.resume();
   } finally {
     leave();
   }
@@ -138,49 +141,19 @@ async function answerOf(
   request: NodeServerRequest,
   caller: AbortSignal,
   queue: FairQueue,
-  { access, quota, peerOf, answerTimeoutMs }: ReadRoutesOptions,
+  o: ReadRoutesOptions,
 ): Promise<ReadResponse> {
-  const headers = headersOf(request);
-  const url = new URL(request.url ?? "", `http://${request.headers[":authority"] ?? request.headers.host}`);
-  const asked = accessRequest(access, ACTION, { headers, url: url.href, peer: peerOf(request) });
-  const principal = await orAbort(access.authorize(asked), caller);
-  const flow = callerOf(principal, asked.peer.address);
-  await quota?.call(flow);
+  const admitted = await orAbort(admit(request, { action: ACTION }, o), caller);
+  const { headers, url, principal } = admitted;
   const tooLarge = () => new HttpRefusal(413, "exhausted", `the body is over ${MAX_BODY_BYTES} bytes: ask for less`);
   const body = await bodyOf(request, { limit: MAX_BODY_BYTES, tooLarge, signal: caller });
-  const { signal, leave } = callSignal(caller, answerTimeoutMs);
+  const { signal, leave } = callSignal(caller, o.answerTimeoutMs);
   try {
     const input = { headers, query: url.searchParams, body, principal, signal };
     // Who leaves is let go at once; the next one's turn comes when the work has ended, which looks at the signal as it goes.
-    const work = queue.run(flow, EXPECTED_MS, signal, () => api.answer(pathOf(request), input));
+    const work = queue.run(admitted.caller, EXPECTED_MS, signal, () => api.answer(pathOf(request), input));
     return await orAbort(work, signal);
   } finally {
     leave();
   }
-}
-
-function answerError(
-  request: NodeServerRequest,
-  response: NodeServerResponse,
-  { cause, label, api }: { readonly cause: unknown; readonly label: string; readonly api: ReadApi },
-  { logger, lines }: ReadRoutesOptions,
-): void {
-  const failure = toConnectError(cause);
-  const given = request.headers[REQUEST_ID];
-  const id = requestId(typeof given === "string" ? given : null);
-  logFailure(cause, failure, { method: label, id, logger, lines });
-  if (response.headersSent || response.destroyed) return;
-  request.resume();
-  const status = cause instanceof HttpRefusal ? cause.status : codeToHttpStatus(failure.code);
-  const answer = api.refuse({ status, message: failure.rawMessage || codeToString(failure.code) });
-  const retryAfter = failure.metadata.get("retry-after");
-  const wait = retryAfter === null ? {} : { "retry-after": retryAfter };
-  send(response, { ...answer, headers: { [REQUEST_ID]: id, ...wait, ...answer.headers } });
-}
-
-function send(response: NodeServerResponse, { status, headers = {}, body = "" }: ReadResponse): void {
-  response.statusCode = status;
-  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  // Both kinds of response have this signature; TypeScript cannot see it through their overloads.
-  (response as import("node:http").ServerResponse).end(body);
 }
