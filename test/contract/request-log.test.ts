@@ -3,6 +3,10 @@ import { ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
+import type { ProtocolOptions } from "../../server/api/protocol-routes.ts";
+import type { IngestProtocol } from "../../server/ingest/protocol.ts";
+import { protocolMemory } from "../../server/ingest/protocols/limits.ts";
+import { anonymous } from "../../server/security/principal.ts";
 import { type Listener, openListener } from "../../testing/rpc.ts";
 
 let listener: Listener;
@@ -38,4 +42,24 @@ it("tells of refused calls once a second, with the reason, and of answered ones 
   expect(refused[0]).toMatchObject({ level: "info", code: "InvalidArgument", reason: expect.stringContaining("1001") });
   expect(refused[0].request_id).toMatch(/^[0-9a-f-]{36}$/);
   expect(listener.lines.filter((line) => line.includes("ListReadings"))).toHaveLength(refused.length);
+});
+
+it("tells of calls by plain HTTP that fail for want of the database", async () => {
+  const failing: IngestProtocol = {
+    ...{ name: "failing", method: "POST", path: "/test/failing" },
+    handle: () => Promise.reject(Object.assign(new Error("too many connections"), { code: "53400" })),
+  };
+  const protocols = {
+    ...{ protocols: [failing], quota: undefined, memory: protocolMemory(), onStored: async () => {} },
+    access: { authorize: async () => anonymous, forwarding: { read: () => undefined } },
+    ingestor: {} as ProtocolOptions["ingestor"],
+  };
+  const own = await openListener({ protocols });
+  const headers = { "x-request-id": "press-8:1" };
+  const { status } = await fetch(`${own.url}/test/failing`, { method: "POST", body: "a 1", headers });
+  await own.close(0);
+  expect(status).toBe(503);
+  expect(own.lines.map((line) => JSON.parse(line))).toContainEqual(
+    expect.objectContaining({ method: "POST /test/failing", request_id: "press-8:1", level: "info" }),
+  );
 });
