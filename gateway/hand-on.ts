@@ -2,6 +2,7 @@
 import { Agent, type IncomingMessage, type OutgoingHttpHeaders, request as open, type ServerResponse } from "node:http";
 import { pipeline } from "node:stream";
 import { readOff } from "../server/lib/long-requests.ts";
+import { onAbort } from "../server/lib/signals.ts";
 
 /** Of one connection, which ends with it (RFC 9110, 7.6.1), and the name of this server. */
 const OF_THIS_CONNECTION = new Set([
@@ -83,12 +84,11 @@ export function handOn(request: IncomingMessage, response: ServerResponse, o: Ha
   request.once("error", cut);
   request.once("end", waitForAnswer);
   request.pipe(upstream);
-  if (o.signal?.aborted) cut();
-  else o.signal?.addEventListener("abort", cut, { once: true });
+  const offSignal = o.signal === undefined ? undefined : onAbort(o.signal, cut);
   return new Promise((resolve) => {
     response.once("close", () => {
       clearTimeout(timer);
-      o.signal?.removeEventListener("abort", cut);
+      offSignal?.();
       request.off("error", cut);
       if (!response.writableFinished) cut();
       resolve();
