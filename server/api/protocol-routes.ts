@@ -1,6 +1,4 @@
 /** Serves ingest protocols over plain HTTP on the listener of the contract's calls, under the same limits. */
-import type { Transform } from "node:stream";
-import { createBrotliDecompress, createGunzip, createInflate, type ZlibOptions } from "node:zlib";
 import { Code } from "@connectrpc/connect";
 import { TelltaleError } from "../errors.ts";
 import type { Batch } from "../ingest/accept.ts";
@@ -24,6 +22,7 @@ import { checkProducer, type Peer } from "../security/principal.ts";
 import type { Quota, SensorsOverLimit } from "../security/quota.ts";
 import type { Access } from "./access.ts";
 import { callerSignal, callSignal } from "./call-signal.ts";
+import { encodingOf } from "./encodings.ts";
 import { toConnectError } from "./errors.ts";
 import { statusName } from "./interceptors/tracing.ts";
 import { bodyOf, headersOf, type NodeServerRequest, type NodeServerResponse, send, sendJson } from "./node-http.ts";
@@ -240,24 +239,15 @@ export function skipping(
 
 const EMPTY_BATCH = { producer: "", epoch: 0n, sequence: 0n, traceparent: "", readings: [], blocks: [], echo: false };
 
-/** By content encoding. */
-const DECOMPRESS: ReadonlyMap<string, (options: ZlibOptions) => Transform> = new Map([
-  ["gzip", createGunzip],
-  ["x-gzip", createGunzip],
-  ["br", ({ chunkSize }: ZlibOptions) => createBrotliDecompress({ chunkSize: chunkSize! })],
-  ["deflate", createInflate],
-]);
-const CHUNK_BYTES = 64 * 1024;
-
 /** Other encodings, such as snappy, are the protocol's own. */
 async function decompressed(
   body: Buffer,
   headers: Headers,
   { limit, hold }: { readonly limit: number; readonly hold: MemoryShare["hold"] },
 ): Promise<Uint8Array> {
-  const encoding = headers.get("content-encoding")?.trim().toLowerCase() ?? "";
-  const decompress = DECOMPRESS.get(encoding)?.({ chunkSize: CHUNK_BYTES });
-  if (decompress === undefined) return body;
+  const { encoding, unpack } = encodingOf(headers);
+  if (unpack === undefined) return body;
+  const decompress = unpack();
   const chunks: Buffer[] = [];
   let bytes = 0;
   decompress.end(body);

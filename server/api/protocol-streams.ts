@@ -3,7 +3,6 @@
  * deadline for the whole; each step has one: the next bytes of the caller, the next room in the log, the outcome of a batch.
  */
 import { pipeline, Readable, type Transform } from "node:stream";
-import { createBrotliDecompress, createGunzip, createInflate } from "node:zlib";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { TelltaleError } from "../errors.ts";
 import type { Batch } from "../ingest/accept.ts";
@@ -12,6 +11,7 @@ import { HttpRefusal, type ProtocolResponse, type StreamedProtocol, type Streame
 import { Changes, orAbort } from "../lib/signals.ts";
 import { checkProducer } from "../security/principal.ts";
 import type { Quota } from "../security/quota.ts";
+import { encodingOf, MAX_PIECE } from "./encodings.ts";
 import type { RpcLimits } from "./limits.ts";
 import { brokenOff, type NodeServerRequest } from "./node-http.ts";
 
@@ -21,8 +21,6 @@ export interface StreamBounds
   readonly ending: AbortSignal;
 }
 
-/** Of a piece, bytes. */
-const MAX_PIECE = 64 * 1024;
 /** Bytes that one packed byte may unpack to, beyond the first pieces: texts of readings come to fifty. */
 const MAX_RATIO = 500;
 const RATIO_FREE = 16 * MAX_PIECE;
@@ -190,17 +188,9 @@ class StreamedBody implements AsyncIterable<Buffer> {
   }
 }
 
-const UNPACK: ReadonlyMap<string, () => Transform> = new Map<string, () => Transform>([
-  ["gzip", () => createGunzip({ chunkSize: MAX_PIECE })],
-  ["x-gzip", () => createGunzip({ chunkSize: MAX_PIECE })],
-  ["deflate", () => createInflate({ chunkSize: MAX_PIECE })],
-  ["br", () => createBrotliDecompress({ chunkSize: MAX_PIECE })],
-]);
-
 /** Other encodings are the protocol's own. */
 function unpacked(body: AsyncIterable<Buffer>, headers: Headers): AsyncIterable<Uint8Array> {
-  const encoding = headers.get("content-encoding")?.trim().toLowerCase() ?? "";
-  const unpack = UNPACK.get(encoding);
+  const { encoding, unpack } = encodingOf(headers);
   return unpack === undefined ? body : unpackedBy(unpack, body, encoding);
 }
 
