@@ -9,7 +9,7 @@ import { Committer } from "./commit.ts";
 import { rollGeneration } from "./compact.ts";
 import { createPoints } from "./points.ts";
 import { openStoreSql } from "./postgres.ts";
-import type { AlertRow, Commit } from "./store.ts";
+import type { AlertRow, Commit, SeriesChanges } from "./store.ts";
 
 const T0 = 1.7e15;
 
@@ -88,6 +88,58 @@ describeWith(["postgres"], "commits of several partitions", () => {
       const chunks = await stored.store.readChunks(p);
       expect(chunks).toEqual([{ chunk: p, asOf: 1, version: "v", bytes: new Uint8Array(5000).fill(p) }]);
     }
+  });
+
+  test("sums are the same whether columns of changes are left out or not, and stay finite", async () => {
+    const key = (sensorId: string) => ({ sensorId, sensorType: "t", unit: "C", location: undefined });
+    const [a, b] = (await stored.store.addSeries(0, [key("a"), key("b")])) as [number, number];
+    /** A single reading, of which nothing is to be said but itself. */
+    const single = (series: number, us: number, value: number): SeriesChanges => ({
+      ...{
+        series: [series],
+        readings: [1],
+        total: [value],
+        smallest: [value],
+        largest: [value],
+        anomalies: [0],
+        late: [0],
+      },
+      ...{ firstUs: [us], newestUs: [us], lastUs: [us], lastId: [us + 1], lastValue: [value] },
+      ...{ lastScore: [0], lastAnomaly: [false] },
+    });
+    /** Two readings of which the second is flagged, and one that is late. */
+    const three: SeriesChanges = {
+      ...{ series: [b], readings: [3], total: [6], smallest: [-1], largest: [4], anomalies: [1], late: [1] },
+      ...{
+        firstUs: [5],
+        newestUs: [30],
+        lastUs: [30],
+        lastId: [31],
+        lastValue: [4],
+        lastScore: [9000],
+        lastAnomaly: [true],
+      },
+    };
+    const changes = [single(a, 10, 2.5), single(a, 20, 1.7e308), single(a, 30, 1.7e308), single(b, 20, 3), three];
+    for (const [offset, each] of changes.entries()) {
+      await stored.store.commit(commit(0, offset, { changes: each }));
+    }
+    const offset = changes.length;
+    // In one transaction, of which one has columns that the other leaves out.
+    const [c] = await stored.store.addSeries(1, [key("c")]);
+    const late = { ...three, lastUs: [-1], lastValue: [0], lastId: [0], lastScore: [0], lastAnomaly: [false] };
+    await Promise.all([
+      stored.store.commit(commit(0, offset, { changes: late })),
+      stored.store.commit(commit(1, 0, { changes: single(c!, 40, 7) })),
+    ]);
+    const rows =
+      await stored.sql`select sensor_id, readings, total, smallest, largest, anomalies, late, first_us, newest_us,
+      last_us, last_id, last_value, last_score, last_anomaly from series order by sensor_id`;
+    expect(rows.map((r) => Object.values(r))).toEqual([
+      ["a", 3, Number.MAX_VALUE, 2.5, 1.7e308, 0, 0, 10, 30, 30, 31, 1.7e308, 0, false],
+      ["b", 7, 15, -1, 4, 2, 2, 5, 30, 30, 31, 4, 9000, true],
+      ["c", 1, 7, 7, 7, 0, 0, 40, 40, 40, 41, 7, 0, false],
+    ]);
   });
 
   test("one whose partition has another owner fails by itself, and changes nothing", async () => {

@@ -234,28 +234,43 @@ function partitionColumns(c: Commit) {
   };
 }
 
-/** In the order of the function's parameters. A sensor's series are of one partition: none is met twice. */
-const SERIES_COLUMNS: readonly (keyof SeriesChanges)[] = [
-  "series",
-  "readings",
-  "total",
-  "smallest",
-  "largest",
-  "anomalies",
-  "late",
-  "firstUs",
-  "newestUs",
-  "lastUs",
-  "lastId",
-  "lastValue",
-  "lastScore",
-  "lastAnomaly",
+/**
+ * In the order of the function's parameters, each with what it is where it is left out. A sensor's series are of one partition: none is met
+ * twice.
+ */
+const SERIES_COLUMNS: readonly (readonly [keyof SeriesChanges, (keyof SeriesChanges | number | boolean)?])[] = [
+  ["series"],
+  ["readings", 1],
+  ["total"],
+  ["smallest", "total"],
+  ["largest", "total"],
+  ["anomalies", 0],
+  ["late", 0],
+  ["firstUs", "newestUs"],
+  ["newestUs"],
+  ["lastUs", "newestUs"],
+  ["lastId"],
+  ["lastValue", "total"],
+  ["lastScore", 0],
+  ["lastAnomaly", false],
 ];
 
+/** Of single readings nearly all columns say nothing new; numbers are dear as texts, here and there. */
 function seriesColumns(changes: readonly SeriesChanges[]): string[] {
-  return SERIES_COLUMNS.map(
-    (name) => `'{${changes.flatMap((c) => (c[name].length > 0 ? c[name].join(",") : [])).join(",")}}'`,
+  const some = changes.filter(({ series }) => series.length > 0);
+  return SERIES_COLUMNS.map(([name, otherwise]) =>
+    otherwise !== undefined && some.every((c) => saysNothing(c, name, otherwise))
+      ? "null"
+      : `'{${some.map((c) => c[name].join(",")).join(",")}}'`,
   );
+}
+
+function saysNothing(c: SeriesChanges, name: keyof SeriesChanges, otherwise: keyof SeriesChanges | number | boolean) {
+  const column = c[name];
+  if (typeof otherwise !== "string") return column.every((value) => value === otherwise);
+  const other = c[otherwise];
+  // 0 and -0 are not the same value to those who read it.
+  return column.every((value, i) => Object.is(value, other[i]));
 }
 
 /** Rows by table, of tables that have any; undefined where none has. */

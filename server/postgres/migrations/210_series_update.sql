@@ -1,6 +1,7 @@
 -- store_commit as before, but for what the update of series costs. saturated_sum is strict and so no part of the statement that it is in:
 -- a call for each row cost a third of the update. It is called only where a sum may leave the range. And a commit finds its series by their index:
--- the planner, which takes a hash of the whole table for as cheap, does not know of the dead versions of rows between them.
+-- the planner, which takes a hash of the whole table for as cheap, does not know of the dead versions of rows between them. And columns that
+-- say nothing new are null: of commits of single readings, which have a change for each, nearly all.
 --
 -- What a run of log records changes, of one partition or several, but for the blocks and the state, which come by COPY in the same
 -- transaction. One call instead of a statement for each table: a commit of few readings costs what its statements cost.
@@ -12,7 +13,8 @@ create or replace function store_commit(
   generation int,
   -- Of each partition: expected (the offset before) and the columns of log_partition after; readings, anomalies and late are added.
   partitions jsonb,
-  -- Changes of series, in columns; last_times is -1 where all readings were late.
+  -- Changes of series, in columns; last_times is -1 where all readings were late. Null: counts are 1; flagged, belated and last_scores 0;
+  -- last_anomalies false; smallests, largests and last_values as totals; firsts and last_times as newests.
   ids int[], counts int[], totals double precision[], smallests double precision[], largests double precision[],
   flagged int[], belated int[], firsts bigint[], newests bigint[],
   last_times bigint[], last_ids bigint[], last_values double precision[], last_scores int[], last_anomalies boolean[],
@@ -61,9 +63,16 @@ begin
       last_value = case when u.last_us >= 0 then u.last_value else s.last_value end,
       last_score = case when u.last_us >= 0 then u.last_score else s.last_score end,
       last_anomaly = case when u.last_us >= 0 then u.last_anomaly else s.last_anomaly end
-    from unnest(ids, counts, totals, smallests, largests, flagged, belated, firsts, newests,
-        last_times, last_ids, last_values, last_scores, last_anomalies)
-      u(id, readings, total, smallest, largest, anomalies, late, first_us, newest_us, last_us, last_id, last_value, last_score, last_anomaly)
+    from (
+      select c.id, coalesce(c.readings, 1) as readings, c.total, coalesce(c.smallest, c.total) as smallest,
+        coalesce(c.largest, c.total) as largest, coalesce(c.anomalies, 0) as anomalies, coalesce(c.late, 0) as late,
+        coalesce(c.first_us, c.newest_us) as first_us, c.newest_us, coalesce(c.last_us, c.newest_us) as last_us, c.last_id,
+        coalesce(c.last_value, c.total) as last_value, coalesce(c.last_score, 0) as last_score,
+        coalesce(c.last_anomaly, false) as last_anomaly
+      from unnest(ids, counts, totals, smallests, largests, flagged, belated, firsts, newests,
+          last_times, last_ids, last_values, last_scores, last_anomalies)
+        c(id, readings, total, smallest, largest, anomalies, late, first_us, newest_us, last_us, last_id, last_value, last_score, last_anomaly)
+    ) u
     where s.id = u.id;
 
   if rest is null then return; end if;
