@@ -71,8 +71,7 @@ interface OpenRun {
   key: string;
   firstIndex: number;
   times: number[] | undefined;
-  values: number[] | Float64Array;
-  count: number;
+  values: number[];
   metadata: { position: number; struct: Uint8Array }[] | undefined;
   attributes: Uint8Array | undefined;
 }
@@ -125,29 +124,21 @@ export class Acceptor {
         run === undefined ||
         attributes !== undefined ||
         lastSeries !== series ||
-        run.firstIndex + run.count !== at ||
+        run.firstIndex + run.values.length !== at ||
         (run.times === undefined) !== (time === undefined)
       ) {
-        run = {
-          key: series.key,
-          firstIndex: at,
-          times: time === undefined ? undefined : [],
-          values: [],
-          count: 0,
-          metadata: undefined,
-          attributes,
-        };
+        run = openRun(series, at, time, reading.value as number, attributes);
         push(runs, series.partition, run);
         last = run;
         lastSeries = series;
+      } else {
+        if (time !== undefined) run.times?.push(time);
+        run.values.push(reading.value as number);
       }
-      if (time !== undefined) run.times?.push(time);
-      (run.values as number[]).push(reading.value as number);
       if (struct !== undefined) {
         run.metadata ??= [];
-        run.metadata.push({ position: run.count, struct });
+        run.metadata.push({ position: run.values.length - 1, struct });
       }
-      run.count++;
     }
 
     for (const block of batch.blocks) {
@@ -155,8 +146,9 @@ export class Acceptor {
       const points = Math.max(block.values.length, block.timeDeltasUs.length);
       index += points;
       const series = this.#resolve(block, rules);
-      const faults = [...(series === undefined ? seriesFaults(block, rules) : []), ...columnFaults(block)];
-      if (series === undefined || faults.length > 0) {
+      const ofColumns = columnFaults(block);
+      if (series === undefined || ofColumns.length > 0) {
+        const faults = [...(series === undefined ? seriesFaults(block, rules) : []), ...ofColumns];
         refuse(at, faults, Math.max(1, points));
         if (points === 0) index++;
         continue;
@@ -168,7 +160,7 @@ export class Acceptor {
     const fragments = new Map<number, { bytes: Uint8Array; readings: number }>();
     for (const [partition, list] of runs) {
       let readings = 0;
-      for (const run of list) readings += run.count;
+      for (const run of list) readings += run.values.length;
       fragments.set(partition, { bytes: encodeFragment(batch, list), readings });
     }
     return { fragments, refusals, rejected, total: index, logged: () => known.logged() };
@@ -201,15 +193,14 @@ export class Acceptor {
         continue;
       }
       if (run === undefined) {
-        const columns = { times: [], values: [], count: 0, metadata: undefined };
         // With the first good point: once they are known to go along, there are no news in them.
         const attributes = known.toLog(block.sensorId, block.attributes);
-        run = { key: series.key, firstIndex: firstIndex + i, ...columns, attributes };
+        run = openRun(series, firstIndex + i, time, value, attributes);
         push(runs, series.partition, run);
+      } else {
+        run.times!.push(time);
+        run.values.push(value);
       }
-      run.times!.push(time);
-      (run.values as number[]).push(value);
-      run.count++;
     }
   }
 
@@ -278,12 +269,32 @@ function senderHasTooMany(sensorId: string, limit: number): Refused {
   return { reason: RefusalReason.TOO_MANY_SENSORS, field: "sensor_id", message };
 }
 
-function columnFaults({ sensorId, values, timeDeltasUs, attributes }: SeriesBlock): Refused[] {
+const NO_FAULTS: readonly Refused[] = [];
+
+function columnFaults({ sensorId, values, timeDeltasUs, attributes }: SeriesBlock): readonly Refused[] {
   const wrong = checkAttributes(attributes);
-  const faults = wrong === undefined ? [] : [invalid(wrong)];
+  const faults = wrong === undefined ? NO_FAULTS : [invalid(wrong)];
   if (values.length === timeDeltasUs.length && values.length > 0) return faults;
   const message = `block of sensor ${quoted(sensorId)} has ${timeDeltasUs.length} times and ${values.length} values: give as many of one as of the other, at least 1`;
   return [...faults, { reason: RefusalReason.INVALID, field: "values", message }];
+}
+
+/** With its first reading in lists of one: an empty list that one thing is put into has room for sixteen more. */
+function openRun(
+  { key }: KnownSeries,
+  firstIndex: number,
+  time: number | undefined,
+  value: number,
+  attributes: Uint8Array | undefined,
+): OpenRun {
+  return {
+    key,
+    firstIndex,
+    times: time === undefined ? undefined : [time],
+    values: [value],
+    metadata: undefined,
+    attributes,
+  };
 }
 
 function push(runs: Map<number, OpenRun[]>, partition: number, run: OpenRun): void {

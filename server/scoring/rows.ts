@@ -142,14 +142,30 @@ export function noChanges(): SeriesChanges {
   };
 }
 
+/** Columns of that length: a list that grows is copied again and again. */
+function roomFor(lines: number): SeriesChanges {
+  const numbers = () => new Array<number>(lines);
+  return {
+    ...{ series: numbers(), readings: numbers(), total: numbers(), smallest: numbers(), largest: numbers() },
+    ...{ anomalies: numbers(), late: numbers(), firstUs: numbers(), newestUs: numbers(), lastUs: numbers() },
+    ...{ lastId: numbers(), lastValue: numbers(), lastScore: numbers(), lastAnomaly: new Array<boolean>(lines) },
+  };
+}
+
+/** Series of either. */
+function lineCount(groups: ReadonlyMap<Series, unknown>, lateGroups: ReadonlyMap<Series, unknown>): number {
+  let count = groups.size;
+  for (const s of lateGroups.keys()) if (!groups.has(s)) count++;
+  return count;
+}
+
 /**
  * Sorts the rows by series (keeping their order within one) and packs them into blocks. Rows from `late` on are late ones: they
  * may lie anywhere in time, are sorted by it, and go into blocks of their own.
  */
 export function pack(rows: Rows, late: number, model: number): Packed {
   const { points, series } = rows;
-  const changes = noChanges();
-  if (points.length === 0) return { series: [], blocks: undefined, changes, anomalies: 0 };
+  if (points.length === 0) return { series: [], blocks: undefined, changes: noChanges(), anomalies: 0 };
   const groups = new Map<Series, number[]>();
   const lateGroups = new Map<Series, number[]>();
   for (let i = 0; i < points.length; i++) {
@@ -163,6 +179,7 @@ export function pack(rows: Rows, late: number, model: number): Packed {
   const blocks = new BlockRows(points.length);
   const sorted = scratch(points.length);
   const lines: Series[] = [];
+  const changes = roomFor(lineCount(groups, lateGroups));
   let anomalies = 0;
   const emit = (s: Series, group: readonly number[]) => {
     const from = sorted.length;
@@ -181,29 +198,26 @@ export function pack(rows: Rows, late: number, model: number): Packed {
     const to = sorted.length;
     blocks.add(s.id, model, sorted, from, to);
     anomalies += flagged;
-    lines.push(s);
-    changes.series.push(s.id);
-    changes.readings.push(group.length);
-    changes.total.push(total);
-    changes.smallest.push(smallest);
-    changes.largest.push(largest);
-    changes.anomalies.push(flagged);
-    changes.late.push(0);
-    changes.firstUs.push(sorted.timeUs[from]!);
-    changes.newestUs.push(sorted.timeUs[to - 1]!);
-    changes.lastUs.push(sorted.timeUs[to - 1]!);
-    changes.lastId.push(sorted.id[to - 1]!);
-    changes.lastValue.push(sorted.value[to - 1]!);
-    changes.lastScore.push(sorted.score[to - 1]!);
-    changes.lastAnomaly.push(sorted.anomaly[to - 1] === 1);
+    const k = lines.push(s) - 1;
+    changes.series[k] = s.id;
+    changes.readings[k] = group.length;
+    changes.total[k] = total;
+    changes.smallest[k] = smallest;
+    changes.largest[k] = largest;
+    changes.anomalies[k] = flagged;
+    changes.late[k] = 0;
+    changes.firstUs[k] = sorted.timeUs[from]!;
+    changes.newestUs[k] = sorted.timeUs[to - 1]!;
+    changes.lastUs[k] = sorted.timeUs[to - 1]!;
+    changes.lastId[k] = sorted.id[to - 1]!;
+    changes.lastValue[k] = sorted.value[to - 1]!;
+    changes.lastScore[k] = sorted.score[to - 1]!;
+    changes.lastAnomaly[k] = sorted.anomaly[to - 1] === 1;
   };
   for (const [s, group] of groups) emit(s, group);
   for (const [s, group] of lateGroups) {
     if (groups.has(s)) mergeLate(changes, s, group, points);
-    else {
-      lines.push(s);
-      emitSumsOnly(changes, s, group, points);
-    }
+    else emitSumsOnly(changes, lines.push(s) - 1, s, group, points);
     const from = sorted.length;
     for (const i of group) copyPoint(points, i, sorted);
     blocks.add(s.id, model, sorted, from, sorted.length);
@@ -226,20 +240,20 @@ function mergeLate(c: SeriesChanges, s: Series, group: readonly number[], points
   c.firstUs[k] = Math.min(c.firstUs[k]!, points.timeUs[group[0]!]!);
 }
 
-function emitSumsOnly(c: SeriesChanges, s: Series, group: readonly number[], points: Points): void {
-  c.series.push(s.id);
-  c.readings.push(0);
-  c.total.push(0);
-  c.smallest.push(Number.POSITIVE_INFINITY);
-  c.largest.push(Number.NEGATIVE_INFINITY);
-  c.anomalies.push(0);
-  c.late.push(0);
-  c.firstUs.push(Number.MAX_SAFE_INTEGER);
-  c.newestUs.push(-1);
-  c.lastUs.push(-1);
-  c.lastId.push(0);
-  c.lastValue.push(0);
-  c.lastScore.push(0);
-  c.lastAnomaly.push(false);
+function emitSumsOnly(c: SeriesChanges, k: number, s: Series, group: readonly number[], points: Points): void {
+  c.series[k] = s.id;
+  c.readings[k] = 0;
+  c.total[k] = 0;
+  c.smallest[k] = Number.POSITIVE_INFINITY;
+  c.largest[k] = Number.NEGATIVE_INFINITY;
+  c.anomalies[k] = 0;
+  c.late[k] = 0;
+  c.firstUs[k] = Number.MAX_SAFE_INTEGER;
+  c.newestUs[k] = -1;
+  c.lastUs[k] = -1;
+  c.lastId[k] = 0;
+  c.lastValue[k] = 0;
+  c.lastScore[k] = 0;
+  c.lastAnomaly[k] = false;
   mergeLate(c, s, group, points);
 }

@@ -45,6 +45,44 @@ export function maxBlockBytes(n: number): number {
   return HEAD + 8 + 8 + n * (8 + 8 + 8 + 2 + 4 + 4 + 1) + maxAnomalyBytes(n);
 }
 
+/** A view of so many bytes is an object, and costs more than to copy them one by one. */
+const FEW_BYTES = 32;
+
+/** Copies the first bytes of the column above. Returns the end. */
+function put(out: Buffer, at: number, bytes: number): number {
+  if (bytes <= FEW_BYTES) for (let i = 0; i < bytes; i++) out[at + i] = f64Bytes[i]!;
+  else out.set(bytes === f64Bytes.length ? f64Bytes : f64Bytes.subarray(0, bytes), at);
+  return at + bytes;
+}
+
+/** The form bit of the differences within a column: none where all are the same. */
+function formOf(column: Float64Array, from: number, to: number, narrow: number, wide: number): number {
+  if (to - from === 1) return 0;
+  const step = column[from + 1]! - column[from]!;
+  let even = true;
+  let fits = true;
+  for (let i = from + 1; i < to; i++) {
+    const d = column[i]! - column[i - 1]!;
+    if (d !== step) even = false;
+    if (d < 0 || d > 4294967295) fits = false;
+  }
+  if (even) return 0;
+  return fits ? narrow : wide;
+}
+
+/** Writes the differences in the form that `formOf` found. Returns the end. */
+function putDeltas(column: Float64Array, from: number, to: number, form: number, out: Buffer, at: number): number {
+  const n = to - from;
+  if (n === 1) return at;
+  if (form === 0) return out.writeDoubleLE(column[from + 1]! - column[from]!, at);
+  if (form === TIME_U32 || form === ID_U32) {
+    for (let i = 1; i < n; i++) u32[i - 1] = column[from + i]! - column[from + i - 1]!;
+    return put(out, at, 4 * (n - 1));
+  }
+  for (let i = 1; i < n; i++) f64[i - 1] = column[from + i]! - column[from + i - 1]!;
+  return put(out, at, 8 * (n - 1));
+}
+
 /**
  * Packs points [from, to) into `out` at `at` and returns the end. The first time and the first id are not in it: they are columns
  * of the row.
@@ -53,43 +91,16 @@ export function encodeBlock(points: Points, from: number, to: number, out: Buffe
   const n = to - from;
   if (n < 1 || n > MAX_BLOCK_POINTS) throw new RangeError(`a block holds 1 to ${MAX_BLOCK_POINTS} points, not ${n}`);
   const { timeUs, id, value, confidence, mark, expected, band } = points;
-  let form = 0;
-  let p = at + HEAD;
-
-  const put = (bytes: number) => {
-    out.set(bytes === f64Bytes.length ? f64Bytes : f64Bytes.subarray(0, bytes), p);
-    p += bytes;
-  };
-  const deltas = (column: Float64Array, narrow: number, wide: number): void => {
-    if (n === 1) return;
-    const step = column[from + 1]! - column[from]!;
-    let even = true;
-    let fits = true;
-    for (let i = from + 1; i < to; i++) {
-      const d = column[i]! - column[i - 1]!;
-      if (d !== step) even = false;
-      if (d < 0 || d > 4294967295) fits = false;
-    }
-    if (even) {
-      out.writeDoubleLE(step, p);
-      p += 8;
-    } else if (fits) {
-      form |= narrow;
-      for (let i = 1; i < n; i++) u32[i - 1] = column[from + i]! - column[from + i - 1]!;
-      put(4 * (n - 1));
-    } else {
-      form |= wide;
-      for (let i = 1; i < n; i++) f64[i - 1] = column[from + i]! - column[from + i - 1]!;
-      put(8 * (n - 1));
-    }
-  };
-  deltas(timeUs, TIME_U32, TIME_F64);
-  deltas(id, ID_U32, ID_F64);
+  const times = formOf(timeUs, from, to, TIME_U32, TIME_F64);
+  const ids = formOf(id, from, to, ID_U32, ID_F64);
+  let form = times | ids;
+  let p = putDeltas(timeUs, from, to, times, out, at + HEAD);
+  p = putDeltas(id, from, to, ids, out, p);
 
   const decimals = decimalsOf(value, from, to);
   if (decimals < 0) {
     for (let i = 0; i < n; i++) f64[i] = value[from + i]!;
-    put(8 * n);
+    p = put(out, p, 8 * n);
   } else {
     out[p++] = decimals;
     let small = true;
@@ -101,23 +112,23 @@ export function encodeBlock(points: Points, from: number, to: number, out: Buffe
     if (small) {
       form |= VALUE_I16;
       for (let i = 0; i < n; i++) i16[i] = i32[i]!;
-      put(2 * n);
+      p = put(out, p, 2 * n);
     } else {
       form |= VALUE_I32;
-      put(4 * n);
+      p = put(out, p, 4 * n);
     }
   }
 
   for (let i = 0; i < n; i++) u16[i] = confidence[from + i]!;
-  put(2 * n);
+  p = put(out, p, 2 * n);
 
   const { forecast, marks, anomalies } = contentsOf(points, from, to);
   if (forecast) {
     form |= HAS_FORECAST;
     for (let i = 0; i < n; i++) f32[i] = expected[from + i]!;
-    put(4 * n);
+    p = put(out, p, 4 * n);
     for (let i = 0; i < n; i++) f32[i] = band[from + i]!;
-    put(4 * n);
+    p = put(out, p, 4 * n);
   }
   if (marks) {
     form |= HAS_MARKS;

@@ -265,12 +265,17 @@ function seriesColumns(changes: readonly SeriesChanges[]): string[] {
   );
 }
 
+/** By loops: what is called for each of many numbers gets each in an object of its own. */
 function saysNothing(c: SeriesChanges, name: keyof SeriesChanges, otherwise: keyof SeriesChanges | number | boolean) {
   const column = c[name];
-  if (typeof otherwise !== "string") return column.every((value) => value === otherwise);
+  if (typeof otherwise !== "string") {
+    for (let i = 0; i < column.length; i++) if (column[i] !== otherwise) return false;
+    return true;
+  }
   const other = c[otherwise];
   // 0 and -0 are not the same value to those who read it.
-  return column.every((value, i) => Object.is(value, other[i]));
+  for (let i = 0; i < column.length; i++) if (!Object.is(column[i], other[i])) return false;
+  return true;
 }
 
 /** Rows by table, of tables that have any; undefined where none has. */

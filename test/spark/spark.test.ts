@@ -325,7 +325,6 @@ function run(sensorId: string, times: number[] | undefined, values: number[]): R
     firstIndex: 0,
     times,
     values,
-    count: values.length,
     metadata: undefined,
     attributes: undefined,
   };

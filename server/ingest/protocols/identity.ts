@@ -125,10 +125,19 @@ export class Identities {
   #lately = new Map<string, Identity>();
   #before = new Map<string, Identity>();
 
-  of(key: string, make: () => Described): Identity {
+  find(key: string): Identity | undefined {
     const recent = this.#lately.get(key);
     if (recent !== undefined) return recent;
-    const identity = this.#before.get(key) ?? identityOf(make());
+    const before = this.#before.get(key);
+    return before === undefined ? undefined : this.#keep(key, before);
+  }
+
+  /** What `find` does not know. */
+  add(key: string, described: Described): Identity {
+    return this.#keep(key, identityOf(described));
+  }
+
+  #keep(key: string, identity: Identity): Identity {
     if (this.#lately.size >= MAX_KEPT) {
       this.#before = this.#lately;
       this.#lately = new Map();

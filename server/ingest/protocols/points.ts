@@ -121,17 +121,18 @@ function blockOf(
   timeUs: number,
   value: number,
 ): SeriesBlock {
-  return {
+  const block: SeriesBlock = {
     $typeName: "telltale.v1.SeriesBlock",
     sensorId,
     sensorType,
     unit,
-    ...(location === undefined ? {} : { location }),
     baseTimeUs: BigInt(timeUs),
     timeDeltasUs: [0],
     values: [value],
     attributes: attributes as Record<string, string>,
   };
+  if (location !== undefined) block.location = location;
+  return block;
 }
 
 function readingOf({ sensorId, sensorType, unit, location, attributes }: Series, value: number): Reading {

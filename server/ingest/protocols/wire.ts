@@ -131,6 +131,24 @@ export class WireReader {
     this.inside(this.span(), this.at, field);
   }
 
+  /**
+   * The same without a function, for what there is one of for each point: `tag` answers with this message's tags until `leave` is given
+   * what this has answered.
+   */
+  enter(): number {
+    const from = this.span();
+    this.#count();
+    const { end } = this;
+    this.end = this.at;
+    this.at = from;
+    return end;
+  }
+
+  /** Behind a message whose last tag was read. */
+  leave(end: number): void {
+    this.end = end;
+  }
+
   /** Where a message lies that is to be read later; goes behind it. */
   place(): Place {
     this.#count();

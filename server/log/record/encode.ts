@@ -12,7 +12,6 @@ export interface Run {
   /** Microseconds since 1970, or undefined where the sender gave no time. */
   readonly times: ArrayLike<number> | undefined;
   readonly values: ArrayLike<number>;
-  readonly count: number;
   /** Struct messages in binary form with their positions in the run. */
   readonly metadata: readonly { position: number; struct: Uint8Array }[] | undefined;
   /** A SensorAttributes message in binary form, where the run brings any. */
@@ -32,6 +31,7 @@ const text = new TextEncoder();
 
 /** Columns pass through these so that one memory copy moves them; typed arrays are little-endian on every host Node runs on. */
 const SCRATCH_POINTS = 8192;
+const FEW_POINTS = 4;
 const scratch64 = new Float64Array(SCRATCH_POINTS);
 const scratch32 = new Uint32Array(scratch64.buffer);
 const scratch8 = new Uint8Array(scratch64.buffer);
@@ -65,14 +65,8 @@ function putBytes(out: Uint8Array, at: number, tag: number, bytes: Uint8Array): 
   return p + bytes.length;
 }
 
-function putColumn(
-  out: Uint8Array,
-  at: number,
-  tag: number,
-  column: ArrayLike<number>,
-  count: number,
-  asInt: boolean,
-): number {
+function putColumn(out: Uint8Array, at: number, tag: number, column: ArrayLike<number>, asInt: boolean): number {
+  const count = column.length;
   out[at] = tag;
   let p = putVarint(out, at + 1, count * 8);
   for (let from = 0; from < count; from += SCRATCH_POINTS) {
@@ -87,7 +81,9 @@ function putColumn(
     } else {
       for (let i = 0; i < n; i++) scratch64[i] = column[from + i] as number;
     }
-    out.set(n === SCRATCH_POINTS ? scratch8 : scratch8.subarray(0, n * 8), p);
+    // A view is an object, which costs more than what most runs have to copy.
+    if (n <= FEW_POINTS) for (let b = 0; b < n * 8; b++) out[p + b] = scratch8[b]!;
+    else out.set(n === SCRATCH_POINTS ? scratch8 : scratch8.subarray(0, n * 8), p);
     p += n * 8;
   }
   return p;
@@ -98,7 +94,8 @@ function metadataSize(position: number, struct: Uint8Array): number {
 }
 
 function runSize(run: Run): number {
-  const column = 1 + varintSize(run.count * 8) + run.count * 8;
+  const bytes = run.values.length * 8;
+  const column = 1 + varintSize(bytes) + bytes;
   let size = 1 + varintSize(run.key.length) + run.key.length + column;
   if (run.firstIndex > 0) size += 1 + varintSize(run.firstIndex);
   if (run.times !== undefined) size += column;
@@ -118,8 +115,8 @@ function putRun(out: Uint8Array, at: number, run: Run): number {
     out[p] = 0x10;
     p = putVarint(out, p + 1, run.firstIndex);
   }
-  if (run.times !== undefined) p = putColumn(out, p, 0x1a, run.times, run.count, true);
-  p = putColumn(out, p, 0x22, run.values, run.count, false);
+  if (run.times !== undefined) p = putColumn(out, p, 0x1a, run.times, true);
+  p = putColumn(out, p, 0x22, run.values, false);
   for (const { position, struct } of run.metadata ?? []) {
     out[p] = 0x2a;
     p = putVarint(out, p + 1, metadataSize(position, struct));

@@ -27,7 +27,6 @@ const run = fc
       firstIndex,
       times: timed ? points.map((p) => p[0]) : undefined,
       values: points.map((p) => p[1]),
-      count: points.length,
       metadata: metadata ? [{ position: points.length - 1, struct: new Uint8Array() }] : undefined,
       attributes: attributes && toBinary(SensorAttributesSchema, create(SensorAttributesSchema, { attributes })),
     }),
@@ -63,7 +62,7 @@ test("what the hand-made encoder writes, the generated code reads as the contrac
           expect(series.firstIndex).toBe(r.firstIndex);
           expect(series.observedAtUs.map(Number)).toEqual(r.times ? Array.from(r.times) : []);
           expect(series.values).toEqual(Array.from(r.values));
-          expect(series.metadata.map((m) => m.position)).toEqual(r.metadata ? [r.count - 1] : []);
+          expect(series.metadata.map((m) => m.position)).toEqual(r.metadata ? [r.values.length - 1] : []);
           expect(Buffer.from(series.attributes)).toEqual(Buffer.from(r.attributes ?? []));
         }
       }
@@ -81,7 +80,7 @@ test("what the generated code writes, the hand-made decoder reads the same", () 
       const again = toBinary(LogRecordSchema, fromBinary(LogRecordSchema, hand));
       const record = decodeRecord(again);
       expect(record.receivedAtUs).toBe(receivedAt);
-      expect(record.readings).toBe(fragments.flatMap((f) => f.runs).reduce((n, r) => n + r.count, 0));
+      expect(record.readings).toBe(fragments.flatMap((f) => f.runs).reduce((n, r) => n + r.values.length, 0));
       for (const [i, f] of fragments.entries()) {
         const got = record.fragments[i]!;
         expect(got.producer).toBe(f.head.producer);
@@ -94,7 +93,7 @@ test("what the generated code writes, the hand-made decoder reads the same", () 
           expect(logged.timesAt >= 0).toBe(r.times !== undefined);
           const attributes = r.attributes && fromBinary(SensorAttributesSchema, r.attributes).attributes;
           expect(logged.attributes ?? {}).toEqual(attributes ?? {});
-          for (let j = 0; j < r.count; j++) {
+          for (let j = 0; j < r.values.length; j++) {
             if (r.times) expect(readInt64(record.view, logged.timesAt + 8 * j)).toBe(r.times[j]);
             expect(record.view.getFloat64(logged.valuesAt + 8 * j, true)).toBe(r.values[j]);
           }

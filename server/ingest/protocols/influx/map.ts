@@ -50,7 +50,8 @@ export class LineMapper {
   }
 
   #of(series: string, field: string): Identity {
-    return this.#identities.of(`${series} ${field}`, () => describe(ownCopy(series), ownCopy(field)));
+    const key = `${series} ${field}`;
+    return this.#identities.find(key) ?? this.#identities.add(key, describe(ownCopy(series), ownCopy(field)));
   }
 }
 

@@ -75,12 +75,14 @@ export class OtlpMapper {
     const texts = [resource, scope, name, unit, about.suffix, about.kind, label?.[1] ?? ""];
     // Not put together: they may be as long as the request, and asked for with each of its points.
     const prefix = texts.map((text) => this.#name(text)).join(" ");
-    return ({ attributes }) =>
-      this.#identities.of(`${prefix} ${attributes}`, () => {
-        this.#described += resource.length + attributes.length;
-        if (this.#described > MAX_DESCRIBED) throw tooMany();
-        return describe(metric, about, attributes, label);
-      });
+    return ({ attributes }) => {
+      const key = `${prefix} ${attributes}`;
+      const known = this.#identities.find(key);
+      if (known !== undefined) return known;
+      this.#described += resource.length + attributes.length;
+      if (this.#described > MAX_DESCRIBED) throw tooMany();
+      return this.#identities.add(key, describe(metric, about, attributes, label));
+    };
   }
 
   #name(text: string): number {

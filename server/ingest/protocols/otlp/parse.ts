@@ -168,7 +168,8 @@ function readNumber(r: WireReader, counts: Counts): NumberPoint {
   let timeUs = 0;
   let value = Number.NaN;
   let flags = 0;
-  r.message((tag) => {
+  const end = r.enter();
+  for (let tag = r.tag(); tag !== 0; tag = r.tag()) {
     if (tag === 0x19) timeUs = r.nanosAsMicros();
     else if (tag === 0x21) value = r.double();
     else if (tag === 0x31) value = r.sfixed64();
@@ -178,7 +179,8 @@ function readNumber(r: WireReader, counts: Counts): NumberPoint {
       if (tag === 0x2a) counts.exemplars++;
       r.skip(tag);
     }
-  });
+  }
+  r.leave(end);
   return { attributes: attributes.key(r), timeUs, isAbsent: flags % 2 === NO_RECORDED_VALUE, value };
 }
 

@@ -17,7 +17,7 @@ export function mapSeries(
   const { timesMs, values, key } = series;
   let withoutValue = 0;
   if (values.length > 0) {
-    const identity = identities.of(key, () => describe(series.labels(), series.type, series.unit));
+    const identity = identities.find(key) ?? identities.add(key, describe(series.labels(), series.type, series.unit));
     for (let i = 0; i < values.length; i++) {
       const value = values[i]!;
       if (Number.isNaN(value)) withoutValue++;
@@ -53,13 +53,15 @@ function mapHistogram(series: WrittenSeries, histogram: NativeHistogram, identit
   const { timeMs, count, sum } = histogram;
   if (Number.isNaN(sum)) return;
   const timeUs = timeMs * 1_000;
-  const part = (name: string, suffix: string, kind: Kind, label?: Label): Identity =>
-    identities.of(`${name} ${series.key}`, () => {
-      const { name: metric, labels } = named(series.labels());
-      const more = label === undefined ? labels : [...labels.filter(([key]) => key !== label[0]), label];
-      const unit = suffix === "_count" ? NO_UNIT : unitCode(series.unit);
-      return { name: `${metric}${suffix}`, labels: more, kind, unit };
-    });
+  const part = (name: string, suffix: string, kind: Kind, label?: Label): Identity => {
+    const key = `${name} ${series.key}`;
+    const known = identities.find(key);
+    if (known !== undefined) return known;
+    const { name: metric, labels } = named(series.labels());
+    const more = label === undefined ? labels : [...labels.filter(([key]) => key !== label[0]), label];
+    const unit = suffix === "_count" ? NO_UNIT : unitCode(series.unit);
+    return identities.add(key, { name: `${metric}${suffix}`, labels: more, kind, unit });
+  };
   to.add(part("count", "_count", "counter"), timeUs, count);
   to.add(part("sum", "_sum", "counter"), timeUs, sum);
   const buckets = histogram.buckets();

@@ -17,9 +17,55 @@ export interface WrittenSeries {
   readonly type: MetricType;
   /** Empty where none is given. */
   readonly unit: string;
-  readonly timesMs: number[];
-  readonly values: number[];
-  readonly histograms: NativeHistogram[];
+  readonly timesMs: readonly number[];
+  readonly values: readonly number[];
+  readonly histograms: readonly NativeHistogram[];
+}
+
+/** Lists of nothing, which most series have one of: an empty list that one thing is put into has room for sixteen more. */
+const NO_NUMBERS: number[] = [];
+const NO_HISTOGRAMS: NativeHistogram[] = [];
+
+class SamplesOf {
+  timesMs = NO_NUMBERS;
+  values = NO_NUMBERS;
+  histograms = NO_HISTOGRAMS;
+
+  addSample(timeMs: number, value: number): void {
+    if (this.values.length === 0) {
+      this.timesMs = [timeMs];
+      this.values = [value];
+    } else {
+      this.timesMs.push(timeMs);
+      this.values.push(value);
+    }
+  }
+
+  addHistogram(histogram: NativeHistogram): void {
+    if (this.histograms.length === 0) this.histograms = [histogram];
+    else this.histograms.push(histogram);
+  }
+}
+
+class Series1 extends SamplesOf implements WrittenSeries {
+  key = "";
+  readonly type = undefined;
+  readonly unit = "";
+
+  labels(): Label[] {
+    return labels1(this.key);
+  }
+}
+
+class Series2 extends SamplesOf implements WrittenSeries {
+  key = "";
+  type: MetricType;
+  unit = "";
+  texts: readonly string[] = [];
+
+  labels(): Label[] {
+    return pairs(this.texts);
+  }
 }
 
 export interface WriteRequest {
@@ -56,12 +102,12 @@ function parse1(r: WireReader): WriteRequest {
 }
 
 function series1(r: WireReader, counted: Counted): WrittenSeries {
-  const points = { timesMs: [] as number[], values: [] as number[] };
-  const histograms: NativeHistogram[] = [];
+  const series = new Series1();
   let from = -1;
   let to = -1;
   let scattered = "";
-  r.message((tag) => {
+  const end = r.enter();
+  for (let tag = r.tag(); tag !== 0; tag = r.tag()) {
     if (tag === 0x0a) {
       // All labels lie together, as serialisers write them: their bytes are the key.
       const at = r.at - 1;
@@ -69,15 +115,16 @@ function series1(r: WireReader, counted: Counted): WrittenSeries {
       if (from < 0 || to !== at) from = at;
       r.skip(tag);
       to = r.at;
-    } else if (tag === 0x12) readSample(r, points, counted);
-    else if (tag === 0x22) histograms.push(readHistogram(r));
+    } else if (tag === 0x12) readSample(r, series, counted);
+    else if (tag === 0x22) series.addHistogram(readHistogram(r));
     else {
       if (tag === 0x1a) counted.exemplars++;
       r.skip(tag);
     }
-  });
-  const key = from < 0 ? "" : scattered + r.bytes.toString("latin1", from, to);
-  return { key, labels: () => labels1(key), type: undefined, unit: "", ...points, histograms };
+  }
+  r.leave(end);
+  if (from >= 0) series.key = scattered + r.bytes.toString("latin1", from, to);
+  return series;
 }
 
 /** @param key the labels as they were sent, a character for a byte */
@@ -98,23 +145,21 @@ function labels1(key: string): Label[] {
   return labels;
 }
 
-function readSample(r: WireReader, to: { timesMs: number[]; values: number[] }, counted: Counted): void {
+function readSample(r: WireReader, to: SamplesOf, counted: Counted): void {
   let value = 0;
   let timeMs = 0;
   let isStale = false;
-  r.message((tag) => {
+  const end = r.enter();
+  for (let tag = r.tag(); tag !== 0; tag = r.tag()) {
     if (tag === 0x09) {
       value = r.double();
       isStale = Number.isNaN(value) && isStaleMarker(r.bits(r.at - 8));
     } else if (tag === 0x10) timeMs = r.int64();
     else r.skip(tag);
-  });
-  if (isStale) {
-    counted.stale++;
-    return;
   }
-  to.values.push(value);
-  to.timesMs.push(timeMs);
+  r.leave(end);
+  if (isStale) counted.stale++;
+  else to.addSample(timeMs, value);
 }
 
 /** The one NaN that says that a series has ended. */
@@ -138,13 +183,12 @@ function parse2(r: WireReader): WriteRequest {
 
 function series2(r: WireReader, [from, to]: Place, symbols: readonly string[], counted: Counted): WrittenSeries {
   const refs: number[] = [];
-  const points = { timesMs: [] as number[], values: [] as number[] };
-  const histograms: NativeHistogram[] = [];
+  const series = new Series2();
   const described = { type: 0, unit: 0 };
   r.inside(from, to, (tag) => {
     if (tag >>> 3 === 1) r.repeated(tag, () => refs.push(r.varint()));
-    else if (tag === 0x12) readSample(r, points, counted);
-    else if (tag === 0x1a) histograms.push(readHistogram(r));
+    else if (tag === 0x12) readSample(r, series, counted);
+    else if (tag === 0x1a) series.addHistogram(readHistogram(r));
     else if (tag === 0x2a) readMetadata(r, described);
     else {
       if (tag === 0x22) counted.exemplars++;
@@ -153,10 +197,11 @@ function series2(r: WireReader, [from, to]: Place, symbols: readonly string[], c
   });
   if (refs.length % 2 === 1) throw new TelltaleError("invalid", `a series has ${refs.length} labels_refs: give pairs`);
   const texts = refs.map((ref) => symbol(symbols, ref));
-  const type = TYPES[described.type];
-  const unit = described.unit === 0 ? "" : symbol(symbols, described.unit);
-  const key = [type ?? "", unit, ...texts].map((text) => `${text.length} ${text}`).join("");
-  return { key, labels: () => pairs(texts), type, unit, ...points, histograms };
+  series.texts = texts;
+  series.type = TYPES[described.type];
+  series.unit = described.unit === 0 ? "" : symbol(symbols, described.unit);
+  series.key = [series.type ?? "", series.unit, ...texts].map((text) => `${text.length} ${text}`).join("");
+  return series;
 }
 
 function symbol(symbols: readonly string[], ref: number): string {
