@@ -1,4 +1,5 @@
 import { SharedTexts } from "../lib/shared-texts.ts";
+import { encodeSeriesKey } from "../log/record/series-key.ts";
 import { MAX_CACHED_SENSORS } from "./limits.ts";
 
 /** A series that passed the contract's rules, with everything about it that is worth computing once. */
@@ -20,25 +21,6 @@ export function partitionOf(sensorId: string, partitions: number): number {
   let h = 0x811c9dc5;
   for (const byte of text.encode(sensorId)) h = Math.imul(h ^ byte, 0x01000193);
   return (h >>> 0) % partitions;
-}
-
-function encodeKey(parts: readonly (string | undefined)[]): string {
-  const fields = parts.map((part) => (part === undefined ? undefined : text.encode(part)));
-  const out: number[] = [];
-  fields.forEach((bytes, i) => {
-    // An absent location differs from an empty one; the other fields are never empty.
-    if (bytes === undefined) return;
-    out.push(((i + 1) << 3) | 2);
-    for (let rest = bytes.length; ; rest >>= 7) {
-      if (rest < 128) {
-        out.push(rest);
-        break;
-      }
-      out.push((rest & 127) | 128);
-    }
-    out.push(...bytes);
-  });
-  return String.fromCharCode(...out);
 }
 
 /** A sensor that changes its unit with every reading must not grow a list without bound. */
@@ -81,7 +63,7 @@ export class SeriesTable {
       unit: this.#texts.of(unit),
       location: location === undefined ? undefined : this.#texts.of(location),
       partition: partitionOf(key, this.#partitions),
-      key: encodeKey([key, sensorType, unit, location]),
+      key: encodeSeriesKey({ sensorId: key, sensorType, unit, location }),
       next: count < MAX_SERIES_OF_A_SENSOR ? others : undefined,
     };
     this.#sensors.set(sensorId, series);

@@ -1,6 +1,5 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { SeriesKeySchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { SharedTexts } from "../lib/shared-texts.ts";
+import { decodeSeriesKey, encodeSeriesKey } from "../log/record/series-key.ts";
 import { isRefusal } from "../postgres/unavailable.ts";
 import type { SeriesRow, Store } from "../store/store.ts";
 import type { Sensors, Series } from "./sensors.ts";
@@ -46,8 +45,9 @@ export class SeriesBook {
   /** A series that the store has. */
   known(s: SeriesRow & { readonly id: number }): void {
     const slot = this.#sensors.find(s.sensorId);
-    if (slot === undefined) this.#unmet.set(keyText(s), s.id);
-    else this.#add(s, s.id, slot);
+    const key = encodeSeriesKey(s);
+    if (slot === undefined) this.#unmet.set(key, s.id);
+    else this.#add(key, s, s.id, slot);
   }
 
   /** Takes in all series that the store has, in the order in which they were met, and their sensors with them. */
@@ -65,7 +65,7 @@ export class SeriesBook {
    */
   meet(key: string): Series {
     if (key.length > MAX_KEY_BYTES) throw new Error(`the key of a series of it has ${key.length} bytes`);
-    const fields = readKey(key);
+    const fields = decodeSeriesKey(key);
     if (fields.sensorId === "") throw new Error("a series of it names no sensor");
     return this.#meet(key, fields);
   }
@@ -78,7 +78,9 @@ export class SeriesBook {
       this.#settings.met(slot, sensorId, location, this.#sensors);
     }
     const number = this.#unmet.get(key);
-    const series = this.#add(fields, number ?? -1, slot);
+    const usual = encodeSeriesKey(fields);
+    // The text that the table is asked with, where it is the same: it is kept once.
+    const series = this.#add(usual === key ? key : usual, fields, number ?? -1, slot);
     if (number === undefined) this.#unnamed.push(series);
     return series;
   }
@@ -87,13 +89,13 @@ export class SeriesBook {
   meetStored(sensorIds: ReadonlySet<string>): void {
     for (const key of this.#unmet.keys()) {
       if (this.#byKey.has(key)) continue;
-      const fields = readKey(key);
+      const fields = decodeSeriesKey(key);
       // Former versions stored damaged records without one.
       if (fields.sensorId !== "" && sensorIds.has(fields.sensorId)) this.#meet(key, fields);
     }
   }
 
-  #add({ sensorType, unit, location }: SeriesRow, id: number, slot: number): Series {
+  #add(key: string, { sensorType, unit, location }: SeriesRow, id: number, slot: number): Series {
     const series: Series = {
       id,
       slot,
@@ -103,7 +105,7 @@ export class SeriesBook {
       location: location === undefined ? undefined : this.#texts.of(location),
     };
     this.#settings.place(slot, series.location);
-    this.#byKey.set(keyText(series), series);
+    this.#byKey.set(key, series);
     const others = this.#bySlot[slot];
     if (others === undefined) this.#bySlot[slot] = series;
     else if (Array.isArray(others)) others.push(series);
@@ -117,7 +119,7 @@ export class SeriesBook {
    */
   forget(slot: number, live: boolean): void {
     for (const s of this.ofSlot(slot)) {
-      const key = keyText(s);
+      const key = encodeSeriesKey(s);
       this.#byKey.delete(key);
       if (live) this.#unmet.delete(key);
     }
@@ -155,20 +157,4 @@ export class SeriesBook {
     const before = all[all.indexOf(series) - 1];
     return before === undefined || before.unit === series.unit ? undefined : before.unit;
   }
-}
-
-function readKey(key: string): SeriesRow {
-  const read = fromBinary(SeriesKeySchema, Buffer.from(key, "latin1"));
-  const { sensorId, sensorType, unit, location } = read;
-  return { sensorId, sensorType, unit, location };
-}
-
-function keyText(s: SeriesRow): string {
-  const key = create(SeriesKeySchema, {
-    sensorId: s.sensorId,
-    sensorType: s.sensorType,
-    unit: s.unit,
-    ...(s.location === undefined ? {} : { location: s.location }),
-  });
-  return Buffer.from(toBinary(SeriesKeySchema, key)).toString("latin1");
 }
