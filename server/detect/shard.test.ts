@@ -37,6 +37,25 @@ test("memory that grows between readings loses nothing of the sensors that are t
   expect(late.saveChunk(0)).toEqual(early.saveChunk(0));
 });
 
+test("where the system promises no more memory than is needed, sensors are taken in all the same", () => {
+  const { grow } = WebAssembly.Memory.prototype;
+  let refused = 0;
+  // As Linux does with vm.overcommit_memory=2: half a megabyte at once is the most here.
+  WebAssembly.Memory.prototype.grow = function (pages: number) {
+    if (pages <= 8) return grow.call(this, pages);
+    refused++;
+    throw new RangeError("WebAssembly.Memory.grow(): Unable to grow instance memory");
+  };
+  try {
+    const detector = createDetector();
+    for (let slot = 0; slot < 500; slot++) detector.addSensor("", "");
+    expect(play(detector, 500, 0, 2)).toHaveLength(2 * 9);
+    expect(refused).toBeGreaterThan(0);
+  } finally {
+    WebAssembly.Memory.prototype.grow = grow;
+  }
+});
+
 test("a chunk of another layout is refused with both sizes", () => {
   expect(() => createDetector().loadChunk(0, new Uint8Array(8), 1)).toThrow(
     "chunk 0 has 8 bytes of state, wanted 254464",

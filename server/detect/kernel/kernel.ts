@@ -37,8 +37,12 @@ interface Exports {
 const compiled = new WebAssembly.Module(readFileSync(new URL("./kernel.wasm", import.meta.url)));
 
 const PAGE_BYTES = 65_536;
-/** Memory grows by a share of what there is, so that growing costs little however many sensors come. */
-const GROWTH = 1 / 8;
+const MAX_BYTES = 65_536 * PAGE_BYTES;
+/**
+ * Memory grows to so many times what there is. What is not written to takes none of the machine's; but each time it grows the collector of
+ * garbage counts all of it as new, and begins anew: at 1.125 times the heap of a platform that recovers was marked ten times a second.
+ */
+const GROWTH = 2;
 
 /** All memory, by type of cell. Recreated when the memory grows: nobody keeps them over an `allocate`. */
 export interface Views {
@@ -102,12 +106,23 @@ export class Kernel {
     const at = align(this.#free, alignment);
     this.#free = at + bytes;
     const has = this.call.memory.buffer.byteLength;
-    if (this.#free > has) {
-      const wanted = Math.max(this.#free, Math.min(has * (1 + GROWTH), 65_536 * PAGE_BYTES));
-      this.call.memory.grow(Math.ceil((wanted - has) / PAGE_BYTES));
-      this.#views = this.#view();
-    }
+    if (this.#free > has) this.#grow(has);
     return at;
+  }
+
+  #grow(has: number): void {
+    const { memory } = this.call;
+    const pages = (bytes: number) => Math.ceil((bytes - has) / PAGE_BYTES);
+    const needed = pages(this.#free);
+    const wanted = Math.max(needed, pages(Math.min(has * GROWTH, MAX_BYTES)));
+    try {
+      memory.grow(wanted);
+    } catch (error) {
+      // A system that promises no more memory than it has may refuse what is not needed yet.
+      if (!(error instanceof RangeError) || wanted === needed) throw error;
+      memory.grow(needed);
+    }
+    this.#views = this.#view();
   }
 
   /** Writes a number of a structure at an address. */
