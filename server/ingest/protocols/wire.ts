@@ -134,12 +134,13 @@ export class WireReader {
   /**
    * The same without a function, for what there is one of for each point: `tag` answers with this message's tags until `leave` is given
    * what this has answered.
+   *
+   * @param from where the message lies, which is here if nothing is said
    */
-  enter(): number {
-    const from = this.span();
+  enter(from: number = this.span(), to: number = this.at): number {
     this.#count();
     const { end } = this;
-    this.end = this.at;
+    this.end = to;
     this.at = from;
     return end;
   }
@@ -171,17 +172,35 @@ export class WireReader {
       read();
       return;
     }
-    const from = this.span();
-    const end = this.end;
-    const after = this.at;
-    if (after - from > MAX_REPEATED * 10) throw broken(`a list of more than ${MAX_REPEATED} numbers`);
-    this.at = from;
-    this.end = after;
-    for (let count = 0; this.at < after; count++) {
+    const end = this.#enterList();
+    for (let count = 0; this.at < this.end; count++) {
       if (count === MAX_REPEATED) throw broken(`a list of more than ${MAX_REPEATED} numbers`);
       read();
     }
-    this.end = end;
+    this.leave(end);
+  }
+
+  #enterList(): number {
+    const from = this.span();
+    const { end, at: after } = this;
+    if (after - from > MAX_REPEATED * 10) throw broken(`a list of more than ${MAX_REPEATED} numbers`);
+    this.at = from;
+    this.end = after;
+    return end;
+  }
+
+  /** Repeated numbers as `varint` reads them. */
+  varints(tag: number, into: number[]): void {
+    if ((tag & 7) !== 2) {
+      into.push(this.varint());
+      return;
+    }
+    const end = this.#enterList();
+    for (let count = 0; this.at < this.end; count++) {
+      if (count === MAX_REPEATED) throw broken(`a list of more than ${MAX_REPEATED} numbers`);
+      into.push(this.varint());
+    }
+    this.leave(end);
   }
 
   skip(tag: number): void {

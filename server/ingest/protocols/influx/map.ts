@@ -44,8 +44,13 @@ export class LineMapper {
 
   /** All of the line, or nothing. @throws LineError */
   map({ series, fields, time }: Line, read: ReadTime, to: Points): void {
-    const identities = fields.map(({ key }) => this.#of(series, key));
     const timeUs = time === "" ? undefined : read(time);
+    const [first] = fields;
+    if (first !== undefined && fields.length === 1) {
+      to.add(this.#of(series, first.key), timeUs, first.value);
+      return;
+    }
+    const identities = fields.map(({ key }) => this.#of(series, key));
     for (let i = 0; i < fields.length; i++) to.add(identities[i]!, timeUs, fields[i]!.value);
   }
 

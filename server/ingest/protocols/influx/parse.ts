@@ -61,6 +61,9 @@ export function parseLines(text: string, take: (line: Line) => void): ParsedLine
   return { strings, faults, faulty };
 }
 
+/** Most lines have one: an empty list that one is put into has room for sixteen more. */
+const NO_FIELDS: LineField[] = [];
+
 const [NEWLINE, RETURN, TAB, SPACE, QUOTE, HASH, COMMA, EQUALS, BACKSLASH] = [10, 13, 9, 32, 34, 35, 44, 61, 92];
 
 class LineScan {
@@ -107,9 +110,13 @@ class LineScan {
     const series = text.slice(this.#at, this.#toUnescaped(SPACE, NONE, "has no fields"));
     if (series.charCodeAt(0) === COMMA) throw new LineError("the measurement is missing");
     while (text.charCodeAt(this.#at) === SPACE) this.#at++;
-    const fields: LineField[] = [];
-    do this.#field(fields);
-    while (this.#passes(COMMA));
+    let fields = NO_FIELDS;
+    do {
+      const field = this.#field();
+      if (field === undefined) this.strings++;
+      else if (fields.length === 0) fields = [field];
+      else fields.push(field);
+    } while (this.#passes(COMMA));
     return { series, fields, time: this.#time() };
   }
 
@@ -127,7 +134,8 @@ class LineScan {
     throw new LineError(otherwise);
   }
 
-  #field(to: LineField[]): void {
+  /** Undefined: it holds a text. */
+  #field(): LineField | undefined {
     const text = this.#text;
     const from = this.#at;
     const end = this.#toUnescaped(EQUALS, NONE, "a field has no value: write KEY=VALUE");
@@ -136,15 +144,14 @@ class LineScan {
     this.#at++;
     if (text.charCodeAt(this.#at) === QUOTE) {
       this.#string(key);
-      this.strings++;
-      return;
+      return undefined;
     }
     const begin = this.#at;
     let at = begin;
     for (let c = text.charCodeAt(at); at < text.length; c = text.charCodeAt(++at))
       if (c === COMMA || c === SPACE || c === NEWLINE || c === RETURN) break;
     this.#at = at;
-    to.push({ key, value: numberOf(text.slice(begin, at), key) });
+    return { key, value: numberOf(text.slice(begin, at), key) };
   }
 
   /** Goes behind a text. It may hold line breaks. */

@@ -61,12 +61,45 @@ class Series2 extends SamplesOf implements WrittenSeries {
   key = "";
   type: MetricType;
   unit = "";
-  texts: readonly string[] = [];
+  /** In pairs, of name and value. */
+  readonly refs: number[] = [];
+  readonly #symbols: Symbols;
+
+  constructor(symbols: Symbols) {
+    super();
+    this.#symbols = symbols;
+  }
 
   labels(): Label[] {
-    return pairs(this.texts);
+    const text = (i: number) => this.#symbols.at(this.refs[i]!);
+    return Array.from({ length: this.refs.length / 2 }, (_, i): Label => [text(2 * i), text(2 * i + 1)]);
   }
 }
+
+/** Texts of a request, which its series refer to. */
+class Symbols {
+  readonly texts: string[] = [];
+  readonly #parts: string[] = [];
+
+  at(ref: number): string {
+    const text = this.texts[ref];
+    if (text !== undefined) return text;
+    throw new TelltaleError("invalid", `a series refers to symbol ${ref}, and there are ${this.texts.length}`);
+  }
+
+  /** As a part of a key: its length tells where it ends. */
+  part(ref: number): string {
+    let part = this.#parts[ref];
+    if (part === undefined) {
+      part = partOf(this.at(ref));
+      this.#parts[ref] = part;
+    }
+    return part;
+  }
+}
+
+const partOf = (text: string) => `${text.length} ${text}`;
+
 
 export interface WriteRequest {
   readonly series: readonly WrittenSeries[];
@@ -168,10 +201,10 @@ function isStaleMarker([high, low]: readonly [number, number]): boolean {
 }
 
 function parse2(r: WireReader): WriteRequest {
-  const symbols: string[] = [];
+  const symbols = new Symbols();
   const places: Place[] = [];
   for (let tag = r.tag(); tag !== 0; tag = r.tag()) {
-    if (tag === 0x22) symbols.push(r.text());
+    if (tag === 0x22) symbols.texts.push(r.text());
     else if (tag === 0x2a) places.push(r.place());
     else r.skip(tag);
   }
@@ -181,12 +214,13 @@ function parse2(r: WireReader): WriteRequest {
   return { series, ...counted, metadata: 0 };
 }
 
-function series2(r: WireReader, [from, to]: Place, symbols: readonly string[], counted: Counted): WrittenSeries {
-  const refs: number[] = [];
-  const series = new Series2();
+function series2(r: WireReader, [from, to]: Place, symbols: Symbols, counted: Counted): WrittenSeries {
+  const series = new Series2(symbols);
+  const { refs } = series;
   const described = { type: 0, unit: 0 };
-  r.inside(from, to, (tag) => {
-    if (tag >>> 3 === 1) r.repeated(tag, () => refs.push(r.varint()));
+  const end = r.enter(from, to);
+  for (let tag = r.tag(); tag !== 0; tag = r.tag()) {
+    if (tag >>> 3 === 1) r.varints(tag, refs);
     else if (tag === 0x12) readSample(r, series, counted);
     else if (tag === 0x1a) series.addHistogram(readHistogram(r));
     else if (tag === 0x2a) readMetadata(r, described);
@@ -194,24 +228,15 @@ function series2(r: WireReader, [from, to]: Place, symbols: readonly string[], c
       if (tag === 0x22) counted.exemplars++;
       r.skip(tag);
     }
-  });
+  }
+  r.leave(end);
   if (refs.length % 2 === 1) throw new TelltaleError("invalid", `a series has ${refs.length} labels_refs: give pairs`);
-  const texts = refs.map((ref) => symbol(symbols, ref));
-  series.texts = texts;
   series.type = TYPES[described.type];
-  series.unit = described.unit === 0 ? "" : symbol(symbols, described.unit);
-  series.key = [series.type ?? "", series.unit, ...texts].map((text) => `${text.length} ${text}`).join("");
+  series.unit = described.unit === 0 ? "" : symbols.at(described.unit);
+  let key = partOf(series.type ?? "") + partOf(series.unit);
+  for (const ref of refs) key += symbols.part(ref);
+  series.key = key;
   return series;
-}
-
-function symbol(symbols: readonly string[], ref: number): string {
-  const text = symbols[ref];
-  if (text !== undefined) return text;
-  throw new TelltaleError("invalid", `a series refers to symbol ${ref}, and there are ${symbols.length}`);
-}
-
-function pairs(texts: readonly string[]): Label[] {
-  return Array.from({ length: texts.length / 2 }, (_, i): Label => [texts[2 * i]!, texts[2 * i + 1]!]);
 }
 
 const TYPES: Readonly<Record<number, MetricType>> = { 1: "counter", 2: "gauge", 3: "histogram", 5: "summary" };
