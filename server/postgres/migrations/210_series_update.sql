@@ -1,7 +1,10 @@
--- store_commit as before, but for what the update of series costs. saturated_sum is strict and so no part of the statement that it is in:
--- a call for each row cost a third of the update. It is called only where a sum may leave the range. And a commit finds its series by their index:
--- the planner, which takes a hash of the whole table for as cheap, does not know of the dead versions of rows between them. And columns that
--- say nothing new are null: of commits of single readings, which have a change for each, nearly all.
+-- store_commit as before, but for what it costs:
+-- - saturated_sum is strict and so no part of the statement that it is in: a call for each row cost a third of the update. It is called only
+--   where a sum may leave the range.
+-- - Columns that say nothing new are null: of commits of single readings, which have a change for each, nearly all.
+-- - Its statements are planned once in a session and not with each commit: planning was half of a small one. A plan that is kept must not be
+--   one for a table that is still empty: series are found by their index, which is best anyway, since between the rows of the table there are
+--   dead versions of them that the planner does not know of.
 --
 -- What a run of log records changes, of one partition or several, but for the blocks and the state, which come by COPY in the same
 -- transaction. One call instead of a statement for each table: a commit of few readings costs what its statements cost.
@@ -20,7 +23,10 @@ create or replace function store_commit(
   last_times bigint[], last_ids bigint[], last_values double precision[], last_scores int[], last_anomalies boolean[],
   -- What most commits have nothing of, rows by table; bytes in hexadecimal. Null where there is nothing.
   rest jsonb
-) returns void language plpgsql set enable_hashjoin = off set enable_mergejoin = off as $$
+) returns void language plpgsql
+  set plan_cache_mode = force_generic_plan
+  set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off
+as $$
 declare
   p record;
   found_number bigint;
