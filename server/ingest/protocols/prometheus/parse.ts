@@ -100,7 +100,6 @@ class Symbols {
 
 const partOf = (text: string) => `${text.length} ${text}`;
 
-
 export interface WriteRequest {
   readonly series: readonly WrittenSeries[];
   /** Values that say that a series has ended. */
