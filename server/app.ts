@@ -27,6 +27,7 @@ import { wireNotify } from "./wiring/notify.ts";
 import { checkPorts } from "./wiring/ports.ts";
 import { NO_SCORING, wireScoring } from "./wiring/scoring.ts";
 import { type Storage, wireStorage } from "./wiring/storage.ts";
+import { wireTimeZone } from "./wiring/time-zone.ts";
 import type { Wiring } from "./wiring/wiring.ts";
 
 /** Ingest protocols over plain HTTP beside the contract's own calls. */
@@ -99,6 +100,7 @@ async function wireServices(w: Wiring, forwarding: Forwarding): Promise<RpcServe
   const broker = await wireMqtt(w, storage, ingestor);
   const api = await wireApi(w, { storage, live, scoring, progress, security, forwarding, ingestor, broker });
   await scoring.consume();
+  if (w.config.roles.has("score")) wireTimeZone(w, storage, live);
   broker?.start();
   return api;
 }

@@ -16,6 +16,7 @@ import { StartupError } from "./errors.ts";
 import type { IncidentSettings } from "./incidents/settings.ts";
 import { loadMqttSettings, type MqttSettings } from "./ingest/protocols/mqtt/settings.ts";
 import { HOUR_US } from "./lib/time.ts";
+import { isTimeZone } from "./lib/time-zone.ts";
 import { MAX_PARTITIONS } from "./log/id-clock.ts";
 import { ALLOWED_HOSTS_SETTING, isAllowedHost } from "./notify/channels/addresses.ts";
 import { loadSecuritySettings, type SecuritySettings } from "./security/settings.ts";
@@ -57,6 +58,8 @@ export interface Config {
   readonly modelAccuracyThreshold: number;
   /** Alarm budget of a sensor on normal data. */
   readonly alarmsPerSensorDay: number;
+  /** The zone of the platform's sensors, as Intl calls it. Undefined: what the log says stays. */
+  readonly timeZone: string | undefined;
   readonly scorerRuntime: ScorerRuntime;
   readonly scorerThreads: number;
   readonly incidents: IncidentSettings;
@@ -202,10 +205,17 @@ function readDetection(env: Environment, partitions: number, cores: number) {
     modelPath: model === undefined ? undefined : resolve(model),
     modelAccuracyThreshold: decimal(env, "MODEL_ACCURACY_THRESHOLD", 0.95, { min: 0, max: 1 }),
     alarmsPerSensorDay: decimal(env, "ALARMS_PER_SENSOR_DAY", 0.1, { min: 0, max: 1_000 }),
+    timeZone: readTimeZone(env),
     scorerRuntime: choice(env, "SCORER_RUNTIME", "auto", scorerRuntimes),
     // A partition is always scored by the same thread: more threads than partitions would idle.
     scorerThreads: Math.min(threads, partitions),
   };
+}
+
+function readTimeZone(env: Environment): string | undefined {
+  const name = text(env, "TIME_ZONE");
+  if (name === undefined || isTimeZone(name)) return name;
+  return refuse("TIME_ZONE", name, 'the name of a time zone such as "Europe/Berlin" or "UTC"');
 }
 
 /** Names of attributes: as many as an alert can be looked up by at once. */

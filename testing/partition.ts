@@ -1,7 +1,7 @@
 /** One partition's owner on a database of its own, fed with log records: what is stored is what a platform would have stored. */
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { pino } from "pino";
-import { ControlSchema } from "../gen/es/telltale/v1/log_pb.ts";
+import { ControlSchema, type TimeZoneRulesSchema } from "../gen/es/telltale/v1/log_pb.ts";
 import { ReadingSchema } from "../gen/es/telltale/v1/reading_pb.ts";
 import { createDetector } from "../server/detect/index.ts";
 import { Acceptor } from "../server/ingest/accept.ts";
@@ -51,8 +51,10 @@ export function controlOf(
   startUs: number,
   at: number,
   action: NonNullable<MessageInitShape<typeof ControlSchema>["action"]>,
+  timeZoneRules?: MessageInitShape<typeof TimeZoneRulesSchema>,
 ): Uint8Array {
-  const control = create(ControlSchema, { id: `${at}`, principal: "tester", action });
+  const zone = timeZoneRules === undefined ? {} : { timeZoneRules };
+  const control = create(ControlSchema, { id: `${at}`, principal: "tester", action, ...zone });
   return encodeRecord(Math.round(startUs + at * 1e6), [encodeField(5, toBinary(ControlSchema, control))]);
 }
 

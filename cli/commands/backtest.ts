@@ -33,6 +33,7 @@ import { OutputFile } from "../output.ts";
 import { credentials, type ServerOptions, withServer } from "../server.ts";
 import { untilInterrupted } from "../signals.ts";
 import { microsecondsOf, timeOption, timestampOf } from "../time.ts";
+import { timeZoneOption } from "../time-zone.ts";
 
 /** Columns of a picture: one for each point of its width. */
 const PICTURE_COLUMNS = 1300;
@@ -56,6 +57,7 @@ interface Options extends ServerOptions, CsvArguments {
   readonly silenceSeconds?: number;
   readonly counter?: true;
   readonly direction?: Direction;
+  readonly detectorTimeZone?: string;
   readonly engine: "server" | "spark";
   readonly sparkRemote?: string;
   readonly databaseUrl?: string;
@@ -98,6 +100,7 @@ export function backtestCommand(): Command {
     .option("--silence-seconds <seconds>", "no reading for this long is silence", number(POSITIVE))
     .option("--counter", "the value only grows and starts again from zero")
     .option("--direction <both|high|low>", "on which side of what is expected readings are abnormal", directionOption)
+    .option("--detector-time-zone <name>", "the zone of its days and weeks, such as Europe/Berlin", timeZoneOption)
     .addOption(
       new Option("--engine <engine>", "engine that replays a server's history: the server, or Spark")
         .choices(["server", "spark"])
@@ -263,7 +266,13 @@ function jobOf(options: Options, sensorIds: readonly string[], labels: readonly 
 function configOf(o: Options): DetectorConfig | undefined {
   const { alarmsPerSensorDay, rangeMin, rangeMax, maxRatePerSecond, stuckSeconds, silenceSeconds } = o;
   const limits = { rangeMin, rangeMax, maxRatePerSecond, stuckSeconds, silenceSeconds };
-  const settings = { alarmsPerSensorDay, ...limits, counter: o.counter, direction: o.direction };
+  const settings = {
+    alarmsPerSensorDay,
+    ...limits,
+    counter: o.counter,
+    direction: o.direction,
+    timeZone: o.detectorTimeZone,
+  };
   const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
   return Object.keys(given).length === 0
     ? undefined

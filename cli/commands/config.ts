@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -9,11 +10,14 @@ import {
   DetectorConfigSource,
   DetectorService,
   Direction,
+  type Holidays,
+  type Weekday,
 } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { enumName } from "../../server/lib/enum-name.ts";
 import { alertLine } from "../alerts.ts";
 import { directionOption } from "../direction.ts";
 import { number } from "../errors.ts";
+import { datesOption, holidaysText, weekdayOption } from "../holidays.ts";
 import { credentials, type ServerOptions, withServer } from "../server.ts";
 import { inert } from "../text.ts";
 
@@ -43,6 +47,10 @@ interface SetOptions extends ClearOptions {
   readonly counter?: boolean;
   readonly direction?: Direction;
   readonly off?: boolean;
+  readonly timeZone?: string;
+  readonly holidayDates?: readonly string[];
+  readonly holidaysFile?: string;
+  readonly holidaysLike?: Weekday;
 }
 
 /** `telltale config show|set|clear`: the detector's settings of a sensor, a sensor type, or all types. */
@@ -64,6 +72,10 @@ export function configCommand(): Command {
     .option("--counter <yes|no>", "the value only grows and starts again from zero", yesOrNo)
     .option("--direction <both|high|low>", "on which side of what is expected readings are abnormal", directionOption)
     .option("--off <yes|no>", "the sensor is not judged; it goes on learning", yesOrNo)
+    .option("--time-zone <name>", "the zone of its days and weeks, such as Europe/Berlin")
+    .option("--holiday-dates <dates>", "days that run like a Sunday: none, or YYYY-MM-DD,…", datesOption)
+    .option("--holidays-file <file>", "the same, from an iCalendar file (.ics), beside those that are named")
+    .option("--holidays-like <day>", "the day of the week that holidays run like, in place of sunday", weekdayOption)
     .option("--unset <names...>", "settings to remove, such as range_min: those of the next wider scope count again")
     .action(change);
   const clear = new Command("clear")
@@ -95,8 +107,21 @@ async function change(options: SetOptions): Promise<void> {
     const config = await ownOf(service, options);
     for (const name of unset) config[localOf(name)] = undefined;
     for (const name of NAMES.map(localOf)) config[name] = options[name as keyof SetOptions] ?? config[name];
-    await apply(service, config, options);
+    config.holidays = holidaysOf(config.holidays as Holidays | undefined, options);
+    const { holidaysFile } = options;
+    await apply(service, config, {
+      ...options,
+      holidaysIcalendar: holidaysFile === undefined ? "" : await readFile(holidaysFile, "utf8"),
+    });
   });
+}
+
+/** Holidays with what the options say of them. A file takes the place of the days that there were. */
+function holidaysOf(before: Holidays | undefined, options: SetOptions) {
+  const { holidayDates, holidaysFile, holidaysLike } = options;
+  if (holidayDates === undefined && holidaysFile === undefined && holidaysLike === undefined) return before;
+  const dates = holidayDates ?? (holidaysFile === undefined ? (before?.dates ?? []) : []);
+  return { dates: [...dates], like: holidaysLike ?? before?.like ?? 0 };
 }
 
 async function clearAll(options: ClearOptions): Promise<void> {
@@ -105,11 +130,16 @@ async function clearAll(options: ClearOptions): Promise<void> {
 
 type Fields = Record<string, unknown>;
 
-async function apply(service: Client<typeof DetectorService>, fields: Fields, options: ClearOptions): Promise<void> {
+interface ApplyOptions extends ClearOptions {
+  readonly holidaysIcalendar?: string;
+}
+
+async function apply(service: Client<typeof DetectorService>, fields: Fields, options: ApplyOptions): Promise<void> {
   const given = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
   const config = { ...given, ...scopeOf(options) } as MessageInitShape<typeof DetectorConfigSchema>;
-  const { dryRun = false } = options;
-  const answer = await service.setDetectorConfig({ config, dryRun }, dryRun ? { timeoutMs: DRY_RUN_MS } : {});
+  const { dryRun = false, holidaysIcalendar = "" } = options;
+  const request = { config, dryRun, holidaysIcalendar };
+  const answer = await service.setDetectorConfig(request, dryRun ? { timeoutMs: DRY_RUN_MS } : {});
   print(answer, options);
   if (answer.effect === undefined) return;
   const { summary, avoided, added } = answer.effect;
@@ -163,6 +193,7 @@ const SOURCES: Readonly<Record<number, string>> = {
 
 function textOf(field: string, value: unknown, source: DetectorConfigSource): string {
   if (field === "direction") return enumName(Direction, value as number);
+  if (field === "holidays") return value === undefined ? "none" : holidaysText(value as Holidays);
   if (value !== undefined) return typeof value === "boolean" ? (value ? "yes" : "no") : String(value);
   return source === DetectorConfigSource.LEARNT ? "learnt" : "none";
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { DetectorConfigSchema } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { ListReadingsRequestSchema } from "../../gen/es/telltale/v1/query_pb.ts";
 import { SensorProfileSchema } from "../../gen/es/telltale/v1/registry_pb.ts";
 import { checkField } from "./check.ts";
@@ -15,6 +16,20 @@ test.each([
   expect(checkField(ListReadingsRequestSchema.field.startTime, text)).toMatchObject({
     problem: { type: "datetime_parsing", msg },
   });
+});
+
+test("an object with fields of its own is taken field by field, and refused with the name of what is wrong", () => {
+  const { holidays } = DetectorConfigSchema.field;
+  const dates = ["2026-12-25"];
+  expect(checkField(holidays, { dates, like: "friday", other: 1 })).toEqual({ value: { dates, like: "friday" } });
+  expect(checkField(holidays, { dates: null })).toEqual({ value: {} });
+  for (const [value, msg] of [
+    [[], /^Input should be a valid dictionary$/],
+    [{ dates: [1] }, /valid string \(at index 0\) \(at "dates"\)$/],
+    [{ like: "someday" }, /or 'sunday' \(at "like"\)$/],
+  ] as const) {
+    expect(checkField(holidays, value)).toMatchObject({ problem: { msg: expect.stringMatching(msg) } });
+  }
 });
 
 const many = <T>(value: T) => Array.from({ length: 10_000 }, (_, i) => [`k${i}`, value] as const);

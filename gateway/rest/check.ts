@@ -1,5 +1,5 @@
 /** Checks one value of a request against its field in the contract. Texts of numbers are numbers; numbers for texts are not. */
-import type { DescField } from "@bufbuild/protobuf";
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { ScalarType } from "@bufbuild/protobuf";
 import { parseIso, timeHint } from "../../formats/time.ts";
 import { enumNames, isLong, isUnsigned } from "../mesh/map.ts";
@@ -14,6 +14,7 @@ export function checkField(field: DescField, value: unknown): Checked {
   const limits = restRules(field);
   if (field.message?.typeName === "google.protobuf.Timestamp") return checkTime(value, limits);
   if (field.message?.typeName === "google.protobuf.Struct") return checkObject(value);
+  if (field.message !== undefined) return checkMessage(field.message, value);
   if (field.enum !== undefined) return checkText(value, { required: false });
   if (field.scalar === ScalarType.STRING) return checkText(value, limits);
   if (field.scalar === ScalarType.BOOL) return checkBoolean(value);
@@ -59,6 +60,22 @@ function checkTextMap(value: unknown): Checked {
       return bad(checked.problem.type, `${checked.problem.msg} (at ${JSON.stringify(key.toWellFormed())})`);
   }
   return { value };
+}
+
+/** An object with fields of its own; names that it does not have are ignored, as in a body. */
+function checkMessage({ fields }: DescMessage, value: unknown): Checked {
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    return bad("dict_type", "Input should be a valid dictionary");
+  const given = value as Readonly<Record<string, unknown>>;
+  const taken: Record<string, unknown> = {};
+  for (const field of fields) {
+    const inner = Object.hasOwn(given, field.name) ? (given[field.name] ?? undefined) : undefined;
+    if (inner === undefined) continue;
+    const checked = checkBodyField(field, inner);
+    if ("problem" in checked) return bad(checked.problem.type, `${checked.problem.msg} (at "${field.name}")`);
+    taken[field.name] = checked.value;
+  }
+  return { value: taken };
 }
 
 /** A field of a body: JSON has booleans of its own, and a name that an enum does not have is no filter that matches nothing. */

@@ -2,7 +2,7 @@
  * The OpenAPI document. SOFA gives the shapes of answers; parameters, bodies, limits and errors follow from the routes and the
  * contracts' rules, so that the document says what check.ts does.
  */
-import type { DescField } from "@bufbuild/protobuf";
+import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { ScalarType } from "@bufbuild/protobuf";
 import { SeveritySchema } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { isUnsigned } from "../mesh/map.ts";
@@ -246,12 +246,19 @@ function optionalText(inQuery: boolean, schema: Json): Json {
 /** No NUL anywhere: PostgreSQL has no room for it. */
 const NO_NUL = "^[^\\u0000]*$";
 
+function objectOf({ fields }: DescMessage): Json {
+  const properties = Object.fromEntries(fields.map((field) => [field.name, schemaOf(field, false)]));
+  return { type: "object", properties };
+}
+
 function schemaOf(field: DescField, inQuery: boolean): Json {
   const { minLength, maxLength, pattern, atLeast, atMost } = restRules(field);
   if (field.message?.typeName === "google.protobuf.Timestamp")
     return optionalText(inQuery, { type: "string", format: "date-time" });
   if (field.fieldKind === "list") return { type: "array", items: { type: "string" } };
   if (field.fieldKind === "map") return { type: "object", additionalProperties: { type: "string" } };
+  if (field.message !== undefined && field.message.typeName !== "google.protobuf.Struct")
+    return objectOf(field.message);
   if (field.message !== undefined) return { type: "object", additionalProperties: true };
   if (field.enum !== undefined)
     return inQuery ? { type: "string", pattern: NO_NUL } : { type: "string", enum: ["", ...enumTexts(field)] };

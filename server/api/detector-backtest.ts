@@ -11,6 +11,7 @@ import {
 import type { KnownEvent } from "../backtest/jobs.ts";
 import type { BacktestRunner } from "../backtest/runner.ts";
 import { quoted } from "../lib/quoted.ts";
+import { isTimeZone } from "../lib/time-zone.ts";
 import { invalid, timeOf } from "./query.ts";
 
 /** Backtests run in threads of their own; here they are only checked and passed on. */
@@ -42,9 +43,20 @@ export function createBacktest(runner: BacktestRunner) {
 /** Throws TelltaleError "invalid" where both a sensor and a type are named, or settings contradict each other. */
 export function checkConfig(config: DetectorConfig): void {
   checkScope(config, "config.");
-  const { rangeMin, rangeMax } = config;
+  const { rangeMin, rangeMax, timeZone, holidays } = config;
+  if (timeZone !== undefined && !isTimeZone(timeZone)) {
+    throw invalid("config.time_zone", `${quoted(timeZone)} is no time zone: give a name such as "Europe/Berlin"`);
+  }
+  const bad = holidays?.dates.find((date) => !isDate(date));
+  if (bad !== undefined) throw invalid("config.holidays.dates", `${quoted(bad)} is no date: give it as YYYY-MM-DD`);
   if (rangeMin === undefined || rangeMax === undefined || rangeMin < rangeMax) return;
   throw invalid("config.range_min", `${rangeMin} is not below range_max ${rangeMax}`);
+}
+
+/** Whether the calendar has such a day: 30 February is none. */
+function isDate(date: string): boolean {
+  const ms = Date.parse(`${date}T00:00:00Z`);
+  return Number.isFinite(ms) && new Date(ms).toISOString().startsWith(date);
 }
 
 /** Throws TelltaleError "invalid" where both a sensor and a type are named; `path` is that of the message. */

@@ -9,14 +9,18 @@ import {
   DetectorConfigSource,
   Direction,
   type GetDetectorConfigRequest,
+  HolidaysSchema,
   type SetDetectorConfigRequest,
+  Weekday,
 } from "../../gen/es/telltale/v1/detector_pb.ts";
 import type { Control } from "../../gen/es/telltale/v1/log_pb.ts";
 import { PREVIEW_READINGS, PREVIEW_SENSORS, type Preview } from "../backtest/jobs.ts";
 import type { BacktestRunner } from "../backtest/runner.ts";
 import type { Clock } from "../clock.ts";
+import { MAX_HOLIDAYS } from "../detect/index.ts";
 import { TelltaleError } from "../errors.ts";
 import { partitionOf } from "../ingest/series.ts";
+import { CalendarError, daysOfCalendar } from "../lib/icalendar.ts";
 import { quoted } from "../lib/quoted.ts";
 import { toAlert } from "../scoring/alert.ts";
 import { canAccessSensor } from "../security/principal.ts";
@@ -71,7 +75,7 @@ export function createConfig(o: ConfigOptions) {
     if (sensorId !== "" && !canAccessSensor(principalOf(context), await o.queries.shownOf(sensorId))) throw unknown();
     const [{ settings, own }, type] = await Promise.all([ownOf(sensorId), typeOf(scope)]);
     if (type === undefined && own === undefined) throw unknown();
-    return resolve(layersOf(scope, settings, type, { own }), scope, o.alarmsPerSensorDay);
+    return resolve(layersOf(scope, settings, type, { own }), scope, platformOf(o, settings));
   }
 
   /** What would be in force. Throws TelltaleError "invalid" where it contradicts itself, "exhausted" where there are too many. */
@@ -86,17 +90,22 @@ export function createConfig(o: ConfigOptions) {
           "or remove some by setting them without any field",
       );
     }
-    const resolved = resolve(layersOf(config, settings, type, { own, change: config }), config, o.alarmsPerSensorDay);
+    const resolved = resolve(
+      layersOf(config, settings, type, { own, change: config }),
+      config,
+      platformOf(o, settings),
+    );
     checkRange(resolved);
     return resolved;
   }
 
-  async function set({ config, dryRun }: SetDetectorConfigRequest, context: HandlerContext) {
-    const resolved = await check(config!);
-    if (dryRun) return { ...resolved, effect: await effectOf(config!, context) };
-    const sensorId = await keyOf(config!.sensorId);
+  async function set(request: SetDetectorConfigRequest, context: HandlerContext) {
+    const config = withCalendarFile(request.config!, request.holidaysIcalendar, o.clock.nowUs() / 1000);
+    const resolved = await check(config);
+    if (request.dryRun) return { ...resolved, effect: await effectOf(config, context) };
+    const sensorId = await keyOf(config.sensorId);
     const partition = sensorId === "" ? undefined : partitionFor(sensorId);
-    await o.log({ case: "settings", value: { ...config!, sensorId } }, context, partition);
+    await o.log({ case: "settings", value: { ...config, sensorId } }, context, partition);
     return resolved;
   }
 
@@ -123,6 +132,35 @@ export function createConfig(o: ConfigOptions) {
   }
 
   return { get, set };
+}
+
+/** The settings with the days of an iCalendar file among their holidays. */
+function withCalendarFile(config: DetectorConfig, file: string, nowMs: number): DetectorConfig {
+  if (file === "") return config;
+  const { dates = [], like = Weekday.UNSPECIFIED } = config.holidays ?? {};
+  const all = [...new Set([...dates, ...daysOfFile(file, nowMs)])].sort();
+  if (all.length > MAX_HOLIDAYS) {
+    throw invalid(
+      "holidays_icalendar",
+      `with it there are ${all.length} holidays, and at most ${MAX_HOLIDAYS} are kept`,
+    );
+  }
+  return { ...config, holidays: create(HolidaysSchema, { dates: all, like }) };
+}
+
+function daysOfFile(file: string, nowMs: number): string[] {
+  try {
+    return daysOfCalendar(file, nowMs);
+  } catch (error) {
+    if (error instanceof CalendarError) throw invalid("holidays_icalendar", error.message);
+    throw error;
+  }
+}
+
+/** What holds where no layer says otherwise. */
+function platformOf({ alarmsPerSensorDay }: ConfigOptions, { platform }: Settings) {
+  const timeZone = platform?.timeZone ?? "UTC";
+  return { alarmsPerSensorDay, reorderHoldMs: 0, counter: false, direction: Direction.BOTH, off: false, timeZone };
 }
 
 type Scope = Pick<DetectorConfig, "sensorId" | "sensorType">;
@@ -167,8 +205,11 @@ function layersOf(
 const LEARNT = ["stuck_seconds", "silence_seconds"];
 
 /** Field by field: of each the first layer that sets it. */
-function resolve(layers: readonly Layer[], { sensorId, sensorType }: Scope, alarmsPerSensorDay: number): Resolved {
-  const platform = { alarmsPerSensorDay, reorderHoldMs: 0, counter: false, direction: Direction.BOTH, off: false };
+function resolve(
+  layers: readonly Layer[],
+  { sensorId, sensorType }: Scope,
+  platform: ReturnType<typeof platformOf>,
+): Resolved {
   const values: Record<string, unknown> = { ...platform };
   const origins = SETTING_FIELDS.map((field) => {
     const { name, localName } = field;

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import {
   type DetectorService,
@@ -12,6 +12,7 @@ import type { Clock } from "../clock.ts";
 import { TelltaleError } from "../errors.ts";
 import type { LogSubmitter } from "../ingest/log-submitter.ts";
 import { quoted } from "../lib/quoted.ts";
+import { type ControlAction, withZoneRules } from "../lib/zone-rules.ts";
 import type { Queries } from "../store/queries.ts";
 import { alertActions } from "./alerts.ts";
 import { createBacktest } from "./detector-backtest.ts";
@@ -39,12 +40,11 @@ const DEFAULT_WINDOWS = 1000;
 /** The list has no filters. */
 const OF_WINDOWS = { list: "maintenance windows" };
 
-type Action = NonNullable<MessageInitShape<typeof ControlSchema>["action"]>;
-
 export function createDetectorService(o: DetectorOptions): ServiceImpl<typeof DetectorService> {
   /** What holds for sensors of every partition each has at its own place in its log; what is of one sensor, its partition. */
-  async function set(action: Action, context: HandlerContext, only?: number): Promise<void> {
-    const control = create(ControlSchema, { id: randomUUID(), principal: principalOf(context).name, action });
+  async function set(action: ControlAction, context: HandlerContext, only?: number): Promise<void> {
+    const by = { id: randomUUID(), principal: principalOf(context).name };
+    const control = create(ControlSchema, { ...by, ...withZoneRules(action) });
     const bytes = toBinary(ControlSchema, control);
     const all = Array.from({ length: o.partitions }, (_, partition) => partition);
     const partitions = only === undefined ? all : [only];

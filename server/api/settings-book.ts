@@ -12,10 +12,17 @@ export interface ScopeSettings {
   readonly inherits: boolean;
 }
 
+/** The time zone of the platform, and the version of the database that its rules come from. */
+export interface PlatformZone {
+  readonly timeZone: string;
+  readonly database: string;
+}
+
 /** Of one partition: settings of types are in every one, those of a sensor only in its own. */
 interface Partition {
   /** Where reading goes on. */
   next: number;
+  platform?: PlatformZone;
   readonly byType: Map<string, ScopeSettings>;
   /** In binary form: there may be many. */
   readonly bySensor: Map<string, Uint8Array>;
@@ -40,14 +47,17 @@ export class SettingsBook {
     const reading = p.reading.catch(ignoreRejection).then(() => this.#readOn(partition, p));
     p.reading = reading;
     await reading;
-    return new Settings(p.byType, p.bySensor);
+    return new Settings(p.byType, p.bySensor, p.platform);
   }
 
   async #readOn(partition: number, p: Partition): Promise<void> {
     for (const { offset, control } of await this.#queries.settingsFrom(partition, p.next)) {
       p.next = offset + 1;
-      const { action } = fromBinary(ControlSchema, control);
+      const { action, timeZoneRules } = fromBinary(ControlSchema, control);
       if (action.case === "deleteSensors") for (const id of action.value.sensorIds) p.bySensor.delete(id);
+      if (action.case === "platform") {
+        p.platform = { timeZone: action.value.timeZone, database: timeZoneRules?.database ?? "" };
+      }
       if (action.case !== "settings" && action.case !== "config") continue;
       note(p, action.value, action.case === "settings");
     }
@@ -69,7 +79,15 @@ export class Settings {
   readonly #byType: ReadonlyMap<string, ScopeSettings>;
   readonly #bySensor: ReadonlyMap<string, Uint8Array>;
 
-  constructor(byType: ReadonlyMap<string, ScopeSettings>, bySensor: ReadonlyMap<string, Uint8Array>) {
+  /** Undefined: it was never set. */
+  readonly platform: PlatformZone | undefined;
+
+  constructor(
+    byType: ReadonlyMap<string, ScopeSettings>,
+    bySensor: ReadonlyMap<string, Uint8Array>,
+    platform?: PlatformZone,
+  ) {
+    this.platform = platform;
     this.#byType = byType;
     this.#bySensor = bySensor;
   }

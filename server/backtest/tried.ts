@@ -2,6 +2,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type DetectorConfig, DetectorConfigSchema } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { type Control, ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
+import { withZoneRules } from "../lib/zone-rules.ts";
 import { type ControlEvent, configOf, type Timeline } from "./timeline.ts";
 
 /**
@@ -53,5 +54,5 @@ function isSameScope(a: DetectorConfig, b: DetectorConfig): boolean {
 }
 
 function settingsControl(value: DetectorConfig): Control {
-  return create(ControlSchema, { id: "tried", action: { case: "settings", value } });
+  return create(ControlSchema, { id: "tried", ...withZoneRules({ case: "settings", value }) });
 }

@@ -32,6 +32,8 @@ export interface Detector {
    * the platform's. Not part of a chunk: apply again after a restart.
    */
   configure(sensorType: string, settings: DetectorSettings, inherits?: boolean): void;
+  /** Settings of the platform from here on, for what no other layer sets; its alarm budget is given when the detector is made. */
+  configurePlatform(settings: DetectorSettings): void;
   /** A sensor's own settings from here on; a field that is absent is that of its type. Not part of a chunk either. */
   configureSensor(slot: number, settings: DetectorSettings): void;
   /**

@@ -87,6 +87,11 @@ export class EnsembleDetector implements Detector {
     for (const shard of this.#shards) shard.renewProfiles(changed);
   }
 
+  configurePlatform(settings: DetectorSettings): void {
+    this.#profiles.configurePlatform(settings);
+    for (const shard of this.#shards) shard.renewProfiles(undefined);
+  }
+
   configureSensor(slot: number, settings: DetectorSettings): void {
     const shard = this.#shardOf(slot);
     const { has, had } = this.#profiles.configureSensor(slot, settings);

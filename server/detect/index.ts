@@ -17,11 +17,13 @@ import type { Detector } from "./detector.ts";
 import { type DetectorOptions, EnsembleDetector } from "./ensemble.ts";
 import { KernelTrunk, type TrunkRuntime } from "./trunk.ts";
 
+export { type Holidays, type ZoneRules, zoneRules } from "./calendar.ts";
 export { defaultModel, LARGEST_REACH, LEAST_REACH, parseModel } from "./committed-model.ts";
 export { createScoreBatch, type Detector, type Explanation, type ScoreBatch } from "./detector.ts";
 export type { DetectorOptions } from "./ensemble.ts";
 export { CALM_READINGS, type Episode, Episodes, type LastReading, type Transition } from "./episode.ts";
 export { PARTS, type Part } from "./kernel/features.ts";
+export { MAX_HOLIDAYS } from "./kernel/fields.ts";
 export type { TrunkModel, TypePrior } from "./kernel/trunk-model.ts";
 export { alertMessage, duration, figure, instant, type MessageInput, renamedMessage } from "./message.ts";
 export { REASON_DETAILS, REASON_SILENCE, REASONS } from "./reasons.ts";

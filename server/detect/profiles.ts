@@ -21,6 +21,8 @@ export class Profiles {
   readonly #budget: number;
   /** Priors of the types that the model knows, by type number. */
   readonly #priors: ReadonlyMap<number, NamedPrior>;
+  /** Settings of the platform. */
+  #ofPlatform: DetectorSettings = {};
   /** Settings of all types. */
   #ofAll: DetectorSettings = {};
   /** Settings of the types that have their own, by type number. */
@@ -33,6 +35,10 @@ export class Profiles {
     const named = Object.entries(priors).map(([sensorType, { reach }]) => ({ sensorType, reach }));
     this.#priors = new Map(named.map((prior) => [typeNumber(prior.sensorType), prior]));
     this.#budget = budget;
+  }
+
+  configurePlatform(settings: DetectorSettings): void {
+    this.#ofPlatform = settings;
   }
 
   /** Answers with the number of the type whose profiles have changed; undefined: all have. */
@@ -60,7 +66,7 @@ export class Profiles {
     const own = slot === undefined ? undefined : this.#bySlot.get(slot);
     const typed = this.#byType.get(type);
     const ofAll = typed === undefined || typed.inherits ? this.#ofAll : undefined;
-    const settings = resolveSettings(layerSettings([own, typed?.settings, ofAll]), this.#budget);
+    const settings = resolveSettings(layerSettings([own, typed?.settings, ofAll, this.#ofPlatform]), this.#budget);
     return { ...settings, reach: this.prior(type).reach };
   }
 

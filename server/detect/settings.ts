@@ -1,3 +1,5 @@
+import { type Calendar, calendarOf, type Holidays, type ZoneRules } from "./calendar.ts";
+
 /** Sides of what is expected on which a reading may be abnormal. */
 export type Direction = "both" | "high" | "low";
 
@@ -20,6 +22,10 @@ export interface DetectorSettings {
   readonly direction?: Direction | undefined;
   /** True where nothing of the sensor is reported, silence neither. It goes on learning. */
   readonly off?: boolean | undefined;
+  /** The time zone that the courses of day and week follow. Default UTC. */
+  readonly zone?: ZoneRules | undefined;
+  /** Days that run like a day of rest. Default none. */
+  readonly holidays?: Holidays | undefined;
 }
 
 /** With every default filled in; what is not set can never be reached. */
@@ -34,6 +40,7 @@ export interface Settings {
   readonly counter: boolean;
   /** What is reported, as the kernel takes it: 1 above what is expected, 2 below it, 3 both, 0 nothing. */
   readonly sides: number;
+  readonly calendar: Calendar | undefined;
 }
 
 /** Settings of a type. */
@@ -66,6 +73,7 @@ export function resolveSettings(settings: DetectorSettings, budget: number): Set
     silenceUs: (settings.silenceSeconds ?? Number.NaN) * 1e6,
     counter: settings.counter ?? false,
     sides: settings.off ? 0 : SIDES[settings.direction ?? "both"],
+    calendar: calendarOf(settings.zone, settings.holidays),
   };
 }
 

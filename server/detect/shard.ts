@@ -1,3 +1,5 @@
+import type { Calendar } from "./calendar.ts";
+import { Calendars } from "./calendars.ts";
 import { FORMER_DOUBLES } from "./kernel/fields.ts";
 import { Kernel, type Views } from "./kernel/kernel.ts";
 import { offsetOf, type SensorLayout, STRUCTURES, sensorLayout } from "./kernel/layout.ts";
@@ -11,6 +13,7 @@ const PROFILE = offsetOf("sensor", "profile") >>> 2;
 /** Former versions of the state that `load` reads. */
 export const MIGRATED_STATES: readonly number[] = [...FORMER_DOUBLES.keys()];
 
+const CALENDAR = offsetOf("profile", "calendar") >>> 2;
 const SIDES = offsetOf("profile", "sides") >>> 2;
 
 /** Settings and prior of a sensor type or of one sensor, as the kernel takes them. */
@@ -25,6 +28,8 @@ export interface Profile {
   readonly counter: boolean;
   /** What is reported: 1 above what is expected, 2 below it, 3 both, 0 nothing. */
   readonly sides: number;
+  /** Undefined: UTC without holidays. */
+  readonly calendar: Calendar | undefined;
   /** The prior: how far normal sensors of the type go beyond their first readings. */
   readonly reach: number;
 }
@@ -39,7 +44,7 @@ interface Saving {
 
 /**
  * An instance of the kernel with the states of up to SHARD_SENSORS sensors in its memory, in chunks, and the profiles of their types and of sensors with
- * settings of their own (64 bytes each). The
+ * settings of their own (72 bytes each). The
  * saved form of a chunk is that of the sensors' double-precision cells one after another, then of their single-precision ones.
  */
 export class Shard {
@@ -53,11 +58,13 @@ export class Shard {
   /** Address of the profile of each sensor that has its own, by its number in the shard; and of those that were given back. */
   readonly #own = new Map<number, number>();
   readonly #unused: number[] = [];
+  readonly #calendars: Calendars;
   #saved: Saving | undefined;
 
   /** @param profileOf of a type, or of the sensor of that type with that number. */
   constructor(model: TrunkModel, profileOf: (type: number, sensor: number | undefined) => Profile) {
     this.kernel = new Kernel(model);
+    this.#calendars = new Calendars(this.kernel, () => this.#calendarsInUse());
     this.#layout = sensorLayout(model.units);
     this.#profileOf = profileOf;
   }
@@ -172,11 +179,12 @@ export class Shard {
 
   /** A chunk of a former version is in place: what it lacks. */
   #migrate(chunk: number, from: number): void {
-    const { migrateFrom6, migrateFrom7 } = this.kernel.call;
+    const { migrateFrom6, migrateFrom7, migrateFrom8 } = this.kernel.call;
     for (let k = 0; k < CHUNK_SENSORS; k++) {
       const sensor = this.address(chunk * CHUNK_SENSORS + k);
       if (from === 6) migrateFrom6(sensor);
-      migrateFrom7(sensor);
+      if (from <= 7) migrateFrom7(sensor);
+      migrateFrom8(sensor);
     }
   }
 
@@ -223,9 +231,16 @@ export class Shard {
     return at;
   }
 
-  #writeProfile(at: number, profile: Profile): void {
+  #writeProfile(at: number, { calendar, ...profile }: Profile): void {
+    const values = { ...profile, calendar: this.#calendars.address(calendar) };
     for (const { name } of STRUCTURES.profile.fields) {
-      this.kernel.put("profile", at, name, Number(profile[name as keyof Profile]));
+      this.kernel.put("profile", at, name, Number(values[name as keyof Profile]));
     }
+  }
+
+  #calendarsInUse(): ReadonlySet<number> {
+    const { u32 } = this.views;
+    const profiles = [...this.#profiles.values(), ...this.#own.values()];
+    return new Set(profiles.map((at) => u32[(at >>> 2) + CALENDAR]!));
   }
 }

@@ -2,7 +2,7 @@
  * What people do through the log: every kind of control is one row of one table. A kind of the contract that has no row does not
  * compile.
  */
-import type { Control, LabelControl } from "../../gen/es/telltale/v1/log_pb.ts";
+import type { Control, LabelControl, TimeZoneRules } from "../../gen/es/telltale/v1/log_pb.ts";
 import { idOf } from "../log/id-clock.ts";
 import type { AlertRow, DeletionRow, LabelRow, RetirementRow } from "../store/store.ts";
 import type { AlertChanges, Alerts } from "./alerts.ts";
@@ -15,7 +15,7 @@ export type StoredAlert = (id: number) => Promise<AlertRow | undefined>;
 
 interface Handling<V> {
   /** Changes the state; true where it changed an episode that was open. */
-  readonly apply: (value: V, scope: Scope) => boolean;
+  readonly apply: (value: V, scope: Scope, rules: TimeZoneRules | undefined) => boolean;
   readonly persist: {
     /** It stays in the record of settings, from which a restart, a rebuilding and a backtest apply it again. */
     readonly settings: boolean;
@@ -58,20 +58,26 @@ type Value<K extends Kind> = Extract<Action, { readonly case: K }>["value"];
 const SETTING = { settings: true };
 
 /** A setting changes no episode. */
-function setting<V>(apply: (value: V, scope: Scope) => void): Handling<V>["apply"] {
-  return (value, scope) => {
-    apply(value, scope);
+function setting<V>(apply: (value: V, scope: Scope, rules: TimeZoneRules | undefined) => void): Handling<V>["apply"] {
+  return (value, scope, rules) => {
+    apply(value, scope, rules);
     return false;
   };
 }
 
 const HANDLING: { readonly [K in Kind]: Handling<Value<K>> } = {
   config: {
-    apply: setting((config, { settings, sensors }) => settings.configure(config, sensors, false)),
+    apply: setting((config, { settings, sensors }) => settings.configure(config, sensors, { inherits: false })),
     persist: SETTING,
   },
   settings: {
-    apply: setting((config, { settings, sensors }) => settings.configure(config, sensors, true)),
+    apply: setting((config, { settings, sensors }, rules) =>
+      settings.configure(config, sensors, { inherits: true, rules }),
+    ),
+    persist: SETTING,
+  },
+  platform: {
+    apply: setting((_platform, { settings, sensors }, rules) => settings.configurePlatform(sensors, rules)),
     persist: SETTING,
   },
   maintenance: {
@@ -147,7 +153,7 @@ function labelRow(
 }
 
 /** Changes the state by a control of the record at `offset`; true where it changed an episode that was open. */
-export function applyControl({ action }: Control, state: PartitionState, offset: number): boolean {
+export function applyControl({ action, timeZoneRules }: Control, state: PartitionState, offset: number): boolean {
   const at = state.at(offset);
   const change = (slot: number) => {
     if (state.has(slot, offset)) return false;
@@ -155,14 +161,14 @@ export function applyControl({ action }: Control, state: PartitionState, offset:
     return true;
   };
   const scope = { ...scopeOf(state), ...at, live: !state.rebuilding, change };
-  return handlingOf(action)?.apply(action.value, scope) ?? false;
+  return handlingOf(action)?.apply(action.value, scope, timeZoneRules) ?? false;
 }
 
 /** Applies a setting of the store again. What was done to alerts is in their stored rows. */
-export function restoreSetting({ action }: Control, scope: Scope): void {
+export function restoreSetting({ action, timeZoneRules }: Control, scope: Scope): void {
   const handling = handlingOf(action);
   if (handling !== undefined && staysInSettings({ action }) && handling.persist.restores !== false)
-    handling.apply(action.value, scope);
+    handling.apply(action.value, scope, timeZoneRules);
 }
 
 /** Whether the record is to be taken by itself, when everything before it is stored or found: then no cut of the log changes a count. */

@@ -1,8 +1,9 @@
 import { type DetectorConfig, Direction, type MaintenanceWindow } from "../../gen/es/telltale/v1/detector_pb.ts";
-import type { LabelControl } from "../../gen/es/telltale/v1/log_pb.ts";
+import type { LabelControl, TimeZoneRules } from "../../gen/es/telltale/v1/log_pb.ts";
 import { type DetectorSettings, REASONS } from "../detect/index.ts";
 import { toMicros } from "../lib/time.ts";
 import { tickOfId } from "../log/id-clock.ts";
+import { Calendars } from "./calendars.ts";
 import { MAX_REORDER_MS } from "./reorder-buffer.ts";
 import type { Sensors } from "./sensors.ts";
 
@@ -26,6 +27,7 @@ export type Change = (slot: number) => boolean;
 /** What people have set for a partition's sensors: the detector's settings, maintenance windows and labels. */
 export class PartitionSettings {
   readonly #buffers = new ReorderBuffers();
+  readonly #calendars = new Calendars();
   /** The detector's settings of the sensors that have their own, be they met or not. */
   readonly #own = new Map<string, DetectorSettings>();
   readonly #windows = new Map<string, Window>();
@@ -37,12 +39,19 @@ export class PartitionSettings {
 
   /**
    * The detector's settings of a sensor, a sensor type, or all types. `inherits`: what is absent of a type's is that of all types; else
-   * it is the platform's, as it was before.
+   * it is the platform's, as it was before. `rules`: those of its time zone.
    */
-  configure(config: DetectorConfig, sensors: Sensors, inherits: boolean): void {
+  configure(
+    config: DetectorConfig,
+    sensors: Sensors,
+    { inherits, rules }: { readonly inherits: boolean; readonly rules?: TimeZoneRules | undefined },
+  ): void {
     this.#buffers.set(config);
-    const { sensorId, sensorType } = config;
-    const settings = settingsOf(config);
+    const { sensorId, sensorType, timeZone, holidays } = config;
+    const settings = settingsOf(config, {
+      zone: timeZone === undefined ? undefined : this.#calendars.zone(rules),
+      holidays: this.#calendars.holidays(holidays),
+    });
     if (sensorId === "") {
       sensors.detector.configure(sensorType, settings, inherits);
       return;
@@ -51,6 +60,11 @@ export class PartitionSettings {
     else this.#own.delete(sensorId);
     const slot = sensors.find(sensorId);
     if (slot !== undefined) sensors.detector.configureSensor(slot, settings);
+  }
+
+  /** Settings of the platform: its time zone, by these rules. */
+  configurePlatform(sensors: Sensors, rules: TimeZoneRules | undefined): void {
+    sensors.detector.configurePlatform({ zone: this.#calendars.zone(rules) });
   }
 
   /** Opens a maintenance window. */
@@ -169,9 +183,9 @@ const DIRECTIONS: Readonly<Record<number, DetectorSettings["direction"]>> = {
 };
 
 /** What of the contract's settings is the detector's: the fields that are set. */
-function settingsOf(config: DetectorConfig): DetectorSettings {
-  const { $typeName, $unknown, sensorId, sensorType, reorderHoldMs, direction, ...fields } = config;
-  const all = { ...fields, direction: DIRECTIONS[direction] };
+function settingsOf(config: DetectorConfig, calendar: Pick<DetectorSettings, "zone" | "holidays">): DetectorSettings {
+  const { $typeName, $unknown, sensorId, sensorType, reorderHoldMs, direction, timeZone, holidays, ...fields } = config;
+  const all = { ...fields, direction: DIRECTIONS[direction], ...calendar };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 

@@ -1,4 +1,5 @@
 /** The detector's settings as users set them: by sensor and by type, with sources, tried before they count; over every endpoint. */
+import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -7,9 +8,11 @@ import { createDeviceClient } from "../../client/index.ts";
 import { AdminService } from "../../gen/es/telltale/v1/admin_pb.ts";
 import {
   type DetectorConfigOrigin,
+  DetectorConfigSchema,
   DetectorConfigSource,
   DetectorService,
   Direction,
+  Weekday,
 } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { enumName } from "../../server/lib/enum-name.ts";
 import { runCli } from "../../testing/cli.ts";
@@ -23,7 +26,7 @@ let platform: Platform;
 const detector = () => createClient(DetectorService, createGrpcTransport({ baseUrl: platform.grpc }));
 
 beforeAll(async () => {
-  platform = await startPlatform();
+  platform = await startPlatform({ TIME_ZONE: "America/New_York" });
   const device = createDeviceClient({ url: platform.grpc, producer: "plant" });
   await send(device, 0, READINGS);
   await device.close();
@@ -120,6 +123,17 @@ test("what cannot be set is refused by its name, and a sensor may have settings 
   for (const [call, code, message] of refusals) {
     await expect(call()).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
   }
+  for (const [config, message] of [
+    [create(DetectorConfigSchema, { timeZone: "Mars/Olympus" }), /config\.time_zone: "Mars\/Olympus" is no time zone/],
+    [
+      create(DetectorConfigSchema, { holidays: { dates: ["2026-02-30"] } }),
+      /config\.holidays\.dates: "2026-02-30" is no date/,
+    ],
+    [create(DetectorConfigSchema, { holidays: { dates: ["Easter"] } }), /holidays/],
+  ] as const) {
+    const refused = { code: Code.InvalidArgument, message: expect.stringMatching(message) };
+    await expect(service.setDetectorConfig({ config })).rejects.toMatchObject(refused);
+  }
   await service.setDetectorConfig({ config: { sensorId: "pump-9", off: true } });
   expect((await service.getDetectorConfig({ sensorId: "pump-9" })).config!.off).toBe(true);
   await service.setDetectorConfig({ config: { sensorId: "pump-9" } });
@@ -179,6 +193,34 @@ test("a sensor is judged by its own settings from then on, and an explanation sa
   for (const sensorId of ["pump-2", "pump-3"]) await service.setDetectorConfig({ config: { sensorId } });
 });
 
+test("the platform's time zone is logged, a sensor may have its own, and of a calendar file the days are kept", async () => {
+  const service = detector();
+  const zone = async (scope: { sensorId?: string }) => (await service.getDetectorConfig(scope)).config!.timeZone;
+  await expect.poll(() => zone({}), { timeout: 20_000 }).toBe("America/New_York");
+  const holidays = { dates: ["2026-01-06"], like: Weekday.SATURDAY };
+  const config = create(DetectorConfigSchema, { sensorId: "pump-1", timeZone: "Europe/Berlin", holidays });
+  const event = ["BEGIN:VEVENT", "SUMMARY:Christmas", "DTSTART;VALUE=DATE:20261225", "DTEND;VALUE=DATE:20261227"];
+  const holidaysIcalendar = ["BEGIN:VCALENDAR", ...event, "END:VEVENT", "END:VCALENDAR"].join("\r\n");
+  const dry = await service.setDetectorConfig({ config, holidaysIcalendar, dryRun: true });
+  expect(dry.effect).toMatchObject({ sensors: 1n });
+  const set = await service.setDetectorConfig({ config, holidaysIcalendar });
+  expect(set.config!.holidays).toMatchObject({
+    dates: ["2026-01-06", "2026-12-25", "2026-12-26"],
+    like: Weekday.SATURDAY,
+  });
+  expect(sources(set.origins)).toMatchObject({ time_zone: "sensor", holidays: "sensor" });
+  expect([await zone({ sensorId: "pump-1" }), await zone({ sensorId: "pump-2" })]).toEqual([
+    "Europe/Berlin",
+    "America/New_York",
+  ]);
+  const refused = { code: Code.InvalidArgument, message: expect.stringMatching(/holidays_icalendar: it has no event/) };
+  await expect(service.setDetectorConfig({ config, holidaysIcalendar: "BEGIN:VCALENDAR" })).rejects.toMatchObject(
+    refused,
+  );
+  expect((await service.explainReading({ sensorId: "pump-1" })).reproduced).toBe(true);
+  await service.setDetectorConfig({ config: { sensorId: "pump-1" } });
+});
+
 test("GraphQL and REST offer the same", async () => {
   const ask = async (query: string) => {
     const headers = { "content-type": "application/json", accept: "application/json" };
@@ -194,6 +236,12 @@ test("GraphQL and REST offer the same", async () => {
   expect(tried.changeDetectorSettings.config.direction).toBe("high");
   expect(tried.changeDetectorSettings.origins).toContainEqual({ field: "direction", source: "sensor" });
   expect(tried.changeDetectorSettings.effect.alertsAvoided30d).toBeGreaterThan(0);
+  const zoned = await ask(`mutation { changeDetectorSettings(config: {sensorId: "pump-1", timeZone: "Asia/Tokyo",
+    holidays: {dates: ["2027-01-01"]}}) { config { timeZone holidays { dates like } } } }`);
+  expect(zoned.changeDetectorSettings.config).toMatchObject({
+    timeZone: "Asia/Tokyo",
+    holidays: { dates: ["2027-01-01"] },
+  });
   await ask(`mutation { setDetectorConfig(sensorId: "pump-1", off: true) { sensorId off direction } }`);
   const asked = await ask(`{ detectorSettings(sensorId: "pump-1") { config { off direction } origins { field source } }
     nobody: detectorSettings(sensorId: "nobody") { config { off } } detectorConfig(sensorId: "pump-1") { off } }`);
@@ -214,6 +262,8 @@ test("GraphQL and REST offer the same", async () => {
   const dry = await post("/dry-run", { ...high, off: false });
   expect(dry).toMatchObject({ status: 200, body: { config: high, effect: { alerts_avoided_30d: 0 } } });
   expect(dry.body.effect.alerts_added_30d).toBeGreaterThan(0);
+  const local = { sensor_id: "pump-1", time_zone: "Europe/Berlin", holidays: { dates: ["2026-12-25"] } };
+  expect(await post("", local)).toMatchObject({ status: 200, body: { config: local } });
   const set = await post("", high);
   expect(set).toMatchObject({ status: 200, body: { config: { ...high, off: false }, effect: null } });
   expect(set.body.origins).toContainEqual({ field: "direction", source: "sensor" });
@@ -223,6 +273,7 @@ test("GraphQL and REST offer the same", async () => {
     [{ stuck_seconds: -1 }, "stuck_seconds"],
     [{ off: 0 }, "off"],
     [{ direction: "sideways" }, "direction"],
+    [{ time_zone: "Mars/Olympus" }, "time_zone"],
   ] as const) {
     const refused = await post("", body);
     expect(refused.status).toBe(422);
@@ -244,6 +295,17 @@ test("telltale config shows, changes, tries and removes them", async () => {
   expect(changed.out).toMatch(
     /range_max +40 +set for the sensor\n(.*\n)* {2}counter +no +default\n(.*\n)* {2}off +yes +set for the sensor/,
   );
+  const days = [
+    "--time-zone",
+    "Europe/Berlin",
+    "--holiday-dates",
+    "2026-12-25,2027-01-01",
+    "--holidays-like",
+    "friday",
+  ];
+  const local = await run("set", "-s", "pump-1", ...days);
+  expect(local.out).toMatch(/time_zone +Europe\/Berlin set for the sensor\n/);
+  expect(local.out).toMatch(/holidays +2 days like friday, 2026-12-25 to 2027-01-01 set for the sensor/);
   const tried = await run("clear", "-s", "pump-1", "--dry-run");
   expect(tried.code).toBe(0);
   expect(tried.out).toMatch(/Nothing was changed\. Over their last 30 days, the 1 sensor concerned .*\n\+ 2026-/);

@@ -61,6 +61,9 @@ function* plant(random: Random, from: number, to: number): Generator<Uint8Array>
   }
 }
 
+/** An offset that changes in the middle of the story. */
+const ZONE = { firstOffset: 3600, changeAt: [BigInt(Math.floor(START / 1e6) + 200 * 60)], changeTo: [5400] };
+
 /** Logs a story with crashes in it, and people in the middle of it. */
 async function live(seed: number): Promise<TestPartition> {
   const partition = await TestPartition.open(postgres.url, `backtest_${seed}`);
@@ -74,8 +77,10 @@ async function live(seed: number): Promise<TestPartition> {
       await partition.crash();
     }
   };
-  const act = (minute: number, action: Parameters<typeof controlOf>[2]) =>
-    partition.append([controlOf(START, minute * 60, action)]);
+  const act = (minute: number, action: Parameters<typeof controlOf>[2], rules?: Parameters<typeof controlOf>[3]) =>
+    partition.append([controlOf(START, minute * 60, action, rules)]);
+  // No machine knows such a zone: what the log says of it counts.
+  await act(0, { case: "platform", value: { timeZone: "Mars/Olympus" } }, ZONE);
   await act(0, { case: "config", value: { sensorType: "held", reorderHoldMs: 9000 } });
   // Before its first reading.
   await act(0, { case: "settings", value: { sensorId: "s5", reorderHoldMs: 4000, rangeMax: 45 } });
@@ -92,6 +97,7 @@ async function live(seed: number): Promise<TestPartition> {
   await act(390, { case: "endMaintenance", value: { windowId: "w1" } });
   await act(390, { case: "maintenance", value: { id: "w2", sensorId: "s4", startTime: time(0), endTime: time(9e5) } });
   await act(390, { case: "settings", value: { sensorId: "s11", off: true } });
+  await act(390, { case: "settings", value: { sensorId: "s2", timeZone: "Mars/Utopia" } }, { firstOffset: -7200 });
   await go(390, 585);
   for (const row of await partition.sql`select * from alert where state = 1`) {
     await act(585, { case: "resolve", value: { alertId: BigInt(row.id), sensorId: row.sensor_id } });

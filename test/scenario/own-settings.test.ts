@@ -26,8 +26,9 @@ async function open(): Promise<Bench> {
 }
 
 let controls = 0;
-const set = (value: MessageInitShape<typeof DetectorConfigSchema>, second = 0) => {
-  const control = create(ControlSchema, { id: `c${controls++}`, action: { case: "settings", value } });
+const set = (value: MessageInitShape<typeof DetectorConfigSchema>, second = 0, firstOffset?: number) => {
+  const rules = firstOffset === undefined ? {} : { timeZoneRules: { firstOffset } };
+  const control = create(ControlSchema, { id: `c${controls++}`, action: { case: "settings", value }, ...rules });
   return encodeRecord(START + second * 1e6, [encodeField(5, toBinary(ControlSchema, control))]);
 };
 
@@ -38,11 +39,13 @@ const half = Math.floor(plant.length / 2);
 const records = [
   set({ sensorId: "p0-s3", direction: Direction.LOW }),
   set({ sensorId: "p0-s8", off: true }),
+  set({ sensorId: "p0-s4", timeZone: "Mars/Olympus", holidays: { dates: ["2026-01-05"] } }, 0, 5400),
   set({ sensorId: "p0-s5", reorderHoldMs: 4000, rangeMax: 22 }),
   ...plant.slice(0, half),
   set({ sensorType: "temperature", alarmsPerSensorDay: 4, silenceSeconds: 120 }, HOURS * 1800),
   set({ sensorId: "p0-s5" }, HOURS * 1800),
   set({ sensorId: "p0-s6", rangeMin: 22 }, HOURS * 1800),
+  set({ sensorId: "p0-s4", timeZone: "Mars/Utopia" }, HOURS * 1800, -7200),
   ...plant.slice(half),
   ...Array.from({ length: 60 }, (_, i) => tick(HOURS * 3600 + 10 * i)),
 ];
@@ -76,7 +79,7 @@ test("wherever the partition is opened again, and where the log begins behind th
     await torn.resume();
     expect(torn.recovery).toBe("loaded");
   }
-  expect(torn.oldest).toBeGreaterThan(3);
+  expect(torn.oldest).toBeGreaterThan(4);
   expect((await torn.everything()) === wanted).toBe(true);
   expect((await fsck(torn.url)).problems).toEqual([]);
 });
@@ -84,7 +87,7 @@ test("wherever the partition is opened again, and where the log begins behind th
 test("another model applies them too, with the whole log and where the log has lost them", async () => {
   for (const whole of [true, false]) {
     const bench = await open();
-    const turn = 3 + half;
+    const turn = 4 + half;
     await bench.append(records.slice(0, turn), 20);
     if (!whole) bench.oldest = await released(bench);
     bench.model = "other";

@@ -39,18 +39,20 @@ test("a form has what the sensor itself sets, and gives nothing else back", () =
     ...{ alarms_per_sensor_day: "0.5", range_min: "-1e3", range_max: " 7 ", max_rate_per_second: "2" },
     ...{ stuck_seconds: "60", silence_seconds: "5.5", reorder_hold_ms: "100" },
     ...{ counter: "no", direction: String(Direction.LOW), off: "no" },
+    ...{ time_zone: "Europe/Berlin", holidays: "2026-12-25 2027-01-01 like friday" },
   };
   const config = create(DetectorConfigSchema, configOf("a", all));
   const origins = Object.keys(all).map((field) => ({ field, source: DetectorConfigSource.SENSOR }));
   const back = formOf(create(GetDetectorConfigResponseSchema, { config, origins }));
-  expect(back).toEqual({ ...all, range_min: "-1000", range_max: "7" });
+  expect(back).toEqual({ ...all, range_min: "-1000", range_max: "7", holidays: "2026-12-25, 2027-01-01 like Friday" });
 });
 
 test("what is no number is named, and what holds without a value is said", () => {
-  expect(wrongFields({ range_min: "hot", range_max: "1e400", stuck_seconds: "", counter: "yes" })).toEqual([
-    "range_min",
-    "range_max",
-  ]);
+  const form = { range_min: "hot", range_max: "1e400", stuck_seconds: "", counter: "yes", time_zone: "Mars/Olympus" };
+  const wrong = wrongFields({ ...form, holidays: "2026-02-30x" });
+  expect([...wrong.keys()]).toEqual(["range_min", "range_max", "time_zone", "holidays"]);
+  expect(wrong.get("time_zone")).toMatch(/Europe\/Berlin/);
+  expect(wrongFields({ time_zone: "UTC", holidays: "none" }).size).toBe(0);
   const otherwise = Object.fromEntries(editedSettings(response, "C").map((each) => [each.field, each.otherwise]));
   expect(otherwise).toMatchObject({
     alarms_per_sensor_day: "0.1 a day, platform default",

@@ -6,6 +6,8 @@ import {
   DetectorConfigSource,
   Direction,
   type GetDetectorConfigResponse,
+  type Holidays,
+  Weekday,
 } from "../../gen/web/telltale/v1/detector_pb.ts";
 import { durationText, numberText, valueText } from "./format.ts";
 
@@ -32,6 +34,16 @@ const SIDES: Readonly<Record<number, string>> = {
   [Direction.LOW]: "below",
 };
 
+const WEEKDAYS: Readonly<Record<number, string>> = {
+  [Weekday.MONDAY]: "Monday",
+  [Weekday.TUESDAY]: "Tuesday",
+  [Weekday.WEDNESDAY]: "Wednesday",
+  [Weekday.THURSDAY]: "Thursday",
+  [Weekday.FRIDAY]: "Friday",
+  [Weekday.SATURDAY]: "Saturday",
+  [Weekday.SUNDAY]: "Sunday",
+};
+
 /** Name and value by field of the contract. A field that is not here is shown by its own name. */
 const SHOWN: Readonly<
   Record<string, readonly [name: string, value: (config: DetectorConfig, unit: string) => string | undefined]>
@@ -55,6 +67,8 @@ const SHOWN: Readonly<
     ({ direction }) => (direction === undefined ? undefined : (SIDES[direction] ?? "both sides")),
   ],
   off: ["Judged", ({ off }) => (off === undefined ? undefined : off ? "no" : "yes")],
+  time_zone: ["Time zone", ({ timeZone }) => timeZone],
+  holidays: ["Holidays", ({ holidays }) => (holidays === undefined ? "none" : holidaysText(holidays))],
 };
 
 export function settingRows({ config, origins }: GetDetectorConfigResponse, unit: string): SettingRow[] {
@@ -74,6 +88,11 @@ function seconds(value: number | undefined): string | undefined {
   return value === undefined ? undefined : durationText(value * 1_000);
 }
 
+function holidaysText({ dates, like }: Holidays): string {
+  if (dates.length === 0) return "none";
+  return `${dates.length} ${dates.length === 1 ? "day" : "days"} like ${WEEKDAYS[like] ?? "Sunday"}, up to ${dates.at(-1)}`;
+}
+
 /** What a person may set for one sensor. "": it is not set for this sensor. */
 export type SettingsForm = Record<string, string>;
 
@@ -91,6 +110,8 @@ export interface EditedSetting {
   readonly name: string;
   /** Of a number. */
   readonly unit?: string;
+  /** Whether it is neither a number nor a choice. */
+  readonly isText: boolean;
   /** Of a choice: value and text. */
   readonly choices?: readonly (readonly [value: string, text: string])[];
   /** What holds where it is left empty. */
@@ -104,6 +125,8 @@ interface Editor {
   readonly choices?: readonly (readonly [value: string, text: string])[];
   readonly read: (config: DetectorConfig) => string;
   readonly write: (text: string) => ConfigInit;
+  /** Of a text: what is wrong with it, undefined where nothing is. Without this it is a number or a choice. */
+  readonly check?: (text: string) => string | undefined;
 }
 
 const YES_OR_NO = [
@@ -146,7 +169,45 @@ const EDITORS: Readonly<Record<string, Editor>> = {
     read: ({ off }) => (off === undefined ? "" : off ? "no" : "yes"),
     write: (text) => ({ off: text === "no" }),
   },
+  time_zone: {
+    read: ({ timeZone }) => timeZone ?? "",
+    write: (timeZone) => ({ timeZone }),
+    check: (text) => (isTimeZone(text) ? undefined : "There is no such time zone: write for example Europe/Berlin."),
+  },
+  holidays: {
+    read: ({ holidays }) => (holidays === undefined ? "" : holidaysInput(holidays)),
+    write: (text) => ({ holidays: readHolidays(text) ?? { dates: [] } }),
+    check: (text) =>
+      readHolidays(text) === undefined
+        ? "Write none, or dates such as 2026-12-25, 2027-01-01, and then like Friday where it is not Sunday."
+        : undefined,
+  },
 };
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat("en", { timeZone: name }) !== undefined;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
+
+function holidaysInput({ dates, like }: Holidays): string {
+  if (dates.length === 0) return "none";
+  return dates.join(", ") + (like === Weekday.UNSPECIFIED ? "" : ` like ${WEEKDAYS[like]}`);
+}
+
+/** Holidays as `holidaysInput` writes them; undefined where it is none. */
+function readHolidays(text: string): { dates: string[]; like?: Weekday } | undefined {
+  if (text.toLowerCase() === "none") return { dates: [] };
+  const [, list = "", day] = /^(.*?)(?:\s+like\s+(\w+))?$/i.exec(text) ?? [];
+  const dates = list.split(/[\s,]+/).filter((date) => date !== "");
+  const named = Object.entries(WEEKDAYS).find(([, name]) => name.toLowerCase() === day?.toLowerCase());
+  const wrong = dates.some((date) => !/^\d{4}-\d{2}-\d{2}$/.test(date) || Number.isNaN(Date.parse(date)));
+  if (dates.length === 0 || wrong || (day !== undefined && named === undefined)) return undefined;
+  return named === undefined ? { dates } : { dates, like: Number(named[0]) as Weekday };
+}
 
 /** What a form shows of each setting. */
 export function editedSettings(response: GetDetectorConfigResponse, unit: string): EditedSetting[] {
@@ -155,7 +216,7 @@ export function editedSettings(response: GetDetectorConfigResponse, unit: string
     const { value = "", origin = "" } = rows.get(field) ?? {};
     const otherwise = isOwn(response, field) ? "as for its type" : `${value}, ${origin}`;
     return {
-      ...{ field, name: SHOWN[field]![0], otherwise },
+      ...{ field, name: SHOWN[field]![0], otherwise, isText: editor.check !== undefined },
       ...(editor.unit === undefined ? {} : { unit: editor.unit(unit) }),
       ...(editor.choices === undefined ? {} : { choices: editor.choices }),
     };
@@ -173,12 +234,19 @@ export function formOf(response: GetDetectorConfigResponse): SettingsForm {
   );
 }
 
-/** The fields whose text is no number. */
-export function wrongFields(form: SettingsForm): string[] {
-  return Object.entries(EDITORS).flatMap(([field, { choices }]) => {
-    const text = (form[field] ?? "").trim();
-    return choices === undefined && text !== "" && !Number.isFinite(Number(text)) ? [field] : [];
-  });
+/** What is wrong, by field: a text that is no number, no time zone, no list of days. */
+export function wrongFields(form: SettingsForm): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(EDITORS).flatMap(([field, { choices, check = checkNumber }]) => {
+      const text = (form[field] ?? "").trim();
+      const wrong = choices === undefined && text !== "" ? check(text) : undefined;
+      return wrong === undefined ? [] : [[field, wrong] as const];
+    }),
+  );
+}
+
+function checkNumber(text: string): string | undefined {
+  return Number.isFinite(Number(text)) ? undefined : "This is no number: write for example 0.5.";
 }
 
 /** All settings of the sensor, as they are asked of the platform. */

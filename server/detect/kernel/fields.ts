@@ -4,11 +4,12 @@ import { FEATURES } from "./features.ts";
  * What the kernel keeps in its memory, field by field: the one place from which the offsets of both sides follow (layout.ts for
  * TypeScript, assembly/layout.ts, generated, for the kernel). Changing what is saved changes STATE_VERSION.
  */
-export const STATE_VERSION = 8;
+export const STATE_VERSION = 9;
 /** Double-precision cells of former versions; those that later ones added follow them. */
 export const FORMER_DOUBLES: ReadonlyMap<number, number> = new Map([
   [6, 61],
   [7, 81],
+  [8, 82],
 ]);
 
 /** Readings before a sensor is judged: its 24th is the first. */
@@ -28,6 +29,9 @@ const RING_LENGTH = 96;
 const READOUT_INPUTS = 6;
 /** Lengths of gaps between arrivals that are counted. */
 const GAP_HEIGHTS = 10;
+/** Changes of a time zone's offset, and holidays, that a calendar has room for. */
+export const MAX_TRANSITIONS = 400;
+export const MAX_HOLIDAYS = 1000;
 /** The largest number of units a model may have. */
 export const MAX_UNITS = 16;
 
@@ -102,6 +106,8 @@ export const SENSOR: readonly Field[] = [
   f64("tickedAt", "the log's newest time when the state was saved, µs; only in the saved form"),
   f64("gaps", "gaps that reached each height, fading", GAP_HEIGHTS),
   f64("incidents", "decayed count of incidents"),
+  f64("zone", "number of the time zone that the season is by; 0: UTC"),
+  f64("localOffset", "local time at the last reading less UTC, µs"),
   {
     name: "extreme",
     type: "f32",
@@ -163,6 +169,22 @@ export const PROFILE: readonly Field[] = [
   f64("reach", "how far normal sensors of the type go beyond their first readings"),
   { name: "counter", type: "u32", meaning: "1: judged by its growth per second" },
   { name: "sides", type: "u32", meaning: "what is reported: 1 above what is expected, 2 below it, 3 both, 0 nothing" },
+  { name: "calendar", type: "u32", meaning: "address of the calendar; 0: UTC without holidays" },
+];
+
+/** The time zone and the holidays of some profiles. What is known of the last time that was asked for saves looking for it again. */
+export const CALENDAR: readonly Field[] = [
+  f64("zone", "number of the time zone, 0: UTC"),
+  f64("from", "the offset that was found last counts from this time on, µs"),
+  f64("until", "up to this time, µs"),
+  f64("offset", "that offset, µs"),
+  f64("firstOffset", "the offset before the first change, µs"),
+  { name: "changes", type: "u32", meaning: "how often the offset changes" },
+  { name: "holidays", type: "u32", meaning: "how many holidays there are" },
+  { name: "restDay", type: "u32", meaning: "the weekday that holidays are like, 0 = Thursday" },
+  f64("changeAt", "when the offset changes, in order of time, µs", MAX_TRANSITIONS),
+  f64("changeTo", "the offset from then on, µs", MAX_TRANSITIONS),
+  f64("holiday", "the holidays, in order of time, days since 1970", MAX_HOLIDAYS),
 ];
 
 /** A reading on its way through the stages. */
@@ -185,13 +207,14 @@ export const READING: readonly Field[] = [
   f64("baselineScore", "raw score of the residual's second extremes"),
   f64("expected", "expected value"),
   f64("band", "half width of the band of normal around it"),
+  f64("localOffset", "local time less UTC, µs"),
   { name: "row", type: "u32", meaning: "row of the batch" },
   { name: "reason", type: "u32", meaning: "reason of the detector with the strongest vote" },
   { name: "ruleReason", type: "u32", meaning: "reason of the broken rule" },
   { name: "sidedReason", type: "u32", meaning: "reason of the strongest vote on the side that is reported" },
   { name: "back", type: "u32", meaning: "1: back where it was expected before an incident" },
-  { name: "halfHour", type: "u32", meaning: "half hour of the day, 0 to 47" },
-  { name: "weekday", type: "u32", meaning: "day of the week, 0 = Thursday" },
+  { name: "halfHour", type: "u32", meaning: "half hour of the local day, 0 to 47" },
+  { name: "weekday", type: "u32", meaning: "day of the week, 0 = Thursday; of a holiday that of its rest day" },
   { name: "coldStart", type: "u32", meaning: "1 until the extremes of two blocks are known" },
 ];
 

@@ -17,7 +17,14 @@ const TABLES = "assembly/tables.ts";
 const KERNEL = "kernel.wasm";
 
 /** Structures whose single numbers are fields of a class; of the others only places are named. */
-const CLASSES = { sensor: "Sensor", profile: "Profile", reading: "Reading", votes: "Votes", model: "Model" } as const;
+const CLASSES = {
+  sensor: "Sensor",
+  profile: "Profile",
+  calendar: "Calendar",
+  reading: "Reading",
+  votes: "Votes",
+  model: "Model",
+} as const;
 
 function layoutSource(): string {
   const parts = Object.entries(STRUCTURES).map(([structure, { fields, bytes }]) => {

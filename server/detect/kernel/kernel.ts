@@ -21,6 +21,7 @@ interface Exports {
   unpack(sensor: number, offsets: number, words: number, from: number): void;
   migrateFrom6(sensor: number): void;
   migrateFrom7(sensor: number): void;
+  migrateFrom8(sensor: number): void;
   arrived(sensor: number, nowUs: number): number;
   forgetArrival(sensor: number): void;
   followSeries(sensor: number, value: number): void;

@@ -1,4 +1,4 @@
-import { COLUMNS, type Field, MODEL, PROFILE, READING, SENSOR, VOTES } from "./fields.ts";
+import { CALENDAR, COLUMNS, type Field, MODEL, PROFILE, READING, SENSOR, VOTES } from "./fields.ts";
 
 /** Bytes of a cell. */
 const BYTES: Readonly<Record<Field["type"], number>> = { f64: 8, f32: 4, u32: 4, u16: 2, u8: 1 };
@@ -50,6 +50,7 @@ const IN_MEMORY: readonly Field[] = [
 export const STRUCTURES = {
   sensor: place(IN_MEMORY),
   profile: place(PROFILE),
+  calendar: place(CALENDAR),
   reading: place(READING),
   votes: place(VOTES),
   columns: place(COLUMNS),

@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/detector.proto.
  */
 export const file_telltale_v1_detector: GenFile = /*@__PURE__*/
-  fileDesc("Chp0ZWxsdGFsZS92MS9kZXRlY3Rvci5wcm90bxILdGVsbHRhbGUudjEiaAoVRXhwbGFpblJlYWRpbmdSZXF1ZXN0Eh4KCXNlbnNvcl9pZBgBIAEoCUILukgIcgYQAboBAQASLwoLb2JzZXJ2ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImgKDERldGVjdG9yVm90ZRIQCghkZXRlY3RvchgBIAEoCRIQCghzdXJwcmlzZRgCIAEoARIOCgZkZXRhaWwYAyABKAkSFAoMc2hhcmVfb2ZfYmFyGAQgASgBEg4KBndlaWdodBgFIAEoASLBAgoWRXhwbGFpblJlYWRpbmdSZXNwb25zZRIrCgdyZWFkaW5nGAEgASgLMhoudGVsbHRhbGUudjEuU2NvcmVkUmVhZGluZxILCgNiYXIYAiABKAESDwoHc3VtbWFyeRgDIAEoCRIoCgV2b3RlcxgEIAMoCzIZLnRlbGx0YWxlLnYxLkRldGVjdG9yVm90ZRIuChJuZWFyZXN0X3Bhc3RfYWxlcnQYBSABKAsyEi50ZWxsdGFsZS52MS5BbGVydBIZCgxzdXJwcmlzZV9iYXIYBiABKAFIAIgBARIPCgdoaXN0b3J5GAcgASgJEhIKCnJlcHJvZHVjZWQYCCABKAgSFQoIc3VycHJpc2UYCSABKAFIAYgBARINCgV5b3VuZxgKIAEoCEIPCg1fc3VycHJpc2VfYmFyQgsKCV9zdXJwcmlzZSL4BAoORGV0ZWN0b3JDb25maWcSHAoLc2Vuc29yX3R5cGUYASABKAlCB7pIBHICGDISOwoVYWxhcm1zX3Blcl9zZW5zb3JfZGF5GAIgASgBQhe6SBQSEhkAAAAAAECPQCEAAAAAAAAAAEgAiAEBEh8KCXJhbmdlX21pbhgDIAEoAUIHukgEEgJAAUgBiAEBEh8KCXJhbmdlX21heBgEIAEoAUIHukgEEgJAAUgCiAEBEjAKE21heF9yYXRlX3Blcl9zZWNvbmQYBSABKAFCDrpICxIJIQAAAAAAAAAASAOIAQESKgoNc3R1Y2tfc2Vjb25kcxgGIAEoAUIOukgLEgkhAAAAAAAAAABIBIgBARIsCg9zaWxlbmNlX3NlY29uZHMYByABKAFCDrpICxIJIQAAAAAAAAAASAWIAQESJwoPcmVvcmRlcl9ob2xkX21zGAggASgNQgm6SAYqBBjg1ANIBogBARIUCgdjb3VudGVyGAkgASgISAeIAQESGwoJc2Vuc29yX2lkGAogASgJQgi6SAVyAxjIARIzCglkaXJlY3Rpb24YCyABKA4yFi50ZWxsdGFsZS52MS5EaXJlY3Rpb25CCLpIBYIBAhABEhAKA29mZhgMIAEoCEgIiAEBQhgKFl9hbGFybXNfcGVyX3NlbnNvcl9kYXlCDAoKX3JhbmdlX21pbkIMCgpfcmFuZ2VfbWF4QhYKFF9tYXhfcmF0ZV9wZXJfc2Vjb25kQhAKDl9zdHVja19zZWNvbmRzQhIKEF9zaWxlbmNlX3NlY29uZHNCEgoQX3Jlb3JkZXJfaG9sZF9tc0IKCghfY291bnRlckIGCgRfb2ZmIlgKFERldGVjdG9yQ29uZmlnT3JpZ2luEg0KBWZpZWxkGAEgASgJEjEKBnNvdXJjZRgCIAEoDjIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnU291cmNlIlUKGEdldERldGVjdG9yQ29uZmlnUmVxdWVzdBIcCgtzZW5zb3JfdHlwZRgBIAEoCUIHukgEcgIYMhIbCglzZW5zb3JfaWQYAiABKAlCCLpIBXIDGMgBInwKGUdldERldGVjdG9yQ29uZmlnUmVzcG9uc2USKwoGY29uZmlnGAEgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWcSMgoHb3JpZ2lucxgCIAMoCzIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnT3JpZ2luImAKGFNldERldGVjdG9yQ29uZmlnUmVxdWVzdBIzCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ0IGukgDyAEBEg8KB2RyeV9ydW4YAiABKAgirwEKGVNldERldGVjdG9yQ29uZmlnUmVzcG9uc2USKwoGY29uZmlnGAEgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWcSMgoHb3JpZ2lucxgCIAMoCzIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnT3JpZ2luEjEKBmVmZmVjdBgDIAEoCzIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnRWZmZWN0IuMBChREZXRlY3RvckNvbmZpZ0VmZmVjdBIaChJhbGVydHNfYXZvaWRlZF8zMGQYASABKAMSGAoQYWxlcnRzX2FkZGVkXzMwZBgCIAEoAxIjCgdhdm9pZGVkGAMgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSIQoFYWRkZWQYBCADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIPCgdzZW5zb3JzGAUgASgDEhkKEXNlbnNvcnNfY29uY2VybmVkGAYgASgDEhAKCHJlYWRpbmdzGAcgASgDEg8KB3N1bW1hcnkYCCABKAkigAMKD0JhY2t0ZXN0UmVxdWVzdBIdCgpzZW5zb3JfaWRzGAEgAygJQgm6SAaSAQMQkE4SLgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBmNvbmZpZxgEIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnEjUKBmxhYmVscxgFIAMoCzIaLnRlbGx0YWxlLnYxLkxhYmVsbGVkRXZlbnRCCbpIBpIBAxCQThI4ChJhY2N1cmFjeV90aHJlc2hvbGQYBiABKAFCF7pIFBISGR6n6Egu/+8/KQAAAAAAAOA/SACIAQESGAoQaW5jbHVkZV9yZWFkaW5ncxgHIAEoCBIhCg9waWN0dXJlX2NvbHVtbnMYCCABKA1CCLpIBSoDGKAfQhUKE19hY2N1cmFjeV90aHJlc2hvbGQimwEKDUxhYmVsbGVkRXZlbnQSHAoJc2Vuc29yX2lkGAEgASgJQgm6SAZyBBABGDISNgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARI0CghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBASLxAQoQQmFja3Rlc3RSZXNwb25zZRIVCg1yZWFkaW5nc19kb25lGAEgASgDEhYKDnJlYWRpbmdzX3RvdGFsGAIgASgDEiIKBmFsZXJ0cxgDIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0Ei0KB3N1bW1hcnkYBCABKAsyHC50ZWxsdGFsZS52MS5CYWNrdGVzdFN1bW1hcnkSLAoIcmVhZGluZ3MYBSADKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nEi0KB3BpY3R1cmUYBiABKAsyHC50ZWxsdGFsZS52MS5CYWNrdGVzdFBpY3R1cmUi0QEKD0JhY2t0ZXN0UGljdHVyZRIRCglzZW5zb3JfaWQYASABKAkSDAoEdW5pdBgCIAEoCRIpCgV0aW1lcxgDIAMoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDbG93GAQgAygBEgwKBGhpZ2gYBSADKAESFAoMZXhwZWN0ZWRfbG93GAYgAygBEhUKDWV4cGVjdGVkX2hpZ2gYByADKAESKgoGbGFiZWxzGAggAygLMhoudGVsbHRhbGUudjEuTGFiZWxsZWRFdmVudCKIAwoPQmFja3Rlc3RTdW1tYXJ5Eg4KBmFsZXJ0cxgBIAEoAxIVCg1hbGVydF9zZWNvbmRzGAIgASgBEh0KFWFsZXJ0c19wZXJfc2Vuc29yX2RheRgDIAEoARISCgpsYWJlbHNfbWV0GAQgASgDEhQKDGxhYmVsc190b3RhbBgFIAEoAxIVCg1ub3RpZmljYXRpb25zGAYgASgDEh0KFWxvbmdlc3RfYWxlcnRfc2Vjb25kcxgHIAEoARIPCgdzZW5zb3JzGAggASgDEhQKDGFsZXJ0c19yaWdodBgJIAEoAxIUCgxhbGVydHNfd3JvbmcYCiABKAMSFgoJcHJlY2lzaW9uGAsgASgBSACIAQESFQoNYWxlcnRzX3N0b3JlZBgMIAEoAxIWCg5hbGVydHNfYXZvaWRlZBgNIAEoAxIUCgxhbGVydHNfYWRkZWQYDiABKAMSGAoQcmVhZGluZ3NfY2hhbmdlZBgPIAEoAxINCgVub3RlcxgQIAMoCUIMCgpfcHJlY2lzaW9uInQKEUxhYmVsQWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDEg8KB2NvcnJlY3QYAiABKAgSGQoHY29tbWVudBgDIAEoCUIIukgFcgMY6AcSEAoId2l0aGRyYXcYBCABKAgSDwoHZHJ5X3J1bhgFIAEoCCLGAQoSTGFiZWxBbGVydFJlc3BvbnNlEiEKBWFsZXJ0GAEgASgLMhIudGVsbHRhbGUudjEuQWxlcnQSGgoSYWxlcnRzX2F2b2lkZWRfMzBkGAIgASgDEhgKEGFsZXJ0c19hZGRlZF8zMGQYAyABKAMSIwoHYXZvaWRlZBgEIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EiEKBWFkZGVkGAUgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSDwoHc3VtbWFyeRgGIAEoCSLgAQoRTWFpbnRlbmFuY2VXaW5kb3cSCgoCaWQYASABKAkSGwoJc2Vuc29yX2lkGAIgASgJQgi6SAVyAxjIARIZCghsb2NhdGlvbhgDIAEoCUIHukgEcgIYZBI2CgpzdGFydF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEjQKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEhkKB2NvbW1lbnQYBiABKAlCCLpIBXIDGOgHIlgKHkNyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBI2CgZ3aW5kb3cYASABKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvd0IGukgDyAEBIlEKH0NyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2USLgoGd2luZG93GAEgASgLMh4udGVsbHRhbGUudjEuTWFpbnRlbmFuY2VXaW5kb3ciZQodTGlzdE1haW50ZW5hbmNlV2luZG93c1JlcXVlc3QSHAoFbGltaXQYASABKA1CCLpIBSoDGOgHSACIAQESHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMY9ANCCAoGX2xpbWl0ImoKHkxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXNwb25zZRIvCgd3aW5kb3dzGAEgAygLMh4udGVsbHRhbGUudjEuTWFpbnRlbmFuY2VXaW5kb3cSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjcKHkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhkIiEKH0RlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2UqYQoJRGlyZWN0aW9uEhkKFURJUkVDVElPTl9VTlNQRUNJRklFRBAAEhIKDkRJUkVDVElPTl9CT1RIEAESEgoORElSRUNUSU9OX0hJR0gQAhIRCg1ESVJFQ1RJT05fTE9XEAMq9wEKFERldGVjdG9yQ29uZmlnU291cmNlEiYKIkRFVEVDVE9SX0NPTkZJR19TT1VSQ0VfVU5TUEVDSUZJRUQQABIhCh1ERVRFQ1RPUl9DT05GSUdfU09VUkNFX1NFTlNPUhABEiYKIkRFVEVDVE9SX0NPTkZJR19TT1VSQ0VfU0VOU09SX1RZUEUQAhIkCiBERVRFQ1RPUl9DT05GSUdfU09VUkNFX0FMTF9UWVBFUxADEiMKH0RFVEVDVE9SX0NPTkZJR19TT1VSQ0VfUExBVEZPUk0QBBIhCh1ERVRFQ1RPUl9DT05GSUdfU09VUkNFX0xFQVJOVBAFMq0GCg9EZXRlY3RvclNlcnZpY2USWQoORXhwbGFpblJlYWRpbmcSIi50ZWxsdGFsZS52MS5FeHBsYWluUmVhZGluZ1JlcXVlc3QaIy50ZWxsdGFsZS52MS5FeHBsYWluUmVhZGluZ1Jlc3BvbnNlEmIKEUdldERldGVjdG9yQ29uZmlnEiUudGVsbHRhbGUudjEuR2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0GiYudGVsbHRhbGUudjEuR2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRJiChFTZXREZXRlY3RvckNvbmZpZxIlLnRlbGx0YWxlLnYxLlNldERldGVjdG9yQ29uZmlnUmVxdWVzdBomLnRlbGx0YWxlLnYxLlNldERldGVjdG9yQ29uZmlnUmVzcG9uc2USSQoIQmFja3Rlc3QSHC50ZWxsdGFsZS52MS5CYWNrdGVzdFJlcXVlc3QaHS50ZWxsdGFsZS52MS5CYWNrdGVzdFJlc3BvbnNlMAESTQoKTGFiZWxBbGVydBIeLnRlbGx0YWxlLnYxLkxhYmVsQWxlcnRSZXF1ZXN0Gh8udGVsbHRhbGUudjEuTGFiZWxBbGVydFJlc3BvbnNlEnQKF0NyZWF0ZU1haW50ZW5hbmNlV2luZG93EisudGVsbHRhbGUudjEuQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0GiwudGVsbHRhbGUudjEuQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZRJxChZMaXN0TWFpbnRlbmFuY2VXaW5kb3dzEioudGVsbHRhbGUudjEuTGlzdE1haW50ZW5hbmNlV2luZG93c1JlcXVlc3QaKy50ZWxsdGFsZS52MS5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVzcG9uc2USdAoXRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3cSKy50ZWxsdGFsZS52MS5EZWxldGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QaLC50ZWxsdGFsZS52MS5EZWxldGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_alert, file_telltale_v1_reading]);
+  fileDesc("Chp0ZWxsdGFsZS92MS9kZXRlY3Rvci5wcm90bxILdGVsbHRhbGUudjEiaAoVRXhwbGFpblJlYWRpbmdSZXF1ZXN0Eh4KCXNlbnNvcl9pZBgBIAEoCUILukgIcgYQAboBAQASLwoLb2JzZXJ2ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImgKDERldGVjdG9yVm90ZRIQCghkZXRlY3RvchgBIAEoCRIQCghzdXJwcmlzZRgCIAEoARIOCgZkZXRhaWwYAyABKAkSFAoMc2hhcmVfb2ZfYmFyGAQgASgBEg4KBndlaWdodBgFIAEoASLBAgoWRXhwbGFpblJlYWRpbmdSZXNwb25zZRIrCgdyZWFkaW5nGAEgASgLMhoudGVsbHRhbGUudjEuU2NvcmVkUmVhZGluZxILCgNiYXIYAiABKAESDwoHc3VtbWFyeRgDIAEoCRIoCgV2b3RlcxgEIAMoCzIZLnRlbGx0YWxlLnYxLkRldGVjdG9yVm90ZRIuChJuZWFyZXN0X3Bhc3RfYWxlcnQYBSABKAsyEi50ZWxsdGFsZS52MS5BbGVydBIZCgxzdXJwcmlzZV9iYXIYBiABKAFIAIgBARIPCgdoaXN0b3J5GAcgASgJEhIKCnJlcHJvZHVjZWQYCCABKAgSFQoIc3VycHJpc2UYCSABKAFIAYgBARINCgV5b3VuZxgKIAEoCEIPCg1fc3VycHJpc2VfYmFyQgsKCV9zdXJwcmlzZSLQBQoORGV0ZWN0b3JDb25maWcSHAoLc2Vuc29yX3R5cGUYASABKAlCB7pIBHICGDISOwoVYWxhcm1zX3Blcl9zZW5zb3JfZGF5GAIgASgBQhe6SBQSEhkAAAAAAECPQCEAAAAAAAAAAEgAiAEBEh8KCXJhbmdlX21pbhgDIAEoAUIHukgEEgJAAUgBiAEBEh8KCXJhbmdlX21heBgEIAEoAUIHukgEEgJAAUgCiAEBEjAKE21heF9yYXRlX3Blcl9zZWNvbmQYBSABKAFCDrpICxIJIQAAAAAAAAAASAOIAQESKgoNc3R1Y2tfc2Vjb25kcxgGIAEoAUIOukgLEgkhAAAAAAAAAABIBIgBARIsCg9zaWxlbmNlX3NlY29uZHMYByABKAFCDrpICxIJIQAAAAAAAAAASAWIAQESJwoPcmVvcmRlcl9ob2xkX21zGAggASgNQgm6SAYqBBjg1ANIBogBARIUCgdjb3VudGVyGAkgASgISAeIAQESGwoJc2Vuc29yX2lkGAogASgJQgi6SAVyAxjIARIzCglkaXJlY3Rpb24YCyABKA4yFi50ZWxsdGFsZS52MS5EaXJlY3Rpb25CCLpIBYIBAhABEhAKA29mZhgMIAEoCEgIiAEBEh8KCXRpbWVfem9uZRgNIAEoCUIHukgEcgIYQEgJiAEBEicKCGhvbGlkYXlzGA4gASgLMhUudGVsbHRhbGUudjEuSG9saWRheXNCGAoWX2FsYXJtc19wZXJfc2Vuc29yX2RheUIMCgpfcmFuZ2VfbWluQgwKCl9yYW5nZV9tYXhCFgoUX21heF9yYXRlX3Blcl9zZWNvbmRCEAoOX3N0dWNrX3NlY29uZHNCEgoQX3NpbGVuY2Vfc2Vjb25kc0ISChBfcmVvcmRlcl9ob2xkX21zQgoKCF9jb3VudGVyQgYKBF9vZmZCDAoKX3RpbWVfem9uZSJ0CghIb2xpZGF5cxI6CgVkYXRlcxgBIAMoCUIrukgokgElEOgHIiByHjIcXlswLTldezR9LVswLTldezJ9LVswLTldezJ9JBIsCgRsaWtlGAIgASgOMhQudGVsbHRhbGUudjEuV2Vla2RheUIIukgFggECEAEiWAoURGV0ZWN0b3JDb25maWdPcmlnaW4SDQoFZmllbGQYASABKAkSMQoGc291cmNlGAIgASgOMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdTb3VyY2UiVQoYR2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0EhwKC3NlbnNvcl90eXBlGAEgASgJQge6SARyAhgyEhsKCXNlbnNvcl9pZBgCIAEoCUIIukgFcgMYyAEifAoZR2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRIrCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZxIyCgdvcmlnaW5zGAIgAygLMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdPcmlnaW4ihwEKGFNldERldGVjdG9yQ29uZmlnUmVxdWVzdBIzCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ0IGukgDyAEBEg8KB2RyeV9ydW4YAiABKAgSJQoSaG9saWRheXNfaWNhbGVuZGFyGAMgASgJQgm6SAZyBCiAgBAirwEKGVNldERldGVjdG9yQ29uZmlnUmVzcG9uc2USKwoGY29uZmlnGAEgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWcSMgoHb3JpZ2lucxgCIAMoCzIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnT3JpZ2luEjEKBmVmZmVjdBgDIAEoCzIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnRWZmZWN0IuMBChREZXRlY3RvckNvbmZpZ0VmZmVjdBIaChJhbGVydHNfYXZvaWRlZF8zMGQYASABKAMSGAoQYWxlcnRzX2FkZGVkXzMwZBgCIAEoAxIjCgdhdm9pZGVkGAMgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSIQoFYWRkZWQYBCADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIPCgdzZW5zb3JzGAUgASgDEhkKEXNlbnNvcnNfY29uY2VybmVkGAYgASgDEhAKCHJlYWRpbmdzGAcgASgDEg8KB3N1bW1hcnkYCCABKAkigAMKD0JhY2t0ZXN0UmVxdWVzdBIdCgpzZW5zb3JfaWRzGAEgAygJQgm6SAaSAQMQkE4SLgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBmNvbmZpZxgEIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnEjUKBmxhYmVscxgFIAMoCzIaLnRlbGx0YWxlLnYxLkxhYmVsbGVkRXZlbnRCCbpIBpIBAxCQThI4ChJhY2N1cmFjeV90aHJlc2hvbGQYBiABKAFCF7pIFBISGR6n6Egu/+8/KQAAAAAAAOA/SACIAQESGAoQaW5jbHVkZV9yZWFkaW5ncxgHIAEoCBIhCg9waWN0dXJlX2NvbHVtbnMYCCABKA1CCLpIBSoDGKAfQhUKE19hY2N1cmFjeV90aHJlc2hvbGQimwEKDUxhYmVsbGVkRXZlbnQSHAoJc2Vuc29yX2lkGAEgASgJQgm6SAZyBBABGDISNgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARI0CghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBASLxAQoQQmFja3Rlc3RSZXNwb25zZRIVCg1yZWFkaW5nc19kb25lGAEgASgDEhYKDnJlYWRpbmdzX3RvdGFsGAIgASgDEiIKBmFsZXJ0cxgDIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0Ei0KB3N1bW1hcnkYBCABKAsyHC50ZWxsdGFsZS52MS5CYWNrdGVzdFN1bW1hcnkSLAoIcmVhZGluZ3MYBSADKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nEi0KB3BpY3R1cmUYBiABKAsyHC50ZWxsdGFsZS52MS5CYWNrdGVzdFBpY3R1cmUi0QEKD0JhY2t0ZXN0UGljdHVyZRIRCglzZW5zb3JfaWQYASABKAkSDAoEdW5pdBgCIAEoCRIpCgV0aW1lcxgDIAMoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDbG93GAQgAygBEgwKBGhpZ2gYBSADKAESFAoMZXhwZWN0ZWRfbG93GAYgAygBEhUKDWV4cGVjdGVkX2hpZ2gYByADKAESKgoGbGFiZWxzGAggAygLMhoudGVsbHRhbGUudjEuTGFiZWxsZWRFdmVudCKIAwoPQmFja3Rlc3RTdW1tYXJ5Eg4KBmFsZXJ0cxgBIAEoAxIVCg1hbGVydF9zZWNvbmRzGAIgASgBEh0KFWFsZXJ0c19wZXJfc2Vuc29yX2RheRgDIAEoARISCgpsYWJlbHNfbWV0GAQgASgDEhQKDGxhYmVsc190b3RhbBgFIAEoAxIVCg1ub3RpZmljYXRpb25zGAYgASgDEh0KFWxvbmdlc3RfYWxlcnRfc2Vjb25kcxgHIAEoARIPCgdzZW5zb3JzGAggASgDEhQKDGFsZXJ0c19yaWdodBgJIAEoAxIUCgxhbGVydHNfd3JvbmcYCiABKAMSFgoJcHJlY2lzaW9uGAsgASgBSACIAQESFQoNYWxlcnRzX3N0b3JlZBgMIAEoAxIWCg5hbGVydHNfYXZvaWRlZBgNIAEoAxIUCgxhbGVydHNfYWRkZWQYDiABKAMSGAoQcmVhZGluZ3NfY2hhbmdlZBgPIAEoAxINCgVub3RlcxgQIAMoCUIMCgpfcHJlY2lzaW9uInQKEUxhYmVsQWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDEg8KB2NvcnJlY3QYAiABKAgSGQoHY29tbWVudBgDIAEoCUIIukgFcgMY6AcSEAoId2l0aGRyYXcYBCABKAgSDwoHZHJ5X3J1bhgFIAEoCCLGAQoSTGFiZWxBbGVydFJlc3BvbnNlEiEKBWFsZXJ0GAEgASgLMhIudGVsbHRhbGUudjEuQWxlcnQSGgoSYWxlcnRzX2F2b2lkZWRfMzBkGAIgASgDEhgKEGFsZXJ0c19hZGRlZF8zMGQYAyABKAMSIwoHYXZvaWRlZBgEIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EiEKBWFkZGVkGAUgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSDwoHc3VtbWFyeRgGIAEoCSLgAQoRTWFpbnRlbmFuY2VXaW5kb3cSCgoCaWQYASABKAkSGwoJc2Vuc29yX2lkGAIgASgJQgi6SAVyAxjIARIZCghsb2NhdGlvbhgDIAEoCUIHukgEcgIYZBI2CgpzdGFydF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEjQKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEhkKB2NvbW1lbnQYBiABKAlCCLpIBXIDGOgHIlgKHkNyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBI2CgZ3aW5kb3cYASABKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvd0IGukgDyAEBIlEKH0NyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2USLgoGd2luZG93GAEgASgLMh4udGVsbHRhbGUudjEuTWFpbnRlbmFuY2VXaW5kb3ciZQodTGlzdE1haW50ZW5hbmNlV2luZG93c1JlcXVlc3QSHAoFbGltaXQYASABKA1CCLpIBSoDGOgHSACIAQESHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMY9ANCCAoGX2xpbWl0ImoKHkxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXNwb25zZRIvCgd3aW5kb3dzGAEgAygLMh4udGVsbHRhbGUudjEuTWFpbnRlbmFuY2VXaW5kb3cSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjcKHkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhkIiEKH0RlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2UqtgEKB1dlZWtkYXkSFwoTV0VFS0RBWV9VTlNQRUNJRklFRBAAEhIKDldFRUtEQVlfTU9OREFZEAESEwoPV0VFS0RBWV9UVUVTREFZEAISFQoRV0VFS0RBWV9XRURORVNEQVkQAxIUChBXRUVLREFZX1RIVVJTREFZEAQSEgoOV0VFS0RBWV9GUklEQVkQBRIUChBXRUVLREFZX1NBVFVSREFZEAYSEgoOV0VFS0RBWV9TVU5EQVkQByphCglEaXJlY3Rpb24SGQoVRElSRUNUSU9OX1VOU1BFQ0lGSUVEEAASEgoORElSRUNUSU9OX0JPVEgQARISCg5ESVJFQ1RJT05fSElHSBACEhEKDURJUkVDVElPTl9MT1cQAyr3AQoURGV0ZWN0b3JDb25maWdTb3VyY2USJgoiREVURUNUT1JfQ09ORklHX1NPVVJDRV9VTlNQRUNJRklFRBAAEiEKHURFVEVDVE9SX0NPTkZJR19TT1VSQ0VfU0VOU09SEAESJgoiREVURUNUT1JfQ09ORklHX1NPVVJDRV9TRU5TT1JfVFlQRRACEiQKIERFVEVDVE9SX0NPTkZJR19TT1VSQ0VfQUxMX1RZUEVTEAMSIwofREVURUNUT1JfQ09ORklHX1NPVVJDRV9QTEFURk9STRAEEiEKHURFVEVDVE9SX0NPTkZJR19TT1VSQ0VfTEVBUk5UEAUyrQYKD0RldGVjdG9yU2VydmljZRJZCg5FeHBsYWluUmVhZGluZxIiLnRlbGx0YWxlLnYxLkV4cGxhaW5SZWFkaW5nUmVxdWVzdBojLnRlbGx0YWxlLnYxLkV4cGxhaW5SZWFkaW5nUmVzcG9uc2USYgoRR2V0RGV0ZWN0b3JDb25maWcSJS50ZWxsdGFsZS52MS5HZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QaJi50ZWxsdGFsZS52MS5HZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEmIKEVNldERldGVjdG9yQ29uZmlnEiUudGVsbHRhbGUudjEuU2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0GiYudGVsbHRhbGUudjEuU2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRJJCghCYWNrdGVzdBIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UmVxdWVzdBodLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UmVzcG9uc2UwARJNCgpMYWJlbEFsZXJ0Eh4udGVsbHRhbGUudjEuTGFiZWxBbGVydFJlcXVlc3QaHy50ZWxsdGFsZS52MS5MYWJlbEFsZXJ0UmVzcG9uc2USdAoXQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3cSKy50ZWxsdGFsZS52MS5DcmVhdGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QaLC50ZWxsdGFsZS52MS5DcmVhdGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlEnEKFkxpc3RNYWludGVuYW5jZVdpbmRvd3MSKi50ZWxsdGFsZS52MS5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVxdWVzdBorLnRlbGx0YWxlLnYxLkxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXNwb25zZRJ0ChdEZWxldGVNYWludGVuYW5jZVdpbmRvdxIrLnRlbGx0YWxlLnYxLkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBosLnRlbGx0YWxlLnYxLkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_alert, file_telltale_v1_reading]);
 
 /**
  * Names a reading by sensor and time.
@@ -277,6 +277,21 @@ export type DetectorConfig = Message<"telltale.v1.DetectorConfig"> & {
    * @generated from field: optional bool off = 12;
    */
   off?: boolean | undefined;
+
+  /**
+   * The time zone that the courses of day and week follow, for example "Europe/Berlin": with its daylight saving, as it is known when
+   * the setting is made. Default: TIME_ZONE of the platform, or UTC.
+   *
+   * @generated from field: optional string time_zone = 13;
+   */
+  timeZone?: string | undefined;
+
+  /**
+   * Days that are expected to run like a day of rest. Default: none.
+   *
+   * @generated from field: telltale.v1.Holidays holidays = 14;
+   */
+  holidays?: Holidays | undefined;
 };
 
 /**
@@ -285,6 +300,34 @@ export type DetectorConfig = Message<"telltale.v1.DetectorConfig"> & {
  */
 export const DetectorConfigSchema: GenMessage<DetectorConfig> = /*@__PURE__*/
   messageDesc(file_telltale_v1_detector, 3);
+
+/**
+ * Days that are expected to run like another day of the week, by local time; empty: there are none.
+ *
+ * @generated from message telltale.v1.Holidays
+ */
+export type Holidays = Message<"telltale.v1.Holidays"> & {
+  /**
+   * Each as YYYY-MM-DD.
+   *
+   * @generated from field: repeated string dates = 1;
+   */
+  dates: string[];
+
+  /**
+   * The day of the week whose course counts on these days. Default: Sunday.
+   *
+   * @generated from field: telltale.v1.Weekday like = 2;
+   */
+  like: Weekday;
+};
+
+/**
+ * Describes the message telltale.v1.Holidays.
+ * Use `create(HolidaysSchema)` to create a new message.
+ */
+export const HolidaysSchema: GenMessage<Holidays> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_detector, 4);
 
 /**
  * Where the value of one field comes from.
@@ -312,7 +355,7 @@ export type DetectorConfigOrigin = Message<"telltale.v1.DetectorConfigOrigin"> &
  * Use `create(DetectorConfigOriginSchema)` to create a new message.
  */
 export const DetectorConfigOriginSchema: GenMessage<DetectorConfigOrigin> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 4);
+  messageDesc(file_telltale_v1_detector, 5);
 
 /**
  * Asks for one sensor, for one sensor type, or for what holds for all types.
@@ -340,7 +383,7 @@ export type GetDetectorConfigRequest = Message<"telltale.v1.GetDetectorConfigReq
  * Use `create(GetDetectorConfigRequestSchema)` to create a new message.
  */
 export const GetDetectorConfigRequestSchema: GenMessage<GetDetectorConfigRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 5);
+  messageDesc(file_telltale_v1_detector, 6);
 
 /**
  * The settings in force.
@@ -368,7 +411,7 @@ export type GetDetectorConfigResponse = Message<"telltale.v1.GetDetectorConfigRe
  * Use `create(GetDetectorConfigResponseSchema)` to create a new message.
  */
 export const GetDetectorConfigResponseSchema: GenMessage<GetDetectorConfigResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 6);
+  messageDesc(file_telltale_v1_detector, 7);
 
 /**
  * Replaces the settings of a sensor, of a sensor type, or of all types.
@@ -389,6 +432,14 @@ export type SetDetectorConfigRequest = Message<"telltale.v1.SetDetectorConfigReq
    * @generated from field: bool dry_run = 2;
    */
   dryRun: boolean;
+
+  /**
+   * An iCalendar file (RFC 5545) with holidays: the days of its events are added to those of `config`, yearly ones for ten years from
+   * now. Only the days are kept.
+   *
+   * @generated from field: string holidays_icalendar = 3;
+   */
+  holidaysIcalendar: string;
 };
 
 /**
@@ -396,7 +447,7 @@ export type SetDetectorConfigRequest = Message<"telltale.v1.SetDetectorConfigReq
  * Use `create(SetDetectorConfigRequestSchema)` to create a new message.
  */
 export const SetDetectorConfigRequestSchema: GenMessage<SetDetectorConfigRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 7);
+  messageDesc(file_telltale_v1_detector, 8);
 
 /**
  * The settings in force; with `dry_run`, those that would be.
@@ -431,7 +482,7 @@ export type SetDetectorConfigResponse = Message<"telltale.v1.SetDetectorConfigRe
  * Use `create(SetDetectorConfigResponseSchema)` to create a new message.
  */
 export const SetDetectorConfigResponseSchema: GenMessage<SetDetectorConfigResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 8);
+  messageDesc(file_telltale_v1_detector, 9);
 
 /**
  * What a change of settings would have done: two replays of each sensor's last 30 days, up to its newest reading, one with the settings
@@ -503,7 +554,7 @@ export type DetectorConfigEffect = Message<"telltale.v1.DetectorConfigEffect"> &
  * Use `create(DetectorConfigEffectSchema)` to create a new message.
  */
 export const DetectorConfigEffectSchema: GenMessage<DetectorConfigEffect> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 9);
+  messageDesc(file_telltale_v1_detector, 10);
 
 /**
  * What to replay, with which settings.
@@ -574,7 +625,7 @@ export type BacktestRequest = Message<"telltale.v1.BacktestRequest"> & {
  * Use `create(BacktestRequestSchema)` to create a new message.
  */
 export const BacktestRequestSchema: GenMessage<BacktestRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 10);
+  messageDesc(file_telltale_v1_detector, 11);
 
 /**
  * Something that is known to have been abnormal.
@@ -609,7 +660,7 @@ export type LabelledEvent = Message<"telltale.v1.LabelledEvent"> & {
  * Use `create(LabelledEventSchema)` to create a new message.
  */
 export const LabelledEventSchema: GenMessage<LabelledEvent> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 11);
+  messageDesc(file_telltale_v1_detector, 12);
 
 /**
  * Progress, an alert, or the sum, in this order.
@@ -665,7 +716,7 @@ export type BacktestResponse = Message<"telltale.v1.BacktestResponse"> & {
  * Use `create(BacktestResponseSchema)` to create a new message.
  */
 export const BacktestResponseSchema: GenMessage<BacktestResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 12);
+  messageDesc(file_telltale_v1_detector, 13);
 
 /**
  * A series thinned to columns of equal width; columns without readings are left out.
@@ -735,7 +786,7 @@ export type BacktestPicture = Message<"telltale.v1.BacktestPicture"> & {
  * Use `create(BacktestPictureSchema)` to create a new message.
  */
 export const BacktestPictureSchema: GenMessage<BacktestPicture> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 13);
+  messageDesc(file_telltale_v1_detector, 14);
 
 /**
  * What a backtest found.
@@ -861,7 +912,7 @@ export type BacktestSummary = Message<"telltale.v1.BacktestSummary"> & {
  * Use `create(BacktestSummarySchema)` to create a new message.
  */
 export const BacktestSummarySchema: GenMessage<BacktestSummary> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 14);
+  messageDesc(file_telltale_v1_detector, 15);
 
 /**
  * Labels one alert.
@@ -910,7 +961,7 @@ export type LabelAlertRequest = Message<"telltale.v1.LabelAlertRequest"> & {
  * Use `create(LabelAlertRequestSchema)` to create a new message.
  */
 export const LabelAlertRequestSchema: GenMessage<LabelAlertRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 15);
+  messageDesc(file_telltale_v1_detector, 16);
 
 /**
  * What the label does; with `dry_run`, what it would do.
@@ -966,7 +1017,7 @@ export type LabelAlertResponse = Message<"telltale.v1.LabelAlertResponse"> & {
  * Use `create(LabelAlertResponseSchema)` to create a new message.
  */
 export const LabelAlertResponseSchema: GenMessage<LabelAlertResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 16);
+  messageDesc(file_telltale_v1_detector, 17);
 
 /**
  * A time in which readings are expected to be abnormal.
@@ -1022,7 +1073,7 @@ export type MaintenanceWindow = Message<"telltale.v1.MaintenanceWindow"> & {
  * Use `create(MaintenanceWindowSchema)` to create a new message.
  */
 export const MaintenanceWindowSchema: GenMessage<MaintenanceWindow> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 17);
+  messageDesc(file_telltale_v1_detector, 18);
 
 /**
  * The window to create.
@@ -1043,7 +1094,7 @@ export type CreateMaintenanceWindowRequest = Message<"telltale.v1.CreateMaintena
  * Use `create(CreateMaintenanceWindowRequestSchema)` to create a new message.
  */
 export const CreateMaintenanceWindowRequestSchema: GenMessage<CreateMaintenanceWindowRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 18);
+  messageDesc(file_telltale_v1_detector, 19);
 
 /**
  * The window created.
@@ -1064,7 +1115,7 @@ export type CreateMaintenanceWindowResponse = Message<"telltale.v1.CreateMainten
  * Use `create(CreateMaintenanceWindowResponseSchema)` to create a new message.
  */
 export const CreateMaintenanceWindowResponseSchema: GenMessage<CreateMaintenanceWindowResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 19);
+  messageDesc(file_telltale_v1_detector, 20);
 
 /**
  * Pages through windows.
@@ -1092,7 +1143,7 @@ export type ListMaintenanceWindowsRequest = Message<"telltale.v1.ListMaintenance
  * Use `create(ListMaintenanceWindowsRequestSchema)` to create a new message.
  */
 export const ListMaintenanceWindowsRequestSchema: GenMessage<ListMaintenanceWindowsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 20);
+  messageDesc(file_telltale_v1_detector, 21);
 
 /**
  * By start time.
@@ -1120,7 +1171,7 @@ export type ListMaintenanceWindowsResponse = Message<"telltale.v1.ListMaintenanc
  * Use `create(ListMaintenanceWindowsResponseSchema)` to create a new message.
  */
 export const ListMaintenanceWindowsResponseSchema: GenMessage<ListMaintenanceWindowsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 21);
+  messageDesc(file_telltale_v1_detector, 22);
 
 /**
  * Ends one window.
@@ -1141,7 +1192,7 @@ export type DeleteMaintenanceWindowRequest = Message<"telltale.v1.DeleteMaintena
  * Use `create(DeleteMaintenanceWindowRequestSchema)` to create a new message.
  */
 export const DeleteMaintenanceWindowRequestSchema: GenMessage<DeleteMaintenanceWindowRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 22);
+  messageDesc(file_telltale_v1_detector, 23);
 
 /**
  * Done.
@@ -1156,7 +1207,83 @@ export type DeleteMaintenanceWindowResponse = Message<"telltale.v1.DeleteMainten
  * Use `create(DeleteMaintenanceWindowResponseSchema)` to create a new message.
  */
 export const DeleteMaintenanceWindowResponseSchema: GenMessage<DeleteMaintenanceWindowResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 23);
+  messageDesc(file_telltale_v1_detector, 24);
+
+/**
+ * A day of the week.
+ *
+ * @generated from enum telltale.v1.Weekday
+ */
+export const Weekday = {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: WEEKDAY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Monday.
+   *
+   * @generated from enum value: WEEKDAY_MONDAY = 1;
+   */
+  MONDAY: 1,
+
+  /**
+   * Tuesday.
+   *
+   * @generated from enum value: WEEKDAY_TUESDAY = 2;
+   */
+  TUESDAY: 2,
+
+  /**
+   * Wednesday.
+   *
+   * @generated from enum value: WEEKDAY_WEDNESDAY = 3;
+   */
+  WEDNESDAY: 3,
+
+  /**
+   * Thursday.
+   *
+   * @generated from enum value: WEEKDAY_THURSDAY = 4;
+   */
+  THURSDAY: 4,
+
+  /**
+   * Friday.
+   *
+   * @generated from enum value: WEEKDAY_FRIDAY = 5;
+   */
+  FRIDAY: 5,
+
+  /**
+   * Saturday.
+   *
+   * @generated from enum value: WEEKDAY_SATURDAY = 6;
+   */
+  SATURDAY: 6,
+
+  /**
+   * Sunday.
+   *
+   * @generated from enum value: WEEKDAY_SUNDAY = 7;
+   */
+  SUNDAY: 7,
+} as const;
+
+/**
+ * A day of the week.
+ *
+ * @generated from enum telltale.v1.Weekday
+ */
+export type Weekday = (typeof Weekday)[keyof typeof Weekday] | UnknownEnum;
+
+/**
+ * Describes the enum telltale.v1.Weekday.
+ */
+export const WeekdaySchema: GenEnum<Weekday> = /*@__PURE__*/
+  enumDesc(file_telltale_v1_detector, 0);
 
 /**
  * On which side of what is expected a reading may be abnormal.
@@ -1204,7 +1331,7 @@ export type Direction = (typeof Direction)[keyof typeof Direction] | UnknownEnum
  * Describes the enum telltale.v1.Direction.
  */
 export const DirectionSchema: GenEnum<Direction> = /*@__PURE__*/
-  enumDesc(file_telltale_v1_detector, 0);
+  enumDesc(file_telltale_v1_detector, 1);
 
 /**
  * Where the value of a setting comes from.
@@ -1266,7 +1393,7 @@ export type DetectorConfigSource = (typeof DetectorConfigSource)[keyof typeof De
  * Describes the enum telltale.v1.DetectorConfigSource.
  */
 export const DetectorConfigSourceSchema: GenEnum<DetectorConfigSource> = /*@__PURE__*/
-  enumDesc(file_telltale_v1_detector, 1);
+  enumDesc(file_telltale_v1_detector, 2);
 
 /**
  * The detector: explanations, settings, labels, maintenance windows and backtests.

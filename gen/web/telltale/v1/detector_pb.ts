@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/detector.proto.
  */
 export const file_telltale_v1_detector: GenFile = /*@__PURE__*/
-  fileDesc("Chp0ZWxsdGFsZS92MS9kZXRlY3Rvci5wcm90bxILdGVsbHRhbGUudjEiWwoVRXhwbGFpblJlYWRpbmdSZXF1ZXN0EhEKCXNlbnNvcl9pZBgBIAEoCRIvCgtvYnNlcnZlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiaAoMRGV0ZWN0b3JWb3RlEhAKCGRldGVjdG9yGAEgASgJEhAKCHN1cnByaXNlGAIgASgBEg4KBmRldGFpbBgDIAEoCRIUCgxzaGFyZV9vZl9iYXIYBCABKAESDgoGd2VpZ2h0GAUgASgBIsECChZFeHBsYWluUmVhZGluZ1Jlc3BvbnNlEisKB3JlYWRpbmcYASABKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nEgsKA2JhchgCIAEoARIPCgdzdW1tYXJ5GAMgASgJEigKBXZvdGVzGAQgAygLMhkudGVsbHRhbGUudjEuRGV0ZWN0b3JWb3RlEi4KEm5lYXJlc3RfcGFzdF9hbGVydBgFIAEoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EhkKDHN1cnByaXNlX2JhchgGIAEoAUgAiAEBEg8KB2hpc3RvcnkYByABKAkSEgoKcmVwcm9kdWNlZBgIIAEoCBIVCghzdXJwcmlzZRgJIAEoAUgBiAEBEg0KBXlvdW5nGAogASgIQg8KDV9zdXJwcmlzZV9iYXJCCwoJX3N1cnByaXNlIvUDCg5EZXRlY3RvckNvbmZpZxITCgtzZW5zb3JfdHlwZRgBIAEoCRIiChVhbGFybXNfcGVyX3NlbnNvcl9kYXkYAiABKAFIAIgBARIWCglyYW5nZV9taW4YAyABKAFIAYgBARIWCglyYW5nZV9tYXgYBCABKAFIAogBARIgChNtYXhfcmF0ZV9wZXJfc2Vjb25kGAUgASgBSAOIAQESGgoNc3R1Y2tfc2Vjb25kcxgGIAEoAUgEiAEBEhwKD3NpbGVuY2Vfc2Vjb25kcxgHIAEoAUgFiAEBEhwKD3Jlb3JkZXJfaG9sZF9tcxgIIAEoDUgGiAEBEhQKB2NvdW50ZXIYCSABKAhIB4gBARIRCglzZW5zb3JfaWQYCiABKAkSKQoJZGlyZWN0aW9uGAsgASgOMhYudGVsbHRhbGUudjEuRGlyZWN0aW9uEhAKA29mZhgMIAEoCEgIiAEBQhgKFl9hbGFybXNfcGVyX3NlbnNvcl9kYXlCDAoKX3JhbmdlX21pbkIMCgpfcmFuZ2VfbWF4QhYKFF9tYXhfcmF0ZV9wZXJfc2Vjb25kQhAKDl9zdHVja19zZWNvbmRzQhIKEF9zaWxlbmNlX3NlY29uZHNCEgoQX3Jlb3JkZXJfaG9sZF9tc0IKCghfY291bnRlckIGCgRfb2ZmIlgKFERldGVjdG9yQ29uZmlnT3JpZ2luEg0KBWZpZWxkGAEgASgJEjEKBnNvdXJjZRgCIAEoDjIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnU291cmNlIkIKGEdldERldGVjdG9yQ29uZmlnUmVxdWVzdBITCgtzZW5zb3JfdHlwZRgBIAEoCRIRCglzZW5zb3JfaWQYAiABKAkifAoZR2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRIrCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZxIyCgdvcmlnaW5zGAIgAygLMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdPcmlnaW4iWAoYU2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0EisKBmNvbmZpZxgBIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnEg8KB2RyeV9ydW4YAiABKAgirwEKGVNldERldGVjdG9yQ29uZmlnUmVzcG9uc2USKwoGY29uZmlnGAEgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWcSMgoHb3JpZ2lucxgCIAMoCzIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnT3JpZ2luEjEKBmVmZmVjdBgDIAEoCzIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnRWZmZWN0IuMBChREZXRlY3RvckNvbmZpZ0VmZmVjdBIaChJhbGVydHNfYXZvaWRlZF8zMGQYASABKAMSGAoQYWxlcnRzX2FkZGVkXzMwZBgCIAEoAxIjCgdhdm9pZGVkGAMgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSIQoFYWRkZWQYBCADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIPCgdzZW5zb3JzGAUgASgDEhkKEXNlbnNvcnNfY29uY2VybmVkGAYgASgDEhAKCHJlYWRpbmdzGAcgASgDEg8KB3N1bW1hcnkYCCABKAkixwIKD0JhY2t0ZXN0UmVxdWVzdBISCgpzZW5zb3JfaWRzGAEgAygJEi4KCnN0YXJ0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgZjb25maWcYBCABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZxIqCgZsYWJlbHMYBSADKAsyGi50ZWxsdGFsZS52MS5MYWJlbGxlZEV2ZW50Eh8KEmFjY3VyYWN5X3RocmVzaG9sZBgGIAEoAUgAiAEBEhgKEGluY2x1ZGVfcmVhZGluZ3MYByABKAgSFwoPcGljdHVyZV9jb2x1bW5zGAggASgNQhUKE19hY2N1cmFjeV90aHJlc2hvbGQigAEKDUxhYmVsbGVkRXZlbnQSEQoJc2Vuc29yX2lkGAEgASgJEi4KCnN0YXJ0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLxAQoQQmFja3Rlc3RSZXNwb25zZRIVCg1yZWFkaW5nc19kb25lGAEgASgDEhYKDnJlYWRpbmdzX3RvdGFsGAIgASgDEiIKBmFsZXJ0cxgDIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0Ei0KB3N1bW1hcnkYBCABKAsyHC50ZWxsdGFsZS52MS5CYWNrdGVzdFN1bW1hcnkSLAoIcmVhZGluZ3MYBSADKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nEi0KB3BpY3R1cmUYBiABKAsyHC50ZWxsdGFsZS52MS5CYWNrdGVzdFBpY3R1cmUi0QEKD0JhY2t0ZXN0UGljdHVyZRIRCglzZW5zb3JfaWQYASABKAkSDAoEdW5pdBgCIAEoCRIpCgV0aW1lcxgDIAMoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDbG93GAQgAygBEgwKBGhpZ2gYBSADKAESFAoMZXhwZWN0ZWRfbG93GAYgAygBEhUKDWV4cGVjdGVkX2hpZ2gYByADKAESKgoGbGFiZWxzGAggAygLMhoudGVsbHRhbGUudjEuTGFiZWxsZWRFdmVudCKIAwoPQmFja3Rlc3RTdW1tYXJ5Eg4KBmFsZXJ0cxgBIAEoAxIVCg1hbGVydF9zZWNvbmRzGAIgASgBEh0KFWFsZXJ0c19wZXJfc2Vuc29yX2RheRgDIAEoARISCgpsYWJlbHNfbWV0GAQgASgDEhQKDGxhYmVsc190b3RhbBgFIAEoAxIVCg1ub3RpZmljYXRpb25zGAYgASgDEh0KFWxvbmdlc3RfYWxlcnRfc2Vjb25kcxgHIAEoARIPCgdzZW5zb3JzGAggASgDEhQKDGFsZXJ0c19yaWdodBgJIAEoAxIUCgxhbGVydHNfd3JvbmcYCiABKAMSFgoJcHJlY2lzaW9uGAsgASgBSACIAQESFQoNYWxlcnRzX3N0b3JlZBgMIAEoAxIWCg5hbGVydHNfYXZvaWRlZBgNIAEoAxIUCgxhbGVydHNfYWRkZWQYDiABKAMSGAoQcmVhZGluZ3NfY2hhbmdlZBgPIAEoAxINCgVub3RlcxgQIAMoCUIMCgpfcHJlY2lzaW9uImoKEUxhYmVsQWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDEg8KB2NvcnJlY3QYAiABKAgSDwoHY29tbWVudBgDIAEoCRIQCgh3aXRoZHJhdxgEIAEoCBIPCgdkcnlfcnVuGAUgASgIIsYBChJMYWJlbEFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydBIaChJhbGVydHNfYXZvaWRlZF8zMGQYAiABKAMSGAoQYWxlcnRzX2FkZGVkXzMwZBgDIAEoAxIjCgdhdm9pZGVkGAQgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSIQoFYWRkZWQYBSADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIPCgdzdW1tYXJ5GAYgASgJIrMBChFNYWludGVuYW5jZVdpbmRvdxIKCgJpZBgBIAEoCRIRCglzZW5zb3JfaWQYAiABKAkSEAoIbG9jYXRpb24YAyABKAkSLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2NvbW1lbnQYBiABKAkiUAoeQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0Ei4KBndpbmRvdxgBIAEoCzIeLnRlbGx0YWxlLnYxLk1haW50ZW5hbmNlV2luZG93IlEKH0NyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2USLgoGd2luZG93GAEgASgLMh4udGVsbHRhbGUudjEuTWFpbnRlbmFuY2VXaW5kb3ciUQodTGlzdE1haW50ZW5hbmNlV2luZG93c1JlcXVlc3QSEgoFbGltaXQYASABKA1IAIgBARISCgpwYWdlX3Rva2VuGAIgASgJQggKBl9saW1pdCJqCh5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVzcG9uc2USLwoHd2luZG93cxgBIAMoCzIeLnRlbGx0YWxlLnYxLk1haW50ZW5hbmNlV2luZG93EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIsCh5EZWxldGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QSCgoCaWQYASABKAkiIQofRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZSphCglEaXJlY3Rpb24SGQoVRElSRUNUSU9OX1VOU1BFQ0lGSUVEEAASEgoORElSRUNUSU9OX0JPVEgQARISCg5ESVJFQ1RJT05fSElHSBACEhEKDURJUkVDVElPTl9MT1cQAyr3AQoURGV0ZWN0b3JDb25maWdTb3VyY2USJgoiREVURUNUT1JfQ09ORklHX1NPVVJDRV9VTlNQRUNJRklFRBAAEiEKHURFVEVDVE9SX0NPTkZJR19TT1VSQ0VfU0VOU09SEAESJgoiREVURUNUT1JfQ09ORklHX1NPVVJDRV9TRU5TT1JfVFlQRRACEiQKIERFVEVDVE9SX0NPTkZJR19TT1VSQ0VfQUxMX1RZUEVTEAMSIwofREVURUNUT1JfQ09ORklHX1NPVVJDRV9QTEFURk9STRAEEiEKHURFVEVDVE9SX0NPTkZJR19TT1VSQ0VfTEVBUk5UEAUyrQYKD0RldGVjdG9yU2VydmljZRJZCg5FeHBsYWluUmVhZGluZxIiLnRlbGx0YWxlLnYxLkV4cGxhaW5SZWFkaW5nUmVxdWVzdBojLnRlbGx0YWxlLnYxLkV4cGxhaW5SZWFkaW5nUmVzcG9uc2USYgoRR2V0RGV0ZWN0b3JDb25maWcSJS50ZWxsdGFsZS52MS5HZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QaJi50ZWxsdGFsZS52MS5HZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEmIKEVNldERldGVjdG9yQ29uZmlnEiUudGVsbHRhbGUudjEuU2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0GiYudGVsbHRhbGUudjEuU2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRJJCghCYWNrdGVzdBIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UmVxdWVzdBodLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UmVzcG9uc2UwARJNCgpMYWJlbEFsZXJ0Eh4udGVsbHRhbGUudjEuTGFiZWxBbGVydFJlcXVlc3QaHy50ZWxsdGFsZS52MS5MYWJlbEFsZXJ0UmVzcG9uc2USdAoXQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3cSKy50ZWxsdGFsZS52MS5DcmVhdGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QaLC50ZWxsdGFsZS52MS5DcmVhdGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlEnEKFkxpc3RNYWludGVuYW5jZVdpbmRvd3MSKi50ZWxsdGFsZS52MS5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVxdWVzdBorLnRlbGx0YWxlLnYxLkxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXNwb25zZRJ0ChdEZWxldGVNYWludGVuYW5jZVdpbmRvdxIrLnRlbGx0YWxlLnYxLkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBosLnRlbGx0YWxlLnYxLkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_telltale_v1_alert, file_telltale_v1_reading]);
+  fileDesc("Chp0ZWxsdGFsZS92MS9kZXRlY3Rvci5wcm90bxILdGVsbHRhbGUudjEiWwoVRXhwbGFpblJlYWRpbmdSZXF1ZXN0EhEKCXNlbnNvcl9pZBgBIAEoCRIvCgtvYnNlcnZlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiaAoMRGV0ZWN0b3JWb3RlEhAKCGRldGVjdG9yGAEgASgJEhAKCHN1cnByaXNlGAIgASgBEg4KBmRldGFpbBgDIAEoCRIUCgxzaGFyZV9vZl9iYXIYBCABKAESDgoGd2VpZ2h0GAUgASgBIsECChZFeHBsYWluUmVhZGluZ1Jlc3BvbnNlEisKB3JlYWRpbmcYASABKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nEgsKA2JhchgCIAEoARIPCgdzdW1tYXJ5GAMgASgJEigKBXZvdGVzGAQgAygLMhkudGVsbHRhbGUudjEuRGV0ZWN0b3JWb3RlEi4KEm5lYXJlc3RfcGFzdF9hbGVydBgFIAEoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EhkKDHN1cnByaXNlX2JhchgGIAEoAUgAiAEBEg8KB2hpc3RvcnkYByABKAkSEgoKcmVwcm9kdWNlZBgIIAEoCBIVCghzdXJwcmlzZRgJIAEoAUgBiAEBEg0KBXlvdW5nGAogASgIQg8KDV9zdXJwcmlzZV9iYXJCCwoJX3N1cnByaXNlIsQECg5EZXRlY3RvckNvbmZpZxITCgtzZW5zb3JfdHlwZRgBIAEoCRIiChVhbGFybXNfcGVyX3NlbnNvcl9kYXkYAiABKAFIAIgBARIWCglyYW5nZV9taW4YAyABKAFIAYgBARIWCglyYW5nZV9tYXgYBCABKAFIAogBARIgChNtYXhfcmF0ZV9wZXJfc2Vjb25kGAUgASgBSAOIAQESGgoNc3R1Y2tfc2Vjb25kcxgGIAEoAUgEiAEBEhwKD3NpbGVuY2Vfc2Vjb25kcxgHIAEoAUgFiAEBEhwKD3Jlb3JkZXJfaG9sZF9tcxgIIAEoDUgGiAEBEhQKB2NvdW50ZXIYCSABKAhIB4gBARIRCglzZW5zb3JfaWQYCiABKAkSKQoJZGlyZWN0aW9uGAsgASgOMhYudGVsbHRhbGUudjEuRGlyZWN0aW9uEhAKA29mZhgMIAEoCEgIiAEBEhYKCXRpbWVfem9uZRgNIAEoCUgJiAEBEicKCGhvbGlkYXlzGA4gASgLMhUudGVsbHRhbGUudjEuSG9saWRheXNCGAoWX2FsYXJtc19wZXJfc2Vuc29yX2RheUIMCgpfcmFuZ2VfbWluQgwKCl9yYW5nZV9tYXhCFgoUX21heF9yYXRlX3Blcl9zZWNvbmRCEAoOX3N0dWNrX3NlY29uZHNCEgoQX3NpbGVuY2Vfc2Vjb25kc0ISChBfcmVvcmRlcl9ob2xkX21zQgoKCF9jb3VudGVyQgYKBF9vZmZCDAoKX3RpbWVfem9uZSI9CghIb2xpZGF5cxINCgVkYXRlcxgBIAMoCRIiCgRsaWtlGAIgASgOMhQudGVsbHRhbGUudjEuV2Vla2RheSJYChREZXRlY3RvckNvbmZpZ09yaWdpbhINCgVmaWVsZBgBIAEoCRIxCgZzb3VyY2UYAiABKA4yIS50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ1NvdXJjZSJCChhHZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QSEwoLc2Vuc29yX3R5cGUYASABKAkSEQoJc2Vuc29yX2lkGAIgASgJInwKGUdldERldGVjdG9yQ29uZmlnUmVzcG9uc2USKwoGY29uZmlnGAEgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWcSMgoHb3JpZ2lucxgCIAMoCzIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnT3JpZ2luInQKGFNldERldGVjdG9yQ29uZmlnUmVxdWVzdBIrCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZxIPCgdkcnlfcnVuGAIgASgIEhoKEmhvbGlkYXlzX2ljYWxlbmRhchgDIAEoCSKvAQoZU2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRIrCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZxIyCgdvcmlnaW5zGAIgAygLMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdPcmlnaW4SMQoGZWZmZWN0GAMgASgLMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdFZmZlY3Qi4wEKFERldGVjdG9yQ29uZmlnRWZmZWN0EhoKEmFsZXJ0c19hdm9pZGVkXzMwZBgBIAEoAxIYChBhbGVydHNfYWRkZWRfMzBkGAIgASgDEiMKB2F2b2lkZWQYAyADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIhCgVhZGRlZBgEIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0Eg8KB3NlbnNvcnMYBSABKAMSGQoRc2Vuc29yc19jb25jZXJuZWQYBiABKAMSEAoIcmVhZGluZ3MYByABKAMSDwoHc3VtbWFyeRgIIAEoCSLHAgoPQmFja3Rlc3RSZXF1ZXN0EhIKCnNlbnNvcl9pZHMYASADKAkSLgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBmNvbmZpZxgEIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnEioKBmxhYmVscxgFIAMoCzIaLnRlbGx0YWxlLnYxLkxhYmVsbGVkRXZlbnQSHwoSYWNjdXJhY3lfdGhyZXNob2xkGAYgASgBSACIAQESGAoQaW5jbHVkZV9yZWFkaW5ncxgHIAEoCBIXCg9waWN0dXJlX2NvbHVtbnMYCCABKA1CFQoTX2FjY3VyYWN5X3RocmVzaG9sZCKAAQoNTGFiZWxsZWRFdmVudBIRCglzZW5zb3JfaWQYASABKAkSLgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvEBChBCYWNrdGVzdFJlc3BvbnNlEhUKDXJlYWRpbmdzX2RvbmUYASABKAMSFgoOcmVhZGluZ3NfdG90YWwYAiABKAMSIgoGYWxlcnRzGAMgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSLQoHc3VtbWFyeRgEIAEoCzIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0U3VtbWFyeRIsCghyZWFkaW5ncxgFIAMoCzIaLnRlbGx0YWxlLnYxLlNjb3JlZFJlYWRpbmcSLQoHcGljdHVyZRgGIAEoCzIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UGljdHVyZSLRAQoPQmFja3Rlc3RQaWN0dXJlEhEKCXNlbnNvcl9pZBgBIAEoCRIMCgR1bml0GAIgASgJEikKBXRpbWVzGAMgAygLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgNsb3cYBCADKAESDAoEaGlnaBgFIAMoARIUCgxleHBlY3RlZF9sb3cYBiADKAESFQoNZXhwZWN0ZWRfaGlnaBgHIAMoARIqCgZsYWJlbHMYCCADKAsyGi50ZWxsdGFsZS52MS5MYWJlbGxlZEV2ZW50IogDCg9CYWNrdGVzdFN1bW1hcnkSDgoGYWxlcnRzGAEgASgDEhUKDWFsZXJ0X3NlY29uZHMYAiABKAESHQoVYWxlcnRzX3Blcl9zZW5zb3JfZGF5GAMgASgBEhIKCmxhYmVsc19tZXQYBCABKAMSFAoMbGFiZWxzX3RvdGFsGAUgASgDEhUKDW5vdGlmaWNhdGlvbnMYBiABKAMSHQoVbG9uZ2VzdF9hbGVydF9zZWNvbmRzGAcgASgBEg8KB3NlbnNvcnMYCCABKAMSFAoMYWxlcnRzX3JpZ2h0GAkgASgDEhQKDGFsZXJ0c193cm9uZxgKIAEoAxIWCglwcmVjaXNpb24YCyABKAFIAIgBARIVCg1hbGVydHNfc3RvcmVkGAwgASgDEhYKDmFsZXJ0c19hdm9pZGVkGA0gASgDEhQKDGFsZXJ0c19hZGRlZBgOIAEoAxIYChByZWFkaW5nc19jaGFuZ2VkGA8gASgDEg0KBW5vdGVzGBAgAygJQgwKCl9wcmVjaXNpb24iagoRTGFiZWxBbGVydFJlcXVlc3QSEAoIYWxlcnRfaWQYASABKAMSDwoHY29ycmVjdBgCIAEoCBIPCgdjb21tZW50GAMgASgJEhAKCHdpdGhkcmF3GAQgASgIEg8KB2RyeV9ydW4YBSABKAgixgEKEkxhYmVsQWxlcnRSZXNwb25zZRIhCgVhbGVydBgBIAEoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EhoKEmFsZXJ0c19hdm9pZGVkXzMwZBgCIAEoAxIYChBhbGVydHNfYWRkZWRfMzBkGAMgASgDEiMKB2F2b2lkZWQYBCADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIhCgVhZGRlZBgFIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0Eg8KB3N1bW1hcnkYBiABKAkiswEKEU1haW50ZW5hbmNlV2luZG93EgoKAmlkGAEgASgJEhEKCXNlbnNvcl9pZBgCIAEoCRIQCghsb2NhdGlvbhgDIAEoCRIuCgpzdGFydF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHY29tbWVudBgGIAEoCSJQCh5DcmVhdGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QSLgoGd2luZG93GAEgASgLMh4udGVsbHRhbGUudjEuTWFpbnRlbmFuY2VXaW5kb3ciUQofQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZRIuCgZ3aW5kb3cYASABKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvdyJRCh1MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVxdWVzdBISCgVsaW1pdBgBIAEoDUgAiAEBEhIKCnBhZ2VfdG9rZW4YAiABKAlCCAoGX2xpbWl0ImoKHkxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXNwb25zZRIvCgd3aW5kb3dzGAEgAygLMh4udGVsbHRhbGUudjEuTWFpbnRlbmFuY2VXaW5kb3cSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiwKHkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBIKCgJpZBgBIAEoCSIhCh9EZWxldGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlKrYBCgdXZWVrZGF5EhcKE1dFRUtEQVlfVU5TUEVDSUZJRUQQABISCg5XRUVLREFZX01PTkRBWRABEhMKD1dFRUtEQVlfVFVFU0RBWRACEhUKEVdFRUtEQVlfV0VETkVTREFZEAMSFAoQV0VFS0RBWV9USFVSU0RBWRAEEhIKDldFRUtEQVlfRlJJREFZEAUSFAoQV0VFS0RBWV9TQVRVUkRBWRAGEhIKDldFRUtEQVlfU1VOREFZEAcqYQoJRGlyZWN0aW9uEhkKFURJUkVDVElPTl9VTlNQRUNJRklFRBAAEhIKDkRJUkVDVElPTl9CT1RIEAESEgoORElSRUNUSU9OX0hJR0gQAhIRCg1ESVJFQ1RJT05fTE9XEAMq9wEKFERldGVjdG9yQ29uZmlnU291cmNlEiYKIkRFVEVDVE9SX0NPTkZJR19TT1VSQ0VfVU5TUEVDSUZJRUQQABIhCh1ERVRFQ1RPUl9DT05GSUdfU09VUkNFX1NFTlNPUhABEiYKIkRFVEVDVE9SX0NPTkZJR19TT1VSQ0VfU0VOU09SX1RZUEUQAhIkCiBERVRFQ1RPUl9DT05GSUdfU09VUkNFX0FMTF9UWVBFUxADEiMKH0RFVEVDVE9SX0NPTkZJR19TT1VSQ0VfUExBVEZPUk0QBBIhCh1ERVRFQ1RPUl9DT05GSUdfU09VUkNFX0xFQVJOVBAFMq0GCg9EZXRlY3RvclNlcnZpY2USWQoORXhwbGFpblJlYWRpbmcSIi50ZWxsdGFsZS52MS5FeHBsYWluUmVhZGluZ1JlcXVlc3QaIy50ZWxsdGFsZS52MS5FeHBsYWluUmVhZGluZ1Jlc3BvbnNlEmIKEUdldERldGVjdG9yQ29uZmlnEiUudGVsbHRhbGUudjEuR2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0GiYudGVsbHRhbGUudjEuR2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRJiChFTZXREZXRlY3RvckNvbmZpZxIlLnRlbGx0YWxlLnYxLlNldERldGVjdG9yQ29uZmlnUmVxdWVzdBomLnRlbGx0YWxlLnYxLlNldERldGVjdG9yQ29uZmlnUmVzcG9uc2USSQoIQmFja3Rlc3QSHC50ZWxsdGFsZS52MS5CYWNrdGVzdFJlcXVlc3QaHS50ZWxsdGFsZS52MS5CYWNrdGVzdFJlc3BvbnNlMAESTQoKTGFiZWxBbGVydBIeLnRlbGx0YWxlLnYxLkxhYmVsQWxlcnRSZXF1ZXN0Gh8udGVsbHRhbGUudjEuTGFiZWxBbGVydFJlc3BvbnNlEnQKF0NyZWF0ZU1haW50ZW5hbmNlV2luZG93EisudGVsbHRhbGUudjEuQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0GiwudGVsbHRhbGUudjEuQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZRJxChZMaXN0TWFpbnRlbmFuY2VXaW5kb3dzEioudGVsbHRhbGUudjEuTGlzdE1haW50ZW5hbmNlV2luZG93c1JlcXVlc3QaKy50ZWxsdGFsZS52MS5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVzcG9uc2USdAoXRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3cSKy50ZWxsdGFsZS52MS5EZWxldGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QaLC50ZWxsdGFsZS52MS5EZWxldGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_telltale_v1_alert, file_telltale_v1_reading]);
 
 /**
  * Names a reading by sensor and time.
@@ -276,6 +276,21 @@ export type DetectorConfig = Message<"telltale.v1.DetectorConfig"> & {
    * @generated from field: optional bool off = 12;
    */
   off?: boolean | undefined;
+
+  /**
+   * The time zone that the courses of day and week follow, for example "Europe/Berlin": with its daylight saving, as it is known when
+   * the setting is made. Default: TIME_ZONE of the platform, or UTC.
+   *
+   * @generated from field: optional string time_zone = 13;
+   */
+  timeZone?: string | undefined;
+
+  /**
+   * Days that are expected to run like a day of rest. Default: none.
+   *
+   * @generated from field: telltale.v1.Holidays holidays = 14;
+   */
+  holidays?: Holidays | undefined;
 };
 
 /**
@@ -284,6 +299,34 @@ export type DetectorConfig = Message<"telltale.v1.DetectorConfig"> & {
  */
 export const DetectorConfigSchema: GenMessage<DetectorConfig> = /*@__PURE__*/
   messageDesc(file_telltale_v1_detector, 3);
+
+/**
+ * Days that are expected to run like another day of the week, by local time; empty: there are none.
+ *
+ * @generated from message telltale.v1.Holidays
+ */
+export type Holidays = Message<"telltale.v1.Holidays"> & {
+  /**
+   * Each as YYYY-MM-DD.
+   *
+   * @generated from field: repeated string dates = 1;
+   */
+  dates: string[];
+
+  /**
+   * The day of the week whose course counts on these days. Default: Sunday.
+   *
+   * @generated from field: telltale.v1.Weekday like = 2;
+   */
+  like: Weekday;
+};
+
+/**
+ * Describes the message telltale.v1.Holidays.
+ * Use `create(HolidaysSchema)` to create a new message.
+ */
+export const HolidaysSchema: GenMessage<Holidays> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_detector, 4);
 
 /**
  * Where the value of one field comes from.
@@ -311,7 +354,7 @@ export type DetectorConfigOrigin = Message<"telltale.v1.DetectorConfigOrigin"> &
  * Use `create(DetectorConfigOriginSchema)` to create a new message.
  */
 export const DetectorConfigOriginSchema: GenMessage<DetectorConfigOrigin> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 4);
+  messageDesc(file_telltale_v1_detector, 5);
 
 /**
  * Asks for one sensor, for one sensor type, or for what holds for all types.
@@ -339,7 +382,7 @@ export type GetDetectorConfigRequest = Message<"telltale.v1.GetDetectorConfigReq
  * Use `create(GetDetectorConfigRequestSchema)` to create a new message.
  */
 export const GetDetectorConfigRequestSchema: GenMessage<GetDetectorConfigRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 5);
+  messageDesc(file_telltale_v1_detector, 6);
 
 /**
  * The settings in force.
@@ -367,7 +410,7 @@ export type GetDetectorConfigResponse = Message<"telltale.v1.GetDetectorConfigRe
  * Use `create(GetDetectorConfigResponseSchema)` to create a new message.
  */
 export const GetDetectorConfigResponseSchema: GenMessage<GetDetectorConfigResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 6);
+  messageDesc(file_telltale_v1_detector, 7);
 
 /**
  * Replaces the settings of a sensor, of a sensor type, or of all types.
@@ -388,6 +431,14 @@ export type SetDetectorConfigRequest = Message<"telltale.v1.SetDetectorConfigReq
    * @generated from field: bool dry_run = 2;
    */
   dryRun: boolean;
+
+  /**
+   * An iCalendar file (RFC 5545) with holidays: the days of its events are added to those of `config`, yearly ones for ten years from
+   * now. Only the days are kept.
+   *
+   * @generated from field: string holidays_icalendar = 3;
+   */
+  holidaysIcalendar: string;
 };
 
 /**
@@ -395,7 +446,7 @@ export type SetDetectorConfigRequest = Message<"telltale.v1.SetDetectorConfigReq
  * Use `create(SetDetectorConfigRequestSchema)` to create a new message.
  */
 export const SetDetectorConfigRequestSchema: GenMessage<SetDetectorConfigRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 7);
+  messageDesc(file_telltale_v1_detector, 8);
 
 /**
  * The settings in force; with `dry_run`, those that would be.
@@ -430,7 +481,7 @@ export type SetDetectorConfigResponse = Message<"telltale.v1.SetDetectorConfigRe
  * Use `create(SetDetectorConfigResponseSchema)` to create a new message.
  */
 export const SetDetectorConfigResponseSchema: GenMessage<SetDetectorConfigResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 8);
+  messageDesc(file_telltale_v1_detector, 9);
 
 /**
  * What a change of settings would have done: two replays of each sensor's last 30 days, up to its newest reading, one with the settings
@@ -502,7 +553,7 @@ export type DetectorConfigEffect = Message<"telltale.v1.DetectorConfigEffect"> &
  * Use `create(DetectorConfigEffectSchema)` to create a new message.
  */
 export const DetectorConfigEffectSchema: GenMessage<DetectorConfigEffect> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 9);
+  messageDesc(file_telltale_v1_detector, 10);
 
 /**
  * What to replay, with which settings.
@@ -573,7 +624,7 @@ export type BacktestRequest = Message<"telltale.v1.BacktestRequest"> & {
  * Use `create(BacktestRequestSchema)` to create a new message.
  */
 export const BacktestRequestSchema: GenMessage<BacktestRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 10);
+  messageDesc(file_telltale_v1_detector, 11);
 
 /**
  * Something that is known to have been abnormal.
@@ -608,7 +659,7 @@ export type LabelledEvent = Message<"telltale.v1.LabelledEvent"> & {
  * Use `create(LabelledEventSchema)` to create a new message.
  */
 export const LabelledEventSchema: GenMessage<LabelledEvent> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 11);
+  messageDesc(file_telltale_v1_detector, 12);
 
 /**
  * Progress, an alert, or the sum, in this order.
@@ -664,7 +715,7 @@ export type BacktestResponse = Message<"telltale.v1.BacktestResponse"> & {
  * Use `create(BacktestResponseSchema)` to create a new message.
  */
 export const BacktestResponseSchema: GenMessage<BacktestResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 12);
+  messageDesc(file_telltale_v1_detector, 13);
 
 /**
  * A series thinned to columns of equal width; columns without readings are left out.
@@ -734,7 +785,7 @@ export type BacktestPicture = Message<"telltale.v1.BacktestPicture"> & {
  * Use `create(BacktestPictureSchema)` to create a new message.
  */
 export const BacktestPictureSchema: GenMessage<BacktestPicture> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 13);
+  messageDesc(file_telltale_v1_detector, 14);
 
 /**
  * What a backtest found.
@@ -860,7 +911,7 @@ export type BacktestSummary = Message<"telltale.v1.BacktestSummary"> & {
  * Use `create(BacktestSummarySchema)` to create a new message.
  */
 export const BacktestSummarySchema: GenMessage<BacktestSummary> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 14);
+  messageDesc(file_telltale_v1_detector, 15);
 
 /**
  * Labels one alert.
@@ -909,7 +960,7 @@ export type LabelAlertRequest = Message<"telltale.v1.LabelAlertRequest"> & {
  * Use `create(LabelAlertRequestSchema)` to create a new message.
  */
 export const LabelAlertRequestSchema: GenMessage<LabelAlertRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 15);
+  messageDesc(file_telltale_v1_detector, 16);
 
 /**
  * What the label does; with `dry_run`, what it would do.
@@ -965,7 +1016,7 @@ export type LabelAlertResponse = Message<"telltale.v1.LabelAlertResponse"> & {
  * Use `create(LabelAlertResponseSchema)` to create a new message.
  */
 export const LabelAlertResponseSchema: GenMessage<LabelAlertResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 16);
+  messageDesc(file_telltale_v1_detector, 17);
 
 /**
  * A time in which readings are expected to be abnormal.
@@ -1021,7 +1072,7 @@ export type MaintenanceWindow = Message<"telltale.v1.MaintenanceWindow"> & {
  * Use `create(MaintenanceWindowSchema)` to create a new message.
  */
 export const MaintenanceWindowSchema: GenMessage<MaintenanceWindow> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 17);
+  messageDesc(file_telltale_v1_detector, 18);
 
 /**
  * The window to create.
@@ -1042,7 +1093,7 @@ export type CreateMaintenanceWindowRequest = Message<"telltale.v1.CreateMaintena
  * Use `create(CreateMaintenanceWindowRequestSchema)` to create a new message.
  */
 export const CreateMaintenanceWindowRequestSchema: GenMessage<CreateMaintenanceWindowRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 18);
+  messageDesc(file_telltale_v1_detector, 19);
 
 /**
  * The window created.
@@ -1063,7 +1114,7 @@ export type CreateMaintenanceWindowResponse = Message<"telltale.v1.CreateMainten
  * Use `create(CreateMaintenanceWindowResponseSchema)` to create a new message.
  */
 export const CreateMaintenanceWindowResponseSchema: GenMessage<CreateMaintenanceWindowResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 19);
+  messageDesc(file_telltale_v1_detector, 20);
 
 /**
  * Pages through windows.
@@ -1091,7 +1142,7 @@ export type ListMaintenanceWindowsRequest = Message<"telltale.v1.ListMaintenance
  * Use `create(ListMaintenanceWindowsRequestSchema)` to create a new message.
  */
 export const ListMaintenanceWindowsRequestSchema: GenMessage<ListMaintenanceWindowsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 20);
+  messageDesc(file_telltale_v1_detector, 21);
 
 /**
  * By start time.
@@ -1119,7 +1170,7 @@ export type ListMaintenanceWindowsResponse = Message<"telltale.v1.ListMaintenanc
  * Use `create(ListMaintenanceWindowsResponseSchema)` to create a new message.
  */
 export const ListMaintenanceWindowsResponseSchema: GenMessage<ListMaintenanceWindowsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 21);
+  messageDesc(file_telltale_v1_detector, 22);
 
 /**
  * Ends one window.
@@ -1140,7 +1191,7 @@ export type DeleteMaintenanceWindowRequest = Message<"telltale.v1.DeleteMaintena
  * Use `create(DeleteMaintenanceWindowRequestSchema)` to create a new message.
  */
 export const DeleteMaintenanceWindowRequestSchema: GenMessage<DeleteMaintenanceWindowRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 22);
+  messageDesc(file_telltale_v1_detector, 23);
 
 /**
  * Done.
@@ -1155,7 +1206,83 @@ export type DeleteMaintenanceWindowResponse = Message<"telltale.v1.DeleteMainten
  * Use `create(DeleteMaintenanceWindowResponseSchema)` to create a new message.
  */
 export const DeleteMaintenanceWindowResponseSchema: GenMessage<DeleteMaintenanceWindowResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 23);
+  messageDesc(file_telltale_v1_detector, 24);
+
+/**
+ * A day of the week.
+ *
+ * @generated from enum telltale.v1.Weekday
+ */
+export const Weekday = {
+  /**
+   * Not set.
+   *
+   * @generated from enum value: WEEKDAY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Monday.
+   *
+   * @generated from enum value: WEEKDAY_MONDAY = 1;
+   */
+  MONDAY: 1,
+
+  /**
+   * Tuesday.
+   *
+   * @generated from enum value: WEEKDAY_TUESDAY = 2;
+   */
+  TUESDAY: 2,
+
+  /**
+   * Wednesday.
+   *
+   * @generated from enum value: WEEKDAY_WEDNESDAY = 3;
+   */
+  WEDNESDAY: 3,
+
+  /**
+   * Thursday.
+   *
+   * @generated from enum value: WEEKDAY_THURSDAY = 4;
+   */
+  THURSDAY: 4,
+
+  /**
+   * Friday.
+   *
+   * @generated from enum value: WEEKDAY_FRIDAY = 5;
+   */
+  FRIDAY: 5,
+
+  /**
+   * Saturday.
+   *
+   * @generated from enum value: WEEKDAY_SATURDAY = 6;
+   */
+  SATURDAY: 6,
+
+  /**
+   * Sunday.
+   *
+   * @generated from enum value: WEEKDAY_SUNDAY = 7;
+   */
+  SUNDAY: 7,
+} as const;
+
+/**
+ * A day of the week.
+ *
+ * @generated from enum telltale.v1.Weekday
+ */
+export type Weekday = (typeof Weekday)[keyof typeof Weekday] | UnknownEnum;
+
+/**
+ * Describes the enum telltale.v1.Weekday.
+ */
+export const WeekdaySchema: GenEnum<Weekday> = /*@__PURE__*/
+  enumDesc(file_telltale_v1_detector, 0);
 
 /**
  * On which side of what is expected a reading may be abnormal.
@@ -1203,7 +1330,7 @@ export type Direction = (typeof Direction)[keyof typeof Direction] | UnknownEnum
  * Describes the enum telltale.v1.Direction.
  */
 export const DirectionSchema: GenEnum<Direction> = /*@__PURE__*/
-  enumDesc(file_telltale_v1_detector, 0);
+  enumDesc(file_telltale_v1_detector, 1);
 
 /**
  * Where the value of a setting comes from.
@@ -1265,7 +1392,7 @@ export type DetectorConfigSource = (typeof DetectorConfigSource)[keyof typeof De
  * Describes the enum telltale.v1.DetectorConfigSource.
  */
 export const DetectorConfigSourceSchema: GenEnum<DetectorConfigSource> = /*@__PURE__*/
-  enumDesc(file_telltale_v1_detector, 1);
+  enumDesc(file_telltale_v1_detector, 2);
 
 /**
  * The detector: explanations, settings, labels, maintenance windows and backtests.

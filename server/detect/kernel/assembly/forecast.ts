@@ -1,16 +1,18 @@
 /** The forecast: what the readings before lead to, and what is kept of a reading to forecast the next. */
-import { Reading, SENSOR_INPUTS, Sensor } from "./layout";
+import { weekdayIn } from "./calendar";
+import { Profile, Reading, SENSOR_INPUTS, Sensor } from "./layout";
 import { squash } from "./numbers";
 import { expectMove, updateReadout } from "./readout";
-import { profileAt, seasonAt } from "./season";
+import { halfHourOf, profileAt } from "./season";
 import { WARM_READINGS } from "./tables";
 
 /** Completes the inputs taken at the reading before with the time of this one, and forecasts it. */
-export function expectNext(s: Sensor, r: Reading): void {
+export function expectNext(s: Sensor, profile: Profile, r: Reading): void {
   const scale = s.forecastScale;
   let season: f64 = 0;
   if (r.before > WARM_READINGS) {
-    const move = profileAt(s, r.halfHour, r.weekday) - seasonAt(s, s.lastTime);
+    const last = s.lastTime + s.localOffset;
+    const move = profileAt(s, r.halfHour, r.weekday) - profileAt(s, halfHourOf(last), weekdayIn(profile, last));
     season = squash(move / (s.gain * scale));
   }
   s.forecast = s.lastValue + scale * expectMove(s, season);

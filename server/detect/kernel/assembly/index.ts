@@ -3,6 +3,7 @@
  * fills the columns of a batch and reads them. A reading passes the stages in the order below; `score` runs all of them, `observe` and
  * `judge` those before and after the trunk where another runtime runs it.
  */
+import { followZone, offsetAt, weekdayIn } from "./calendar";
 import { decide } from "./decide";
 import { expectNext, prepareNext } from "./forecast";
 import {
@@ -30,14 +31,14 @@ import { startJudging, updateInterval } from "./learn";
 import { firstScale, normalise, pushWindow, updateLocation } from "./normalise";
 import { squash } from "./numbers";
 import { startReadout } from "./readout";
-import { halfHourOf, weekdayOf } from "./season";
+import { halfHourOf } from "./season";
 import { columns, model, reading, votes } from "./state";
 import { REASON_COUNTER, WARM_READINGS } from "./tables";
 import { strictnessOf } from "./threshold";
 import { stepTrunk } from "./trunk";
 
 export { errorScaleAt as roughnessAt, updateErrorProfile } from "./errorProfile";
-export { migrateFrom6, migrateFrom7 } from "./migrate";
+export { migrateFrom6, migrateFrom7, migrateFrom8 } from "./migrate";
 export { arrived, forgetArrival } from "./rhythm";
 export { halfHourOf, seasonAt, updateSeason, weekdayOf } from "./season";
 export { coldStartFactor } from "./threshold";
@@ -162,7 +163,7 @@ function observeRow(s: Sensor, i: i32): bool {
   const raw = load<f64>(columns + COLUMNS_VALUE + ((<usize>i) << 3));
   if (time < s.maintenanceUntil && time >= s.maintenanceFrom) {
     notJudged(i);
-    if (s.readings > 0) s.lastTime = time;
+    if (s.readings > 0) passTime(s, time);
     s.rawValue = raw;
     return false;
   }
@@ -170,6 +171,14 @@ function observeRow(s: Sensor, i: i32): bool {
   store<f64>(columns + COLUMNS_JUDGED + ((<usize>i) << 3), value);
   updateLocation(s, value);
   return true;
+}
+
+/** Time passes without a reading that is judged. */
+function passTime(s: Sensor, time: f64): void {
+  const profile = changetype<Profile>(<usize>s.profile);
+  followZone(s, profile);
+  s.localOffset = offsetAt(profile, time);
+  s.lastTime = time;
 }
 
 /** A counter's growth per second since its last reading; after a reset it counts from zero. */
@@ -199,9 +208,12 @@ function judgeRow(s: Sensor, i: i32, forecastMove: f64): void {
   r.forecastMove = forecastMove;
   r.before = s.readings;
   r.lastTime = s.lastTime;
-  r.halfHour = halfHourOf(r.time);
-  r.weekday = weekdayOf(r.time);
+  followZone(s, profile);
+  r.localOffset = offsetAt(profile, r.time);
+  r.halfHour = halfHourOf(r.time + r.localOffset);
+  r.weekday = weekdayIn(profile, r.time + r.localOffset);
   judgeReading(s, profile, r);
+  s.localOffset = r.localOffset;
   s.lastTime = r.time;
   s.lastValue = r.value;
   if (profile.counter) reportCounter(s, r);
@@ -213,7 +225,7 @@ function judgeReading(s: Sensor, profile: Profile, r: Reading): void {
   if (n === 0) {
     firstScale(s, r.value);
     startReadout(s);
-  } else expectNext(s, r);
+  } else expectNext(s, profile, r);
   if (n === 0 || r.value !== s.lastValue) s.changedAt = r.time;
   r.scaled = normalise(s, r.value);
   pushWindow(s, n, r.scaled);

@@ -104,6 +104,10 @@ export class Sensor {
   tickedAt: f64;
   /** Decayed count of incidents. */
   incidents: f64;
+  /** Number of the time zone that the season is by; 0: UTC. */
+  zone: f64;
+  /** Local time at the last reading less UTC, µs. */
+  localOffset: f64;
   /** Its mean, scaled. */
   courseMean: f32;
   /** Its variance. */
@@ -128,162 +132,162 @@ export class Sensor {
   profile: u32;
 }
 /** 9 × f64. Of each feature, alerts labelled false less those labelled right. */
-export const SENSOR_NET_LABELS: usize = 456;
+export const SENSOR_NET_LABELS: usize = 472;
 export const SENSOR_NET_LABELS_COUNT: i32 = 9;
 /** 6 × f64. Readout: weight of each input. */
-export const SENSOR_WEIGHTS: usize = 528;
+export const SENSOR_WEIGHTS: usize = 544;
 export const SENSOR_WEIGHTS_COUNT: i32 = 6;
 /** 6 × f64. Readout: the inputs known at the last reading, in usual moves. */
-export const SENSOR_INPUTS: usize = 576;
+export const SENSOR_INPUTS: usize = 592;
 export const SENSOR_INPUTS_COUNT: i32 = 6;
 /** 10 × f64. Gaps that reached each height, fading. */
-export const SENSOR_GAPS: usize = 624;
+export const SENSOR_GAPS: usize = 640;
 export const SENSOR_GAPS_COUNT: i32 = 10;
 /** 9 × f32. Low: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW: usize = 704;
+export const SENSOR_EXTREME_LOW: usize = 720;
 export const SENSOR_EXTREME_LOW_COUNT: i32 = 9;
 /** 9 × f32. High: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH: usize = 740;
+export const SENSOR_EXTREME_HIGH: usize = 756;
 export const SENSOR_EXTREME_HIGH_COUNT: i32 = 9;
 /** 9 × f32. Slow: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_SLOW: usize = 776;
+export const SENSOR_EXTREME_SLOW: usize = 792;
 export const SENSOR_EXTREME_SLOW_COUNT: i32 = 9;
 /** 9 × f32. SlopeUp: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_SLOPE_UP: usize = 812;
+export const SENSOR_EXTREME_SLOPE_UP: usize = 828;
 export const SENSOR_EXTREME_SLOPE_UP_COUNT: i32 = 9;
 /** 9 × f32. CentreUp: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_CENTRE_UP: usize = 848;
+export const SENSOR_EXTREME_CENTRE_UP: usize = 864;
 export const SENSOR_EXTREME_CENTRE_UP_COUNT: i32 = 9;
 /** 9 × f32. SlopeDown: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_SLOPE_DOWN: usize = 884;
+export const SENSOR_EXTREME_SLOPE_DOWN: usize = 900;
 export const SENSOR_EXTREME_SLOPE_DOWN_COUNT: i32 = 9;
 /** 9 × f32. CentreDown: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_CENTRE_DOWN: usize = 920;
+export const SENSOR_EXTREME_CENTRE_DOWN: usize = 936;
 export const SENSOR_EXTREME_CENTRE_DOWN_COUNT: i32 = 9;
 /** 9 × f32. Highest50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGHEST50: usize = 956;
+export const SENSOR_EXTREME_HIGHEST50: usize = 972;
 export const SENSOR_EXTREME_HIGHEST50_COUNT: i32 = 9;
 /** 9 × f32. Lowest50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOWEST50: usize = 992;
+export const SENSOR_EXTREME_LOWEST50: usize = 1008;
 export const SENSOR_EXTREME_LOWEST50_COUNT: i32 = 9;
 /** 9 × f32. HighMean50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_MEAN50: usize = 1028;
+export const SENSOR_EXTREME_HIGH_MEAN50: usize = 1044;
 export const SENSOR_EXTREME_HIGH_MEAN50_COUNT: i32 = 9;
 /** 9 × f32. HighVariance50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_VARIANCE50: usize = 1064;
+export const SENSOR_EXTREME_HIGH_VARIANCE50: usize = 1080;
 export const SENSOR_EXTREME_HIGH_VARIANCE50_COUNT: i32 = 9;
 /** 9 × f32. LowMean50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_MEAN50: usize = 1100;
+export const SENSOR_EXTREME_LOW_MEAN50: usize = 1116;
 export const SENSOR_EXTREME_LOW_MEAN50_COUNT: i32 = 9;
 /** 9 × f32. LowVariance50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_VARIANCE50: usize = 1136;
+export const SENSOR_EXTREME_LOW_VARIANCE50: usize = 1152;
 export const SENSOR_EXTREME_LOW_VARIANCE50_COUNT: i32 = 9;
 /** 9 × f32. Highest100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGHEST100: usize = 1172;
+export const SENSOR_EXTREME_HIGHEST100: usize = 1188;
 export const SENSOR_EXTREME_HIGHEST100_COUNT: i32 = 9;
 /** 9 × f32. Lowest100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOWEST100: usize = 1208;
+export const SENSOR_EXTREME_LOWEST100: usize = 1224;
 export const SENSOR_EXTREME_LOWEST100_COUNT: i32 = 9;
 /** 9 × f32. HighMean100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_MEAN100: usize = 1244;
+export const SENSOR_EXTREME_HIGH_MEAN100: usize = 1260;
 export const SENSOR_EXTREME_HIGH_MEAN100_COUNT: i32 = 9;
 /** 9 × f32. HighVariance100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_VARIANCE100: usize = 1280;
+export const SENSOR_EXTREME_HIGH_VARIANCE100: usize = 1296;
 export const SENSOR_EXTREME_HIGH_VARIANCE100_COUNT: i32 = 9;
 /** 9 × f32. LowMean100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_MEAN100: usize = 1316;
+export const SENSOR_EXTREME_LOW_MEAN100: usize = 1332;
 export const SENSOR_EXTREME_LOW_MEAN100_COUNT: i32 = 9;
 /** 9 × f32. LowVariance100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_VARIANCE100: usize = 1352;
+export const SENSOR_EXTREME_LOW_VARIANCE100: usize = 1368;
 export const SENSOR_EXTREME_LOW_VARIANCE100_COUNT: i32 = 9;
 /** 9 × f32. Highest200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGHEST200: usize = 1388;
+export const SENSOR_EXTREME_HIGHEST200: usize = 1404;
 export const SENSOR_EXTREME_HIGHEST200_COUNT: i32 = 9;
 /** 9 × f32. Lowest200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOWEST200: usize = 1424;
+export const SENSOR_EXTREME_LOWEST200: usize = 1440;
 export const SENSOR_EXTREME_LOWEST200_COUNT: i32 = 9;
 /** 9 × f32. HighMean200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_MEAN200: usize = 1460;
+export const SENSOR_EXTREME_HIGH_MEAN200: usize = 1476;
 export const SENSOR_EXTREME_HIGH_MEAN200_COUNT: i32 = 9;
 /** 9 × f32. HighVariance200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_VARIANCE200: usize = 1496;
+export const SENSOR_EXTREME_HIGH_VARIANCE200: usize = 1512;
 export const SENSOR_EXTREME_HIGH_VARIANCE200_COUNT: i32 = 9;
 /** 9 × f32. LowMean200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_MEAN200: usize = 1532;
+export const SENSOR_EXTREME_LOW_MEAN200: usize = 1548;
 export const SENSOR_EXTREME_LOW_MEAN200_COUNT: i32 = 9;
 /** 9 × f32. LowVariance200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_VARIANCE200: usize = 1568;
+export const SENSOR_EXTREME_LOW_VARIANCE200: usize = 1584;
 export const SENSOR_EXTREME_LOW_VARIANCE200_COUNT: i32 = 9;
 /** 9 × f32. Highest400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGHEST400: usize = 1604;
+export const SENSOR_EXTREME_HIGHEST400: usize = 1620;
 export const SENSOR_EXTREME_HIGHEST400_COUNT: i32 = 9;
 /** 9 × f32. Lowest400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOWEST400: usize = 1640;
+export const SENSOR_EXTREME_LOWEST400: usize = 1656;
 export const SENSOR_EXTREME_LOWEST400_COUNT: i32 = 9;
 /** 9 × f32. HighMean400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_MEAN400: usize = 1676;
+export const SENSOR_EXTREME_HIGH_MEAN400: usize = 1692;
 export const SENSOR_EXTREME_HIGH_MEAN400_COUNT: i32 = 9;
 /** 9 × f32. HighVariance400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_VARIANCE400: usize = 1712;
+export const SENSOR_EXTREME_HIGH_VARIANCE400: usize = 1728;
 export const SENSOR_EXTREME_HIGH_VARIANCE400_COUNT: i32 = 9;
 /** 9 × f32. LowMean400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_MEAN400: usize = 1748;
+export const SENSOR_EXTREME_LOW_MEAN400: usize = 1764;
 export const SENSOR_EXTREME_LOW_MEAN400_COUNT: i32 = 9;
 /** 9 × f32. LowVariance400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_VARIANCE400: usize = 1784;
+export const SENSOR_EXTREME_LOW_VARIANCE400: usize = 1800;
 export const SENSOR_EXTREME_LOW_VARIANCE400_COUNT: i32 = 9;
 /** 48 × f32. Mean of each half hour of the day, scaled. */
-export const SENSOR_DAY_MEAN: usize = 1820;
+export const SENSOR_DAY_MEAN: usize = 1836;
 export const SENSOR_DAY_MEAN_COUNT: i32 = 48;
 /** 48 × f32. Readings of each half hour of the day. */
-export const SENSOR_DAY_COUNT: usize = 2012;
+export const SENSOR_DAY_COUNT: usize = 2028;
 export const SENSOR_DAY_COUNT_COUNT: i32 = 48;
 /** 48 × f32. The week's course: each half hour of the day, scaled. */
-export const SENSOR_COURSE: usize = 2204;
+export const SENSOR_COURSE: usize = 2220;
 export const SENSOR_COURSE_COUNT: i32 = 48;
 /** 7 × f32. How strongly each weekday follows the course, less one. */
-export const SENSOR_WEEKDAY_GAIN: usize = 2396;
+export const SENSOR_WEEKDAY_GAIN: usize = 2412;
 export const SENSOR_WEEKDAY_GAIN_COUNT: i32 = 7;
 /** 7 × f32. How much higher it is, scaled. */
-export const SENSOR_WEEKDAY_OFFSET: usize = 2424;
+export const SENSOR_WEEKDAY_OFFSET: usize = 2440;
 export const SENSOR_WEEKDAY_OFFSET_COUNT: i32 = 7;
 /** 28 × f32. Low0: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_LOW0: usize = 2452;
+export const SENSOR_BOX_LOW0: usize = 2468;
 export const SENSOR_BOX_LOW0_COUNT: i32 = 28;
 /** 28 × f32. Low1: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_LOW1: usize = 2564;
+export const SENSOR_BOX_LOW1: usize = 2580;
 export const SENSOR_BOX_LOW1_COUNT: i32 = 28;
 /** 28 × f32. Low2: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_LOW2: usize = 2676;
+export const SENSOR_BOX_LOW2: usize = 2692;
 export const SENSOR_BOX_LOW2_COUNT: i32 = 28;
 /** 28 × f32. High0: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_HIGH0: usize = 2788;
+export const SENSOR_BOX_HIGH0: usize = 2804;
 export const SENSOR_BOX_HIGH0_COUNT: i32 = 28;
 /** 28 × f32. High1: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_HIGH1: usize = 2900;
+export const SENSOR_BOX_HIGH1: usize = 2916;
 export const SENSOR_BOX_HIGH1_COUNT: i32 = 28;
 /** 28 × f32. High2: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_HIGH2: usize = 3012;
+export const SENSOR_BOX_HIGH2: usize = 3028;
 export const SENSOR_BOX_HIGH2_COUNT: i32 = 28;
 /** 28 × f32. Used: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_USED: usize = 3124;
+export const SENSOR_BOX_USED: usize = 3140;
 export const SENSOR_BOX_USED_COUNT: i32 = 28;
 /** 3 × f32. Low: running range of each coordinate. */
-export const SENSOR_COORDINATE_LOW: usize = 3236;
+export const SENSOR_COORDINATE_LOW: usize = 3252;
 export const SENSOR_COORDINATE_LOW_COUNT: i32 = 3;
 /** 3 × f32. High: running range of each coordinate. */
-export const SENSOR_COORDINATE_HIGH: usize = 3248;
+export const SENSOR_COORDINATE_HIGH: usize = 3264;
 export const SENSOR_COORDINATE_HIGH_COUNT: i32 = 3;
 /** 48 × f32. Time-of-day error profile: fading maximum of the forecast's errors in each half hour, scaled. */
-export const SENSOR_ERROR_PROFILE: usize = 3260;
+export const SENSOR_ERROR_PROFILE: usize = 3276;
 export const SENSOR_ERROR_PROFILE_COUNT: i32 = 48;
 /** 96 × f32. The last readings, scaled. */
-export const SENSOR_RING: usize = 3452;
+export const SENSOR_RING: usize = 3468;
 export const SENSOR_RING_COUNT: i32 = 96;
 /** 21 × f32. Readout: upper triangle of the inverse correlation matrix, row by row. */
-export const SENSOR_MATRIX: usize = 3836;
+export const SENSOR_MATRIX: usize = 3852;
 export const SENSOR_MATRIX_COUNT: i32 = 21;
-export const SENSOR_BYTES: i32 = 3920;
+export const SENSOR_BYTES: i32 = 3936;
 
 @unmanaged
 export class Profile {
@@ -305,8 +309,40 @@ export class Profile {
   counter: u32;
   /** What is reported: 1 above what is expected, 2 below it, 3 both, 0 nothing. */
   sides: u32;
+  /** Address of the calendar; 0: UTC without holidays. */
+  calendar: u32;
 }
-export const PROFILE_BYTES: i32 = 64;
+export const PROFILE_BYTES: i32 = 72;
+
+@unmanaged
+export class Calendar {
+  /** Number of the time zone, 0: UTC. */
+  zone: f64;
+  /** The offset that was found last counts from this time on, µs. */
+  from: f64;
+  /** Up to this time, µs. */
+  until: f64;
+  /** That offset, µs. */
+  offset: f64;
+  /** The offset before the first change, µs. */
+  firstOffset: f64;
+  /** How often the offset changes. */
+  changes: u32;
+  /** How many holidays there are. */
+  holidays: u32;
+  /** The weekday that holidays are like, 0 = Thursday. */
+  restDay: u32;
+}
+/** 400 × f64. When the offset changes, in order of time, µs. */
+export const CALENDAR_CHANGE_AT: usize = 56;
+export const CALENDAR_CHANGE_AT_COUNT: i32 = 400;
+/** 400 × f64. The offset from then on, µs. */
+export const CALENDAR_CHANGE_TO: usize = 3256;
+export const CALENDAR_CHANGE_TO_COUNT: i32 = 400;
+/** 1000 × f64. The holidays, in order of time, days since 1970. */
+export const CALENDAR_HOLIDAY: usize = 6456;
+export const CALENDAR_HOLIDAY_COUNT: i32 = 1000;
+export const CALENDAR_BYTES: i32 = 14456;
 
 @unmanaged
 export class Reading {
@@ -346,6 +382,8 @@ export class Reading {
   expected: f64;
   /** Half width of the band of normal around it. */
   band: f64;
+  /** Local time less UTC, µs. */
+  localOffset: f64;
   /** Row of the batch. */
   row: u32;
   /** Reason of the detector with the strongest vote. */
@@ -356,14 +394,14 @@ export class Reading {
   sidedReason: u32;
   /** 1: back where it was expected before an incident. */
   back: u32;
-  /** Half hour of the day, 0 to 47. */
+  /** Half hour of the local day, 0 to 47. */
   halfHour: u32;
-  /** Day of the week, 0 = Thursday. */
+  /** Day of the week, 0 = Thursday; of a holiday that of its rest day. */
   weekday: u32;
   /** 1 until the extremes of two blocks are known. */
   coldStart: u32;
 }
-export const READING_BYTES: i32 = 176;
+export const READING_BYTES: i32 = 184;
 
 @unmanaged
 export class Votes {
@@ -445,4 +483,4 @@ export const MODEL_BYTES: i32 = 9952;
 /** Rows that a call takes at most. */
 export const ROWS: i32 = 1024;
 /** The trunk's state: hidden values, then cell values, in single precision. */
-export const SENSOR_TRUNK: usize = 3920;
+export const SENSOR_TRUNK: usize = 3936;

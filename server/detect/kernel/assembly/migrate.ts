@@ -21,6 +21,12 @@ export function migrateFrom7(s: Sensor): void {
   calibrateAll(s);
 }
 
+/** A sensor of version 8: its season is by UTC. */
+export function migrateFrom8(s: Sensor): void {
+  s.zone = 0;
+  s.localOffset = 0;
+}
+
 /** The nearest whole number, the higher one of two. */
 function nearest(x: f64): f64 {
   const above = ceil(x);
