@@ -10,6 +10,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   label: async () => (await import("./commands/label.ts")).labelCommand(),
   config: async () => (await import("./commands/config.ts")).configCommand(),
   explain: async () => (await import("./commands/explain.ts")).explainCommand(),
+  forecast: async () => (await import("./commands/forecast.ts")).forecastCommand(),
   train: async () => (await import("./commands/train.ts")).trainCommand(),
   simulate: async () => (await import("./commands/simulate.ts")).simulateCommand(),
   import: async () => (await import("./commands/import.ts")).importCommand(),

@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createDetector, type DetectorOptions, defaultModel, KernelTrunk, PARTS } from "../server/detect/index.ts";
 import { backtestSeries, type Label } from "./backtest.ts";
-import { CATALOGUE_SEED, CATALOGUE_SENSORS, CATALOGUE_VERSION, FAULTS } from "./catalogue.ts";
+import { CATALOGUE_SEED, CATALOGUE_SENSORS, CATALOGUE_VERSION, FAULTS, simulateSensor } from "./catalogue.ts";
 import {
   CATALOGUE_BUDGET,
   type CatalogueResult,
@@ -10,6 +10,7 @@ import {
   type SensorOutcome,
   scoreCatalogue,
 } from "./catalogueScore.ts";
+import { forecastTable, scoreForecasts } from "./forecastScore.ts";
 import { type LabelledSet, loadFamilies, nabSet, telemetrySet } from "./labelled.ts";
 import { countNab, LOW_FALSE_ALARMS, loadNab, type NabFile, STANDARD, scoreNab } from "./nab.ts";
 import { loadPlants } from "./plants.ts";
@@ -36,6 +37,11 @@ const WORST = 8;
 const QUICK_SHARE = 3;
 const QUICK_SENSORS = 8;
 
+/** Readings of an hour, six hours and a day of the catalogue, and of sets that read every five minutes. */
+const CATALOGUE_AHEAD = [60, 360, 1440];
+const SETS_AHEAD = [12, 72, 288];
+const FORECAST_SENSORS = 8;
+
 /** Sets that the folder of data may hold, as the report calls them. */
 const OPTIONAL_SETS = [
   ["nab", "Numenta Anomaly Benchmark"],
@@ -61,7 +67,8 @@ if (folder === undefined) console.error("Without --data FOLDER only the simulate
 if (process.argv.includes("--quick")) {
   const outcome = { name: "ensemble", nab: [], telemetry: [], catalogue: playCatalogue({}, QUICK_SENSORS) };
   const tables = folder === undefined ? [] : await tablesOf(folder, (_, k) => k % QUICK_SHARE === 0, false);
-  console.log(wrapped([...tables, ...catalogueSection([outcome])]).join("\n"));
+  const forecasts = forecastSection({ nab: [], telemetry: [] }, 2);
+  console.log(wrapped([...tables, ...catalogueSection([outcome]), ...forecasts]).join("\n"));
 } else await evaluateAll();
 
 async function evaluateAll(): Promise<void> {
@@ -161,7 +168,7 @@ async function makeReport(all: readonly Outcome[], data: Sets): Promise<string> 
   ];
   if (folder !== undefined) lines.push(...(await tablesOf(folder, () => true, true)));
   if (data.nab.length > 0) lines.push(...nabSection(all, data.nab), ...telemetrySection(all, data.telemetry));
-  lines.push(...catalogueSection(all));
+  lines.push(...catalogueSection(all), ...forecastSection(data));
   if (data.nab.length > 0) lines.push(...(await thresholdSection(data)));
   lines.push(...costSection());
   if (data.nab.length > 0) lines.push(...failureSection(all.at(-1)!, data));
@@ -274,6 +281,31 @@ function catalogueSection(all: readonly Outcome[]): string[] {
     `Silence for 3 intervals, by ticks: recall ${silence.recall.toFixed(2)}, median delay ${silence.delay.toFixed(1)} intervals, ${silence.falsePerSensorDay.toFixed(3)} false per sensor and day.`,
     "",
   ];
+}
+
+function forecastSection({ nab, telemetry }: Sets, sensors: number = FORECAST_SENSORS): string[] {
+  const simulated = Array.from({ length: sensors }, (_, i) => simulateSensor(i));
+  const sets = [
+    ["catalogue", scoreForecasts(simulated, CATALOGUE_AHEAD)] as const,
+    ...(nab.length === 0 ? [] : [["NAB", scoreForecasts(nab, SETS_AHEAD)] as const]),
+    ...(telemetry.length === 0 ? [] : [["telemetry", scoreForecasts(telemetry, SETS_AHEAD)] as const]),
+    ...(nab.length === 0 ? [] : familyForecasts()),
+  ];
+  return [
+    "## Forecasts",
+    "",
+    "Share of later readings, faults among them, that were within each interval, of forecasts from 24 times of each series' second half; and",
+    "the median over series of the mean error, as a share of that of the last reading taken for the forecast.",
+    "",
+    ...forecastTable(sets),
+    "",
+  ];
+}
+
+function familyForecasts() {
+  const from = folder === undefined ? undefined : join(folder, "families");
+  if (from === undefined || !existsSync(from)) return [];
+  return loadFamilies(from).map(({ name, series }) => [name, scoreForecasts(series, SETS_AHEAD)] as const);
 }
 
 function delayOf(result: CatalogueResult, fault: number): string {

@@ -111,6 +111,7 @@ const queries: readonly FieldRow[] = [
     description: "An incident, by its id or that of any alert in it, with its alerts and why each is in it.",
   },
   { root: "Query", name: "explainReading", rpc: "DetectorService.ExplainReading", notFound: null },
+  { root: "Query", name: "forecast", rpc: "DetectorService.Forecast", notFound: null },
   { root: "Query", name: "detectorConfig", rpc: "DetectorService.GetDetectorConfig", hoist: "config" },
   {
     root: "Query",
@@ -479,6 +480,7 @@ export const graphqlFacade: Facade = {
       others: true,
     },
     "telltale.v1.ExplainReadingResponse": { name: "ReadingExplanation", fields: {}, others: true },
+    "telltale.v1.ForecastResponse": { name: "SensorForecast", fields: {}, others: true },
     "telltale.v1.GetDetectorConfigResponse": { name: "DetectorSettings", fields: {}, others: true },
     "telltale.v1.SetDetectorConfigResponse": { name: "DetectorSettingsChange", fields: {}, others: true },
     "telltale.v1.LabelAlertResponse": { name: "AlertLabelEffect", fields: {}, others: true },

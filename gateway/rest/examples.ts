@@ -192,6 +192,27 @@ export const EXAMPLES: Readonly<Record<string, { readonly request?: unknown; rea
   anomaly_heatmap: { response: { ...COLUMNS, rows: [HEATMAP_ROW], sensor_count: 1, completing: false } },
   list_incidents: { response: { incidents: [INCIDENT], next_page_token: "" } },
   get_incident: { response: { incident: INCIDENT, members: [MEMBER], next_page_token: "" } },
+  forecast: {
+    response: {
+      sensor_id: "pump-7",
+      unit: "C",
+      from: timestamp,
+      points: [
+        {
+          time: "2026-10-25T13:00:00Z",
+          ...{ expected: 61.4, lower_50: 60.9, upper_50: 61.9, lower_80: 60.3 },
+          ...{ upper_80: 62.6, lower_95: 59.2, upper_95: 63.8 },
+        },
+      ],
+      crossings: [
+        {
+          ...{ setting: "range_max", limit: 65, probability: 0.61, earliest: "2026-10-25T16:00:00Z" },
+          ...{ expected: "2026-10-25T17:30:00Z", latest: null },
+        },
+      ],
+      basis: "Computed from its newest 50000 readings; intervals follow from 480 and more earlier forecasts.",
+    },
+  },
   detector_settings: { response: SETTINGS_IN_FORCE },
   set_detector_settings: { request: SETTINGS, response: { ...SETTINGS_IN_FORCE, effect: null } },
   try_detector_settings: { request: SETTINGS, response: { ...SETTINGS_IN_FORCE, effect: SETTINGS_EFFECT } },

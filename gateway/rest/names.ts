@@ -155,6 +155,7 @@ export const restFacade: Facade = {
       rpc: "IncidentService.GetIncident",
       args: { incident_id: "SafeInt!", limit: "Int = 100" },
     },
+    { root: "Query", name: "forecast", rpc: "DetectorService.Forecast" },
     { root: "Query", name: "detector_settings", rpc: "DetectorService.GetDetectorConfig" },
     {
       root: "Mutation",
@@ -229,6 +230,7 @@ export const restFacade: Facade = {
     ...chartTypes("snake"),
     "telltale.v1.ListIncidentsResponse": { name: "Incidents", fields: {}, others: true },
     "telltale.v1.GetIncidentResponse": { name: "IncidentDetails", fields: {}, others: true },
+    "telltale.v1.ForecastResponse": { name: "SensorForecast", fields: {}, others: true },
     "telltale.v1.GetDetectorConfigResponse": { name: "DetectorSettings", fields: {}, others: true },
     "telltale.v1.SetDetectorConfigResponse": { name: "DetectorSettingsChange", fields: {}, others: true },
     "telltale.v1.GetPlatformStatsResponse": {

@@ -210,6 +210,16 @@ const ROUTES: readonly RouteRow[] = [
   },
   {
     method: "GET",
+    path: "/api/v1/detector/forecast",
+    name: "forecast",
+    refusesUnknown: true,
+    tag: "sensors",
+    summary: "Where a sensor's readings are heading, with intervals",
+    notFound: SENSOR_NOT_FOUND,
+    via: "direct",
+  },
+  {
+    method: "GET",
     path: "/api/v1/detector/settings",
     name: "detector_settings",
     refusesUnknown: true,

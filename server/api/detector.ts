@@ -3,6 +3,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import {
   type DetectorService,
+  GetDetectorConfigRequestSchema,
   type MaintenanceWindow,
   MaintenanceWindowSchema,
 } from "../../gen/es/telltale/v1/detector_pb.ts";
@@ -18,6 +19,7 @@ import { alertActions } from "./alerts.ts";
 import { createBacktest } from "./detector-backtest.ts";
 import { createConfig } from "./detector-config.ts";
 import { createExplain } from "./detector-explain.ts";
+import { createForecast } from "./detector-forecast.ts";
 import { createLabel } from "./detector-label.ts";
 import { type Place, readTextPageToken } from "./page-token.ts";
 import { FRAME_BYTES, page } from "./pages.ts";
@@ -99,6 +101,11 @@ export function createDetectorService(o: DetectorOptions): ServiceImpl<typeof De
       return {};
     },
     explainReading: createExplain(o),
+    forecast: createForecast({
+      ...o,
+      configOf: async (sensorId, context) =>
+        (await config.get(create(GetDetectorConfigRequestSchema, { sensorId }), context)).config,
+    }),
     labelAlert: createLabel({ ...o, acts: alertActions(o) }),
     backtest: createBacktest(o.runner),
   };

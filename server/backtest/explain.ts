@@ -137,7 +137,7 @@ async function firstTickOf(history: LongHistorySource, sensor: SensorSpan, fromU
   return 0;
 }
 
-async function only(history: LongHistorySource, sensorId: string): Promise<SensorSpan> {
+export async function only(history: LongHistorySource, sensorId: string): Promise<SensorSpan> {
   const [sensor] = await history.sensors([sensorId], 1);
   if (sensor === undefined) throw new TelltaleError("invalid", `sensor ${quoted(sensorId)} has no reading`);
   return sensor;

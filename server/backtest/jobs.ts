@@ -1,5 +1,6 @@
 /** Jobs and messages of a backtest thread. Everything in it survives a structured clone. */
 import type { LogLevel } from "../config.ts";
+import type { Crossing, Limit } from "../forecast/crossing.ts";
 import type { SqlAddress } from "../postgres/connection.ts";
 import type { AlertRow } from "../store/store.ts";
 
@@ -22,6 +23,9 @@ export const PREVIEW_SENSORS = 100;
 /** Alerts of a preview named one by one, of each kind; counts are always complete. */
 export const NAMED_ALERTS = 100;
 
+/** Newest readings of a sensor on which forecasts are checked. */
+export const FORECAST_READINGS = 50_000;
+
 /** How the platform judges: the same for all its threads. */
 export interface JudgeSettings {
   readonly threshold: number;
@@ -36,7 +40,7 @@ export interface ThreadData extends JudgeSettings {
   readonly job: Job;
 }
 
-export type Job = RangeJob | ExplainJob | LabelJob | PreviewJob;
+export type Job = RangeJob | ExplainJob | LabelJob | PreviewJob | ForecastJob;
 
 /** An event that is known to have happened; both ends inclusive, microseconds. */
 export interface KnownEvent {
@@ -87,6 +91,27 @@ export interface PreviewJob {
   readonly nowUs: number;
   /** No sensor is begun, and none goes on past a page, after this time of the wall clock, milliseconds since 1970. */
   readonly untilMs: number;
+}
+
+export interface ForecastJob {
+  readonly kind: "forecast";
+  readonly sensorId: string;
+  /** How far, and at how many times. */
+  readonly aheadUs: number;
+  readonly points: number;
+  readonly limits: readonly Limit[];
+}
+
+export interface Forecasted {
+  readonly newestUs: number;
+  /** Expected, then both ends of the intervals of 50, 80 and 95 %. */
+  readonly points: readonly { readonly timeUs: number; readonly quantiles: readonly number[] }[];
+  readonly crossings: readonly Crossing[];
+  /** Readings that it is computed from, and earlier forecasts of each time ahead that were checked. */
+  readonly readings: number;
+  readonly checked: number;
+  /** How far ahead the history allows; 0: not at all. */
+  readonly farthestUs: number;
 }
 
 export interface Explained {
@@ -142,6 +167,7 @@ export type FromThread =
   | { readonly kind: "response"; readonly bytes: Uint8Array }
   | { readonly kind: "explained"; readonly result: Explained }
   | { readonly kind: "effect"; readonly result: LabelEffect }
+  | { readonly kind: "forecast"; readonly result: Forecasted }
   /** What has been found so far; the last one is the result. */
   | { readonly kind: "preview"; readonly result: Preview }
   /** The caller's mistake, or a limit: a sentence. */

@@ -5,6 +5,8 @@ import type { SqlAddress } from "../postgres/connection.ts";
 import type {
   Explained,
   ExplainJob,
+  Forecasted,
+  ForecastJob,
   FromThread,
   Job,
   JudgeSettings,
@@ -95,6 +97,11 @@ export class BacktestRunner {
     throw new TelltaleError("internal", "the explanation's thread ended without a result");
   }
 
+  async forecast(job: ForecastJob, signal: AbortSignal): Promise<Forecasted> {
+    for await (const m of this.#inTurn(job, signal)) if (m.kind === "forecast") return m.result;
+    throw new TelltaleError("internal", "the forecast's thread ended without a result");
+  }
+
   async label(job: LabelJob, signal: AbortSignal): Promise<LabelEffect> {
     for await (const m of this.#inTurn(job, signal)) if (m.kind === "effect") return m.result;
     throw new TelltaleError("internal", "the label's thread ended without a result");
@@ -108,9 +115,13 @@ export class BacktestRunner {
   async *#inTurn(job: Job, signal: AbortSignal): AsyncGenerator<FromThread> {
     if (this.#short >= MOST_SHORT) {
       if (this.#queue.length >= MOST_WAITING) {
-        throw new TelltaleError("exhausted", "too many explanations are asked for at once: try again later", {
-          retryAfterMs: 5_000,
-        });
+        throw new TelltaleError(
+          "exhausted",
+          "too many explanations and forecasts are asked for at once: try again later",
+          {
+            retryAfterMs: 5_000,
+          },
+        );
       }
       await new Promise<void>((resolve) => this.#queue.push(resolve));
     }

@@ -5,6 +5,7 @@ import { TelltaleError } from "../errors.ts";
 import { createLogger } from "../observe/logger.ts";
 import { openStoreSql } from "../store/postgres.ts";
 import { runExplain, runLabel } from "./explain.ts";
+import { runForecast } from "./forecast.ts";
 import { History } from "./history.ts";
 import { type FromThread, type Preview, type ThreadData, WAITING_RESPONSES } from "./jobs.ts";
 import { runPreview } from "./preview.ts";
@@ -44,6 +45,8 @@ try {
   if (job.kind === "range") await runRange({ history, job, createDetector, respond });
   else if (job.kind === "explain") {
     say({ kind: "explained", result: await runExplain({ history, job, createDetector }) });
+  } else if (job.kind === "forecast") {
+    say({ kind: "forecast", result: await runForecast({ history, job, createDetector }) });
   } else if (job.kind === "preview") {
     const onProgress = (result: Preview) => say({ kind: "preview", result });
     onProgress(await runPreview({ history, job, createDetector, now: Date.now, onProgress }));

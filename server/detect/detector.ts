@@ -49,6 +49,8 @@ export interface Detector {
   tick(nowUs: number, observer?: TickObserver): number[];
   /** How a reading would be judged if it came next; changes nothing. */
   explain(slot: number, timeUs: number, value: number): Explanation;
+  /** What the season alone expects of a sensor at a time, in its unit (of a counter: its rate); NaN before the 24th reading. */
+  seasonal(slot: number, timeUs: number): number;
   /** A snapshot of chunk `chunk` (slots chunk·chunkSensors …). */
   saveChunk(chunk: number): Uint8Array;
   /** Restores a chunk; slots that do not exist yet are added. `stateVersion` is that of the chunk where it is one of `migratedStates`. */

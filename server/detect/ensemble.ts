@@ -134,6 +134,10 @@ export class EnsembleDetector implements Detector {
     return { batch, ...votes, readings, coldStartFactor: kernel.call.coldStartFactor(readings + 1), prior };
   }
 
+  seasonal(slot: number, timeUs: number): number {
+    return this.#shardOf(slot).kernel.call.seasonalAt(this.#address(slot), timeUs);
+  }
+
   /** Votes of the detectors on the reading just judged; undefined where it was not judged. */
   #votes(shard: Shard, readings: number) {
     const rawScore = new Float64Array(REASONS.length);

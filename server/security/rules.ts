@@ -37,6 +37,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   "telltale.v1.AlertService/AcknowledgeAlert": Scope.OPERATE,
   "telltale.v1.AlertService/ResolveAlert": Scope.OPERATE,
   "telltale.v1.DetectorService/ExplainReading": Scope.READ,
+  "telltale.v1.DetectorService/Forecast": Scope.READ,
   "telltale.v1.DetectorService/GetDetectorConfig": Scope.READ,
   "telltale.v1.DetectorService/SetDetectorConfig": whole(Scope.OPERATE),
   "telltale.v1.DetectorService/Backtest": whole(Scope.READ),

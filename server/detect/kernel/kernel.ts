@@ -29,6 +29,7 @@ interface Exports {
   halfHourOf(time: number): number;
   weekdayOf(time: number): number;
   seasonAt(sensor: number, time: number): number;
+  seasonalAt(sensor: number, time: number): number;
   updateSeason(sensor: number, halfHour: number, weekday: number, x: number, before: number): void;
   roughnessAt(sensor: number, halfHour: number): number;
   updateErrorProfile(sensor: number, halfHour: number, error: number): void;

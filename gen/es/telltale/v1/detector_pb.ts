@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/detector.proto.
  */
 export const file_telltale_v1_detector: GenFile = /*@__PURE__*/
-  fileDesc("Chp0ZWxsdGFsZS92MS9kZXRlY3Rvci5wcm90bxILdGVsbHRhbGUudjEiaAoVRXhwbGFpblJlYWRpbmdSZXF1ZXN0Eh4KCXNlbnNvcl9pZBgBIAEoCUILukgIcgYQAboBAQASLwoLb2JzZXJ2ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wImgKDERldGVjdG9yVm90ZRIQCghkZXRlY3RvchgBIAEoCRIQCghzdXJwcmlzZRgCIAEoARIOCgZkZXRhaWwYAyABKAkSFAoMc2hhcmVfb2ZfYmFyGAQgASgBEg4KBndlaWdodBgFIAEoASLBAgoWRXhwbGFpblJlYWRpbmdSZXNwb25zZRIrCgdyZWFkaW5nGAEgASgLMhoudGVsbHRhbGUudjEuU2NvcmVkUmVhZGluZxILCgNiYXIYAiABKAESDwoHc3VtbWFyeRgDIAEoCRIoCgV2b3RlcxgEIAMoCzIZLnRlbGx0YWxlLnYxLkRldGVjdG9yVm90ZRIuChJuZWFyZXN0X3Bhc3RfYWxlcnQYBSABKAsyEi50ZWxsdGFsZS52MS5BbGVydBIZCgxzdXJwcmlzZV9iYXIYBiABKAFIAIgBARIPCgdoaXN0b3J5GAcgASgJEhIKCnJlcHJvZHVjZWQYCCABKAgSFQoIc3VycHJpc2UYCSABKAFIAYgBARINCgV5b3VuZxgKIAEoCEIPCg1fc3VycHJpc2VfYmFyQgsKCV9zdXJwcmlzZSLQBQoORGV0ZWN0b3JDb25maWcSHAoLc2Vuc29yX3R5cGUYASABKAlCB7pIBHICGDISOwoVYWxhcm1zX3Blcl9zZW5zb3JfZGF5GAIgASgBQhe6SBQSEhkAAAAAAECPQCEAAAAAAAAAAEgAiAEBEh8KCXJhbmdlX21pbhgDIAEoAUIHukgEEgJAAUgBiAEBEh8KCXJhbmdlX21heBgEIAEoAUIHukgEEgJAAUgCiAEBEjAKE21heF9yYXRlX3Blcl9zZWNvbmQYBSABKAFCDrpICxIJIQAAAAAAAAAASAOIAQESKgoNc3R1Y2tfc2Vjb25kcxgGIAEoAUIOukgLEgkhAAAAAAAAAABIBIgBARIsCg9zaWxlbmNlX3NlY29uZHMYByABKAFCDrpICxIJIQAAAAAAAAAASAWIAQESJwoPcmVvcmRlcl9ob2xkX21zGAggASgNQgm6SAYqBBjg1ANIBogBARIUCgdjb3VudGVyGAkgASgISAeIAQESGwoJc2Vuc29yX2lkGAogASgJQgi6SAVyAxjIARIzCglkaXJlY3Rpb24YCyABKA4yFi50ZWxsdGFsZS52MS5EaXJlY3Rpb25CCLpIBYIBAhABEhAKA29mZhgMIAEoCEgIiAEBEh8KCXRpbWVfem9uZRgNIAEoCUIHukgEcgIYQEgJiAEBEicKCGhvbGlkYXlzGA4gASgLMhUudGVsbHRhbGUudjEuSG9saWRheXNCGAoWX2FsYXJtc19wZXJfc2Vuc29yX2RheUIMCgpfcmFuZ2VfbWluQgwKCl9yYW5nZV9tYXhCFgoUX21heF9yYXRlX3Blcl9zZWNvbmRCEAoOX3N0dWNrX3NlY29uZHNCEgoQX3NpbGVuY2Vfc2Vjb25kc0ISChBfcmVvcmRlcl9ob2xkX21zQgoKCF9jb3VudGVyQgYKBF9vZmZCDAoKX3RpbWVfem9uZSJ0CghIb2xpZGF5cxI6CgVkYXRlcxgBIAMoCUIrukgokgElEOgHIiByHjIcXlswLTldezR9LVswLTldezJ9LVswLTldezJ9JBIsCgRsaWtlGAIgASgOMhQudGVsbHRhbGUudjEuV2Vla2RheUIIukgFggECEAEiWAoURGV0ZWN0b3JDb25maWdPcmlnaW4SDQoFZmllbGQYASABKAkSMQoGc291cmNlGAIgASgOMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdTb3VyY2UiVQoYR2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0EhwKC3NlbnNvcl90eXBlGAEgASgJQge6SARyAhgyEhsKCXNlbnNvcl9pZBgCIAEoCUIIukgFcgMYyAEifAoZR2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRIrCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZxIyCgdvcmlnaW5zGAIgAygLMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdPcmlnaW4ihwEKGFNldERldGVjdG9yQ29uZmlnUmVxdWVzdBIzCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ0IGukgDyAEBEg8KB2RyeV9ydW4YAiABKAgSJQoSaG9saWRheXNfaWNhbGVuZGFyGAMgASgJQgm6SAZyBCiAgBAirwEKGVNldERldGVjdG9yQ29uZmlnUmVzcG9uc2USKwoGY29uZmlnGAEgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWcSMgoHb3JpZ2lucxgCIAMoCzIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnT3JpZ2luEjEKBmVmZmVjdBgDIAEoCzIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnRWZmZWN0IuMBChREZXRlY3RvckNvbmZpZ0VmZmVjdBIaChJhbGVydHNfYXZvaWRlZF8zMGQYASABKAMSGAoQYWxlcnRzX2FkZGVkXzMwZBgCIAEoAxIjCgdhdm9pZGVkGAMgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSIQoFYWRkZWQYBCADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIPCgdzZW5zb3JzGAUgASgDEhkKEXNlbnNvcnNfY29uY2VybmVkGAYgASgDEhAKCHJlYWRpbmdzGAcgASgDEg8KB3N1bW1hcnkYCCABKAkigAMKD0JhY2t0ZXN0UmVxdWVzdBIdCgpzZW5zb3JfaWRzGAEgAygJQgm6SAaSAQMQkE4SLgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBmNvbmZpZxgEIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnEjUKBmxhYmVscxgFIAMoCzIaLnRlbGx0YWxlLnYxLkxhYmVsbGVkRXZlbnRCCbpIBpIBAxCQThI4ChJhY2N1cmFjeV90aHJlc2hvbGQYBiABKAFCF7pIFBISGR6n6Egu/+8/KQAAAAAAAOA/SACIAQESGAoQaW5jbHVkZV9yZWFkaW5ncxgHIAEoCBIhCg9waWN0dXJlX2NvbHVtbnMYCCABKA1CCLpIBSoDGKAfQhUKE19hY2N1cmFjeV90aHJlc2hvbGQimwEKDUxhYmVsbGVkRXZlbnQSHAoJc2Vuc29yX2lkGAEgASgJQgm6SAZyBBABGDISNgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBARI0CghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBrpIA8gBASLxAQoQQmFja3Rlc3RSZXNwb25zZRIVCg1yZWFkaW5nc19kb25lGAEgASgDEhYKDnJlYWRpbmdzX3RvdGFsGAIgASgDEiIKBmFsZXJ0cxgDIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0Ei0KB3N1bW1hcnkYBCABKAsyHC50ZWxsdGFsZS52MS5CYWNrdGVzdFN1bW1hcnkSLAoIcmVhZGluZ3MYBSADKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nEi0KB3BpY3R1cmUYBiABKAsyHC50ZWxsdGFsZS52MS5CYWNrdGVzdFBpY3R1cmUi0QEKD0JhY2t0ZXN0UGljdHVyZRIRCglzZW5zb3JfaWQYASABKAkSDAoEdW5pdBgCIAEoCRIpCgV0aW1lcxgDIAMoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDbG93GAQgAygBEgwKBGhpZ2gYBSADKAESFAoMZXhwZWN0ZWRfbG93GAYgAygBEhUKDWV4cGVjdGVkX2hpZ2gYByADKAESKgoGbGFiZWxzGAggAygLMhoudGVsbHRhbGUudjEuTGFiZWxsZWRFdmVudCKIAwoPQmFja3Rlc3RTdW1tYXJ5Eg4KBmFsZXJ0cxgBIAEoAxIVCg1hbGVydF9zZWNvbmRzGAIgASgBEh0KFWFsZXJ0c19wZXJfc2Vuc29yX2RheRgDIAEoARISCgpsYWJlbHNfbWV0GAQgASgDEhQKDGxhYmVsc190b3RhbBgFIAEoAxIVCg1ub3RpZmljYXRpb25zGAYgASgDEh0KFWxvbmdlc3RfYWxlcnRfc2Vjb25kcxgHIAEoARIPCgdzZW5zb3JzGAggASgDEhQKDGFsZXJ0c19yaWdodBgJIAEoAxIUCgxhbGVydHNfd3JvbmcYCiABKAMSFgoJcHJlY2lzaW9uGAsgASgBSACIAQESFQoNYWxlcnRzX3N0b3JlZBgMIAEoAxIWCg5hbGVydHNfYXZvaWRlZBgNIAEoAxIUCgxhbGVydHNfYWRkZWQYDiABKAMSGAoQcmVhZGluZ3NfY2hhbmdlZBgPIAEoAxINCgVub3RlcxgQIAMoCUIMCgpfcHJlY2lzaW9uInQKEUxhYmVsQWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDEg8KB2NvcnJlY3QYAiABKAgSGQoHY29tbWVudBgDIAEoCUIIukgFcgMY6AcSEAoId2l0aGRyYXcYBCABKAgSDwoHZHJ5X3J1bhgFIAEoCCLGAQoSTGFiZWxBbGVydFJlc3BvbnNlEiEKBWFsZXJ0GAEgASgLMhIudGVsbHRhbGUudjEuQWxlcnQSGgoSYWxlcnRzX2F2b2lkZWRfMzBkGAIgASgDEhgKEGFsZXJ0c19hZGRlZF8zMGQYAyABKAMSIwoHYXZvaWRlZBgEIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EiEKBWFkZGVkGAUgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSDwoHc3VtbWFyeRgGIAEoCSLgAQoRTWFpbnRlbmFuY2VXaW5kb3cSCgoCaWQYASABKAkSGwoJc2Vuc29yX2lkGAIgASgJQgi6SAVyAxjIARIZCghsb2NhdGlvbhgDIAEoCUIHukgEcgIYZBI2CgpzdGFydF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEjQKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEhkKB2NvbW1lbnQYBiABKAlCCLpIBXIDGOgHIlgKHkNyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBI2CgZ3aW5kb3cYASABKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvd0IGukgDyAEBIlEKH0NyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2USLgoGd2luZG93GAEgASgLMh4udGVsbHRhbGUudjEuTWFpbnRlbmFuY2VXaW5kb3ciZQodTGlzdE1haW50ZW5hbmNlV2luZG93c1JlcXVlc3QSHAoFbGltaXQYASABKA1CCLpIBSoDGOgHSACIAQESHAoKcGFnZV90b2tlbhgCIAEoCUIIukgFcgMY9ANCCAoGX2xpbWl0ImoKHkxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXNwb25zZRIvCgd3aW5kb3dzGAEgAygLMh4udGVsbHRhbGUudjEuTWFpbnRlbmFuY2VXaW5kb3cSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjcKHkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhkIiEKH0RlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2UqtgEKB1dlZWtkYXkSFwoTV0VFS0RBWV9VTlNQRUNJRklFRBAAEhIKDldFRUtEQVlfTU9OREFZEAESEwoPV0VFS0RBWV9UVUVTREFZEAISFQoRV0VFS0RBWV9XRURORVNEQVkQAxIUChBXRUVLREFZX1RIVVJTREFZEAQSEgoOV0VFS0RBWV9GUklEQVkQBRIUChBXRUVLREFZX1NBVFVSREFZEAYSEgoOV0VFS0RBWV9TVU5EQVkQByphCglEaXJlY3Rpb24SGQoVRElSRUNUSU9OX1VOU1BFQ0lGSUVEEAASEgoORElSRUNUSU9OX0JPVEgQARISCg5ESVJFQ1RJT05fSElHSBACEhEKDURJUkVDVElPTl9MT1cQAyr3AQoURGV0ZWN0b3JDb25maWdTb3VyY2USJgoiREVURUNUT1JfQ09ORklHX1NPVVJDRV9VTlNQRUNJRklFRBAAEiEKHURFVEVDVE9SX0NPTkZJR19TT1VSQ0VfU0VOU09SEAESJgoiREVURUNUT1JfQ09ORklHX1NPVVJDRV9TRU5TT1JfVFlQRRACEiQKIERFVEVDVE9SX0NPTkZJR19TT1VSQ0VfQUxMX1RZUEVTEAMSIwofREVURUNUT1JfQ09ORklHX1NPVVJDRV9QTEFURk9STRAEEiEKHURFVEVDVE9SX0NPTkZJR19TT1VSQ0VfTEVBUk5UEAUyrQYKD0RldGVjdG9yU2VydmljZRJZCg5FeHBsYWluUmVhZGluZxIiLnRlbGx0YWxlLnYxLkV4cGxhaW5SZWFkaW5nUmVxdWVzdBojLnRlbGx0YWxlLnYxLkV4cGxhaW5SZWFkaW5nUmVzcG9uc2USYgoRR2V0RGV0ZWN0b3JDb25maWcSJS50ZWxsdGFsZS52MS5HZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QaJi50ZWxsdGFsZS52MS5HZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEmIKEVNldERldGVjdG9yQ29uZmlnEiUudGVsbHRhbGUudjEuU2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0GiYudGVsbHRhbGUudjEuU2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRJJCghCYWNrdGVzdBIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UmVxdWVzdBodLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UmVzcG9uc2UwARJNCgpMYWJlbEFsZXJ0Eh4udGVsbHRhbGUudjEuTGFiZWxBbGVydFJlcXVlc3QaHy50ZWxsdGFsZS52MS5MYWJlbEFsZXJ0UmVzcG9uc2USdAoXQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3cSKy50ZWxsdGFsZS52MS5DcmVhdGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QaLC50ZWxsdGFsZS52MS5DcmVhdGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlEnEKFkxpc3RNYWludGVuYW5jZVdpbmRvd3MSKi50ZWxsdGFsZS52MS5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVxdWVzdBorLnRlbGx0YWxlLnYxLkxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXNwb25zZRJ0ChdEZWxldGVNYWludGVuYW5jZVdpbmRvdxIrLnRlbGx0YWxlLnYxLkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBosLnRlbGx0YWxlLnYxLkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_alert, file_telltale_v1_reading]);
+  fileDesc("Chp0ZWxsdGFsZS92MS9kZXRlY3Rvci5wcm90bxILdGVsbHRhbGUudjEiaAoVRXhwbGFpblJlYWRpbmdSZXF1ZXN0Eh4KCXNlbnNvcl9pZBgBIAEoCUILukgIcgYQAboBAQASLwoLb2JzZXJ2ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpQBCg9Gb3JlY2FzdFJlcXVlc3QSHgoJc2Vuc29yX2lkGAEgASgJQgu6SAhyBhABugEBABIrCgVob3VycxgCIAEoAUIXukgUEhIZAAAAAABAh0AhAAAAAAAAAABIAIgBARIfCgZwb2ludHMYAyABKA1CCrpIByoFGOgHKAFIAYgBAUIICgZfaG91cnNCCQoHX3BvaW50cyK3AQoNRm9yZWNhc3RQb2ludBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghleHBlY3RlZBgCIAEoARIQCghsb3dlcl81MBgDIAEoARIQCgh1cHBlcl81MBgEIAEoARIQCghsb3dlcl84MBgFIAEoARIQCgh1cHBlcl84MBgGIAEoARIQCghsb3dlcl85NRgHIAEoARIQCgh1cHBlcl85NRgIIAEoASLMAQoNTGltaXRDcm9zc2luZxIPCgdzZXR0aW5nGAEgASgJEg0KBWxpbWl0GAIgASgBEhMKC3Byb2JhYmlsaXR5GAMgASgBEiwKCGVhcmxpZXN0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghleHBlY3RlZBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoGbGF0ZXN0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLHAQoQRm9yZWNhc3RSZXNwb25zZRIRCglzZW5zb3JfaWQYASABKAkSDAoEdW5pdBgCIAEoCRIoCgRmcm9tGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZwb2ludHMYBCADKAsyGi50ZWxsdGFsZS52MS5Gb3JlY2FzdFBvaW50Ei0KCWNyb3NzaW5ncxgFIAMoCzIaLnRlbGx0YWxlLnYxLkxpbWl0Q3Jvc3NpbmcSDQoFYmFzaXMYBiABKAkiaAoMRGV0ZWN0b3JWb3RlEhAKCGRldGVjdG9yGAEgASgJEhAKCHN1cnByaXNlGAIgASgBEg4KBmRldGFpbBgDIAEoCRIUCgxzaGFyZV9vZl9iYXIYBCABKAESDgoGd2VpZ2h0GAUgASgBIsECChZFeHBsYWluUmVhZGluZ1Jlc3BvbnNlEisKB3JlYWRpbmcYASABKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nEgsKA2JhchgCIAEoARIPCgdzdW1tYXJ5GAMgASgJEigKBXZvdGVzGAQgAygLMhkudGVsbHRhbGUudjEuRGV0ZWN0b3JWb3RlEi4KEm5lYXJlc3RfcGFzdF9hbGVydBgFIAEoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EhkKDHN1cnByaXNlX2JhchgGIAEoAUgAiAEBEg8KB2hpc3RvcnkYByABKAkSEgoKcmVwcm9kdWNlZBgIIAEoCBIVCghzdXJwcmlzZRgJIAEoAUgBiAEBEg0KBXlvdW5nGAogASgIQg8KDV9zdXJwcmlzZV9iYXJCCwoJX3N1cnByaXNlItAFCg5EZXRlY3RvckNvbmZpZxIcCgtzZW5zb3JfdHlwZRgBIAEoCUIHukgEcgIYMhI7ChVhbGFybXNfcGVyX3NlbnNvcl9kYXkYAiABKAFCF7pIFBISGQAAAAAAQI9AIQAAAAAAAAAASACIAQESHwoJcmFuZ2VfbWluGAMgASgBQge6SAQSAkABSAGIAQESHwoJcmFuZ2VfbWF4GAQgASgBQge6SAQSAkABSAKIAQESMAoTbWF4X3JhdGVfcGVyX3NlY29uZBgFIAEoAUIOukgLEgkhAAAAAAAAAABIA4gBARIqCg1zdHVja19zZWNvbmRzGAYgASgBQg66SAsSCSEAAAAAAAAAAEgEiAEBEiwKD3NpbGVuY2Vfc2Vjb25kcxgHIAEoAUIOukgLEgkhAAAAAAAAAABIBYgBARInCg9yZW9yZGVyX2hvbGRfbXMYCCABKA1CCbpIBioEGODUA0gGiAEBEhQKB2NvdW50ZXIYCSABKAhIB4gBARIbCglzZW5zb3JfaWQYCiABKAlCCLpIBXIDGMgBEjMKCWRpcmVjdGlvbhgLIAEoDjIWLnRlbGx0YWxlLnYxLkRpcmVjdGlvbkIIukgFggECEAESEAoDb2ZmGAwgASgISAiIAQESHwoJdGltZV96b25lGA0gASgJQge6SARyAhhASAmIAQESJwoIaG9saWRheXMYDiABKAsyFS50ZWxsdGFsZS52MS5Ib2xpZGF5c0IYChZfYWxhcm1zX3Blcl9zZW5zb3JfZGF5QgwKCl9yYW5nZV9taW5CDAoKX3JhbmdlX21heEIWChRfbWF4X3JhdGVfcGVyX3NlY29uZEIQCg5fc3R1Y2tfc2Vjb25kc0ISChBfc2lsZW5jZV9zZWNvbmRzQhIKEF9yZW9yZGVyX2hvbGRfbXNCCgoIX2NvdW50ZXJCBgoEX29mZkIMCgpfdGltZV96b25lInQKCEhvbGlkYXlzEjoKBWRhdGVzGAEgAygJQiu6SCiSASUQ6AciIHIeMhxeWzAtOV17NH0tWzAtOV17Mn0tWzAtOV17Mn0kEiwKBGxpa2UYAiABKA4yFC50ZWxsdGFsZS52MS5XZWVrZGF5Qgi6SAWCAQIQASJYChREZXRlY3RvckNvbmZpZ09yaWdpbhINCgVmaWVsZBgBIAEoCRIxCgZzb3VyY2UYAiABKA4yIS50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ1NvdXJjZSJVChhHZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QSHAoLc2Vuc29yX3R5cGUYASABKAlCB7pIBHICGDISGwoJc2Vuc29yX2lkGAIgASgJQgi6SAVyAxjIASJ8ChlHZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEisKBmNvbmZpZxgBIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnEjIKB29yaWdpbnMYAiADKAsyIS50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ09yaWdpbiKHAQoYU2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0EjMKBmNvbmZpZxgBIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnQga6SAPIAQESDwoHZHJ5X3J1bhgCIAEoCBIlChJob2xpZGF5c19pY2FsZW5kYXIYAyABKAlCCbpIBnIEKICAECKvAQoZU2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRIrCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZxIyCgdvcmlnaW5zGAIgAygLMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdPcmlnaW4SMQoGZWZmZWN0GAMgASgLMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdFZmZlY3Qi4wEKFERldGVjdG9yQ29uZmlnRWZmZWN0EhoKEmFsZXJ0c19hdm9pZGVkXzMwZBgBIAEoAxIYChBhbGVydHNfYWRkZWRfMzBkGAIgASgDEiMKB2F2b2lkZWQYAyADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIhCgVhZGRlZBgEIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0Eg8KB3NlbnNvcnMYBSABKAMSGQoRc2Vuc29yc19jb25jZXJuZWQYBiABKAMSEAoIcmVhZGluZ3MYByABKAMSDwoHc3VtbWFyeRgIIAEoCSKAAwoPQmFja3Rlc3RSZXF1ZXN0Eh0KCnNlbnNvcl9pZHMYASADKAlCCbpIBpIBAxCQThIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoGY29uZmlnGAQgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWcSNQoGbGFiZWxzGAUgAygLMhoudGVsbHRhbGUudjEuTGFiZWxsZWRFdmVudEIJukgGkgEDEJBOEjgKEmFjY3VyYWN5X3RocmVzaG9sZBgGIAEoAUIXukgUEhIZHqfoSC7/7z8pAAAAAAAA4D9IAIgBARIYChBpbmNsdWRlX3JlYWRpbmdzGAcgASgIEiEKD3BpY3R1cmVfY29sdW1ucxgIIAEoDUIIukgFKgMYoB9CFQoTX2FjY3VyYWN5X3RocmVzaG9sZCKbAQoNTGFiZWxsZWRFdmVudBIcCglzZW5zb3JfaWQYASABKAlCCbpIBnIEEAEYMhI2CgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEjQKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBIvEBChBCYWNrdGVzdFJlc3BvbnNlEhUKDXJlYWRpbmdzX2RvbmUYASABKAMSFgoOcmVhZGluZ3NfdG90YWwYAiABKAMSIgoGYWxlcnRzGAMgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSLQoHc3VtbWFyeRgEIAEoCzIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0U3VtbWFyeRIsCghyZWFkaW5ncxgFIAMoCzIaLnRlbGx0YWxlLnYxLlNjb3JlZFJlYWRpbmcSLQoHcGljdHVyZRgGIAEoCzIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UGljdHVyZSLRAQoPQmFja3Rlc3RQaWN0dXJlEhEKCXNlbnNvcl9pZBgBIAEoCRIMCgR1bml0GAIgASgJEikKBXRpbWVzGAMgAygLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgNsb3cYBCADKAESDAoEaGlnaBgFIAMoARIUCgxleHBlY3RlZF9sb3cYBiADKAESFQoNZXhwZWN0ZWRfaGlnaBgHIAMoARIqCgZsYWJlbHMYCCADKAsyGi50ZWxsdGFsZS52MS5MYWJlbGxlZEV2ZW50IogDCg9CYWNrdGVzdFN1bW1hcnkSDgoGYWxlcnRzGAEgASgDEhUKDWFsZXJ0X3NlY29uZHMYAiABKAESHQoVYWxlcnRzX3Blcl9zZW5zb3JfZGF5GAMgASgBEhIKCmxhYmVsc19tZXQYBCABKAMSFAoMbGFiZWxzX3RvdGFsGAUgASgDEhUKDW5vdGlmaWNhdGlvbnMYBiABKAMSHQoVbG9uZ2VzdF9hbGVydF9zZWNvbmRzGAcgASgBEg8KB3NlbnNvcnMYCCABKAMSFAoMYWxlcnRzX3JpZ2h0GAkgASgDEhQKDGFsZXJ0c193cm9uZxgKIAEoAxIWCglwcmVjaXNpb24YCyABKAFIAIgBARIVCg1hbGVydHNfc3RvcmVkGAwgASgDEhYKDmFsZXJ0c19hdm9pZGVkGA0gASgDEhQKDGFsZXJ0c19hZGRlZBgOIAEoAxIYChByZWFkaW5nc19jaGFuZ2VkGA8gASgDEg0KBW5vdGVzGBAgAygJQgwKCl9wcmVjaXNpb24idAoRTGFiZWxBbGVydFJlcXVlc3QSEAoIYWxlcnRfaWQYASABKAMSDwoHY29ycmVjdBgCIAEoCBIZCgdjb21tZW50GAMgASgJQgi6SAVyAxjoBxIQCgh3aXRoZHJhdxgEIAEoCBIPCgdkcnlfcnVuGAUgASgIIsYBChJMYWJlbEFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydBIaChJhbGVydHNfYXZvaWRlZF8zMGQYAiABKAMSGAoQYWxlcnRzX2FkZGVkXzMwZBgDIAEoAxIjCgdhdm9pZGVkGAQgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSIQoFYWRkZWQYBSADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIPCgdzdW1tYXJ5GAYgASgJIuABChFNYWludGVuYW5jZVdpbmRvdxIKCgJpZBgBIAEoCRIbCglzZW5zb3JfaWQYAiABKAlCCLpIBXIDGMgBEhkKCGxvY2F0aW9uGAMgASgJQge6SARyAhhkEjYKCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESNAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESGQoHY29tbWVudBgGIAEoCUIIukgFcgMY6AciWAoeQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0EjYKBndpbmRvdxgBIAEoCzIeLnRlbGx0YWxlLnYxLk1haW50ZW5hbmNlV2luZG93Qga6SAPIAQEiUQofQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZRIuCgZ3aW5kb3cYASABKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvdyJlCh1MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVxdWVzdBIcCgVsaW1pdBgBIAEoDUIIukgFKgMY6AdIAIgBARIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxj0A0IICgZfbGltaXQiagoeTGlzdE1haW50ZW5hbmNlV2luZG93c1Jlc3BvbnNlEi8KB3dpbmRvd3MYASADKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvdxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiNwoeRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGGQiIQofRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZSq2AQoHV2Vla2RheRIXChNXRUVLREFZX1VOU1BFQ0lGSUVEEAASEgoOV0VFS0RBWV9NT05EQVkQARITCg9XRUVLREFZX1RVRVNEQVkQAhIVChFXRUVLREFZX1dFRE5FU0RBWRADEhQKEFdFRUtEQVlfVEhVUlNEQVkQBBISCg5XRUVLREFZX0ZSSURBWRAFEhQKEFdFRUtEQVlfU0FUVVJEQVkQBhISCg5XRUVLREFZX1NVTkRBWRAHKmEKCURpcmVjdGlvbhIZChVESVJFQ1RJT05fVU5TUEVDSUZJRUQQABISCg5ESVJFQ1RJT05fQk9USBABEhIKDkRJUkVDVElPTl9ISUdIEAISEQoNRElSRUNUSU9OX0xPVxADKvcBChREZXRlY3RvckNvbmZpZ1NvdXJjZRImCiJERVRFQ1RPUl9DT05GSUdfU09VUkNFX1VOU1BFQ0lGSUVEEAASIQodREVURUNUT1JfQ09ORklHX1NPVVJDRV9TRU5TT1IQARImCiJERVRFQ1RPUl9DT05GSUdfU09VUkNFX1NFTlNPUl9UWVBFEAISJAogREVURUNUT1JfQ09ORklHX1NPVVJDRV9BTExfVFlQRVMQAxIjCh9ERVRFQ1RPUl9DT05GSUdfU09VUkNFX1BMQVRGT1JNEAQSIQodREVURUNUT1JfQ09ORklHX1NPVVJDRV9MRUFSTlQQBTL2BgoPRGV0ZWN0b3JTZXJ2aWNlElkKDkV4cGxhaW5SZWFkaW5nEiIudGVsbHRhbGUudjEuRXhwbGFpblJlYWRpbmdSZXF1ZXN0GiMudGVsbHRhbGUudjEuRXhwbGFpblJlYWRpbmdSZXNwb25zZRJiChFHZXREZXRlY3RvckNvbmZpZxIlLnRlbGx0YWxlLnYxLkdldERldGVjdG9yQ29uZmlnUmVxdWVzdBomLnRlbGx0YWxlLnYxLkdldERldGVjdG9yQ29uZmlnUmVzcG9uc2USYgoRU2V0RGV0ZWN0b3JDb25maWcSJS50ZWxsdGFsZS52MS5TZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QaJi50ZWxsdGFsZS52MS5TZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEkcKCEZvcmVjYXN0EhwudGVsbHRhbGUudjEuRm9yZWNhc3RSZXF1ZXN0Gh0udGVsbHRhbGUudjEuRm9yZWNhc3RSZXNwb25zZRJJCghCYWNrdGVzdBIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UmVxdWVzdBodLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UmVzcG9uc2UwARJNCgpMYWJlbEFsZXJ0Eh4udGVsbHRhbGUudjEuTGFiZWxBbGVydFJlcXVlc3QaHy50ZWxsdGFsZS52MS5MYWJlbEFsZXJ0UmVzcG9uc2USdAoXQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3cSKy50ZWxsdGFsZS52MS5DcmVhdGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QaLC50ZWxsdGFsZS52MS5DcmVhdGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlEnEKFkxpc3RNYWludGVuYW5jZVdpbmRvd3MSKi50ZWxsdGFsZS52MS5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVxdWVzdBorLnRlbGx0YWxlLnYxLkxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXNwb25zZRJ0ChdEZWxldGVNYWludGVuYW5jZVdpbmRvdxIrLnRlbGx0YWxlLnYxLkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBosLnRlbGx0YWxlLnYxLkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_alert, file_telltale_v1_reading]);
 
 /**
  * Names a reading by sensor and time.
@@ -46,6 +46,223 @@ export type ExplainReadingRequest = Message<"telltale.v1.ExplainReadingRequest">
  */
 export const ExplainReadingRequestSchema: GenMessage<ExplainReadingRequest> = /*@__PURE__*/
   messageDesc(file_telltale_v1_detector, 0);
+
+/**
+ * Asks for the future of one sensor.
+ *
+ * @generated from message telltale.v1.ForecastRequest
+ */
+export type ForecastRequest = Message<"telltale.v1.ForecastRequest"> & {
+  /**
+   * The sensor.
+   *
+   * @generated from field: string sensor_id = 1;
+   */
+  sensorId: string;
+
+  /**
+   * How far ahead of the newest reading, in hours, up to 744. Default 24.
+   *
+   * @generated from field: optional double hours = 2;
+   */
+  hours?: number | undefined;
+
+  /**
+   * How many times in it, at equal distances, 1 to 1,000. Default 48.
+   *
+   * @generated from field: optional uint32 points = 3;
+   */
+  points?: number | undefined;
+};
+
+/**
+ * Describes the message telltale.v1.ForecastRequest.
+ * Use `create(ForecastRequestSchema)` to create a new message.
+ */
+export const ForecastRequestSchema: GenMessage<ForecastRequest> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_detector, 1);
+
+/**
+ * What is expected at one time. The value will be within an interval with its share as probability.
+ *
+ * @generated from message telltale.v1.ForecastPoint
+ */
+export type ForecastPoint = Message<"telltale.v1.ForecastPoint"> & {
+  /**
+   * The time.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 1;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * The median.
+   *
+   * @generated from field: double expected = 2;
+   */
+  expected: number;
+
+  /**
+   * Interval of 50 %: lower end.
+   *
+   * @generated from field: double lower_50 = 3;
+   */
+  lower50: number;
+
+  /**
+   * Upper end.
+   *
+   * @generated from field: double upper_50 = 4;
+   */
+  upper50: number;
+
+  /**
+   * Interval of 80 %: lower end.
+   *
+   * @generated from field: double lower_80 = 5;
+   */
+  lower80: number;
+
+  /**
+   * Upper end.
+   *
+   * @generated from field: double upper_80 = 6;
+   */
+  upper80: number;
+
+  /**
+   * Interval of 95 %: lower end.
+   *
+   * @generated from field: double lower_95 = 7;
+   */
+  lower95: number;
+
+  /**
+   * Upper end.
+   *
+   * @generated from field: double upper_95 = 8;
+   */
+  upper95: number;
+};
+
+/**
+ * Describes the message telltale.v1.ForecastPoint.
+ * Use `create(ForecastPointSchema)` to create a new message.
+ */
+export const ForecastPointSchema: GenMessage<ForecastPoint> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_detector, 2);
+
+/**
+ * A limit of the settings that may be crossed within the time asked for.
+ *
+ * @generated from message telltale.v1.LimitCrossing
+ */
+export type LimitCrossing = Message<"telltale.v1.LimitCrossing"> & {
+  /**
+   * Name of the setting: "range_min" or "range_max".
+   *
+   * @generated from field: string setting = 1;
+   */
+  setting: string;
+
+  /**
+   * The limit.
+   *
+   * @generated from field: double limit = 2;
+   */
+  limit: number;
+
+  /**
+   * Probability that the value is beyond it at the time when that is most probable, 0 to 1.
+   *
+   * @generated from field: double probability = 3;
+   */
+  probability: number;
+
+  /**
+   * When it is beyond it with a probability of 2.5 %: the earliest time to reckon with.
+   *
+   * @generated from field: google.protobuf.Timestamp earliest = 4;
+   */
+  earliest?: Timestamp | undefined;
+
+  /**
+   * When it is with 50 %. Absent where that does not come within the time asked for.
+   *
+   * @generated from field: google.protobuf.Timestamp expected = 5;
+   */
+  expected?: Timestamp | undefined;
+
+  /**
+   * When it is with 97.5 %. Absent where that does not come within the time asked for.
+   *
+   * @generated from field: google.protobuf.Timestamp latest = 6;
+   */
+  latest?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message telltale.v1.LimitCrossing.
+ * Use `create(LimitCrossingSchema)` to create a new message.
+ */
+export const LimitCrossingSchema: GenMessage<LimitCrossing> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_detector, 3);
+
+/**
+ * The future of one sensor.
+ *
+ * @generated from message telltale.v1.ForecastResponse
+ */
+export type ForecastResponse = Message<"telltale.v1.ForecastResponse"> & {
+  /**
+   * The sensor.
+   *
+   * @generated from field: string sensor_id = 1;
+   */
+  sensorId: string;
+
+  /**
+   * Unit of all values.
+   *
+   * @generated from field: string unit = 2;
+   */
+  unit: string;
+
+  /**
+   * The newest reading, after which the forecast begins.
+   *
+   * @generated from field: google.protobuf.Timestamp from = 3;
+   */
+  from?: Timestamp | undefined;
+
+  /**
+   * In order of time; fewer than asked for where the history is too short for the rest, see `basis`.
+   *
+   * @generated from field: repeated telltale.v1.ForecastPoint points = 4;
+   */
+  points: ForecastPoint[];
+
+  /**
+   * Limits that are beyond the interval of 95 % for no time asked for are left out.
+   *
+   * @generated from field: repeated telltale.v1.LimitCrossing crossings = 5;
+   */
+  crossings: LimitCrossing[];
+
+  /**
+   * From which history it was computed, and what limits it, in a sentence.
+   *
+   * @generated from field: string basis = 6;
+   */
+  basis: string;
+};
+
+/**
+ * Describes the message telltale.v1.ForecastResponse.
+ * Use `create(ForecastResponseSchema)` to create a new message.
+ */
+export const ForecastResponseSchema: GenMessage<ForecastResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_detector, 4);
 
 /**
  * The vote of one detector of the ensemble.
@@ -97,7 +314,7 @@ export type DetectorVote = Message<"telltale.v1.DetectorVote"> & {
  * Use `create(DetectorVoteSchema)` to create a new message.
  */
 export const DetectorVoteSchema: GenMessage<DetectorVote> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 1);
+  messageDesc(file_telltale_v1_detector, 5);
 
 /**
  * An explanation of one score.
@@ -182,7 +399,7 @@ export type ExplainReadingResponse = Message<"telltale.v1.ExplainReadingResponse
  * Use `create(ExplainReadingResponseSchema)` to create a new message.
  */
 export const ExplainReadingResponseSchema: GenMessage<ExplainReadingResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 2);
+  messageDesc(file_telltale_v1_detector, 6);
 
 /**
  * Settings of the detector for one sensor, a sensor type, or all types. Each field by itself: a sensor's own value counts, else that of
@@ -299,7 +516,7 @@ export type DetectorConfig = Message<"telltale.v1.DetectorConfig"> & {
  * Use `create(DetectorConfigSchema)` to create a new message.
  */
 export const DetectorConfigSchema: GenMessage<DetectorConfig> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 3);
+  messageDesc(file_telltale_v1_detector, 7);
 
 /**
  * Days that are expected to run like another day of the week, by local time; empty: there are none.
@@ -327,7 +544,7 @@ export type Holidays = Message<"telltale.v1.Holidays"> & {
  * Use `create(HolidaysSchema)` to create a new message.
  */
 export const HolidaysSchema: GenMessage<Holidays> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 4);
+  messageDesc(file_telltale_v1_detector, 8);
 
 /**
  * Where the value of one field comes from.
@@ -355,7 +572,7 @@ export type DetectorConfigOrigin = Message<"telltale.v1.DetectorConfigOrigin"> &
  * Use `create(DetectorConfigOriginSchema)` to create a new message.
  */
 export const DetectorConfigOriginSchema: GenMessage<DetectorConfigOrigin> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 5);
+  messageDesc(file_telltale_v1_detector, 9);
 
 /**
  * Asks for one sensor, for one sensor type, or for what holds for all types.
@@ -383,7 +600,7 @@ export type GetDetectorConfigRequest = Message<"telltale.v1.GetDetectorConfigReq
  * Use `create(GetDetectorConfigRequestSchema)` to create a new message.
  */
 export const GetDetectorConfigRequestSchema: GenMessage<GetDetectorConfigRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 6);
+  messageDesc(file_telltale_v1_detector, 10);
 
 /**
  * The settings in force.
@@ -411,7 +628,7 @@ export type GetDetectorConfigResponse = Message<"telltale.v1.GetDetectorConfigRe
  * Use `create(GetDetectorConfigResponseSchema)` to create a new message.
  */
 export const GetDetectorConfigResponseSchema: GenMessage<GetDetectorConfigResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 7);
+  messageDesc(file_telltale_v1_detector, 11);
 
 /**
  * Replaces the settings of a sensor, of a sensor type, or of all types.
@@ -447,7 +664,7 @@ export type SetDetectorConfigRequest = Message<"telltale.v1.SetDetectorConfigReq
  * Use `create(SetDetectorConfigRequestSchema)` to create a new message.
  */
 export const SetDetectorConfigRequestSchema: GenMessage<SetDetectorConfigRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 8);
+  messageDesc(file_telltale_v1_detector, 12);
 
 /**
  * The settings in force; with `dry_run`, those that would be.
@@ -482,7 +699,7 @@ export type SetDetectorConfigResponse = Message<"telltale.v1.SetDetectorConfigRe
  * Use `create(SetDetectorConfigResponseSchema)` to create a new message.
  */
 export const SetDetectorConfigResponseSchema: GenMessage<SetDetectorConfigResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 9);
+  messageDesc(file_telltale_v1_detector, 13);
 
 /**
  * What a change of settings would have done: two replays of each sensor's last 30 days, up to its newest reading, one with the settings
@@ -554,7 +771,7 @@ export type DetectorConfigEffect = Message<"telltale.v1.DetectorConfigEffect"> &
  * Use `create(DetectorConfigEffectSchema)` to create a new message.
  */
 export const DetectorConfigEffectSchema: GenMessage<DetectorConfigEffect> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 10);
+  messageDesc(file_telltale_v1_detector, 14);
 
 /**
  * What to replay, with which settings.
@@ -625,7 +842,7 @@ export type BacktestRequest = Message<"telltale.v1.BacktestRequest"> & {
  * Use `create(BacktestRequestSchema)` to create a new message.
  */
 export const BacktestRequestSchema: GenMessage<BacktestRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 11);
+  messageDesc(file_telltale_v1_detector, 15);
 
 /**
  * Something that is known to have been abnormal.
@@ -660,7 +877,7 @@ export type LabelledEvent = Message<"telltale.v1.LabelledEvent"> & {
  * Use `create(LabelledEventSchema)` to create a new message.
  */
 export const LabelledEventSchema: GenMessage<LabelledEvent> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 12);
+  messageDesc(file_telltale_v1_detector, 16);
 
 /**
  * Progress, an alert, or the sum, in this order.
@@ -716,7 +933,7 @@ export type BacktestResponse = Message<"telltale.v1.BacktestResponse"> & {
  * Use `create(BacktestResponseSchema)` to create a new message.
  */
 export const BacktestResponseSchema: GenMessage<BacktestResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 13);
+  messageDesc(file_telltale_v1_detector, 17);
 
 /**
  * A series thinned to columns of equal width; columns without readings are left out.
@@ -786,7 +1003,7 @@ export type BacktestPicture = Message<"telltale.v1.BacktestPicture"> & {
  * Use `create(BacktestPictureSchema)` to create a new message.
  */
 export const BacktestPictureSchema: GenMessage<BacktestPicture> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 14);
+  messageDesc(file_telltale_v1_detector, 18);
 
 /**
  * What a backtest found.
@@ -912,7 +1129,7 @@ export type BacktestSummary = Message<"telltale.v1.BacktestSummary"> & {
  * Use `create(BacktestSummarySchema)` to create a new message.
  */
 export const BacktestSummarySchema: GenMessage<BacktestSummary> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 15);
+  messageDesc(file_telltale_v1_detector, 19);
 
 /**
  * Labels one alert.
@@ -961,7 +1178,7 @@ export type LabelAlertRequest = Message<"telltale.v1.LabelAlertRequest"> & {
  * Use `create(LabelAlertRequestSchema)` to create a new message.
  */
 export const LabelAlertRequestSchema: GenMessage<LabelAlertRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 16);
+  messageDesc(file_telltale_v1_detector, 20);
 
 /**
  * What the label does; with `dry_run`, what it would do.
@@ -1017,7 +1234,7 @@ export type LabelAlertResponse = Message<"telltale.v1.LabelAlertResponse"> & {
  * Use `create(LabelAlertResponseSchema)` to create a new message.
  */
 export const LabelAlertResponseSchema: GenMessage<LabelAlertResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 17);
+  messageDesc(file_telltale_v1_detector, 21);
 
 /**
  * A time in which readings are expected to be abnormal.
@@ -1073,7 +1290,7 @@ export type MaintenanceWindow = Message<"telltale.v1.MaintenanceWindow"> & {
  * Use `create(MaintenanceWindowSchema)` to create a new message.
  */
 export const MaintenanceWindowSchema: GenMessage<MaintenanceWindow> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 18);
+  messageDesc(file_telltale_v1_detector, 22);
 
 /**
  * The window to create.
@@ -1094,7 +1311,7 @@ export type CreateMaintenanceWindowRequest = Message<"telltale.v1.CreateMaintena
  * Use `create(CreateMaintenanceWindowRequestSchema)` to create a new message.
  */
 export const CreateMaintenanceWindowRequestSchema: GenMessage<CreateMaintenanceWindowRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 19);
+  messageDesc(file_telltale_v1_detector, 23);
 
 /**
  * The window created.
@@ -1115,7 +1332,7 @@ export type CreateMaintenanceWindowResponse = Message<"telltale.v1.CreateMainten
  * Use `create(CreateMaintenanceWindowResponseSchema)` to create a new message.
  */
 export const CreateMaintenanceWindowResponseSchema: GenMessage<CreateMaintenanceWindowResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 20);
+  messageDesc(file_telltale_v1_detector, 24);
 
 /**
  * Pages through windows.
@@ -1143,7 +1360,7 @@ export type ListMaintenanceWindowsRequest = Message<"telltale.v1.ListMaintenance
  * Use `create(ListMaintenanceWindowsRequestSchema)` to create a new message.
  */
 export const ListMaintenanceWindowsRequestSchema: GenMessage<ListMaintenanceWindowsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 21);
+  messageDesc(file_telltale_v1_detector, 25);
 
 /**
  * By start time.
@@ -1171,7 +1388,7 @@ export type ListMaintenanceWindowsResponse = Message<"telltale.v1.ListMaintenanc
  * Use `create(ListMaintenanceWindowsResponseSchema)` to create a new message.
  */
 export const ListMaintenanceWindowsResponseSchema: GenMessage<ListMaintenanceWindowsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 22);
+  messageDesc(file_telltale_v1_detector, 26);
 
 /**
  * Ends one window.
@@ -1192,7 +1409,7 @@ export type DeleteMaintenanceWindowRequest = Message<"telltale.v1.DeleteMaintena
  * Use `create(DeleteMaintenanceWindowRequestSchema)` to create a new message.
  */
 export const DeleteMaintenanceWindowRequestSchema: GenMessage<DeleteMaintenanceWindowRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 23);
+  messageDesc(file_telltale_v1_detector, 27);
 
 /**
  * Done.
@@ -1207,7 +1424,7 @@ export type DeleteMaintenanceWindowResponse = Message<"telltale.v1.DeleteMainten
  * Use `create(DeleteMaintenanceWindowResponseSchema)` to create a new message.
  */
 export const DeleteMaintenanceWindowResponseSchema: GenMessage<DeleteMaintenanceWindowResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 24);
+  messageDesc(file_telltale_v1_detector, 28);
 
 /**
  * A day of the week.
@@ -1434,6 +1651,18 @@ export const DetectorService: GenService<{
     methodKind: "unary";
     input: typeof SetDetectorConfigRequestSchema;
     output: typeof SetDetectorConfigResponseSchema;
+  },
+  /**
+   * Where a sensor's readings are heading: expected values after its newest reading, with intervals whose width follows from how far
+   * off such forecasts of this sensor were, and when it will cross a limit that its settings name. Computed from its stored history;
+   * no score depends on it. Errors: NOT_FOUND where the sensor has no reading; INVALID_ARGUMENT for a counter; RESOURCE_EXHAUSTED.
+   *
+   * @generated from rpc telltale.v1.DetectorService.Forecast
+   */
+  forecast: {
+    methodKind: "unary";
+    input: typeof ForecastRequestSchema;
+    output: typeof ForecastResponseSchema;
   },
   /**
    * Replays stored history, with the original settings or with others, and reports the alerts that would have been raised. With

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/detector.proto.
  */
 export const file_telltale_v1_detector: GenFile = /*@__PURE__*/
-  fileDesc("Chp0ZWxsdGFsZS92MS9kZXRlY3Rvci5wcm90bxILdGVsbHRhbGUudjEiWwoVRXhwbGFpblJlYWRpbmdSZXF1ZXN0EhEKCXNlbnNvcl9pZBgBIAEoCRIvCgtvYnNlcnZlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiaAoMRGV0ZWN0b3JWb3RlEhAKCGRldGVjdG9yGAEgASgJEhAKCHN1cnByaXNlGAIgASgBEg4KBmRldGFpbBgDIAEoCRIUCgxzaGFyZV9vZl9iYXIYBCABKAESDgoGd2VpZ2h0GAUgASgBIsECChZFeHBsYWluUmVhZGluZ1Jlc3BvbnNlEisKB3JlYWRpbmcYASABKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nEgsKA2JhchgCIAEoARIPCgdzdW1tYXJ5GAMgASgJEigKBXZvdGVzGAQgAygLMhkudGVsbHRhbGUudjEuRGV0ZWN0b3JWb3RlEi4KEm5lYXJlc3RfcGFzdF9hbGVydBgFIAEoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EhkKDHN1cnByaXNlX2JhchgGIAEoAUgAiAEBEg8KB2hpc3RvcnkYByABKAkSEgoKcmVwcm9kdWNlZBgIIAEoCBIVCghzdXJwcmlzZRgJIAEoAUgBiAEBEg0KBXlvdW5nGAogASgIQg8KDV9zdXJwcmlzZV9iYXJCCwoJX3N1cnByaXNlIsQECg5EZXRlY3RvckNvbmZpZxITCgtzZW5zb3JfdHlwZRgBIAEoCRIiChVhbGFybXNfcGVyX3NlbnNvcl9kYXkYAiABKAFIAIgBARIWCglyYW5nZV9taW4YAyABKAFIAYgBARIWCglyYW5nZV9tYXgYBCABKAFIAogBARIgChNtYXhfcmF0ZV9wZXJfc2Vjb25kGAUgASgBSAOIAQESGgoNc3R1Y2tfc2Vjb25kcxgGIAEoAUgEiAEBEhwKD3NpbGVuY2Vfc2Vjb25kcxgHIAEoAUgFiAEBEhwKD3Jlb3JkZXJfaG9sZF9tcxgIIAEoDUgGiAEBEhQKB2NvdW50ZXIYCSABKAhIB4gBARIRCglzZW5zb3JfaWQYCiABKAkSKQoJZGlyZWN0aW9uGAsgASgOMhYudGVsbHRhbGUudjEuRGlyZWN0aW9uEhAKA29mZhgMIAEoCEgIiAEBEhYKCXRpbWVfem9uZRgNIAEoCUgJiAEBEicKCGhvbGlkYXlzGA4gASgLMhUudGVsbHRhbGUudjEuSG9saWRheXNCGAoWX2FsYXJtc19wZXJfc2Vuc29yX2RheUIMCgpfcmFuZ2VfbWluQgwKCl9yYW5nZV9tYXhCFgoUX21heF9yYXRlX3Blcl9zZWNvbmRCEAoOX3N0dWNrX3NlY29uZHNCEgoQX3NpbGVuY2Vfc2Vjb25kc0ISChBfcmVvcmRlcl9ob2xkX21zQgoKCF9jb3VudGVyQgYKBF9vZmZCDAoKX3RpbWVfem9uZSI9CghIb2xpZGF5cxINCgVkYXRlcxgBIAMoCRIiCgRsaWtlGAIgASgOMhQudGVsbHRhbGUudjEuV2Vla2RheSJYChREZXRlY3RvckNvbmZpZ09yaWdpbhINCgVmaWVsZBgBIAEoCRIxCgZzb3VyY2UYAiABKA4yIS50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ1NvdXJjZSJCChhHZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QSEwoLc2Vuc29yX3R5cGUYASABKAkSEQoJc2Vuc29yX2lkGAIgASgJInwKGUdldERldGVjdG9yQ29uZmlnUmVzcG9uc2USKwoGY29uZmlnGAEgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWcSMgoHb3JpZ2lucxgCIAMoCzIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnT3JpZ2luInQKGFNldERldGVjdG9yQ29uZmlnUmVxdWVzdBIrCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZxIPCgdkcnlfcnVuGAIgASgIEhoKEmhvbGlkYXlzX2ljYWxlbmRhchgDIAEoCSKvAQoZU2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRIrCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZxIyCgdvcmlnaW5zGAIgAygLMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdPcmlnaW4SMQoGZWZmZWN0GAMgASgLMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdFZmZlY3Qi4wEKFERldGVjdG9yQ29uZmlnRWZmZWN0EhoKEmFsZXJ0c19hdm9pZGVkXzMwZBgBIAEoAxIYChBhbGVydHNfYWRkZWRfMzBkGAIgASgDEiMKB2F2b2lkZWQYAyADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIhCgVhZGRlZBgEIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0Eg8KB3NlbnNvcnMYBSABKAMSGQoRc2Vuc29yc19jb25jZXJuZWQYBiABKAMSEAoIcmVhZGluZ3MYByABKAMSDwoHc3VtbWFyeRgIIAEoCSLHAgoPQmFja3Rlc3RSZXF1ZXN0EhIKCnNlbnNvcl9pZHMYASADKAkSLgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBmNvbmZpZxgEIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnEioKBmxhYmVscxgFIAMoCzIaLnRlbGx0YWxlLnYxLkxhYmVsbGVkRXZlbnQSHwoSYWNjdXJhY3lfdGhyZXNob2xkGAYgASgBSACIAQESGAoQaW5jbHVkZV9yZWFkaW5ncxgHIAEoCBIXCg9waWN0dXJlX2NvbHVtbnMYCCABKA1CFQoTX2FjY3VyYWN5X3RocmVzaG9sZCKAAQoNTGFiZWxsZWRFdmVudBIRCglzZW5zb3JfaWQYASABKAkSLgoKc3RhcnRfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvEBChBCYWNrdGVzdFJlc3BvbnNlEhUKDXJlYWRpbmdzX2RvbmUYASABKAMSFgoOcmVhZGluZ3NfdG90YWwYAiABKAMSIgoGYWxlcnRzGAMgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSLQoHc3VtbWFyeRgEIAEoCzIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0U3VtbWFyeRIsCghyZWFkaW5ncxgFIAMoCzIaLnRlbGx0YWxlLnYxLlNjb3JlZFJlYWRpbmcSLQoHcGljdHVyZRgGIAEoCzIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UGljdHVyZSLRAQoPQmFja3Rlc3RQaWN0dXJlEhEKCXNlbnNvcl9pZBgBIAEoCRIMCgR1bml0GAIgASgJEikKBXRpbWVzGAMgAygLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgNsb3cYBCADKAESDAoEaGlnaBgFIAMoARIUCgxleHBlY3RlZF9sb3cYBiADKAESFQoNZXhwZWN0ZWRfaGlnaBgHIAMoARIqCgZsYWJlbHMYCCADKAsyGi50ZWxsdGFsZS52MS5MYWJlbGxlZEV2ZW50IogDCg9CYWNrdGVzdFN1bW1hcnkSDgoGYWxlcnRzGAEgASgDEhUKDWFsZXJ0X3NlY29uZHMYAiABKAESHQoVYWxlcnRzX3Blcl9zZW5zb3JfZGF5GAMgASgBEhIKCmxhYmVsc19tZXQYBCABKAMSFAoMbGFiZWxzX3RvdGFsGAUgASgDEhUKDW5vdGlmaWNhdGlvbnMYBiABKAMSHQoVbG9uZ2VzdF9hbGVydF9zZWNvbmRzGAcgASgBEg8KB3NlbnNvcnMYCCABKAMSFAoMYWxlcnRzX3JpZ2h0GAkgASgDEhQKDGFsZXJ0c193cm9uZxgKIAEoAxIWCglwcmVjaXNpb24YCyABKAFIAIgBARIVCg1hbGVydHNfc3RvcmVkGAwgASgDEhYKDmFsZXJ0c19hdm9pZGVkGA0gASgDEhQKDGFsZXJ0c19hZGRlZBgOIAEoAxIYChByZWFkaW5nc19jaGFuZ2VkGA8gASgDEg0KBW5vdGVzGBAgAygJQgwKCl9wcmVjaXNpb24iagoRTGFiZWxBbGVydFJlcXVlc3QSEAoIYWxlcnRfaWQYASABKAMSDwoHY29ycmVjdBgCIAEoCBIPCgdjb21tZW50GAMgASgJEhAKCHdpdGhkcmF3GAQgASgIEg8KB2RyeV9ydW4YBSABKAgixgEKEkxhYmVsQWxlcnRSZXNwb25zZRIhCgVhbGVydBgBIAEoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EhoKEmFsZXJ0c19hdm9pZGVkXzMwZBgCIAEoAxIYChBhbGVydHNfYWRkZWRfMzBkGAMgASgDEiMKB2F2b2lkZWQYBCADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIhCgVhZGRlZBgFIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0Eg8KB3N1bW1hcnkYBiABKAkiswEKEU1haW50ZW5hbmNlV2luZG93EgoKAmlkGAEgASgJEhEKCXNlbnNvcl9pZBgCIAEoCRIQCghsb2NhdGlvbhgDIAEoCRIuCgpzdGFydF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHY29tbWVudBgGIAEoCSJQCh5DcmVhdGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QSLgoGd2luZG93GAEgASgLMh4udGVsbHRhbGUudjEuTWFpbnRlbmFuY2VXaW5kb3ciUQofQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZRIuCgZ3aW5kb3cYASABKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvdyJRCh1MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVxdWVzdBISCgVsaW1pdBgBIAEoDUgAiAEBEhIKCnBhZ2VfdG9rZW4YAiABKAlCCAoGX2xpbWl0ImoKHkxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXNwb25zZRIvCgd3aW5kb3dzGAEgAygLMh4udGVsbHRhbGUudjEuTWFpbnRlbmFuY2VXaW5kb3cSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiwKHkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBIKCgJpZBgBIAEoCSIhCh9EZWxldGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlKrYBCgdXZWVrZGF5EhcKE1dFRUtEQVlfVU5TUEVDSUZJRUQQABISCg5XRUVLREFZX01PTkRBWRABEhMKD1dFRUtEQVlfVFVFU0RBWRACEhUKEVdFRUtEQVlfV0VETkVTREFZEAMSFAoQV0VFS0RBWV9USFVSU0RBWRAEEhIKDldFRUtEQVlfRlJJREFZEAUSFAoQV0VFS0RBWV9TQVRVUkRBWRAGEhIKDldFRUtEQVlfU1VOREFZEAcqYQoJRGlyZWN0aW9uEhkKFURJUkVDVElPTl9VTlNQRUNJRklFRBAAEhIKDkRJUkVDVElPTl9CT1RIEAESEgoORElSRUNUSU9OX0hJR0gQAhIRCg1ESVJFQ1RJT05fTE9XEAMq9wEKFERldGVjdG9yQ29uZmlnU291cmNlEiYKIkRFVEVDVE9SX0NPTkZJR19TT1VSQ0VfVU5TUEVDSUZJRUQQABIhCh1ERVRFQ1RPUl9DT05GSUdfU09VUkNFX1NFTlNPUhABEiYKIkRFVEVDVE9SX0NPTkZJR19TT1VSQ0VfU0VOU09SX1RZUEUQAhIkCiBERVRFQ1RPUl9DT05GSUdfU09VUkNFX0FMTF9UWVBFUxADEiMKH0RFVEVDVE9SX0NPTkZJR19TT1VSQ0VfUExBVEZPUk0QBBIhCh1ERVRFQ1RPUl9DT05GSUdfU09VUkNFX0xFQVJOVBAFMq0GCg9EZXRlY3RvclNlcnZpY2USWQoORXhwbGFpblJlYWRpbmcSIi50ZWxsdGFsZS52MS5FeHBsYWluUmVhZGluZ1JlcXVlc3QaIy50ZWxsdGFsZS52MS5FeHBsYWluUmVhZGluZ1Jlc3BvbnNlEmIKEUdldERldGVjdG9yQ29uZmlnEiUudGVsbHRhbGUudjEuR2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0GiYudGVsbHRhbGUudjEuR2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRJiChFTZXREZXRlY3RvckNvbmZpZxIlLnRlbGx0YWxlLnYxLlNldERldGVjdG9yQ29uZmlnUmVxdWVzdBomLnRlbGx0YWxlLnYxLlNldERldGVjdG9yQ29uZmlnUmVzcG9uc2USSQoIQmFja3Rlc3QSHC50ZWxsdGFsZS52MS5CYWNrdGVzdFJlcXVlc3QaHS50ZWxsdGFsZS52MS5CYWNrdGVzdFJlc3BvbnNlMAESTQoKTGFiZWxBbGVydBIeLnRlbGx0YWxlLnYxLkxhYmVsQWxlcnRSZXF1ZXN0Gh8udGVsbHRhbGUudjEuTGFiZWxBbGVydFJlc3BvbnNlEnQKF0NyZWF0ZU1haW50ZW5hbmNlV2luZG93EisudGVsbHRhbGUudjEuQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0GiwudGVsbHRhbGUudjEuQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZRJxChZMaXN0TWFpbnRlbmFuY2VXaW5kb3dzEioudGVsbHRhbGUudjEuTGlzdE1haW50ZW5hbmNlV2luZG93c1JlcXVlc3QaKy50ZWxsdGFsZS52MS5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVzcG9uc2USdAoXRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3cSKy50ZWxsdGFsZS52MS5EZWxldGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QaLC50ZWxsdGFsZS52MS5EZWxldGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_telltale_v1_alert, file_telltale_v1_reading]);
+  fileDesc("Chp0ZWxsdGFsZS92MS9kZXRlY3Rvci5wcm90bxILdGVsbHRhbGUudjEiWwoVRXhwbGFpblJlYWRpbmdSZXF1ZXN0EhEKCXNlbnNvcl9pZBgBIAEoCRIvCgtvYnNlcnZlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiYgoPRm9yZWNhc3RSZXF1ZXN0EhEKCXNlbnNvcl9pZBgBIAEoCRISCgVob3VycxgCIAEoAUgAiAEBEhMKBnBvaW50cxgDIAEoDUgBiAEBQggKBl9ob3Vyc0IJCgdfcG9pbnRzIrcBCg1Gb3JlY2FzdFBvaW50EigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGV4cGVjdGVkGAIgASgBEhAKCGxvd2VyXzUwGAMgASgBEhAKCHVwcGVyXzUwGAQgASgBEhAKCGxvd2VyXzgwGAUgASgBEhAKCHVwcGVyXzgwGAYgASgBEhAKCGxvd2VyXzk1GAcgASgBEhAKCHVwcGVyXzk1GAggASgBIswBCg1MaW1pdENyb3NzaW5nEg8KB3NldHRpbmcYASABKAkSDQoFbGltaXQYAiABKAESEwoLcHJvYmFiaWxpdHkYAyABKAESLAoIZWFybGllc3QYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGV4cGVjdGVkGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZsYXRlc3QYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIscBChBGb3JlY2FzdFJlc3BvbnNlEhEKCXNlbnNvcl9pZBgBIAEoCRIMCgR1bml0GAIgASgJEigKBGZyb20YAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBnBvaW50cxgEIAMoCzIaLnRlbGx0YWxlLnYxLkZvcmVjYXN0UG9pbnQSLQoJY3Jvc3NpbmdzGAUgAygLMhoudGVsbHRhbGUudjEuTGltaXRDcm9zc2luZxINCgViYXNpcxgGIAEoCSJoCgxEZXRlY3RvclZvdGUSEAoIZGV0ZWN0b3IYASABKAkSEAoIc3VycHJpc2UYAiABKAESDgoGZGV0YWlsGAMgASgJEhQKDHNoYXJlX29mX2JhchgEIAEoARIOCgZ3ZWlnaHQYBSABKAEiwQIKFkV4cGxhaW5SZWFkaW5nUmVzcG9uc2USKwoHcmVhZGluZxgBIAEoCzIaLnRlbGx0YWxlLnYxLlNjb3JlZFJlYWRpbmcSCwoDYmFyGAIgASgBEg8KB3N1bW1hcnkYAyABKAkSKAoFdm90ZXMYBCADKAsyGS50ZWxsdGFsZS52MS5EZXRlY3RvclZvdGUSLgoSbmVhcmVzdF9wYXN0X2FsZXJ0GAUgASgLMhIudGVsbHRhbGUudjEuQWxlcnQSGQoMc3VycHJpc2VfYmFyGAYgASgBSACIAQESDwoHaGlzdG9yeRgHIAEoCRISCgpyZXByb2R1Y2VkGAggASgIEhUKCHN1cnByaXNlGAkgASgBSAGIAQESDQoFeW91bmcYCiABKAhCDwoNX3N1cnByaXNlX2JhckILCglfc3VycHJpc2UixAQKDkRldGVjdG9yQ29uZmlnEhMKC3NlbnNvcl90eXBlGAEgASgJEiIKFWFsYXJtc19wZXJfc2Vuc29yX2RheRgCIAEoAUgAiAEBEhYKCXJhbmdlX21pbhgDIAEoAUgBiAEBEhYKCXJhbmdlX21heBgEIAEoAUgCiAEBEiAKE21heF9yYXRlX3Blcl9zZWNvbmQYBSABKAFIA4gBARIaCg1zdHVja19zZWNvbmRzGAYgASgBSASIAQESHAoPc2lsZW5jZV9zZWNvbmRzGAcgASgBSAWIAQESHAoPcmVvcmRlcl9ob2xkX21zGAggASgNSAaIAQESFAoHY291bnRlchgJIAEoCEgHiAEBEhEKCXNlbnNvcl9pZBgKIAEoCRIpCglkaXJlY3Rpb24YCyABKA4yFi50ZWxsdGFsZS52MS5EaXJlY3Rpb24SEAoDb2ZmGAwgASgISAiIAQESFgoJdGltZV96b25lGA0gASgJSAmIAQESJwoIaG9saWRheXMYDiABKAsyFS50ZWxsdGFsZS52MS5Ib2xpZGF5c0IYChZfYWxhcm1zX3Blcl9zZW5zb3JfZGF5QgwKCl9yYW5nZV9taW5CDAoKX3JhbmdlX21heEIWChRfbWF4X3JhdGVfcGVyX3NlY29uZEIQCg5fc3R1Y2tfc2Vjb25kc0ISChBfc2lsZW5jZV9zZWNvbmRzQhIKEF9yZW9yZGVyX2hvbGRfbXNCCgoIX2NvdW50ZXJCBgoEX29mZkIMCgpfdGltZV96b25lIj0KCEhvbGlkYXlzEg0KBWRhdGVzGAEgAygJEiIKBGxpa2UYAiABKA4yFC50ZWxsdGFsZS52MS5XZWVrZGF5IlgKFERldGVjdG9yQ29uZmlnT3JpZ2luEg0KBWZpZWxkGAEgASgJEjEKBnNvdXJjZRgCIAEoDjIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnU291cmNlIkIKGEdldERldGVjdG9yQ29uZmlnUmVxdWVzdBITCgtzZW5zb3JfdHlwZRgBIAEoCRIRCglzZW5zb3JfaWQYAiABKAkifAoZR2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRIrCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZxIyCgdvcmlnaW5zGAIgAygLMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdPcmlnaW4idAoYU2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0EisKBmNvbmZpZxgBIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnEg8KB2RyeV9ydW4YAiABKAgSGgoSaG9saWRheXNfaWNhbGVuZGFyGAMgASgJIq8BChlTZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEisKBmNvbmZpZxgBIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnEjIKB29yaWdpbnMYAiADKAsyIS50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ09yaWdpbhIxCgZlZmZlY3QYAyABKAsyIS50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ0VmZmVjdCLjAQoURGV0ZWN0b3JDb25maWdFZmZlY3QSGgoSYWxlcnRzX2F2b2lkZWRfMzBkGAEgASgDEhgKEGFsZXJ0c19hZGRlZF8zMGQYAiABKAMSIwoHYXZvaWRlZBgDIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EiEKBWFkZGVkGAQgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSDwoHc2Vuc29ycxgFIAEoAxIZChFzZW5zb3JzX2NvbmNlcm5lZBgGIAEoAxIQCghyZWFkaW5ncxgHIAEoAxIPCgdzdW1tYXJ5GAggASgJIscCCg9CYWNrdGVzdFJlcXVlc3QSEgoKc2Vuc29yX2lkcxgBIAMoCRIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoGY29uZmlnGAQgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWcSKgoGbGFiZWxzGAUgAygLMhoudGVsbHRhbGUudjEuTGFiZWxsZWRFdmVudBIfChJhY2N1cmFjeV90aHJlc2hvbGQYBiABKAFIAIgBARIYChBpbmNsdWRlX3JlYWRpbmdzGAcgASgIEhcKD3BpY3R1cmVfY29sdW1ucxgIIAEoDUIVChNfYWNjdXJhY3lfdGhyZXNob2xkIoABCg1MYWJlbGxlZEV2ZW50EhEKCXNlbnNvcl9pZBgBIAEoCRIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi8QEKEEJhY2t0ZXN0UmVzcG9uc2USFQoNcmVhZGluZ3NfZG9uZRgBIAEoAxIWCg5yZWFkaW5nc190b3RhbBgCIAEoAxIiCgZhbGVydHMYAyADKAsyEi50ZWxsdGFsZS52MS5BbGVydBItCgdzdW1tYXJ5GAQgASgLMhwudGVsbHRhbGUudjEuQmFja3Rlc3RTdW1tYXJ5EiwKCHJlYWRpbmdzGAUgAygLMhoudGVsbHRhbGUudjEuU2NvcmVkUmVhZGluZxItCgdwaWN0dXJlGAYgASgLMhwudGVsbHRhbGUudjEuQmFja3Rlc3RQaWN0dXJlItEBCg9CYWNrdGVzdFBpY3R1cmUSEQoJc2Vuc29yX2lkGAEgASgJEgwKBHVuaXQYAiABKAkSKQoFdGltZXMYAyADKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgsKA2xvdxgEIAMoARIMCgRoaWdoGAUgAygBEhQKDGV4cGVjdGVkX2xvdxgGIAMoARIVCg1leHBlY3RlZF9oaWdoGAcgAygBEioKBmxhYmVscxgIIAMoCzIaLnRlbGx0YWxlLnYxLkxhYmVsbGVkRXZlbnQiiAMKD0JhY2t0ZXN0U3VtbWFyeRIOCgZhbGVydHMYASABKAMSFQoNYWxlcnRfc2Vjb25kcxgCIAEoARIdChVhbGVydHNfcGVyX3NlbnNvcl9kYXkYAyABKAESEgoKbGFiZWxzX21ldBgEIAEoAxIUCgxsYWJlbHNfdG90YWwYBSABKAMSFQoNbm90aWZpY2F0aW9ucxgGIAEoAxIdChVsb25nZXN0X2FsZXJ0X3NlY29uZHMYByABKAESDwoHc2Vuc29ycxgIIAEoAxIUCgxhbGVydHNfcmlnaHQYCSABKAMSFAoMYWxlcnRzX3dyb25nGAogASgDEhYKCXByZWNpc2lvbhgLIAEoAUgAiAEBEhUKDWFsZXJ0c19zdG9yZWQYDCABKAMSFgoOYWxlcnRzX2F2b2lkZWQYDSABKAMSFAoMYWxlcnRzX2FkZGVkGA4gASgDEhgKEHJlYWRpbmdzX2NoYW5nZWQYDyABKAMSDQoFbm90ZXMYECADKAlCDAoKX3ByZWNpc2lvbiJqChFMYWJlbEFsZXJ0UmVxdWVzdBIQCghhbGVydF9pZBgBIAEoAxIPCgdjb3JyZWN0GAIgASgIEg8KB2NvbW1lbnQYAyABKAkSEAoId2l0aGRyYXcYBCABKAgSDwoHZHJ5X3J1bhgFIAEoCCLGAQoSTGFiZWxBbGVydFJlc3BvbnNlEiEKBWFsZXJ0GAEgASgLMhIudGVsbHRhbGUudjEuQWxlcnQSGgoSYWxlcnRzX2F2b2lkZWRfMzBkGAIgASgDEhgKEGFsZXJ0c19hZGRlZF8zMGQYAyABKAMSIwoHYXZvaWRlZBgEIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EiEKBWFkZGVkGAUgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSDwoHc3VtbWFyeRgGIAEoCSKzAQoRTWFpbnRlbmFuY2VXaW5kb3cSCgoCaWQYASABKAkSEQoJc2Vuc29yX2lkGAIgASgJEhAKCGxvY2F0aW9uGAMgASgJEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdjb21tZW50GAYgASgJIlAKHkNyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBIuCgZ3aW5kb3cYASABKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvdyJRCh9DcmVhdGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlEi4KBndpbmRvdxgBIAEoCzIeLnRlbGx0YWxlLnYxLk1haW50ZW5hbmNlV2luZG93IlEKHUxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXF1ZXN0EhIKBWxpbWl0GAEgASgNSACIAQESEgoKcGFnZV90b2tlbhgCIAEoCUIICgZfbGltaXQiagoeTGlzdE1haW50ZW5hbmNlV2luZG93c1Jlc3BvbnNlEi8KB3dpbmRvd3MYASADKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvdxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiLAoeRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0EgoKAmlkGAEgASgJIiEKH0RlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2UqtgEKB1dlZWtkYXkSFwoTV0VFS0RBWV9VTlNQRUNJRklFRBAAEhIKDldFRUtEQVlfTU9OREFZEAESEwoPV0VFS0RBWV9UVUVTREFZEAISFQoRV0VFS0RBWV9XRURORVNEQVkQAxIUChBXRUVLREFZX1RIVVJTREFZEAQSEgoOV0VFS0RBWV9GUklEQVkQBRIUChBXRUVLREFZX1NBVFVSREFZEAYSEgoOV0VFS0RBWV9TVU5EQVkQByphCglEaXJlY3Rpb24SGQoVRElSRUNUSU9OX1VOU1BFQ0lGSUVEEAASEgoORElSRUNUSU9OX0JPVEgQARISCg5ESVJFQ1RJT05fSElHSBACEhEKDURJUkVDVElPTl9MT1cQAyr3AQoURGV0ZWN0b3JDb25maWdTb3VyY2USJgoiREVURUNUT1JfQ09ORklHX1NPVVJDRV9VTlNQRUNJRklFRBAAEiEKHURFVEVDVE9SX0NPTkZJR19TT1VSQ0VfU0VOU09SEAESJgoiREVURUNUT1JfQ09ORklHX1NPVVJDRV9TRU5TT1JfVFlQRRACEiQKIERFVEVDVE9SX0NPTkZJR19TT1VSQ0VfQUxMX1RZUEVTEAMSIwofREVURUNUT1JfQ09ORklHX1NPVVJDRV9QTEFURk9STRAEEiEKHURFVEVDVE9SX0NPTkZJR19TT1VSQ0VfTEVBUk5UEAUy9gYKD0RldGVjdG9yU2VydmljZRJZCg5FeHBsYWluUmVhZGluZxIiLnRlbGx0YWxlLnYxLkV4cGxhaW5SZWFkaW5nUmVxdWVzdBojLnRlbGx0YWxlLnYxLkV4cGxhaW5SZWFkaW5nUmVzcG9uc2USYgoRR2V0RGV0ZWN0b3JDb25maWcSJS50ZWxsdGFsZS52MS5HZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QaJi50ZWxsdGFsZS52MS5HZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEmIKEVNldERldGVjdG9yQ29uZmlnEiUudGVsbHRhbGUudjEuU2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0GiYudGVsbHRhbGUudjEuU2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRJHCghGb3JlY2FzdBIcLnRlbGx0YWxlLnYxLkZvcmVjYXN0UmVxdWVzdBodLnRlbGx0YWxlLnYxLkZvcmVjYXN0UmVzcG9uc2USSQoIQmFja3Rlc3QSHC50ZWxsdGFsZS52MS5CYWNrdGVzdFJlcXVlc3QaHS50ZWxsdGFsZS52MS5CYWNrdGVzdFJlc3BvbnNlMAESTQoKTGFiZWxBbGVydBIeLnRlbGx0YWxlLnYxLkxhYmVsQWxlcnRSZXF1ZXN0Gh8udGVsbHRhbGUudjEuTGFiZWxBbGVydFJlc3BvbnNlEnQKF0NyZWF0ZU1haW50ZW5hbmNlV2luZG93EisudGVsbHRhbGUudjEuQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0GiwudGVsbHRhbGUudjEuQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZRJxChZMaXN0TWFpbnRlbmFuY2VXaW5kb3dzEioudGVsbHRhbGUudjEuTGlzdE1haW50ZW5hbmNlV2luZG93c1JlcXVlc3QaKy50ZWxsdGFsZS52MS5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVzcG9uc2USdAoXRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3cSKy50ZWxsdGFsZS52MS5EZWxldGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QaLC50ZWxsdGFsZS52MS5EZWxldGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_telltale_v1_alert, file_telltale_v1_reading]);
 
 /**
  * Names a reading by sensor and time.
@@ -45,6 +45,223 @@ export type ExplainReadingRequest = Message<"telltale.v1.ExplainReadingRequest">
  */
 export const ExplainReadingRequestSchema: GenMessage<ExplainReadingRequest> = /*@__PURE__*/
   messageDesc(file_telltale_v1_detector, 0);
+
+/**
+ * Asks for the future of one sensor.
+ *
+ * @generated from message telltale.v1.ForecastRequest
+ */
+export type ForecastRequest = Message<"telltale.v1.ForecastRequest"> & {
+  /**
+   * The sensor.
+   *
+   * @generated from field: string sensor_id = 1;
+   */
+  sensorId: string;
+
+  /**
+   * How far ahead of the newest reading, in hours, up to 744. Default 24.
+   *
+   * @generated from field: optional double hours = 2;
+   */
+  hours?: number | undefined;
+
+  /**
+   * How many times in it, at equal distances, 1 to 1,000. Default 48.
+   *
+   * @generated from field: optional uint32 points = 3;
+   */
+  points?: number | undefined;
+};
+
+/**
+ * Describes the message telltale.v1.ForecastRequest.
+ * Use `create(ForecastRequestSchema)` to create a new message.
+ */
+export const ForecastRequestSchema: GenMessage<ForecastRequest> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_detector, 1);
+
+/**
+ * What is expected at one time. The value will be within an interval with its share as probability.
+ *
+ * @generated from message telltale.v1.ForecastPoint
+ */
+export type ForecastPoint = Message<"telltale.v1.ForecastPoint"> & {
+  /**
+   * The time.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 1;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * The median.
+   *
+   * @generated from field: double expected = 2;
+   */
+  expected: number;
+
+  /**
+   * Interval of 50 %: lower end.
+   *
+   * @generated from field: double lower_50 = 3;
+   */
+  lower50: number;
+
+  /**
+   * Upper end.
+   *
+   * @generated from field: double upper_50 = 4;
+   */
+  upper50: number;
+
+  /**
+   * Interval of 80 %: lower end.
+   *
+   * @generated from field: double lower_80 = 5;
+   */
+  lower80: number;
+
+  /**
+   * Upper end.
+   *
+   * @generated from field: double upper_80 = 6;
+   */
+  upper80: number;
+
+  /**
+   * Interval of 95 %: lower end.
+   *
+   * @generated from field: double lower_95 = 7;
+   */
+  lower95: number;
+
+  /**
+   * Upper end.
+   *
+   * @generated from field: double upper_95 = 8;
+   */
+  upper95: number;
+};
+
+/**
+ * Describes the message telltale.v1.ForecastPoint.
+ * Use `create(ForecastPointSchema)` to create a new message.
+ */
+export const ForecastPointSchema: GenMessage<ForecastPoint> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_detector, 2);
+
+/**
+ * A limit of the settings that may be crossed within the time asked for.
+ *
+ * @generated from message telltale.v1.LimitCrossing
+ */
+export type LimitCrossing = Message<"telltale.v1.LimitCrossing"> & {
+  /**
+   * Name of the setting: "range_min" or "range_max".
+   *
+   * @generated from field: string setting = 1;
+   */
+  setting: string;
+
+  /**
+   * The limit.
+   *
+   * @generated from field: double limit = 2;
+   */
+  limit: number;
+
+  /**
+   * Probability that the value is beyond it at the time when that is most probable, 0 to 1.
+   *
+   * @generated from field: double probability = 3;
+   */
+  probability: number;
+
+  /**
+   * When it is beyond it with a probability of 2.5 %: the earliest time to reckon with.
+   *
+   * @generated from field: google.protobuf.Timestamp earliest = 4;
+   */
+  earliest?: Timestamp | undefined;
+
+  /**
+   * When it is with 50 %. Absent where that does not come within the time asked for.
+   *
+   * @generated from field: google.protobuf.Timestamp expected = 5;
+   */
+  expected?: Timestamp | undefined;
+
+  /**
+   * When it is with 97.5 %. Absent where that does not come within the time asked for.
+   *
+   * @generated from field: google.protobuf.Timestamp latest = 6;
+   */
+  latest?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message telltale.v1.LimitCrossing.
+ * Use `create(LimitCrossingSchema)` to create a new message.
+ */
+export const LimitCrossingSchema: GenMessage<LimitCrossing> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_detector, 3);
+
+/**
+ * The future of one sensor.
+ *
+ * @generated from message telltale.v1.ForecastResponse
+ */
+export type ForecastResponse = Message<"telltale.v1.ForecastResponse"> & {
+  /**
+   * The sensor.
+   *
+   * @generated from field: string sensor_id = 1;
+   */
+  sensorId: string;
+
+  /**
+   * Unit of all values.
+   *
+   * @generated from field: string unit = 2;
+   */
+  unit: string;
+
+  /**
+   * The newest reading, after which the forecast begins.
+   *
+   * @generated from field: google.protobuf.Timestamp from = 3;
+   */
+  from?: Timestamp | undefined;
+
+  /**
+   * In order of time; fewer than asked for where the history is too short for the rest, see `basis`.
+   *
+   * @generated from field: repeated telltale.v1.ForecastPoint points = 4;
+   */
+  points: ForecastPoint[];
+
+  /**
+   * Limits that are beyond the interval of 95 % for no time asked for are left out.
+   *
+   * @generated from field: repeated telltale.v1.LimitCrossing crossings = 5;
+   */
+  crossings: LimitCrossing[];
+
+  /**
+   * From which history it was computed, and what limits it, in a sentence.
+   *
+   * @generated from field: string basis = 6;
+   */
+  basis: string;
+};
+
+/**
+ * Describes the message telltale.v1.ForecastResponse.
+ * Use `create(ForecastResponseSchema)` to create a new message.
+ */
+export const ForecastResponseSchema: GenMessage<ForecastResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_detector, 4);
 
 /**
  * The vote of one detector of the ensemble.
@@ -96,7 +313,7 @@ export type DetectorVote = Message<"telltale.v1.DetectorVote"> & {
  * Use `create(DetectorVoteSchema)` to create a new message.
  */
 export const DetectorVoteSchema: GenMessage<DetectorVote> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 1);
+  messageDesc(file_telltale_v1_detector, 5);
 
 /**
  * An explanation of one score.
@@ -181,7 +398,7 @@ export type ExplainReadingResponse = Message<"telltale.v1.ExplainReadingResponse
  * Use `create(ExplainReadingResponseSchema)` to create a new message.
  */
 export const ExplainReadingResponseSchema: GenMessage<ExplainReadingResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 2);
+  messageDesc(file_telltale_v1_detector, 6);
 
 /**
  * Settings of the detector for one sensor, a sensor type, or all types. Each field by itself: a sensor's own value counts, else that of
@@ -298,7 +515,7 @@ export type DetectorConfig = Message<"telltale.v1.DetectorConfig"> & {
  * Use `create(DetectorConfigSchema)` to create a new message.
  */
 export const DetectorConfigSchema: GenMessage<DetectorConfig> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 3);
+  messageDesc(file_telltale_v1_detector, 7);
 
 /**
  * Days that are expected to run like another day of the week, by local time; empty: there are none.
@@ -326,7 +543,7 @@ export type Holidays = Message<"telltale.v1.Holidays"> & {
  * Use `create(HolidaysSchema)` to create a new message.
  */
 export const HolidaysSchema: GenMessage<Holidays> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 4);
+  messageDesc(file_telltale_v1_detector, 8);
 
 /**
  * Where the value of one field comes from.
@@ -354,7 +571,7 @@ export type DetectorConfigOrigin = Message<"telltale.v1.DetectorConfigOrigin"> &
  * Use `create(DetectorConfigOriginSchema)` to create a new message.
  */
 export const DetectorConfigOriginSchema: GenMessage<DetectorConfigOrigin> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 5);
+  messageDesc(file_telltale_v1_detector, 9);
 
 /**
  * Asks for one sensor, for one sensor type, or for what holds for all types.
@@ -382,7 +599,7 @@ export type GetDetectorConfigRequest = Message<"telltale.v1.GetDetectorConfigReq
  * Use `create(GetDetectorConfigRequestSchema)` to create a new message.
  */
 export const GetDetectorConfigRequestSchema: GenMessage<GetDetectorConfigRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 6);
+  messageDesc(file_telltale_v1_detector, 10);
 
 /**
  * The settings in force.
@@ -410,7 +627,7 @@ export type GetDetectorConfigResponse = Message<"telltale.v1.GetDetectorConfigRe
  * Use `create(GetDetectorConfigResponseSchema)` to create a new message.
  */
 export const GetDetectorConfigResponseSchema: GenMessage<GetDetectorConfigResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 7);
+  messageDesc(file_telltale_v1_detector, 11);
 
 /**
  * Replaces the settings of a sensor, of a sensor type, or of all types.
@@ -446,7 +663,7 @@ export type SetDetectorConfigRequest = Message<"telltale.v1.SetDetectorConfigReq
  * Use `create(SetDetectorConfigRequestSchema)` to create a new message.
  */
 export const SetDetectorConfigRequestSchema: GenMessage<SetDetectorConfigRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 8);
+  messageDesc(file_telltale_v1_detector, 12);
 
 /**
  * The settings in force; with `dry_run`, those that would be.
@@ -481,7 +698,7 @@ export type SetDetectorConfigResponse = Message<"telltale.v1.SetDetectorConfigRe
  * Use `create(SetDetectorConfigResponseSchema)` to create a new message.
  */
 export const SetDetectorConfigResponseSchema: GenMessage<SetDetectorConfigResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 9);
+  messageDesc(file_telltale_v1_detector, 13);
 
 /**
  * What a change of settings would have done: two replays of each sensor's last 30 days, up to its newest reading, one with the settings
@@ -553,7 +770,7 @@ export type DetectorConfigEffect = Message<"telltale.v1.DetectorConfigEffect"> &
  * Use `create(DetectorConfigEffectSchema)` to create a new message.
  */
 export const DetectorConfigEffectSchema: GenMessage<DetectorConfigEffect> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 10);
+  messageDesc(file_telltale_v1_detector, 14);
 
 /**
  * What to replay, with which settings.
@@ -624,7 +841,7 @@ export type BacktestRequest = Message<"telltale.v1.BacktestRequest"> & {
  * Use `create(BacktestRequestSchema)` to create a new message.
  */
 export const BacktestRequestSchema: GenMessage<BacktestRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 11);
+  messageDesc(file_telltale_v1_detector, 15);
 
 /**
  * Something that is known to have been abnormal.
@@ -659,7 +876,7 @@ export type LabelledEvent = Message<"telltale.v1.LabelledEvent"> & {
  * Use `create(LabelledEventSchema)` to create a new message.
  */
 export const LabelledEventSchema: GenMessage<LabelledEvent> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 12);
+  messageDesc(file_telltale_v1_detector, 16);
 
 /**
  * Progress, an alert, or the sum, in this order.
@@ -715,7 +932,7 @@ export type BacktestResponse = Message<"telltale.v1.BacktestResponse"> & {
  * Use `create(BacktestResponseSchema)` to create a new message.
  */
 export const BacktestResponseSchema: GenMessage<BacktestResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 13);
+  messageDesc(file_telltale_v1_detector, 17);
 
 /**
  * A series thinned to columns of equal width; columns without readings are left out.
@@ -785,7 +1002,7 @@ export type BacktestPicture = Message<"telltale.v1.BacktestPicture"> & {
  * Use `create(BacktestPictureSchema)` to create a new message.
  */
 export const BacktestPictureSchema: GenMessage<BacktestPicture> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 14);
+  messageDesc(file_telltale_v1_detector, 18);
 
 /**
  * What a backtest found.
@@ -911,7 +1128,7 @@ export type BacktestSummary = Message<"telltale.v1.BacktestSummary"> & {
  * Use `create(BacktestSummarySchema)` to create a new message.
  */
 export const BacktestSummarySchema: GenMessage<BacktestSummary> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 15);
+  messageDesc(file_telltale_v1_detector, 19);
 
 /**
  * Labels one alert.
@@ -960,7 +1177,7 @@ export type LabelAlertRequest = Message<"telltale.v1.LabelAlertRequest"> & {
  * Use `create(LabelAlertRequestSchema)` to create a new message.
  */
 export const LabelAlertRequestSchema: GenMessage<LabelAlertRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 16);
+  messageDesc(file_telltale_v1_detector, 20);
 
 /**
  * What the label does; with `dry_run`, what it would do.
@@ -1016,7 +1233,7 @@ export type LabelAlertResponse = Message<"telltale.v1.LabelAlertResponse"> & {
  * Use `create(LabelAlertResponseSchema)` to create a new message.
  */
 export const LabelAlertResponseSchema: GenMessage<LabelAlertResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 17);
+  messageDesc(file_telltale_v1_detector, 21);
 
 /**
  * A time in which readings are expected to be abnormal.
@@ -1072,7 +1289,7 @@ export type MaintenanceWindow = Message<"telltale.v1.MaintenanceWindow"> & {
  * Use `create(MaintenanceWindowSchema)` to create a new message.
  */
 export const MaintenanceWindowSchema: GenMessage<MaintenanceWindow> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 18);
+  messageDesc(file_telltale_v1_detector, 22);
 
 /**
  * The window to create.
@@ -1093,7 +1310,7 @@ export type CreateMaintenanceWindowRequest = Message<"telltale.v1.CreateMaintena
  * Use `create(CreateMaintenanceWindowRequestSchema)` to create a new message.
  */
 export const CreateMaintenanceWindowRequestSchema: GenMessage<CreateMaintenanceWindowRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 19);
+  messageDesc(file_telltale_v1_detector, 23);
 
 /**
  * The window created.
@@ -1114,7 +1331,7 @@ export type CreateMaintenanceWindowResponse = Message<"telltale.v1.CreateMainten
  * Use `create(CreateMaintenanceWindowResponseSchema)` to create a new message.
  */
 export const CreateMaintenanceWindowResponseSchema: GenMessage<CreateMaintenanceWindowResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 20);
+  messageDesc(file_telltale_v1_detector, 24);
 
 /**
  * Pages through windows.
@@ -1142,7 +1359,7 @@ export type ListMaintenanceWindowsRequest = Message<"telltale.v1.ListMaintenance
  * Use `create(ListMaintenanceWindowsRequestSchema)` to create a new message.
  */
 export const ListMaintenanceWindowsRequestSchema: GenMessage<ListMaintenanceWindowsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 21);
+  messageDesc(file_telltale_v1_detector, 25);
 
 /**
  * By start time.
@@ -1170,7 +1387,7 @@ export type ListMaintenanceWindowsResponse = Message<"telltale.v1.ListMaintenanc
  * Use `create(ListMaintenanceWindowsResponseSchema)` to create a new message.
  */
 export const ListMaintenanceWindowsResponseSchema: GenMessage<ListMaintenanceWindowsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 22);
+  messageDesc(file_telltale_v1_detector, 26);
 
 /**
  * Ends one window.
@@ -1191,7 +1408,7 @@ export type DeleteMaintenanceWindowRequest = Message<"telltale.v1.DeleteMaintena
  * Use `create(DeleteMaintenanceWindowRequestSchema)` to create a new message.
  */
 export const DeleteMaintenanceWindowRequestSchema: GenMessage<DeleteMaintenanceWindowRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 23);
+  messageDesc(file_telltale_v1_detector, 27);
 
 /**
  * Done.
@@ -1206,7 +1423,7 @@ export type DeleteMaintenanceWindowResponse = Message<"telltale.v1.DeleteMainten
  * Use `create(DeleteMaintenanceWindowResponseSchema)` to create a new message.
  */
 export const DeleteMaintenanceWindowResponseSchema: GenMessage<DeleteMaintenanceWindowResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 24);
+  messageDesc(file_telltale_v1_detector, 28);
 
 /**
  * A day of the week.
@@ -1433,6 +1650,18 @@ export const DetectorService: GenService<{
     methodKind: "unary";
     input: typeof SetDetectorConfigRequestSchema;
     output: typeof SetDetectorConfigResponseSchema;
+  },
+  /**
+   * Where a sensor's readings are heading: expected values after its newest reading, with intervals whose width follows from how far
+   * off such forecasts of this sensor were, and when it will cross a limit that its settings name. Computed from its stored history;
+   * no score depends on it. Errors: NOT_FOUND where the sensor has no reading; INVALID_ARGUMENT for a counter; RESOURCE_EXHAUSTED.
+   *
+   * @generated from rpc telltale.v1.DetectorService.Forecast
+   */
+  forecast: {
+    methodKind: "unary";
+    input: typeof ForecastRequestSchema;
+    output: typeof ForecastResponseSchema;
   },
   /**
    * Replays stored history, with the original settings or with others, and reports the alerts that would have been raised. With

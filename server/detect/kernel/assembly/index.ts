@@ -31,7 +31,7 @@ import { startJudging, updateInterval } from "./learn";
 import { firstScale, normalise, pushWindow, updateLocation } from "./normalise";
 import { squash } from "./numbers";
 import { startReadout } from "./readout";
-import { halfHourOf } from "./season";
+import { halfHourOf, profileAt } from "./season";
 import { columns, model, reading, votes } from "./state";
 import { REASON_COUNTER, WARM_READINGS } from "./tables";
 import { strictnessOf } from "./threshold";
@@ -146,6 +146,14 @@ export function followSeries(s: Sensor, value: f64): void {
 /** The move from a sensor's last value to this one, as the trunk is to forecast it. */
 export function moveTo(s: Sensor, value: f64): f64 {
   return stepOf(s, value);
+}
+
+/** What the season alone expects at a time, in the sensor's unit; NaN before it is judged. */
+export function seasonalAt(s: Sensor, time: f64): f64 {
+  if (s.readings <= WARM_READINGS) return NaN;
+  const profile = changetype<Profile>(<usize>s.profile);
+  const local = time + offsetAt(profile, time);
+  return s.origin + profileAt(s, halfHourOf(local), weekdayIn(profile, local)) / s.gain;
 }
 
 function sensorOf(i: i32): Sensor {
