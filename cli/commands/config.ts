@@ -11,9 +11,10 @@ import {
   DetectorService,
   Direction,
   type Holidays,
+  SignalKind,
   type Weekday,
 } from "../../gen/es/telltale/v1/detector_pb.ts";
-import { enumName } from "../../server/lib/enum-name.ts";
+import { enumName, enumValue } from "../../server/lib/enum-name.ts";
 import { alertLine } from "../alerts.ts";
 import { directionOption } from "../direction.ts";
 import { number } from "../errors.ts";
@@ -25,6 +26,11 @@ import { inert } from "../text.ts";
 const DRY_RUN_MS = 80_000;
 const ANY = { min: -Number.MAX_VALUE, max: Number.MAX_VALUE };
 const POSITIVE = { min: 1e-9, max: Number.MAX_VALUE };
+
+/** Names of the kinds of signals. */
+const KINDS = Object.keys(SignalKind)
+  .filter((name) => name !== "UNSPECIFIED")
+  .map((name) => name.toLowerCase());
 
 interface ScopeOptions extends ServerOptions {
   readonly sensorId?: string;
@@ -51,6 +57,7 @@ interface SetOptions extends ClearOptions {
   readonly holidayDates?: readonly string[];
   readonly holidaysFile?: string;
   readonly holidaysLike?: Weekday;
+  readonly signalKind?: SignalKind;
 }
 
 /** `telltale config show|set|clear`: the detector's settings of a sensor, a sensor type, or all types. */
@@ -76,6 +83,7 @@ export function configCommand(): Command {
     .option("--holiday-dates <dates>", "days that run like a Sunday: none, or YYYY-MM-DD,…", datesOption)
     .option("--holidays-file <file>", "the same, from an iCalendar file (.ics), beside those that are named")
     .option("--holidays-like <day>", "the day of the week that holidays run like, in place of sunday", weekdayOption)
+    .option("--signal-kind <kind>", `what is said of its signal: ${KINDS.join(", ")}`, signalKindOption)
     .option("--unset <names...>", "settings to remove, such as range_min: those of the next wider scope count again")
     .action(change);
   const clear = new Command("clear")
@@ -193,6 +201,7 @@ const SOURCES: Readonly<Record<number, string>> = {
 
 function textOf(field: string, value: unknown, source: DetectorConfigSource): string {
   if (field === "direction") return enumName(Direction, value as number);
+  if (field === "signal_kind") return value === 0 ? "recognised" : enumName(SignalKind, value as number);
   if (field === "holidays") return value === undefined ? "none" : holidaysText(value as Holidays);
   if (value !== undefined) return typeof value === "boolean" ? (value ? "yes" : "no") : String(value);
   return source === DetectorConfigSource.LEARNT ? "learnt" : "none";
@@ -208,6 +217,12 @@ function localOf(name: string): string {
 
 function scopeOf({ sensorId = "", sensorType = "" }: ScopeOptions) {
   return { sensorId, sensorType };
+}
+
+function signalKindOption(text: string): SignalKind {
+  const found = enumValue(SignalKind, text);
+  if (found !== undefined && found !== SignalKind.UNSPECIFIED) return found;
+  throw new InvalidArgumentError(`Wanted one of ${KINDS.join(", ")}.`);
 }
 
 function yesOrNo(text: string): boolean {

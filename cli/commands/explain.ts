@@ -1,7 +1,8 @@
 import { createClient } from "@connectrpc/connect";
 import { Command } from "commander";
 import { connect } from "../../client/transport.ts";
-import { DetectorService } from "../../gen/es/telltale/v1/detector_pb.ts";
+import { DetectorService, SignalKind } from "../../gen/es/telltale/v1/detector_pb.ts";
+import { enumName } from "../../server/lib/enum-name.ts";
 import { alertLine } from "../alerts.ts";
 import { credentials, type ServerOptions, withServer } from "../server.ts";
 import { timeOption, timestampOf } from "../time.ts";
@@ -20,7 +21,10 @@ async function explain(sensorId: string, us: number | undefined, options: Server
   try {
     const service = createClient(DetectorService, connection.transport);
     const observedAt = us === undefined ? {} : { observedAt: timestampOf(us) };
-    const { summary, history, votes, nearestPastAlert } = await service.explainReading({ sensorId, ...observedAt });
+    const { summary, history, votes, signal, nearestPastAlert } = await service.explainReading({
+      sensorId,
+      ...observedAt,
+    });
     console.log(summary);
     const heard = votes.filter((v) => v.surprise > 0);
     const widest = Math.max(0, ...heard.map((v) => v.detector.length));
@@ -29,6 +33,10 @@ async function explain(sensorId: string, us: number | undefined, options: Server
     }
     const silent = votes.filter((v) => v.surprise === 0).map((v) => v.detector);
     if (silent.length > 0) console.log(`  No vote from: ${silent.join(", ")}.`);
+    if (signal !== undefined) {
+      const kind = signal.kind === SignalKind.UNSPECIFIED ? "not known yet" : enumName(SignalKind, signal.kind);
+      console.log(`Signal: ${kind}. ${signal.detail}`);
+    }
     if (history !== "") console.log(history);
     if (nearestPastAlert !== undefined) console.log(`Last alert before: ${alertLine(nearestPastAlert)}`);
   } finally {

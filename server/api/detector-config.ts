@@ -202,7 +202,7 @@ function layersOf(
 }
 
 /** What the detector learns from the sensor where it is not set. */
-const LEARNT = ["stuck_seconds", "silence_seconds"];
+const LEARNT = ["stuck_seconds", "silence_seconds", "signal_kind"];
 
 /** Field by field: of each the first layer that sets it. */
 function resolve(

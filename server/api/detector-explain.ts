@@ -1,6 +1,11 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
-import type { DetectorVoteSchema, ExplainReadingRequest } from "../../gen/es/telltale/v1/detector_pb.ts";
+import {
+  type DetectorConfig,
+  type DetectorVoteSchema,
+  type ExplainReadingRequest,
+  SignalKind,
+} from "../../gen/es/telltale/v1/detector_pb.ts";
 import type { ScoredReading } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { EXPLAIN_READINGS, type Explained } from "../backtest/jobs.ts";
 import type { BacktestRunner } from "../backtest/runner.ts";
@@ -9,6 +14,7 @@ import { FEATURES } from "../detect/kernel/features.ts";
 import { WARM_READINGS } from "../detect/kernel/fields.ts";
 import { REASON_COLD_START } from "../detect/reasons.ts";
 import { TelltaleError } from "../errors.ts";
+import { enumValue } from "../lib/enum-name.ts";
 import { quoted } from "../lib/quoted.ts";
 import { toAlert } from "../scoring/alert.ts";
 import { canAccessSensor } from "../security/principal.ts";
@@ -18,8 +24,16 @@ import { timeOf, toMessages } from "./query.ts";
 
 type Vote = MessageInitShape<typeof DetectorVoteSchema> & { readonly detector: string; readonly surprise: number };
 
+interface ExplainOptions {
+  readonly queries: Queries;
+  readonly runner: BacktestRunner;
+  readonly threshold: number;
+  /** The settings in force for a sensor. */
+  readonly configOf: (sensorId: string, context: HandlerContext) => Promise<DetectorConfig>;
+}
+
 /** Why a stored reading was flagged, or was not: its sensor's history is judged again up to it, in a thread of its own. */
-export function createExplain(o: { queries: Queries; runner: BacktestRunner; threshold: number }) {
+export function createExplain(o: ExplainOptions) {
   return async ({ sensorId, observedAt }: ExplainReadingRequest, context: HandlerContext) => {
     const principal = principalOf(context);
     const missing = () =>
@@ -42,7 +56,10 @@ export function createExplain(o: { queries: Queries; runner: BacktestRunner; thr
       return { reading, bar: o.threshold, summary, votes: [], history: "", reproduced: true, ...nearest };
     }
     const job = { kind: "explain", sensorId, id: Number(reading.id), timeUs } as const;
-    const explained = await o.runner.explain(job, context.signal);
+    const [explained, config] = await Promise.all([
+      o.runner.explain(job, context.signal),
+      o.configOf(sensorId, context),
+    ]);
     const judged = reading.expected !== undefined && !Number.isNaN(explained.threshold);
     const votes = judged ? votesOf(explained, reading) : [];
     return {
@@ -52,6 +69,7 @@ export function createExplain(o: { queries: Queries; runner: BacktestRunner; thr
       votes,
       ...(judged ? { surpriseBar: explained.threshold, surprise: explained.total } : {}),
       young: explained.coldStart,
+      signal: signalOf(explained, config),
       history: historyOf(explained),
       reproduced: explained.reproduced,
       ...nearest,
@@ -120,6 +138,18 @@ function coldStartNote({ coldStart, prior, coldStartFactor, readings }: Explaine
     ` The sensor is in its cold start (reading ${readings + 1}): it is judged by its few readings and by what is usual for ${like}, ` +
     `and its alarm threshold is ${figure(coldStartFactor)} times the later one.`
   );
+}
+
+/** What its settings say counts; what is recognised is said beside it. */
+function signalOf({ signal: { kind, detail } }: Explained, { signalKind, counter }: DetectorConfig) {
+  const recognised = kind === undefined ? SignalKind.UNSPECIFIED : (enumValue(SignalKind, kind) ?? 0);
+  if (signalKind !== SignalKind.UNSPECIFIED && signalKind !== recognised) {
+    const other = kind === undefined ? "not recognised yet" : `recognised as ${kind}`;
+    return { kind: signalKind, set: true, detail: `By its settings; ${other}: ${detail}.` };
+  }
+  const advice = kind === "counter" && !counter ? "; with the setting counter it is judged by its rate" : "";
+  const said = `${detail[0]!.toUpperCase()}${detail.slice(1)}${advice}.`;
+  return { kind: recognised, set: signalKind !== SignalKind.UNSPECIFIED, detail: said };
 }
 
 function historyOf({ readings, whole, reproduced }: Explained): string {

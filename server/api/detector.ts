@@ -72,6 +72,8 @@ export function createDetectorService(o: DetectorOptions): ServiceImpl<typeof De
   }
 
   const config = createConfig({ ...o, log: set });
+  const configOf = async (sensorId: string, context: HandlerContext) =>
+    (await config.get(create(GetDetectorConfigRequestSchema, { sensorId }), context)).config;
   return {
     getDetectorConfig: config.get,
     setDetectorConfig: config.set,
@@ -100,12 +102,8 @@ export function createDetectorService(o: DetectorOptions): ServiceImpl<typeof De
       await set({ case: "endMaintenance", value: { windowId: id } }, context);
       return {};
     },
-    explainReading: createExplain(o),
-    forecast: createForecast({
-      ...o,
-      configOf: async (sensorId, context) =>
-        (await config.get(create(GetDetectorConfigRequestSchema, { sensorId }), context)).config,
-    }),
+    explainReading: createExplain({ ...o, configOf }),
+    forecast: createForecast({ ...o, configOf }),
     labelAlert: createLabel({ ...o, acts: alertActions(o) }),
     backtest: createBacktest(o.runner),
   };

@@ -3,7 +3,7 @@
 import { create } from "@bufbuild/protobuf";
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import type { Detector, Explanation } from "../detect/index.ts";
-import { REASONS } from "../detect/index.ts";
+import { REASONS, SignalStatistics } from "../detect/index.ts";
 import { TelltaleError } from "../errors.ts";
 import { quoted } from "../lib/quoted.ts";
 import { firstTick, tickOfId } from "../log/id-clock.ts";
@@ -42,6 +42,7 @@ export async function runExplain({ history, job, createDetector }: ShortOptions<
   const sensor = await only(history, job.sensorId);
   const fromUs = await begin(history, sensor, job.timeUs, EXPLAIN_READINGS);
   const replay = new SensorReplay({ detector: createDetector(), partition: sensor.partition });
+  const signal = new SignalStatistics();
   let explanation: Explanation | undefined;
   let stored: { points: Points; i: number } | undefined;
   let readings = 0;
@@ -49,6 +50,7 @@ export async function runExplain({ history, job, createDetector }: ShortOptions<
   await rerun(replay, history.pages(sensor, fromUs, job.timeUs), await history.timeline(sensor.partition), {
     until: (points, i) => {
       if (Number.isNaN(firstUs)) firstUs = points.timeUs[i]!;
+      signal.add(points.timeUs[i]!, points.value[i]!);
       if (points.id[i] !== job.id) {
         readings++;
         return false;
@@ -64,7 +66,7 @@ export async function runExplain({ history, job, createDetector }: ShortOptions<
   const judged = explanation !== undefined && !Number.isNaN(explanation.batch.expected[0]!);
   // The first reading of all is no replay of anything: it begins the history.
   const whole = fromUs <= sensor.firstUs && (readings === 0 || firstUs === sensor.firstUs);
-  return { ...said, reproduced, readings, whole, judged };
+  return { ...said, reproduced, readings, whole, judged, signal: signal.recognise() };
 }
 
 function same({ batch }: Explanation, p: Points, i: number): boolean {

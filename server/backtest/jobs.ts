@@ -1,5 +1,6 @@
 /** Jobs and messages of a backtest thread. Everything in it survives a structured clone. */
 import type { LogLevel } from "../config.ts";
+import type { Recognised } from "../detect/index.ts";
 import type { Crossing, Limit } from "../forecast/crossing.ts";
 import type { SqlAddress } from "../postgres/connection.ts";
 import type { AlertRow } from "../store/store.ts";
@@ -135,6 +136,8 @@ export interface Explained {
   readonly whole: boolean;
   /** Whether a maintenance window covered it. */
   readonly judged: boolean;
+  /** The kind of signal, by the readings up to this one. */
+  readonly signal: Recognised;
 }
 
 export interface LabelEffect {

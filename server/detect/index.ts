@@ -36,6 +36,7 @@ export {
   SEVERITY_NAMES,
   severityOf,
 } from "./severity.ts";
+export { type Recognised, SIGNAL_KINDS, type SignalKind, SignalStatistics } from "./signal-kind.ts";
 export { KernelTrunk, type TrunkRuntime } from "./trunk.ts";
 
 /** A detector for one partition. `trunk` is the model in a runtime of choice; by default the committed one in the scoring kernel. */

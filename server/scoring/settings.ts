@@ -184,7 +184,9 @@ const DIRECTIONS: Readonly<Record<number, DetectorSettings["direction"]>> = {
 
 /** What of the contract's settings is the detector's: the fields that are set. */
 function settingsOf(config: DetectorConfig, calendar: Pick<DetectorSettings, "zone" | "holidays">): DetectorSettings {
-  const { $typeName, $unknown, sensorId, sensorType, reorderHoldMs, direction, timeZone, holidays, ...fields } = config;
+  const { $typeName, $unknown, sensorId, sensorType, reorderHoldMs, direction, ...rest } = config;
+  // The kind of signal is for people.
+  const { timeZone, holidays, signalKind, ...fields } = rest;
   const all = { ...fields, direction: DIRECTIONS[direction], ...calendar };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }

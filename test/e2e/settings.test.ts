@@ -12,6 +12,7 @@ import {
   DetectorConfigSource,
   DetectorService,
   Direction,
+  SignalKind,
   Weekday,
 } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { enumName } from "../../server/lib/enum-name.ts";
@@ -217,7 +218,16 @@ test("the platform's time zone is logged, a sensor may have its own, and of a ca
   await expect(service.setDetectorConfig({ config, holidaysIcalendar: "BEGIN:VCALENDAR" })).rejects.toMatchObject(
     refused,
   );
-  expect((await service.explainReading({ sensorId: "pump-1" })).reproduced).toBe(true);
+  const explained = await service.explainReading({ sensorId: "pump-1" });
+  expect(explained.reproduced).toBe(true);
+  expect(explained.signal).toMatchObject({
+    kind: SignalKind.CONTINUOUS,
+    set: false,
+    detail: expect.stringMatching(/any value/),
+  });
+  await service.setDetectorConfig({ config: { sensorId: "pump-1", signalKind: SignalKind.STEPS } });
+  const said = { kind: SignalKind.STEPS, set: true, detail: expect.stringMatching(/^By its settings; recognised as/) };
+  expect((await service.explainReading({ sensorId: "pump-1" })).signal).toMatchObject(said);
   await service.setDetectorConfig({ config: { sensorId: "pump-1" } });
 });
 

@@ -7,6 +7,7 @@ import {
   Direction,
   type GetDetectorConfigResponse,
   type Holidays,
+  SignalKind,
   Weekday,
 } from "../../gen/web/telltale/v1/detector_pb.ts";
 import { durationText, numberText, valueText } from "./format.ts";
@@ -44,6 +45,21 @@ const WEEKDAYS: Readonly<Record<number, string>> = {
   [Weekday.SUNDAY]: "Sunday",
 };
 
+const SIGNALS: Readonly<Record<number, string>> = {
+  [SignalKind.CONTINUOUS]: "continuous",
+  [SignalKind.QUANTISED]: "quantised",
+  [SignalKind.STEPS]: "steps",
+  [SignalKind.ON_OFF]: "on and off",
+  [SignalKind.EVENT]: "events",
+  [SignalKind.COUNTER]: "counter",
+  [SignalKind.INTERMITTENT]: "intermittent",
+};
+
+/** The kind of a sensor's signal. */
+export function signalText(kind: SignalKind): string {
+  return SIGNALS[kind] ?? "not known yet";
+}
+
 /** Name and value by field of the contract. A field that is not here is shown by its own name. */
 const SHOWN: Readonly<
   Record<string, readonly [name: string, value: (config: DetectorConfig, unit: string) => string | undefined]>
@@ -68,6 +84,10 @@ const SHOWN: Readonly<
   ],
   off: ["Judged", ({ off }) => (off === undefined ? undefined : off ? "no" : "yes")],
   time_zone: ["Time zone", ({ timeZone }) => timeZone],
+  signal_kind: [
+    "Signal",
+    ({ signalKind }) => (signalKind === SignalKind.UNSPECIFIED ? undefined : signalText(signalKind)),
+  ],
   holidays: ["Holidays", ({ holidays }) => (holidays === undefined ? "none" : holidaysText(holidays))],
 };
 
@@ -173,6 +193,11 @@ const EDITORS: Readonly<Record<string, Editor>> = {
     read: ({ timeZone }) => timeZone ?? "",
     write: (timeZone) => ({ timeZone }),
     check: (text) => (isTimeZone(text) ? undefined : "There is no such time zone: write for example Europe/Berlin."),
+  },
+  signal_kind: {
+    choices: Object.entries(SIGNALS),
+    read: ({ signalKind }) => (signalKind ? String(signalKind) : ""),
+    write: (text) => ({ signalKind: Number(text) as SignalKind }),
   },
   holidays: {
     read: ({ holidays }) => (holidays === undefined ? "" : holidaysInput(holidays)),

@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/detector.proto.
  */
 export const file_telltale_v1_detector: GenFile = /*@__PURE__*/
-  fileDesc("Chp0ZWxsdGFsZS92MS9kZXRlY3Rvci5wcm90bxILdGVsbHRhbGUudjEiaAoVRXhwbGFpblJlYWRpbmdSZXF1ZXN0Eh4KCXNlbnNvcl9pZBgBIAEoCUILukgIcgYQAboBAQASLwoLb2JzZXJ2ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpQBCg9Gb3JlY2FzdFJlcXVlc3QSHgoJc2Vuc29yX2lkGAEgASgJQgu6SAhyBhABugEBABIrCgVob3VycxgCIAEoAUIXukgUEhIZAAAAAABAh0AhAAAAAAAAAABIAIgBARIfCgZwb2ludHMYAyABKA1CCrpIByoFGOgHKAFIAYgBAUIICgZfaG91cnNCCQoHX3BvaW50cyK3AQoNRm9yZWNhc3RQb2ludBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghleHBlY3RlZBgCIAEoARIQCghsb3dlcl81MBgDIAEoARIQCgh1cHBlcl81MBgEIAEoARIQCghsb3dlcl84MBgFIAEoARIQCgh1cHBlcl84MBgGIAEoARIQCghsb3dlcl85NRgHIAEoARIQCgh1cHBlcl85NRgIIAEoASLMAQoNTGltaXRDcm9zc2luZxIPCgdzZXR0aW5nGAEgASgJEg0KBWxpbWl0GAIgASgBEhMKC3Byb2JhYmlsaXR5GAMgASgBEiwKCGVhcmxpZXN0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghleHBlY3RlZBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoGbGF0ZXN0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLHAQoQRm9yZWNhc3RSZXNwb25zZRIRCglzZW5zb3JfaWQYASABKAkSDAoEdW5pdBgCIAEoCRIoCgRmcm9tGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZwb2ludHMYBCADKAsyGi50ZWxsdGFsZS52MS5Gb3JlY2FzdFBvaW50Ei0KCWNyb3NzaW5ncxgFIAMoCzIaLnRlbGx0YWxlLnYxLkxpbWl0Q3Jvc3NpbmcSDQoFYmFzaXMYBiABKAkiaAoMRGV0ZWN0b3JWb3RlEhAKCGRldGVjdG9yGAEgASgJEhAKCHN1cnByaXNlGAIgASgBEg4KBmRldGFpbBgDIAEoCRIUCgxzaGFyZV9vZl9iYXIYBCABKAESDgoGd2VpZ2h0GAUgASgBIsECChZFeHBsYWluUmVhZGluZ1Jlc3BvbnNlEisKB3JlYWRpbmcYASABKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nEgsKA2JhchgCIAEoARIPCgdzdW1tYXJ5GAMgASgJEigKBXZvdGVzGAQgAygLMhkudGVsbHRhbGUudjEuRGV0ZWN0b3JWb3RlEi4KEm5lYXJlc3RfcGFzdF9hbGVydBgFIAEoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EhkKDHN1cnByaXNlX2JhchgGIAEoAUgAiAEBEg8KB2hpc3RvcnkYByABKAkSEgoKcmVwcm9kdWNlZBgIIAEoCBIVCghzdXJwcmlzZRgJIAEoAUgBiAEBEg0KBXlvdW5nGAogASgIQg8KDV9zdXJwcmlzZV9iYXJCCwoJX3N1cnByaXNlItAFCg5EZXRlY3RvckNvbmZpZxIcCgtzZW5zb3JfdHlwZRgBIAEoCUIHukgEcgIYMhI7ChVhbGFybXNfcGVyX3NlbnNvcl9kYXkYAiABKAFCF7pIFBISGQAAAAAAQI9AIQAAAAAAAAAASACIAQESHwoJcmFuZ2VfbWluGAMgASgBQge6SAQSAkABSAGIAQESHwoJcmFuZ2VfbWF4GAQgASgBQge6SAQSAkABSAKIAQESMAoTbWF4X3JhdGVfcGVyX3NlY29uZBgFIAEoAUIOukgLEgkhAAAAAAAAAABIA4gBARIqCg1zdHVja19zZWNvbmRzGAYgASgBQg66SAsSCSEAAAAAAAAAAEgEiAEBEiwKD3NpbGVuY2Vfc2Vjb25kcxgHIAEoAUIOukgLEgkhAAAAAAAAAABIBYgBARInCg9yZW9yZGVyX2hvbGRfbXMYCCABKA1CCbpIBioEGODUA0gGiAEBEhQKB2NvdW50ZXIYCSABKAhIB4gBARIbCglzZW5zb3JfaWQYCiABKAlCCLpIBXIDGMgBEjMKCWRpcmVjdGlvbhgLIAEoDjIWLnRlbGx0YWxlLnYxLkRpcmVjdGlvbkIIukgFggECEAESEAoDb2ZmGAwgASgISAiIAQESHwoJdGltZV96b25lGA0gASgJQge6SARyAhhASAmIAQESJwoIaG9saWRheXMYDiABKAsyFS50ZWxsdGFsZS52MS5Ib2xpZGF5c0IYChZfYWxhcm1zX3Blcl9zZW5zb3JfZGF5QgwKCl9yYW5nZV9taW5CDAoKX3JhbmdlX21heEIWChRfbWF4X3JhdGVfcGVyX3NlY29uZEIQCg5fc3R1Y2tfc2Vjb25kc0ISChBfc2lsZW5jZV9zZWNvbmRzQhIKEF9yZW9yZGVyX2hvbGRfbXNCCgoIX2NvdW50ZXJCBgoEX29mZkIMCgpfdGltZV96b25lInQKCEhvbGlkYXlzEjoKBWRhdGVzGAEgAygJQiu6SCiSASUQ6AciIHIeMhxeWzAtOV17NH0tWzAtOV17Mn0tWzAtOV17Mn0kEiwKBGxpa2UYAiABKA4yFC50ZWxsdGFsZS52MS5XZWVrZGF5Qgi6SAWCAQIQASJYChREZXRlY3RvckNvbmZpZ09yaWdpbhINCgVmaWVsZBgBIAEoCRIxCgZzb3VyY2UYAiABKA4yIS50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ1NvdXJjZSJVChhHZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QSHAoLc2Vuc29yX3R5cGUYASABKAlCB7pIBHICGDISGwoJc2Vuc29yX2lkGAIgASgJQgi6SAVyAxjIASJ8ChlHZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEisKBmNvbmZpZxgBIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnEjIKB29yaWdpbnMYAiADKAsyIS50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ09yaWdpbiKHAQoYU2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0EjMKBmNvbmZpZxgBIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnQga6SAPIAQESDwoHZHJ5X3J1bhgCIAEoCBIlChJob2xpZGF5c19pY2FsZW5kYXIYAyABKAlCCbpIBnIEKICAECKvAQoZU2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRIrCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZxIyCgdvcmlnaW5zGAIgAygLMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdPcmlnaW4SMQoGZWZmZWN0GAMgASgLMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdFZmZlY3Qi4wEKFERldGVjdG9yQ29uZmlnRWZmZWN0EhoKEmFsZXJ0c19hdm9pZGVkXzMwZBgBIAEoAxIYChBhbGVydHNfYWRkZWRfMzBkGAIgASgDEiMKB2F2b2lkZWQYAyADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIhCgVhZGRlZBgEIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0Eg8KB3NlbnNvcnMYBSABKAMSGQoRc2Vuc29yc19jb25jZXJuZWQYBiABKAMSEAoIcmVhZGluZ3MYByABKAMSDwoHc3VtbWFyeRgIIAEoCSKAAwoPQmFja3Rlc3RSZXF1ZXN0Eh0KCnNlbnNvcl9pZHMYASADKAlCCbpIBpIBAxCQThIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoGY29uZmlnGAQgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWcSNQoGbGFiZWxzGAUgAygLMhoudGVsbHRhbGUudjEuTGFiZWxsZWRFdmVudEIJukgGkgEDEJBOEjgKEmFjY3VyYWN5X3RocmVzaG9sZBgGIAEoAUIXukgUEhIZHqfoSC7/7z8pAAAAAAAA4D9IAIgBARIYChBpbmNsdWRlX3JlYWRpbmdzGAcgASgIEiEKD3BpY3R1cmVfY29sdW1ucxgIIAEoDUIIukgFKgMYoB9CFQoTX2FjY3VyYWN5X3RocmVzaG9sZCKbAQoNTGFiZWxsZWRFdmVudBIcCglzZW5zb3JfaWQYASABKAlCCbpIBnIEEAEYMhI2CgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEjQKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBIvEBChBCYWNrdGVzdFJlc3BvbnNlEhUKDXJlYWRpbmdzX2RvbmUYASABKAMSFgoOcmVhZGluZ3NfdG90YWwYAiABKAMSIgoGYWxlcnRzGAMgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSLQoHc3VtbWFyeRgEIAEoCzIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0U3VtbWFyeRIsCghyZWFkaW5ncxgFIAMoCzIaLnRlbGx0YWxlLnYxLlNjb3JlZFJlYWRpbmcSLQoHcGljdHVyZRgGIAEoCzIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UGljdHVyZSLRAQoPQmFja3Rlc3RQaWN0dXJlEhEKCXNlbnNvcl9pZBgBIAEoCRIMCgR1bml0GAIgASgJEikKBXRpbWVzGAMgAygLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgNsb3cYBCADKAESDAoEaGlnaBgFIAMoARIUCgxleHBlY3RlZF9sb3cYBiADKAESFQoNZXhwZWN0ZWRfaGlnaBgHIAMoARIqCgZsYWJlbHMYCCADKAsyGi50ZWxsdGFsZS52MS5MYWJlbGxlZEV2ZW50IogDCg9CYWNrdGVzdFN1bW1hcnkSDgoGYWxlcnRzGAEgASgDEhUKDWFsZXJ0X3NlY29uZHMYAiABKAESHQoVYWxlcnRzX3Blcl9zZW5zb3JfZGF5GAMgASgBEhIKCmxhYmVsc19tZXQYBCABKAMSFAoMbGFiZWxzX3RvdGFsGAUgASgDEhUKDW5vdGlmaWNhdGlvbnMYBiABKAMSHQoVbG9uZ2VzdF9hbGVydF9zZWNvbmRzGAcgASgBEg8KB3NlbnNvcnMYCCABKAMSFAoMYWxlcnRzX3JpZ2h0GAkgASgDEhQKDGFsZXJ0c193cm9uZxgKIAEoAxIWCglwcmVjaXNpb24YCyABKAFIAIgBARIVCg1hbGVydHNfc3RvcmVkGAwgASgDEhYKDmFsZXJ0c19hdm9pZGVkGA0gASgDEhQKDGFsZXJ0c19hZGRlZBgOIAEoAxIYChByZWFkaW5nc19jaGFuZ2VkGA8gASgDEg0KBW5vdGVzGBAgAygJQgwKCl9wcmVjaXNpb24idAoRTGFiZWxBbGVydFJlcXVlc3QSEAoIYWxlcnRfaWQYASABKAMSDwoHY29ycmVjdBgCIAEoCBIZCgdjb21tZW50GAMgASgJQgi6SAVyAxjoBxIQCgh3aXRoZHJhdxgEIAEoCBIPCgdkcnlfcnVuGAUgASgIIsYBChJMYWJlbEFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydBIaChJhbGVydHNfYXZvaWRlZF8zMGQYAiABKAMSGAoQYWxlcnRzX2FkZGVkXzMwZBgDIAEoAxIjCgdhdm9pZGVkGAQgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSIQoFYWRkZWQYBSADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIPCgdzdW1tYXJ5GAYgASgJIuABChFNYWludGVuYW5jZVdpbmRvdxIKCgJpZBgBIAEoCRIbCglzZW5zb3JfaWQYAiABKAlCCLpIBXIDGMgBEhkKCGxvY2F0aW9uGAMgASgJQge6SARyAhhkEjYKCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESNAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESGQoHY29tbWVudBgGIAEoCUIIukgFcgMY6AciWAoeQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0EjYKBndpbmRvdxgBIAEoCzIeLnRlbGx0YWxlLnYxLk1haW50ZW5hbmNlV2luZG93Qga6SAPIAQEiUQofQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZRIuCgZ3aW5kb3cYASABKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvdyJlCh1MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVxdWVzdBIcCgVsaW1pdBgBIAEoDUIIukgFKgMY6AdIAIgBARIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxj0A0IICgZfbGltaXQiagoeTGlzdE1haW50ZW5hbmNlV2luZG93c1Jlc3BvbnNlEi8KB3dpbmRvd3MYASADKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvdxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiNwoeRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGGQiIQofRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZSq2AQoHV2Vla2RheRIXChNXRUVLREFZX1VOU1BFQ0lGSUVEEAASEgoOV0VFS0RBWV9NT05EQVkQARITCg9XRUVLREFZX1RVRVNEQVkQAhIVChFXRUVLREFZX1dFRE5FU0RBWRADEhQKEFdFRUtEQVlfVEhVUlNEQVkQBBISCg5XRUVLREFZX0ZSSURBWRAFEhQKEFdFRUtEQVlfU0FUVVJEQVkQBhISCg5XRUVLREFZX1NVTkRBWRAHKmEKCURpcmVjdGlvbhIZChVESVJFQ1RJT05fVU5TUEVDSUZJRUQQABISCg5ESVJFQ1RJT05fQk9USBABEhIKDkRJUkVDVElPTl9ISUdIEAISEQoNRElSRUNUSU9OX0xPVxADKvcBChREZXRlY3RvckNvbmZpZ1NvdXJjZRImCiJERVRFQ1RPUl9DT05GSUdfU09VUkNFX1VOU1BFQ0lGSUVEEAASIQodREVURUNUT1JfQ09ORklHX1NPVVJDRV9TRU5TT1IQARImCiJERVRFQ1RPUl9DT05GSUdfU09VUkNFX1NFTlNPUl9UWVBFEAISJAogREVURUNUT1JfQ09ORklHX1NPVVJDRV9BTExfVFlQRVMQAxIjCh9ERVRFQ1RPUl9DT05GSUdfU09VUkNFX1BMQVRGT1JNEAQSIQodREVURUNUT1JfQ09ORklHX1NPVVJDRV9MRUFSTlQQBTL2BgoPRGV0ZWN0b3JTZXJ2aWNlElkKDkV4cGxhaW5SZWFkaW5nEiIudGVsbHRhbGUudjEuRXhwbGFpblJlYWRpbmdSZXF1ZXN0GiMudGVsbHRhbGUudjEuRXhwbGFpblJlYWRpbmdSZXNwb25zZRJiChFHZXREZXRlY3RvckNvbmZpZxIlLnRlbGx0YWxlLnYxLkdldERldGVjdG9yQ29uZmlnUmVxdWVzdBomLnRlbGx0YWxlLnYxLkdldERldGVjdG9yQ29uZmlnUmVzcG9uc2USYgoRU2V0RGV0ZWN0b3JDb25maWcSJS50ZWxsdGFsZS52MS5TZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QaJi50ZWxsdGFsZS52MS5TZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEkcKCEZvcmVjYXN0EhwudGVsbHRhbGUudjEuRm9yZWNhc3RSZXF1ZXN0Gh0udGVsbHRhbGUudjEuRm9yZWNhc3RSZXNwb25zZRJJCghCYWNrdGVzdBIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UmVxdWVzdBodLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UmVzcG9uc2UwARJNCgpMYWJlbEFsZXJ0Eh4udGVsbHRhbGUudjEuTGFiZWxBbGVydFJlcXVlc3QaHy50ZWxsdGFsZS52MS5MYWJlbEFsZXJ0UmVzcG9uc2USdAoXQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3cSKy50ZWxsdGFsZS52MS5DcmVhdGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QaLC50ZWxsdGFsZS52MS5DcmVhdGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlEnEKFkxpc3RNYWludGVuYW5jZVdpbmRvd3MSKi50ZWxsdGFsZS52MS5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVxdWVzdBorLnRlbGx0YWxlLnYxLkxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXNwb25zZRJ0ChdEZWxldGVNYWludGVuYW5jZVdpbmRvdxIrLnRlbGx0YWxlLnYxLkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBosLnRlbGx0YWxlLnYxLkRlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_alert, file_telltale_v1_reading]);
+  fileDesc("Chp0ZWxsdGFsZS92MS9kZXRlY3Rvci5wcm90bxILdGVsbHRhbGUudjEiaAoVRXhwbGFpblJlYWRpbmdSZXF1ZXN0Eh4KCXNlbnNvcl9pZBgBIAEoCUILukgIcgYQAboBAQASLwoLb2JzZXJ2ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpQBCg9Gb3JlY2FzdFJlcXVlc3QSHgoJc2Vuc29yX2lkGAEgASgJQgu6SAhyBhABugEBABIrCgVob3VycxgCIAEoAUIXukgUEhIZAAAAAABAh0AhAAAAAAAAAABIAIgBARIfCgZwb2ludHMYAyABKA1CCrpIByoFGOgHKAFIAYgBAUIICgZfaG91cnNCCQoHX3BvaW50cyK3AQoNRm9yZWNhc3RQb2ludBIoCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghleHBlY3RlZBgCIAEoARIQCghsb3dlcl81MBgDIAEoARIQCgh1cHBlcl81MBgEIAEoARIQCghsb3dlcl84MBgFIAEoARIQCgh1cHBlcl84MBgGIAEoARIQCghsb3dlcl85NRgHIAEoARIQCgh1cHBlcl85NRgIIAEoASLMAQoNTGltaXRDcm9zc2luZxIPCgdzZXR0aW5nGAEgASgJEg0KBWxpbWl0GAIgASgBEhMKC3Byb2JhYmlsaXR5GAMgASgBEiwKCGVhcmxpZXN0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghleHBlY3RlZBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKgoGbGF0ZXN0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLHAQoQRm9yZWNhc3RSZXNwb25zZRIRCglzZW5zb3JfaWQYASABKAkSDAoEdW5pdBgCIAEoCRIoCgRmcm9tGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZwb2ludHMYBCADKAsyGi50ZWxsdGFsZS52MS5Gb3JlY2FzdFBvaW50Ei0KCWNyb3NzaW5ncxgFIAMoCzIaLnRlbGx0YWxlLnYxLkxpbWl0Q3Jvc3NpbmcSDQoFYmFzaXMYBiABKAkiaAoMRGV0ZWN0b3JWb3RlEhAKCGRldGVjdG9yGAEgASgJEhAKCHN1cnByaXNlGAIgASgBEg4KBmRldGFpbBgDIAEoCRIUCgxzaGFyZV9vZl9iYXIYBCABKAESDgoGd2VpZ2h0GAUgASgBIuYCChZFeHBsYWluUmVhZGluZ1Jlc3BvbnNlEisKB3JlYWRpbmcYASABKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nEgsKA2JhchgCIAEoARIPCgdzdW1tYXJ5GAMgASgJEigKBXZvdGVzGAQgAygLMhkudGVsbHRhbGUudjEuRGV0ZWN0b3JWb3RlEi4KEm5lYXJlc3RfcGFzdF9hbGVydBgFIAEoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EhkKDHN1cnByaXNlX2JhchgGIAEoAUgAiAEBEg8KB2hpc3RvcnkYByABKAkSEgoKcmVwcm9kdWNlZBgIIAEoCBIVCghzdXJwcmlzZRgJIAEoAUgBiAEBEg0KBXlvdW5nGAogASgIEiMKBnNpZ25hbBgLIAEoCzITLnRlbGx0YWxlLnYxLlNpZ25hbEIPCg1fc3VycHJpc2VfYmFyQgsKCV9zdXJwcmlzZSJMCgZTaWduYWwSJQoEa2luZBgBIAEoDjIXLnRlbGx0YWxlLnYxLlNpZ25hbEtpbmQSCwoDc2V0GAIgASgIEg4KBmRldGFpbBgDIAEoCSKIBgoORGV0ZWN0b3JDb25maWcSHAoLc2Vuc29yX3R5cGUYASABKAlCB7pIBHICGDISOwoVYWxhcm1zX3Blcl9zZW5zb3JfZGF5GAIgASgBQhe6SBQSEhkAAAAAAECPQCEAAAAAAAAAAEgAiAEBEh8KCXJhbmdlX21pbhgDIAEoAUIHukgEEgJAAUgBiAEBEh8KCXJhbmdlX21heBgEIAEoAUIHukgEEgJAAUgCiAEBEjAKE21heF9yYXRlX3Blcl9zZWNvbmQYBSABKAFCDrpICxIJIQAAAAAAAAAASAOIAQESKgoNc3R1Y2tfc2Vjb25kcxgGIAEoAUIOukgLEgkhAAAAAAAAAABIBIgBARIsCg9zaWxlbmNlX3NlY29uZHMYByABKAFCDrpICxIJIQAAAAAAAAAASAWIAQESJwoPcmVvcmRlcl9ob2xkX21zGAggASgNQgm6SAYqBBjg1ANIBogBARIUCgdjb3VudGVyGAkgASgISAeIAQESGwoJc2Vuc29yX2lkGAogASgJQgi6SAVyAxjIARIzCglkaXJlY3Rpb24YCyABKA4yFi50ZWxsdGFsZS52MS5EaXJlY3Rpb25CCLpIBYIBAhABEhAKA29mZhgMIAEoCEgIiAEBEh8KCXRpbWVfem9uZRgNIAEoCUIHukgEcgIYQEgJiAEBEicKCGhvbGlkYXlzGA4gASgLMhUudGVsbHRhbGUudjEuSG9saWRheXMSNgoLc2lnbmFsX2tpbmQYDyABKA4yFy50ZWxsdGFsZS52MS5TaWduYWxLaW5kQgi6SAWCAQIQAUIYChZfYWxhcm1zX3Blcl9zZW5zb3JfZGF5QgwKCl9yYW5nZV9taW5CDAoKX3JhbmdlX21heEIWChRfbWF4X3JhdGVfcGVyX3NlY29uZEIQCg5fc3R1Y2tfc2Vjb25kc0ISChBfc2lsZW5jZV9zZWNvbmRzQhIKEF9yZW9yZGVyX2hvbGRfbXNCCgoIX2NvdW50ZXJCBgoEX29mZkIMCgpfdGltZV96b25lInQKCEhvbGlkYXlzEjoKBWRhdGVzGAEgAygJQiu6SCiSASUQ6AciIHIeMhxeWzAtOV17NH0tWzAtOV17Mn0tWzAtOV17Mn0kEiwKBGxpa2UYAiABKA4yFC50ZWxsdGFsZS52MS5XZWVrZGF5Qgi6SAWCAQIQASJYChREZXRlY3RvckNvbmZpZ09yaWdpbhINCgVmaWVsZBgBIAEoCRIxCgZzb3VyY2UYAiABKA4yIS50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ1NvdXJjZSJVChhHZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QSHAoLc2Vuc29yX3R5cGUYASABKAlCB7pIBHICGDISGwoJc2Vuc29yX2lkGAIgASgJQgi6SAVyAxjIASJ8ChlHZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEisKBmNvbmZpZxgBIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnEjIKB29yaWdpbnMYAiADKAsyIS50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ09yaWdpbiKHAQoYU2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0EjMKBmNvbmZpZxgBIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnQga6SAPIAQESDwoHZHJ5X3J1bhgCIAEoCBIlChJob2xpZGF5c19pY2FsZW5kYXIYAyABKAlCCbpIBnIEKICAECKvAQoZU2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRIrCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZxIyCgdvcmlnaW5zGAIgAygLMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdPcmlnaW4SMQoGZWZmZWN0GAMgASgLMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdFZmZlY3Qi4wEKFERldGVjdG9yQ29uZmlnRWZmZWN0EhoKEmFsZXJ0c19hdm9pZGVkXzMwZBgBIAEoAxIYChBhbGVydHNfYWRkZWRfMzBkGAIgASgDEiMKB2F2b2lkZWQYAyADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIhCgVhZGRlZBgEIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0Eg8KB3NlbnNvcnMYBSABKAMSGQoRc2Vuc29yc19jb25jZXJuZWQYBiABKAMSEAoIcmVhZGluZ3MYByABKAMSDwoHc3VtbWFyeRgIIAEoCSKAAwoPQmFja3Rlc3RSZXF1ZXN0Eh0KCnNlbnNvcl9pZHMYASADKAlCCbpIBpIBAxCQThIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoGY29uZmlnGAQgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWcSNQoGbGFiZWxzGAUgAygLMhoudGVsbHRhbGUudjEuTGFiZWxsZWRFdmVudEIJukgGkgEDEJBOEjgKEmFjY3VyYWN5X3RocmVzaG9sZBgGIAEoAUIXukgUEhIZHqfoSC7/7z8pAAAAAAAA4D9IAIgBARIYChBpbmNsdWRlX3JlYWRpbmdzGAcgASgIEiEKD3BpY3R1cmVfY29sdW1ucxgIIAEoDUIIukgFKgMYoB9CFQoTX2FjY3VyYWN5X3RocmVzaG9sZCKbAQoNTGFiZWxsZWRFdmVudBIcCglzZW5zb3JfaWQYASABKAlCCbpIBnIEEAEYMhI2CgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBEjQKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGukgDyAEBIvEBChBCYWNrdGVzdFJlc3BvbnNlEhUKDXJlYWRpbmdzX2RvbmUYASABKAMSFgoOcmVhZGluZ3NfdG90YWwYAiABKAMSIgoGYWxlcnRzGAMgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSLQoHc3VtbWFyeRgEIAEoCzIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0U3VtbWFyeRIsCghyZWFkaW5ncxgFIAMoCzIaLnRlbGx0YWxlLnYxLlNjb3JlZFJlYWRpbmcSLQoHcGljdHVyZRgGIAEoCzIcLnRlbGx0YWxlLnYxLkJhY2t0ZXN0UGljdHVyZSLRAQoPQmFja3Rlc3RQaWN0dXJlEhEKCXNlbnNvcl9pZBgBIAEoCRIMCgR1bml0GAIgASgJEikKBXRpbWVzGAMgAygLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBILCgNsb3cYBCADKAESDAoEaGlnaBgFIAMoARIUCgxleHBlY3RlZF9sb3cYBiADKAESFQoNZXhwZWN0ZWRfaGlnaBgHIAMoARIqCgZsYWJlbHMYCCADKAsyGi50ZWxsdGFsZS52MS5MYWJlbGxlZEV2ZW50IogDCg9CYWNrdGVzdFN1bW1hcnkSDgoGYWxlcnRzGAEgASgDEhUKDWFsZXJ0X3NlY29uZHMYAiABKAESHQoVYWxlcnRzX3Blcl9zZW5zb3JfZGF5GAMgASgBEhIKCmxhYmVsc19tZXQYBCABKAMSFAoMbGFiZWxzX3RvdGFsGAUgASgDEhUKDW5vdGlmaWNhdGlvbnMYBiABKAMSHQoVbG9uZ2VzdF9hbGVydF9zZWNvbmRzGAcgASgBEg8KB3NlbnNvcnMYCCABKAMSFAoMYWxlcnRzX3JpZ2h0GAkgASgDEhQKDGFsZXJ0c193cm9uZxgKIAEoAxIWCglwcmVjaXNpb24YCyABKAFIAIgBARIVCg1hbGVydHNfc3RvcmVkGAwgASgDEhYKDmFsZXJ0c19hdm9pZGVkGA0gASgDEhQKDGFsZXJ0c19hZGRlZBgOIAEoAxIYChByZWFkaW5nc19jaGFuZ2VkGA8gASgDEg0KBW5vdGVzGBAgAygJQgwKCl9wcmVjaXNpb24idAoRTGFiZWxBbGVydFJlcXVlc3QSEAoIYWxlcnRfaWQYASABKAMSDwoHY29ycmVjdBgCIAEoCBIZCgdjb21tZW50GAMgASgJQgi6SAVyAxjoBxIQCgh3aXRoZHJhdxgEIAEoCBIPCgdkcnlfcnVuGAUgASgIIsYBChJMYWJlbEFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydBIaChJhbGVydHNfYXZvaWRlZF8zMGQYAiABKAMSGAoQYWxlcnRzX2FkZGVkXzMwZBgDIAEoAxIjCgdhdm9pZGVkGAQgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSIQoFYWRkZWQYBSADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIPCgdzdW1tYXJ5GAYgASgJIuABChFNYWludGVuYW5jZVdpbmRvdxIKCgJpZBgBIAEoCRIbCglzZW5zb3JfaWQYAiABKAlCCLpIBXIDGMgBEhkKCGxvY2F0aW9uGAMgASgJQge6SARyAhhkEjYKCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESNAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQga6SAPIAQESGQoHY29tbWVudBgGIAEoCUIIukgFcgMY6AciWAoeQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0EjYKBndpbmRvdxgBIAEoCzIeLnRlbGx0YWxlLnYxLk1haW50ZW5hbmNlV2luZG93Qga6SAPIAQEiUQofQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZRIuCgZ3aW5kb3cYASABKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvdyJlCh1MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVxdWVzdBIcCgVsaW1pdBgBIAEoDUIIukgFKgMY6AdIAIgBARIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxj0A0IICgZfbGltaXQiagoeTGlzdE1haW50ZW5hbmNlV2luZG93c1Jlc3BvbnNlEi8KB3dpbmRvd3MYASADKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvdxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiNwoeRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0EhUKAmlkGAEgASgJQgm6SAZyBBABGGQiIQofRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZSrdAQoKU2lnbmFsS2luZBIbChdTSUdOQUxfS0lORF9VTlNQRUNJRklFRBAAEhoKFlNJR05BTF9LSU5EX0NPTlRJTlVPVVMQARIZChVTSUdOQUxfS0lORF9RVUFOVElTRUQQAhIVChFTSUdOQUxfS0lORF9TVEVQUxADEhYKElNJR05BTF9LSU5EX09OX09GRhAEEhUKEVNJR05BTF9LSU5EX0VWRU5UEAUSFwoTU0lHTkFMX0tJTkRfQ09VTlRFUhAGEhwKGFNJR05BTF9LSU5EX0lOVEVSTUlUVEVOVBAHKrYBCgdXZWVrZGF5EhcKE1dFRUtEQVlfVU5TUEVDSUZJRUQQABISCg5XRUVLREFZX01PTkRBWRABEhMKD1dFRUtEQVlfVFVFU0RBWRACEhUKEVdFRUtEQVlfV0VETkVTREFZEAMSFAoQV0VFS0RBWV9USFVSU0RBWRAEEhIKDldFRUtEQVlfRlJJREFZEAUSFAoQV0VFS0RBWV9TQVRVUkRBWRAGEhIKDldFRUtEQVlfU1VOREFZEAcqYQoJRGlyZWN0aW9uEhkKFURJUkVDVElPTl9VTlNQRUNJRklFRBAAEhIKDkRJUkVDVElPTl9CT1RIEAESEgoORElSRUNUSU9OX0hJR0gQAhIRCg1ESVJFQ1RJT05fTE9XEAMq9wEKFERldGVjdG9yQ29uZmlnU291cmNlEiYKIkRFVEVDVE9SX0NPTkZJR19TT1VSQ0VfVU5TUEVDSUZJRUQQABIhCh1ERVRFQ1RPUl9DT05GSUdfU09VUkNFX1NFTlNPUhABEiYKIkRFVEVDVE9SX0NPTkZJR19TT1VSQ0VfU0VOU09SX1RZUEUQAhIkCiBERVRFQ1RPUl9DT05GSUdfU09VUkNFX0FMTF9UWVBFUxADEiMKH0RFVEVDVE9SX0NPTkZJR19TT1VSQ0VfUExBVEZPUk0QBBIhCh1ERVRFQ1RPUl9DT05GSUdfU09VUkNFX0xFQVJOVBAFMvYGCg9EZXRlY3RvclNlcnZpY2USWQoORXhwbGFpblJlYWRpbmcSIi50ZWxsdGFsZS52MS5FeHBsYWluUmVhZGluZ1JlcXVlc3QaIy50ZWxsdGFsZS52MS5FeHBsYWluUmVhZGluZ1Jlc3BvbnNlEmIKEUdldERldGVjdG9yQ29uZmlnEiUudGVsbHRhbGUudjEuR2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0GiYudGVsbHRhbGUudjEuR2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRJiChFTZXREZXRlY3RvckNvbmZpZxIlLnRlbGx0YWxlLnYxLlNldERldGVjdG9yQ29uZmlnUmVxdWVzdBomLnRlbGx0YWxlLnYxLlNldERldGVjdG9yQ29uZmlnUmVzcG9uc2USRwoIRm9yZWNhc3QSHC50ZWxsdGFsZS52MS5Gb3JlY2FzdFJlcXVlc3QaHS50ZWxsdGFsZS52MS5Gb3JlY2FzdFJlc3BvbnNlEkkKCEJhY2t0ZXN0EhwudGVsbHRhbGUudjEuQmFja3Rlc3RSZXF1ZXN0Gh0udGVsbHRhbGUudjEuQmFja3Rlc3RSZXNwb25zZTABEk0KCkxhYmVsQWxlcnQSHi50ZWxsdGFsZS52MS5MYWJlbEFsZXJ0UmVxdWVzdBofLnRlbGx0YWxlLnYxLkxhYmVsQWxlcnRSZXNwb25zZRJ0ChdDcmVhdGVNYWludGVuYW5jZVdpbmRvdxIrLnRlbGx0YWxlLnYxLkNyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBosLnRlbGx0YWxlLnYxLkNyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2UScQoWTGlzdE1haW50ZW5hbmNlV2luZG93cxIqLnRlbGx0YWxlLnYxLkxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXF1ZXN0GisudGVsbHRhbGUudjEuTGlzdE1haW50ZW5hbmNlV2luZG93c1Jlc3BvbnNlEnQKF0RlbGV0ZU1haW50ZW5hbmNlV2luZG93EisudGVsbHRhbGUudjEuRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0GiwudGVsbHRhbGUudjEuRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_alert, file_telltale_v1_reading]);
 
 /**
  * Names a reading by sensor and time.
@@ -392,6 +392,13 @@ export type ExplainReadingResponse = Message<"telltale.v1.ExplainReadingResponse
    * @generated from field: bool young = 10;
    */
   young: boolean;
+
+  /**
+   * What kind of signal the sensor sends, by its readings up to this one. Absent where the history was not replayed.
+   *
+   * @generated from field: telltale.v1.Signal signal = 11;
+   */
+  signal?: Signal | undefined;
 };
 
 /**
@@ -400,6 +407,41 @@ export type ExplainReadingResponse = Message<"telltale.v1.ExplainReadingResponse
  */
 export const ExplainReadingResponseSchema: GenMessage<ExplainReadingResponse> = /*@__PURE__*/
   messageDesc(file_telltale_v1_detector, 6);
+
+/**
+ * The kind of signal of a sensor. No verdict depends on it.
+ *
+ * @generated from message telltale.v1.Signal
+ */
+export type Signal = Message<"telltale.v1.Signal"> & {
+  /**
+   * The kind that its settings name, else the one that is recognised; unspecified while too little is known.
+   *
+   * @generated from field: telltale.v1.SignalKind kind = 1;
+   */
+  kind: SignalKind;
+
+  /**
+   * True where its settings name it.
+   *
+   * @generated from field: bool set = 2;
+   */
+  set: boolean;
+
+  /**
+   * By what it is recognised, and which setting would fit, in a sentence.
+   *
+   * @generated from field: string detail = 3;
+   */
+  detail: string;
+};
+
+/**
+ * Describes the message telltale.v1.Signal.
+ * Use `create(SignalSchema)` to create a new message.
+ */
+export const SignalSchema: GenMessage<Signal> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_detector, 7);
 
 /**
  * Settings of the detector for one sensor, a sensor type, or all types. Each field by itself: a sensor's own value counts, else that of
@@ -509,6 +551,13 @@ export type DetectorConfig = Message<"telltale.v1.DetectorConfig"> & {
    * @generated from field: telltale.v1.Holidays holidays = 14;
    */
   holidays?: Holidays | undefined;
+
+  /**
+   * The kind of signal, where what is recognised is wrong. Explanations say it; no verdict depends on it. Default: recognised.
+   *
+   * @generated from field: telltale.v1.SignalKind signal_kind = 15;
+   */
+  signalKind: SignalKind;
 };
 
 /**
@@ -516,7 +565,7 @@ export type DetectorConfig = Message<"telltale.v1.DetectorConfig"> & {
  * Use `create(DetectorConfigSchema)` to create a new message.
  */
 export const DetectorConfigSchema: GenMessage<DetectorConfig> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 7);
+  messageDesc(file_telltale_v1_detector, 8);
 
 /**
  * Days that are expected to run like another day of the week, by local time; empty: there are none.
@@ -544,7 +593,7 @@ export type Holidays = Message<"telltale.v1.Holidays"> & {
  * Use `create(HolidaysSchema)` to create a new message.
  */
 export const HolidaysSchema: GenMessage<Holidays> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 8);
+  messageDesc(file_telltale_v1_detector, 9);
 
 /**
  * Where the value of one field comes from.
@@ -572,7 +621,7 @@ export type DetectorConfigOrigin = Message<"telltale.v1.DetectorConfigOrigin"> &
  * Use `create(DetectorConfigOriginSchema)` to create a new message.
  */
 export const DetectorConfigOriginSchema: GenMessage<DetectorConfigOrigin> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 9);
+  messageDesc(file_telltale_v1_detector, 10);
 
 /**
  * Asks for one sensor, for one sensor type, or for what holds for all types.
@@ -600,7 +649,7 @@ export type GetDetectorConfigRequest = Message<"telltale.v1.GetDetectorConfigReq
  * Use `create(GetDetectorConfigRequestSchema)` to create a new message.
  */
 export const GetDetectorConfigRequestSchema: GenMessage<GetDetectorConfigRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 10);
+  messageDesc(file_telltale_v1_detector, 11);
 
 /**
  * The settings in force.
@@ -628,7 +677,7 @@ export type GetDetectorConfigResponse = Message<"telltale.v1.GetDetectorConfigRe
  * Use `create(GetDetectorConfigResponseSchema)` to create a new message.
  */
 export const GetDetectorConfigResponseSchema: GenMessage<GetDetectorConfigResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 11);
+  messageDesc(file_telltale_v1_detector, 12);
 
 /**
  * Replaces the settings of a sensor, of a sensor type, or of all types.
@@ -664,7 +713,7 @@ export type SetDetectorConfigRequest = Message<"telltale.v1.SetDetectorConfigReq
  * Use `create(SetDetectorConfigRequestSchema)` to create a new message.
  */
 export const SetDetectorConfigRequestSchema: GenMessage<SetDetectorConfigRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 12);
+  messageDesc(file_telltale_v1_detector, 13);
 
 /**
  * The settings in force; with `dry_run`, those that would be.
@@ -699,7 +748,7 @@ export type SetDetectorConfigResponse = Message<"telltale.v1.SetDetectorConfigRe
  * Use `create(SetDetectorConfigResponseSchema)` to create a new message.
  */
 export const SetDetectorConfigResponseSchema: GenMessage<SetDetectorConfigResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 13);
+  messageDesc(file_telltale_v1_detector, 14);
 
 /**
  * What a change of settings would have done: two replays of each sensor's last 30 days, up to its newest reading, one with the settings
@@ -771,7 +820,7 @@ export type DetectorConfigEffect = Message<"telltale.v1.DetectorConfigEffect"> &
  * Use `create(DetectorConfigEffectSchema)` to create a new message.
  */
 export const DetectorConfigEffectSchema: GenMessage<DetectorConfigEffect> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 14);
+  messageDesc(file_telltale_v1_detector, 15);
 
 /**
  * What to replay, with which settings.
@@ -842,7 +891,7 @@ export type BacktestRequest = Message<"telltale.v1.BacktestRequest"> & {
  * Use `create(BacktestRequestSchema)` to create a new message.
  */
 export const BacktestRequestSchema: GenMessage<BacktestRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 15);
+  messageDesc(file_telltale_v1_detector, 16);
 
 /**
  * Something that is known to have been abnormal.
@@ -877,7 +926,7 @@ export type LabelledEvent = Message<"telltale.v1.LabelledEvent"> & {
  * Use `create(LabelledEventSchema)` to create a new message.
  */
 export const LabelledEventSchema: GenMessage<LabelledEvent> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 16);
+  messageDesc(file_telltale_v1_detector, 17);
 
 /**
  * Progress, an alert, or the sum, in this order.
@@ -933,7 +982,7 @@ export type BacktestResponse = Message<"telltale.v1.BacktestResponse"> & {
  * Use `create(BacktestResponseSchema)` to create a new message.
  */
 export const BacktestResponseSchema: GenMessage<BacktestResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 17);
+  messageDesc(file_telltale_v1_detector, 18);
 
 /**
  * A series thinned to columns of equal width; columns without readings are left out.
@@ -1003,7 +1052,7 @@ export type BacktestPicture = Message<"telltale.v1.BacktestPicture"> & {
  * Use `create(BacktestPictureSchema)` to create a new message.
  */
 export const BacktestPictureSchema: GenMessage<BacktestPicture> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 18);
+  messageDesc(file_telltale_v1_detector, 19);
 
 /**
  * What a backtest found.
@@ -1129,7 +1178,7 @@ export type BacktestSummary = Message<"telltale.v1.BacktestSummary"> & {
  * Use `create(BacktestSummarySchema)` to create a new message.
  */
 export const BacktestSummarySchema: GenMessage<BacktestSummary> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 19);
+  messageDesc(file_telltale_v1_detector, 20);
 
 /**
  * Labels one alert.
@@ -1178,7 +1227,7 @@ export type LabelAlertRequest = Message<"telltale.v1.LabelAlertRequest"> & {
  * Use `create(LabelAlertRequestSchema)` to create a new message.
  */
 export const LabelAlertRequestSchema: GenMessage<LabelAlertRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 20);
+  messageDesc(file_telltale_v1_detector, 21);
 
 /**
  * What the label does; with `dry_run`, what it would do.
@@ -1234,7 +1283,7 @@ export type LabelAlertResponse = Message<"telltale.v1.LabelAlertResponse"> & {
  * Use `create(LabelAlertResponseSchema)` to create a new message.
  */
 export const LabelAlertResponseSchema: GenMessage<LabelAlertResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 21);
+  messageDesc(file_telltale_v1_detector, 22);
 
 /**
  * A time in which readings are expected to be abnormal.
@@ -1290,7 +1339,7 @@ export type MaintenanceWindow = Message<"telltale.v1.MaintenanceWindow"> & {
  * Use `create(MaintenanceWindowSchema)` to create a new message.
  */
 export const MaintenanceWindowSchema: GenMessage<MaintenanceWindow> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 22);
+  messageDesc(file_telltale_v1_detector, 23);
 
 /**
  * The window to create.
@@ -1311,7 +1360,7 @@ export type CreateMaintenanceWindowRequest = Message<"telltale.v1.CreateMaintena
  * Use `create(CreateMaintenanceWindowRequestSchema)` to create a new message.
  */
 export const CreateMaintenanceWindowRequestSchema: GenMessage<CreateMaintenanceWindowRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 23);
+  messageDesc(file_telltale_v1_detector, 24);
 
 /**
  * The window created.
@@ -1332,7 +1381,7 @@ export type CreateMaintenanceWindowResponse = Message<"telltale.v1.CreateMainten
  * Use `create(CreateMaintenanceWindowResponseSchema)` to create a new message.
  */
 export const CreateMaintenanceWindowResponseSchema: GenMessage<CreateMaintenanceWindowResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 24);
+  messageDesc(file_telltale_v1_detector, 25);
 
 /**
  * Pages through windows.
@@ -1360,7 +1409,7 @@ export type ListMaintenanceWindowsRequest = Message<"telltale.v1.ListMaintenance
  * Use `create(ListMaintenanceWindowsRequestSchema)` to create a new message.
  */
 export const ListMaintenanceWindowsRequestSchema: GenMessage<ListMaintenanceWindowsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 25);
+  messageDesc(file_telltale_v1_detector, 26);
 
 /**
  * By start time.
@@ -1388,7 +1437,7 @@ export type ListMaintenanceWindowsResponse = Message<"telltale.v1.ListMaintenanc
  * Use `create(ListMaintenanceWindowsResponseSchema)` to create a new message.
  */
 export const ListMaintenanceWindowsResponseSchema: GenMessage<ListMaintenanceWindowsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 26);
+  messageDesc(file_telltale_v1_detector, 27);
 
 /**
  * Ends one window.
@@ -1409,7 +1458,7 @@ export type DeleteMaintenanceWindowRequest = Message<"telltale.v1.DeleteMaintena
  * Use `create(DeleteMaintenanceWindowRequestSchema)` to create a new message.
  */
 export const DeleteMaintenanceWindowRequestSchema: GenMessage<DeleteMaintenanceWindowRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 27);
+  messageDesc(file_telltale_v1_detector, 28);
 
 /**
  * Done.
@@ -1424,7 +1473,83 @@ export type DeleteMaintenanceWindowResponse = Message<"telltale.v1.DeleteMainten
  * Use `create(DeleteMaintenanceWindowResponseSchema)` to create a new message.
  */
 export const DeleteMaintenanceWindowResponseSchema: GenMessage<DeleteMaintenanceWindowResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 28);
+  messageDesc(file_telltale_v1_detector, 29);
+
+/**
+ * Kinds of signals.
+ *
+ * @generated from enum telltale.v1.SignalKind
+ */
+export const SignalKind = {
+  /**
+   * Not set, or not known yet.
+   *
+   * @generated from enum value: SIGNAL_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Any value, moving at most readings.
+   *
+   * @generated from enum value: SIGNAL_KIND_CONTINUOUS = 1;
+   */
+  CONTINUOUS: 1,
+
+  /**
+   * The same, so coarsely measured that its steps show.
+   *
+   * @generated from enum value: SIGNAL_KIND_QUANTISED = 2;
+   */
+  QUANTISED: 2,
+
+  /**
+   * A few values, each held for a while: set-points, modes.
+   *
+   * @generated from enum value: SIGNAL_KIND_STEPS = 3;
+   */
+  STEPS: 3,
+
+  /**
+   * Two levels, in cycles or each for a good part of the time.
+   *
+   * @generated from enum value: SIGNAL_KIND_ON_OFF = 4;
+   */
+  ON_OFF: 4,
+
+  /**
+   * Two levels, one of which is rest and the other what happens now and then: doors, contacts.
+   *
+   * @generated from enum value: SIGNAL_KIND_EVENT = 5;
+   */
+  EVENT: 5,
+
+  /**
+   * Grows, and starts again from zero.
+   *
+   * @generated from enum value: SIGNAL_KIND_COUNTER = 6;
+   */
+  COUNTER: 6,
+
+  /**
+   * Rests at one value, and varies in between.
+   *
+   * @generated from enum value: SIGNAL_KIND_INTERMITTENT = 7;
+   */
+  INTERMITTENT: 7,
+} as const;
+
+/**
+ * Kinds of signals.
+ *
+ * @generated from enum telltale.v1.SignalKind
+ */
+export type SignalKind = (typeof SignalKind)[keyof typeof SignalKind] | UnknownEnum;
+
+/**
+ * Describes the enum telltale.v1.SignalKind.
+ */
+export const SignalKindSchema: GenEnum<SignalKind> = /*@__PURE__*/
+  enumDesc(file_telltale_v1_detector, 0);
 
 /**
  * A day of the week.
@@ -1500,7 +1625,7 @@ export type Weekday = (typeof Weekday)[keyof typeof Weekday] | UnknownEnum;
  * Describes the enum telltale.v1.Weekday.
  */
 export const WeekdaySchema: GenEnum<Weekday> = /*@__PURE__*/
-  enumDesc(file_telltale_v1_detector, 0);
+  enumDesc(file_telltale_v1_detector, 1);
 
 /**
  * On which side of what is expected a reading may be abnormal.
@@ -1548,7 +1673,7 @@ export type Direction = (typeof Direction)[keyof typeof Direction] | UnknownEnum
  * Describes the enum telltale.v1.Direction.
  */
 export const DirectionSchema: GenEnum<Direction> = /*@__PURE__*/
-  enumDesc(file_telltale_v1_detector, 1);
+  enumDesc(file_telltale_v1_detector, 2);
 
 /**
  * Where the value of a setting comes from.
@@ -1610,7 +1735,7 @@ export type DetectorConfigSource = (typeof DetectorConfigSource)[keyof typeof De
  * Describes the enum telltale.v1.DetectorConfigSource.
  */
 export const DetectorConfigSourceSchema: GenEnum<DetectorConfigSource> = /*@__PURE__*/
-  enumDesc(file_telltale_v1_detector, 2);
+  enumDesc(file_telltale_v1_detector, 3);
 
 /**
  * The detector: explanations, settings, labels, maintenance windows and backtests.

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/detector.proto.
  */
 export const file_telltale_v1_detector: GenFile = /*@__PURE__*/
-  fileDesc("Chp0ZWxsdGFsZS92MS9kZXRlY3Rvci5wcm90bxILdGVsbHRhbGUudjEiWwoVRXhwbGFpblJlYWRpbmdSZXF1ZXN0EhEKCXNlbnNvcl9pZBgBIAEoCRIvCgtvYnNlcnZlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiYgoPRm9yZWNhc3RSZXF1ZXN0EhEKCXNlbnNvcl9pZBgBIAEoCRISCgVob3VycxgCIAEoAUgAiAEBEhMKBnBvaW50cxgDIAEoDUgBiAEBQggKBl9ob3Vyc0IJCgdfcG9pbnRzIrcBCg1Gb3JlY2FzdFBvaW50EigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGV4cGVjdGVkGAIgASgBEhAKCGxvd2VyXzUwGAMgASgBEhAKCHVwcGVyXzUwGAQgASgBEhAKCGxvd2VyXzgwGAUgASgBEhAKCHVwcGVyXzgwGAYgASgBEhAKCGxvd2VyXzk1GAcgASgBEhAKCHVwcGVyXzk1GAggASgBIswBCg1MaW1pdENyb3NzaW5nEg8KB3NldHRpbmcYASABKAkSDQoFbGltaXQYAiABKAESEwoLcHJvYmFiaWxpdHkYAyABKAESLAoIZWFybGllc3QYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGV4cGVjdGVkGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZsYXRlc3QYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIscBChBGb3JlY2FzdFJlc3BvbnNlEhEKCXNlbnNvcl9pZBgBIAEoCRIMCgR1bml0GAIgASgJEigKBGZyb20YAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBnBvaW50cxgEIAMoCzIaLnRlbGx0YWxlLnYxLkZvcmVjYXN0UG9pbnQSLQoJY3Jvc3NpbmdzGAUgAygLMhoudGVsbHRhbGUudjEuTGltaXRDcm9zc2luZxINCgViYXNpcxgGIAEoCSJoCgxEZXRlY3RvclZvdGUSEAoIZGV0ZWN0b3IYASABKAkSEAoIc3VycHJpc2UYAiABKAESDgoGZGV0YWlsGAMgASgJEhQKDHNoYXJlX29mX2JhchgEIAEoARIOCgZ3ZWlnaHQYBSABKAEiwQIKFkV4cGxhaW5SZWFkaW5nUmVzcG9uc2USKwoHcmVhZGluZxgBIAEoCzIaLnRlbGx0YWxlLnYxLlNjb3JlZFJlYWRpbmcSCwoDYmFyGAIgASgBEg8KB3N1bW1hcnkYAyABKAkSKAoFdm90ZXMYBCADKAsyGS50ZWxsdGFsZS52MS5EZXRlY3RvclZvdGUSLgoSbmVhcmVzdF9wYXN0X2FsZXJ0GAUgASgLMhIudGVsbHRhbGUudjEuQWxlcnQSGQoMc3VycHJpc2VfYmFyGAYgASgBSACIAQESDwoHaGlzdG9yeRgHIAEoCRISCgpyZXByb2R1Y2VkGAggASgIEhUKCHN1cnByaXNlGAkgASgBSAGIAQESDQoFeW91bmcYCiABKAhCDwoNX3N1cnByaXNlX2JhckILCglfc3VycHJpc2UixAQKDkRldGVjdG9yQ29uZmlnEhMKC3NlbnNvcl90eXBlGAEgASgJEiIKFWFsYXJtc19wZXJfc2Vuc29yX2RheRgCIAEoAUgAiAEBEhYKCXJhbmdlX21pbhgDIAEoAUgBiAEBEhYKCXJhbmdlX21heBgEIAEoAUgCiAEBEiAKE21heF9yYXRlX3Blcl9zZWNvbmQYBSABKAFIA4gBARIaCg1zdHVja19zZWNvbmRzGAYgASgBSASIAQESHAoPc2lsZW5jZV9zZWNvbmRzGAcgASgBSAWIAQESHAoPcmVvcmRlcl9ob2xkX21zGAggASgNSAaIAQESFAoHY291bnRlchgJIAEoCEgHiAEBEhEKCXNlbnNvcl9pZBgKIAEoCRIpCglkaXJlY3Rpb24YCyABKA4yFi50ZWxsdGFsZS52MS5EaXJlY3Rpb24SEAoDb2ZmGAwgASgISAiIAQESFgoJdGltZV96b25lGA0gASgJSAmIAQESJwoIaG9saWRheXMYDiABKAsyFS50ZWxsdGFsZS52MS5Ib2xpZGF5c0IYChZfYWxhcm1zX3Blcl9zZW5zb3JfZGF5QgwKCl9yYW5nZV9taW5CDAoKX3JhbmdlX21heEIWChRfbWF4X3JhdGVfcGVyX3NlY29uZEIQCg5fc3R1Y2tfc2Vjb25kc0ISChBfc2lsZW5jZV9zZWNvbmRzQhIKEF9yZW9yZGVyX2hvbGRfbXNCCgoIX2NvdW50ZXJCBgoEX29mZkIMCgpfdGltZV96b25lIj0KCEhvbGlkYXlzEg0KBWRhdGVzGAEgAygJEiIKBGxpa2UYAiABKA4yFC50ZWxsdGFsZS52MS5XZWVrZGF5IlgKFERldGVjdG9yQ29uZmlnT3JpZ2luEg0KBWZpZWxkGAEgASgJEjEKBnNvdXJjZRgCIAEoDjIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnU291cmNlIkIKGEdldERldGVjdG9yQ29uZmlnUmVxdWVzdBITCgtzZW5zb3JfdHlwZRgBIAEoCRIRCglzZW5zb3JfaWQYAiABKAkifAoZR2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRIrCgZjb25maWcYASABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZxIyCgdvcmlnaW5zGAIgAygLMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdPcmlnaW4idAoYU2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0EisKBmNvbmZpZxgBIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnEg8KB2RyeV9ydW4YAiABKAgSGgoSaG9saWRheXNfaWNhbGVuZGFyGAMgASgJIq8BChlTZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEisKBmNvbmZpZxgBIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnEjIKB29yaWdpbnMYAiADKAsyIS50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ09yaWdpbhIxCgZlZmZlY3QYAyABKAsyIS50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ0VmZmVjdCLjAQoURGV0ZWN0b3JDb25maWdFZmZlY3QSGgoSYWxlcnRzX2F2b2lkZWRfMzBkGAEgASgDEhgKEGFsZXJ0c19hZGRlZF8zMGQYAiABKAMSIwoHYXZvaWRlZBgDIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EiEKBWFkZGVkGAQgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSDwoHc2Vuc29ycxgFIAEoAxIZChFzZW5zb3JzX2NvbmNlcm5lZBgGIAEoAxIQCghyZWFkaW5ncxgHIAEoAxIPCgdzdW1tYXJ5GAggASgJIscCCg9CYWNrdGVzdFJlcXVlc3QSEgoKc2Vuc29yX2lkcxgBIAMoCRIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoGY29uZmlnGAQgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWcSKgoGbGFiZWxzGAUgAygLMhoudGVsbHRhbGUudjEuTGFiZWxsZWRFdmVudBIfChJhY2N1cmFjeV90aHJlc2hvbGQYBiABKAFIAIgBARIYChBpbmNsdWRlX3JlYWRpbmdzGAcgASgIEhcKD3BpY3R1cmVfY29sdW1ucxgIIAEoDUIVChNfYWNjdXJhY3lfdGhyZXNob2xkIoABCg1MYWJlbGxlZEV2ZW50EhEKCXNlbnNvcl9pZBgBIAEoCRIuCgpzdGFydF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi8QEKEEJhY2t0ZXN0UmVzcG9uc2USFQoNcmVhZGluZ3NfZG9uZRgBIAEoAxIWCg5yZWFkaW5nc190b3RhbBgCIAEoAxIiCgZhbGVydHMYAyADKAsyEi50ZWxsdGFsZS52MS5BbGVydBItCgdzdW1tYXJ5GAQgASgLMhwudGVsbHRhbGUudjEuQmFja3Rlc3RTdW1tYXJ5EiwKCHJlYWRpbmdzGAUgAygLMhoudGVsbHRhbGUudjEuU2NvcmVkUmVhZGluZxItCgdwaWN0dXJlGAYgASgLMhwudGVsbHRhbGUudjEuQmFja3Rlc3RQaWN0dXJlItEBCg9CYWNrdGVzdFBpY3R1cmUSEQoJc2Vuc29yX2lkGAEgASgJEgwKBHVuaXQYAiABKAkSKQoFdGltZXMYAyADKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgsKA2xvdxgEIAMoARIMCgRoaWdoGAUgAygBEhQKDGV4cGVjdGVkX2xvdxgGIAMoARIVCg1leHBlY3RlZF9oaWdoGAcgAygBEioKBmxhYmVscxgIIAMoCzIaLnRlbGx0YWxlLnYxLkxhYmVsbGVkRXZlbnQiiAMKD0JhY2t0ZXN0U3VtbWFyeRIOCgZhbGVydHMYASABKAMSFQoNYWxlcnRfc2Vjb25kcxgCIAEoARIdChVhbGVydHNfcGVyX3NlbnNvcl9kYXkYAyABKAESEgoKbGFiZWxzX21ldBgEIAEoAxIUCgxsYWJlbHNfdG90YWwYBSABKAMSFQoNbm90aWZpY2F0aW9ucxgGIAEoAxIdChVsb25nZXN0X2FsZXJ0X3NlY29uZHMYByABKAESDwoHc2Vuc29ycxgIIAEoAxIUCgxhbGVydHNfcmlnaHQYCSABKAMSFAoMYWxlcnRzX3dyb25nGAogASgDEhYKCXByZWNpc2lvbhgLIAEoAUgAiAEBEhUKDWFsZXJ0c19zdG9yZWQYDCABKAMSFgoOYWxlcnRzX2F2b2lkZWQYDSABKAMSFAoMYWxlcnRzX2FkZGVkGA4gASgDEhgKEHJlYWRpbmdzX2NoYW5nZWQYDyABKAMSDQoFbm90ZXMYECADKAlCDAoKX3ByZWNpc2lvbiJqChFMYWJlbEFsZXJ0UmVxdWVzdBIQCghhbGVydF9pZBgBIAEoAxIPCgdjb3JyZWN0GAIgASgIEg8KB2NvbW1lbnQYAyABKAkSEAoId2l0aGRyYXcYBCABKAgSDwoHZHJ5X3J1bhgFIAEoCCLGAQoSTGFiZWxBbGVydFJlc3BvbnNlEiEKBWFsZXJ0GAEgASgLMhIudGVsbHRhbGUudjEuQWxlcnQSGgoSYWxlcnRzX2F2b2lkZWRfMzBkGAIgASgDEhgKEGFsZXJ0c19hZGRlZF8zMGQYAyABKAMSIwoHYXZvaWRlZBgEIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0EiEKBWFkZGVkGAUgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSDwoHc3VtbWFyeRgGIAEoCSKzAQoRTWFpbnRlbmFuY2VXaW5kb3cSCgoCaWQYASABKAkSEQoJc2Vuc29yX2lkGAIgASgJEhAKCGxvY2F0aW9uGAMgASgJEi4KCnN0YXJ0X3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdjb21tZW50GAYgASgJIlAKHkNyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBIuCgZ3aW5kb3cYASABKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvdyJRCh9DcmVhdGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlEi4KBndpbmRvdxgBIAEoCzIeLnRlbGx0YWxlLnYxLk1haW50ZW5hbmNlV2luZG93IlEKHUxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXF1ZXN0EhIKBWxpbWl0GAEgASgNSACIAQESEgoKcGFnZV90b2tlbhgCIAEoCUIICgZfbGltaXQiagoeTGlzdE1haW50ZW5hbmNlV2luZG93c1Jlc3BvbnNlEi8KB3dpbmRvd3MYASADKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvdxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiLAoeRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0EgoKAmlkGAEgASgJIiEKH0RlbGV0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2UqtgEKB1dlZWtkYXkSFwoTV0VFS0RBWV9VTlNQRUNJRklFRBAAEhIKDldFRUtEQVlfTU9OREFZEAESEwoPV0VFS0RBWV9UVUVTREFZEAISFQoRV0VFS0RBWV9XRURORVNEQVkQAxIUChBXRUVLREFZX1RIVVJTREFZEAQSEgoOV0VFS0RBWV9GUklEQVkQBRIUChBXRUVLREFZX1NBVFVSREFZEAYSEgoOV0VFS0RBWV9TVU5EQVkQByphCglEaXJlY3Rpb24SGQoVRElSRUNUSU9OX1VOU1BFQ0lGSUVEEAASEgoORElSRUNUSU9OX0JPVEgQARISCg5ESVJFQ1RJT05fSElHSBACEhEKDURJUkVDVElPTl9MT1cQAyr3AQoURGV0ZWN0b3JDb25maWdTb3VyY2USJgoiREVURUNUT1JfQ09ORklHX1NPVVJDRV9VTlNQRUNJRklFRBAAEiEKHURFVEVDVE9SX0NPTkZJR19TT1VSQ0VfU0VOU09SEAESJgoiREVURUNUT1JfQ09ORklHX1NPVVJDRV9TRU5TT1JfVFlQRRACEiQKIERFVEVDVE9SX0NPTkZJR19TT1VSQ0VfQUxMX1RZUEVTEAMSIwofREVURUNUT1JfQ09ORklHX1NPVVJDRV9QTEFURk9STRAEEiEKHURFVEVDVE9SX0NPTkZJR19TT1VSQ0VfTEVBUk5UEAUy9gYKD0RldGVjdG9yU2VydmljZRJZCg5FeHBsYWluUmVhZGluZxIiLnRlbGx0YWxlLnYxLkV4cGxhaW5SZWFkaW5nUmVxdWVzdBojLnRlbGx0YWxlLnYxLkV4cGxhaW5SZWFkaW5nUmVzcG9uc2USYgoRR2V0RGV0ZWN0b3JDb25maWcSJS50ZWxsdGFsZS52MS5HZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QaJi50ZWxsdGFsZS52MS5HZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEmIKEVNldERldGVjdG9yQ29uZmlnEiUudGVsbHRhbGUudjEuU2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0GiYudGVsbHRhbGUudjEuU2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRJHCghGb3JlY2FzdBIcLnRlbGx0YWxlLnYxLkZvcmVjYXN0UmVxdWVzdBodLnRlbGx0YWxlLnYxLkZvcmVjYXN0UmVzcG9uc2USSQoIQmFja3Rlc3QSHC50ZWxsdGFsZS52MS5CYWNrdGVzdFJlcXVlc3QaHS50ZWxsdGFsZS52MS5CYWNrdGVzdFJlc3BvbnNlMAESTQoKTGFiZWxBbGVydBIeLnRlbGx0YWxlLnYxLkxhYmVsQWxlcnRSZXF1ZXN0Gh8udGVsbHRhbGUudjEuTGFiZWxBbGVydFJlc3BvbnNlEnQKF0NyZWF0ZU1haW50ZW5hbmNlV2luZG93EisudGVsbHRhbGUudjEuQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0GiwudGVsbHRhbGUudjEuQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZRJxChZMaXN0TWFpbnRlbmFuY2VXaW5kb3dzEioudGVsbHRhbGUudjEuTGlzdE1haW50ZW5hbmNlV2luZG93c1JlcXVlc3QaKy50ZWxsdGFsZS52MS5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVzcG9uc2USdAoXRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3cSKy50ZWxsdGFsZS52MS5EZWxldGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QaLC50ZWxsdGFsZS52MS5EZWxldGVNYWludGVuYW5jZVdpbmRvd1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_telltale_v1_alert, file_telltale_v1_reading]);
+  fileDesc("Chp0ZWxsdGFsZS92MS9kZXRlY3Rvci5wcm90bxILdGVsbHRhbGUudjEiWwoVRXhwbGFpblJlYWRpbmdSZXF1ZXN0EhEKCXNlbnNvcl9pZBgBIAEoCRIvCgtvYnNlcnZlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiYgoPRm9yZWNhc3RSZXF1ZXN0EhEKCXNlbnNvcl9pZBgBIAEoCRISCgVob3VycxgCIAEoAUgAiAEBEhMKBnBvaW50cxgDIAEoDUgBiAEBQggKBl9ob3Vyc0IJCgdfcG9pbnRzIrcBCg1Gb3JlY2FzdFBvaW50EigKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGV4cGVjdGVkGAIgASgBEhAKCGxvd2VyXzUwGAMgASgBEhAKCHVwcGVyXzUwGAQgASgBEhAKCGxvd2VyXzgwGAUgASgBEhAKCHVwcGVyXzgwGAYgASgBEhAKCGxvd2VyXzk1GAcgASgBEhAKCHVwcGVyXzk1GAggASgBIswBCg1MaW1pdENyb3NzaW5nEg8KB3NldHRpbmcYASABKAkSDQoFbGltaXQYAiABKAESEwoLcHJvYmFiaWxpdHkYAyABKAESLAoIZWFybGllc3QYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGV4cGVjdGVkGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIqCgZsYXRlc3QYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIscBChBGb3JlY2FzdFJlc3BvbnNlEhEKCXNlbnNvcl9pZBgBIAEoCRIMCgR1bml0GAIgASgJEigKBGZyb20YAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEioKBnBvaW50cxgEIAMoCzIaLnRlbGx0YWxlLnYxLkZvcmVjYXN0UG9pbnQSLQoJY3Jvc3NpbmdzGAUgAygLMhoudGVsbHRhbGUudjEuTGltaXRDcm9zc2luZxINCgViYXNpcxgGIAEoCSJoCgxEZXRlY3RvclZvdGUSEAoIZGV0ZWN0b3IYASABKAkSEAoIc3VycHJpc2UYAiABKAESDgoGZGV0YWlsGAMgASgJEhQKDHNoYXJlX29mX2JhchgEIAEoARIOCgZ3ZWlnaHQYBSABKAEi5gIKFkV4cGxhaW5SZWFkaW5nUmVzcG9uc2USKwoHcmVhZGluZxgBIAEoCzIaLnRlbGx0YWxlLnYxLlNjb3JlZFJlYWRpbmcSCwoDYmFyGAIgASgBEg8KB3N1bW1hcnkYAyABKAkSKAoFdm90ZXMYBCADKAsyGS50ZWxsdGFsZS52MS5EZXRlY3RvclZvdGUSLgoSbmVhcmVzdF9wYXN0X2FsZXJ0GAUgASgLMhIudGVsbHRhbGUudjEuQWxlcnQSGQoMc3VycHJpc2VfYmFyGAYgASgBSACIAQESDwoHaGlzdG9yeRgHIAEoCRISCgpyZXByb2R1Y2VkGAggASgIEhUKCHN1cnByaXNlGAkgASgBSAGIAQESDQoFeW91bmcYCiABKAgSIwoGc2lnbmFsGAsgASgLMhMudGVsbHRhbGUudjEuU2lnbmFsQg8KDV9zdXJwcmlzZV9iYXJCCwoJX3N1cnByaXNlIkwKBlNpZ25hbBIlCgRraW5kGAEgASgOMhcudGVsbHRhbGUudjEuU2lnbmFsS2luZBILCgNzZXQYAiABKAgSDgoGZGV0YWlsGAMgASgJIvIECg5EZXRlY3RvckNvbmZpZxITCgtzZW5zb3JfdHlwZRgBIAEoCRIiChVhbGFybXNfcGVyX3NlbnNvcl9kYXkYAiABKAFIAIgBARIWCglyYW5nZV9taW4YAyABKAFIAYgBARIWCglyYW5nZV9tYXgYBCABKAFIAogBARIgChNtYXhfcmF0ZV9wZXJfc2Vjb25kGAUgASgBSAOIAQESGgoNc3R1Y2tfc2Vjb25kcxgGIAEoAUgEiAEBEhwKD3NpbGVuY2Vfc2Vjb25kcxgHIAEoAUgFiAEBEhwKD3Jlb3JkZXJfaG9sZF9tcxgIIAEoDUgGiAEBEhQKB2NvdW50ZXIYCSABKAhIB4gBARIRCglzZW5zb3JfaWQYCiABKAkSKQoJZGlyZWN0aW9uGAsgASgOMhYudGVsbHRhbGUudjEuRGlyZWN0aW9uEhAKA29mZhgMIAEoCEgIiAEBEhYKCXRpbWVfem9uZRgNIAEoCUgJiAEBEicKCGhvbGlkYXlzGA4gASgLMhUudGVsbHRhbGUudjEuSG9saWRheXMSLAoLc2lnbmFsX2tpbmQYDyABKA4yFy50ZWxsdGFsZS52MS5TaWduYWxLaW5kQhgKFl9hbGFybXNfcGVyX3NlbnNvcl9kYXlCDAoKX3JhbmdlX21pbkIMCgpfcmFuZ2VfbWF4QhYKFF9tYXhfcmF0ZV9wZXJfc2Vjb25kQhAKDl9zdHVja19zZWNvbmRzQhIKEF9zaWxlbmNlX3NlY29uZHNCEgoQX3Jlb3JkZXJfaG9sZF9tc0IKCghfY291bnRlckIGCgRfb2ZmQgwKCl90aW1lX3pvbmUiPQoISG9saWRheXMSDQoFZGF0ZXMYASADKAkSIgoEbGlrZRgCIAEoDjIULnRlbGx0YWxlLnYxLldlZWtkYXkiWAoURGV0ZWN0b3JDb25maWdPcmlnaW4SDQoFZmllbGQYASABKAkSMQoGc291cmNlGAIgASgOMiEudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdTb3VyY2UiQgoYR2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0EhMKC3NlbnNvcl90eXBlGAEgASgJEhEKCXNlbnNvcl9pZBgCIAEoCSJ8ChlHZXREZXRlY3RvckNvbmZpZ1Jlc3BvbnNlEisKBmNvbmZpZxgBIAEoCzIbLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnEjIKB29yaWdpbnMYAiADKAsyIS50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ09yaWdpbiJ0ChhTZXREZXRlY3RvckNvbmZpZ1JlcXVlc3QSKwoGY29uZmlnGAEgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWcSDwoHZHJ5X3J1bhgCIAEoCBIaChJob2xpZGF5c19pY2FsZW5kYXIYAyABKAkirwEKGVNldERldGVjdG9yQ29uZmlnUmVzcG9uc2USKwoGY29uZmlnGAEgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWcSMgoHb3JpZ2lucxgCIAMoCzIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnT3JpZ2luEjEKBmVmZmVjdBgDIAEoCzIhLnRlbGx0YWxlLnYxLkRldGVjdG9yQ29uZmlnRWZmZWN0IuMBChREZXRlY3RvckNvbmZpZ0VmZmVjdBIaChJhbGVydHNfYXZvaWRlZF8zMGQYASABKAMSGAoQYWxlcnRzX2FkZGVkXzMwZBgCIAEoAxIjCgdhdm9pZGVkGAMgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSIQoFYWRkZWQYBCADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIPCgdzZW5zb3JzGAUgASgDEhkKEXNlbnNvcnNfY29uY2VybmVkGAYgASgDEhAKCHJlYWRpbmdzGAcgASgDEg8KB3N1bW1hcnkYCCABKAkixwIKD0JhY2t0ZXN0UmVxdWVzdBISCgpzZW5zb3JfaWRzGAEgAygJEi4KCnN0YXJ0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgZjb25maWcYBCABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZxIqCgZsYWJlbHMYBSADKAsyGi50ZWxsdGFsZS52MS5MYWJlbGxlZEV2ZW50Eh8KEmFjY3VyYWN5X3RocmVzaG9sZBgGIAEoAUgAiAEBEhgKEGluY2x1ZGVfcmVhZGluZ3MYByABKAgSFwoPcGljdHVyZV9jb2x1bW5zGAggASgNQhUKE19hY2N1cmFjeV90aHJlc2hvbGQigAEKDUxhYmVsbGVkRXZlbnQSEQoJc2Vuc29yX2lkGAEgASgJEi4KCnN0YXJ0X3RpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLxAQoQQmFja3Rlc3RSZXNwb25zZRIVCg1yZWFkaW5nc19kb25lGAEgASgDEhYKDnJlYWRpbmdzX3RvdGFsGAIgASgDEiIKBmFsZXJ0cxgDIAMoCzISLnRlbGx0YWxlLnYxLkFsZXJ0Ei0KB3N1bW1hcnkYBCABKAsyHC50ZWxsdGFsZS52MS5CYWNrdGVzdFN1bW1hcnkSLAoIcmVhZGluZ3MYBSADKAsyGi50ZWxsdGFsZS52MS5TY29yZWRSZWFkaW5nEi0KB3BpY3R1cmUYBiABKAsyHC50ZWxsdGFsZS52MS5CYWNrdGVzdFBpY3R1cmUi0QEKD0JhY2t0ZXN0UGljdHVyZRIRCglzZW5zb3JfaWQYASABKAkSDAoEdW5pdBgCIAEoCRIpCgV0aW1lcxgDIAMoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASCwoDbG93GAQgAygBEgwKBGhpZ2gYBSADKAESFAoMZXhwZWN0ZWRfbG93GAYgAygBEhUKDWV4cGVjdGVkX2hpZ2gYByADKAESKgoGbGFiZWxzGAggAygLMhoudGVsbHRhbGUudjEuTGFiZWxsZWRFdmVudCKIAwoPQmFja3Rlc3RTdW1tYXJ5Eg4KBmFsZXJ0cxgBIAEoAxIVCg1hbGVydF9zZWNvbmRzGAIgASgBEh0KFWFsZXJ0c19wZXJfc2Vuc29yX2RheRgDIAEoARISCgpsYWJlbHNfbWV0GAQgASgDEhQKDGxhYmVsc190b3RhbBgFIAEoAxIVCg1ub3RpZmljYXRpb25zGAYgASgDEh0KFWxvbmdlc3RfYWxlcnRfc2Vjb25kcxgHIAEoARIPCgdzZW5zb3JzGAggASgDEhQKDGFsZXJ0c19yaWdodBgJIAEoAxIUCgxhbGVydHNfd3JvbmcYCiABKAMSFgoJcHJlY2lzaW9uGAsgASgBSACIAQESFQoNYWxlcnRzX3N0b3JlZBgMIAEoAxIWCg5hbGVydHNfYXZvaWRlZBgNIAEoAxIUCgxhbGVydHNfYWRkZWQYDiABKAMSGAoQcmVhZGluZ3NfY2hhbmdlZBgPIAEoAxINCgVub3RlcxgQIAMoCUIMCgpfcHJlY2lzaW9uImoKEUxhYmVsQWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDEg8KB2NvcnJlY3QYAiABKAgSDwoHY29tbWVudBgDIAEoCRIQCgh3aXRoZHJhdxgEIAEoCBIPCgdkcnlfcnVuGAUgASgIIsYBChJMYWJlbEFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydBIaChJhbGVydHNfYXZvaWRlZF8zMGQYAiABKAMSGAoQYWxlcnRzX2FkZGVkXzMwZBgDIAEoAxIjCgdhdm9pZGVkGAQgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSIQoFYWRkZWQYBSADKAsyEi50ZWxsdGFsZS52MS5BbGVydBIPCgdzdW1tYXJ5GAYgASgJIrMBChFNYWludGVuYW5jZVdpbmRvdxIKCgJpZBgBIAEoCRIRCglzZW5zb3JfaWQYAiABKAkSEAoIbG9jYXRpb24YAyABKAkSLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2NvbW1lbnQYBiABKAkiUAoeQ3JlYXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0Ei4KBndpbmRvdxgBIAEoCzIeLnRlbGx0YWxlLnYxLk1haW50ZW5hbmNlV2luZG93IlEKH0NyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2USLgoGd2luZG93GAEgASgLMh4udGVsbHRhbGUudjEuTWFpbnRlbmFuY2VXaW5kb3ciUQodTGlzdE1haW50ZW5hbmNlV2luZG93c1JlcXVlc3QSEgoFbGltaXQYASABKA1IAIgBARISCgpwYWdlX3Rva2VuGAIgASgJQggKBl9saW1pdCJqCh5MaXN0TWFpbnRlbmFuY2VXaW5kb3dzUmVzcG9uc2USLwoHd2luZG93cxgBIAMoCzIeLnRlbGx0YWxlLnYxLk1haW50ZW5hbmNlV2luZG93EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIsCh5EZWxldGVNYWludGVuYW5jZVdpbmRvd1JlcXVlc3QSCgoCaWQYASABKAkiIQofRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZSrdAQoKU2lnbmFsS2luZBIbChdTSUdOQUxfS0lORF9VTlNQRUNJRklFRBAAEhoKFlNJR05BTF9LSU5EX0NPTlRJTlVPVVMQARIZChVTSUdOQUxfS0lORF9RVUFOVElTRUQQAhIVChFTSUdOQUxfS0lORF9TVEVQUxADEhYKElNJR05BTF9LSU5EX09OX09GRhAEEhUKEVNJR05BTF9LSU5EX0VWRU5UEAUSFwoTU0lHTkFMX0tJTkRfQ09VTlRFUhAGEhwKGFNJR05BTF9LSU5EX0lOVEVSTUlUVEVOVBAHKrYBCgdXZWVrZGF5EhcKE1dFRUtEQVlfVU5TUEVDSUZJRUQQABISCg5XRUVLREFZX01PTkRBWRABEhMKD1dFRUtEQVlfVFVFU0RBWRACEhUKEVdFRUtEQVlfV0VETkVTREFZEAMSFAoQV0VFS0RBWV9USFVSU0RBWRAEEhIKDldFRUtEQVlfRlJJREFZEAUSFAoQV0VFS0RBWV9TQVRVUkRBWRAGEhIKDldFRUtEQVlfU1VOREFZEAcqYQoJRGlyZWN0aW9uEhkKFURJUkVDVElPTl9VTlNQRUNJRklFRBAAEhIKDkRJUkVDVElPTl9CT1RIEAESEgoORElSRUNUSU9OX0hJR0gQAhIRCg1ESVJFQ1RJT05fTE9XEAMq9wEKFERldGVjdG9yQ29uZmlnU291cmNlEiYKIkRFVEVDVE9SX0NPTkZJR19TT1VSQ0VfVU5TUEVDSUZJRUQQABIhCh1ERVRFQ1RPUl9DT05GSUdfU09VUkNFX1NFTlNPUhABEiYKIkRFVEVDVE9SX0NPTkZJR19TT1VSQ0VfU0VOU09SX1RZUEUQAhIkCiBERVRFQ1RPUl9DT05GSUdfU09VUkNFX0FMTF9UWVBFUxADEiMKH0RFVEVDVE9SX0NPTkZJR19TT1VSQ0VfUExBVEZPUk0QBBIhCh1ERVRFQ1RPUl9DT05GSUdfU09VUkNFX0xFQVJOVBAFMvYGCg9EZXRlY3RvclNlcnZpY2USWQoORXhwbGFpblJlYWRpbmcSIi50ZWxsdGFsZS52MS5FeHBsYWluUmVhZGluZ1JlcXVlc3QaIy50ZWxsdGFsZS52MS5FeHBsYWluUmVhZGluZ1Jlc3BvbnNlEmIKEUdldERldGVjdG9yQ29uZmlnEiUudGVsbHRhbGUudjEuR2V0RGV0ZWN0b3JDb25maWdSZXF1ZXN0GiYudGVsbHRhbGUudjEuR2V0RGV0ZWN0b3JDb25maWdSZXNwb25zZRJiChFTZXREZXRlY3RvckNvbmZpZxIlLnRlbGx0YWxlLnYxLlNldERldGVjdG9yQ29uZmlnUmVxdWVzdBomLnRlbGx0YWxlLnYxLlNldERldGVjdG9yQ29uZmlnUmVzcG9uc2USRwoIRm9yZWNhc3QSHC50ZWxsdGFsZS52MS5Gb3JlY2FzdFJlcXVlc3QaHS50ZWxsdGFsZS52MS5Gb3JlY2FzdFJlc3BvbnNlEkkKCEJhY2t0ZXN0EhwudGVsbHRhbGUudjEuQmFja3Rlc3RSZXF1ZXN0Gh0udGVsbHRhbGUudjEuQmFja3Rlc3RSZXNwb25zZTABEk0KCkxhYmVsQWxlcnQSHi50ZWxsdGFsZS52MS5MYWJlbEFsZXJ0UmVxdWVzdBofLnRlbGx0YWxlLnYxLkxhYmVsQWxlcnRSZXNwb25zZRJ0ChdDcmVhdGVNYWludGVuYW5jZVdpbmRvdxIrLnRlbGx0YWxlLnYxLkNyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVxdWVzdBosLnRlbGx0YWxlLnYxLkNyZWF0ZU1haW50ZW5hbmNlV2luZG93UmVzcG9uc2UScQoWTGlzdE1haW50ZW5hbmNlV2luZG93cxIqLnRlbGx0YWxlLnYxLkxpc3RNYWludGVuYW5jZVdpbmRvd3NSZXF1ZXN0GisudGVsbHRhbGUudjEuTGlzdE1haW50ZW5hbmNlV2luZG93c1Jlc3BvbnNlEnQKF0RlbGV0ZU1haW50ZW5hbmNlV2luZG93EisudGVsbHRhbGUudjEuRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3dSZXF1ZXN0GiwudGVsbHRhbGUudjEuRGVsZXRlTWFpbnRlbmFuY2VXaW5kb3dSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_telltale_v1_alert, file_telltale_v1_reading]);
 
 /**
  * Names a reading by sensor and time.
@@ -391,6 +391,13 @@ export type ExplainReadingResponse = Message<"telltale.v1.ExplainReadingResponse
    * @generated from field: bool young = 10;
    */
   young: boolean;
+
+  /**
+   * What kind of signal the sensor sends, by its readings up to this one. Absent where the history was not replayed.
+   *
+   * @generated from field: telltale.v1.Signal signal = 11;
+   */
+  signal?: Signal | undefined;
 };
 
 /**
@@ -399,6 +406,41 @@ export type ExplainReadingResponse = Message<"telltale.v1.ExplainReadingResponse
  */
 export const ExplainReadingResponseSchema: GenMessage<ExplainReadingResponse> = /*@__PURE__*/
   messageDesc(file_telltale_v1_detector, 6);
+
+/**
+ * The kind of signal of a sensor. No verdict depends on it.
+ *
+ * @generated from message telltale.v1.Signal
+ */
+export type Signal = Message<"telltale.v1.Signal"> & {
+  /**
+   * The kind that its settings name, else the one that is recognised; unspecified while too little is known.
+   *
+   * @generated from field: telltale.v1.SignalKind kind = 1;
+   */
+  kind: SignalKind;
+
+  /**
+   * True where its settings name it.
+   *
+   * @generated from field: bool set = 2;
+   */
+  set: boolean;
+
+  /**
+   * By what it is recognised, and which setting would fit, in a sentence.
+   *
+   * @generated from field: string detail = 3;
+   */
+  detail: string;
+};
+
+/**
+ * Describes the message telltale.v1.Signal.
+ * Use `create(SignalSchema)` to create a new message.
+ */
+export const SignalSchema: GenMessage<Signal> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_detector, 7);
 
 /**
  * Settings of the detector for one sensor, a sensor type, or all types. Each field by itself: a sensor's own value counts, else that of
@@ -508,6 +550,13 @@ export type DetectorConfig = Message<"telltale.v1.DetectorConfig"> & {
    * @generated from field: telltale.v1.Holidays holidays = 14;
    */
   holidays?: Holidays | undefined;
+
+  /**
+   * The kind of signal, where what is recognised is wrong. Explanations say it; no verdict depends on it. Default: recognised.
+   *
+   * @generated from field: telltale.v1.SignalKind signal_kind = 15;
+   */
+  signalKind: SignalKind;
 };
 
 /**
@@ -515,7 +564,7 @@ export type DetectorConfig = Message<"telltale.v1.DetectorConfig"> & {
  * Use `create(DetectorConfigSchema)` to create a new message.
  */
 export const DetectorConfigSchema: GenMessage<DetectorConfig> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 7);
+  messageDesc(file_telltale_v1_detector, 8);
 
 /**
  * Days that are expected to run like another day of the week, by local time; empty: there are none.
@@ -543,7 +592,7 @@ export type Holidays = Message<"telltale.v1.Holidays"> & {
  * Use `create(HolidaysSchema)` to create a new message.
  */
 export const HolidaysSchema: GenMessage<Holidays> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 8);
+  messageDesc(file_telltale_v1_detector, 9);
 
 /**
  * Where the value of one field comes from.
@@ -571,7 +620,7 @@ export type DetectorConfigOrigin = Message<"telltale.v1.DetectorConfigOrigin"> &
  * Use `create(DetectorConfigOriginSchema)` to create a new message.
  */
 export const DetectorConfigOriginSchema: GenMessage<DetectorConfigOrigin> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 9);
+  messageDesc(file_telltale_v1_detector, 10);
 
 /**
  * Asks for one sensor, for one sensor type, or for what holds for all types.
@@ -599,7 +648,7 @@ export type GetDetectorConfigRequest = Message<"telltale.v1.GetDetectorConfigReq
  * Use `create(GetDetectorConfigRequestSchema)` to create a new message.
  */
 export const GetDetectorConfigRequestSchema: GenMessage<GetDetectorConfigRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 10);
+  messageDesc(file_telltale_v1_detector, 11);
 
 /**
  * The settings in force.
@@ -627,7 +676,7 @@ export type GetDetectorConfigResponse = Message<"telltale.v1.GetDetectorConfigRe
  * Use `create(GetDetectorConfigResponseSchema)` to create a new message.
  */
 export const GetDetectorConfigResponseSchema: GenMessage<GetDetectorConfigResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 11);
+  messageDesc(file_telltale_v1_detector, 12);
 
 /**
  * Replaces the settings of a sensor, of a sensor type, or of all types.
@@ -663,7 +712,7 @@ export type SetDetectorConfigRequest = Message<"telltale.v1.SetDetectorConfigReq
  * Use `create(SetDetectorConfigRequestSchema)` to create a new message.
  */
 export const SetDetectorConfigRequestSchema: GenMessage<SetDetectorConfigRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 12);
+  messageDesc(file_telltale_v1_detector, 13);
 
 /**
  * The settings in force; with `dry_run`, those that would be.
@@ -698,7 +747,7 @@ export type SetDetectorConfigResponse = Message<"telltale.v1.SetDetectorConfigRe
  * Use `create(SetDetectorConfigResponseSchema)` to create a new message.
  */
 export const SetDetectorConfigResponseSchema: GenMessage<SetDetectorConfigResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 13);
+  messageDesc(file_telltale_v1_detector, 14);
 
 /**
  * What a change of settings would have done: two replays of each sensor's last 30 days, up to its newest reading, one with the settings
@@ -770,7 +819,7 @@ export type DetectorConfigEffect = Message<"telltale.v1.DetectorConfigEffect"> &
  * Use `create(DetectorConfigEffectSchema)` to create a new message.
  */
 export const DetectorConfigEffectSchema: GenMessage<DetectorConfigEffect> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 14);
+  messageDesc(file_telltale_v1_detector, 15);
 
 /**
  * What to replay, with which settings.
@@ -841,7 +890,7 @@ export type BacktestRequest = Message<"telltale.v1.BacktestRequest"> & {
  * Use `create(BacktestRequestSchema)` to create a new message.
  */
 export const BacktestRequestSchema: GenMessage<BacktestRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 15);
+  messageDesc(file_telltale_v1_detector, 16);
 
 /**
  * Something that is known to have been abnormal.
@@ -876,7 +925,7 @@ export type LabelledEvent = Message<"telltale.v1.LabelledEvent"> & {
  * Use `create(LabelledEventSchema)` to create a new message.
  */
 export const LabelledEventSchema: GenMessage<LabelledEvent> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 16);
+  messageDesc(file_telltale_v1_detector, 17);
 
 /**
  * Progress, an alert, or the sum, in this order.
@@ -932,7 +981,7 @@ export type BacktestResponse = Message<"telltale.v1.BacktestResponse"> & {
  * Use `create(BacktestResponseSchema)` to create a new message.
  */
 export const BacktestResponseSchema: GenMessage<BacktestResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 17);
+  messageDesc(file_telltale_v1_detector, 18);
 
 /**
  * A series thinned to columns of equal width; columns without readings are left out.
@@ -1002,7 +1051,7 @@ export type BacktestPicture = Message<"telltale.v1.BacktestPicture"> & {
  * Use `create(BacktestPictureSchema)` to create a new message.
  */
 export const BacktestPictureSchema: GenMessage<BacktestPicture> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 18);
+  messageDesc(file_telltale_v1_detector, 19);
 
 /**
  * What a backtest found.
@@ -1128,7 +1177,7 @@ export type BacktestSummary = Message<"telltale.v1.BacktestSummary"> & {
  * Use `create(BacktestSummarySchema)` to create a new message.
  */
 export const BacktestSummarySchema: GenMessage<BacktestSummary> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 19);
+  messageDesc(file_telltale_v1_detector, 20);
 
 /**
  * Labels one alert.
@@ -1177,7 +1226,7 @@ export type LabelAlertRequest = Message<"telltale.v1.LabelAlertRequest"> & {
  * Use `create(LabelAlertRequestSchema)` to create a new message.
  */
 export const LabelAlertRequestSchema: GenMessage<LabelAlertRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 20);
+  messageDesc(file_telltale_v1_detector, 21);
 
 /**
  * What the label does; with `dry_run`, what it would do.
@@ -1233,7 +1282,7 @@ export type LabelAlertResponse = Message<"telltale.v1.LabelAlertResponse"> & {
  * Use `create(LabelAlertResponseSchema)` to create a new message.
  */
 export const LabelAlertResponseSchema: GenMessage<LabelAlertResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 21);
+  messageDesc(file_telltale_v1_detector, 22);
 
 /**
  * A time in which readings are expected to be abnormal.
@@ -1289,7 +1338,7 @@ export type MaintenanceWindow = Message<"telltale.v1.MaintenanceWindow"> & {
  * Use `create(MaintenanceWindowSchema)` to create a new message.
  */
 export const MaintenanceWindowSchema: GenMessage<MaintenanceWindow> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 22);
+  messageDesc(file_telltale_v1_detector, 23);
 
 /**
  * The window to create.
@@ -1310,7 +1359,7 @@ export type CreateMaintenanceWindowRequest = Message<"telltale.v1.CreateMaintena
  * Use `create(CreateMaintenanceWindowRequestSchema)` to create a new message.
  */
 export const CreateMaintenanceWindowRequestSchema: GenMessage<CreateMaintenanceWindowRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 23);
+  messageDesc(file_telltale_v1_detector, 24);
 
 /**
  * The window created.
@@ -1331,7 +1380,7 @@ export type CreateMaintenanceWindowResponse = Message<"telltale.v1.CreateMainten
  * Use `create(CreateMaintenanceWindowResponseSchema)` to create a new message.
  */
 export const CreateMaintenanceWindowResponseSchema: GenMessage<CreateMaintenanceWindowResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 24);
+  messageDesc(file_telltale_v1_detector, 25);
 
 /**
  * Pages through windows.
@@ -1359,7 +1408,7 @@ export type ListMaintenanceWindowsRequest = Message<"telltale.v1.ListMaintenance
  * Use `create(ListMaintenanceWindowsRequestSchema)` to create a new message.
  */
 export const ListMaintenanceWindowsRequestSchema: GenMessage<ListMaintenanceWindowsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 25);
+  messageDesc(file_telltale_v1_detector, 26);
 
 /**
  * By start time.
@@ -1387,7 +1436,7 @@ export type ListMaintenanceWindowsResponse = Message<"telltale.v1.ListMaintenanc
  * Use `create(ListMaintenanceWindowsResponseSchema)` to create a new message.
  */
 export const ListMaintenanceWindowsResponseSchema: GenMessage<ListMaintenanceWindowsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 26);
+  messageDesc(file_telltale_v1_detector, 27);
 
 /**
  * Ends one window.
@@ -1408,7 +1457,7 @@ export type DeleteMaintenanceWindowRequest = Message<"telltale.v1.DeleteMaintena
  * Use `create(DeleteMaintenanceWindowRequestSchema)` to create a new message.
  */
 export const DeleteMaintenanceWindowRequestSchema: GenMessage<DeleteMaintenanceWindowRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 27);
+  messageDesc(file_telltale_v1_detector, 28);
 
 /**
  * Done.
@@ -1423,7 +1472,83 @@ export type DeleteMaintenanceWindowResponse = Message<"telltale.v1.DeleteMainten
  * Use `create(DeleteMaintenanceWindowResponseSchema)` to create a new message.
  */
 export const DeleteMaintenanceWindowResponseSchema: GenMessage<DeleteMaintenanceWindowResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_detector, 28);
+  messageDesc(file_telltale_v1_detector, 29);
+
+/**
+ * Kinds of signals.
+ *
+ * @generated from enum telltale.v1.SignalKind
+ */
+export const SignalKind = {
+  /**
+   * Not set, or not known yet.
+   *
+   * @generated from enum value: SIGNAL_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Any value, moving at most readings.
+   *
+   * @generated from enum value: SIGNAL_KIND_CONTINUOUS = 1;
+   */
+  CONTINUOUS: 1,
+
+  /**
+   * The same, so coarsely measured that its steps show.
+   *
+   * @generated from enum value: SIGNAL_KIND_QUANTISED = 2;
+   */
+  QUANTISED: 2,
+
+  /**
+   * A few values, each held for a while: set-points, modes.
+   *
+   * @generated from enum value: SIGNAL_KIND_STEPS = 3;
+   */
+  STEPS: 3,
+
+  /**
+   * Two levels, in cycles or each for a good part of the time.
+   *
+   * @generated from enum value: SIGNAL_KIND_ON_OFF = 4;
+   */
+  ON_OFF: 4,
+
+  /**
+   * Two levels, one of which is rest and the other what happens now and then: doors, contacts.
+   *
+   * @generated from enum value: SIGNAL_KIND_EVENT = 5;
+   */
+  EVENT: 5,
+
+  /**
+   * Grows, and starts again from zero.
+   *
+   * @generated from enum value: SIGNAL_KIND_COUNTER = 6;
+   */
+  COUNTER: 6,
+
+  /**
+   * Rests at one value, and varies in between.
+   *
+   * @generated from enum value: SIGNAL_KIND_INTERMITTENT = 7;
+   */
+  INTERMITTENT: 7,
+} as const;
+
+/**
+ * Kinds of signals.
+ *
+ * @generated from enum telltale.v1.SignalKind
+ */
+export type SignalKind = (typeof SignalKind)[keyof typeof SignalKind] | UnknownEnum;
+
+/**
+ * Describes the enum telltale.v1.SignalKind.
+ */
+export const SignalKindSchema: GenEnum<SignalKind> = /*@__PURE__*/
+  enumDesc(file_telltale_v1_detector, 0);
 
 /**
  * A day of the week.
@@ -1499,7 +1624,7 @@ export type Weekday = (typeof Weekday)[keyof typeof Weekday] | UnknownEnum;
  * Describes the enum telltale.v1.Weekday.
  */
 export const WeekdaySchema: GenEnum<Weekday> = /*@__PURE__*/
-  enumDesc(file_telltale_v1_detector, 0);
+  enumDesc(file_telltale_v1_detector, 1);
 
 /**
  * On which side of what is expected a reading may be abnormal.
@@ -1547,7 +1672,7 @@ export type Direction = (typeof Direction)[keyof typeof Direction] | UnknownEnum
  * Describes the enum telltale.v1.Direction.
  */
 export const DirectionSchema: GenEnum<Direction> = /*@__PURE__*/
-  enumDesc(file_telltale_v1_detector, 1);
+  enumDesc(file_telltale_v1_detector, 2);
 
 /**
  * Where the value of a setting comes from.
@@ -1609,7 +1734,7 @@ export type DetectorConfigSource = (typeof DetectorConfigSource)[keyof typeof De
  * Describes the enum telltale.v1.DetectorConfigSource.
  */
 export const DetectorConfigSourceSchema: GenEnum<DetectorConfigSource> = /*@__PURE__*/
-  enumDesc(file_telltale_v1_detector, 2);
+  enumDesc(file_telltale_v1_detector, 3);
 
 /**
  * The detector: explanations, settings, labels, maintenance windows and backtests.
