@@ -28,7 +28,10 @@ export async function runForecast({ history, job, createDetector }: ShortOptions
       return false;
     },
   });
-  const times = Array.from({ length: job.points }, (_, i) => newestUs + ((i + 1) * job.aheadUs) / job.points);
+  // A short history is forecast for a shorter time, by as many points.
+  const reachUs = Math.min(job.aheadUs, forecaster.farthestUs);
+  const points = reachUs === 0 ? 0 : job.points;
+  const times = Array.from({ length: points }, (_, i) => newestUs + Math.floor(((i + 1) * reachUs) / points));
   const forecasts = forecaster.forecasts(times, seasonal);
   return {
     newestUs,

@@ -271,6 +271,22 @@ describeWith(["chromium"], "the console", () => {
     await context.close();
   });
 
+  it("shows where a sensor is heading, and what kind of signal it sends", LONG, async () => {
+    await send("forecast-1", 10 * STEADY, 0);
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    for (const screen of SCREENS) {
+      await page.setViewportSize(screen);
+      await page.goto(`${platform.http}/ui/sensors/forecast-1`);
+      await page.getByText("Its signal: ").waitFor();
+      await page.getByRole("button", { name: "Next 24 hours" }).click();
+      await page.getByRole("img", { name: /^Expected from / }).waitFor();
+      await page.getByText(/^Computed from its newest \d+ readings/).waitFor();
+      expect([...(await misfitsOf(page)), ...(await findingsOf(page))]).toEqual([]);
+    }
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   it("shows any range that the address asks for, and says so where it cannot", LONG, async () => {
     const { context, page, wrong } = await openPage(browser, platform.http);
     for (const path of ["/sensors/boiler-2", "/"]) {

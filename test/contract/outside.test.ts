@@ -455,6 +455,7 @@ describe("HTTP", () => {
     expect(Object.keys(document.paths).sort()).toEqual([
       "/api/v1/charts/heatmap",
       "/api/v1/charts/series",
+      "/api/v1/detector/forecast",
       "/api/v1/detector/settings",
       "/api/v1/detector/settings/dry-run",
       "/api/v1/incidents",

@@ -74,7 +74,10 @@ test("of a counter, of a new sensor and of none there is no forecast, and each s
   const short = await service.forecast({ sensorId: "new" });
   expect(short).toMatchObject({ points: [], basis: expect.stringMatching(/^None: .* too few/) });
   const far = await service.forecast({ sensorId: "boiler", hours: 700 });
-  expect(far.points.length).toBeLessThan(48);
+  expect(far.points).toHaveLength(48);
+  const hours = (timestampUs(far.points.at(-1)!.time!) - timestampUs(far.from!)) / 3600e6;
+  expect(hours).toBeGreaterThan(48);
+  expect(hours).toBeLessThanOrEqual((DAYS * 24) / 4);
   expect(far.basis).toMatch(/has to be four times as long/);
   await service.setDetectorConfig({ config: { sensorId: "meter", counter: true } });
   for (const [request, code, message] of [

@@ -68,7 +68,8 @@ export type ForecastRequest = Message<"telltale.v1.ForecastRequest"> & {
   hours?: number | undefined;
 
   /**
-   * How many times in it, at equal distances, 1 to 1,000. Default 48.
+   * How many times, at equal distances, 1 to 1,000; where the history does not allow for all of the time, in what it allows for.
+   * Default 48.
    *
    * @generated from field: optional uint32 points = 3;
    */
@@ -236,7 +237,7 @@ export type ForecastResponse = Message<"telltale.v1.ForecastResponse"> & {
   from?: Timestamp | undefined;
 
   /**
-   * In order of time; fewer than asked for where the history is too short for the rest, see `basis`.
+   * In order of time; none where the history is too short for any, see `basis`.
    *
    * @generated from field: repeated telltale.v1.ForecastPoint points = 4;
    */
