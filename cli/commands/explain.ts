@@ -21,7 +21,7 @@ async function explain(sensorId: string, us: number | undefined, options: Server
   try {
     const service = createClient(DetectorService, connection.transport);
     const observedAt = us === undefined ? {} : { observedAt: timestampOf(us) };
-    const { summary, history, votes, signal, nearestPastAlert } = await service.explainReading({
+    const { summary, history, votes, signal, calibration, nearestPastAlert } = await service.explainReading({
       sensorId,
       ...observedAt,
     });
@@ -37,6 +37,7 @@ async function explain(sensorId: string, us: number | undefined, options: Server
       const kind = signal.kind === SignalKind.UNSPECIFIED ? "not known yet" : enumName(SignalKind, signal.kind);
       console.log(`Signal: ${kind}. ${signal.detail}`);
     }
+    if (calibration !== "") console.log(calibration);
     if (history !== "") console.log(history);
     if (nearestPastAlert !== undefined) console.log(`Last alert before: ${alertLine(nearestPastAlert)}`);
   } finally {

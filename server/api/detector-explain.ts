@@ -13,12 +13,14 @@ import { figure, REASON_DETAILS, REASONS } from "../detect/index.ts";
 import { FEATURES } from "../detect/kernel/features.ts";
 import { WARM_READINGS } from "../detect/kernel/fields.ts";
 import { REASON_COLD_START } from "../detect/reasons.ts";
+import { DEFAULT_BUDGET } from "../detect/settings.ts";
 import { TelltaleError } from "../errors.ts";
 import { enumValue } from "../lib/enum-name.ts";
 import { quoted } from "../lib/quoted.ts";
 import { toAlert } from "../scoring/alert.ts";
 import { canAccessSensor } from "../security/principal.ts";
 import type { Queries } from "../store/queries.ts";
+import { calibrationOf } from "./calibration.ts";
 import { principalOf } from "./principal.ts";
 import { timeOf, toMessages } from "./query.ts";
 
@@ -70,6 +72,7 @@ export function createExplain(o: ExplainOptions) {
       ...(judged ? { surpriseBar: explained.threshold, surprise: explained.total } : {}),
       young: explained.coldStart,
       signal: signalOf(explained, config),
+      ...calibrationOf(explained, config.alarmsPerSensorDay ?? DEFAULT_BUDGET),
       history: historyOf(explained),
       reproduced: explained.reproduced,
       ...nearest,

@@ -35,6 +35,7 @@ const NOTHING = {
   rawScore: new Float64Array(REASONS.length),
   weight: new Float64Array(REASONS.length),
   ...{ threshold: Number.NaN, total: 0, muted: false, coldStart: true, prior: undefined, coldStartFactor: Number.NaN },
+  steadyReadings: 0,
 };
 
 /** Replays the sensor's history up to the reading and asks the detector how it judges it. */
@@ -60,13 +61,15 @@ export async function runExplain({ history, job, createDetector }: ShortOptions<
       return true;
     },
   });
-  const { rawScore, weight, threshold, total, muted, coldStart, prior, coldStartFactor } = explanation ?? NOTHING;
-  const said = { rawScore, weight, threshold, total, muted, coldStart, prior, coldStartFactor };
+  const { rawScore, weight, threshold, total, muted, coldStart, prior, coldStartFactor, steadyReadings } =
+    explanation ?? NOTHING;
+  const said = { rawScore, weight, threshold, total, muted, coldStart, prior, coldStartFactor, steadyReadings };
   const reproduced = explanation === undefined || stored === undefined || same(explanation, stored.points, stored.i);
   const judged = explanation !== undefined && !Number.isNaN(explanation.batch.expected[0]!);
   // The first reading of all is no replay of anything: it begins the history.
   const whole = fromUs <= sensor.firstUs && (readings === 0 || firstUs === sensor.firstUs);
-  return { ...said, reproduced, readings, whole, judged, signal: signal.recognise() };
+  const spanUs = readings === 0 ? 0 : job.timeUs - firstUs;
+  return { ...said, reproduced, readings, whole, judged, spanUs, signal: signal.recognise() };
 }
 
 function same({ batch }: Explanation, p: Points, i: number): boolean {

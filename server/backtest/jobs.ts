@@ -130,6 +130,10 @@ export interface Explained {
   readonly prior: string | undefined;
   /** How many times dearer an alarm is for want of readings. */
   readonly coldStartFactor: number;
+  /** From so many readings on that is hardly more than once. */
+  readonly steadyReadings: number;
+  /** Time that the readings before it span, microseconds. */
+  readonly spanUs: number;
   /** Whether the same score, bounds and verdict came out as are stored. */
   readonly reproduced: boolean;
   readonly readings: number;

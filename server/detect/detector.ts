@@ -82,6 +82,8 @@ export interface Explanation {
   readonly prior: string | undefined;
   /** How many times dearer an alarm is for want of readings: 3 at the 24th reading, 1.1 after 2,000. */
   readonly coldStartFactor: number;
+  /** From so many readings on that is 1.1 or less. */
+  readonly steadyReadings: number;
 }
 
 /** Columns of readings and of what was found, all of the same capacity. Reused from batch to batch. */

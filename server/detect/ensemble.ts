@@ -17,6 +17,9 @@ const SHARD_SENSORS = 262_144;
 /** What the committed model was called with the rules of before: the weights are the same, so its state goes on. */
 const FORMER_NAMES: ReadonlyMap<string, readonly string[]> = new Map([["telltale-4", ["telltale-3", "telltale-2"]]]);
 
+/** A cold-start factor that is hardly above 1. */
+const STEADY_FACTOR = 1.1;
+
 export interface DetectorOptions {
   /** Confidence from which a reading is anomalous, 0.5 to 0.9999 (MODEL_ACCURACY_THRESHOLD). Default 0.95. */
   readonly threshold?: number;
@@ -131,7 +134,9 @@ export class EnsembleDetector implements Detector {
     kernel.views.u8.set(before, at);
     const votes = this.#votes(shard, readings);
     const prior = votes.coldStart ? this.#profiles.prior(this.#get(slot, "type")).sensorType : undefined;
-    return { batch, ...votes, readings, coldStartFactor: kernel.call.coldStartFactor(readings + 1), prior };
+    const { coldStartFactor } = kernel.call;
+    const steadyReadings = firstBelow(coldStartFactor, STEADY_FACTOR);
+    return { batch, ...votes, readings, coldStartFactor: coldStartFactor(readings + 1), steadyReadings, prior };
   }
 
   seasonal(slot: number, timeUs: number): number {
@@ -300,4 +305,16 @@ function splitRounds(batch: ScoreBatch): number[][] {
     rounds[round]!.push(i);
   }
   return rounds;
+}
+
+/** The first whole number at which a falling function is not above a limit. */
+function firstBelow(falling: (n: number) => number, limit: number): number {
+  let [low, high] = [0, 1];
+  while (falling(high) > limit) [low, high] = [high, 2 * high];
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (falling(middle) > limit) low = middle;
+    else high = middle;
+  }
+  return high;
 }

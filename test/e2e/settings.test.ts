@@ -220,6 +220,9 @@ test("the platform's time zone is logged, a sensor may have its own, and of a ca
   );
   const explained = await service.explainReading({ sensorId: "pump-1" });
   expect(explained.reproduced).toBe(true);
+  // It has been seen for less than two days.
+  expect(explained.calibrationDays).toBeGreaterThan(12);
+  expect(explained.calibration).toMatch(/^It needs 13 more days of readings to keep its alarm budget/);
   expect(explained.signal).toMatchObject({
     kind: SignalKind.CONTINUOUS,
     set: false,
