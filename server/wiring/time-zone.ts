@@ -53,7 +53,7 @@ export function wireTimeZone(w: Wiring, { queries, log }: Storage, { submitter }
 }
 
 /** Another zone, or newer rules of the same: what another machine knows of older ones is not put back. */
-function isOther(logged: PlatformZone | undefined, timeZone: string): boolean {
+export function isOther(logged: PlatformZone | undefined, timeZone: string): boolean {
   if (logged === undefined) return timeZone !== "UTC";
   return logged.timeZone !== timeZone || logged.database < timeZoneRules(timeZone).database;
 }
