@@ -6,7 +6,7 @@ import { fieldOf, STRUCTURES } from "./kernel/layout.ts";
 /** So many are kept before one that nobody uses any more makes room for another. */
 const KEPT = 16;
 
-/** The calendars of a kernel's profiles: equal ones are in its memory once (13 kB each). */
+/** The calendars of a kernel's profiles: equal ones are in its memory once (14 kB each). */
 export class Calendars {
   readonly #kernel: Kernel;
   /** Addresses that profiles have. */
