@@ -231,7 +231,7 @@ class Play {
 }
 
 /** Cells of a sensor in the saved layout. */
-const SAVED_DOUBLES = 84;
+const SAVED_DOUBLES = 85;
 const SAVED_FLOATS = 830;
 
 /** Bytes in which every NaN has the same bits: which ones it gets is up to the processor. */

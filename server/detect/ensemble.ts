@@ -14,9 +14,9 @@ import { KernelTrunk, type TrunkRuntime } from "./trunk.ts";
 /** Sensors in one instance of the kernel, whose memory ends at 4 GiB: 1 GB. */
 const SHARD_SENSORS = 262_144;
 
-/** What the committed model was called with the rules of before, and where only the state was another: the weights are the same, so its state goes on. */
+/** What the committed model was called with the rules of before: the weights are the same, so its state goes on. */
 const FORMER_NAMES: ReadonlyMap<string, readonly string[]> = new Map([
-  ["telltale-4", ["telltale-4", "telltale-3", "telltale-2"]],
+  ["telltale-5", ["telltale-4", "telltale-3", "telltale-2"]],
 ]);
 
 /** A cold-start factor that is hardly above 1. */

@@ -66,11 +66,18 @@ describe("what must not be learnt", () => {
     expect(Math.abs(high.at(-1)!.expected - 40)).toBeLessThan(2);
   });
 
-  test("a lasting new level of a sensor that reads every quarter of an hour is accepted after 120 readings", () => {
+  test("a lasting new level of a sensor that reads every quarter of an hour is accepted after 40 readings, and normal once its means hold it", () => {
     const detector = grown(1500, "t", createDetector(), 15);
     const high = send(detector, 1500, 1800, (i) => 40 + noise(i), 15);
-    expect(high.slice(0, 119).every((r) => r.anomaly === 1)).toBe(true);
-    expect(high.slice(150).filter((r) => r.anomaly === 1)).toEqual([]);
+    expect(high.slice(0, 39).every((r) => r.anomaly === 1)).toBe(true);
+    expect(high.slice(105).filter((r) => r.anomaly === 1)).toEqual([]);
+  });
+
+  test("in the cold start a new level is accepted after 24 readings", () => {
+    const detector = grown(60);
+    const high = send(detector, 60, 110, (i) => 40 + noise(i));
+    expect(high.slice(0, 23).every((r) => r.anomaly === 1)).toBe(true);
+    expect(high.slice(30).filter((r) => r.anomaly === 1)).toEqual([]);
   });
 
   test("the first readings of an incident do not widen ranges: the next of its kind ranks as high", () => {

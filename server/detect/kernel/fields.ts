@@ -108,6 +108,7 @@ export const SENSOR: readonly Field[] = [
   f64("incidents", "decayed count of incidents"),
   f64("zone", "number of the time zone that the season is by; 0: UTC"),
   f64("localOffset", "local time at the last reading less UTC, µs"),
+  f64("blockDoublings", "how often the lengths of the blocks of extremes have doubled"),
   {
     name: "extreme",
     type: "f32",

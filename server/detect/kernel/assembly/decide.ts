@@ -1,4 +1,5 @@
 /** From features to a verdict, for a reading from the 24th on. */
+import { anomalyScoreOf } from "./anomalyScore";
 import { coldStartBand, scoreColdStart } from "./coldStart";
 import { compress, dampingOf, emit } from "./emission";
 import { errorScaleAt } from "./errorProfile";
@@ -66,7 +67,7 @@ export function decide(s: Sensor, profile: Profile, r: Reading): void {
   judgeIncident(s, r, sticky);
   learn(s, r);
   if (sided) keepSide(s, profile, r, profile.counter !== 0 && rawOf(r) < s.rawValue);
-  report(r);
+  report(s, r);
 }
 
 /** The measured value: of a counter its count. */
@@ -119,7 +120,7 @@ function isOfWindow(reason: u32): bool {
   return reason !== REASON_VALUE && reason !== REASON_FORECASTER;
 }
 
-function report(r: Reading): void {
+function report(s: Sensor, r: Reading): void {
   const i = r.row;
   const rawScore = r.rawScore;
   const abnormal = rawScore >= r.threshold;
@@ -128,6 +129,5 @@ function report(r: Reading): void {
   store<u8>(columns + COLUMNS_ANOMALY + i, abnormal ? 1 : 0);
   store<u8>(columns + COLUMNS_REASON + i, rawScore > 0 ? r.reason : 0);
   store<u16>(columns + COLUMNS_CONFIDENCE + (i << 1), rawScore > 0 ? confidenceOf(rawScore, r.threshold) : 0);
-  const score = abnormal ? floor(10000 * (1 - (0.5 * r.threshold) / rawScore) + 0.5) : 0;
-  store<u16>(columns + COLUMNS_SCORE + (i << 1), <u32>score);
+  store<u16>(columns + COLUMNS_SCORE + (i << 1), abnormal ? anomalyScoreOf(s, r) : 0);
 }

@@ -27,11 +27,14 @@ const BLOCKS: i32 = 4;
 /** Expected value and deviation of a standard Gumbel variable relate to mean and deviation of its extremes by these. */
 const EULER: f64 = 0.5772;
 const GUMBEL: f64 = 0.7797;
+const LN2: f64 = 0.6931471805599453;
 /** The range shrinks by this share toward the slow mean with each reading. */
 const SHRINK: f64 = 1e-4;
 /** Weight (in blocks) and size (in ranges) of the prior for the deviation of block extremes. */
 const PRIOR_WEIGHT: f64 = 3;
 const PRIOR_SIZE: f64 = 0.3;
+/** A range is a prior as far as so many times what a long block spans. */
+const MOST_RANGES: f64 = 2.5;
 /** A feature is outside from this share of the range beyond it. */
 const MARGIN: f64 = 0.005;
 
@@ -179,8 +182,8 @@ export function updateExtremes(s: Sensor, count: i32, from: usize, rate: f64): v
  * Closes the blocks that end with reading number `seen` (a multiple of BLOCK) and renews the calibration. `least` is the least
  * deviation that block extremes are taken to have.
  */
-export function closeBlocks(at: usize, seen: f64, least: f64): void {
-  let length = <f64>BLOCK;
+export function closeBlocks(at: usize, seen: f64, least: f64, shortest: f64): void {
+  let length = shortest;
   for (let b = 0; b < BLOCKS; b++, length *= 2) {
     const block = at + FIRST_BLOCK + <usize>b * PER_BLOCK;
     const blocks = seen / length;
@@ -195,19 +198,33 @@ export function closeBlocks(at: usize, seen: f64, least: f64): void {
     set(block, -3e38);
     set(block + LOWEST, 3e38);
   }
-  calibrate(at, seen, least);
+  calibrate(at, seen, least, shortest);
+}
+
+/**
+ * Doubles the lengths of the blocks: each takes the moments of the one twice as long, and the longest those that a Gumbel distribution
+ * gives it. To be called where the longest block has just closed.
+ */
+export function lengthenBlocks(at: usize): void {
+  for (let b = 0; b + 1 < BLOCKS; b++) {
+    const block = at + FIRST_BLOCK + <usize>b * PER_BLOCK;
+    for (let field = HIGH_MEAN; field < PER_BLOCK; field += FIELD) set(block + field, get(block + PER_BLOCK + field));
+  }
+  const longest = at + FIRST_BLOCK + <usize>(BLOCKS - 1) * PER_BLOCK;
+  set(longest + HIGH_MEAN, get(longest + HIGH_MEAN) + LN2 * GUMBEL * sqrt(get(longest + HIGH_VARIANCE)));
+  set(longest + LOW_MEAN, get(longest + LOW_MEAN) - LN2 * GUMBEL * sqrt(get(longest + LOW_VARIANCE)));
 }
 
 /** Renews the calibration from the blocks that ended with reading number `seen` or before. */
-export function calibrate(at: usize, seen: f64, least: f64): void {
-  const range = get(at + HIGH) - get(at + LOW);
+export function calibrate(at: usize, seen: f64, least: f64, shortest: f64): void {
+  const range = typicalRange(at, seen, shortest);
   const prior = PRIOR_WEIGHT * PRIOR_SIZE * PRIOR_SIZE * range * range;
   let slopeUp: f64 = 0;
   let offsetUp: f64 = 0;
   let slopeDown: f64 = 0;
   let offsetDown: f64 = 0;
   let used: f64 = 0;
-  let length = <f64>BLOCK;
+  let length = shortest;
   for (let b = 0; b < BLOCKS; b++, length *= 2) {
     const blocks = floor(seen / length);
     if (blocks < 2) break;
@@ -226,6 +243,21 @@ export function calibrate(at: usize, seen: f64, least: f64): void {
   set(at + CENTRE_UP, -offsetUp / slopeUp);
   set(at + SLOPE_DOWN, slopeDown / used);
   set(at + CENTRE_DOWN, offsetDown / slopeDown);
+}
+
+/**
+ * The range that is a prior to the scatter: what was kept so far, but at most so many times what a long block holds, so that one large
+ * excursion long ago does not hide smaller ones for good.
+ */
+function typicalRange(at: usize, seen: f64, shortest: f64): f64 {
+  const range = get(at + HIGH) - get(at + LOW);
+  let typical = range;
+  let length = shortest;
+  for (let b = 0; b < BLOCKS && floor(seen / length) >= 2; b++, length *= 2) {
+    const block = at + FIRST_BLOCK + <usize>b * PER_BLOCK;
+    typical = MOST_RANGES * (get(block + HIGH_MEAN) - get(block + LOW_MEAN));
+  }
+  return min<f64>(range, typical);
 }
 
 /** Raw score per unit of the feature by the scatter of the block extremes. */

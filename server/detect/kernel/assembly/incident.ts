@@ -12,7 +12,9 @@ const CALM_READINGS: i32 = 5;
 /** The level is accepted as the new normal after so many readings, or earlier: once they span so much time and are so many. */
 export const ACCEPT_READINGS: f64 = 240;
 const ACCEPT_US: f64 = 4 * 3600e6;
-const LEAST_ACCEPT_READINGS: f64 = 120;
+const LEAST_ACCEPT_READINGS: f64 = 40;
+/** In the cold start, when a new regime is as likely as a fault. */
+const COLD_ACCEPT_READINGS: f64 = 24;
 /**
  * An excursion that comes back is reported again where it goes this many times beyond the threshold. Each return counts as so many
  * readings outside; with ACCEPT_READINGS of them, which fade over OUTSIDE_MEMORY, the baseline takes them in: it is what this sensor
@@ -43,7 +45,8 @@ export function frozenExpectation(s: Sensor, r: Reading): f64 {
 }
 
 /** Readings of an incident after which its level is accepted. */
-function acceptedAfter(s: Sensor): f64 {
+function acceptedAfter(s: Sensor, r: Reading): f64 {
+  if (r.coldStart) return COLD_ACCEPT_READINGS;
   return max<f64>(LEAST_ACCEPT_READINGS, min<f64>(ACCEPT_READINGS, ACCEPT_US / s.interval));
 }
 
@@ -63,7 +66,7 @@ export function follow(s: Sensor, r: Reading, abnormal: bool, stuck: bool): void
   }
   s.incident = incident + 1;
   s.calm = abnormal ? 0 : s.calm + 1;
-  const accepted = incident >= acceptedAfter(s);
+  const accepted = incident >= acceptedAfter(s, r);
   if (s.calm < <f64>CALM_READINGS && (!accepted || stuck)) return;
   s.incident = 0;
   remember(s, r, accepted ? FORMER_READINGS : ECHO_READINGS);

@@ -108,6 +108,8 @@ export class Sensor {
   zone: f64;
   /** Local time at the last reading less UTC, µs. */
   localOffset: f64;
+  /** How often the lengths of the blocks of extremes have doubled. */
+  blockDoublings: f64;
   /** Its mean, scaled. */
   courseMean: f32;
   /** Its variance. */
@@ -132,162 +134,162 @@ export class Sensor {
   profile: u32;
 }
 /** 9 × f64. Of each feature, alerts labelled false less those labelled right. */
-export const SENSOR_NET_LABELS: usize = 472;
+export const SENSOR_NET_LABELS: usize = 480;
 export const SENSOR_NET_LABELS_COUNT: i32 = 9;
 /** 6 × f64. Readout: weight of each input. */
-export const SENSOR_WEIGHTS: usize = 544;
+export const SENSOR_WEIGHTS: usize = 552;
 export const SENSOR_WEIGHTS_COUNT: i32 = 6;
 /** 6 × f64. Readout: the inputs known at the last reading, in usual moves. */
-export const SENSOR_INPUTS: usize = 592;
+export const SENSOR_INPUTS: usize = 600;
 export const SENSOR_INPUTS_COUNT: i32 = 6;
 /** 10 × f64. Gaps that reached each height, fading. */
-export const SENSOR_GAPS: usize = 640;
+export const SENSOR_GAPS: usize = 648;
 export const SENSOR_GAPS_COUNT: i32 = 10;
 /** 9 × f32. Low: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW: usize = 720;
+export const SENSOR_EXTREME_LOW: usize = 728;
 export const SENSOR_EXTREME_LOW_COUNT: i32 = 9;
 /** 9 × f32. High: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH: usize = 756;
+export const SENSOR_EXTREME_HIGH: usize = 764;
 export const SENSOR_EXTREME_HIGH_COUNT: i32 = 9;
 /** 9 × f32. Slow: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_SLOW: usize = 792;
+export const SENSOR_EXTREME_SLOW: usize = 800;
 export const SENSOR_EXTREME_SLOW_COUNT: i32 = 9;
 /** 9 × f32. SlopeUp: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_SLOPE_UP: usize = 828;
+export const SENSOR_EXTREME_SLOPE_UP: usize = 836;
 export const SENSOR_EXTREME_SLOPE_UP_COUNT: i32 = 9;
 /** 9 × f32. CentreUp: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_CENTRE_UP: usize = 864;
+export const SENSOR_EXTREME_CENTRE_UP: usize = 872;
 export const SENSOR_EXTREME_CENTRE_UP_COUNT: i32 = 9;
 /** 9 × f32. SlopeDown: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_SLOPE_DOWN: usize = 900;
+export const SENSOR_EXTREME_SLOPE_DOWN: usize = 908;
 export const SENSOR_EXTREME_SLOPE_DOWN_COUNT: i32 = 9;
 /** 9 × f32. CentreDown: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_CENTRE_DOWN: usize = 936;
+export const SENSOR_EXTREME_CENTRE_DOWN: usize = 944;
 export const SENSOR_EXTREME_CENTRE_DOWN_COUNT: i32 = 9;
 /** 9 × f32. Highest50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGHEST50: usize = 972;
+export const SENSOR_EXTREME_HIGHEST50: usize = 980;
 export const SENSOR_EXTREME_HIGHEST50_COUNT: i32 = 9;
 /** 9 × f32. Lowest50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOWEST50: usize = 1008;
+export const SENSOR_EXTREME_LOWEST50: usize = 1016;
 export const SENSOR_EXTREME_LOWEST50_COUNT: i32 = 9;
 /** 9 × f32. HighMean50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_MEAN50: usize = 1044;
+export const SENSOR_EXTREME_HIGH_MEAN50: usize = 1052;
 export const SENSOR_EXTREME_HIGH_MEAN50_COUNT: i32 = 9;
 /** 9 × f32. HighVariance50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_VARIANCE50: usize = 1080;
+export const SENSOR_EXTREME_HIGH_VARIANCE50: usize = 1088;
 export const SENSOR_EXTREME_HIGH_VARIANCE50_COUNT: i32 = 9;
 /** 9 × f32. LowMean50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_MEAN50: usize = 1116;
+export const SENSOR_EXTREME_LOW_MEAN50: usize = 1124;
 export const SENSOR_EXTREME_LOW_MEAN50_COUNT: i32 = 9;
 /** 9 × f32. LowVariance50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_VARIANCE50: usize = 1152;
+export const SENSOR_EXTREME_LOW_VARIANCE50: usize = 1160;
 export const SENSOR_EXTREME_LOW_VARIANCE50_COUNT: i32 = 9;
 /** 9 × f32. Highest100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGHEST100: usize = 1188;
+export const SENSOR_EXTREME_HIGHEST100: usize = 1196;
 export const SENSOR_EXTREME_HIGHEST100_COUNT: i32 = 9;
 /** 9 × f32. Lowest100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOWEST100: usize = 1224;
+export const SENSOR_EXTREME_LOWEST100: usize = 1232;
 export const SENSOR_EXTREME_LOWEST100_COUNT: i32 = 9;
 /** 9 × f32. HighMean100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_MEAN100: usize = 1260;
+export const SENSOR_EXTREME_HIGH_MEAN100: usize = 1268;
 export const SENSOR_EXTREME_HIGH_MEAN100_COUNT: i32 = 9;
 /** 9 × f32. HighVariance100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_VARIANCE100: usize = 1296;
+export const SENSOR_EXTREME_HIGH_VARIANCE100: usize = 1304;
 export const SENSOR_EXTREME_HIGH_VARIANCE100_COUNT: i32 = 9;
 /** 9 × f32. LowMean100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_MEAN100: usize = 1332;
+export const SENSOR_EXTREME_LOW_MEAN100: usize = 1340;
 export const SENSOR_EXTREME_LOW_MEAN100_COUNT: i32 = 9;
 /** 9 × f32. LowVariance100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_VARIANCE100: usize = 1368;
+export const SENSOR_EXTREME_LOW_VARIANCE100: usize = 1376;
 export const SENSOR_EXTREME_LOW_VARIANCE100_COUNT: i32 = 9;
 /** 9 × f32. Highest200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGHEST200: usize = 1404;
+export const SENSOR_EXTREME_HIGHEST200: usize = 1412;
 export const SENSOR_EXTREME_HIGHEST200_COUNT: i32 = 9;
 /** 9 × f32. Lowest200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOWEST200: usize = 1440;
+export const SENSOR_EXTREME_LOWEST200: usize = 1448;
 export const SENSOR_EXTREME_LOWEST200_COUNT: i32 = 9;
 /** 9 × f32. HighMean200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_MEAN200: usize = 1476;
+export const SENSOR_EXTREME_HIGH_MEAN200: usize = 1484;
 export const SENSOR_EXTREME_HIGH_MEAN200_COUNT: i32 = 9;
 /** 9 × f32. HighVariance200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_VARIANCE200: usize = 1512;
+export const SENSOR_EXTREME_HIGH_VARIANCE200: usize = 1520;
 export const SENSOR_EXTREME_HIGH_VARIANCE200_COUNT: i32 = 9;
 /** 9 × f32. LowMean200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_MEAN200: usize = 1548;
+export const SENSOR_EXTREME_LOW_MEAN200: usize = 1556;
 export const SENSOR_EXTREME_LOW_MEAN200_COUNT: i32 = 9;
 /** 9 × f32. LowVariance200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_VARIANCE200: usize = 1584;
+export const SENSOR_EXTREME_LOW_VARIANCE200: usize = 1592;
 export const SENSOR_EXTREME_LOW_VARIANCE200_COUNT: i32 = 9;
 /** 9 × f32. Highest400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGHEST400: usize = 1620;
+export const SENSOR_EXTREME_HIGHEST400: usize = 1628;
 export const SENSOR_EXTREME_HIGHEST400_COUNT: i32 = 9;
 /** 9 × f32. Lowest400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOWEST400: usize = 1656;
+export const SENSOR_EXTREME_LOWEST400: usize = 1664;
 export const SENSOR_EXTREME_LOWEST400_COUNT: i32 = 9;
 /** 9 × f32. HighMean400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_MEAN400: usize = 1692;
+export const SENSOR_EXTREME_HIGH_MEAN400: usize = 1700;
 export const SENSOR_EXTREME_HIGH_MEAN400_COUNT: i32 = 9;
 /** 9 × f32. HighVariance400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_VARIANCE400: usize = 1728;
+export const SENSOR_EXTREME_HIGH_VARIANCE400: usize = 1736;
 export const SENSOR_EXTREME_HIGH_VARIANCE400_COUNT: i32 = 9;
 /** 9 × f32. LowMean400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_MEAN400: usize = 1764;
+export const SENSOR_EXTREME_LOW_MEAN400: usize = 1772;
 export const SENSOR_EXTREME_LOW_MEAN400_COUNT: i32 = 9;
 /** 9 × f32. LowVariance400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_VARIANCE400: usize = 1800;
+export const SENSOR_EXTREME_LOW_VARIANCE400: usize = 1808;
 export const SENSOR_EXTREME_LOW_VARIANCE400_COUNT: i32 = 9;
 /** 48 × f32. Mean of each half hour of the day, scaled. */
-export const SENSOR_DAY_MEAN: usize = 1836;
+export const SENSOR_DAY_MEAN: usize = 1844;
 export const SENSOR_DAY_MEAN_COUNT: i32 = 48;
 /** 48 × f32. Readings of each half hour of the day. */
-export const SENSOR_DAY_COUNT: usize = 2028;
+export const SENSOR_DAY_COUNT: usize = 2036;
 export const SENSOR_DAY_COUNT_COUNT: i32 = 48;
 /** 48 × f32. The week's course: each half hour of the day, scaled. */
-export const SENSOR_COURSE: usize = 2220;
+export const SENSOR_COURSE: usize = 2228;
 export const SENSOR_COURSE_COUNT: i32 = 48;
 /** 7 × f32. How strongly each weekday follows the course, less one. */
-export const SENSOR_WEEKDAY_GAIN: usize = 2412;
+export const SENSOR_WEEKDAY_GAIN: usize = 2420;
 export const SENSOR_WEEKDAY_GAIN_COUNT: i32 = 7;
 /** 7 × f32. How much higher it is, scaled. */
-export const SENSOR_WEEKDAY_OFFSET: usize = 2440;
+export const SENSOR_WEEKDAY_OFFSET: usize = 2448;
 export const SENSOR_WEEKDAY_OFFSET_COUNT: i32 = 7;
 /** 28 × f32. Low0: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_LOW0: usize = 2468;
+export const SENSOR_BOX_LOW0: usize = 2476;
 export const SENSOR_BOX_LOW0_COUNT: i32 = 28;
 /** 28 × f32. Low1: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_LOW1: usize = 2580;
+export const SENSOR_BOX_LOW1: usize = 2588;
 export const SENSOR_BOX_LOW1_COUNT: i32 = 28;
 /** 28 × f32. Low2: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_LOW2: usize = 2692;
+export const SENSOR_BOX_LOW2: usize = 2700;
 export const SENSOR_BOX_LOW2_COUNT: i32 = 28;
 /** 28 × f32. High0: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_HIGH0: usize = 2804;
+export const SENSOR_BOX_HIGH0: usize = 2812;
 export const SENSOR_BOX_HIGH0_COUNT: i32 = 28;
 /** 28 × f32. High1: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_HIGH1: usize = 2916;
+export const SENSOR_BOX_HIGH1: usize = 2924;
 export const SENSOR_BOX_HIGH1_COUNT: i32 = 28;
 /** 28 × f32. High2: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_HIGH2: usize = 3028;
+export const SENSOR_BOX_HIGH2: usize = 3036;
 export const SENSOR_BOX_HIGH2_COUNT: i32 = 28;
 /** 28 × f32. Used: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_USED: usize = 3140;
+export const SENSOR_BOX_USED: usize = 3148;
 export const SENSOR_BOX_USED_COUNT: i32 = 28;
 /** 3 × f32. Low: running range of each coordinate. */
-export const SENSOR_COORDINATE_LOW: usize = 3252;
+export const SENSOR_COORDINATE_LOW: usize = 3260;
 export const SENSOR_COORDINATE_LOW_COUNT: i32 = 3;
 /** 3 × f32. High: running range of each coordinate. */
-export const SENSOR_COORDINATE_HIGH: usize = 3264;
+export const SENSOR_COORDINATE_HIGH: usize = 3272;
 export const SENSOR_COORDINATE_HIGH_COUNT: i32 = 3;
 /** 48 × f32. Time-of-day error profile: fading maximum of the forecast's errors in each half hour, scaled. */
-export const SENSOR_ERROR_PROFILE: usize = 3276;
+export const SENSOR_ERROR_PROFILE: usize = 3284;
 export const SENSOR_ERROR_PROFILE_COUNT: i32 = 48;
 /** 96 × f32. The last readings, scaled. */
-export const SENSOR_RING: usize = 3468;
+export const SENSOR_RING: usize = 3476;
 export const SENSOR_RING_COUNT: i32 = 96;
 /** 21 × f32. Readout: upper triangle of the inverse correlation matrix, row by row. */
-export const SENSOR_MATRIX: usize = 3852;
+export const SENSOR_MATRIX: usize = 3860;
 export const SENSOR_MATRIX_COUNT: i32 = 21;
-export const SENSOR_BYTES: i32 = 3936;
+export const SENSOR_BYTES: i32 = 3944;
 
 @unmanaged
 export class Profile {
@@ -483,4 +485,4 @@ export const MODEL_BYTES: i32 = 9952;
 /** Rows that a call takes at most. */
 export const ROWS: i32 = 1024;
 /** The trunk's state: hidden values, then cell values, in single precision. */
-export const SENSOR_TRUNK: usize = 3936;
+export const SENSOR_TRUNK: usize = 3944;

@@ -8,6 +8,7 @@ import {
   calibrate,
   closeBlocks,
   extremeOf,
+  lengthenBlocks,
   startExtreme,
   updateExtreme,
   updateExtremes,
@@ -30,8 +31,18 @@ const LEAST: f64 = 1e-3;
  * of a sensor that has had more than so many of late (they fade over 2,000 readings), are what it does.
  */
 const BOUNDED_READINGS: f64 = 20;
+const LEAST_BOUNDED_READINGS: f64 = 8;
+const BOUNDED_US: f64 = 4 * 3600e6;
 const MOST_INCIDENTS: f64 = 5;
 const INCIDENT_MEMORY: f64 = 2000;
+
+/**
+ * What a sensor that reads often does in an hour says little of what it does in a day. Once its longest block (so many of its shortest)
+ * has been seen so often, blocks become twice as long, until the longest one spans six hours.
+ */
+const LENGTHS: f64 = 8;
+const LONG_BLOCKS: f64 = 20;
+const LONGEST_US: f64 = 6 * 3600e6;
 
 /** Typical interval: a mean that one long gap moves little. */
 export function updateInterval(s: Sensor, r: Reading): void {
@@ -83,7 +94,7 @@ export function startJudging(s: Sensor, r: Reading): void {
 export function learn(s: Sensor, r: Reading): void {
   const rate = 1 / min<f64>(r.before, 1000);
   s.incidents = s.incidents * (1 - 1 / INCIDENT_MEMORY) + (s.incident === 1 ? 1 : 0);
-  const bounded = s.incident > 0 && s.incident <= BOUNDED_READINGS && s.incidents <= MOST_INCIDENTS;
+  const bounded = s.incident > 0 && s.incident <= boundedFor(s) && s.incidents <= MOST_INCIDENTS;
   if (bounded) boundFeatures(s);
   updateExtremes(s, EXTREMES_SCORED, bounded ? learnt : features, rate);
   if (s.incident === 0) {
@@ -93,9 +104,25 @@ export function learn(s: Sensor, r: Reading): void {
     if (settled || s.outside >= ACCEPT_READINGS) updateExtreme(extremeOf(s, BASELINE), feature(RESIDUAL), rate);
   }
   const judged = r.before + 1 - WARM_READINGS;
-  const blocks = judged / <f64>BLOCK;
+  const shortest = shortestBlock(s);
+  const blocks = judged / shortest;
   if (blocks !== floor(blocks)) return;
-  for (let k = 0; k < EXTREMES; k++) closeBlocks(extremeOf(s, k), judged, leastOf(k));
+  for (let k = 0; k < EXTREMES; k++) closeBlocks(extremeOf(s, k), judged, leastOf(k), shortest);
+  const longest = LENGTHS * shortest;
+  const closed = judged / longest;
+  if (closed < LONG_BLOCKS || closed !== floor(closed) || longest * s.interval >= LONGEST_US) return;
+  s.blockDoublings = s.blockDoublings + 1;
+  for (let k = 0; k < EXTREMES; k++) lengthenBlocks(extremeOf(s, k));
+}
+
+/** Readings of the sensor's shortest block. */
+function shortestBlock(s: Sensor): f64 {
+  return <f64>(BLOCK << (<i32>s.blockDoublings));
+}
+
+/** Readings of an incident that do not widen the ranges. */
+function boundedFor(s: Sensor): f64 {
+  return max<f64>(LEAST_BOUNDED_READINGS, min<f64>(BOUNDED_READINGS, BOUNDED_US / s.interval));
 }
 
 /** Fills in what is learnt of an incident's first readings: values, means, distances from the season and scatter as far as the ranges go. */
@@ -108,7 +135,7 @@ function boundFeatures(s: Sensor): void {
 
 /** Renews the calibration of all extremes. */
 export function calibrateAll(s: Sensor): void {
-  for (let k = 0; k < EXTREMES; k++) calibrate(extremeOf(s, k), s.readings - WARM_READINGS, leastOf(k));
+  for (let k = 0; k < EXTREMES; k++) calibrate(extremeOf(s, k), s.readings - WARM_READINGS, leastOf(k), shortestBlock(s));
 }
 
 function leastOf(k: i32): f64 {

@@ -15,16 +15,17 @@ export function migrateFrom6(s: Sensor): void {
   s.longestRun = nearest(exp(rangeTop(extremeOf(s, STUCK))) - 1);
 }
 
-/** A sensor of version 7: the same cells, with ranges of which the calibration was another, and no count of incidents. */
+/** A sensor of version 7: the same cells, without a count of incidents. */
 export function migrateFrom7(s: Sensor): void {
   s.incidents = 0;
-  calibrateAll(s);
 }
 
-/** A sensor of version 8: its season is by UTC. */
+/** A sensor of version 8: its season is by UTC, its blocks are the shortest, and ranges were calibrated otherwise. */
 export function migrateFrom8(s: Sensor): void {
   s.zone = 0;
   s.localOffset = 0;
+  s.blockDoublings = 0;
+  calibrateAll(s);
 }
 
 /** The nearest whole number, the higher one of two. */

@@ -10,7 +10,7 @@ import { model } from "./state";
 const AT_TEN_THOUSAND: f64 = 2.45;
 const PER_EFOLD: f64 = 0.35;
 /** A sensor that reads once an hour or less often would be allowed an alarm every few readings: it does not use its budget up. */
-const LOWEST: f64 = 1.95;
+const LOWEST: f64 = 1.85;
 /** Natural logarithm of 1e-4. */
 const TEN_THOUSANDTH: f64 = -9.210340371976182;
 /** Confidence grows with readings: the threshold of a sensor's reading n is higher by COLD / (n + COLD_OFFSET). */
@@ -25,6 +25,11 @@ const HIGHEST_WEIGHT: f64 = 1.3;
 /** The confidence is the chance that a normal sensor stays below the raw score for as long as 0.05 budgeted alarms take. */
 const BUDGET_SHARE: f64 = 0.05129329438755058;
 const DAY_US: f64 = 86_400e6;
+/**
+ * Blocks twice as long make a raw score rarer by as much as its logarithm doubled would, if all readings were independent: half of that
+ * counts.
+ */
+const PER_DOUBLING: f64 = 0.5 * 0.6931471805599453;
 
 /** The rarity asked for last and its logarithm: most sensors read at the same few intervals. */
 let lastRarity: f64 = 1;
@@ -47,7 +52,7 @@ export function thresholdOf(s: Sensor, profile: Profile): f64 {
     lastLogarithm = ln(rarity);
     lastRarity = rarity;
   }
-  const budgeted = AT_TEN_THOUSAND + PER_EFOLD * (lastLogarithm + TEN_THOUSANDTH);
+  const budgeted = AT_TEN_THOUSAND + PER_EFOLD * (lastLogarithm - PER_DOUBLING * s.blockDoublings + TEN_THOUSANDTH);
   const threshold = (max<f64>(LOWEST, budgeted) + model.strictness) * coldStartFactor(s.readings);
   const labels = LABEL_SHARE * (s.labelledFalse - s.labelledTrue);
   return threshold * (1 + max<f64>(LOWEST_SHIFT, min<f64>(HIGHEST_SHIFT, labels)));

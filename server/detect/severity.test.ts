@@ -1,0 +1,35 @@
+/** How bad an abnormal reading is: by size, and by how well the sensor is known. */
+import { expect, test } from "vitest";
+import { Random } from "../../ml/random.ts";
+import { createDetector, createScoreBatch } from "./index.ts";
+
+const START_US = Date.UTC(2026, 0, 5) * 1000;
+const MINUTE_US = 60e6;
+
+/** Anomaly score (0 to 10000) of a jump after `before` normal readings, one a minute. */
+function scoreOf(before: number, jump: number): number {
+  const random = new Random(5);
+  const detector = createDetector();
+  const slot = detector.addSensor("", "");
+  const batch = createScoreBatch(before + 1);
+  batch.length = before + 1;
+  for (let i = 0; i < batch.length; i++) {
+    batch.slot[i] = slot;
+    batch.timeUs[i] = START_US + i * MINUTE_US;
+    batch.value[i] = 20 + random.normal() + (i < before ? 0 : jump);
+  }
+  detector.score(batch);
+  return batch.score[before]!;
+}
+
+test("a larger jump is worse", () => {
+  const scores = [12, 25, 60, 200].map((jump) => scoreOf(3000, jump));
+  expect(scores).toEqual(scores.toSorted((a, b) => a - b));
+  expect(new Set(scores).size).toBe(scores.length);
+});
+
+test("a jump of a sensor that nobody has seen for a day is less bad than that of a known one", () => {
+  const [young, known] = [scoreOf(700, 200), scoreOf(3000, 200)];
+  expect(young).toBeGreaterThan(0);
+  expect(young).toBeLessThan(known!);
+});
