@@ -135,7 +135,8 @@ function boundFeatures(s: Sensor): void {
 
 /** Renews the calibration of all extremes. */
 export function calibrateAll(s: Sensor): void {
-  for (let k = 0; k < EXTREMES; k++) calibrate(extremeOf(s, k), s.readings - WARM_READINGS, leastOf(k), shortestBlock(s));
+  for (let k = 0; k < EXTREMES; k++)
+    calibrate(extremeOf(s, k), s.readings - WARM_READINGS, leastOf(k), shortestBlock(s));
 }
 
 function leastOf(k: i32): f64 {

@@ -1,6 +1,6 @@
 /**
  * What physics forbids, as far as somebody configured it. A broken rule is certain, so its raw score is a multiple of the threshold
- * that gives the severity meant: the score is 1 - threshold / (2·raw score).
+ * that gives the severity meant: its score is 1 - threshold / (2·raw score).
  */
 import { extremeOf, holds } from "./extremes";
 import { feature } from "./features";
