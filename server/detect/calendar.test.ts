@@ -128,27 +128,31 @@ test("UTC that is set is UTC that is not, to the bit, and a calendar's state can
   expect(local).not.toEqual(chunk({}, false));
 });
 
-test("a state of before there were time zones goes on with the same bits", () => {
+test("a state of before there were time zones and growing blocks goes on, by UTC", () => {
   const startUs = us("2026-10-01T00:00:00Z");
   const course = new Course();
   course.run(startUs, startUs + 3 * WEEKS, plant());
   const saved = course.detector.saveChunk(0);
-  // Version 8 had the same cells but for the last two double-precision ones of each sensor.
+  // Version 8 had the same cells but for the last three double-precision ones of each sensor.
   const sensors = course.detector.chunkSensors;
-  const doubles = 84 * 8;
+  const doubles = 85 * 8;
   const former = Buffer.concat([
-    ...Array.from({ length: sensors }, (_, k) => saved.subarray(k * doubles, (k + 1) * doubles - 16)),
+    ...Array.from({ length: sensors }, (_, k) => saved.subarray(k * doubles, (k + 1) * doubles - 24)),
     saved.subarray(sensors * doubles),
   ]);
   const migrated = new Course({ zone: BERLIN });
   migrated.run(startUs, startUs + WEEKS, plant());
   migrated.detector.configureSensor(0, {});
   migrated.detector.loadChunk(0, new Uint8Array(former), 1, 8);
-  for (const each of [course, migrated])
-    each.run(startUs + 4 * WEEKS, startUs + 5 * WEEKS, (timeUs) => plant()(timeUs, timeUs / STEP_US));
-  expect(migrated.detector.saveChunk(0)).toEqual(course.detector.saveChunk(0));
+  for (let hour = 0; hour < 24; hour++) {
+    const timeUs = startUs + 3 * WEEKS + hour * 3600e6;
+    const [goesOn, wanted] = [migrated, course].map(
+      ({ detector }) => detector.explain(0, timeUs, 20).batch.expected[0],
+    );
+    expect(goesOn).toBe(wanted);
+  }
   const { migratedStates, formerModels } = course.detector;
-  expect([migratedStates.includes(8), formerModels.includes(course.detector.modelVersion)]).toEqual([true, true]);
+  expect([migratedStates.includes(8), formerModels.includes("telltale-4+js")]).toEqual([true, true]);
 });
 
 test("calendars that nobody uses any more make room for others, and those in use stay", () => {
