@@ -21,6 +21,7 @@ import { incidentRows } from "./incidents.ts";
 import { measureLatencies } from "./latency.ts";
 import { mqttRows } from "./mqtt.ts";
 import { notifyRows } from "./notify.ts";
+import { besideRows } from "./notify-beside.ts";
 import { protocolRows } from "./protocols.ts";
 import { registryRows } from "./registry.ts";
 import { scoreCost } from "./score.ts";
@@ -270,6 +271,7 @@ async function measureParts(stored: number): Promise<void> {
   }
   if (parts.has("notify")) {
     for (const r of await notifyRows(400 * scale, 10_000 * scale)) add(r.name, r.value, r.unit, r.beside);
+    for (const r of await besideRows(200 * scale, 10_000 * scale)) add(r.name, r.value, r.unit, r.beside);
   }
   if (parts.has("protocols")) {
     for (const r of await protocolRows(400_000 * scale)) add(r.name, r.value, r.unit, r.beside);

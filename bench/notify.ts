@@ -39,11 +39,10 @@ export async function notifyRows(single: number, storm: number): Promise<Storage
   const platform = await startPlatform({ NOTIFY_ALLOWED_HOSTS: "127.0.0.1" });
   const transport = createGrpcTransport({ baseUrl: platform.grpc });
   const ingest = createClient(IngestService, transport);
-  const notifications = createClient(NotificationService, transport);
   const configure = async (groupBy: string, interval: string) => {
     const route = `{ receiver: sink, group_by: [${groupBy}], group_wait: 0s, group_interval: ${interval} }`;
     const receivers = `[{ name: sink, webhook_configs: [{ url: "${sink.url}/", send_resolved: false }] }]`;
-    await notifications.setNotificationConfig({ text: `route: ${route}\nreceivers: ${receivers}\n` });
+    await applyText(platform.grpc, `route: ${route}\nreceivers: ${receivers}\n`);
   };
   const submit = async (ids: readonly string[], values: readonly number[], firstUs: number) => {
     for (let i = 0; i < ids.length; i += SENSORS_A_CALL) {
@@ -100,6 +99,13 @@ export async function notifyRows(single: number, storm: number): Promise<Storage
     await platform.stop();
     await sink.close();
   }
+}
+
+/** Puts a configuration in force. */
+export async function applyText(grpcUrl: string, text: string): Promise<void> {
+  const notifications = createClient(NotificationService, createGrpcTransport({ baseUrl: grpcUrl }));
+  const { problems } = await notifications.setNotificationConfig({ text });
+  if (problems.length > 0) throw new Error(problems.map(({ message }) => message).join("\n"));
 }
 
 function ids(kind: string, count: number): string[] {

@@ -12,6 +12,7 @@ import description from "../package.json" with { type: "json" };
 import { canonicalAuthority, urlHost } from "../server/lib/authority.ts";
 import { answerOrigin } from "../server/lib/cors.ts";
 import { spareLong } from "../server/lib/long-requests.ts";
+import { openCalls } from "./alertmanager/calls.ts";
 import { openAlertmanager } from "./alertmanager/serve.ts";
 import { CONNECT_ROUTE, Forwarder } from "./console/connect.ts";
 import { Sessions } from "./console/sessions.ts";
@@ -21,8 +22,10 @@ import { graphqlSockets } from "./graphql/sockets.ts";
 import type { Live } from "./graphql/subscriptions.ts";
 import { createGuard } from "./guard.ts";
 import { takeHeaders } from "./headers.ts";
+import { heartbeatHandlers } from "./heartbeats/serve.ts";
 import { detail, INTERNAL_ERROR, refusal, send } from "./http.ts";
 import type { IngestPaths } from "./ingest.ts";
+import { LINK_ROUTE, linkHandlers } from "./links/serve.ts";
 import { CLIENT_HEADER } from "./mesh/call.ts";
 import { grpcAddress } from "./mesh/channel.ts";
 import { tameLogLevel } from "./mesh/logging.ts";
@@ -108,6 +111,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { callInProcess } = options;
   const rest = await createRest({ address, logger, metrics, acceptTimestamp, callInProcess });
   const alertmanager = openAlertmanager({ address, callInProcess, logger });
+  const notificationCalls = openCalls(address, callInProcess);
   const ending = new AbortController();
   const live: Live = { ending: ending.signal, requests: new WeakSet() };
   const runtime = graphqlRuntime(address, logger, live);
@@ -125,6 +129,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     ...{ forwarder, sessions },
     rest,
     alertmanager,
+    links: linkHandlers(notificationCalls),
+    heartbeats: heartbeatHandlers(notificationCalls, (request) => pageRefusal(request)),
     graphql: runtime,
     metricsText: async () => metrics.text((await options.metricsText?.()) ?? ""),
     isReady: () => !ending.signal.aborted,
@@ -208,6 +214,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       options.tls?.close();
       forwarder.close();
       alertmanager.close();
+      notificationCalls.close();
       // Mesh waits for operations that nobody is left to read; the process must not.
       const disposed = Promise.all([rest.close(), runtime[Symbol.asyncDispose]()]).then(() => true);
       if (!(await Promise.race([disposed, delay(DISPOSE_MS, false, { ref: false })])))
@@ -227,8 +234,8 @@ function markClient({ headers, socket }: IncomingMessage, sign: GatewayOptions["
   if (sign !== undefined) headers[CLIENT_HEADER] = sign(socket.remoteAddress ?? "");
 }
 
-/** Routes that refuse foreign pages themselves. */
-const OWN_REFUSALS: ReadonlySet<string> = new Set([GRAPHQL_PATH, CONNECT_ROUTE]);
+/** Routes that refuse foreign pages themselves, or need not: no page knows a link, and a page that hides its address has the origin `null`. */
+const OWN_REFUSALS: ReadonlySet<string> = new Set([GRAPHQL_PATH, CONNECT_ROUTE, LINK_ROUTE]);
 
 /** Methods that change nothing. */
 const LOOKS: ReadonlySet<string> = new Set(["GET", "HEAD", "OPTIONS"]);

@@ -7,8 +7,10 @@ import { CONNECT_PREFIX, CONNECT_ROUTE, type Forwarder, refuse } from "./console
 import type { Sessions } from "./console/sessions.ts";
 import { checkedRequest } from "./graphql/request.ts";
 import { GRAPHQL_PATH } from "./graphql/runtime.ts";
+import { HEARTBEAT_ROUTE, type HeartbeatHandlers, TOKEN_ROUTE } from "./heartbeats/serve.ts";
 import { type Answer, decodePath, detail, NOT_FOUND, send } from "./http.ts";
 import type { IngestPaths } from "./ingest.ts";
+import { LINK_ROUTE, type linkHandlers } from "./links/serve.ts";
 import { DOCS_PATHS, docsPage } from "./pages/docs.ts";
 import { home } from "./pages/home.ts";
 import { playground, wantsPlayground } from "./pages/playground.ts";
@@ -19,6 +21,9 @@ import type { Rest } from "./rest/serve.ts";
 export interface RouterOptions {
   readonly rest: Rest;
   readonly alertmanager: Pick<Alertmanager, "paths">;
+  readonly heartbeats: HeartbeatHandlers;
+  /** Of links in messages, by method. */
+  readonly links: ReturnType<typeof linkHandlers>;
   /** Takes a node request whole. */
   readonly graphql: (request: IncomingMessage, response: ServerResponse) => unknown;
   readonly metricsText: () => Promise<string>;
@@ -70,8 +75,20 @@ export class Router {
   readonly #prefixed = new Map<string, Endpoint>();
 
   constructor(options: RouterOptions) {
-    const { rest, alertmanager, graphql, metricsText, isReady, pageRefusal, ingest, version, forwarder, sessions } =
-      options;
+    const {
+      heartbeats,
+      rest,
+      alertmanager,
+      links,
+      graphql,
+      metricsText,
+      isReady,
+      pageRefusal,
+      ingest,
+      version,
+      forwarder,
+      sessions,
+    } = options;
     let document: Promise<unknown> | undefined;
     const openapi = () => (document ??= rest.document().then((sofa) => openApiDocument(sofa, version)));
     this.#add("/", { GET: async (request) => ((await hasConsole()) ? toConsole(request) : home(request)) });
@@ -110,6 +127,9 @@ export class Router {
     }
     for (const path of new Set(routes.map((route) => route.path))) this.#add(path, restHandlers(path, rest));
     for (const [path, methods] of Object.entries(alertmanager.paths)) this.#add(path, methods);
+    this.#add(HEARTBEAT_ROUTE, heartbeats.byCredential);
+    this.#add(TOKEN_ROUTE, heartbeats.byToken);
+    this.#add(LINK_ROUTE, links);
     // Prometheus' programs all have these.
     const live: Handler = async () => OK;
     const ready: Handler = async () => (isReady() ? OK : { ...OK, status: 503, body: "Stopping" });

@@ -19,6 +19,7 @@ import { HOUR_US } from "./lib/time.ts";
 import { isTimeZone } from "./lib/time-zone.ts";
 import { MAX_PARTITIONS } from "./log/id-clock.ts";
 import { ALLOWED_HOSTS_SETTING, isAllowedHost } from "./notify/channels/addresses.ts";
+import { type LinkSettings, loadLinkSettings } from "./notify/links/settings.ts";
 import { loadSecuritySettings, type SecuritySettings } from "./security/settings.ts";
 
 export const roles = ["ingest", "score", "query", "gateway", "notify"] as const;
@@ -84,6 +85,8 @@ export interface Config {
   readonly externalUrl: string;
   /** Names, addresses and ranges of hosts beside those of the internet that notifications may be sent to. */
   readonly notifyAllowedHosts: readonly string[];
+  /** Links by which people act from a message. */
+  readonly links: LinkSettings;
   readonly security: SecuritySettings;
   /** Undefined: readings come from no broker. */
   readonly mqtt: MqttSettings | undefined;
@@ -132,6 +135,7 @@ export function loadConfig(env: Environment, cores: number = availableParallelis
     shutdownGraceMs: integer(env, "SHUTDOWN_GRACE_MS", 10_000, { min: 0, max: 600_000 }),
     externalUrl: url(env, "EXTERNAL_URL", ["http", "https"]) ?? "",
     notifyAllowedHosts: Object.freeze(readAllowedHosts(env)),
+    links: loadLinkSettings(env),
     security: loadSecuritySettings(env, bindAddress),
     mqtt: loadMqttSettings(env),
   };

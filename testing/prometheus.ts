@@ -1,4 +1,4 @@
-/** A real Prometheus that watches one gauge, and sends what its rules say to an Alertmanager. */
+/** A real Prometheus that watches a gauge of some boilers, and sends what its rules say to an Alertmanager. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -14,17 +14,17 @@ const READY_MS = 60_000;
 
 export interface Prometheus {
   readonly url: string;
-  /** What the gauge `boiler_temperature` shows from now on; the alert HighTemp fires above 80. */
-  show(value: number): void;
+  /** What the gauge `boiler_temperature` shows of a boiler from now on, 7 by default; the alert HighTemp fires above 80. */
+  show(value: number, boiler?: string): void;
   stop(): Promise<void>;
 }
 
 /** @param alertmanager such as http://127.0.0.1:8000; undefined: it tells nobody; `token`: a credential for it */
 export async function startPrometheus(alertmanager: string | undefined, token?: string): Promise<Prometheus> {
-  let shown = 20;
+  const shown = new Map([["7", 20]]);
   const target = createServer((_, response) => {
     response.setHeader("content-type", "text/plain; version=0.0.4");
-    response.end(`boiler_temperature{boiler="7"} ${shown}\n`);
+    response.end([...shown].map(([boiler, value]) => `boiler_temperature{boiler="${boiler}"} ${value}\n`).join(""));
   });
   target.listen(0, "127.0.0.1");
   await once(target, "listening");
@@ -57,8 +57,8 @@ ${alertmanager === undefined ? "" : alerting(alertmanager, token)}`,
     const { url, stop } = await launch(folder, ["--rules.alert.resend-delay=500ms"]);
     return {
       url,
-      show: (value) => {
-        shown = value;
+      show: (value, boiler = "7") => {
+        shown.set(boiler, value);
       },
       async stop() {
         await stop();

@@ -41,6 +41,8 @@ async function checkFile(file: string): Promise<void> {
     counted(config.timeIntervals.length, "time interval"),
     counted(config.schedules.length, "schedule"),
     counted(config.escalations.length, "escalation"),
+    counted(config.heartbeats.length, "heartbeat"),
+    counted(config.pings.length, "ping"),
   ];
   console.error(`${file}: nothing wrong; ${parts.join(", ")}`);
 }

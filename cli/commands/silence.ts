@@ -17,6 +17,8 @@ interface AddOptions extends ServerOptions {
   readonly comment: string;
   readonly from?: number;
   readonly dryRun?: true;
+  readonly tell?: string;
+  readonly before?: number;
 }
 
 interface ListOptions extends ServerOptions {
@@ -35,6 +37,15 @@ export function silenceCommand(): Command {
     .requiredOption("--for <duration>", "how long, such as 30m, 8h or 2d", durationOption({ leastMs: 1_000 }))
     .requiredOption("--comment <text>", "why, for whoever wonders")
     .option("--from <time>", "when it begins; default: now", timeOption)
+    .option(
+      "--tell <receiver>",
+      "whom to tell before it ends, and at its end what it hid; as the configuration names it",
+    )
+    .option(
+      "--before <duration>",
+      "how long before it ends; 0s: only at the end; default: 15m, at most half of it",
+      durationOption({ leastMs: 0 }),
+    )
     .option("--dry-run", "make none; print how many open alerts it would hide")
     .action(addSilence);
   const list = new Command("list")
@@ -57,6 +68,8 @@ async function addSilence(matchers: readonly Matcher[], options: AddOptions): Pr
       comment: options.comment,
       durationSeconds: Math.round(options.for / 1_000),
       ...(options.from === undefined ? {} : { startsAt: timestampOf(options.from) }),
+      ...(options.tell === undefined ? {} : { tell: options.tell }),
+      ...(options.before === undefined ? {} : { tellBeforeSeconds: Math.round(options.before / 1_000) }),
       dryRun: options.dryRun ?? false,
     });
     const named = alertIds.length === 0 ? "" : `: ${alertIds.join(" ")}${matchingAlerts > alertIds.length ? " …" : ""}`;
@@ -90,9 +103,10 @@ async function expireSilences(ids: readonly string[], options: ServerOptions): P
   });
 }
 
-function line({ id, matchers, author, comment, startsAt, endsAt, sensorPrefix }: Silence): string {
+function line({ id, matchers, author, comment, startsAt, endsAt, sensorPrefix, tell }: Silence): string {
   const time = (at: typeof startsAt) => (at === undefined ? "" : timestampDate(at).toISOString());
   const scope = sensorPrefix === "" ? "" : `  only sensors ${inert(JSON.stringify(sensorPrefix))}…`;
+  const told = tell === "" ? "" : `  tells ${inert(tell)}`;
   const matches = inert(matchers.map((matcher) => formatMatcher(fromLabelMatcher(matcher))).join(","));
-  return `${id}  ${time(startsAt)} to ${time(endsAt)}  ${matches}${scope}  by ${inert(author)}: ${inert(comment)}`;
+  return `${id}  ${time(startsAt)} to ${time(endsAt)}  ${matches}${scope}  by ${inert(author)}: ${inert(comment)}${told}`;
 }

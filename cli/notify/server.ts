@@ -1,4 +1,4 @@
-/** `telltale notify apply|show|test|deliveries|explain|preview`: what a running platform does about notifications. */
+/** `telltale notify apply|show|test|deliveries|explain|revoke-links|preview`: what a running platform does about notifications. */
 import { timestampDate } from "@bufbuild/protobuf/wkt";
 import { Command, Option } from "commander";
 import { counted } from "../../formats/counted.ts";
@@ -10,6 +10,7 @@ import { type ServerOptions, withServer } from "../server.ts";
 import { inert } from "../text.ts";
 import { alertCommands } from "./alerts.ts";
 import { problemLine, readConfigText } from "./file.ts";
+import { heartbeatsCommand } from "./heartbeats.ts";
 import { previewCommand } from "./preview.ts";
 import { withNotifications } from "./service.ts";
 
@@ -51,7 +52,10 @@ export function serverCommands(): Command[] {
     .description("print why an alert did or did not reach whom")
     .argument("<alert>", "the alert's id", readId)
     .action(explainAlert);
-  const own = [apply, show, test, deliveries, explain, previewCommand()].map(withServer);
+  const revoke = new Command("revoke-links")
+    .description("make all links worthless by which people act from messages, for good; new messages have new ones")
+    .action(revokeLinks);
+  const own = [apply, show, test, deliveries, explain, revoke, heartbeatsCommand(), previewCommand()].map(withServer);
   return [...own, ...alertCommands()];
 }
 
@@ -95,6 +99,13 @@ async function testReceiver(receiver: string, options: ServerOptions): Promise<v
       console.log(`${kind} ${channel + 1}: ${delivered ? "taken" : `not taken: ${inert(reason)}`}`);
       if (!delivered) process.exitCode = 1;
     }
+  });
+}
+
+async function revokeLinks(options: ServerOptions): Promise<void> {
+  await withNotifications(options, async (notifications) => {
+    await notifications.revokeLinks({});
+    console.log("Links in all messages so far are worth nothing any more.");
   });
 }
 

@@ -1,5 +1,6 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { DetectorConfigSchema } from "../../gen/es/telltale/v1/detector_pb.ts";
+import { CreateSilenceRequestSchema } from "../../gen/es/telltale/v1/notification_pb.ts";
 import { ListReadingsRequestSchema } from "../../gen/es/telltale/v1/query_pb.ts";
 import { SensorProfileSchema } from "../../gen/es/telltale/v1/registry_pb.ts";
 import { checkField } from "./check.ts";
@@ -42,4 +43,32 @@ test.each([7, {}, [], true, null])("lists and objects of texts are refused for o
     });
   for (const object of [{ last: other }, { ...Object.fromEntries(many("a")), last: other }])
     expect(checkField(attributes, object)).toMatchObject({ problem: { msg: expect.stringContaining('at "last"') } });
+});
+
+describe("a list of objects", () => {
+  const field = CreateSilenceRequestSchema.field.matchers;
+  const problemOf = (value: unknown) => {
+    const checked = checkField(field, value);
+    return "problem" in checked ? checked.problem.msg : undefined;
+  };
+
+  test("has the names of the contract and no others, each as in a body", () => {
+    const matchers = [
+      { name: "asset", type: "regexp", value: "a|b" },
+      { name: "owner", value: "" },
+    ];
+    expect(checkField(field, matchers)).toEqual({ value: matchers });
+    expect(checkField(field, [])).toEqual({ value: [] });
+  });
+
+  test.each([
+    ["text", "Input should be a valid list"],
+    [[1], "Input should be a valid dictionary (at index 0)"],
+    [[{ name: "a" }, { name: 7 }], "Input should be a valid string (name at index 1)"],
+    [[{ name: "a", colour: "red" }], "Input should have no other names than name, type, value (at index 0)"],
+    [[{ value: "x" }], "Field required (name at index 0)"],
+    [[{ name: "a", type: "like" }], "Input should be 'equal', 'not_equal', 'regexp' or 'not_regexp' (type at index 0)"],
+  ])("%j is refused", (value, message) => {
+    expect(problemOf(value)).toBe(message);
+  });
 });

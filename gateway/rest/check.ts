@@ -9,7 +9,8 @@ import { bad, type Checked } from "./problem.ts";
 import { type Limits, restRules } from "./rules.ts";
 
 export function checkField(field: DescField, value: unknown): Checked {
-  if (field.fieldKind === "list") return checkTexts(value);
+  if (field.fieldKind === "list")
+    return field.message === undefined ? checkTexts(value) : checkObjects(field.message, value);
   if (field.fieldKind === "map") return checkTextMap(value);
   const limits = restRules(field);
   if (field.message?.typeName === "google.protobuf.Timestamp") return checkTime(value, limits);
@@ -40,7 +41,32 @@ function checkText(value: unknown, { minLength = 0, maxLength, notContains, patt
   return { value };
 }
 
-/** A list of texts, the only kind of list in REST; how long it and they may be the service says. */
+/** Of a list of objects with names of their own, each field as in a body. */
+function checkObjects({ fields }: DescMessage, list: unknown): Checked {
+  if (!Array.isArray(list)) return bad("list_type", "Input should be a valid list");
+  const value: object[] = [];
+  for (const [index, item] of list.entries()) {
+    if (typeof item !== "object" || item === null || Array.isArray(item))
+      return bad("dict_type", `Input should be a valid dictionary (at index ${index})`);
+    const known: Record<string, unknown> = {};
+    for (const [name, given] of Object.entries(item)) {
+      const field = fields.find((each) => each.name === name);
+      if (field === undefined) {
+        const names = fields.map((each) => each.name).join(", ");
+        return bad("extra_forbidden", `Input should have no other names than ${names} (at index ${index})`);
+      }
+      const checked = checkBodyField(field, given);
+      if ("problem" in checked) return bad(checked.problem.type, `${checked.problem.msg} (${name} at index ${index})`);
+      known[name] = checked.value;
+    }
+    const missing = fields.find((each) => restRules(each).required && !(each.name in known));
+    if (missing !== undefined) return bad("missing", `Field required (${missing.name} at index ${index})`);
+    value.push(known);
+  }
+  return { value };
+}
+
+/** A list of texts; how long it and they may be the service says. */
 function checkTexts(value: unknown): Checked {
   if (!Array.isArray(value)) return bad("list_type", "Input should be a valid list");
   for (const [index, text] of value.entries()) {

@@ -65,7 +65,10 @@ test("what is refused and taken stays the same", () => {
 });
 
 test("a path of slashes is unknown at once", async () => {
-  const paths = { ingest: { paths: [] }, alertmanager: { paths: {} } };
+  const paths = {
+    ...{ ingest: { paths: [] }, alertmanager: { paths: {} } },
+    ...{ heartbeats: { byCredential: {}, byToken: {} }, links: {} },
+  };
   const router = new Router({ ...paths, rest: {}, isReady: () => true, version: "" } as unknown as RouterOptions);
   const request = { url: `/${"/".repeat(LENGTH)}a`, method: "GET", headers: {} } as IncomingMessage;
   const sent: number[] = [];

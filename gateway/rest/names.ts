@@ -156,6 +156,28 @@ export const restFacade: Facade = {
       args: { incident_id: "SafeInt!", limit: "Int = 100" },
     },
     { root: "Query", name: "forecast", rpc: "DetectorService.Forecast" },
+    {
+      root: "Query",
+      name: "list_silences",
+      rpc: "NotificationService.ListSilences",
+      args: { limit: "Int = 100", matchers: null },
+    },
+    { root: "Query", name: "get_silence", rpc: "NotificationService.GetSilence", hoist: "silence" },
+    {
+      root: "Mutation",
+      name: "create_silence",
+      rpc: "NotificationService.CreateSilence",
+      message: "telltale.v1.CreateSilenceRequest",
+      request: (request) => request,
+    },
+    {
+      root: "Mutation",
+      name: "update_silence",
+      rpc: "NotificationService.UpdateSilence",
+      message: "telltale.v1.UpdateSilenceRequest",
+      request: (request) => request,
+    },
+    { root: "Mutation", name: "expire_silence", rpc: "NotificationService.ExpireSilence", hoist: "silence" },
     { root: "Query", name: "detector_settings", rpc: "DetectorService.GetDetectorConfig" },
     {
       root: "Mutation",

@@ -55,6 +55,7 @@ export function openApiDocument(sofa: unknown, version: string): Json {
     info: { title: TITLE, version, description: DESCRIPTION },
     tags: [
       { name: "sensors", description: "Readings and alerts." },
+      { name: "notifications", description: "Who is told of alerts." },
       { name: "monitoring", description: "The platform's own state." },
     ],
     paths: { ...paths, ...FIXED_PATHS },
@@ -255,7 +256,11 @@ function schemaOf(field: DescField, inQuery: boolean): Json {
   const { minLength, maxLength, pattern, atLeast, atMost } = restRules(field);
   if (field.message?.typeName === "google.protobuf.Timestamp")
     return optionalText(inQuery, { type: "string", format: "date-time" });
-  if (field.fieldKind === "list") return { type: "array", items: { type: "string" } };
+  if (field.fieldKind === "list")
+    return {
+      type: "array",
+      items: field.message === undefined ? { type: "string" } : itemSchema(field.message.fields),
+    };
   if (field.fieldKind === "map") return { type: "object", additionalProperties: { type: "string" } };
   if (field.message !== undefined && field.message.typeName !== "google.protobuf.Struct")
     return objectOf(field.message);
@@ -284,6 +289,18 @@ function schemaOf(field: DescField, inQuery: boolean): Json {
       };
     }
   }
+}
+
+/** An object of a list, which has no other names. */
+function itemSchema(fields: readonly DescField[]): Json {
+  return {
+    type: "object",
+    required: fields.filter((field) => restRules(field).required).map(({ name }) => name),
+    properties: Object.fromEntries(
+      fields.map((field) => [field.name, { ...schemaOf(field, false), ...described(field) }]),
+    ),
+    additionalProperties: false,
+  };
 }
 
 /** SOFA's schemas, with its scalars as JSON knows them and every field that is never null required. */

@@ -14,7 +14,7 @@ export interface RouteRow {
   readonly path: string;
   /** The row of names.ts. */
   readonly name: string;
-  readonly tag: "sensors" | "monitoring";
+  readonly tag: "sensors" | "notifications" | "monitoring";
   readonly summary: string;
   /** Text of the 404, where the path can have one. */
   readonly notFound?: string;
@@ -33,6 +33,8 @@ export interface RouteRow {
 /** Other paths of one name behind /sensors/ come first: a sensor that is called "data" or "alerts" has none by REST. */
 const SENSOR_PATH = "/api/v1/sensors/{sensor_id}";
 const SENSOR_NOT_FOUND = "Sensor not found";
+const SILENCE_PATH = "/api/v1/silences/{id}";
+const SILENCE_NOT_FOUND = "Silence not found";
 const REVISION_CONFLICT = "The profile is at another revision: read it again.";
 
 const ROUTES: readonly RouteRow[] = [
@@ -216,6 +218,55 @@ const ROUTES: readonly RouteRow[] = [
     tag: "sensors",
     summary: "Where a sensor's readings are heading, with intervals",
     notFound: SENSOR_NOT_FOUND,
+    via: "direct",
+  },
+  {
+    method: "GET",
+    path: "/api/v1/silences",
+    name: "list_silences",
+    refusesUnknown: true,
+    tag: "notifications",
+    summary: "List silences, newest first",
+    // Its next page stands in a header, which SOFA would lose.
+    via: "direct",
+  },
+  {
+    method: "POST",
+    path: "/api/v1/silences",
+    name: "create_silence",
+    refusesUnknown: true,
+    tag: "notifications",
+    summary: "Keep notifications of matching alerts back for a time",
+    via: "direct",
+  },
+  {
+    method: "GET",
+    path: SILENCE_PATH,
+    name: "get_silence",
+    refusesUnknown: true,
+    tag: "notifications",
+    summary: "A silence, also where it is over",
+    notFound: SILENCE_NOT_FOUND,
+    via: "direct",
+  },
+  {
+    method: "PUT",
+    path: SILENCE_PATH,
+    name: "update_silence",
+    refusesUnknown: true,
+    tag: "notifications",
+    summary: "Change a silence, or put another in its place",
+    notFound: SILENCE_NOT_FOUND,
+    via: "direct",
+  },
+  {
+    method: "DELETE",
+    path: SILENCE_PATH,
+    name: "expire_silence",
+    refusesUnknown: true,
+    tag: "notifications",
+    summary: "End a silence now",
+    notFound: "There is no such silence, or it is over.",
     via: "direct",
   },
   {

@@ -48,6 +48,7 @@ function first(comment: string): string {
 function scopeOf(rule: Rule): string {
   if (rule === "public") return "none";
   if (rule === "known") return "any valid token";
+  if (rule === "link") return "none: a signed link in the request";
   const scope = typeof rule === "object" ? rule.scope : rule;
   return `${code(enumName(Scope, scope))}${typeof rule === "object" ? " (all sensors)" : ""}`;
 }

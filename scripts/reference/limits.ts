@@ -13,6 +13,8 @@ const FILES: readonly (readonly [file: string, heading: string])[] = [
   ["server/notify/config/limits.ts", "Notification files"],
   ["server/notify/channels/limits.ts", "Messages of notifications"],
   ["server/notify/received/limits.ts", "Alerts of other programs"],
+  ["server/notify/heartbeats/limits.ts", "Signs of life"],
+  ["server/notify/links/limits.ts", "Links in messages"],
 ];
 
 export function limitsPage(): string {

@@ -1,14 +1,11 @@
 /** Configuration and fate of notifications. */
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
-import type { Sql } from "postgres";
 import {
   type DeliveryState,
   NotificationDeliverySchema,
   type NotificationService,
 } from "../../gen/es/telltale/v1/notification_pb.ts";
-import type { Clock } from "../clock.ts";
-import type { Environment } from "../environment.ts";
 import { TelltaleError } from "../errors.ts";
 import { quoted } from "../lib/quoted.ts";
 import { didYouMean } from "../lib/suggest.ts";
@@ -27,7 +24,8 @@ import { FIRST_RECEIVED_ID } from "../notify/received/received-alert.ts";
 import { findReceived } from "../notify/received/store.ts";
 import { SilencesInForce } from "../notify/silences/in-force.ts";
 import { canAccessSensor } from "../security/principal.ts";
-import type { Queries } from "../store/queries.ts";
+import { createHeartbeatMethods } from "./heartbeats.ts";
+import { createLinkMethods, type LinkOptions } from "./linked-alerts.ts";
 import { createPreviewMethod } from "./notification-preview.ts";
 import { configView } from "./notification-view.ts";
 import { createNotifiedMethods } from "./notified-alerts.ts";
@@ -44,22 +42,19 @@ const EXPLAINED_DELIVERIES = 100;
 /** Of a message, in a list of messages. */
 const SHOWN_ALERTS = 100;
 
-export interface NotificationOptions extends ReceivingOptions {
-  readonly sql: Sql;
-  readonly queries: Queries;
-  readonly clock: Clock;
-  /** Which variables a configuration can name. */
-  readonly environment: Environment;
-}
+/** A configuration can name variables of its environment. */
+export interface NotificationOptions extends ReceivingOptions, LinkOptions {}
 
 export function createNotificationService(o: NotificationOptions): ServiceImpl<typeof NotificationService> {
   const { sql, clock } = o;
   const inForce = { config: new ConfigInForce(), silences: new SilencesInForce() };
   return {
-    ...createSilenceMethods(o),
+    ...createSilenceMethods(o, inForce.config),
     ...createReceivingMethods(o, inForce.config),
     ...createNotifiedMethods(o, inForce),
     ...createPreviewMethod({ sql, clock, inForce: inForce.config }),
+    ...createLinkMethods(o),
+    ...createHeartbeatMethods(o, inForce.config),
     ...createOnCallMethods({ sql, clock, inForce: inForce.config }),
 
     async getNotificationConfig() {

@@ -38,6 +38,7 @@ describeWith(["postgres"], "what is in force", () => {
     const one = {
       matchers: [{ name: "sensor_id", operator: "=", value: "press" }] as const,
       ...{ sensorPrefix: "", author: "anna", startsUs: BEHIND - HOUR, endsUs: NOW + HOUR },
+      ...{ tell: "", tellBeforeUs: 0 },
     };
     const other = [{ name: "sensor_id", operator: "=", value: "another" }] as const;
     await addSilence(sql, { ...one, matchers: other, comment: "changed last by the clock" }, NOW);

@@ -15,6 +15,8 @@ export interface NotifiedAlert {
   readonly endsUs?: number;
   /** Where people see what raised it, if another program sent it and named a place. */
   readonly generatorUrl?: string;
+  /** Where this receiver acts on it without signing in; absent where it cannot. */
+  readonly actUrl?: string;
   /** The severity that this channel was told last, where it is another than now. */
   readonly toldSeverity?: string;
 }
@@ -47,6 +49,8 @@ export interface Message {
   readonly truncatedAlerts: number;
   /** Of an escalation, by which it is sent; absent: the route's own receiver is told. */
   readonly escalation?: { readonly name: string; readonly step: number };
+  /** What it is about, where that is no alert. */
+  readonly notice?: string;
   /** Where another receiver was not told, and this one is instead. */
   readonly fallback?: Fallback;
   /** Where people see more; empty where the installation has not been told its own address. */

@@ -9,6 +9,7 @@ export function countStep(metrics: Metrics, step: Step | undefined): void {
   metrics.notifyAlerts.set(step?.alerts ?? 0);
   metrics.notifyGroups.set(step?.groups ?? 0);
   metrics.notifyBroken.set(step?.broken ?? 0);
+  metrics.heartbeatsMissing.set(step?.missing ?? 0);
 }
 
 /** Counts an attempt to send a message. */

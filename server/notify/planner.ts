@@ -18,6 +18,7 @@ import type { Planned } from "./groups/planned.ts";
 import { RATE_WINDOW_US, roomsOf } from "./groups/rate.ts";
 import type { State } from "./groups/state.ts";
 import { becomeWriter, loadState, readWriter, saveState } from "./groups/store.ts";
+import { watchHeartbeats } from "./heartbeats/watch.ts";
 import { Inhibitor } from "./inhibit.ts";
 import type { KnownAlert } from "./known-alert.ts";
 import type { Override } from "./oncall/oncall.ts";
@@ -26,6 +27,7 @@ import { toKnownAlert } from "./received/received-alert.ts";
 import { pruneReceived, takeReceived } from "./received/store.ts";
 import { routesById } from "./route.ts";
 import { SilencesInForce } from "./silences/in-force.ts";
+import { tellOfSilences } from "./silences/tell.ts";
 
 /** Any constant of our own. */
 const LOCK = 7_351_909_412;
@@ -45,6 +47,8 @@ export interface Step {
   readonly groups: number;
   /** Channels that do not deliver. */
   readonly broken: number;
+  /** Programs that give no sign of life. */
+  readonly missing: number;
 }
 
 export interface PlannerOptions {
@@ -82,6 +86,10 @@ export class Planner {
   readonly #leader: Leader<Step>;
   #loaded: Loaded | undefined;
   #sweptMs = Number.NEGATIVE_INFINITY;
+  /** When silences that are to tell somebody were looked for. */
+  #toldMs = Number.NEGATIVE_INFINITY;
+  /** Whether heartbeats may be stored. */
+  #expects = true;
   readonly #silences = new SilencesInForce();
   readonly #configs = new ConfigInForce();
   /** The last revision that this version cannot read. */
@@ -95,17 +103,23 @@ export class Planner {
       lookAgainMs: LOOK_AGAIN_MS,
       step: (tx) => this.#decide(tx),
       onStep: (step) => {
-        if (step === undefined) this.#loaded = undefined;
+        if (step === undefined) this.#forget();
         onStep(step);
         if (step === undefined) return LOOK_AGAIN_MS;
         return step.events >= EVENTS_AT_ONCE ? 0 : this.#untilDueMs();
       },
       onFailed: () => {
-        this.#loaded = undefined;
+        this.#forget();
         // Whether this process still leads is not known before the next step: nothing is sent until then.
         onStep(undefined);
       },
     });
+  }
+
+  /** Another process may go on meanwhile, or what was done is not stored. */
+  #forget(): void {
+    this.#loaded = undefined;
+    this.#expects = true;
   }
 
   /** Waits for the step under way; then another process may go on. */
@@ -120,6 +134,8 @@ export class Planner {
     if (current === undefined) return undefined;
     const { config, state } = current;
     const events = await takeEvents(tx);
+    // Before received alerts are taken: those of heartbeats are among them.
+    const missing = await this.#watch(tx, config);
     const received = await takeReceived(tx, nowUs, EVENTS_AT_ONCE);
     for (const alert of [...events, ...received.map(toKnownAlert)]) take(current, alert, nowUs);
     if (clock.monotonicMs() - this.#sweptMs > SWEEP_MS) {
@@ -136,9 +152,24 @@ export class Planner {
     const planned = isDue ? await this.#flush(tx, current, nowUs) : [];
     await saveState(tx, state, planned, nowUs);
     await tellEnds(tx, current, nowUs);
+    if (clock.monotonicMs() - this.#toldMs >= LOOK_AGAIN_MS) {
+      const { externalUrl, logger } = this.#o;
+      const openAlerts = () =>
+        [...state.alerts.values()].map(({ alert }) => alert).filter(({ status }) => status === "firing");
+      await tellOfSilences(tx, { config, externalUrl, logger, openAlerts, nowUs });
+      this.#toldMs = clock.monotonicMs();
+    }
     const { size: broken } = current.broken;
     const taken = events.length + received.length;
-    return { config, events: taken, planned, alerts: state.alerts.size, groups: state.groups.size, broken };
+    const { alerts, groups } = state;
+    return { config, events: taken, planned, alerts: alerts.size, groups: groups.size, broken, missing };
+  }
+
+  /** Where some are expected, and once where none is any more. */
+  async #watch(tx: Sql, { heartbeats }: NotifyConfig): Promise<number> {
+    if (heartbeats.length === 0 && !this.#expects) return 0;
+    this.#expects = heartbeats.length > 0;
+    return watchHeartbeats(tx, heartbeats);
   }
 
   async #flush(tx: Sql, { config, overrides, routes, state, inhibitor }: Loaded, nowUs: number): Promise<Planned[]> {

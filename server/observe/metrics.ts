@@ -289,6 +289,17 @@ function notifyMetrics(registers: Registry[]) {
       help: "Channels that refused their last message, or have not taken one for too long",
       registers,
     }),
+    heartbeatsMissing: new Gauge({
+      name: "telltale_heartbeats_missing",
+      help: "Programs that are expected to give a sign of life and have given none in time",
+      registers,
+    }),
+    notifyPings: new Counter({
+      name: "telltale_notify_pings_total",
+      help: "Pings by which others learn that notifications work, by the outcome: ok, retry, failed",
+      labelNames: ["outcome"],
+      registers,
+    }),
     notifyAttempts: new Counter({
       name: "telltale_notify_attempts_total",
       help: "Attempts to send a message, by the channel's kind and the outcome: ok, retry, failed",

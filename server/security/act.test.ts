@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { loadConfig } from "../config.ts";
 import { createActCheck } from "./act.ts";
-import { onlyReads, rules } from "./rules.ts";
+import { isSafeFromPages, rules } from "./rules.ts";
 
 function check(env: Record<string, string> = {}) {
   const config = loadConfig(env);
@@ -65,7 +65,7 @@ it("with authentication the credential decides", () => {
 });
 
 it("calls that only look are those that need no more than to read", () => {
-  const acting = Object.keys(rules).filter((name) => !onlyReads(rules[name]!));
+  const acting = Object.keys(rules).filter((name) => !isSafeFromPages(rules[name]!));
   expect(acting).toEqual(
     expect.arrayContaining([
       "telltale.v1.IngestService/StreamReadings",

@@ -107,6 +107,13 @@ export const audited: Readonly<Record<string, Entry>> = {
     action: "override.end",
     target: ({ id }) => `override ${quotedValue(id)}`,
   },
+  // By the receiver that the link was sent to. The link itself is a secret.
+  "telltale.v1.NotificationService/ActByLink": {
+    action: "alert.act_by_link",
+    target: (_, { alert }) => `alert ${alert?.alertId}`,
+    detail: (_, { summary }) => summary,
+  },
+  "telltale.v1.NotificationService/RevokeLinks": { action: "notification.revoke_links", target: () => "all links" },
   "telltale.v1.IncidentService/AcknowledgeIncident": {
     action: "incident.acknowledge",
     target: ({ incidentId }) => `incident ${incidentId}`,

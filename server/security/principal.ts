@@ -29,6 +29,9 @@ export const anonymous: Principal = Object.freeze({
   sensorPrefix: "",
 });
 
+/** Whoever has a link, before it is read: counted by address, and without any right. */
+export const nobody: Principal = Object.freeze({ name: anonymous.name, scopes: new Set<Scope>(), sensorPrefix: "" });
+
 /** The connection that a call came by. */
 export interface Peer {
   /** The caller's address, for example "192.0.2.7"; of a proxy where there is one. */

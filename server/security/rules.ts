@@ -4,10 +4,10 @@ import { enumName, enumValue } from "../lib/enum-name.ts";
 import type { Principal } from "./principal.ts";
 
 /**
- * What a call needs. "public": nothing. "known": any valid credential. A scope: that scope, or admin. `whole`: it concerns
- * every sensor, so a principal that is limited to a prefix may not make it.
+ * What a call needs. "public": nothing. "known": any valid credential. "link": a signed link in the request, which the service reads. A
+ * scope: that scope, or admin. `whole`: it concerns every sensor, so a principal that is limited to a prefix may not make it.
  */
-export type Rule = "public" | "known" | Scope | { readonly scope: Scope; readonly whole: true };
+export type Rule = "public" | "known" | "link" | Scope | { readonly scope: Scope; readonly whole: true };
 
 const whole = (scope: Scope): Rule => ({ scope, whole: true });
 
@@ -73,6 +73,15 @@ export const rules: Readonly<Record<string, Rule>> = {
   "telltale.v1.NotificationService/CreateOverride": whole(Scope.OPERATE),
   "telltale.v1.NotificationService/ListOverrides": Scope.READ,
   "telltale.v1.NotificationService/EndOverride": whole(Scope.OPERATE),
+  // Whoever has the link was told of the alert.
+  "telltale.v1.NotificationService/GetLinkedAlert": "link",
+  "telltale.v1.NotificationService/ActByLink": "link",
+  "telltale.v1.NotificationService/RevokeLinks": whole(Scope.ADMIN),
+  // As alerts of other programs: within a prefix by the label sensor_id.
+  "telltale.v1.NotificationService/SendHeartbeat": Scope.INGEST,
+  // The token in the request is the credential.
+  "telltale.v1.NotificationService/SendHeartbeatByToken": "link",
+  "telltale.v1.NotificationService/ListHeartbeats": Scope.READ,
   "telltale.v1.IncidentService/ListIncidents": Scope.READ,
   "telltale.v1.IncidentService/GetIncident": Scope.READ,
   "telltale.v1.IncidentService/WatchIncidents": Scope.READ,
@@ -110,7 +119,7 @@ export function ruleOf(action: string): Rule {
 
 /** Throws TelltaleError "forbidden" that names what is missing. */
 export function checkRule(rule: Rule, principal: Principal): void {
-  if (rule === "public" || rule === "known") return;
+  if (rule === "public" || rule === "known" || rule === "link") return;
   const { scope, whole } = typeof rule === "object" ? rule : { scope: rule, whole: false };
   if (!principal.scopes.has(scope) && !principal.scopes.has(Scope.ADMIN)) {
     throw new TelltaleError("forbidden", `${principal.name} lacks the scope "${scopeName(scope)}"`);
@@ -123,9 +132,17 @@ export function checkRule(rule: Rule, principal: Principal): void {
   }
 }
 
-/** Whether a call only looks. What needs no more than to read, or nothing, changes nothing. */
-export function onlyReads(rule: Rule): boolean {
-  return rule === "public" || rule === "known" || (typeof rule === "object" ? rule.scope : rule) === Scope.READ;
+/**
+ * Whether a call only looks, or changes what nobody can make a browser change: no page knows a link. What needs no more than to read, or
+ * nothing, changes nothing.
+ */
+export function isSafeFromPages(rule: Rule): boolean {
+  return (
+    rule === "link" ||
+    rule === "public" ||
+    rule === "known" ||
+    (typeof rule === "object" ? rule.scope : rule) === Scope.READ
+  );
 }
 
 function scopeName(scope: Scope): string {

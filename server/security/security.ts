@@ -13,9 +13,9 @@ import { Audit } from "./audit.ts";
 import { type Authenticator, createAuthenticator } from "./authenticate.ts";
 import { createHostCheck } from "./hosts.ts";
 import { createJwtVerifier } from "./jwt.ts";
-import { anonymous, type Peer, type Principal } from "./principal.ts";
+import { anonymous, nobody, type Peer, type Principal } from "./principal.ts";
 import { Quota } from "./quota.ts";
-import { checkRule, onlyReads, ruleOf } from "./rules.ts";
+import { checkRule, isSafeFromPages, ruleOf } from "./rules.ts";
 import { createSessions, type Sessions } from "./sessions.ts";
 import type { SecuritySettings } from "./settings.ts";
 import { type TlsFiles, watchTlsFiles } from "./tls.ts";
@@ -101,8 +101,9 @@ export async function createSecurity(options: SecurityOptions): Promise<Security
   return {
     async authorize({ action, credential, peer, page }) {
       const rule = ruleOf(action);
-      if (page !== undefined && !onlyReads(rule)) checkPage(mayAct, page);
+      if (page !== undefined && !isSafeFromPages(rule)) checkPage(mayAct, page);
       if (rule === "public") return anonymous;
+      if (rule === "link") return nobody;
       const principal = await identify(credential, peer);
       checkRule(rule, principal);
       return principal;

@@ -227,6 +227,8 @@ function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, memory, reg
       NotificationService,
       createNotificationService({
         ...{ sql, queries, clock, metrics, environment: process.env },
+        ...{ links: config.links, externalUrl: config.externalUrl },
+        acts: alertActions({ queries, submitter, partitions }),
         wake: () => notices.publishAlerts(),
       }),
     ),

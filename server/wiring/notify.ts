@@ -1,4 +1,5 @@
 import { AddressGuard } from "../notify/channels/addresses.ts";
+import { LinkKeys } from "../notify/links/keys.ts";
 import { Notifier } from "../notify/notifier.ts";
 import { countAttempt, countStep } from "../notify/notify-metrics.ts";
 import { openStoreSql } from "../store/postgres.ts";
@@ -14,6 +15,8 @@ export function wireNotify(
   { address, sql }: Storage,
   { alertsChanged }: Live,
 ): void {
+  const { enabled, lifetimeUs, keys: given } = config.links;
+  const keys = new LinkKeys({ sql, clock, environment: process.env, given });
   const notifier = new Notifier({
     planSql: openStoreSql(address, 1, STATEMENT_TIMEOUT_MS, "telltale-notify"),
     ...{ sql, clock, logger, alertsChanged, externalUrl: config.externalUrl },
@@ -23,7 +26,9 @@ export function wireNotify(
       clock,
       source: config.externalUrl || "/telltale",
     },
+    links: enabled ? { keys, lifetimeUs, logger } : undefined,
     onStep: (step) => countStep(metrics, step),
+    onPing: ({ kind }) => metrics.notifyPings.inc({ outcome: kind }),
     onAttempt: (delivery, sent) => countAttempt(metrics, delivery, sent, clock.nowUs()),
   });
   cleanups.add("notifications", () => notifier.close());

@@ -55,6 +55,7 @@ schedules:
   - name: plant
     time_zone: Europe/Berlin
     rotations: [{ receivers: [team, lead], start: 2026-01-05 08:00, shift: 1d }]
+heartbeats: [{ name: nightly-backup, interval: 1s, grace: 1s }]
 escalations:
   - name: standard
     steps: [{ after: 1d, schedules: [plant] }]
@@ -91,6 +92,10 @@ escalations:
     await routes.getByText("escalation standard").waitFor();
     await page.getByText(/^(team|lead) now$/).waitFor();
     await page.getByRole("heading", { name: "Next hand-offs" }).waitFor();
+
+    const signs = page.getByRole("list", { name: "Heartbeats that are expected" });
+    await signs.getByText("nightly-backup").waitFor();
+    await signs.getByText(/^missing since/).waitFor();
 
     // A channel that does not deliver is said to be so once it has failed, and what was sent instead.
     const receivers = page.getByRole("list", { name: "Receivers" });

@@ -16,6 +16,7 @@ test.each([
   ["incident list --json", ""],
   ["notify deliveries", "No messages."],
   ["notify alerts", "No alerts."],
+  ["notify heartbeats", "The configuration in force has no heartbeats and no pings."],
   ["oncall overrides", "No overrides."],
   ["sensor list", "0 sensors: 0 alerting, 0 stale, 0 ok"],
   ["sensor deletions", "No deletions in the last 30 days."],

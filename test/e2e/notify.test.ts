@@ -16,7 +16,12 @@ interface Webhook {
   readonly status: string;
   readonly receiver: string;
   readonly groupKey: string;
-  readonly alerts: readonly { readonly status: string; readonly labels: Record<string, string> }[];
+  readonly alerts: readonly {
+    readonly status: string;
+    readonly labels: Record<string, string>;
+    readonly annotations?: Record<string, string>;
+    readonly actURL?: string;
+  }[];
 }
 
 /** A message as it came, with its key. */
@@ -35,7 +40,7 @@ describe("notifications", () => {
   let sink: WebhookSink;
   let folder: string;
   let notifications: Client<typeof NotificationService>;
-  const environment = { NOTIFY_ALLOWED_HOSTS: "127.0.0.1" };
+  const environment = { NOTIFY_ALLOWED_HOSTS: "127.0.0.1", EXTERNAL_URL: "https://telltale.example" };
   const client = <S extends Parameters<typeof createClient>[0]>(service: S) =>
     createClient(service, createGrpcTransport({ baseUrl: platform.grpc }));
 
@@ -183,6 +188,43 @@ ${more}`;
     await notifications.expireSilence({ id: silence!.id });
   });
 
+  test("REST offers the same for silences", async () => {
+    const call = async (method: string, path: string, body?: object) => {
+      const headers = { "content-type": "application/json" };
+      const given = body === undefined ? {} : { headers, body: JSON.stringify(body) };
+      const response = await fetch(`${platform.http}/api/v1/silences${path}`, { method, ...given });
+      return { status: response.status, body: await response.json() };
+    };
+    const matchers = [
+      { name: "owner", value: "ann" },
+      { name: "asset", type: "regexp", value: "site-1/.*" },
+    ];
+    const made = await call("POST", "", { matchers, comment: "by REST", duration_seconds: 60, tell: "plant" });
+    expect(made).toMatchObject({
+      status: 200,
+      body: { matching_alerts: 0, silence: { tell: "plant", tell_before_seconds: 30 } },
+    });
+    const { id, starts_at, matchers: stored } = made.body.silence;
+    expect(stored).toEqual([
+      { name: "owner", type: "equal", value: "ann" },
+      { name: "asset", type: "regexp", value: "site-1/.*" },
+    ]);
+    const listed = await call("GET", "?limit=1");
+    expect(listed.body.silences).toMatchObject([{ id, comment: "by REST" }]);
+    const ends_at = new Date(Date.parse(starts_at) + 120_000).toISOString();
+    const changed = await call("PUT", `/${id}`, { matchers, comment: "longer", starts_at, ends_at });
+    expect(changed).toMatchObject({
+      status: 200,
+      body: { replaced: false, silence: { id, comment: "longer", tell: "plant" } },
+    });
+    expect(await call("GET", `/${id}`)).toMatchObject({ status: 200, body: { comment: "longer" } });
+    const untold = await call("PUT", `/${id}`, { matchers, comment: "longer", starts_at, ends_at, tell: "" });
+    expect(untold.body.silence).toMatchObject({ tell: "", tell_before_seconds: 0 });
+    expect(await call("DELETE", `/${id}`)).toMatchObject({ status: 200, body: { id } });
+    expect((await call("DELETE", `/${id}`)).status).toBe(404);
+    expect(await call("POST", "", { matchers, comment: "x" })).toMatchObject({ status: 422 });
+  });
+
   test("GraphQL offers the same", async () => {
     const ask = async (query: string) => {
       const headers = { "content-type": "application/json" };
@@ -257,6 +299,97 @@ ${more}`;
     await expect(notifications.createSilence({ matchers, durationSeconds: 60, comment: "all" })).rejects.toThrow(
       /everything would be silent/,
     );
+  });
+
+  test("links of messages count until they are revoked, and new messages have new ones", async () => {
+    const linkOf = async (sensorId: string) => {
+      await open(sensorId);
+      const { body } = await find((told) => told.body.alerts[0]?.labels.sensor_id === sensorId);
+      return `${platform.http}${new URL(body.alerts[0]!.actURL!).pathname}`;
+    };
+    const before = await linkOf("revoked");
+    expect((await fetch(before)).status).toBe(200);
+    const run = runCli("notify", "revoke-links", "--url", platform.grpc);
+    expect(await run.ended).toBe(0);
+    expect((await fetch(before)).status).toBe(403);
+    expect((await fetch(await linkOf("linked-anew"))).status).toBe(200);
+  });
+
+  test("whom a silence tells hears before it ends, where it hides something, and at its end what it hid", async () => {
+    const matchers = "sensor_id=~hidden-.*";
+    const add = (...more: string[]) =>
+      runCli("silence", "add", matchers, "--for", "1h", "--comment", "new pump", ...more, "--url", platform.grpc);
+    const wrong = add("--tell", "plnt");
+    expect(await wrong.ended).toBe(1);
+    expect(wrong.stderr()).toContain('the configuration has no receiver "plnt"; did you mean plant?');
+    const made = add("--tell", "plant", "--before", "1h");
+    expect(await made.ended).toBe(0);
+    const id = made.stdout().trim();
+    const isAbout = (status: string) => (told: Told) => told.key.includes(id) && told.body.status === status;
+    // It says nothing while it hides nothing: what comes first names the alert.
+    const alertId = await open("hidden-1");
+    const ahead = await find(isAbout("firing"));
+    const { labels, annotations } = ahead.body.alerts[0]!;
+    expect(labels).toEqual({ alertname: "silence_ends", severity: "info", owner: "anonymous" });
+    expect(annotations!.summary).toBe("Silence ends: new pump");
+    expect(annotations!.description).toMatch(
+      /1 alert that it hides is open, and is told then, unless it is prolonged\.\n\[.*\] hidden-1 is not as usual, since .*, still open$/,
+    );
+    await client(AlertService).resolveAlert({ alertId });
+    await open("hidden-2");
+    const { silence } = await notifications.getSilence({ id });
+    // Changed in place, it tells the same receiver; only the new end is told ahead again.
+    const { matchers: same, startsAt, endsAt } = silence!;
+    const later = { ...endsAt!, seconds: endsAt!.seconds + 60n };
+    const changed = { id, matchers: same, comment: "new pump", startsAt: startsAt!, endsAt: later };
+    const { silence: updated, replaced } = await notifications.updateSilence(changed);
+    expect([replaced, updated!.tell, updated!.tellBeforeSeconds]).toEqual([false, "plant", 3_600]);
+    expect(await runCli("silence", "expire", id, "--url", platform.grpc).ended).toBe(0);
+    const over = await find(isAbout("resolved"));
+    expect(over.body.alerts[0]!.annotations!.description).toMatch(
+      /It hid 2 alerts, 1 of them still open\.\n\[.*\] hidden-2 .* still open\n\[.*\] hidden-1 .* to /,
+    );
+    expect(got().filter(isAbout("firing")).length).toBeLessThanOrEqual(2);
+    expect(got().filter(isAbout("resolved"))).toHaveLength(1);
+  });
+
+  test("a program that gives no sign of life is an alert until it gives one, and others learn that notifications work", async () => {
+    const file = join(folder, "heartbeats.yml");
+    const heartbeats = "heartbeats: [{ name: nightly-backup, interval: 1s, grace: 1s, labels: { asset: site-1 } }]\n";
+    const pings = `pings: [{ name: watcher, url: "${sink.url}/programs/ping-me", interval: 1s }]\n`;
+    await writeFile(file, configuration(`${heartbeats}${pings}`));
+    expect(await runCli("notify", "apply", file, "--url", platform.grpc).ended).toBe(0);
+    const isOfBackup = (wanted: string) => (told: Told) =>
+      told.body.alerts.some(({ labels, status }) => labels.heartbeat === "nightly-backup" && status === wanted);
+    const { body } = await find(isOfBackup("firing"));
+    expect(body.alerts[0]!.labels).toEqual({
+      ...{ alertname: "heartbeat_missing", heartbeat: "nightly-backup", severity: "high", asset: "site-1" },
+    });
+    expect(await sink.find(({ path }) => path === "/programs/ping-me")).toMatchObject({ method: "GET" });
+    const list = () => runCli("notify", "heartbeats", "--url", platform.grpc);
+    const before = list();
+    expect(await before.ended).toBe(1);
+    expect(before.stdout()).toMatch(
+      /^nightly-backup {2}MISSING since .* every 1s and 1s {2}none so far\nwatcher {2}ping every 1s {2}last taken /,
+    );
+
+    // Apart from the sign, only its interval matters.
+    await writeFile(file, configuration(`${heartbeats.replace("interval: 1s", "interval: 1h")}${pings}`));
+    expect(await runCli("notify", "apply", file, "--url", platform.grpc).ended).toBe(0);
+    expect((await fetch(`${platform.http}/api/v1/heartbeats/nobody`)).status).toBe(404);
+    for (const method of ["GET", "HEAD", "POST"])
+      expect((await fetch(`${platform.http}/api/v1/heartbeats/nightly-backup`, { method })).status).toBe(200);
+    const foreign = { headers: { origin: "https://evil.example" } };
+    expect((await fetch(`${platform.http}/api/v1/heartbeats/nightly-backup`, foreign)).status).toBe(403);
+    await find(isOfBackup("resolved"));
+    const after = list();
+    expect(await after.ended).toBe(0);
+    expect(after.stdout()).toMatch(
+      /^nightly-backup {2}there {2}every 1h and 1s {2}last .*, 3 signs in all; missing from /,
+    );
+
+    await writeFile(file, configuration());
+    expect(await runCli("notify", "apply", file, "--url", platform.grpc).ended).toBe(0);
   });
 
   test("a receiver is tried, and one that refuses says how", async () => {

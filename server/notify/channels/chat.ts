@@ -1,5 +1,6 @@
 /** Messages of chat programs: the worst alerts with what is known of them, a line for each of some more, and a count of the rest. */
 import type { Message } from "../message.ts";
+import { actButtons, actText } from "./act-links.ts";
 import { MAX_ALERTS_IN_CHAT, MAX_CHAT_TEXT_CHARACTERS } from "./limits.ts";
 import { type AlertView, type MessageView, messageView } from "./view.ts";
 
@@ -42,15 +43,24 @@ export const PLAIN: ChatStyle = {
   link: (url, text) => `${text}: ${url}`,
 };
 
-/** What stands below the title. `isTitled`: the title names the alert, where there is only one; `links`: whether they are in the text. */
+/**
+ * What stands below the title. `isTitled`: the title names the alert, where there is only one; `links`: whether they are in the text;
+ * `buttons`: whether the message has those by which people act.
+ */
 export function chatText(
   view: ChatView,
   style: ChatStyle,
-  { isTitled = true, links = true }: { isTitled?: boolean; links?: boolean } = {},
+  {
+    isTitled = true,
+    links = true,
+    buttons = false,
+  }: { readonly isTitled?: boolean; readonly links?: boolean; readonly buttons?: boolean } = {},
 ): string {
   const { alerts, headline, more, url, detailed } = view;
   const isOne = alerts.length === 1 && more === "";
-  const blocks = alerts.slice(0, detailed).map((alert) => detailsText(alert, style, !isOne || !isTitled, links));
+  const hasHeading = !isOne || !isTitled;
+  const acts = !buttons || actButtons(view).length === 0;
+  const blocks = alerts.slice(0, detailed).map((alert) => detailsText(alert, style, { hasHeading, links, acts }));
   const rest = alerts.slice(detailed).map((alert) => lineText(alert, style));
   const end = [more, ...(links && url !== "" ? [style.link(url, "Open in Telltale")] : [])];
   return [
@@ -63,13 +73,18 @@ export function chatText(
     .join("\n\n");
 }
 
-function detailsText(alert: AlertView, style: ChatStyle, hasHeading: boolean, links: boolean): string {
-  const { badge, title, facts, description, runbookUrl } = alert;
+function detailsText(
+  alert: AlertView,
+  style: ChatStyle,
+  { hasHeading, links, acts }: { readonly hasHeading: boolean; readonly links: boolean; readonly acts: boolean },
+): string {
+  const { badge, title, facts, description, runbookUrl, actUrl } = alert;
   const lines = [
     ...(hasHeading ? [style.bold(style.plain(`[${badge}] ${title}`))] : []),
     ...facts.map(([name, value]) => `${style.plain(`${name}: `)}${style.bold(style.plain(value))}`),
     ...(description === "" ? [] : [style.plain(description)]),
     ...(links && runbookUrl !== "" ? [style.link(runbookUrl, "What to do")] : []),
+    ...(acts && actUrl !== "" ? [style.link(actUrl, actText(alert))] : []),
   ];
   return lines.join("\n");
 }

@@ -121,7 +121,7 @@ async function credentials(
 }
 
 /** Whoever learns a webhook's URL may write to it: its path and its parameters are secrets, its host is not. */
-function secretsOfUrl(address: string): string[] {
+export function secretsOfUrl(address: string): string[] {
   if (!URL.canParse(address)) return [];
   const { pathname, search, username, password, searchParams } = new URL(address);
   const pair = Buffer.from(`${username}:${password}`).toString("base64");
@@ -130,7 +130,8 @@ function secretsOfUrl(address: string): string[] {
   return [...whole, ...parts.filter((part) => part.length >= MIN_HIDDEN_CHARACTERS), ...(password ? [pair] : [])];
 }
 
-function outcome(
+/** What an answer means. */
+export function outcome(
   { status, headers, text, isCut }: Answer,
   judged: Judgement | undefined,
   { secrets, nowMs }: { secrets: readonly string[]; nowMs: number },

@@ -1,6 +1,7 @@
 /** Microsoft Teams: an Adaptive Card for the webhook of a workflow. */
 import type { Channel } from "../channel.ts";
 import type { TeamsConfig } from "../config/config.ts";
+import { actButtons, actText } from "./act-links.ts";
 import { type ChatView, fitting } from "./chat.ts";
 import { httpChannel, json, type Posted } from "./http-channel.ts";
 import { MAX_TEAMS_BYTES } from "./limits.ts";
@@ -39,6 +40,8 @@ function envelope(content: object) {
 function card(view: ChatView, { title, text }: TeamsConfig) {
   const { alerts, detailed, more, url, severity } = view;
   const isOne = alerts.length === 1 && more === "" && title === undefined;
+  const buttons = actButtons(view);
+  const acts = buttons.length === 0;
   const rest = alerts.slice(detailed).map(({ badge, title: what }) => line([[`[${badge}] `, true], [what]]));
   return {
     $schema: "http://adaptivecards.io/schemas/adaptive-card.json",
@@ -49,11 +52,12 @@ function card(view: ChatView, { title, text }: TeamsConfig) {
       line([[title ?? view.subject, true]], { size: "large", color: COLOURS[severity] ?? "default" }),
       ...(text === undefined ? [] : [line([[text]])]),
       line([[view.headline]]),
-      ...alerts.slice(0, detailed).flatMap((alert) => details(alert, !isOne)),
+      ...alerts.slice(0, detailed).flatMap((alert) => details(alert, { hasHeading: !isOne, acts })),
       ...rest,
       ...(more === "" ? [] : [line([[more]])]),
     ],
     actions: [
+      ...buttons.map(({ text: label, url: to }) => ({ type: "Action.OpenUrl", title: label, url: to })),
       ...(url === "" ? [] : [{ type: "Action.OpenUrl", title: "Open in Telltale", url }]),
       ...[alerts[0]?.runbookUrl ?? ""]
         .filter((link) => link !== "")
@@ -62,12 +66,19 @@ function card(view: ChatView, { title, text }: TeamsConfig) {
   };
 }
 
-function details({ badge, title, facts, description }: AlertView, hasHeading: boolean) {
+function details(alert: AlertView, { hasHeading, acts }: { readonly hasHeading: boolean; readonly acts: boolean }) {
+  const { badge, title, facts, description, actUrl } = alert;
   return [
     ...(hasHeading ? [line([[`[${badge}] ${title}`, true]], {}, true)] : []),
     ...facts.map(([name, value]) => line([[`${name}: `], [value, true]])),
     ...(description === "" ? [] : description.split("\n").map((each) => line([[each]]))),
+    ...(acts && actUrl !== "" ? [actLine(actText(alert), actUrl)] : []),
   ];
+}
+
+function actLine(text: string, url: string) {
+  const run = { type: "TextRun", text, underline: true, selectAction: { type: "Action.OpenUrl", url } };
+  return { type: "RichTextBlock", spacing: "small", inlines: [run] };
 }
 
 /** A RichTextBlock: the other elements read Markdown, and texts of others would make links in it. */

@@ -1,10 +1,14 @@
 /** ntfy: messages as JSON to the server's root. */
 import type { Channel } from "../channel.ts";
 import type { NtfyConfig } from "../config/config.ts";
+import { actButtons } from "./act-links.ts";
 import { type ChatView, chatText, fitting, PLAIN } from "./chat.ts";
 import { httpChannel, json, type Posted } from "./http-channel.ts";
 import { MAX_NTFY_BYTES } from "./limits.ts";
 import type { ChannelOptions } from "./options.ts";
+
+/** As many as ntfy shows. */
+const MAX_ACTIONS = 3;
 
 /** From 1 to 5: 5 also sounds where the phone is muted. Names of emojis are shown as such. */
 const BY_SEVERITY: Readonly<Record<string, { readonly priority: number; readonly tag: string }>> = {
@@ -37,6 +41,7 @@ function payload(view: ChatView, topic: string, tags: readonly string[]) {
     { label: "Open", url: view.url },
     { label: "What to do", url: view.alerts[0]?.runbookUrl ?? "" },
   ].filter(({ url }) => url !== "");
+  const actions = [...actsOf(view), ...links.map((link) => ({ action: "view", ...link }))];
   return {
     topic,
     title: view.subject,
@@ -44,6 +49,13 @@ function payload(view: ChatView, topic: string, tags: readonly string[]) {
     priority,
     tags: [tag, ...tags],
     ...(view.url !== "" && { click: view.url }),
-    ...(links.length > 0 && { actions: links.map((link) => ({ action: "view", ...link })) }),
+    ...(actions.length > 0 && { actions: actions.slice(0, MAX_ACTIONS) }),
   };
+}
+
+/** The phone posts by itself what needs no look at the page, and takes the notification away. */
+function actsOf(view: ChatView) {
+  return actButtons(view).map(({ text: label, url, act }) =>
+    act === undefined ? { action: "view", label, url } : { action: "http", label, url, method: "POST", clear: true },
+  );
 }

@@ -4,11 +4,13 @@ import { isoTime, toTimestamp } from "../../lib/time.ts";
 import type { Channel } from "../channel.ts";
 import type { PagerDutyConfig, PagerDutySeverity } from "../config/config.ts";
 import type { Message } from "../message.ts";
+import { actText } from "./act-links.ts";
 import { type ChatView, chatText, fitting, PLAIN } from "./chat.ts";
 import { httpChannel, json, type Posted } from "./http-channel.ts";
 import { MAX_PAGERDUTY_BYTES, MAX_PAGERDUTY_SUMMARY_CHARACTERS } from "./limits.ts";
 import type { ChannelOptions } from "./options.ts";
 import { beginning, oneLine } from "./texts.ts";
+import type { AlertView } from "./view.ts";
 
 const SEVERITIES: Readonly<Record<string, PagerDutySeverity>> = {
   critical: "critical",
@@ -39,15 +41,23 @@ function event(
 ) {
   const clientUrl = config.clientUrl ?? view.url;
   const runbook = view.alerts[0]?.runbookUrl ?? "";
+  const links = [
+    { href: runbook, text: "What to do" },
+    ...view.alerts.slice(0, view.detailed).map((alert) => ({ href: alert.actUrl, text: linkText(view, alert) })),
+  ].filter(({ href }) => href !== "");
   return {
     routing_key: routingKey,
     event_action: message.status === "resolved" ? "resolve" : "trigger",
     dedup_key: createHash("sha256").update(message.groupKey).digest("hex"),
     client: config.client ?? "Telltale",
     ...(clientUrl !== "" && { client_url: clientUrl }),
-    ...(runbook !== "" && { links: [{ href: runbook, text: "What to do" }] }),
+    ...(links.length > 0 && { links }),
     payload: payload(message, view, config),
   };
+}
+
+function linkText({ alerts }: ChatView, alert: AlertView): string {
+  return alerts.length === 1 ? actText(alert) : `${actText(alert)}: ${alert.title}`;
 }
 
 function payload(message: Message, view: ChatView, config: PagerDutyConfig) {

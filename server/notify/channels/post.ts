@@ -8,6 +8,8 @@ interface Posting {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  /** Absent: POST. */
+  readonly method?: "GET" | "POST";
   readonly addresses: AddressGuard;
   /** Of the authorities to trust instead of the known ones, in PEM. */
   readonly ca: string | undefined;
@@ -31,8 +33,8 @@ export interface Answer {
 export async function post(posting: Posting): Promise<Answer> {
   const { url, body, signal, addresses } = posting;
   const options: RequestOptions & { ca?: string } = {
-    method: "POST",
-    headers: { ...posting.headers, "content-length": body.length },
+    method: posting.method ?? "POST",
+    headers: { ...posting.headers, ...(posting.method === "GET" ? {} : { "content-length": body.length }) },
     agent: false,
     lookup: addresses.lookup,
     signal,

@@ -1,6 +1,7 @@
 /** Slack: incoming webhooks, and `chat.postMessage` with a token. */
 import type { Channel } from "../channel.ts";
 import type { SlackConfig } from "../config/config.ts";
+import { actButtons } from "./act-links.ts";
 import { type ChatStyle, type ChatView, chatText, fitting } from "./chat.ts";
 import { colourOf } from "./colours.ts";
 import { answerJson, httpChannel, json, type Posted } from "./http-channel.ts";
@@ -22,7 +23,8 @@ export function slack(config: SlackConfig, options: ChannelOptions): Channel {
 }
 
 function payload(view: ChatView, { channel, username, title, titleLink, text, color, fields }: SlackConfig) {
-  const told = chatText(view, STYLE, { isTitled: title === undefined });
+  const told = chatText(view, STYLE, { isTitled: title === undefined, buttons: true });
+  const buttons = actButtons(view).map(({ text: label, url }) => ({ type: "button", text: label, url }));
   const link = titleLink ?? view.url;
   return {
     ...(channel !== undefined && { channel }),
@@ -36,6 +38,8 @@ function payload(view: ChatView, { channel, username, title, titleLink, text, co
         text: text === undefined ? told : `${text}\n\n${told}`,
         mrkdwn_in: ["text"],
         ...(fields.length > 0 && { fields }),
+        // Links only: Slack asks for no app of ours.
+        ...(buttons.length > 0 && { actions: buttons }),
       },
     ],
   };

@@ -1,6 +1,7 @@
 /** Telegram: `sendMessage` of the Bot API. */
 import type { Channel } from "../channel.ts";
 import type { ParseMode, TelegramConfig } from "../config/config.ts";
+import { actButtons } from "./act-links.ts";
 import { type ChatStyle, type ChatView, chatText, fitting, PLAIN } from "./chat.ts";
 import { answerJson, httpChannel, json, type Posted } from "./http-channel.ts";
 import { MAX_TELEGRAM_CHARACTERS } from "./limits.ts";
@@ -35,6 +36,7 @@ export function telegram(config: TelegramConfig, options: ChannelOptions): Chann
 }
 
 function payload(view: ChatView, { chatId, messageThreadId, parseMode, disableNotifications }: TelegramConfig) {
+  const buttons = buttonsOf(view);
   return {
     chat_id: chatId,
     ...(messageThreadId !== undefined && { message_thread_id: messageThreadId }),
@@ -42,11 +44,18 @@ function payload(view: ChatView, { chatId, messageThreadId, parseMode, disableNo
     ...(parseMode !== "" && { parse_mode: parseMode }),
     disable_notification: disableNotifications,
     link_preview_options: { is_disabled: true },
+    ...(buttons.length > 0 && { reply_markup: { inline_keyboard: [buttons.map(({ text, url }) => ({ text, url }))] } }),
   };
 }
 
 function textOf(view: ChatView, style: ChatStyle): string {
-  return `${style.bold(style.plain(view.subject))}\n${chatText(view, style)}`;
+  const buttons = buttonsOf(view).length > 0;
+  return `${style.bold(style.plain(view.subject))}\n${chatText(view, style, { buttons })}`;
+}
+
+/** Telegram refuses a message whole where a button leads to a host without a dot, such as `localhost`: there the link stands in the text. */
+function buttonsOf(view: ChatView) {
+  return actButtons(view).filter(({ url }) => /[.:]/.test(new URL(url).hostname));
 }
 
 /** Marks and escapes do not count, and the text without them has the links in full: it is never shorter than what counts. */

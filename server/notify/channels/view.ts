@@ -28,6 +28,8 @@ export interface AlertView {
   readonly description: string;
   /** What to do; empty where nobody wrote it. */
   readonly runbookUrl: string;
+  /** Where the receiver acts on it; empty where it cannot. */
+  readonly actUrl: string;
 }
 
 const SEVERITIES: readonly string[] = ["low", "medium", "high", "critical"];
@@ -47,12 +49,17 @@ export function messageView(
   const left = shown.truncatedAlerts;
   return {
     subject: beginning(subject, MAX_SUBJECT_CHARACTERS),
-    headline: [headlineOf(shown, count), escalationNote(shown), beginning(fallbackNote(shown), maxText)]
+    headline: [shown.notice ?? headlineOf(shown, count), escalationNote(shown), beginning(fallbackNote(shown), maxText)]
       .filter(Boolean)
       .join(" "),
     severity: shown.status === "resolved" ? "resolved" : severity,
     // A link that is shortened leads nowhere.
-    alerts: shown.alerts.map((alert, at) => alertView(alert, message.alerts[at]!.annotations.runbook_url ?? "")),
+    alerts: shown.alerts.map((alert, at) =>
+      alertView(
+        { ...alert, actUrl: message.alerts[at]!.actUrl ?? "" },
+        message.alerts[at]!.annotations.runbook_url ?? "",
+      ),
+    ),
     more: left === 0 ? "" : `${left} more ${left === 1 ? "alert is" : "alerts are"} not shown.`,
     url: link(message.externalUrl),
   };
@@ -65,7 +72,7 @@ function headlineOf({ alerts, status }: Message, count: number): string {
   return over === 0 ? `${count} alerts are open.` : `${count} alerts, ${over} of them over.`;
 }
 
-function alertView(alert: NotifiedAlert, runbookUrl: string): AlertView {
+export function alertView(alert: NotifiedAlert, runbookUrl: string): AlertView {
   const { labels, annotations, status, startsUs, endsUs } = alert;
   const severity = oneLine(labels.severity ?? "").toLowerCase();
   const facts: [string, string | undefined][] = [
@@ -86,6 +93,7 @@ function alertView(alert: NotifiedAlert, runbookUrl: string): AlertView {
     facts: facts.map(([name, value]) => [name, oneLine(value ?? "")] as const).filter(([, value]) => value !== ""),
     description: lines(annotations.description ?? ""),
     runbookUrl: link(runbookUrl),
+    actUrl: link(alert.actUrl ?? ""),
   };
 }
 

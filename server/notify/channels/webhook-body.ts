@@ -52,6 +52,8 @@ function alertOf(shown: NotifiedAlert, full: NotifiedAlert, externalUrl: string)
     startsAt: time(shown.startsUs),
     endsAt: shown.endsUs === undefined ? NEVER : time(shown.endsUs),
     generatorURL: full.generatorUrl ?? externalUrl,
+    // Ours.
+    ...(full.actUrl === undefined ? {} : { actURL: full.actUrl }),
     // Of the labels as they are: two that are shortened to the same stay two alerts.
     fingerprint: fingerprint(full.labels),
   };

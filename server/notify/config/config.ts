@@ -11,6 +11,30 @@ export interface NotifyConfig {
   readonly escalations: readonly Escalation[];
   /** An alert of another program that names no end is over when it was not sent again for so long. */
   readonly resolveTimeoutMs: number;
+  readonly heartbeats: readonly HeartbeatConfig[];
+  readonly pings: readonly PingConfig[];
+}
+
+/** A program that is expected to give a sign of life. */
+export interface HeartbeatConfig {
+  readonly name: string;
+  readonly intervalMs: number;
+  /** It is missing when so long after an interval nothing came. */
+  readonly graceMs: number;
+  /** Of its alert, beside `alertname` and `heartbeat`. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly runbookUrl?: string;
+  /** Whoever has it gives the sign without another credential; absent: nobody does. */
+  readonly token?: Secret;
+}
+
+/** An address that is pinged while notifications work. */
+export interface PingConfig {
+  readonly name: string;
+  readonly url: Secret;
+  readonly intervalMs: number;
+  readonly method: "GET" | "POST";
+  readonly timeoutMs: number;
 }
 
 /** A node of the tree with what it inherits filled in. */

@@ -50,6 +50,7 @@ test("the least file has Alertmanager's defaults", () => {
     },
     receivers: [{ name: "a", channels: [], giveUpAfterMs: 86_400_000 }],
     ...{ inhibitRules: [], timeIntervals: [], schedules: [], escalations: [], resolveTimeoutMs: 300_000 },
+    ...{ heartbeats: [], pings: [] },
   });
 });
 
@@ -554,6 +555,28 @@ escalations: [{ name: e, repeat_interval: 1h, steps: [{ after: 0s, schedules: [s
   expect([route, ...route.routes].map(({ escalation }) => escalation)).toEqual(["e", "e", ""]);
 });
 
+test("heartbeats and pings are read, with what is left out filled in", () => {
+  const { heartbeats, pings } = configOf(`
+route: { receiver: a }
+receivers: [{ name: a }]
+heartbeats:
+  - { name: backup, interval: 1d, grace: 2h, labels: { severity: low }, runbook_url: https://w.example, token: 0815-0815-0815-0815 }
+  - { name: job, interval: 1m, token_file: /run/token }
+pings: [{ name: watcher, url_file: /run/url, interval: 1m }, { name: other, url: https://x.example/a, interval: 5m, method: POST }]
+`);
+  expect(heartbeats).toEqual([
+    {
+      ...{ name: "backup", intervalMs: 86_400_000, graceMs: 7_200_000, labels: { severity: "low" } },
+      ...{ runbookUrl: "https://w.example", token: { value: "0815-0815-0815-0815" } },
+    },
+    { name: "job", intervalMs: 60_000, graceMs: 60_000, labels: {}, token: { file: "/run/token" } },
+  ]);
+  expect(pings).toEqual([
+    { name: "watcher", url: { file: "/run/url" }, method: "GET", timeoutMs: 10_000, intervalMs: 60_000 },
+    { name: "other", url: { value: "https://x.example/a" }, method: "POST", timeoutMs: 10_000, intervalMs: 300_000 },
+  ]);
+});
+
 test.each([
   ["schedules: [{name: s, rotations: []}]", "schedules[0].rotations: is an empty list: nobody would ever be on call."],
   [
@@ -581,6 +604,18 @@ test.each([
     "escalations: [{name: e, steps: [{after: 5m, schedules: [s]}]}]",
     'there is no schedule "s": define it in schedules.',
   ],
+  ["heartbeats: [{name: job}]", "heartbeats[0]: has no interval: write one."],
+  ["heartbeats: [{name: job, interval: 100ms}]", "heartbeats[0].interval: is shorter than 1s"],
+  ["heartbeats: [{name: a/b, interval: 1d}]", '"a/b" is no such name'],
+  [
+    "heartbeats: [{name: job, interval: 1d}, {name: job, interval: 1h}]",
+    '"job" is the name of a heartbeat before it: rename one.',
+  ],
+  ["heartbeats: [{name: job, interval: 1d, labels: {alertname: x}}]", "alertname is set by the platform: remove it."],
+  ["heartbeats: [{name: job, interval: 1d, token: hunter2}]", "has fewer than 16 characters"],
+  ["pings: [{name: p, interval: 1m}]", "pings[0]: has no url: write url or url_file."],
+  ["pings: [{name: p, interval: 1m, url: ftp://x}]", "is no address"],
+  ["pings: [{name: p, interval: 1m, url: https://x.example, method: PUT}]", '"PUT" is neither GET nor POST.'],
 ])("%s is refused", (text, message) => {
   const [problem, ...more] = problemsOf(`${text}\n${ROUTE}receivers: [{name: a}]`);
   expect(problem).toContain(message);

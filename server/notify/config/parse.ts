@@ -3,6 +3,7 @@ import type { NotifyConfig } from "./config.ts";
 import type { Problem } from "./problem.ts";
 import { readEscalations } from "./read/escalations.ts";
 import { readGlobal } from "./read/global.ts";
+import { readHeartbeats, readPings } from "./read/heartbeats.ts";
 import { readInhibitRules } from "./read/inhibit.ts";
 import { readTimeIntervals } from "./read/intervals.ts";
 import { readReceivers } from "./read/receivers.ts";
@@ -20,7 +21,8 @@ const FILE: Known = {
   of: "the file",
   names: [
     ...["global", "route", "receivers", "inhibit_rules", "time_intervals", "mute_time_intervals", "templates"],
-    ...["schedules", "escalations"],
+    // Not Alertmanager's.
+    ...["schedules", "escalations", "heartbeats", "pings"],
   ],
   later: ["tracing", "event_recorder"],
 };
@@ -63,7 +65,8 @@ function readSections(fields: Fields): NotifyConfig | undefined {
   const root = fields.required("route");
   const route = root && readRoot(root, { ...names, escalations: namesOf(escalations) });
   const { resolveTimeoutMs } = global;
-  return route && { route, receivers, inhibitRules, timeIntervals, schedules, escalations, resolveTimeoutMs };
+  const signs = { heartbeats: readHeartbeats(fields.get("heartbeats")), pings: readPings(fields.get("pings")) };
+  return route && { route, receivers, inhibitRules, timeIntervals, schedules, escalations, resolveTimeoutMs, ...signs };
 }
 
 function namesOf(all: readonly { readonly name: string }[]): Set<string> {

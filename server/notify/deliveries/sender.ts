@@ -9,6 +9,7 @@ import type { Logger } from "../../observe/logger.ts";
 import type { Sent } from "../channel.ts";
 import type { ReceiverConfig } from "../config/config.ts";
 import { MAX_TIMEOUT_MS } from "../config/limits.ts";
+import type { Message } from "../message.ts";
 import { record } from "./record.ts";
 import { type Delivery, dueDeliveries, nextDueUs, noChannel, pruneDeliveries } from "./store.ts";
 import type { FindChannel, Target } from "./target.ts";
@@ -37,6 +38,8 @@ export interface SenderOptions {
   readonly receiverOf: (name: string) => ReceiverConfig | undefined;
   /** Whether nothing may be sent there for now; `look` follows. */
   readonly isHeld: (target: Target) => boolean;
+  /** The message as it is sent. */
+  readonly prepare: (delivery: Delivery) => Promise<Message>;
   readonly onAttempt: (delivery: Delivery, sent: Sent) => void;
 }
 
@@ -47,6 +50,7 @@ export class Sender {
   readonly #sending = new Map<number, { delivery: Delivery; done: Promise<void> }>();
   #wake = Promise.withResolvers<void>();
   #isActive = false;
+  #lookedMs = Number.NEGATIVE_INFINITY;
   #prunedMs = Number.NEGATIVE_INFINITY;
   readonly #running: Promise<void>;
 
@@ -59,6 +63,11 @@ export class Sender {
   look(isActive: boolean): void {
     this.#isActive = isActive;
     if (isActive) this.#wake.resolve();
+  }
+
+  /** When it last looked for what is due without a failure, on the monotonic clock. */
+  get lookedMs(): number {
+    return this.#lookedMs;
   }
 
   /** Keys of groups, a message of which is on its way there. */
@@ -123,6 +132,7 @@ export class Sender {
     }
     // What is due and finds no room is begun when a sending ends, which wakes this loop.
     const nextUs = await nextDueUs(sql, nowUs);
+    this.#lookedMs = clock.monotonicMs();
     return nextUs === undefined ? Number.POSITIVE_INFINITY : Math.max(0, (nextUs - clock.nowUs()) / 1_000);
   }
 
@@ -160,11 +170,13 @@ export class Sender {
     }
   }
 
-  async #attempt({ receiver, channelKey, message }: Delivery): Promise<Sent> {
+  async #attempt(delivery: Delivery): Promise<Sent> {
+    const { receiver, channelKey, message } = delivery;
     const target = this.#o.channelOf(receiver, channelKey);
     if (target === undefined) return { kind: "failed", reason: noChannel(receiver) };
     try {
-      return await target.send(message, AbortSignal.any([AbortSignal.timeout(ATTEMPT_MS), this.#cutting.signal]));
+      const sent = await this.#o.prepare(delivery);
+      return await target.send(sent, AbortSignal.any([AbortSignal.timeout(ATTEMPT_MS), this.#cutting.signal]));
     } catch (error) {
       this.#o.logger.error({ err: error, key: message.key }, "a channel failed by itself");
       return { kind: "retry", reason: "the channel failed by itself; the log of the platform has the error" };

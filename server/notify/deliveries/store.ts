@@ -101,13 +101,18 @@ export interface Instead {
   readonly kind: string;
 }
 
-/** Messages in place of another, each once. */
-export async function queueInstead(tx: Sql, of: number, instead: readonly Instead[], nowUs: number): Promise<void> {
+/** Messages in place of another, or by themselves, each once. */
+export async function queueInstead(
+  tx: Sql,
+  of: number | undefined,
+  instead: readonly Instead[],
+  nowUs: number,
+): Promise<void> {
   for (const { message, groupKey, sequence, channel, channelKey, kind } of instead) {
     await tx`insert into notify_delivery
         (key, group_key, sequence, receiver, channel, channel_key, kind, message, state, next_us, created_us, fallback_of)
       values (${message.key}, ${groupKey}, ${sequence}, ${message.receiver}, ${channel}, ${channelKey}, ${kind},
-        ${jsonText(message)}::text::jsonb, ${QUEUED}, ${nowUs}, ${nowUs}, ${of})
+        ${jsonText(message)}::text::jsonb, ${QUEUED}, ${nowUs}, ${nowUs}, ${of ?? null})
       on conflict (key, channel) do nothing`;
   }
 }

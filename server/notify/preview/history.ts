@@ -59,7 +59,8 @@ export async function readHistory(sql: Sql, { fromUs, toUs }: { fromUs: number; 
   };
 }
 
-async function detailsOf(sql: Sql, sensorIds: readonly string[]): Promise<ReadonlyMap<string, SensorDetails>> {
+/** By the sensor's id. */
+export async function detailsOf(sql: Sql, sensorIds: readonly string[]): Promise<ReadonlyMap<string, SensorDetails>> {
   const found = new Map<string, SensorDetails>();
   const distinct = [...new Set(sensorIds)];
   for (let i = 0; i < distinct.length; i += SENSORS_AT_ONCE) {

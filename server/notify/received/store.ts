@@ -57,30 +57,37 @@ class Line {
 
 /** Stores them in their order; once it resolves, they are committed. */
 export function receive(sql: Sql, alerts: readonly SentAlert[], nowUs: number): Promise<Receipt> {
-  return transaction(sql, async (tx) => {
-    await tx`select pg_advisory_xact_lock(${LOCK})`;
-    const hashes = alerts.map(({ labels }) => labelHash(labels));
-    const lines = await openLines(tx, hashes);
-    const [count] = await tx`select count(*)::int as open from received_alert where closed_us is null`;
-    let room = MAX_OPEN_RECEIVED_ALERTS - (count!.open as number);
-    const counts = { begun: 0, ended: 0, known: 0 };
-    const tooMany: number[] = [];
-    alerts.forEach((alert, i) => {
-      const line = lines.get(hashes[i]!)!;
-      const { before, begun, isNews } = send(line.open?.episode, alert, nowUs);
-      const hasEnded = line.take(before, isNews);
-      if (hasEnded) room++;
-      if (begun === undefined) counts[hasEnded ? "ended" : "known"]++;
-      else if (room <= 0) tooMany.push(i);
-      else {
-        line.open = { id: undefined, episode: begun };
-        counts.begun++;
-        room--;
-      }
-    });
-    await write(tx, [...lines.values()], nowUs);
-    return { ...counts, tooMany, hasNews: counts.begun + counts.ended > 0 || lines.values().some((l) => l.isNews) };
+  return transaction(sql, (tx) => receiveWithin(tx, alerts, { nowUs, most: MAX_OPEN_RECEIVED_ALERTS }));
+}
+
+/** As `receive`, within a transaction. `most`: that may be open then. */
+export async function receiveWithin(
+  tx: Sql,
+  alerts: readonly SentAlert[],
+  { nowUs, most }: { readonly nowUs: number; readonly most: number },
+): Promise<Receipt> {
+  await tx`select pg_advisory_xact_lock(${LOCK})`;
+  const hashes = alerts.map(({ labels }) => labelHash(labels));
+  const lines = await openLines(tx, hashes);
+  const [count] = await tx`select count(*)::int as open from received_alert where closed_us is null`;
+  let room = most - (count!.open as number);
+  const counts = { begun: 0, ended: 0, known: 0 };
+  const tooMany: number[] = [];
+  alerts.forEach((alert, i) => {
+    const line = lines.get(hashes[i]!)!;
+    const { before, begun, isNews } = send(line.open?.episode, alert, nowUs);
+    const hasEnded = line.take(before, isNews);
+    if (hasEnded) room++;
+    if (begun === undefined) counts[hasEnded ? "ended" : "known"]++;
+    else if (room <= 0) tooMany.push(i);
+    else {
+      line.open = { id: undefined, episode: begun };
+      counts.begun++;
+      room--;
+    }
   });
+  await write(tx, [...lines.values()], nowUs);
+  return { ...counts, tooMany, hasNews: counts.begun + counts.ended > 0 || lines.values().some((l) => l.isNews) };
 }
 
 async function openLines(tx: Sql, hashes: readonly string[]): Promise<Map<string, Line>> {
@@ -158,6 +165,16 @@ export async function openReceived(
 ): Promise<StoredEpisode[]> {
   const rows = await sql`select * from received_alert where closed_us is null and ends_us > ${nowUs} and id < ${belowId}
     order by id desc limit ${limit}`;
+  return rows.map(storedOf);
+}
+
+/** Those that were open at some time of the range, the newest first. */
+export async function receivedBetween(
+  sql: Sql,
+  { fromUs, toUs, limit }: { readonly fromUs: number; readonly toUs: number; readonly limit: number },
+): Promise<StoredEpisode[]> {
+  const rows = await sql`select * from received_alert
+    where starts_us < ${toUs} and (closed_us is null or closed_us > ${fromUs}) order by id desc limit ${limit}`;
   return rows.map(storedOf);
 }
 

@@ -14,6 +14,10 @@ export interface Silence {
   readonly endsUs: number;
   readonly createdUs: number;
   readonly updatedUs: number;
+  /** The receiver that is told before it ends and what it hid; "": none. */
+  readonly tell: string;
+  /** How long before. */
+  readonly tellBeforeUs: number;
 }
 
 /** Finds silences that are in force for labels, among any number of them. */

@@ -8,6 +8,8 @@ import { isUpdatable, type Silence } from "./silence.ts";
 
 /** Silences that are not over, in all of an installation: each alert is held against every one of them. */
 export const MAX_SILENCES = 500;
+/** The others follow with the next look. */
+const TOLD_AT_ONCE = 10;
 /** Over for longer than this, they are removed. */
 const KEPT_US = 30 * 86_400_000_000;
 
@@ -15,11 +17,12 @@ export type NewSilence = Omit<Silence, "id" | "createdUs" | "updatedUs">;
 
 /** @throws TelltaleError "exhausted" where there are too many already */
 export async function addSilence(sql: Sql, silence: NewSilence, nowUs: number): Promise<Silence> {
-  const { matchers, sensorPrefix, author, comment, startsUs, endsUs } = silence;
+  const { matchers, sensorPrefix, author, comment, startsUs, endsUs, tell, tellBeforeUs } = silence;
   await sql`delete from silence where ends_us < ${nowUs - KEPT_US}`;
   const [row] =
-    await sql`insert into silence (matchers, sensor_prefix, author, comment, starts_us, ends_us, created_us, updated_us)
-    select ${jsonText(matchers)}::text::jsonb, ${sensorPrefix}, ${author}, ${comment}, ${startsUs}, ${endsUs}, ${nowUs}, ${nowUs}
+    await sql`insert into silence (matchers, sensor_prefix, author, comment, starts_us, ends_us, created_us, updated_us,
+      tell, tell_before_us)
+    select ${jsonText(matchers)}::text::jsonb, ${sensorPrefix}, ${author}, ${comment}, ${startsUs}, ${endsUs}, ${nowUs}, ${nowUs}, ${tell}, ${tellBeforeUs}
     where (select count(*) from silence where ends_us > ${nowUs}) < ${MAX_SILENCES}
     returning *`;
   if (row !== undefined) return silenceOf(row);
@@ -38,7 +41,7 @@ export function updateSilence(
   nowUs: number,
 ): Promise<Silence | undefined> {
   return transaction(sql, async (tx) => {
-    const { sensorPrefix, comment, startsUs, endsUs } = wanted;
+    const { sensorPrefix, comment, startsUs, endsUs, tell, tellBeforeUs } = wanted;
     const [row] = await tx`select * from silence
       where id::text = ${id} and starts_with(sensor_prefix, ${sensorPrefix}) for update`;
     if (row === undefined) return undefined;
@@ -49,9 +52,38 @@ export function updateSilence(
       return addSilence(tx, { ...wanted, sensorPrefix: before.sensorPrefix }, nowUs);
     }
     const [updated] = await tx`update silence set comment = ${comment}, starts_us = ${startsUs}, ends_us = ${endsUs},
-      updated_us = ${nowUs} where id = ${before.id} returning *`;
+      tell = ${tell}, tell_before_us = ${tellBeforeUs}, updated_us = ${nowUs} where id = ${before.id} returning *`;
     return silenceOf(updated!);
   });
+}
+
+/** Gives a silence that is not over another end. */
+export async function prolongSilence(tx: Sql, id: string, endsUs: number, nowUs: number): Promise<Silence> {
+  const [row] = await tx`update silence set ends_us = ${endsUs}, updated_us = ${nowUs} where id = ${id} returning *`;
+  return silenceOf(row!);
+}
+
+/** Those that end soon and are to tell somebody of it. */
+export async function silencesToTell(sql: Sql, nowUs: number): Promise<Silence[]> {
+  const rows = await sql`select * from silence where tell <> '' and not is_reported and tell_before_us > 0
+    and starts_us <= ${nowUs} and ends_us > ${nowUs} and ends_us - tell_before_us <= ${nowUs}
+    and told_end_us is distinct from ends_us order by ends_us limit ${TOLD_AT_ONCE}`;
+  return rows.map(silenceOf);
+}
+
+export async function markTold(tx: Sql, { id, endsUs }: Silence): Promise<void> {
+  await tx`update silence set told_end_us = ${endsUs} where id = ${id}`;
+}
+
+/** Those that are over, and are to tell somebody what they hid. One that was never in force hid nothing. */
+export async function silencesToReport(sql: Sql, nowUs: number): Promise<Silence[]> {
+  const rows = await sql`select * from silence where tell <> '' and not is_reported
+    and ends_us <= ${nowUs} and starts_us < ends_us order by ends_us limit ${TOLD_AT_ONCE}`;
+  return rows.map(silenceOf);
+}
+
+export async function markReported(tx: Sql, { id }: Silence): Promise<void> {
+  await tx`update silence set is_reported = true where id = ${id}`;
 }
 
 /** Also where it is over. */
@@ -109,8 +141,8 @@ export async function listSilences(
   return rows.map(silenceOf);
 }
 
-function silenceOf(r: Row): Silence {
-  const { id, matchers, sensor_prefix: sensorPrefix, author, comment } = r;
+export function silenceOf(r: Row): Silence {
+  const { id, matchers, sensor_prefix: sensorPrefix, author, comment, tell, tell_before_us: tellBeforeUs } = r;
   const times = { startsUs: r.starts_us, endsUs: r.ends_us, createdUs: r.created_us, updatedUs: r.updated_us };
-  return { id, matchers, sensorPrefix, author, comment, ...times };
+  return { id, matchers, sensorPrefix, author, comment, tell, tellBeforeUs, ...times };
 }

@@ -1,3 +1,4 @@
+import { actText } from "../act-links.ts";
 import { colourOf } from "../colours.ts";
 import type { AlertView, MessageView } from "../view.ts";
 
@@ -23,7 +24,8 @@ export function mailHtml({ subject, headline, alerts, more, url }: MessageView):
   ].join("\n");
 }
 
-function alertHtml({ badge, severity, title, facts, description, runbookUrl }: AlertView): string {
+function alertHtml(alert: AlertView): string {
+  const { badge, severity, title, facts, description, runbookUrl, actUrl } = alert;
   const colour = colourOf(severity);
   return [
     `<div style="border-left:6px solid ${colour};padding:0 0 0 12px;margin:0 0 20px">`,
@@ -41,12 +43,16 @@ function alertHtml({ badge, severity, title, facts, description, runbookUrl }: A
       ? []
       : [`<p style="white-space:pre-line;overflow-wrap:anywhere;margin:6px 0">${escaped(description)}</p>`]),
     ...(runbookUrl === "" ? [] : [`<p style="margin:6px 0">${anchor(runbookUrl, "What to do")}</p>`]),
+    // Large enough for a thumb; its frame has the colour of the text, by day and by night.
+    ...(actUrl === "" ? [] : [`<p style="margin:12px 0">${anchor(actUrl, actText(alert), BUTTON)}</p>`]),
     "</div>",
   ].join("\n");
 }
 
-function anchor(url: string, text: string): string {
-  return `<a href="${escaped(url)}">${escaped(text)}</a>`;
+const BUTTON = "display:inline-block;padding:10px 16px;border:2px solid;border-radius:6px;font-weight:bold";
+
+function anchor(url: string, text: string, style = ""): string {
+  return `<a href="${escaped(url)}"${style === "" ? "" : ` style="${style}"`}>${escaped(text)}</a>`;
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {

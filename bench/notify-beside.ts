@@ -1,0 +1,208 @@
+/**
+ * Notifications beside a real Prometheus and Debian's Alertmanager, on the same machine in the same run: from an alert, and from a reading, to
+ * the message, and ten thousand alerts within a minute.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { startAlertmanager } from "../testing/alertmanager.ts";
+import { startPlatform } from "../testing/platform.ts";
+import { program } from "../testing/programs.ts";
+import { startPrometheus } from "../testing/prometheus.ts";
+import { type Posted, startWebhookSink } from "../testing/webhook-sink.ts";
+import { quantile } from "./load.ts";
+import { applyText } from "./notify.ts";
+import type { StorageRow } from "./storage-queries.ts";
+
+/** Alerts of a group: as many as a message of ours names. */
+const OF_A_GROUP = 100;
+/** Calls a second of whoever sends them. */
+const CALLS = 4;
+/** Alerts one by one, this far apart: no multiple of Prometheus' intervals. */
+const PAUSE_MS = 113;
+const STORM_MS = 60_000;
+
+interface Told {
+  readonly status: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A receiver that notes which alerts it heard of when. */
+async function startReceiver() {
+  const sink = await startWebhookSink();
+  const heard = new Map<string, number>();
+  let messages = 0;
+  let arrived = Promise.withResolvers<void>();
+  sink.answer((response, { body }: Posted) => {
+    messages++;
+    for (const { status, labels } of (JSON.parse(String(body)) as { alerts: Told[] }).alerts) {
+      const what = `${status} ${labels.boiler ?? labels.event}`;
+      if (!heard.has(what)) heard.set(what, performance.now());
+    }
+    response.end();
+    arrived.resolve();
+    arrived = Promise.withResolvers();
+  });
+  return {
+    url: sink.url,
+    heard,
+    get messages() {
+      return messages;
+    },
+    async until(fits: () => boolean, withinMs: number): Promise<boolean> {
+      const late = sleep(withinMs, "late" as const);
+      while (!fits()) if ((await Promise.race([arrived.promise, late])) === "late") return fits();
+      return true;
+    },
+    close: () => sink.close(),
+  };
+}
+
+type Receiver = Awaited<ReturnType<typeof startReceiver>>;
+
+/** What takes alerts as an Alertmanager does. */
+interface Notifier {
+  readonly url: string;
+  readonly receiver: Receiver;
+}
+
+/** @param single alerts whose delay is measured one by one; @param storm alerts within a minute. None where the programs are missing. */
+export async function besideRows(single: number, storm: number): Promise<StorageRow[]> {
+  const missing = ["prometheus", "prometheus-alertmanager"].filter((name) => program(name) === undefined);
+  if (missing.length > 0) {
+    console.error(`Without ${missing.join(" and ")} notifications are measured alone.`);
+    return [];
+  }
+  const [ownReceiver, theirReceiver] = await Promise.all([startReceiver(), startReceiver()]);
+  const platform = await startPlatform({ NOTIFY_ALLOWED_HOSTS: "127.0.0.1" });
+  await applyText(platform.grpc, fileOf(ownReceiver.url));
+  const alertmanager = await startAlertmanager(fileOf(theirReceiver.url));
+  const prometheus = await startPrometheus(alertmanager.url);
+  try {
+    const own = { url: platform.http, receiver: ownReceiver };
+    const theirs = { url: alertmanager.url, receiver: theirReceiver };
+    // In turns, so that both have the same machine.
+    const delays = { own: [] as number[], theirs: [] as number[] };
+    for (let i = 0; i < single; i++) {
+      delays.own.push(await delayOf(own, `single-${i}`));
+      delays.theirs.push(await delayOf(theirs, `single-${i}`));
+    }
+    // They would leave no room for as many as may be open.
+    const over = Array.from({ length: single }, (_, i) => alertOf(`single-${i}`, `single-${i}`, 0));
+    await Promise.all([send(own, over), send(theirs, over)]);
+    const chain = await readingDelays(prometheus, theirReceiver, single);
+    const ours = await stormOf(own, storm);
+    const other = await stormOf(theirs, storm);
+    return [
+      {
+        name: "alert_to_message_p99_ms",
+        value: at(delays.own, 0.99),
+        unit: "ms",
+        beside: {
+          ...{ messages: single, p50_ms: at(delays.own, 0.5) },
+          ...{ alertmanager_p50_ms: at(delays.theirs, 0.5), alertmanager_p99_ms: at(delays.theirs, 0.99) },
+        },
+      },
+      {
+        name: "prometheus_reading_to_message_p99_ms",
+        value: at(chain, 0.99),
+        unit: "ms",
+        beside: { messages: single, p50_ms: at(chain, 0.5), scrape_and_evaluation_interval_ms: 200 },
+      },
+      {
+        name: "minute_storm_lost",
+        value: ours.lost,
+        unit: "beginnings and ends",
+        beside: {
+          ...{ alerts: storm, messages: ours.messages, told_after_ms: ours.afterMs },
+          ...{ alertmanager_lost: other.lost, alertmanager_messages: other.messages },
+          alertmanager_told_after_ms: other.afterMs,
+        },
+      },
+    ];
+  } finally {
+    await Promise.all([prometheus.stop(), alertmanager.stop(), platform.stop()]);
+    await Promise.all([ownReceiver.close(), theirReceiver.close()]);
+  }
+}
+
+function fileOf(url: string): string {
+  return `route: { receiver: all, group_by: [group, boiler], group_wait: 0s, group_interval: 5s, repeat_interval: 1d }
+receivers: [{ name: all, webhook_configs: [{ url: "${url}" }] }]
+`;
+}
+
+async function send({ url }: Notifier, alerts: readonly object[]): Promise<void> {
+  const headers = { "content-type": "application/json" };
+  const response = await fetch(`${url}/api/v2/alerts`, { method: "POST", headers, body: JSON.stringify(alerts) });
+  if (!response.ok) throw new Error(`alerts were answered ${response.status}: ${await response.text()}`);
+}
+
+function alertOf(event: string, group: string, endsInMs: number) {
+  return { labels: { alertname: "bench", event, group }, endsAt: new Date(Date.now() + endsInMs).toISOString() };
+}
+
+async function delayOf(notifier: Notifier, event: string): Promise<number> {
+  await sleep(PAUSE_MS);
+  const startedMs = performance.now();
+  await send(notifier, [alertOf(event, event, 600_000)]);
+  const { heard, until } = notifier.receiver;
+  if (!(await until(() => heard.has(`firing ${event}`), 60_000))) throw new Error(`${event} was not told`);
+  return heard.get(`firing ${event}`)! - startedMs;
+}
+
+async function readingDelays(
+  prometheus: Awaited<ReturnType<typeof startPrometheus>>,
+  { heard, until }: Receiver,
+  count: number,
+): Promise<number[]> {
+  const boilers = Array.from({ length: count }, (_, i) => `boiler-${i}`);
+  const shownMs = new Map<string, number>();
+  for (const boiler of boilers) {
+    await sleep(PAUSE_MS);
+    shownMs.set(boiler, performance.now());
+    prometheus.show(100, boiler);
+  }
+  const all = () => boilers.every((boiler) => heard.has(`firing ${boiler}`));
+  if (!(await until(all, 60_000))) throw new Error("Prometheus' alerts were not all told");
+  return boilers.map((boiler) => heard.get(`firing ${boiler}`)! - shownMs.get(boiler)!);
+}
+
+/** Alerts that begin over a minute, and end over another. */
+async function stormOf(notifier: Notifier, count: number) {
+  const { receiver } = notifier;
+  const before = receiver.messages;
+  const events = Array.from({ length: count }, (_, i) => ({
+    event: `storm-${i}`,
+    group: `g${i % (count / OF_A_GROUP)}`,
+  }));
+  const calls = (STORM_MS / 1_000) * CALLS;
+  const portion = Math.ceil(count / calls);
+  for (const endsInMs of [3_600_000, 0]) {
+    for (let i = 0, dueMs = performance.now(); i < count; i += portion, dueMs += STORM_MS / calls) {
+      await sleep(Math.max(0, dueMs - performance.now()));
+      await send(
+        notifier,
+        events.slice(i, i + portion).map(({ event, group }) => alertOf(event, group, endsInMs)),
+      );
+    }
+  }
+  const sentMs = performance.now();
+  const missing = () =>
+    events.filter(({ event }) => !receiver.heard.has(`firing ${event}`) || !receiver.heard.has(`resolved ${event}`));
+  await receiver.until(() => missing().length === 0, 60_000);
+  return {
+    lost: missing().length,
+    messages: receiver.messages - before,
+    afterMs: Math.round(performance.now() - sentMs),
+  };
+}
+
+function at(delays: readonly number[], q: number): number {
+  return (
+    Math.round(
+      quantile(
+        [...delays].sort((a, b) => a - b),
+        q,
+      ) * 10,
+    ) / 10
+  );
+}
