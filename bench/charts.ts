@@ -40,7 +40,7 @@ export async function* chartRows(readings: number, sensors: number): AsyncGenera
   });
   try {
     await migrate(sql);
-    const endUs = await fill(sql, readings);
+    const endUs = await fillSensor(sql, readings);
     const { moved, cpu } = await cost(postgres.pid, async () => (await maintenance.compactNow()).readings);
     yield { name: "chart_compact_us", value: (cpu * 1e6) / moved, unit: "µs/reading", beside: { readings: moved } };
     yield await rollupBytes(sql, moved);
@@ -58,7 +58,7 @@ export async function* chartRows(readings: number, sensors: number): AsyncGenera
 }
 
 /** One sensor with a reading a second up to now; answers with the end. */
-async function fill(sql: Sql, readings: number): Promise<number> {
+export async function fillSensor(sql: Sql, readings: number): Promise<number> {
   const endUs = Math.floor(Date.now() / 1e3) * 1e6;
   await sql`insert into model (version) values ('bench')`;
   await sql`insert into log_partition (partition) values (0)`;

@@ -15,6 +15,7 @@ import { spareLong } from "../server/lib/long-requests.ts";
 import { openCalls } from "./alertmanager/calls.ts";
 import { openAlertmanager } from "./alertmanager/serve.ts";
 import { CONNECT_ROUTE, Forwarder } from "./console/connect.ts";
+import { OidcFlow, type OidcSignIn } from "./console/oidc.ts";
 import { Sessions } from "./console/sessions.ts";
 import { gatewayCors } from "./cors.ts";
 import { GRAPHQL_PATH, graphqlRuntime } from "./graphql/runtime.ts";
@@ -58,6 +59,8 @@ export interface GatewayOptions {
   readonly signClient?: (address: string) => string;
   /** Shared by all gateways of an installation: seals the sessions of browsers; absent: they end with this process. */
   readonly sessionSecret?: string | undefined;
+  /** Where people sign in to the console; absent: with a token alone. */
+  readonly oidcSignIn?: OidcSignIn | undefined;
   /** Take the `timestamp` of a REST reading for its `observed_at`; absent: it is ignored, as existing clients expect. */
   readonly acceptTimestamp?: boolean;
   /** Certificate and key; absent: clear text. */
@@ -124,6 +127,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     auth: options.auth ?? false,
     secret: options.sessionSecret,
     tls: options.tls !== undefined,
+    oidc: options.oidcSignIn && new OidcFlow(options.oidcSignIn, options.sessionSecret, logger),
   });
   const router = new Router({
     ...{ forwarder, sessions },

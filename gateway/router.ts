@@ -4,6 +4,7 @@ import { allowLong } from "../server/lib/long-requests.ts";
 import type { Alertmanager } from "./alertmanager/serve.ts";
 import { consoleAsset, hasConsole, sendAsset } from "./console/assets.ts";
 import { CONNECT_PREFIX, CONNECT_ROUTE, type Forwarder, refuse } from "./console/connect.ts";
+import { BEGIN_PATH, CALLBACK_PATH } from "./console/oidc.ts";
 import type { Sessions } from "./console/sessions.ts";
 import { checkedRequest } from "./graphql/request.ts";
 import { GRAPHQL_PATH } from "./graphql/runtime.ts";
@@ -117,7 +118,10 @@ export class Router {
     const toIngest =
       (isLong: boolean): Handler =>
       async (request, response) => {
-        if (isLong) allowLong(request);
+        if (isLong) {
+          allowLong(request);
+          takeSession(request, response, sessions);
+        }
         ingest.serve(request, response);
         return undefined;
       };
@@ -144,7 +148,10 @@ export class Router {
       return undefined;
     };
     this.#add("/ui", { GET: async () => ({ status: 307, body: "", headers: { location: UI } }) });
+    this.#add(BEGIN_PATH, { GET: (_request, _response, { query }) => sessions.toProvider(query) });
+    this.#add(CALLBACK_PATH, { GET: (request, response) => sessions.fromProvider(request, response) });
     this.#add(SESSION_PATH, {
+      GET: async () => sessions.ways(),
       POST: (request) => sessions.signIn(request),
       DELETE: async (request) => sessions.signOut(request),
     });
@@ -201,6 +208,14 @@ export class Router {
     const location = query === "" ? shorter : `${shorter}?${query}`;
     await send(response, { status: 307, body: "", headers: { location } });
   }
+}
+
+/** Files that a page of the console sends come with its cookie; each other program names its credential itself. */
+function takeSession(request: IncomingMessage, response: ServerResponse, sessions: Sessions): void {
+  const session = sessions.credential(request.headers);
+  if (session === undefined) return;
+  request.headers.authorization = session.authorization;
+  if (session.renewed !== undefined) response.setHeader("set-cookie", session.renewed);
 }
 
 /** Programs find nothing at the root, as ever; a person finds the console. */

@@ -12,7 +12,12 @@ export interface Misspelled {
 /** Read in other places than the configuration, or only beside another variable. */
 const ELSEWHERE = [
   "OIDC_AUDIENCE",
+  "OIDC_CLIENT_ID",
+  "OIDC_CLIENT_SECRET",
+  "OIDC_CLIENT_SECRET_FILE",
   "OIDC_ISSUER",
+  "OIDC_REDIRECT_URL",
+  "OIDC_SCOPES",
   "OIDC_SCOPE_CLAIM",
   "OIDC_SENSOR_PREFIX_CLAIM",
   "TELLTALE_AUDIT_ALLOWED",

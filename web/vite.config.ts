@@ -17,6 +17,14 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: false,
-    rolldownOptions: { checks: { pluginTimings: false } },
+    rolldownOptions: {
+      checks: { pluginTimings: false },
+      output: {
+        // What several pages need comes in few files: each costs a request, and headers of half a kilobyte.
+        codeSplitting: {
+          groups: [{ name: "shared", test: /[\\/]web[\\/](?:lib|app|pages)[\\/]/, minShareCount: 4 }],
+        },
+      },
+    },
   },
 });

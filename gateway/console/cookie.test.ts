@@ -21,6 +21,8 @@ test("what was sealed with another secret, changed or made up is nobody's", () =
     expect(sealer.open(changed.toString("base64url"))).toBeUndefined();
   }
   expect([new Sealer("other").open(sealed), new Sealer().open(sealed)]).toEqual([undefined, undefined]);
+  const other = new Sealer("secret", "another purpose");
+  expect([other.open(sealed), sealer.open(other.seal({ token: "x" }))]).toEqual([undefined, undefined]);
   for (const text of ["", "x", "%", sealed.slice(0, 20)]) expect(sealer.open(text)).toBeUndefined();
 });
 

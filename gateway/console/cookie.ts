@@ -27,12 +27,15 @@ const TAG_BYTES = 16;
 export class Sealer {
   readonly #key: Uint8Array;
 
-  /** @param secret shared by all gateways; absent: of this process alone, so that sessions end with it */
-  constructor(secret?: string) {
-    this.#key = new Uint8Array(hkdfSync("sha256", secret ?? randomBytes(32), "", "telltale console session", 32));
+  /**
+   * @param secret shared by all gateways; absent: of this process alone, so that sessions end with it
+   * @param purpose what is sealed for one purpose is nothing for another
+   */
+  constructor(secret?: string, purpose = "telltale console session") {
+    this.#key = new Uint8Array(hkdfSync("sha256", secret ?? randomBytes(32), "", purpose, 32));
   }
 
-  seal(session: Session): string {
+  seal(session: object): string {
     const nonce = randomBytes(NONCE_BYTES);
     const cipher = createCipheriv(CIPHER, this.#key, nonce);
     const sealed = Buffer.concat([cipher.update(JSON.stringify(session), "utf8"), cipher.final()]);
@@ -40,14 +43,14 @@ export class Sealer {
   }
 
   /** Undefined for what was not sealed with this secret. */
-  open(text: string): Session | undefined {
+  open<T = Session>(text: string): T | undefined {
     const bytes = Buffer.from(text, "base64url");
     if (bytes.length <= NONCE_BYTES + TAG_BYTES) return undefined;
     const opener = createDecipheriv(CIPHER, this.#key, bytes.subarray(0, NONCE_BYTES));
     opener.setAuthTag(bytes.subarray(-TAG_BYTES));
     try {
       const parts = [opener.update(bytes.subarray(NONCE_BYTES, -TAG_BYTES)), opener.final()];
-      return JSON.parse(Buffer.concat(parts).toString("utf8")) as Session;
+      return JSON.parse(Buffer.concat(parts).toString("utf8")) as T;
     } catch {
       return undefined; // forged, or of another secret: nobody's session
     }

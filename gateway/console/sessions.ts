@@ -1,5 +1,5 @@
 /** Sessions of browsers: signing in with a token, signing out, and the credential of a call that came with the cookie. */
-import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { AdminService } from "../../gen/es/telltale/v1/admin_pb.ts";
@@ -8,6 +8,7 @@ import { isOwnOrigin } from "../../server/lib/own-origin.ts";
 import { type Answer, BodyTooLarge, detail, JSON_TYPE, MAX_BODY_BYTES, readBody } from "../http.ts";
 import { passedOn } from "../mesh/call.ts";
 import { COOKIE, cookieOf, isOver, Sealer, type Session, type SessionTimes, setCookie } from "./cookie.ts";
+import { type OidcFlow, problemPath, redirect } from "./oidc.ts";
 
 /** A working day at most; a browser that was closed over lunch asks again. */
 export const SESSION_TIMES: SessionTimes = { idleMs: 60 * 60_000, absoluteMs: 12 * 60 * 60_000 };
@@ -25,9 +26,13 @@ export interface SessionsOptions {
   /** Whether this listener itself speaks TLS. */
   readonly tls?: boolean;
   readonly times?: SessionTimes;
+  /** Absent: nobody signs in elsewhere. */
+  readonly oidc?: OidcFlow | undefined;
   /** Wall clock. */
   readonly nowMs?: () => number;
 }
+
+const NO_PROVIDER = detail(404, "No identity provider is set up: OIDC_CLIENT_ID sets one");
 
 /** What the cookie adds to a call. */
 export interface CookieCredential {
@@ -77,13 +82,44 @@ export class Sessions {
     if (body === undefined) return detail(413, `A session's request has at most ${MAX_BODY_BYTES} bytes`);
     const token = tokenOf(request.headers["content-type"], body);
     if (token === undefined) return detail(422, 'Send {"token": "…"} as application/json');
-    if (token.length > MAX_TOKEN_CHARACTERS)
-      return detail(422, `The token has ${token.length} characters; a session takes ${MAX_TOKEN_CHARACTERS}`);
-    const refused = await this.#refusal(token, request.headers);
-    if (refused !== undefined) return refused;
+    const begun = await this.#begin(token, request.headers);
+    return "refused" in begun ? begun.refused : { status: 204, body: "", headers: { "set-cookie": begun.cookie } };
+  }
+
+  async #begin(token: string, headers: IncomingHttpHeaders): Promise<{ cookie: string } | { refused: Answer }> {
+    if (token.length > MAX_TOKEN_CHARACTERS) {
+      const text = `The token has ${token.length} characters; a session takes ${MAX_TOKEN_CHARACTERS}`;
+      return { refused: detail(422, text) };
+    }
+    const refused = await this.#refusal(token, headers);
+    if (refused !== undefined) return { refused };
     const now = this.#now();
-    const cookie = this.#cookie({ token, begunMs: now, usedMs: now }, request.headers);
-    return { status: 204, body: "", headers: { "set-cookie": cookie } };
+    return { cookie: this.#cookie({ token, begunMs: now, usedMs: now }, headers) };
+  }
+
+  /** `GET /ui/session`: how people may sign in. */
+  ways(): Answer {
+    const { auth, oidc } = this.#options;
+    const body = { required: auth, oidc: oidc === undefined ? null : { name: oidc.name } };
+    return { status: 200, body, headers: { "cache-control": "no-store" } };
+  }
+
+  /** `GET /ui/session/oidc?to=…`: to the identity provider. */
+  async toProvider(query: URLSearchParams): Promise<Answer> {
+    return this.#options.oidc?.begin(query.get("to") ?? "") ?? NO_PROVIDER;
+  }
+
+  /** Where the provider leads the browser back to: a session begins, and the console is gone on to. */
+  async fromProvider({ headers, url = "" }: IncomingMessage, response: ServerResponse): Promise<Answer> {
+    const { oidc } = this.#options;
+    if (oidc === undefined) return NO_PROVIDER;
+    const ended = await oidc.end(url.slice(url.split("?")[0]!.length), headers);
+    response.appendHeader("set-cookie", oidc.forget);
+    if ("problem" in ended) return redirect(problemPath(ended.problem));
+    const begun = await this.#begin(ended.token, headers);
+    if ("refused" in begun) return redirect(problemPath(begun.refused.status === 503 ? "unavailable" : "rights"));
+    response.appendHeader("set-cookie", begun.cookie);
+    return redirect(ended.to);
   }
 
   /** `DELETE /ui/session`. The token goes on working elsewhere: to end that, revoke it. */

@@ -3,6 +3,10 @@ import { loadConfig } from "../config.ts";
 import { StartupError } from "../errors.ts";
 import { createHostCheck, createOriginCheck } from "./hosts.ts";
 
+const CALLBACK = "/ui/session/oidc/callback";
+const OIDC = { AUTH: "on", OIDC_JWKS_URL: "https://idp.example/keys", OIDC_ISSUER: "https://idp.example" };
+const SIGN_IN = { ...OIDC, OIDC_CLIENT_ID: "console", OIDC_REDIRECT_URL: `https://plant.example${CALLBACK}` };
+
 describe("the security settings", () => {
   it("ask nobody for a credential by default, and serve this machine alone", () => {
     expect(loadConfig({})).toMatchObject({ bindAddress: "127.0.0.1", security: { auth: false } });
@@ -30,6 +34,33 @@ describe("the security settings", () => {
     ],
     ["keys over clear text", { AUTH: "on", OIDC_JWKS_URL: "http://idp.example.org/keys" }, /https address/],
     ["keys without an issuer", { AUTH: "on", OIDC_JWKS_URL: "https://idp.example.org/keys" }, /needs OIDC_ISSUER/],
+    ["people who sign in, and are led nowhere", { ...OIDC, OIDC_CLIENT_ID: "c" }, /OIDC_REDIRECT_URL is not: set both/],
+    [
+      "a way back that is not the console's",
+      { ...OIDC, OIDC_CLIENT_ID: "c", OIDC_REDIRECT_URL: "https://plant.example/ui/" },
+      /the path \/ui\/session\/oidc\/callback/,
+    ],
+    [
+      "a way back over clear text",
+      { ...OIDC, OIDC_CLIENT_ID: "c", OIDC_REDIRECT_URL: `http://plant.example${CALLBACK}` },
+      /https address/,
+    ],
+    [
+      "a provider over clear text",
+      {
+        ...OIDC,
+        OIDC_ISSUER: "http://idp.example",
+        OIDC_CLIENT_ID: "c",
+        OIDC_REDIRECT_URL: `https://p.example${CALLBACK}`,
+      },
+      /^OIDC_ISSUER is .*https address/,
+    ],
+    [
+      "two secrets of a client",
+      { ...SIGN_IN, OIDC_CLIENT_SECRET: "one", OIDC_CLIENT_SECRET_FILE: "two" },
+      /^OIDC_CLIENT_SECRET and OIDC_CLIENT_SECRET_FILE are both set/,
+    ],
+    ["a secret that is not there", { ...SIGN_IN, OIDC_CLIENT_SECRET_FILE: "/no/such/file" }, /cannot be read/],
     ["keys that nobody uses", { OIDC_JWKS_URL: "https://i/k", OIDC_ISSUER: "i", OIDC_AUDIENCE: "a" }, /AUTH is off/],
     ["a certificate without its key", { TLS_CERT_FILE: "c" }, /needs TLS_KEY_FILE/],
     ["a key without its certificate", { TLS_KEY_FILE: "k" }, /needs TLS_CERT_FILE/],
@@ -47,6 +78,13 @@ describe("the security settings", () => {
   it.each(refusals)("refuse %s", (_, env, sentence) => {
     expect(() => loadConfig(env)).toThrow(StartupError);
     expect(() => loadConfig(env)).toThrow(sentence);
+  });
+
+  it("take tokens of programs and of people who sign in", () => {
+    const { oidc } = loadConfig({ ...SIGN_IN, OIDC_AUDIENCE: "programs" }).security;
+    expect(oidc).toMatchObject({ audience: ["programs", "console"], signIn: { scopes: "openid" } });
+    expect(loadConfig(SIGN_IN).security.oidc?.audience).toEqual(["console"]);
+    expect(() => loadConfig(OIDC)).toThrow(/needs OIDC_AUDIENCE/);
   });
 
   it("never repeat the administrator's token", () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { choice, type Environment, flag, integer, refuse, text, url } from "../environment.ts";
 import { StartupError } from "../errors.ts";
 import { isLoopback } from "../lib/authority.ts";
@@ -21,11 +22,23 @@ export interface OidcSettings {
   /** Where the issuer publishes its keys. */
   readonly jwksUrl: string;
   readonly issuer: string;
-  readonly audience: string;
+  /** The audiences that a token may name: of programs, and of people who sign in to the console. */
+  readonly audience: string | string[];
   /** Claim with the scopes: a list, or names with blanks between them. */
   readonly scopeClaim: string;
   /** Claim with the sensor prefix, "*" for all sensors; undefined: tokens of this issuer reach all sensors. */
   readonly prefixClaim: string | undefined;
+  /** How people sign in to the console with the issuer; absent: with a token alone. */
+  readonly signIn?: OidcSignInSettings | undefined;
+}
+
+export interface OidcSignInSettings {
+  readonly clientId: string;
+  /** Undefined: of a public client. */
+  readonly clientSecret: string | undefined;
+  /** Of the console as browsers see it. */
+  readonly redirectUrl: string;
+  readonly scopes: string;
 }
 
 export interface TlsSettings {
@@ -105,17 +118,54 @@ function readSecret(env: Environment, name: string): string | undefined {
 function readOidc(env: Environment): OidcSettings | undefined {
   const jwksUrl = url(env, "OIDC_JWKS_URL", ["https", "http"]);
   if (jwksUrl === undefined) return undefined;
-  const host = new URL(jwksUrl).hostname;
-  if (jwksUrl.startsWith("http:") && !isLoopback(host)) {
-    refuse("OIDC_JWKS_URL", jwksUrl, "an https address: whoever can change the keys on their way can be anybody");
-  }
+  checkHttps("OIDC_JWKS_URL", jwksUrl, "whoever can change the keys on their way can be anybody");
+  const issuer = needed(env, "OIDC_ISSUER", "OIDC_JWKS_URL");
+  const signIn = readSignIn(env, issuer);
+  const programs = signIn === undefined ? needed(env, "OIDC_AUDIENCE", "OIDC_JWKS_URL") : text(env, "OIDC_AUDIENCE");
   return {
     jwksUrl,
-    issuer: needed(env, "OIDC_ISSUER", "OIDC_JWKS_URL"),
-    audience: needed(env, "OIDC_AUDIENCE", "OIDC_JWKS_URL"),
+    issuer,
+    audience: [programs, signIn?.clientId].filter((each) => each !== undefined),
+    signIn,
     scopeClaim: text(env, "OIDC_SCOPE_CLAIM") ?? "scope",
     prefixClaim: readPrefixClaim(env),
   };
+}
+
+const CALLBACK = "/ui/session/oidc/callback";
+
+function readSignIn(env: Environment, issuer: string): OidcSignInSettings | undefined {
+  const clientId = text(env, "OIDC_CLIENT_ID");
+  if (clientId === undefined) return undefined;
+  const server = URL.canParse(issuer)
+    ? issuer
+    : refuse("OIDC_ISSUER", issuer, "an address, where OIDC_CLIENT_ID is set");
+  checkHttps("OIDC_ISSUER", server, "codes and secrets go to it");
+  const redirectUrl = url(env, "OIDC_REDIRECT_URL", ["https", "http"]);
+  if (redirectUrl === undefined)
+    throw new StartupError("OIDC_CLIENT_ID is set, and OIDC_REDIRECT_URL is not: set both.");
+  if (new URL(redirectUrl).pathname !== CALLBACK)
+    refuse("OIDC_REDIRECT_URL", redirectUrl, `the console's address with the path ${CALLBACK}`);
+  checkHttps("OIDC_REDIRECT_URL", redirectUrl, "the code that signs a person in comes by it");
+  return { clientId, clientSecret: readClientSecret(env), redirectUrl, scopes: text(env, "OIDC_SCOPES") ?? "openid" };
+}
+
+function readClientSecret(env: Environment): string | undefined {
+  const [secret, file] = [text(env, "OIDC_CLIENT_SECRET"), text(env, "OIDC_CLIENT_SECRET_FILE")];
+  if (secret !== undefined && file !== undefined)
+    throw new StartupError("OIDC_CLIENT_SECRET and OIDC_CLIENT_SECRET_FILE are both set: set one of them.");
+  if (file === undefined) return secret;
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch (cause) {
+    throw new StartupError(`OIDC_CLIENT_SECRET_FILE is "${file}", which cannot be read.`, { cause });
+  }
+}
+
+/** On this machine nobody is on the way. */
+function checkHttps(name: string, address: string, why: string): void {
+  if (address.startsWith("http:") && !isLoopback(new URL(address).hostname))
+    refuse(name, address, `an https address: ${why}`);
 }
 
 /** A claim of that name cannot be: the word says that no claim limits the issuer's tokens. */

@@ -30,6 +30,7 @@ export function wireGateway(
     auth: config.security.auth,
     signClient: forwarding.sign,
     sessionSecret: config.security.gatewaySecret,
+    oidcSignIn: config.security.oidc?.signIn && { issuer: config.security.oidc.issuer, ...config.security.oidc.signIn },
     acceptTimestamp: config.acceptTimestamp,
     tls: config.security.tls && watchTlsFiles(config.security.tls, logger),
     logger,

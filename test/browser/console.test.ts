@@ -37,9 +37,9 @@ describeWith(["chromium"], "the console", () => {
   });
 
   /** Readings of a sensor up to `untilMs`; those after the steady ones are far away. */
-  async function send(sensorId: string, steady: number, far: number, untilMs = Date.now()) {
+  async function send(sensorId: string, steady: number, far: number, untilMs = Date.now(), unit = "C") {
     const values = Array.from({ length: steady + far }, (_, i) => (i < steady ? 20 + Math.sin(i) / 10 : 500 + i));
-    const block = { sensorId, sensorType: "temperature", unit: "C", location: "hall 1", attributes: { line: "3" } };
+    const block = { sensorId, sensorType: "temperature", unit, location: "hall 1", attributes: { line: "3" } };
     const baseTimeUs = BigInt(untilMs - values.length * 1_000) * 1_000n;
     const timeDeltasUs = values.map(() => 1_000_000);
     await createClient(IngestService, transport()).submitReadings({
@@ -71,11 +71,14 @@ describeWith(["chromium"], "the console", () => {
         await ended;
       });
       await Promise.all(seen);
-      await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+      await frames(page);
     };
     return { asked, answer };
   }
 
+  /** A chart follows the pointer frame by frame. */
+  const frames = (page: Page) =>
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
   const heading = (page: Page, name: string) => page.getByRole("heading", { level: 1, name }).waitFor();
 
   it("leads from an empty database to the first readings", async () => {
@@ -164,10 +167,16 @@ describeWith(["chromium"], "the console", () => {
 
   it("zooms and pans a chart by keyboard, reads points out, and explains the one that is chosen", async () => {
     const { context, page, wrong } = await openPage(browser, platform.http);
+    const series: string[] = [];
+    page.on("request", (request) => {
+      if (request.url().endsWith("/GetSeries")) series.push(request.url());
+    });
     await page.goto(`${platform.http}/ui/sensors/boiler-2?range=5m`);
     const chart = page.getByRole("application");
     await page.getByText(/^boiler-2: 121 readings/).waitFor();
     await chart.locator("canvas").waitFor();
+    // Once, and not again when the width of the chart is known.
+    expect(series).toHaveLength(1);
     await chart.focus();
     await page.keyboard.press("n");
     const spoken = page.getByRole("status").filter({ hasText: "anomalous, score" });
@@ -188,8 +197,11 @@ describeWith(["chromium"], "the console", () => {
     await page.goto(`${platform.http}/ui/sensors/boiler-2?range=5m`);
     await page.getByText(/^boiler-2: 121 readings/).waitFor();
     await page.getByText("follows now").waitFor();
+    const canvas = await chart.locator("canvas").elementHandle();
     await send("boiler-2", 2, 0, Date.now() + 3_000);
     await page.getByText(/^boiler-2: 12[23] readings/).waitFor();
+    // Into the same chart: what a person is doing with it goes on.
+    expect(await canvas!.isVisible()).toBe(true);
     expect(wrong).toEqual([]);
     await context.close();
   });
@@ -283,6 +295,89 @@ describeWith(["chromium"], "the console", () => {
       await page.getByText(/^Computed from its newest \d+ readings/).waitFor();
       expect([...(await misfitsOf(page)), ...(await findingsOf(page))]).toEqual([]);
     }
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it(
+    "tries other settings on a stretch that was dragged over, and shows what becomes of each alert",
+    LONG,
+    async () => {
+      await send("tried-1", STEADY, 1);
+      const { context, page, wrong } = await openPage(browser, platform.http);
+      await page.goto(`${platform.http}/ui/sensors/tried-1?range=5m`);
+      await page.getByText(/^tried-1: 121 readings/).waitFor();
+      await page.getByRole("button", { name: "Backtest" }).click();
+      await page.getByText("Drag over a stretch of the chart.").waitFor();
+      const over = await page.locator(".u-over").boundingBox();
+      await page.mouse.move(over!.x + 20, over!.y + 100);
+      await page.mouse.down();
+      await page.mouse.move(over!.x + over!.width - 2, over!.y + 100, { steps: 4 });
+      await page.mouse.up();
+      await page.waitForURL(/[?&]try=\d{4}-/);
+      // The chart shows what it showed.
+      expect(new URL(page.url()).searchParams.get("range")).toBe("5m");
+      const run = page.getByRole("button", { name: "Run the backtest" });
+      expect(await run.isDisabled()).toBe(true);
+      await page.getByLabel("Abnormal").selectOption("below only");
+      await run.click();
+      const verdict = page.getByText("Live there was 1 alert: 0 kept, 1 gone; 0 would have been raised in addition.");
+      await verdict.waitFor();
+      const alerts = page.getByRole("list", { name: "Alerts, and what becomes of each" });
+      await alerts.getByText(/^−\s*gone$/).waitFor();
+      // A link to it shows the same, and the sensor is judged as before.
+      await page.goto(page.url());
+      await verdict.waitFor();
+      expect(await page.getByLabel("Abnormal").inputValue()).toBe(String(Direction.LOW));
+      for (const screen of [SCREENS[1], SCREENS[0]]) {
+        await page.setViewportSize(screen);
+        expect([...(await misfitsOf(page)), ...(await findingsOf(page))]).toEqual([]);
+      }
+      await page.emulateMedia({ colorScheme: "dark" });
+      expect(await findingsOf(page, ["color-contrast"])).toEqual([]);
+      const { config } = await createClient(DetectorService, transport()).getDetectorConfig({ sensorId: "tried-1" });
+      expect(config?.direction).not.toBe(Direction.LOW);
+      await page.getByRole("button", { name: "Put them in force" }).click();
+      expect(await page.getByRole("dialog").getByLabel("Abnormal").inputValue()).toBe(String(Direction.LOW));
+      expect(wrong).toEqual([]);
+      await context.close();
+    },
+  );
+
+  it("compares sensors that were chosen in the list, on a scale for each unit, with one cursor", LONG, async () => {
+    const [one, two, three] = ["both-1", "both-2", "both-3"] as const;
+    await send(one, 60, 0);
+    await send(two, 60, 0);
+    await send(three, 60, 0, Date.now(), "bar");
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    await page.goto(`${platform.http}/ui/sensors?q=both-&sort=id`);
+    await page.getByRole("link", { name: three, exact: true }).waitFor();
+    for (const key of ["j", "x", "j", "x"]) await page.keyboard.press(key);
+    await page.getByRole("checkbox", { name: `Choose ${three}` }).check();
+    await page.getByText("3 sensors chosen").waitFor();
+    await page.getByRole("link", { name: "Compare" }).click();
+    await page.waitForURL(/\/compare\?s=both-1&s=both-2&s=both-3$/);
+    await page.getByRole("application", { name: "Chart of both-1, both-2, C." }).locator("canvas").waitFor();
+    const chart = page.getByRole("application", { name: "Chart of both-3, bar." });
+    await page.getByText("5m", { exact: true }).click();
+    await page.waitForURL(/range=5m/);
+    await expect.poll(() => page.getByRole("cell", { name: "60", exact: true }).count(), SOON).toBe(3);
+    // The last readings are close to the end; the cursor of one chart is that of all.
+    await chart.focus();
+    await page.keyboard.press("End");
+    for (let step = 0; step < 20; step++) await page.keyboard.press("ArrowLeft");
+    const value = (id: string) => page.getByRole("row", { name: id }).getByRole("cell").nth(1);
+    await expect.poll(() => value(three).textContent(), SOON).toMatch(/^(19|20)(\.\d+)?\u202fbar$/);
+    expect(await value(one).textContent()).toMatch(/\u202fC$/);
+    for (const screen of [SCREENS[1], SCREENS[0]]) {
+      await page.setViewportSize(screen);
+      expect([...(await misfitsOf(page)), ...(await findingsOf(page))]).toEqual([]);
+    }
+    await page.emulateMedia({ colorScheme: "dark" });
+    expect(await findingsOf(page, ["color-contrast"])).toEqual([]);
+    await page.getByRole("button", { name: `Remove ${two}` }).click();
+    await page.getByRole("application", { name: "Chart of both-1, C." }).waitFor();
+    expect(new URL(page.url()).searchParams.getAll("s")).toEqual([one, three]);
     expect(wrong).toEqual([]);
     await context.close();
   });
@@ -398,6 +493,8 @@ describeWith(["chromium"], "the console", () => {
       ["/notifications", "text=Nobody is told"],
       ["/administration", "text=Audit record"],
       ["/start", "text=A simulated plant"],
+      ["/import", "text=Drop a CSV file here"],
+      ["/compare", "text=No sensor is chosen"],
       ["/design", "text=Notices"],
       ["/nowhere", "text=no page of the console"],
     ];

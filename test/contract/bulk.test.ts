@@ -58,6 +58,7 @@ describe("CSV", () => {
       const answer = await post(text, { base });
       expect(answer.status, JSON.stringify(answer.body)).toBe(200);
       expect(answer.body).toMatchObject({ ...counts(2), late: 0, missing: 1, refusals: [] });
+      expect(answer.body).toMatchObject({ sensors: 1, sensor_ids: [id], from: at(0), to: at(1) });
       expect(answer.body.understood).toMatchObject({
         ...{ format: "csv", delimiter: ";", decimal_mark: ",", encoding: "utf-8", time_columns: ["time"] },
         ...{ value_columns: ["value"], sensor_column: "sensor_id", unit_column: "unit", wide: false },
@@ -330,6 +331,25 @@ describe("a dry run", () => {
       422,
       expect.stringMatching(/day_first=true or month_first=true/),
     ]);
+    expect(answer.body).toMatchObject({ error: { line: 2, parameters: ["day_first", "month_first"] } });
+    const unnamed = await post(`time,a,b\n${at(0)},1,2\n`, { query: { dry_run: "1" } });
+    expect(unnamed.body).toMatchObject({ error: { parameters: ["value_column", "wide"] } });
+    const nobody = await post(`time,value\n${at(0)},1\n`, { query: { dry_run: "1" } });
+    expect(nobody.body).toMatchObject({ error: { parameters: ["sensor_id", "sensor_column"] } });
+  });
+
+  it("shows the first rows as they stand, also where the columns are not understood, and counts those out of order", async () => {
+    const answer = await post("x;y\n1;2\n", { query: { dry_run: "1" } });
+    const rows = [
+      ["x", "y"],
+      ["1", "2"],
+    ];
+    expect([answer.status, answer.body]).toMatchObject([422, { understood: null, rows }]);
+    const text = `sensor_id,time,value\na,${at(2)},1\nb,${at(1)},1\na,${at(1)},1\n`;
+    const ordered = await post(text, { query: { dry_run: "1" } });
+    expect(ordered.body).toMatchObject({ out_of_order: 1, sensor_ids: ["a", "b"] });
+    const spreadsheet = await post(Buffer.from([0x50, 0x4b, 3, 4, 0, 0]), { query: { dry_run: "1" } });
+    expect(spreadsheet.body).toMatchObject({ rows: null, error: { message: expect.stringMatching(/spreadsheet/) } });
   });
 });
 

@@ -228,6 +228,22 @@ describe("the session of a browser", () => {
     expect(rest.status).toBe(401);
   });
 
+  it("sends files too, on a page of our own", async () => {
+    const { secret } = await platform.mint([Scope.INGEST], "line-3/");
+    const cookie = (await signIn(platform.http, secret)).headers.getSetCookie()[0]!.split(";")[0]!;
+    const send = (sensor: string, page: Record<string, string>) =>
+      fetch(`${platform.http}/api/v1/sensors/data/bulk`, {
+        method: "POST",
+        headers: { "content-type": "text/csv", cookie, ...page },
+        body: `sensor_id,time,value\n${sensor},2026-01-05T00:00:00Z,1\n`,
+      });
+    expect((await send("line-3/a", { origin: platform.http })).status).toBe(200);
+    const other = await send("line-4/a", { origin: platform.http });
+    expect([other.status, await other.json()]).toMatchObject([422, { accepted: 0, rejected: 1 }]);
+    expect((await send("line-3/b", { "sec-fetch-site": "cross-site" })).status).not.toBe(200);
+    expect((await send("line-3/b", {})).status).toBe(401);
+  });
+
   it("ends with its token", async () => {
     const { id, secret } = await platform.mint([Scope.READ]);
     const cookie = (await signIn(platform.http, secret)).headers.getSetCookie()[0]!.split(";")[0]!;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
-import { Plant } from "../../cli/plant.ts";
+import { Plant } from "../../formats/plant.ts";
 import { runCli } from "../../testing/cli.ts";
 import { startPlatform } from "../../testing/platform.ts";
 import { end, freePort } from "../../testing/processes.ts";

@@ -9,6 +9,7 @@ import { IncidentService } from "../../gen/web/telltale/v1/incident_pb.ts";
 import { NotificationService } from "../../gen/web/telltale/v1/notification_pb.ts";
 import { QueryService } from "../../gen/web/telltale/v1/query_pb.ts";
 import { RegistryService } from "../../gen/web/telltale/v1/registry_pb.ts";
+import { ReportService } from "../../gen/web/telltale/v1/report_pb.ts";
 import { WatchService } from "../../gen/web/telltale/v1/watch_pb.ts";
 
 /** Called with the error of each call that failed. */
@@ -42,5 +43,6 @@ export const api = {
   notifications: client(NotificationService),
   query: client(QueryService),
   registry: client(RegistryService),
+  report: client(ReportService),
   watch: client(WatchService),
 };

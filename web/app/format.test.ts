@@ -7,6 +7,7 @@ import {
   offsetText,
   plural,
   shortTimeText,
+  sizeText,
   timestampOf,
   timeText,
   valueText,
@@ -24,6 +25,12 @@ test("numbers keep five digits that say something, and large whole ones all of t
     "1.200e-5",
   ]);
   expect(valueText(61.5, "C")).toBe("61.5\u202fC");
+});
+
+test("sizes have three digits at most", () => {
+  expect([0, 999, 1_000, 65_536, 12_345_678, 5e15].map(sizeText)).toEqual(
+    ["0 B", "999 B", "1 kB", "65.5 kB", "12.3 MB", "5,000 TB"].map((text) => text.replace(" ", "\u202f")),
+  );
 });
 
 test("durations have two units at most", () => {

@@ -33,6 +33,14 @@ export function countText(count: number | bigint): string {
   return count.toLocaleString("en");
 }
 
+const SIZES = ["B", "kB", "MB", "GB", "TB"];
+
+/** Bytes, three digits and more only where they are bytes: 12 MB. */
+export function sizeText(bytes: number): string {
+  const step = bytes < 1_000 ? 0 : Math.min(SIZES.length - 1, Math.floor(Math.log10(bytes) / 3));
+  return `${(bytes / 1_000 ** step).toLocaleString("en", { maximumSignificantDigits: 3 })}\u202f${SIZES[step]}`;
+}
+
 export function plural(count: number | bigint, one: string, many = `${one}s`): string {
   return `${countText(count)} ${Number(count) === 1 ? one : many}`;
 }

@@ -12,6 +12,9 @@ export type Page =
         | "notifications"
         | "administration"
         | "start"
+        | "import"
+        | "compare"
+        | "reports"
         | "design"
         | "not-found";
     }
@@ -28,6 +31,9 @@ const PLAIN = {
   "/notifications": "notifications",
   "/administration": "administration",
   "/start": "start",
+  "/import": "import",
+  "/compare": "compare",
+  "/reports": "reports",
   "/design": "design",
 } as const;
 

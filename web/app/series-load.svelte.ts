@@ -10,6 +10,8 @@ import { type Resource, resource } from "./resource.svelte.ts";
 const SETTLE_MS = 120;
 const MAX_COLUMNS = 2_000;
 const PIXELS_PER_COLUMN = 1.5;
+/** Columns are asked for in steps of so many: a chart that turns out a little wider than it was thought is not loaded twice. */
+const STEP = 100;
 
 export interface Loaded {
   readonly data: ChartData;
@@ -17,20 +19,21 @@ export interface Loaded {
   readonly span: Span;
 }
 
-/** @param of what to load, read as state; undefined: nothing yet */
+/** @param of what to load, read as state; undefined: nothing yet  @param width of the chart in pixels; 0: not known yet */
 export function seriesOf(
-  of: () => { readonly sensorId: string; readonly span: Span; readonly width: number } | undefined,
+  of: () => { readonly sensorId: string; readonly span: Span } | undefined,
+  width: () => number,
 ): Resource<Loaded | undefined> {
   let any = false;
+  const columns = $derived(Math.min(MAX_COLUMNS, Math.ceil(width() / PIXELS_PER_COLUMN / STEP) * STEP));
   return resource("The chart", async (signal) => {
-    const wanted = of();
-    if (wanted === undefined) return undefined;
-    const { sensorId, span, width } = wanted;
+    const [wanted, many] = [of(), columns];
+    if (wanted === undefined || many === 0) return undefined;
+    const { sensorId, span } = wanted;
     if (any) await pause(SETTLE_MS, signal);
     any = true;
-    const columns = Math.min(MAX_COLUMNS, Math.max(50, Math.ceil(width / PIXELS_PER_COLUMN)));
     const range = { startTime: timestampOf(span.from), endTime: timestampOf(span.to) };
-    const response = await api.query.getSeries({ sensorIds: [sensorId], ...range, columns }, { signal });
+    const response = await api.query.getSeries({ sensorIds: [sensorId], ...range, columns: many }, { signal });
     const [series] = response.series;
     return { data: series === undefined ? NOTHING : chartDataOf(response, series), span };
   });

@@ -10,6 +10,16 @@ type State = "asking" | "signed-out" | "signed-in" | "unreachable";
 const KEEP_MS = 5 * 60_000;
 const RETRY_MS = 3_000;
 
+/** Of the query, where the identity provider signed nobody in. */
+const PROBLEM = "sign_in";
+const PROBLEMS: Readonly<Record<string, string>> = {
+  denied: "The identity provider did not let you in, or you went back. Try again, or ask an administrator.",
+  expired: "Signing in took too long, or this browser keeps no cookies. Try again.",
+  unavailable: "The identity provider does not answer. Try again, or sign in with a token.",
+  rights: "The identity provider knows you, and nothing says what you may do here. Ask an administrator.",
+  failed: "Signing in has failed. Try again; an administrator finds the reason in the log.",
+};
+
 class Session {
   state = $state<State>("asking");
   name = $state("");
@@ -21,6 +31,9 @@ class Session {
 
   get mayOperate(): boolean {
     return this.#scopes.has(Scope.OPERATE) || this.isAdmin;
+  }
+  get mayIngest(): boolean {
+    return this.#scopes.has(Scope.INGEST) || this.isAdmin;
   }
   get mayRead(): boolean {
     return this.#scopes.has(Scope.READ) || this.isAdmin;
@@ -64,6 +77,27 @@ class Session {
     if (!answer.ok) return refusalOf(answer.status, (await answer.json().catch(() => ({}))) as { detail?: string });
     await this.ask();
     return undefined;
+  }
+
+  /** What the identity provider is called, where there is one to sign in with. */
+  async provider(): Promise<string | undefined> {
+    const answer = await fetch("/ui/session").catch(() => undefined);
+    if (answer?.ok !== true) return undefined;
+    const { oidc } = (await answer.json()) as { oidc: { name: string } | null };
+    return oidc?.name;
+  }
+
+  /** Leaves the console for the identity provider, which leads back to where the person was. */
+  toProvider(): void {
+    const here = new URL(location.href);
+    here.searchParams.delete(PROBLEM);
+    location.assign(`/ui/session/oidc?${new URLSearchParams({ to: here.pathname + here.search })}`);
+  }
+
+  /** Why the identity provider signed nobody in, in a sentence; undefined where it was not asked. */
+  providerProblem(): string | undefined {
+    const code = new URLSearchParams(location.search).get(PROBLEM);
+    return code === null ? undefined : (PROBLEMS[code] ?? PROBLEMS.failed);
   }
 
   async signOut(): Promise<void> {

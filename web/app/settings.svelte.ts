@@ -2,6 +2,9 @@
 
 export type Theme = "system" | "light" | "dark";
 
+/** Asked for once: each question costs tens of microseconds, and each time that is shown asks. */
+const OWN_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
 class Settings {
   theme = $state<Theme>(stored("telltale-theme", ["light", "dark"], "system"));
   utc = $state(stored("telltale-zone", ["utc", "local"], "local") === "utc");
@@ -23,7 +26,7 @@ class Settings {
 
   /** IANA name of the zone that times are shown in. */
   get zone(): string {
-    return this.utc ? "UTC" : Intl.DateTimeFormat().resolvedOptions().timeZone;
+    return this.utc ? "UTC" : OWN_ZONE;
   }
 
   /** Follows the system's theme. Answers with a function that ends it. */

@@ -4,6 +4,7 @@ import { numberText, partsOf } from "../app/format.ts";
 import type { SeverityName } from "../app/severity.ts";
 import type { Span } from "./range.ts";
 import { type ChartData, gapsOf, severityOfScore, valueRange } from "./series.ts";
+import { drawVerdicts, type Verdict } from "./verdicts.ts";
 
 export interface PlotOptions {
   readonly width: number;
@@ -15,6 +16,10 @@ export interface PlotOptions {
   readonly data: () => ChartData;
   /** Time of a point to mark, such as the reading that is explained. */
   readonly marked: () => number | undefined;
+  /** A stretch that was chosen, for example for a backtest. */
+  readonly chosen: () => Span | undefined;
+  /** Alerts beside those of other settings. */
+  readonly verdicts: () => readonly Verdict[];
   readonly colours: Colours;
   readonly onSelect: (span: Span) => void;
   readonly onCursor: (index: number | undefined) => void;
@@ -74,36 +79,20 @@ export function alignedOf(data: ChartData): uPlot.AlignedData {
 
 export function createPlot(target: HTMLElement, options: PlotOptions): uPlot {
   const { width, height, colours } = options;
-  const hidden = { points: { show: false }, width: 0 };
-  const axis = {
-    stroke: colours.ink,
-    grid: { stroke: colours.line, width: 1 },
-    ticks: { stroke: colours.line, width: 1, size: 4 },
-    font: fontOf(target),
-  };
   const plot = new uPlot(
     {
-      ...{ width, height, padding: [12, 20, 0, 0], legend: { show: false } },
-      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), options.zone),
+      ...{ width, height },
+      ...frameOf(target, options),
       scales: {
         x: { range: () => secondsOf(options.span()) },
         y: { range: () => valueRange(inside(options.data(), options.span())) },
       },
-      axes: [
-        {
-          ...axis,
-          space: 72,
-          size: 32,
-          values: (_, splits, __, ___, step) => splits.map((split) => tickText(split * 1_000, step, options.zone)),
-        },
-        { ...axis, size: 64, values: (_, splits) => splits.map(numberText) },
-      ],
       series: [
         {},
-        { ...hidden, label: "lower" },
-        { ...hidden, label: "upper" },
-        { ...hidden, label: "low" },
-        { ...hidden, label: "high" },
+        { ...HIDDEN, label: "lower" },
+        { ...HIDDEN, label: "upper" },
+        { ...HIDDEN, label: "low" },
+        { ...HIDDEN, label: "high" },
         {
           label: "value",
           stroke: colours.series,
@@ -116,14 +105,14 @@ export function createPlot(target: HTMLElement, options: PlotOptions): uPlot {
         { series: [2, 1], fill: colours.band },
         { series: [4, 3], fill: colours.range },
       ],
-      cursor: {
-        y: false,
-        drag: { x: true, y: false, setScale: false, dist: 6 },
-        points: { show: false },
-        bind: { dblclick: () => null },
-      },
+      cursor: CURSOR,
       hooks: {
-        draw: [(u) => drawAnomalies(u, options), (u) => drawMark(u, options)],
+        drawClear: [(u) => drawChosen(u, options)],
+        draw: [
+          (u) => drawAnomalies(u, options),
+          (u) => drawMark(u, options),
+          (u) => drawVerdicts(u, options.verdicts(), colours.ink, colours.surface),
+        ],
         setCursor: [(u) => options.onCursor(u.cursor.idx ?? undefined)],
         setSelect: [(u) => selected(u, options)],
       },
@@ -134,12 +123,49 @@ export function createPlot(target: HTMLElement, options: PlotOptions): uPlot {
   return plot;
 }
 
+/** A series that is the edge of a band. */
+export const HIDDEN = { points: { show: false }, width: 0 } as const;
+
+/** Drags choose; what they choose is not uPlot's to say. */
+export const CURSOR: uPlot.Cursor = {
+  y: false,
+  drag: { x: true, y: false, setScale: false, dist: 6 },
+  points: { show: false },
+  bind: { dblclick: () => null },
+};
+
+/** Axes, and how they write, which all charts have in common. */
+export function frameOf(
+  target: HTMLElement,
+  { colours, zone }: Pick<PlotOptions, "colours" | "zone">,
+): Pick<uPlot.Options, "padding" | "legend" | "tzDate" | "axes"> {
+  const axis = {
+    stroke: colours.ink,
+    grid: { stroke: colours.line, width: 1 },
+    ticks: { stroke: colours.line, width: 1, size: 4 },
+    font: fontOf(target),
+  };
+  return {
+    ...{ padding: [12, 20, 0, 0], legend: { show: false } },
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), zone),
+    axes: [
+      {
+        ...axis,
+        space: 72,
+        size: 32,
+        values: (_, splits, __, ___, step) => splits.map((split) => tickText(split * 1_000, step, zone)),
+      },
+      { ...axis, size: 64, values: (_, splits) => splits.map(numberText) },
+    ],
+  };
+}
+
 /** Few points are shown one by one. */
-function isSparse(u: uPlot): boolean {
+export function isSparse(u: uPlot): boolean {
   return u.data[0].length < u.bbox.width / devicePixelRatio / 8;
 }
 
-function selected(u: uPlot, { onSelect }: PlotOptions): void {
+export function selected(u: uPlot, { onSelect }: Pick<PlotOptions, "onSelect">): void {
   const { left, width } = u.select;
   if (width < 6) return;
   const span = {
@@ -150,12 +176,12 @@ function selected(u: uPlot, { onSelect }: PlotOptions): void {
   onSelect(span);
 }
 
-function secondsOf({ from, to }: Span): [number, number] {
+export function secondsOf({ from, to }: Span): [number, number] {
   return [from / 1_000, to / 1_000];
 }
 
 /** What of the data is within the span: the values axis is for these. */
-function inside(data: ChartData, { from, to }: Span) {
+export function inside(data: ChartData, { from, to }: Span) {
   const start = data.times.findIndex((time) => time >= from);
   const after = data.times.findIndex((time) => time > to);
   const [begin, end] = [start < 0 ? data.times.length : start, after < 0 ? data.times.length : after];
@@ -263,6 +289,24 @@ function shape(
     ctx.lineTo(x + radius * Math.cos(angle), y + radius * Math.sin(angle));
   }
   ctx.closePath();
+}
+
+/** Behind everything, with an edge on both sides. */
+function drawChosen(u: uPlot, { chosen, colours }: PlotOptions): void {
+  const span = chosen();
+  if (span === undefined) return;
+  const { ctx, bbox } = u;
+  const [left, right] = [bbox.left, bbox.left + bbox.width];
+  const place = (ms: number) => Math.min(right, Math.max(left, u.valToPos(ms / 1_000, "x", true)));
+  const [from, to] = [place(span.from), place(span.to)];
+  ctx.save();
+  ctx.fillStyle = colours.range;
+  ctx.globalAlpha = 0.35;
+  ctx.fillRect(from, bbox.top, to - from, bbox.height);
+  ctx.globalAlpha = 1;
+  ctx.fillStyle = colours.focus;
+  for (const edge of [from, to]) ctx.fillRect(edge - devicePixelRatio, bbox.top, 2 * devicePixelRatio, bbox.height);
+  ctx.restore();
 }
 
 function drawMark(u: uPlot, { marked, colours }: PlotOptions): void {

@@ -1,5 +1,5 @@
 /** CSV by the reader of the commands; where it names their options, the parameters of the route are named. */
-import { CsvProblem, CsvReader, describeForm } from "../../../../formats/csv/index.ts";
+import { CsvProblem, CsvReader, describeForm, isBadRecord, openTable } from "../../../../formats/csv/index.ts";
 import type { Series } from "../points.ts";
 import type { BulkOptions } from "./parameters.ts";
 import { type BulkPoint, type BulkSource, type RefuseLine, UploadProblem } from "./source.ts";
@@ -29,11 +29,20 @@ export async function openCsv(
 /** What is stored while it is read has to name its sensors and times from the beginning. */
 function checkNamed({ columns, options }: CsvReader, sensorId: string | undefined): void {
   if (sensorId === undefined && columns.sensor === undefined && !columns.wide)
-    throw new UploadProblem("no column names the sensors: sensor_id says which it is, sensor_column where they stand.");
+    throw new UploadProblem(
+      "no column names the sensors: sensor_id says which it is, sensor_column where they stand.",
+      {
+        parameters: ["sensor_id", "sensor_column"],
+      },
+    );
   if (sensorId !== undefined && (columns.sensor !== undefined || columns.wide))
-    throw new UploadProblem("the body names its sensors, and sensor_id names another: leave sensor_id out.");
+    throw new UploadProblem("the body names its sensors, and sensor_id names another: leave sensor_id out.", {
+      parameters: ["sensor_id"],
+    });
   if (columns.time.length === 0 && options.intervalUs === undefined)
-    throw new UploadProblem("the rows have no times: interval and start give them some.");
+    throw new UploadProblem("the rows have no times: interval and start give them some.", {
+      parameters: ["interval", "start", "time_column"],
+    });
 }
 
 class CsvSource implements BulkSource {
@@ -110,13 +119,42 @@ const MAX_NAMED = 100;
 function asUploadProblem(error: unknown): unknown {
   if (!(error instanceof CsvProblem)) return error;
   const line = /^line (\d+)\b/.exec(error.message)?.[1];
-  return new UploadProblem(asParameters(error.message), line === undefined ? undefined : Number(line));
+  return new UploadProblem(asParameters(error.message), {
+    ...(line === undefined ? {} : { line: Number(line) }),
+    parameters: parametersIn(error.message),
+  });
 }
 
 const FLAGS: ReadonlySet<string> = new Set(["wide", "day-first", "month-first"]);
 /** A quoted text, which is passed over, or an option with its value. */
 const OPTION =
   /"(?:[^"\\]|\\.)*"|--([a-z]+(?:-[a-z]+)*)(?: ([.,]|\d+|s|earlier|later|windows-1252|utf-16le)(?![\w-]))?/g;
+
+/** Names of the parameters that a message of the reader tells to give. */
+function parametersIn(message: string): string[] {
+  const options = [...message.matchAll(OPTION)].flatMap(([, option]) => (option === undefined ? [] : [option]));
+  return [...new Set(options.map((option) => option.replaceAll("-", "_")))];
+}
+
+/** Rows, and cells of each, that a dry run shows as they stand. */
+const SHOWN_ROWS = 6;
+const SHOWN_CELLS = 100;
+const SHOWN_CHARACTERS = 100;
+
+/** The first rows of a body as they stand, also where it is not understood; null where not even its cells can be told apart. */
+export async function firstRows(bytes: Uint8Array, { csv }: BulkOptions): Promise<readonly string[][] | null> {
+  async function* body() {
+    yield bytes;
+  }
+  try {
+    const { sample } = await openTable(body(), csv);
+    const cells = sample.flatMap((row) => (isBadRecord(row) ? [] : [row.cells.slice(0, SHOWN_CELLS)]));
+    return cells.slice(0, SHOWN_ROWS).map((row) => row.map((cell) => cell.trim().slice(0, SHOWN_CHARACTERS)));
+  } catch (error) {
+    if (error instanceof CsvProblem) return null;
+    throw error;
+  }
+}
 
 /** The parameters of the route in the place of the commands' options. */
 export function asParameters(message: string): string {

@@ -4,11 +4,11 @@ import { instantText } from "../../../../formats/time.ts";
 import { HttpRefusal, type ProtocolResponse, type StreamedProtocol, type StreamedRequest } from "../../protocol.ts";
 import { checkEncoding } from "../encoding.ts";
 import { beginningOf } from "./beginning.ts";
-import { openCsv } from "./csv.ts";
+import { firstRows, openCsv } from "./csv.ts";
 import { openJsonLines } from "./json-lines.ts";
 import { type BulkOptions, bulkOptions } from "./parameters.ts";
 import { type BulkPoint, type BulkSource, type RefuseLine, UploadProblem } from "./source.ts";
-import { Upload } from "./upload.ts";
+import { MAX_NAMED_SENSORS, Upload } from "./upload.ts";
 
 /** Readings that the answer of a dry run shows. */
 const MAX_SHOWN = 5;
@@ -35,11 +35,11 @@ async function store(request: StreamedRequest, options: BulkOptions): Promise<Pr
   await upload.end();
   const { conflicting, rejected } = upload.counts;
   const refused = conflicting + rejected;
-  const result = { ...upload.counts, missing: source?.missing ?? 0, refusals: upload.refusals };
+  const result = { ...upload.counts, missing: source?.missing ?? 0, ...upload.extent(), refusals: upload.refusals };
   const understood = source?.understood() ?? null;
   if (stopped === undefined && refused === 0) return answer(200, { ...result, understood });
   const detail = stopped === undefined ? someRefused(refused) : endedEarly(stopped, upload);
-  const error = stopped && { line: stopped.line, message: stopped.message };
+  const error = stopped && errorOf(stopped);
   return answer(stopped?.status ?? 422, { detail, ...result, error, understood });
 }
 
@@ -47,6 +47,8 @@ interface Stopped {
   readonly status: number;
   readonly line: number | undefined;
   readonly message: string;
+  /** That decide what could not be understood. */
+  readonly parameters: readonly string[];
 }
 
 /** Gives the points over until the body ends, or no more of it can be read. */
@@ -64,8 +66,12 @@ async function readAll(
     return { source, stopped: undefined };
   } catch (error) {
     const { message } = error as Error;
-    if (error instanceof UploadProblem) return { source, stopped: { status: 422, line: error.line, message } };
-    if (error instanceof HttpRefusal) return { source, stopped: { status: error.status, line: undefined, message } };
+    if (error instanceof UploadProblem) {
+      const { line, parameters } = error;
+      return { source, stopped: { status: 422, line, message, parameters } };
+    }
+    if (error instanceof HttpRefusal)
+      return { source, stopped: { status: error.status, line: undefined, message, parameters: [] } };
     throw error;
   }
 }
@@ -92,20 +98,36 @@ async function look(request: StreamedRequest, options: BulkOptions): Promise<Pro
   const upload = new Upload({ submit: none, settled: none });
   const first: BulkPoint[] = [];
   const sensors = new Set<string>();
+  const newestUs = new Map<string, number>();
   let readings = 0;
+  let outOfOrder = 0;
   const { source, stopped } = await readAll(beginning(), options, upload, async (points) => {
     readings += points.length;
     first.push(...points.slice(0, MAX_SHOWN - first.length));
-    for (const { series } of points) sensors.add(series.sensorId);
+    for (const { series, timeUs } of points) {
+      sensors.add(series.sensorId);
+      const before = newestUs.get(series.sensorId) ?? timeUs;
+      if (timeUs < before) outOfOrder++;
+      newestUs.set(series.sensorId, Math.max(before, timeUs));
+    }
   });
   const result = {
     ...{ dry_run: true, whole: isWhole, readings, rejected: upload.counts.rejected, missing: source?.missing ?? 0 },
-    ...{ sensors: sensors.size, first: first.map(shown), refusals: upload.refusals },
+    ...{ sensors: sensors.size, sensor_ids: [...sensors].slice(0, MAX_NAMED_SENSORS), out_of_order: outOfOrder },
+    ...{ first: first.map(shown), refusals: upload.refusals },
+    rows: options.format === "csv" ? await firstRows(bytes, options) : null,
     understood: source?.understood() ?? null,
   };
   if (stopped === undefined) return answer(200, result);
-  const error = { line: stopped.line, message: stopped.message };
-  return answer(stopped.status, { detail: `Nothing was stored: ${stopped.message}`, ...result, error });
+  return answer(stopped.status, {
+    detail: `Nothing was stored: ${stopped.message}`,
+    ...result,
+    error: errorOf(stopped),
+  });
+}
+
+function errorOf({ line, message, parameters }: Stopped): object {
+  return { line, message, parameters };
 }
 
 function shown({ line, series, timeUs, value }: BulkPoint): object {

@@ -112,7 +112,7 @@ class JsonLines implements BulkSource {
     const fields = objectOf(text);
     if (fields === undefined) {
       // Of a body in another format every line is bad: the first says so for all.
-      if (!this.#begun) throw new UploadProblem(`line ${line}: ${noObject(text)}.`, line);
+      if (!this.#begun) throw new UploadProblem(`line ${line}: ${noObject(text)}.`, { line });
       return noObject(text);
     }
     const names = Object.keys(fields);

@@ -41,9 +41,12 @@ export type RefuseLine = (line: number, message: string) => void;
 export class UploadProblem extends Error {
   /** On which that was found; undefined where it is no one line. */
   readonly line: number | undefined;
+  /** Names of those that decide. */
+  readonly parameters: readonly string[];
 
-  constructor(message: string, line?: number) {
+  constructor(message: string, { line, parameters = [] }: { line?: number; parameters?: readonly string[] } = {}) {
     super(message);
     this.line = line;
+    this.parameters = parameters;
   }
 }

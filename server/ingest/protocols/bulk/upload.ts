@@ -1,4 +1,6 @@
 /** One upload on its way: batches that are handed over while the next is read, and what became of them. */
+
+import { instantText } from "../../../../formats/time.ts";
 import { RefusalReason } from "../../../../gen/es/telltale/v1/ingest_pb.ts";
 import { enumName } from "../../../lib/enum-name.ts";
 import { toTimestamp } from "../../../lib/time.ts";
@@ -11,6 +13,8 @@ import type { BulkPoint } from "./source.ts";
 const MAX_UNSETTLED_BATCHES = 4;
 /** Refused lines that the answer names; the counts go on. */
 export const MAX_REFUSALS = 100;
+/** Sensors that the answer names: as many as a chart compares. */
+export const MAX_NAMED_SENSORS = 8;
 /** Characters of a reason: a cell may be long. */
 const MAX_MESSAGE = 300;
 
@@ -30,6 +34,10 @@ export class Upload {
   readonly #open: { readonly submission: Submission; readonly lines: BatchLines }[] = [];
   readonly #unreadable: RefusedLine[] = [];
   readonly #refused: RefusedLine[] = [];
+  readonly #sensors = new Set<string>();
+  #series: BulkPoint["series"] | undefined;
+  #firstUs = Number.POSITIVE_INFINITY;
+  #lastUs = Number.NEGATIVE_INFINITY;
 
   constructor(request: Pick<StreamedRequest, "submit" | "settled">) {
     this.#request = request;
@@ -38,6 +46,12 @@ export class Upload {
   /** The first of them, by line. */
   get refusals(): readonly RefusedLine[] {
     return [...this.#unreadable, ...this.#refused].sort((a, b) => a.line - b.line).slice(0, MAX_REFUSALS);
+  }
+
+  /** What the readings that were understood are of, stored or not. */
+  extent(): object {
+    const [from, to] = this.#sensors.size === 0 ? [null, null] : [this.#firstUs, this.#lastUs].map(instantText);
+    return { sensors: this.#sensors.size, sensor_ids: [...this.#sensors].slice(0, MAX_NAMED_SENSORS), from, to };
   }
 
   refuse(line: number, message: string): void {
@@ -54,6 +68,10 @@ export class Upload {
   }
 
   #put({ line, series, timeUs, value, metadata }: BulkPoint): void {
+    if (series !== this.#series) this.#sensors.add(series.sensorId);
+    this.#series = series;
+    if (timeUs < this.#firstUs) this.#firstUs = timeUs;
+    if (timeUs > this.#lastUs) this.#lastUs = timeUs;
     if (metadata === undefined) {
       const block = this.#builder.add(series, timeUs, value);
       this.#lines.blocks[block] ??= [];

@@ -1,8 +1,9 @@
 /**
  * A small plant: sensors with daily and weekly seasons, noise that remembers, and faults with labels. Pure: the seed and the times
- * decide everything.
+ * decide everything. `telltale simulate` streams it, and the console fills an empty platform with it.
  */
-import { DAY_US } from "../server/lib/time.ts";
+
+const DAY_US = 86_400_000_000;
 
 export interface PlantSensor {
   readonly sensorId: string;
