@@ -14,7 +14,7 @@ export interface RouteRow {
   readonly path: string;
   /** The row of names.ts. */
   readonly name: string;
-  readonly tag: "sensors" | "notifications" | "monitoring";
+  readonly tag: "sensors" | "monitoring";
   readonly summary: string;
   /** Text of the 404, where the path can have one. */
   readonly notFound?: string;
@@ -225,7 +225,7 @@ const ROUTES: readonly RouteRow[] = [
     path: "/api/v1/silences",
     name: "list_silences",
     refusesUnknown: true,
-    tag: "notifications",
+    tag: "monitoring",
     summary: "List silences, newest first",
     // Its next page stands in a header, which SOFA would lose.
     via: "direct",
@@ -235,7 +235,7 @@ const ROUTES: readonly RouteRow[] = [
     path: "/api/v1/silences",
     name: "create_silence",
     refusesUnknown: true,
-    tag: "notifications",
+    tag: "monitoring",
     summary: "Keep notifications of matching alerts back for a time",
     via: "direct",
   },
@@ -244,7 +244,7 @@ const ROUTES: readonly RouteRow[] = [
     path: SILENCE_PATH,
     name: "get_silence",
     refusesUnknown: true,
-    tag: "notifications",
+    tag: "monitoring",
     summary: "A silence, also where it is over",
     notFound: SILENCE_NOT_FOUND,
     via: "direct",
@@ -254,7 +254,7 @@ const ROUTES: readonly RouteRow[] = [
     path: SILENCE_PATH,
     name: "update_silence",
     refusesUnknown: true,
-    tag: "notifications",
+    tag: "monitoring",
     summary: "Change a silence, or put another in its place",
     notFound: SILENCE_NOT_FOUND,
     via: "direct",
@@ -264,7 +264,7 @@ const ROUTES: readonly RouteRow[] = [
     path: SILENCE_PATH,
     name: "expire_silence",
     refusesUnknown: true,
-    tag: "notifications",
+    tag: "monitoring",
     summary: "End a silence now",
     notFound: "There is no such silence, or it is over.",
     via: "direct",

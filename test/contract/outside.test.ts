@@ -474,6 +474,8 @@ describe("HTTP", () => {
       "/api/v1/sensors/{sensor_id}/rename",
       "/api/v1/sensors/{sensor_id}/restore",
       "/api/v1/sensors/{sensor_id}/retire",
+      "/api/v1/silences",
+      "/api/v1/silences/{id}",
       "/health",
     ]);
     expect(document.components.schemas.ReadingInput).toMatchObject({
