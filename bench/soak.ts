@@ -47,7 +47,8 @@ await runScript({ name: "npm run soak", needs: [] }, main);
 
 async function main(): Promise<number> {
   if (!(seconds > 0)) throw new ScriptError(`--minutes is "${options.minutes}": give a number above 0`);
-  const platform = await startPlatform();
+  // A copied database would not close its first generation by age.
+  const platform = await startPlatform({}, { firstStart: true });
   const pids = [platform.process.pid!];
   const load = new BlockLoad(SENSORS);
   await measure(platform.grpc, pids, load.next(1));

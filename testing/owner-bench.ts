@@ -7,13 +7,13 @@ import { SeriesTable } from "../server/ingest/series.ts";
 import type { LogEntry } from "../server/log/log.ts";
 import type { FragmentOutcome, RecordOutcome } from "../server/log/outcome.ts";
 import { encodeField, encodeRecord } from "../server/log/record/encode.ts";
-import { migrate } from "../server/postgres/migrate.ts";
 import { PartitionOwner } from "../server/scoring/owner.ts";
 import { Quarantine } from "../server/scoring/quarantine.ts";
 import type { RecoveryKind } from "../server/scoring/recover.ts";
 import { SetAsideError } from "../server/scoring/set-aside.ts";
 import { createPostgresStore, openStoreSql } from "../server/store/postgres.ts";
 import { Queries } from "../server/store/queries.ts";
+import { createMigrated } from "./database-template.ts";
 import { controlOf } from "./partition.ts";
 
 const logger = pino({ level: "silent" });
@@ -117,12 +117,7 @@ export class Bench {
     url: string,
     { createDetector, keepOutcomes = false }: { createDetector?: () => Detector; keepOutcomes?: boolean } = {},
   ): Promise<Bench> {
-    const name = `owner_${process.pid}_${++databases}`;
-    const admin = openStoreSql(url, 1);
-    await admin.unsafe(`create database ${name}`);
-    await admin.end();
-    const bench = new Bench(url.replace(/\/[^/]*$/, `/${name}`));
-    await migrate(bench.sql);
+    const bench = new Bench(await createMigrated(url, `owner_${process.pid}_${++databases}`));
     bench.createDetector = createDetector;
     bench.keepOutcomes = keepOutcomes;
     await bench.restart();

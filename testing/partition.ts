@@ -8,9 +8,9 @@ import { Acceptor } from "../server/ingest/accept.ts";
 import { SeriesTable } from "../server/ingest/series.ts";
 import type { LogEntry } from "../server/log/log.ts";
 import { encodeField, encodeRecord } from "../server/log/record/encode.ts";
-import { migrate } from "../server/postgres/migrate.ts";
 import { PartitionOwner } from "../server/scoring/owner.ts";
 import { createPostgresStore, openStoreSql } from "../server/store/postgres.ts";
+import { createMigrated } from "./database-template.ts";
 
 export interface SentReading {
   readonly sensor: string;
@@ -75,11 +75,7 @@ export class TestPartition {
 
   /** On an empty database of the server at `url`. `keepOutcomes`: as where several processes share the log. */
   static async open(url: string, name: string, keepOutcomes = false): Promise<TestPartition> {
-    const admin = openStoreSql(url, 1);
-    await admin.unsafe(`create database ${name}`);
-    await admin.end();
-    const partition = new TestPartition(url.replace(/\/[^/]*$/, `/${name}`), keepOutcomes);
-    await migrate(partition.sql);
+    const partition = new TestPartition(await createMigrated(url, name), keepOutcomes);
     await partition.crash();
     return partition;
   }

@@ -1,5 +1,6 @@
 /** The real platform as a process of its own: embedded parts, free ports, a data folder that goes when it ends. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -29,12 +30,19 @@ export interface Platform {
 /** Watches that a test leaves open would hold its end up for as long as calls under way may take: 10 s by default. */
 const DEFAULTS = { PORT: "0", GRPC_PORT: "0", LOG_LEVEL: "WARN", SHUTDOWN_GRACE_MS: "1000" };
 
-/** @param environment beside ports and the data folder */
-export async function startPlatform(environment: NodeJS.ProcessEnv = {}): Promise<Platform> {
+/**
+ * @param environment beside ports and the data folder
+ * @param firstStart makes its database itself where the folder has none, as for a user, in place of a copy of one that is new
+ */
+export async function startPlatform(
+  environment: NodeJS.ProcessEnv = {},
+  { firstStart = false }: { readonly firstStart?: boolean } = {},
+): Promise<Platform> {
   const dataDir = environment.DATA_DIR ?? (await mkdtemp(join(tmpdir(), "telltale-platform-")));
   // A database that may not run as root belongs to a user who must get in.
   await chmod(dataDir, 0o755);
-  if (environment.DATA_DIR === undefined && environment.DATABASE_URL === undefined) await copyEmbeddedDatabase(dataDir);
+  const hasDatabase = environment.DATABASE_URL !== undefined || existsSync(join(dataDir, "postgres"));
+  if (!hasDatabase && !firstStart) await copyEmbeddedDatabase(dataDir);
   const child = spawn(process.execPath, ["--max-semi-space-size=8", MAIN], {
     env: { ...process.env, ...DEFAULTS, DATA_DIR: dataDir, ...environment },
     stdio: ["ignore", "pipe", "pipe"],

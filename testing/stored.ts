@@ -1,10 +1,10 @@
 import pino from "pino";
 import type { Sql } from "postgres";
-import { migrate } from "../server/postgres/migrate.ts";
 import { pack, Rows } from "../server/scoring/rows.ts";
 import type { Series } from "../server/scoring/sensors.ts";
 import { createPostgresStore, openStoreSql } from "../server/store/postgres.ts";
 import type { SeriesRow, Store } from "../server/store/store.ts";
+import { createMigrated } from "./database-template.ts";
 
 /** A reading to be stored; what is left out is drawn from the time, so that it can be told from others. */
 export interface Given {
@@ -39,12 +39,8 @@ export class Stored {
 
   /** Makes an empty database on the server of `url` and opens it. */
   static async create(url: string, name: string): Promise<Stored & { url: string }> {
-    const admin = openStoreSql(url, 1);
-    await admin.unsafe(`create database ${name}`);
-    await admin.end();
-    const own = url.replace(/\/[^/]*$/, `/${name}`);
+    const own = await createMigrated(url, name);
     const sql = openStoreSql(own, 4);
-    await migrate(sql);
     return Object.assign(new Stored(sql, createPostgresStore(own, pino({ level: "silent" }))), { url: own });
   }
 

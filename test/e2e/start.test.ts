@@ -9,6 +9,7 @@ import postgres from "postgres";
 import { afterEach, describe, expect, test } from "vitest";
 import { processesIn } from "../../server/postgres/processes.ts";
 import { runCli, runNode } from "../../testing/cli.ts";
+import { copyEmbeddedDatabase } from "../../testing/database-template.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 import { startPostgres } from "../../testing/postgres.ts";
 import { end, freePort } from "../../testing/processes.ts";
@@ -25,8 +26,8 @@ function folder(): string {
   return path;
 }
 
-async function platform(env: NodeJS.ProcessEnv): Promise<Platform> {
-  const it = await startPlatform(env);
+async function platform(env: NodeJS.ProcessEnv, options: { firstStart?: boolean } = {}): Promise<Platform> {
+  const it = await startPlatform(env, options);
   cleanups.push(() => end(it.process, "SIGKILL"));
   return it;
 }
@@ -44,23 +45,24 @@ function post(at: Platform, sensor: string): Promise<Response> {
   });
 }
 
-describe("what cannot start says so in one sentence, with exit code 1:", () => {
-  async function refused(env: NodeJS.ProcessEnv): Promise<string> {
-    const run = runNode([MAIN], {
-      DATA_DIR: join(folder(), "data"),
-      PORT: "0",
-      GRPC_PORT: "0",
-      LOG_LEVEL: "warn",
-      ...env,
-    });
-    cleanups.push(() => run.process.kill("SIGKILL"));
-    expect(await run.ended).toBe(1);
-    expect(run.stdout()).toBe("");
-    const lines = run.stderr().trim().split("\n");
-    expect(lines).toHaveLength(1);
-    return lines[0]!;
-  }
+/** What it says that cannot start: one sentence, with exit code 1. */
+async function refused(env: NodeJS.ProcessEnv): Promise<string> {
+  const run = runNode([MAIN], {
+    DATA_DIR: join(folder(), "data"),
+    PORT: "0",
+    GRPC_PORT: "0",
+    LOG_LEVEL: "warn",
+    ...env,
+  });
+  cleanups.push(() => run.process.kill("SIGKILL"));
+  expect(await run.ended).toBe(1);
+  expect(run.stdout()).toBe("");
+  const lines = run.stderr().trim().split("\n");
+  expect(lines).toHaveLength(1);
+  return lines[0]!;
+}
 
+describe("what cannot start says so in one sentence, with exit code 1:", () => {
   test("a bad variable", async () => {
     expect(await refused({ PORT: "eighty" })).toMatch(/^PORT is "eighty".*65,?535/);
   });
@@ -121,11 +123,6 @@ describe("what cannot start says so in one sentence, with exit code 1:", () => {
     expect(said).toContain(String(port));
     expect(said).toMatch(/in use/);
   });
-
-  test("a data folder that a running platform has", async () => {
-    const first = await platform({ DATA_DIR: folder() });
-    expect(await refused({ DATA_DIR: first.dataDir })).toMatch(/ is in use by process \d+: stop that one first/);
-  });
 });
 
 describe("the platform", () => {
@@ -152,11 +149,13 @@ describe("the platform", () => {
         .filter((line) => line !== "" && !line.startsWith('{"level":"info"')),
     ).toEqual([]);
     await expect.poll(() => processesIn(join(dataDir, "postgres")), { timeout: 30_000 }).toEqual([]);
-    await end((await platform({ DATA_DIR: dataDir })).process);
+    await end((await platform({ DATA_DIR: dataDir }, { firstStart: true })).process);
   });
 
   test("says in its log when it starts, as what, when it is ready, stopping and stopped", async () => {
-    const run = runNode([MAIN], { DATA_DIR: folder(), PORT: "0", GRPC_PORT: "0", LOG_LEVEL: "info" });
+    const dataDir = folder();
+    await copyEmbeddedDatabase(dataDir);
+    const run = runNode([MAIN], { DATA_DIR: dataDir, PORT: "0", GRPC_PORT: "0", LOG_LEVEL: "info" });
     cleanups.push(() => run.process.kill("SIGKILL"));
     await expect.poll(run.stdout, { timeout: 90_000 }).toContain("End it with Ctrl-C");
     run.process.kill("SIGINT");
@@ -181,23 +180,10 @@ describe("the platform", () => {
     expect(lines.at(-1).msg).toBe("stopped");
   }, 180_000);
 
-  test("ends cleanly within seconds on Ctrl-C, and the next start finds all data", async () => {
+  test("has its data folder for itself, and starts again with all data at once after kill -9 and after Ctrl-C", async () => {
     const dataDir = folder();
     const first = await platform({ DATA_DIR: dataDir });
-    expect((await post(first, "kept")).status).toBe(200);
-    const before = await latest(first, "kept");
-    const asked = performance.now();
-    await end(first.process, "SIGINT");
-    expect(performance.now() - asked).toBeLessThan(10_000);
-    expect(first.process.exitCode).toBe(0);
-    expect(processesIn(join(dataDir, "postgres"))).toEqual([]);
-    const second = await platform({ DATA_DIR: dataDir });
-    expect(await latest(second, "kept")).toEqual(before);
-  });
-
-  test("starts again at once after kill -9 of everything that belongs to it", async () => {
-    const dataDir = folder();
-    const first = await platform({ DATA_DIR: dataDir });
+    expect(await refused({ DATA_DIR: dataDir })).toMatch(/ is in use by process \d+: stop that one first/);
     expect((await post(first, "kept")).status).toBe(200);
     const before = await latest(first, "kept");
     const pids = processesIn(join(dataDir, "postgres"));
@@ -205,9 +191,20 @@ describe("the platform", () => {
     const gone = once(first.process, "exit");
     for (const pid of [first.process.pid!, ...pids]) process.kill(pid, "SIGKILL");
     await gone;
+
     const second = await platform({ DATA_DIR: dataDir });
     expect(await latest(second, "kept")).toEqual(before);
-  });
+    expect((await post(second, "also")).status).toBe(200);
+    const also = await latest(second, "also");
+    const asked = performance.now();
+    await end(second.process, "SIGINT");
+    expect(performance.now() - asked).toBeLessThan(10_000);
+    expect(second.process.exitCode).toBe(0);
+    expect(processesIn(join(dataDir, "postgres"))).toEqual([]);
+
+    const third = await platform({ DATA_DIR: dataDir });
+    expect([await latest(third, "kept"), await latest(third, "also")]).toEqual([before, also]);
+  }, 180_000);
 });
 
 test("the command line runs the platform too, and passes options on", async () => {
