@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => postgres.stop());
 
 test("the same log gives the same rows, scores, alerts and sums, however it is cut and however often the owner dies", async () => {
-  const records = story(1, 6);
+  const records = story(1, 4);
   const undisturbed = await Bench.open(postgres.url);
   await undisturbed.append(records);
   const wanted = await undisturbed.everything();
