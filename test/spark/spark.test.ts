@@ -45,9 +45,9 @@ import {
 const deploy = join(import.meta.dirname, "../../deploy/spark");
 const job = join(deploy, "windows.py");
 const stubs = join(deploy, "gen");
-/** 2,000 sensors of 1,000 readings each with TELLTALE_SPARK_FULL=1; a fiftieth of that by itself. */
+/** 2,000 sensors of 1,000 readings each with TELLTALE_SPARK_FULL=1; a hundredth of that by itself. */
 const full = process.env.TELLTALE_SPARK_FULL === "1";
-const sensors = full ? 2000 : 200;
+const sensors = full ? 2000 : 100;
 const readings = full ? 1000 : 200;
 /** Yesterday, one in the morning: a day that is over. */
 const startUs = (Math.floor(Date.now() / 86_400_000) - 1) * 86_400_000_000 + 3_600_000_000;
