@@ -1,14 +1,19 @@
 // Builds the console: web/ → dist/web, with compressed copies beside the files, and prints what a browser loads for each page.
+
+import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { brotliCompressSync, gzipSync, constants as zlib } from "node:zlib";
+import { build as bundle } from "esbuild";
 import { build } from "vite";
 import { folder, STAMP, wantedStamp } from "./console.mjs";
 import { root } from "./install.mjs";
 
 /** What the first page may weigh, compressed: more than a second on a slow link is not to be had back. */
 const MAX_FIRST_LOAD_BYTES = 150_000;
-const ALWAYS = ["index.html", "theme.js", "favicon.svg"];
+const ALWAYS = ["index.html", "theme.js", "favicon.svg", "manifest.webmanifest"];
+/** Beside the page, of what the service worker keeps. */
+const KEPT = ["theme.js", "favicon.svg", "manifest.webmanifest"];
 const MOST_TRIES = 5;
 const COMPRESSED = /\.(?:js|css|html|svg|json|webmanifest)$/;
 
@@ -24,6 +29,7 @@ try {
     logLevel: "warn",
     build: { outDir: out },
   });
+  await buildWorker();
   const sizes = compress();
   report(sizes);
   writeFileSync(join(out, STAMP), stamp);
@@ -43,6 +49,26 @@ function replace() {
       if (tries === MOST_TRIES || !["ENOTEMPTY", "EEXIST"].includes(error.code)) throw error;
     }
   }
+}
+
+/** The service worker, with the names of all files that it keeps: it is another where one of them is. */
+async function buildWorker() {
+  const files = ["", ...KEPT, ...readdirSync(join(out, "assets")).map((name) => `assets/${name}`)].sort();
+  const hash = createHash("sha256").update(readFileSync(join(out, "index.html")));
+  for (const name of KEPT) hash.update(readFileSync(join(out, name)));
+  await bundle({
+    entryPoints: [join(root, "web", "worker", "sw.ts")],
+    outfile: join(out, "sw.js"),
+    bundle: true,
+    minify: true,
+    format: "iife",
+    target: "es2022",
+    define: {
+      FILES: JSON.stringify(files.map((name) => `/ui/${name}`)),
+      VERSION: JSON.stringify(hash.update(files.join("\n")).digest("hex").slice(0, 16)),
+    },
+    logLevel: "warning",
+  });
 }
 
 /** Bytes of each file as brotli, by name. */

@@ -19,7 +19,9 @@ import { HOUR_US } from "./lib/time.ts";
 import { isTimeZone } from "./lib/time-zone.ts";
 import { MAX_PARTITIONS } from "./log/id-clock.ts";
 import { ALLOWED_HOSTS_SETTING, isAllowedHost } from "./notify/channels/addresses.ts";
+import type { Secret } from "./notify/config/config.ts";
 import { type LinkSettings, loadLinkSettings } from "./notify/links/settings.ts";
+import { loadPushKey } from "./notify/push/settings.ts";
 import { loadSecuritySettings, type SecuritySettings } from "./security/settings.ts";
 
 export const roles = ["ingest", "score", "query", "gateway", "notify"] as const;
@@ -87,6 +89,8 @@ export interface Config {
   readonly notifyAllowedHosts: readonly string[];
   /** Links by which people act from a message. */
   readonly links: LinkSettings;
+  /** Where the key of web push is; undefined: in the database. */
+  readonly pushKey: Secret | undefined;
   readonly security: SecuritySettings;
   /** Undefined: readings come from no broker. */
   readonly mqtt: MqttSettings | undefined;
@@ -136,6 +140,7 @@ export function loadConfig(env: Environment, cores: number = availableParallelis
     externalUrl: url(env, "EXTERNAL_URL", ["http", "https"]) ?? "",
     notifyAllowedHosts: Object.freeze(readAllowedHosts(env)),
     links: loadLinkSettings(env),
+    pushKey: loadPushKey(env),
     security: loadSecuritySettings(env, bindAddress),
     mqtt: loadMqttSettings(env),
   };

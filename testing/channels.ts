@@ -5,9 +5,12 @@ import type { Channel } from "../server/notify/channel.ts";
 import { AddressGuard } from "../server/notify/channels/addresses.ts";
 import * as limits from "../server/notify/channels/limits.ts";
 import { openChannel } from "../server/notify/channels/open.ts";
-import type { ChannelConfig, EmailConfig, HttpChannelConfig } from "../server/notify/config/config.ts";
+import type { ChannelConfig, EmailConfig, HttpChannelConfig, WebPushConfig } from "../server/notify/config/config.ts";
+import { newPrivateKey } from "../server/notify/push/key.ts";
+import { MAX_PUSH_BYTES } from "../server/notify/push/limits.ts";
 import type { Authority } from "./certificates.ts";
 import { mailError, startMailSink } from "./mail-sink.ts";
+import { browserKeys, keptBrowsers } from "./push.ts";
 import { type Posted, startWebhookSink } from "./webhook-sink.ts";
 
 export const SECRETS = {
@@ -19,6 +22,7 @@ export const SECRETS = {
 const ENVIRONMENT: Environment = {
   HOOK_CREDENTIALS: SECRETS.password,
   MAIL_PASSWORD: SECRETS.password,
+  PUSH_KEY: newPrivateKey().toString("base64url"),
   TOKEN: SECRETS.token,
 };
 const LOOPBACK = ["127.0.0.0/8"];
@@ -86,7 +90,7 @@ const hasAuthorization = (http: HttpChannelConfig) => ({
   authorization: { type: "Bearer", credentials: { env: "HOOK_CREDENTIALS" } },
 });
 
-const HTTP: Readonly<Record<Exclude<ChannelConfig["kind"], "email">, HttpReceiver>> = {
+const HTTP: Readonly<Record<Exclude<ChannelConfig["kind"], "email" | "web_push">, HttpReceiver>> = {
   webhook: {
     config: (http) => ({
       ...{ kind: "webhook", ...hasAuthorization(http), signingKey: { value: SECRETS.signing }, maxAlerts: 0 },
@@ -236,6 +240,43 @@ async function startEmail({ authority, certificate }: Certified): Promise<Harnes
   };
 }
 
+async function startPush({ authority, certificate }: Certified): Promise<Harness> {
+  const sink = await startWebhookSink(certificate);
+  const take = () => sink.answer((response) => response.writeHead(201).end());
+  take();
+  const keys = browserKeys();
+  return {
+    open: ({ port = sink.port, isTrusted = true, timeoutMs = 10_000, ...opening } = {}) => {
+      const browsers = keptBrowsers({ env: "PUSH_KEY" });
+      browsers.add(keys, { endpoint: `https://localhost:${port}/hooks/${SECRETS.path}` });
+      const config: WebPushConfig = {
+        ...{ kind: "web_push", callers: [], ttlMs: 3_600_000, sendResolved: true, timeoutMs },
+        ...(isTrusted ? { caFile: authority.caFile } : {}),
+      };
+      return openChannel(config, { ...options(opening), browsers });
+    },
+    received: () =>
+      sink.posted.map(({ headers, body }) => {
+        const text = keys.decrypt(body);
+        const { id, title } = JSON.parse(text);
+        const size = Buffer.byteLength(text);
+        return { id, headerNames: Object.keys(headers), text, size, isOver: title.startsWith("[RESOLVED") };
+      }),
+    behave: (how) => {
+      if (how === "take") return take();
+      sink.answer((response, posted) => {
+        if (how === "hang") return;
+        if (how === "busy") response.setHeader("retry-after", String(BUSY_MS / 1_000));
+        response.writeHead({ busy: 429, broken: 500, refuse: 400 }[how]);
+        response.end(`no: ${posted.path}\r\n\u001b[31m ${posted.headers.authorization} ${"x".repeat(10_000)}`);
+      });
+    },
+    connections: () => sink.connections,
+    maxSize: MAX_PUSH_BYTES,
+    close: () => sink.close(),
+  };
+}
+
 function options({ allowed = LOOPBACK, environment = ENVIRONMENT }: Opening) {
   return { addresses: new AddressGuard(allowed), environment, clock: systemClock, source: "/telltale/test" };
 }
@@ -246,6 +287,7 @@ export const CHANNELS: readonly (readonly [
   start: (certified: Certified) => Promise<Harness>,
 ])[] = [
   ["email", startEmail],
+  ["web_push", startPush],
   ...Object.entries(HTTP).map(
     ([kind, receiver]) =>
       [kind as ChannelConfig["kind"], (certified: Certified) => startHttp(receiver, certified)] as const,

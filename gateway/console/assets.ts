@@ -29,9 +29,11 @@ export const POLICY = [
   "base-uri 'none'",
   "form-action 'self'",
   "frame-ancestors 'none'",
+  "manifest-src 'self'",
   "object-src 'none'",
   "require-trusted-types-for 'script'",
-  "trusted-types svelte-trusted-html",
+  "trusted-types svelte-trusted-html telltale-worker",
+  "worker-src 'self'",
 ].join("; ");
 
 const PLAIN: Readonly<Record<string, string>> = { "x-content-type-options": "nosniff" };

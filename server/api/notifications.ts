@@ -10,6 +10,8 @@ import { TelltaleError } from "../errors.ts";
 import { quoted } from "../lib/quoted.ts";
 import { didYouMean } from "../lib/suggest.ts";
 import { toTimestamp } from "../lib/time.ts";
+import type { AddressGuard } from "../notify/channels/addresses.ts";
+import type { Secret } from "../notify/config/config.ts";
 import { ConfigInForce } from "../notify/config/in-force.ts";
 import { parseNotifyConfig } from "../notify/config/parse.ts";
 import { redactText } from "../notify/config/redact.ts";
@@ -33,6 +35,7 @@ import { createOnCallMethods } from "./on-call.ts";
 import { readPageToken } from "./page-token.ts";
 import { FRAME_BYTES, page } from "./pages.ts";
 import { principalOf } from "./principal.ts";
+import { createPushMethods } from "./push.ts";
 import { createReceivingMethods, type ReceivingOptions } from "./received-alerts.ts";
 import { createSilenceMethods, toMessage as silenceMessage } from "./silences.ts";
 
@@ -43,7 +46,12 @@ const EXPLAINED_DELIVERIES = 100;
 const SHOWN_ALERTS = 100;
 
 /** A configuration can name variables of its environment. */
-export interface NotificationOptions extends ReceivingOptions, LinkOptions {}
+export interface NotificationOptions extends ReceivingOptions, LinkOptions {
+  /** Hosts that may be called. */
+  readonly addresses: AddressGuard;
+  /** Where the key of web push is; undefined: in the database. */
+  readonly pushKey: Secret | undefined;
+}
 
 export function createNotificationService(o: NotificationOptions): ServiceImpl<typeof NotificationService> {
   const { sql, clock } = o;
@@ -55,6 +63,7 @@ export function createNotificationService(o: NotificationOptions): ServiceImpl<t
     ...createPreviewMethod({ sql, clock, inForce: inForce.config }),
     ...createLinkMethods(o),
     ...createHeartbeatMethods(o, inForce.config),
+    ...createPushMethods({ ...o, inForce: inForce.config }),
     ...createOnCallMethods({ sql, clock, inForce: inForce.config }),
 
     async getNotificationConfig() {

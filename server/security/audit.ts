@@ -114,6 +114,16 @@ export const audited: Readonly<Record<string, Entry>> = {
     detail: (_, { summary }) => summary,
   },
   "telltale.v1.NotificationService/RevokeLinks": { action: "notification.revoke_links", target: () => "all links" },
+  // The endpoint is a secret.
+  "telltale.v1.NotificationService/SubscribePush": {
+    action: "push.subscribe",
+    target: (_, { subscription }) => `browser ${subscription?.id}`,
+    detail: ({ label }, { subscription }) => `${quotedValue(label)} at ${subscription?.service}`,
+  },
+  "telltale.v1.NotificationService/UnsubscribePush": {
+    action: "push.unsubscribe",
+    target: ({ id }) => `browser ${quotedValue(id)}`,
+  },
   "telltale.v1.IncidentService/AcknowledgeIncident": {
     action: "incident.acknowledge",
     target: ({ incidentId }) => `incident ${incidentId}`,

@@ -82,6 +82,11 @@ export const rules: Readonly<Record<string, Rule>> = {
   // The token in the request is the credential.
   "telltale.v1.NotificationService/SendHeartbeatByToken": "link",
   "telltale.v1.NotificationService/ListHeartbeats": Scope.READ,
+  // A subscription tells what the caller may see to a service outside, so it needs more than to look.
+  "telltale.v1.NotificationService/GetPushSettings": Scope.READ,
+  "telltale.v1.NotificationService/SubscribePush": Scope.OPERATE,
+  "telltale.v1.NotificationService/ListPushSubscriptions": Scope.READ,
+  "telltale.v1.NotificationService/UnsubscribePush": Scope.OPERATE,
   "telltale.v1.IncidentService/ListIncidents": Scope.READ,
   "telltale.v1.IncidentService/GetIncident": Scope.READ,
   "telltale.v1.IncidentService/WatchIncidents": Scope.READ,

@@ -37,6 +37,7 @@ import type { Ingestor } from "../ingest/ingestor.ts";
 import { protocolMemory } from "../ingest/protocols/limits.ts";
 import { OtlpMapper } from "../ingest/protocols/otlp/map.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
+import { AddressGuard } from "../notify/channels/addresses.ts";
 import { createHealthChecks } from "../observe/health.ts";
 import type { Progress } from "../observe/progress.ts";
 import { SampledLines } from "../observe/sampled.ts";
@@ -229,6 +230,8 @@ function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, memory, reg
         ...{ sql, queries, clock, metrics, environment: process.env },
         ...{ links: config.links, externalUrl: config.externalUrl },
         acts: alertActions({ queries, submitter, partitions }),
+        addresses: new AddressGuard(config.notifyAllowedHosts),
+        pushKey: config.pushKey,
         wake: () => notices.publishAlerts(),
       }),
     ),

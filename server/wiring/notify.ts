@@ -2,6 +2,7 @@ import { AddressGuard } from "../notify/channels/addresses.ts";
 import { LinkKeys } from "../notify/links/keys.ts";
 import { Notifier } from "../notify/notifier.ts";
 import { countAttempt, countStep } from "../notify/notify-metrics.ts";
+import { createBrowsers } from "../notify/push/browsers.ts";
 import { openStoreSql } from "../store/postgres.ts";
 import type { Live } from "./live.ts";
 import type { Storage } from "./storage.ts";
@@ -25,6 +26,7 @@ export function wireNotify(
       environment: process.env,
       clock,
       source: config.externalUrl || "/telltale",
+      browsers: createBrowsers({ sql, clock, given: config.pushKey }),
     },
     links: enabled ? { keys, lifetimeUs, logger } : undefined,
     onStep: (step) => countStep(metrics, step),

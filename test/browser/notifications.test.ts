@@ -1,11 +1,15 @@
 /** The page of notifications: who is told how, what became of it, and a test of a receiver. */
-import { createClient } from "@connectrpc/connect";
-import type { Browser } from "playwright-core";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import type { Browser, CDPSession } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
+import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { NotificationService } from "../../gen/es/telltale/v1/notification_pb.ts";
 import { findingsOf, launchBrowser, misfitsOf, openPage, SCREENS, signIn } from "../../testing/browser.ts";
+import { type Authority, createAuthority } from "../../testing/certificates.ts";
 import { describeWith } from "../../testing/needs.ts";
+import { startProxy } from "../../testing/proxy.ts";
+import { browserKeys } from "../../testing/push.ts";
 import { fill, type Secured, startSecured } from "../../testing/secured.ts";
 import { startWebhookSink, type WebhookSink } from "../../testing/webhook-sink.ts";
 
@@ -15,15 +19,24 @@ describeWith(["chromium"], "the page of notifications", () => {
   let platform: Secured;
   let browser: Browser;
   let sink: WebhookSink;
+  let authority: Authority;
+  let pushService: WebhookSink;
   beforeAll(async () => {
     sink = await startWebhookSink();
+    authority = createAuthority();
+    pushService = await startWebhookSink(authority.issue("localhost"));
+    pushService.answer((response) => response.writeHead(201).end());
     sink.answer((response, { path }) => response.writeHead(path === "/broken" ? 400 : 200).end());
-    [platform, browser] = await Promise.all([startSecured({ NOTIFY_ALLOWED_HOSTS: "127.0.0.1" }), launchBrowser()]);
+    [platform, browser] = await Promise.all([
+      startSecured({ NOTIFY_ALLOWED_HOSTS: "127.0.0.1,localhost" }),
+      launchBrowser(),
+    ]);
   });
   afterAll(async () => {
     await browser?.close();
     await platform?.stop();
-    await sink?.close();
+    await Promise.all([sink?.close(), pushService?.close()]);
+    authority?.remove();
   });
 
   const configuration = () => `
@@ -150,4 +163,152 @@ escalations:
     expect(wrong).toEqual([]);
     await context.close();
   });
+
+  /** What a browser gives the platform when its push service has taken it. */
+  const subscription = (path: string) => {
+    const { p256dh, auth, decrypt } = browserKeys();
+    const request = { endpoint: `https://localhost:${pushService.port}${path}`, p256dh, auth, label: "Test on Linux" };
+    return { request, decrypt };
+  };
+
+  it("keeps a browser for the caller that subscribed it, and refuses addresses that it may not call", async () => {
+    const { secret } = await platform.mint([Scope.READ, Scope.OPERATE]);
+    const own = createClient(NotificationService, platform.as(secret));
+    const other = createClient(NotificationService, platform.as(platform.adminToken));
+    const { request } = subscription("/own");
+    const { publicKey } = await own.getPushSettings({});
+    expect(publicKey).toHaveLength(65);
+    expect((await other.getPushSettings({})).publicKey).toEqual(publicKey);
+
+    const { subscription: made } = await own.subscribePush(request);
+    expect(made).toMatchObject({ label: "Test on Linux", service: `localhost:${pushService.port}`, sensorPrefix: "" });
+    // The same browser again is no second one.
+    expect((await own.subscribePush(request)).subscription!.id).toBe(made!.id);
+    expect((await own.listPushSubscriptions({})).subscriptions.map(({ id }) => id)).toEqual([made!.id]);
+    expect((await other.listPushSubscriptions({})).subscriptions).toEqual([]);
+    expect(await codeOf(other.unsubscribePush({ id: made!.id }))).toBe(Code.NotFound);
+
+    for (const endpoint of [
+      "http://push.example/x",
+      "https://169.254.169.254/x",
+      "https://[::1]/x",
+      "https://a:b@push.example/",
+    ])
+      expect([endpoint, await codeOf(own.subscribePush({ ...request, endpoint }))]).toEqual([
+        endpoint,
+        Code.InvalidArgument,
+      ]);
+    const noPoint = new Uint8Array(65).fill(4);
+    expect(await codeOf(own.subscribePush({ ...request, p256dh: noPoint }))).toBe(Code.InvalidArgument);
+    const reader = createClient(NotificationService, platform.as((await platform.mint([Scope.READ])).secret));
+    expect(await codeOf(reader.subscribePush(request))).toBe(Code.PermissionDenied);
+
+    await own.unsubscribePush({ id: made!.id });
+    expect((await own.listPushSubscriptions({})).subscriptions).toEqual([]);
+  });
+
+  it("is installed, opens without the platform, and acknowledges an alert from its notification", {
+    timeout: 120_000,
+  }, async () => {
+    const targets = [Number(new URL(platform.http).port)];
+    const proxy = await startProxy(() => targets);
+    const origin = `http://127.0.0.1:${proxy.port}`;
+    const expected = [...REFUSED, /ERR_|Failed to fetch/];
+    const { context, page, wrong } = await openPage(browser, origin, { expected });
+    await context.grantPermissions(["notifications"], { origin });
+    await page.goto(`${origin}/ui/`);
+    await signIn(page, platform.adminToken);
+    const devtools = await context.newCDPSession(page);
+    const registrationId = await activeWorker(devtools, origin);
+
+    const { errors, data } = await devtools.send("Page.getAppManifest");
+    expect([errors, JSON.parse(data!).id]).toEqual([[], "/ui/"]);
+    const { installabilityErrors } = await devtools.send("Page.getInstallabilityErrors");
+    // Each test has a window of its own kind.
+    expect(installabilityErrors.map(({ errorId }) => errorId).filter((id) => id !== "in-incognito")).toEqual([]);
+
+    // The platform is gone: the shell is there, says so, and goes on by itself.
+    targets.length = 0;
+    proxy.cut();
+    await page.goto(`${origin}/ui/alerts`);
+    await page.getByText(/The platform did not answer|the platform did not answer/).waitFor();
+    const kept = await page.evaluate(KEPT_PATHS);
+    expect(kept).toEqual(expect.arrayContaining(["/ui/", "/ui/theme.js"]));
+    expect((kept as string[]).filter((path) => !/^\/ui\/(assets\/[^/]+|[\w.]*)$/.test(path))).toEqual([]);
+    targets.push(Number(new URL(platform.http).port));
+    await page.getByRole("heading", { level: 1, name: "Alerts" }).waitFor();
+
+    // Told of a real alert; what arrives at the push service is handed to the browser as that would.
+    const notifications = createClient(NotificationService, platform.as(platform.adminToken));
+    const { request, decrypt } = subscription("/shown");
+    await notifications.subscribePush(request);
+    const { problems } = await notifications.setNotificationConfig({ text: pushConfiguration(authority.caFile) });
+    expect(problems).toEqual([]);
+    await fill(platform.as(platform.adminToken), "line-5/boiler");
+    const posted = await pushService.find(
+      ({ path, body }) => path === "/shown" && decrypt(body).includes("line-5/boiler"),
+    );
+    await devtools.send("ServiceWorker.deliverPushMessage", { origin, registrationId, data: decrypt(posted.body) });
+    await expect
+      .poll(() => page.evaluate(SHOWN))
+      .toEqual([{ title: expect.stringContaining("line-5/boiler"), actions: ["acknowledge", "open"] }]);
+
+    await page.goto(`${origin}/ui/notifications`);
+    await page
+      .getByRole("list", { name: "Your browsers" })
+      .getByText(/Test on Linux/)
+      .waitFor();
+    await page.getByText(/last told/).waitFor();
+    await page.getByRole("button", { name: "Notify this browser" }).waitFor();
+    expect([...(await misfitsOf(page)), ...(await findingsOf(page))]).toEqual([]);
+
+    const [worker] = context.serviceWorkers();
+    await worker!.evaluate(PRESS_ACKNOWLEDGE);
+    const alerts = createClient(AlertService, platform.as(platform.adminToken));
+    const mine = async () => (await alerts.listAlerts({ sensorId: "line-5/boiler" })).alerts;
+    await expect.poll(async () => (await mine())[0]?.acknowledgedAt).toBeDefined();
+    await expect.poll(() => page.evaluate(SHOWN)).toEqual([]);
+    expect(wrong).toEqual([]);
+    await context.close();
+    await proxy.stop();
+  });
 });
+
+const pushConfiguration = (caFile: string) => `
+route: { receiver: people, group_by: [sensor_id], group_wait: 0s }
+receivers:
+  - name: people
+    web_push_configs: [{ http_config: { tls_config: { ca_file: "${caFile}" } } }]
+`;
+
+const KEPT_PATHS = `caches.keys()
+  .then((names) => Promise.all(names.map(async (name) => (await caches.open(name)).keys())))
+  .then((all) => all.flat().map(({ url }) => new URL(url).pathname))`;
+const SHOWN = `navigator.serviceWorker.ready
+  .then((registration) => registration.getNotifications())
+  .then((all) => all.map(({ title, actions }) => ({ title, actions: actions.map(({ action }) => action) })))`;
+/** As the browser does when the button is pressed, which no program can. */
+const PRESS_ACKNOWLEDGE = `self.registration.getNotifications().then(([notification]) => {
+  self.dispatchEvent(new NotificationEvent("notificationclick", { notification, action: "acknowledge" }));
+})`;
+
+/** The registration of the worker, once that is active. */
+async function activeWorker(devtools: CDPSession, origin: string): Promise<string> {
+  const active = new Promise<string>((resolve) => {
+    devtools.on("ServiceWorker.workerVersionUpdated", ({ versions }) => {
+      const found = versions.find(({ status, scriptURL }) => status === "activated" && scriptURL.startsWith(origin));
+      if (found !== undefined) resolve(found.registrationId);
+    });
+  });
+  await devtools.send("ServiceWorker.enable");
+  return active;
+}
+
+async function codeOf(call: Promise<unknown>): Promise<Code | undefined> {
+  try {
+    await call;
+    return undefined;
+  } catch (error) {
+    return ConnectError.from(error).code;
+  }
+}

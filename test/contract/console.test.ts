@@ -80,7 +80,16 @@ describe("the files of the console", () => {
     const policy = (await fetch(`${platform.http}/ui/`)).headers.get("content-security-policy") ?? "";
     expect(policy).toContain("default-src 'self'");
     expect(policy).toContain("frame-ancestors 'none'");
+    for (const own of ["worker-src 'self'", "manifest-src 'self'"]) expect(policy).toContain(own);
     expect(policy).not.toContain("unsafe");
+  });
+
+  it("the worker and the manifest of the installed console are asked for anew each time", async () => {
+    const types = { "sw.js": "text/javascript; charset=utf-8", "manifest.webmanifest": "application/manifest+json" };
+    for (const [name, type] of Object.entries(types)) {
+      const { status, headers } = await fetch(`${platform.http}/ui/${name}`);
+      expect([status, headers.get("content-type"), headers.get("cache-control")]).toEqual([200, type, "no-cache"]);
+    }
   });
 
   it("calls go to the services, unary and streams, and only by Connect", async () => {

@@ -15,6 +15,8 @@ class OpenAlerts {
     if (session.state !== "signed-in" || !session.mayRead) return;
     try {
       const { alerts, nextPageToken } = await api.alerts.listAlerts({ resolved: false, limit: MOST });
+      // At the icon of the installed console, where the browser has that. Without permission there is no number.
+      navigator.setAppBadge?.(alerts.length).catch(() => {});
       this.text = alerts.length === 0 ? "" : `${alerts.length}${nextPageToken === "" ? "" : "+"}`;
     } catch {
       this.text = ""; // the pages say what is wrong

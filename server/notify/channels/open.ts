@@ -9,6 +9,7 @@ import type { ChannelOptions } from "./options.ts";
 import { pagerDuty } from "./pagerduty.ts";
 import { slack } from "./slack.ts";
 import { telegram } from "./telegram.ts";
+import { webPush } from "./web-push.ts";
 import { webhook } from "./webhook.ts";
 
 /**
@@ -36,5 +37,7 @@ export function openChannel(config: ChannelConfig, options: ChannelOptions): Cha
       return ntfy(config, options);
     case "alertmanager":
       return alertmanager(config, options);
+    case "web_push":
+      return webPush(config, options);
   }
 }

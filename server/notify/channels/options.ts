@@ -1,5 +1,6 @@
 import type { Clock } from "../../clock.ts";
 import type { Environment } from "../../environment.ts";
+import type { Browsers } from "../push/browsers.ts";
 import type { AddressGuard } from "./addresses.ts";
 
 /** What all channels of a process share. */
@@ -10,4 +11,6 @@ export interface ChannelOptions {
   readonly clock: Clock;
   /** The installation, as receivers tell it from others: `ce-source` of webhooks. */
   readonly source: string;
+  /** Who is told by web push; absent: nobody. */
+  readonly browsers?: Browsers;
 }

@@ -30,6 +30,8 @@ function addressOf(channel: ChannelConfig): unknown[] {
       return [channel.url, channel.chatId, channel.messageThreadId];
     case "ntfy":
       return [channel.url, channel.topic];
+    case "web_push":
+      return [channel.callers];
     default:
       return [channel.url];
   }

@@ -22,6 +22,8 @@ export function channelText(channel: ChannelConfig): string {
       return `ntfy by ${urlText(channel.url)}`;
     case "alertmanager":
       return `Alertmanager at ${urlText(channel.url)}`;
+    case "web_push":
+      return `browsers of ${channel.callers.length === 0 ? "all callers" : channel.callers.join(", ")}`;
   }
 }
 

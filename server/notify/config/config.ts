@@ -84,7 +84,8 @@ export type ChannelConfig =
   | PagerDutyConfig
   | TelegramConfig
   | NtfyConfig
-  | AlertmanagerConfig;
+  | AlertmanagerConfig
+  | WebPushConfig;
 
 /** How a program is called by HTTP. */
 export interface HttpSettings {
@@ -174,6 +175,21 @@ export interface NtfyConfig extends HttpChannelConfig {
 /** `url`: of the Alertmanager, without `/api/v2`. */
 export interface AlertmanagerConfig extends HttpChannelConfig {
   readonly kind: "alertmanager";
+}
+
+/** To each browser that has subscribed. */
+export interface WebPushConfig {
+  readonly kind: "web_push";
+  /** Names of callers whose browsers are told; empty: all. */
+  readonly callers: readonly string[];
+  /** Whom push services ask about messages; absent: the installation's own address. */
+  readonly contact?: string;
+  /** How long a push service keeps a message for a browser that it does not reach. */
+  readonly ttlMs: number;
+  /** PEM of the authorities to trust instead of the known ones. */
+  readonly caFile?: string;
+  readonly sendResolved: boolean;
+  readonly timeoutMs: number;
 }
 
 export interface EmailConfig {

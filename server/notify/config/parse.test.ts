@@ -22,7 +22,7 @@ const channelProblems = (text: string) => problemsOf(`${ROUTE}receivers: [{name:
 
 const KINDS =
   "webhook_configs, email_configs, slack_configs, msteams_configs, msteamsv2_configs, discord_configs, " +
-  "pagerduty_configs, telegram_configs, ntfy_configs, alertmanager_configs";
+  "pagerduty_configs, telegram_configs, ntfy_configs, alertmanager_configs, web_push_configs";
 
 test("files and variables that are named are listed by their places, each once", () => {
   const parsed = parseNotifyConfig(`${ROUTE}global: {smtp_smarthost: "m:25", smtp_from: a@b.c, smtp_auth_username: u,
@@ -626,4 +626,22 @@ test("an escalation that there is not is refused", () => {
   const text =
     "route: {receiver: a, escalation: standrd}\nreceivers: [{name: a}]\nescalations: [{name: standard, steps: [{after: 1m, receivers: [a]}]}]";
   expect(problemsOf(text)).toEqual(['1:34 route.escalation: there is no escalation "standrd"; did you mean standard?']);
+});
+
+test("browsers are told by web push: all, or those of callers that are named", () => {
+  expect(channel("web_push_configs: [{}]")).toEqual({
+    ...{ kind: "web_push", callers: [], ttlMs: 14_400_000, sendResolved: true, timeoutMs: 10_000 },
+  });
+  const given = "callers: ['token:ann'], contact: 'mailto:ops@plant.example', ttl: 1h, send_resolved: false";
+  expect(channel(`web_push_configs: [{${given}, http_config: {tls_config: {ca_file: /etc/ca.pem}}}]`)).toMatchObject({
+    ...{ callers: ["token:ann"], contact: "mailto:ops@plant.example", ttlMs: 3_600_000, sendResolved: false },
+    caFile: "/etc/ca.pem",
+  });
+  expect(channelProblems("web_push_configs: [{contact: ops, http_config: {bearer_token: t}}]")).toEqual([
+    expect.stringContaining("has credentials: push services know the platform by its own key"),
+  ]);
+  expect(channelProblems("web_push_configs: [{contact: ops, ttl: 60d}]")).toEqual([
+    expect.stringContaining('"ops" is no contact'),
+    expect.stringContaining('"60d" is too long'),
+  ]);
 });

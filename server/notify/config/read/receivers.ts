@@ -12,6 +12,7 @@ import { readDefinition } from "./reference.ts";
 import { readSlack } from "./slack.ts";
 import { readTelegram } from "./telegram.ts";
 import type { Fields, Known, Value } from "./value.ts";
+import { readWebPush } from "./web-push.ts";
 import { readWebhook } from "./webhook.ts";
 
 /** How the entries of a name are read. New kinds stand behind the others: a message that waits knows its channel's place. */
@@ -30,6 +31,7 @@ const CHANNELS: readonly (readonly [
   // Not Alertmanager's.
   ["ntfy_configs", readNtfy],
   ["alertmanager_configs", readAlertmanager],
+  ["web_push_configs", readWebPush],
 ];
 const CHANNEL_NAMES = CHANNELS.map(([name]) => name);
 
@@ -39,7 +41,7 @@ const RECEIVER: Known = {
   later: [
     ...["opsgenie_configs", "pushover_configs", "sns_configs", "victorops_configs"],
     ...["webex_configs", "wechat_configs", "jira_configs", "rocketchat_configs", "mattermost_configs"],
-    ...["incidentio_configs", "labels", "web_push_configs"],
+    ...["incidentio_configs", "labels"],
   ],
   instead: `receivers have ${CHANNEL_NAMES.join(", ")}; remove it.`,
 };
