@@ -19,12 +19,12 @@ interface Row {
   band: number;
 }
 
-function run(values: readonly number[], detector = createDetector(), start = 1.7e15): Row[] {
+function run(values: readonly number[], detector = createDetector(), start = 1.7e15, everyUs = MINUTE): Row[] {
   const batch = createScoreBatch(1);
   batch.length = 1;
   batch.slot[0] = detector.addSensor("temperature", "C");
   return values.map((value, i) => {
-    batch.timeUs[0] = start + i * MINUTE;
+    batch.timeUs[0] = start + i * everyUs;
     batch.value[0] = value;
     detector.score(batch);
     return {
@@ -78,11 +78,11 @@ describe("a young sensor", () => {
   });
 });
 
-test("all four severities occur, and rise with the size of the jump", () => {
+test.each([1, 60])("all four severities occur, and rise with the size of the jump: a reading every %d s", (everyS) => {
   const severities = [0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.8, 1, 1.4, 2, 4, 40].map((jump) => {
     const values = Array.from({ length: 600 }, (_, i) => 20 + 0.1 * noise(i));
     values.push(20 + jump);
-    return severityOf(run(values).at(-1)!.score);
+    return severityOf(run(values, createDetector(), 1.7e15, everyS * 1e6).at(-1)!.score);
   });
   expect([...severities].sort()).toEqual(severities);
   expect(new Set(severities.filter((s) => s > 0))).toEqual(new Set([1, 2, 3, 4]));

@@ -249,7 +249,7 @@ describeWith(["amtool"], "with Alertmanager's amtool as the oracle", () => {
 const GUIDES = ["notifications.md", "notification-channels.md"];
 /** Not Alertmanager's, or newer than the tool. */
 const NOT_THEIRS =
-  /^(ntfy|alertmanager|msteams|msteamsv2)_configs$|^(signing_key|username|content|bot_token_file|fallback|give_up_after|max_messages_per_minute)$/;
+  /^(ntfy|alertmanager|msteams|msteamsv2|web_push)_configs$|^(signing_key|username|content|bot_token_file|fallback|give_up_after|max_messages_per_minute)$/;
 
 /** The files of the guides, those that show only receivers with a route. */
 async function exampleFiles(): Promise<string[]> {

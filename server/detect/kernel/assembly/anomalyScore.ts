@@ -5,7 +5,7 @@ import { exp, ln } from "./numbers";
 /** The score is 1 - 0.5 / (raw score / threshold)^EXPONENT: critical from 46 thresholds on. */
 const EXPONENT: f64 = 0.42;
 /** Share of the exponent of a sensor that was never seen before; all of it once it has been seen for a day. */
-const YOUNG: f64 = 0.5;
+const YOUNG: f64 = 0.75;
 const DAY_US: f64 = 86_400e6;
 
 /** In steps of 1e-4. */
