@@ -1,8 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { copyTemplate } from "./database-template.ts";
 import { hold } from "./held.ts";
 import { childrenOf, end, freePort, isExecutable, unprivileged, untilLine } from "./processes.ts";
@@ -78,8 +79,11 @@ export async function startPostgres(settings: Record<string, string> = {}): Prom
     shutdown,
     kill: async () => {
       const gone = once(child!, "exit");
-      signal(family(), "SIGKILL");
+      const killed = family();
+      signal(killed, "SIGKILL");
       await gone;
+      // Its children end on their own, and until then its memory is in use: a new server would not start.
+      while (killed.some(isThere)) await delay(5);
     },
     pause: () => signal(family(), "SIGSTOP"),
     resume: () => signal(family(), "SIGCONT"),
@@ -94,6 +98,17 @@ function signal(pids: readonly number[], name: NodeJS.Signals): void {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // it may have ended by itself
     }
+  }
+}
+
+/** One that has ended and that nobody has asked for (Z) holds nothing any more. */
+function isThere(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT" && code !== "ESRCH") throw error;
+    return false;
   }
 }
 

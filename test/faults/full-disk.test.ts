@@ -24,7 +24,9 @@ describe.skipIf(noDisk !== undefined)(title, () => {
   beforeAll(async () => {
     chmodSync(folder, 0o755);
     disk = new SmallDisk(join(folder, "disk"), "640m");
-    platform = await startPlatform({ DATA_DIR: join(folder, "disk"), PARTITIONS: "2", LOG_LEVEL: "DEBUG" });
+    const env = { DATA_DIR: join(folder, "disk"), PARTITIONS: "2", LOG_LEVEL: "DEBUG" };
+    // A copy has files of its log to spare, with which the database starts on a full disk.
+    platform = await startPlatform(env, { firstStart: true });
   }, 120_000);
   afterAll(async () => {
     await end(platform?.process);
