@@ -1,12 +1,12 @@
 import { createScoreBatch, type Detector, type Explanation, type ScoreBatch } from "./detector.ts";
 import { FEATURES, PARTS, type Part } from "./kernel/features.ts";
-import { ROWS, STATE_VERSION, WARM_READINGS } from "./kernel/fields.ts";
+import { FORMER_STATES, ROWS, STATE_VERSION, WARM_READINGS } from "./kernel/fields.ts";
 import { offsetOf } from "./kernel/layout.ts";
 import { CHUNK_SENSORS } from "./memory.ts";
 import { Profiles } from "./profiles.ts";
 import { REASON_COLD_START, REASON_FORECASTER, REASONS } from "./reasons.ts";
 import { type DetectorSettings, typeNumber } from "./settings.ts";
-import { MIGRATED_STATES, Shard } from "./shard.ts";
+import { Shard } from "./shard.ts";
 import { Silence, type TickObserver } from "./silence.ts";
 import { stepOutside } from "./step.ts";
 import { KernelTrunk, type TrunkRuntime } from "./trunk.ts";
@@ -16,7 +16,7 @@ const SHARD_SENSORS = 262_144;
 
 /** What the committed model was called with the rules of before: the weights are the same, so its state goes on. */
 const FORMER_NAMES: ReadonlyMap<string, readonly string[]> = new Map([
-  ["telltale-5", ["telltale-4", "telltale-3", "telltale-2"]],
+  ["telltale-6", ["telltale-5", "telltale-4", "telltale-3", "telltale-2"]],
 ]);
 
 /** A cold-start factor that is hardly above 1. */
@@ -37,7 +37,7 @@ export interface DetectorOptions {
 export class EnsembleDetector implements Detector {
   readonly modelVersion: string;
   readonly stateVersion: number = STATE_VERSION;
-  readonly migratedStates: readonly number[] = MIGRATED_STATES;
+  readonly migratedStates: readonly number[] = FORMER_STATES;
   readonly formerModels: readonly string[];
   readonly chunkSensors: number = CHUNK_SENSORS;
   readonly #trunk: TrunkRuntime;

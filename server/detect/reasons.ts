@@ -21,6 +21,7 @@ export const REASONS: readonly string[] = [
   "pattern",
   "season, long",
   "scatter",
+  "rare level",
 ];
 
 /** What each detector saw, as the second half of an alert's sentence. */
@@ -46,6 +47,7 @@ export const REASON_DETAILS: readonly string[] = [
   "the course of the value, its mean and its spread was never seen together",
   "the readings have kept away from their usual course for long",
   "the readings scatter more than they ever did",
+  "the value stays where it has rarely been",
 ];
 
 /** A reason by its name. */
@@ -64,8 +66,8 @@ export const REASON_UNIT: number = named("unit change");
 export const REASON_COUNTER: number = named("counter reset");
 export const REASON_SILENCE: number = named("silence");
 export const REASON_PATTERN: number = named("pattern");
-export const REASON_SEASON_LONG: number = named("season, long");
 export const REASON_SCATTER: number = named("scatter");
+export const REASON_RARE: number = named("rare level");
 
 /** Reasons that speak of where a single value lies: it may be called high or low. */
 export const LEVEL_REASONS: ReadonlySet<number> = new Set([
@@ -79,6 +81,7 @@ export const LEVEL_REASONS: ReadonlySet<number> = new Set([
   REASON_COLD_START,
   18,
   19,
+  REASON_RARE,
 ]);
 
 /** What is wrong, in a few words, where the value by itself is neither high nor low. */
@@ -104,6 +107,7 @@ export const FAULT_HEADLINES: readonly string[] = [
   "in a course never seen before",
   "away from its usual course for long",
   "more restless than ever",
+  "at a level that it rarely has",
 ];
 
 const SPREAD_KIND = "noise: vibration, a loose contact or interference";
@@ -131,4 +135,5 @@ export const FAULT_KINDS: readonly (string | undefined)[] = [
   "a process that runs unlike before",
   "a slow drift or a schedule unlike other days",
   SPREAD_KIND,
+  "a level shift or a process that runs unlike before",
 ];

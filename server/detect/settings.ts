@@ -1,4 +1,5 @@
 import { type Calendar, calendarOf, type Holidays, type ZoneRules } from "./calendar.ts";
+import type { SignalKind } from "./signal-kind.ts";
 
 /** Sides of what is expected on which a reading may be abnormal. */
 export type Direction = "both" | "high" | "low";
@@ -16,8 +17,10 @@ export interface DetectorSettings {
   readonly stuckSeconds?: number | undefined;
   /** No reading for this long is silence. Default: learnt from the sensor's own intervals. */
   readonly silenceSeconds?: number | undefined;
-  /** True where the value only grows and starts again from zero: judged by its rate per second. */
+  /** True where the value only grows and starts again from zero: judged by its rate per second. Default: recognised. */
   readonly counter?: boolean | undefined;
+  /** What is said of its signal. Where `counter` is absent it decides: yes of a counter, no of all else. Default: recognised. */
+  readonly signalKind?: SignalKind | undefined;
   /** Where a reading is reported as abnormal. What has no side counts on either: broken limits, stuck values, silence. Default both. */
   readonly direction?: Direction | undefined;
   /** True where nothing of the sensor is reported, silence neither. It goes on learning. */
@@ -37,7 +40,8 @@ export interface Settings {
   readonly stuckUs: number;
   /** NaN: learnt. */
   readonly silenceUs: number;
-  readonly counter: boolean;
+  /** Whether the growth per second is judged, as the kernel takes it: 0 no, 1 yes, 2 where a counter is recognised. */
+  readonly counter: number;
   /** What is reported, as the kernel takes it: 1 above what is expected, 2 below it, 3 both, 0 nothing. */
   readonly sides: number;
   readonly calendar: Calendar | undefined;
@@ -71,10 +75,16 @@ export function resolveSettings(settings: DetectorSettings, budget: number): Set
     maxRatePerUs: (settings.maxRatePerSecond ?? Number.POSITIVE_INFINITY) / 1e6,
     stuckUs: (settings.stuckSeconds ?? Number.POSITIVE_INFINITY) * 1e6,
     silenceUs: (settings.silenceSeconds ?? Number.NaN) * 1e6,
-    counter: settings.counter ?? false,
+    counter: settings.counter === undefined ? byKind(settings.signalKind) : Number(settings.counter),
     sides: settings.off ? 0 : SIDES[settings.direction ?? "both"],
     calendar: calendarOf(settings.zone, settings.holidays),
   };
+}
+
+const RECOGNISED_COUNTER = 2;
+
+function byKind(kind: SignalKind | undefined): number {
+  return kind === undefined ? RECOGNISED_COUNTER : Number(kind === "counter");
 }
 
 /** A number that stands for a sensor type in saved state, the same in every process (FNV-1a over UTF-16 units). */

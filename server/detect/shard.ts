@@ -1,6 +1,6 @@
 import type { Calendar } from "./calendar.ts";
 import { Calendars } from "./calendars.ts";
-import { FORMER_DOUBLES } from "./kernel/fields.ts";
+import { FORMER_STATES } from "./kernel/fields.ts";
 import { Kernel, type Views } from "./kernel/kernel.ts";
 import { offsetOf, type SensorLayout, STRUCTURES, sensorLayout } from "./kernel/layout.ts";
 import type { TrunkModel } from "./kernel/trunk-model.ts";
@@ -9,9 +9,6 @@ import { CHUNK_MASK, CHUNK_SENSORS, CHUNK_SHIFT } from "./memory.ts";
 const LINE_BYTES = 64;
 const TYPE = offsetOf("sensor", "type") >>> 3;
 const PROFILE = offsetOf("sensor", "profile") >>> 2;
-
-/** Former versions of the state that `load` reads. */
-export const MIGRATED_STATES: readonly number[] = [...FORMER_DOUBLES.keys()];
 
 const CALENDAR = offsetOf("profile", "calendar") >>> 2;
 const SIDES = offsetOf("profile", "sides") >>> 2;
@@ -25,7 +22,8 @@ export interface Profile {
   readonly stuckUs: number;
   /** NaN: learnt. */
   readonly silenceUs: number;
-  readonly counter: boolean;
+  /** Whether its growth per second is judged: 0 no, 1 yes, 2 where it is recognised as a counter. */
+  readonly counter: number;
   /** What is reported: 1 above what is expected, 2 below it, 3 both, 0 nothing. */
   readonly sides: number;
   /** Undefined: UTC without holidays. */
@@ -49,6 +47,7 @@ interface Saving {
  */
 export class Shard {
   readonly kernel: Kernel;
+  readonly #units: number;
   readonly #layout: SensorLayout;
   readonly #profileOf: (type: number, sensor: number | undefined) => Profile;
   /** Address of each chunk's first sensor. */
@@ -65,6 +64,7 @@ export class Shard {
   constructor(model: TrunkModel, profileOf: (type: number, sensor: number | undefined) => Profile) {
     this.kernel = new Kernel(model);
     this.#calendars = new Calendars(this.kernel, () => this.#calendarsInUse());
+    this.#units = model.units;
     this.#layout = sensorLayout(model.units);
     this.#profileOf = profileOf;
   }
@@ -141,21 +141,21 @@ export class Shard {
   }
 
   /**
-   * Restores a chunk that holds `sensors` sensors, saved by this version of the state or by one of MIGRATED_STATES. Throws a RangeError
+   * Restores a chunk that holds `sensors` sensors, saved by this version of the state or by one of FORMER_STATES. Throws a RangeError
    * where the bytes are of another layout.
    */
   load(chunk: number, saved: Uint8Array, sensors: number, stateVersion: number): void {
-    const cells = FORMER_DOUBLES.get(stateVersion);
-    const former = cells === undefined ? undefined : 2 * cells;
+    const isFormer = FORMER_STATES.includes(stateVersion);
+    const layout = isFormer ? sensorLayout(this.#units, stateVersion) : this.#layout;
     const saving = this.#saving();
-    const wanted = this.#bytes(former);
+    const wanted = bytesOf(layout);
     if (saved.byteLength !== wanted) {
       throw new RangeError(`chunk ${chunk} has ${saved.byteLength} bytes of state, wanted ${wanted}`);
     }
     this.#reserve(chunk);
     this.views.u8.set(saved, saving.chunk);
-    this.#eachSensor(chunk, saving, (...at) => this.kernel.call.unpack(...at), former);
-    if (former !== undefined) this.#migrate(chunk, stateVersion);
+    this.#eachSensor(chunk, saving, (...at) => this.kernel.call.unpack(...at), layout);
+    if (isFormer) this.#migrate(chunk, stateVersion);
     for (let sensor = chunk * CHUNK_SENSORS; sensor < chunk * CHUNK_SENSORS + sensors; sensor++) {
       this.#point(sensor, this.#typeOf(sensor));
     }
@@ -166,9 +166,9 @@ export class Shard {
     chunk: number,
     saving: Saving,
     copy: (sensor: number, offsets: number, words: number, saved: number) => void,
-    doubleWords: number = this.#layout.doubles.length,
+    { doubles, floats }: SensorLayout = this.#layout,
   ) {
-    const { floats } = this.#layout;
+    const doubleWords = doubles.length;
     for (let k = 0; k < CHUNK_SENSORS; k++) {
       const sensor = this.address(chunk * CHUNK_SENSORS + k);
       copy(sensor, saving.doubles, doubleWords, saving.chunk + 4 * k * doubleWords);
@@ -179,25 +179,21 @@ export class Shard {
 
   /** A chunk of a former version is in place: what it lacks. */
   #migrate(chunk: number, from: number): void {
-    const { migrateFrom6, migrateFrom7, migrateFrom8 } = this.kernel.call;
+    const { migrateFrom6, migrateFrom7, migrateFrom8, migrateFrom9 } = this.kernel.call;
     for (let k = 0; k < CHUNK_SENSORS; k++) {
       const sensor = this.address(chunk * CHUNK_SENSORS + k);
       if (from === 6) migrateFrom6(sensor);
       if (from <= 7) migrateFrom7(sensor);
-      migrateFrom8(sensor);
+      if (from <= 8) migrateFrom8(sensor);
+      migrateFrom9(sensor);
     }
-  }
-
-  /** Bytes of a chunk's saved form, with so many words of double-precision cells for each sensor. */
-  #bytes(doubleWords: number = this.#layout.doubles.length): number {
-    return 4 * CHUNK_SENSORS * (doubleWords + this.#layout.floats.length);
   }
 
   /** Where chunks are put together, made with the first. */
   #saving(): Saving {
     if (this.#saved !== undefined) return this.#saved;
     const { doubles, floats } = this.#layout;
-    const bytes = this.#bytes();
+    const bytes = bytesOf(this.#layout);
     const offsets = this.kernel.allocate(4 * (doubles.length + floats.length), 4);
     const chunk = this.kernel.allocate(bytes, LINE_BYTES);
     this.#saved = { doubles: offsets, floats: offsets + 4 * doubles.length, chunk, bytes };
@@ -243,4 +239,9 @@ export class Shard {
     const profiles = [...this.#profiles.values(), ...this.#own.values()];
     return new Set(profiles.map((at) => u32[(at >>> 2) + CALENDAR]!));
   }
+}
+
+/** Bytes of a chunk's saved form. */
+function bytesOf({ doubles, floats }: SensorLayout): number {
+  return 4 * CHUNK_SENSORS * (doubles.length + floats.length);
 }

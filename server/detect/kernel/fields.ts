@@ -4,13 +4,9 @@ import { FEATURES } from "./features.ts";
  * What the kernel keeps in its memory, field by field: the one place from which the offsets of both sides follow (layout.ts for
  * TypeScript, assembly/layout.ts, generated, for the kernel). Changing what is saved changes STATE_VERSION.
  */
-export const STATE_VERSION = 9;
-/** Double-precision cells of former versions; those that later ones added follow them. */
-export const FORMER_DOUBLES: ReadonlyMap<number, number> = new Map([
-  [6, 61],
-  [7, 81],
-  [8, 82],
-]);
+export const STATE_VERSION = 10;
+/** Former versions that can be read: each has the cells of the one before, and after them those that it added. */
+export const FORMER_STATES: readonly number[] = [6, 7, 8, 9];
 
 /** Readings before a sensor is judged: its 24th is the first. */
 export const WARM_READINGS = 23;
@@ -23,6 +19,8 @@ export const EXTREMES: number = FEATURES.length;
 const BLOCK_LENGTHS = [50, 100, 200, 400];
 const BOXES = 28;
 const HALF_HOURS = 48;
+/** Cells of the histogram of values; even. */
+const BINS = 32;
 const WEEKDAYS = 7;
 /** Readings in the ring, the longest window. */
 const RING_LENGTH = 96;
@@ -40,6 +38,10 @@ export interface Field {
   readonly type: "f64" | "f32" | "u32" | "u16" | "u8";
   /** Cells; 1 where absent. */
   readonly count?: number;
+  /** The version of the state that added it; absent: the first that can be read. */
+  readonly since?: number;
+  /** True where it is not learnt of the values: it stays where another quantity of the sensor is judged from now on. */
+  readonly kept?: boolean;
   /** The cells are of items of several fields each: saved item by item, kept in memory field by field, so that two items are one vector. */
   readonly of?: readonly string[];
   /** Unit and meaning. */
@@ -48,11 +50,16 @@ export interface Field {
 
 const f64 = (name: string, meaning: string, count = 1): Field => ({ name, type: "f64", count, meaning });
 const f32 = (name: string, meaning: string, count = 1): Field => ({ name, type: "f32", count, meaning });
+const kept = (field: Field): Field => ({ ...field, kept: true });
+const since = (version: number, fields: readonly Field[]) => fields.map((field) => ({ ...field, since: version }));
 
-/** A sensor's state in the order in which it is saved: first all in double precision, then all in single precision. */
+/**
+ * A sensor's state in the order in which it is saved: first all in double precision, then all in single precision with the trunk's state
+ * (`units` hidden values and as many cell values) after those of the first versions.
+ */
 export const SENSOR: readonly Field[] = [
   f64("readings", "readings seen"),
-  f64("lastTime", "time of the last reading, µs"),
+  kept(f64("lastTime", "time of the last reading, µs")),
   f64("lastValue", "value of the last reading"),
   f64("origin", "single-precision fields store (value - origin) * gain: the sensor's own scale"),
   f64("gain", "scaled units per unit of the value"),
@@ -61,7 +68,7 @@ export const SENSOR: readonly Field[] = [
   f64("sum96", "sum of the last 96 readings, scaled"),
   f64("square24", "sum of the squares of the last 24 readings, scaled"),
   f64("scatterMean", "mean size of the forecast's recent errors, in units of what is usual at their time of day"),
-  f64("interval", "typical interval between readings, µs"),
+  kept(f64("interval", "typical interval between readings, µs")),
   f64("alarms", "decayed sum of the sensor's own recent alarms"),
   f64("sinceEmission", "readings since the last emission of the signal"),
   f64("peak", "height of that emission"),
@@ -71,22 +78,22 @@ export const SENSOR: readonly Field[] = [
   f64("incident", "readings in the incident so far, 0 = none"),
   f64("calm", "normal readings in a row within the incident"),
   f64("band", "half width of the band at the threshold"),
-  f64("type", "number of the sensor's type"),
+  kept(f64("type", "number of the sensor's type")),
   f64("coldSpread", "largest residual during the cold start"),
-  f64("seasonResidualSlow", "distance from the season, smoothed over about 120 readings, scaled"),
+  f64("rarity", "how rare values like those of about the last 30 readings are"),
   f64("olderValue", "value before the last one"),
   f64("changedAt", "since when the value has not moved, µs"),
-  f64("arrivedAt", "when readings last arrived, by the log's time, µs; 0 where the next gap is not to be measured"),
-  f64("deadline", "when the sensor counts as silent, µs; only in the saved form"),
-  f64("labelledFalse", "alerts of it that people called wrong"),
-  f64("labelledTrue", "alerts of it that people called right"),
-  f64("maintenanceFrom", "maintenance window: begin, µs"),
-  f64("maintenanceUntil", "maintenance window: end, µs"),
-  f64("rawValue", "of a counter: the last raw value"),
+  kept(f64("arrivedAt", "when readings last arrived, by the log's time, µs; 0 where the next gap is not to be measured")),
+  kept(f64("deadline", "when the sensor counts as silent, µs; only in the saved form")),
+  kept(f64("labelledFalse", "alerts of it that people called wrong")),
+  kept(f64("labelledTrue", "alerts of it that people called right")),
+  kept(f64("maintenanceFrom", "maintenance window: begin, µs")),
+  kept(f64("maintenanceUntil", "maintenance window: end, µs")),
+  kept(f64("rawValue", "of a counter: the last raw value")),
   f64("sticky", "1 in an incident that began outside the forecast's band: it continues while the value stays outside"),
   f64("outside", "decayed count of readings outside the baseline's band"),
   f64("returning", "readings until the next of them is an excursion of its own"),
-  f64("netLabels", "of each feature, alerts labelled false less those labelled right", FEATURES.length),
+  kept(f64("netLabels", "of each feature, alerts labelled false less those labelled right", FEATURES.length)),
   f64("location", "running location of the value"),
   f64("spread", "mean distance from the location"),
   f64("move", "mean size of a move from reading to reading"),
@@ -94,21 +101,32 @@ export const SENSOR: readonly Field[] = [
   f64("inputs", "readout: the inputs known at the last reading, in usual moves", READOUT_INPUTS),
   f64("forecastScale", "usual move when the inputs were taken"),
   f64("forecast", "value that the inputs lead to"),
-  f64("formerLevel", "what was expected before the newest incident"),
-  f64("formerSeasonal", "1 where that is without the season's course"),
-  f64("formerBand", "half width of the band then"),
-  f64("formerLeft", "for how many more readings that counts"),
-  f64("longestRun", "longest run of equal values outside incidents"),
-  f64("called", "reason of the last reading, an index into REASONS; 0 where it was normal"),
-  f64("arrivals", "rhythm of arrivals: how many"),
-  f64("usualGap", "the usual gap between them, µs"),
-  f64("daysHeard", "days heard of, fading"),
-  f64("tickedAt", "the log's newest time when the state was saved, µs; only in the saved form"),
-  f64("gaps", "gaps that reached each height, fading", GAP_HEIGHTS),
-  f64("incidents", "decayed count of incidents"),
-  f64("zone", "number of the time zone that the season is by; 0: UTC"),
-  f64("localOffset", "local time at the last reading less UTC, µs"),
-  f64("blockDoublings", "how often the lengths of the blocks of extremes have doubled"),
+  ...since(7, [
+    f64("formerLevel", "what was expected before the newest incident"),
+    f64("formerSeasonal", "1 where that is without the season's course"),
+    f64("formerBand", "half width of the band then"),
+    f64("formerLeft", "for how many more readings that counts"),
+    f64("longestRun", "longest run of equal values outside incidents"),
+    f64("called", "reason of the last reading, an index into REASONS; 0 where it was normal"),
+    kept(f64("arrivals", "rhythm of arrivals: how many")),
+    kept(f64("usualGap", "the usual gap between them, µs")),
+    kept(f64("daysHeard", "days heard of, fading")),
+    kept(f64("tickedAt", "the log's newest time when the state was saved, µs; only in the saved form")),
+    kept(f64("gaps", "gaps that reached each height, fading", GAP_HEIGHTS)),
+  ]),
+  ...since(8, [f64("incidents", "decayed count of incidents")]),
+  ...since(9, [
+    kept(f64("zone", "number of the time zone that the season is by; 0: UTC")),
+    kept(f64("localOffset", "local time at the last reading less UTC, µs")),
+    f64("blockDoublings", "how often the lengths of the blocks of extremes have doubled"),
+  ]),
+  ...since(10, [
+    kept(f64("compared", "measured values that were compared with the one before")),
+    kept(f64("byRate", "what is judged: 0 the value, 1 its growth per second, -1 what the settings say")),
+    f64("binFrom", "histogram of values: where its first cell begins, scaled"),
+    f64("binWidth", "width of a cell, scaled"),
+    f64("binTotal", "values in it, fading"),
+  ]),
   {
     name: "extreme",
     type: "f32",
@@ -156,8 +174,14 @@ export const SENSOR: readonly Field[] = [
     "readout: upper triangle of the inverse correlation matrix, row by row",
     (READOUT_INPUTS * (READOUT_INPUTS + 1)) / 2,
   ),
+  ...since(10, [
+    kept(f32("rises", "share of the compared values that were higher, fading")),
+    kept(f32("falls", "share that were lower, but for resets, fading")),
+    kept(f32("resets", "share that fell to near zero, fading")),
+    kept(f32("repeats", "share that were the same, fading")),
+    f32("bin", "histogram of values: how many in each cell, fading", BINS),
+  ]),
 ];
-// The trunk's state follows: `units` hidden values and as many cell values, in single precision.
 
 /** Settings of a sensor's type or of one sensor, and the type's prior. */
 export const PROFILE: readonly Field[] = [
@@ -168,14 +192,14 @@ export const PROFILE: readonly Field[] = [
   f64("stuckUs", "a value unchanged for this long is stuck, µs"),
   f64("silenceUs", "no reading for this long is silence, µs; NaN: learnt"),
   f64("reach", "how far normal sensors of the type go beyond their first readings"),
-  { name: "counter", type: "u32", meaning: "1: judged by its growth per second" },
+  { name: "counter", type: "u32", meaning: "judged by its growth per second: 0 no, 1 yes, 2 where it is recognised as a counter" },
   { name: "sides", type: "u32", meaning: "what is reported: 1 above what is expected, 2 below it, 3 both, 0 nothing" },
   { name: "calendar", type: "u32", meaning: "address of the calendar; 0: UTC without holidays" },
 ];
 
 /** The time zone and the holidays of some profiles. What is known of the last time that was asked for saves looking for it again. */
 export const CALENDAR: readonly Field[] = [
-  f64("zone", "number of the time zone, 0: UTC"),
+  kept(f64("zone", "number of the time zone, 0: UTC")),
   f64("from", "the offset that was found last counts from this time on, µs"),
   f64("until", "up to this time, µs"),
   f64("offset", "that offset, µs"),
@@ -195,7 +219,7 @@ export const READING: readonly Field[] = [
   f64("value", "what is judged: the measured value, or a counter's rate per second"),
   f64("scaled", "the value in the sensor's own scale"),
   f64("before", "readings of the sensor before this one"),
-  f64("lastTime", "time of the reading before, µs"),
+  kept(f64("lastTime", "time of the reading before, µs")),
   f64("forecastMove", "the trunk's forecast of the next move, in usual moves"),
   f64("errorScale", "how large errors are at this time of day, 1 = as on average"),
   f64("forecastError", "distance from the forecast"),
@@ -208,7 +232,7 @@ export const READING: readonly Field[] = [
   f64("baselineScore", "raw score of the residual's second extremes"),
   f64("expected", "expected value"),
   f64("band", "half width of the band of normal around it"),
-  f64("localOffset", "local time less UTC, µs"),
+  kept(f64("localOffset", "local time less UTC, µs")),
   { name: "row", type: "u32", meaning: "row of the batch" },
   { name: "reason", type: "u32", meaning: "reason of the detector with the strongest vote" },
   { name: "ruleReason", type: "u32", meaning: "reason of the broken rule" },

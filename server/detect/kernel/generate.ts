@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 import * as reasons from "../reasons.ts";
 import { FEATURES } from "./features.ts";
-import { COLD_START_READINGS, EXTREMES, ROWS, WARM_READINGS } from "./fields.ts";
-import { type Placed, STRUCTURES, TRUNK_AT } from "./layout.ts";
+import { COLD_START_READINGS, EXTREMES, ROWS, SENSOR, WARM_READINGS } from "./fields.ts";
+import { type Placed, placesOf, STRUCTURES, TRUNK_AT } from "./layout.ts";
 
 const folder = dirname(fileURLToPath(import.meta.url));
 const LAYOUT = "assembly/layout.ts";
@@ -41,7 +41,25 @@ function layoutSource(): string {
   const rest = [`/** Rows that a call takes at most. */`, `export const ROWS: i32 = ${ROWS};`];
   rest.push("/** The trunk's state: hidden values, then cell values, in single precision. */");
   rest.push(`export const SENSOR_TRUNK: usize = ${TRUNK_AT};`);
-  return `${[head, ...parts, rest.join("\n")].join("\n\n")}\n`;
+  return `${[head, ...parts, rest.join("\n"), forgetSource()].join("\n\n")}\n`;
+}
+
+/** What a sensor loses where another quantity of it is judged from now on: all that was learnt of its values. */
+function forgetSource(): string {
+  const learnt = SENSOR.filter((field) => field.kept !== true).flatMap((field) => placesOf(field));
+  const single = learnt.filter(({ count }) => count === 1).map(({ name }) => `  s.${name} = 0;`);
+  const many = learnt.filter(({ count }) => count > 1).map(({ name, count, type }) => {
+    const bytes = count * (type === "f64" ? 8 : 4);
+    return `  memory.fill(changetype<usize>(s) + SENSOR_${constant(name)}, 0, ${bytes});`;
+  });
+  return [
+    "/** Forgets all that was learnt of a sensor's values; the trunk has so many units. */",
+    "export function forgetValues(s: Sensor, units: i32): void {",
+    ...single,
+    ...many,
+    "  memory.fill(changetype<usize>(s) + SENSOR_TRUNK, 0, (<usize>(units + (units & 1))) << 3);",
+    "}",
+  ].join("\n");
 }
 
 /** Features, reasons and counts that both sides name. */

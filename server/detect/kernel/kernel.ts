@@ -22,6 +22,7 @@ interface Exports {
   migrateFrom6(sensor: number): void;
   migrateFrom7(sensor: number): void;
   migrateFrom8(sensor: number): void;
+  migrateFrom9(sensor: number): void;
   arrived(sensor: number, nowUs: number): number;
   forgetArrival(sensor: number): void;
   followSeries(sensor: number, value: number): void;

@@ -1,4 +1,15 @@
-import { CALENDAR, COLUMNS, type Field, MODEL, PROFILE, READING, SENSOR, VOTES } from "./fields.ts";
+import {
+  CALENDAR,
+  COLUMNS,
+  type Field,
+  FORMER_STATES,
+  MODEL,
+  PROFILE,
+  READING,
+  SENSOR,
+  STATE_VERSION,
+  VOTES,
+} from "./fields.ts";
 
 /** Bytes of a cell. */
 const BYTES: Readonly<Record<Field["type"], number>> = { f64: 8, f32: 4, u32: 4, u16: 2, u8: 1 };
@@ -72,6 +83,11 @@ export function fieldOf(structure: Structure, name: string): Placed {
   return field;
 }
 
+/** Where a field of a sensor is, or each of an item's fields. */
+export function placesOf({ name, of }: Field): Placed[] {
+  return (of ?? [undefined]).map((part) => fieldOf("sensor", part === undefined ? name : join(name, part)));
+}
+
 /** Byte offset of a field of a structure. */
 export function offsetOf(structure: Structure, name: string): number {
   return fieldOf(structure, name).at;
@@ -80,7 +96,7 @@ export function offsetOf(structure: Structure, name: string): number {
 /** The trunk's state begins here: hidden values, then cell values, of an even number of units. */
 export const TRUNK_AT: number = STRUCTURES.sensor.bytes;
 
-/** Places of a sensor's cells for a model with so many units. */
+/** Places of a sensor's cells for a model with so many units, as a version of the state has them: that of a former one begins all later ones. */
 export interface SensorLayout {
   /** Bytes from one sensor to the next. */
   readonly bytes: number;
@@ -89,20 +105,22 @@ export interface SensorLayout {
   readonly floats: Uint32Array;
 }
 
-export function sensorLayout(units: number): SensorLayout {
+export function sensorLayout(units: number, version: number = STATE_VERSION): SensorLayout {
   const padded = units + (units & 1);
-  const at = SENSOR.map((field) => ({ type: field.type, cells: cellsOf(field) }));
-  const cellsOfType = (type: Field["type"]) => at.filter((field) => field.type === type).flatMap(({ cells }) => cells);
-  const trunk = [0, padded].flatMap((first) => Array.from({ length: units }, (_, u) => TRUNK_AT + 4 * (first + u)));
+  const [first, ...later] = [...FORMER_STATES, STATE_VERSION].filter((state) => state <= version);
+  const added = (type: Field["type"], state: number | undefined) =>
+    SENSOR.filter((field) => field.type === type && (field.since ?? first) === state).flatMap(cellsOf);
+  const trunk = [0, padded].flatMap((begin) => Array.from({ length: units }, (_, u) => TRUNK_AT + 4 * (begin + u)));
+  const doubles = [first, ...later].flatMap((state) => added("f64", state));
   return {
     bytes: align(TRUNK_AT + 8 * padded, LINE_BYTES),
-    doubles: Uint32Array.from(cellsOfType("f64").flatMap((cell) => [cell, cell + 4])),
-    floats: Uint32Array.from([...cellsOfType("f32"), ...trunk]),
+    doubles: Uint32Array.from(doubles.flatMap((cell) => [cell, cell + 4])),
+    floats: Uint32Array.from([...added("f32", first), ...trunk, ...later.flatMap((state) => added("f32", state))]),
   };
 }
 
 /** Byte offsets of a field's cells in the order in which they are saved. */
-function cellsOf({ name, type, count = 1, of }: Field): number[] {
-  const parts = (of ?? [undefined]).map((part) => offsetOf("sensor", part === undefined ? name : join(name, part)));
-  return Array.from({ length: count }, (_, i) => parts.map((at) => at + i * BYTES[type])).flat();
+function cellsOf(field: Field): number[] {
+  const parts = placesOf(field);
+  return Array.from({ length: field.count ?? 1 }, (_, i) => parts.map(({ at }) => at + i * BYTES[field.type])).flat();
 }

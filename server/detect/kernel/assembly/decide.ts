@@ -66,7 +66,7 @@ export function decide(s: Sensor, profile: Profile, r: Reading): void {
   store<f32>(columns + COLUMNS_SIGNAL + (r.row << 2), <f32>signal);
   judgeIncident(s, r, sticky);
   learn(s, r);
-  if (sided) keepSide(s, profile, r, profile.counter !== 0 && rawOf(r) < s.rawValue);
+  if (sided) keepSide(s, profile, r, s.byRate !== 0 && rawOf(r) < s.rawValue);
   report(s, r);
 }
 

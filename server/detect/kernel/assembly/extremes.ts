@@ -75,6 +75,16 @@ export function startExtreme(at: usize, x: f64): void {
   }
 }
 
+/** Starts the extremes as if all blocks had been as high as x. */
+export function startExtremeHigh(at: usize, x: f64): void {
+  startExtreme(at, x);
+  set(at + LOW, 0);
+  for (let b = 0; b < BLOCKS; b++) {
+    const block = at + FIRST_BLOCK + <usize>b * PER_BLOCK;
+    set(block + HIGH_MEAN, x);
+  }
+}
+
 /** Raw score of x before it is learnt: 0 inside the range, else its height in Gumbel units. */
 export function scoreBothSides(at: usize, x: f64): f64 {
   const low = get(at + LOW);

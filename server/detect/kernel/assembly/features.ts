@@ -4,13 +4,14 @@ import { Reading, Sensor } from "./layout";
 import { meanOfLast } from "./normalise";
 import { deviation, ln } from "./numbers";
 import { patternDistance, point } from "./patterns";
+import { rarityOf } from "./rarity";
 import { profileAt } from "./season";
 import { features } from "./state";
-import { MEAN24, MEAN96, PATTERN, RESIDUAL, SCATTER, SEASON, SEASON_SLOW, STUCK, VALUE } from "./tables";
+import { MEAN24, MEAN96, PATTERN, RARITY, RESIDUAL, SCATTER, SEASON, STUCK, VALUE } from "./tables";
 
-/** Smoothing of the distance from the season: over about 12 and about 120 readings. */
+/** Smoothing of the distance from the season, over about 12 readings, and of how rare values are, over about 30. */
 const SEASON_RATE: f64 = 2.0 / 13.0;
-const SEASON_SLOW_RATE: f64 = 2.0 / 121.0;
+const RARITY_RATE: f64 = 2.0 / 31.0;
 /** Smoothing of the forecast's errors: over about 24. No error counts as more than this share of the largest that is normal. */
 const SCATTER_RATE: f64 = 2.0 / 25.0;
 const SCATTER_SHARE: f64 = 0.7;
@@ -34,9 +35,9 @@ export function senseFeatures(s: Sensor, r: Reading, seen: f64, first: f64): voi
   setFeature(MEAN96, s.sum96 / min<f64>(seen, 96));
   const residual = seen > first ? r.scaled - profileAt(s, r.halfHour, r.weekday) : 0;
   s.seasonResidual = s.seasonResidual + (residual - s.seasonResidual) * SEASON_RATE;
-  s.seasonResidualSlow = s.seasonResidualSlow + (residual - s.seasonResidualSlow) * SEASON_SLOW_RATE;
+  s.rarity = s.rarity + (rarityOf(s, r.scaled) - s.rarity) * RARITY_RATE;
   setFeature(SEASON, s.seasonResidual);
-  setFeature(SEASON_SLOW, s.seasonResidualSlow);
+  setFeature(RARITY, s.rarity);
   const error = r.forecastError / r.errorScale;
   setFeature(RESIDUAL, error);
   updateScatter(s, seen, first, error);

@@ -30,6 +30,7 @@ import {
 import { startJudging, updateInterval } from "./learn";
 import { firstScale, normalise, pushWindow, updateLocation } from "./normalise";
 import { squash } from "./numbers";
+import { chooseQuantity, rateOf } from "./quantity";
 import { startReadout } from "./readout";
 import { halfHourOf, profileAt } from "./season";
 import { columns, model, reading, votes } from "./state";
@@ -38,7 +39,7 @@ import { strictnessOf } from "./threshold";
 import { stepTrunk } from "./trunk";
 
 export { errorScaleAt as roughnessAt, updateErrorProfile } from "./errorProfile";
-export { migrateFrom6, migrateFrom7, migrateFrom8 } from "./migrate";
+export { migrateFrom6, migrateFrom7, migrateFrom8, migrateFrom9 } from "./migrate";
 export { arrived, forgetArrival } from "./rhythm";
 export { halfHourOf, seasonAt, updateSeason, weekdayOf } from "./season";
 export { coldStartFactor } from "./threshold";
@@ -175,7 +176,8 @@ function observeRow(s: Sensor, i: i32): bool {
     s.rawValue = raw;
     return false;
   }
-  const value = changetype<Profile>(<usize>s.profile).counter ? rateOf(s, time, raw) : raw;
+  chooseQuantity(s, raw);
+  const value = s.byRate !== 0 ? rateOf(s, time, raw) : raw;
   store<f64>(columns + COLUMNS_JUDGED + ((<usize>i) << 3), value);
   updateLocation(s, value);
   return true;
@@ -187,16 +189,6 @@ function passTime(s: Sensor, time: f64): void {
   followZone(s, profile);
   s.localOffset = offsetAt(profile, time);
   s.lastTime = time;
-}
-
-/** A counter's growth per second since its last reading; after a reset it counts from zero. */
-function rateOf(s: Sensor, time: f64, raw: f64): f64 {
-  if (s.readings === 0) {
-    s.rawValue = raw;
-    return 0;
-  }
-  const last = s.rawValue;
-  return ((raw >= last ? raw - last : raw) * 1e6) / (time - s.lastTime);
 }
 
 /** The trunk's inputs: where the value lies, and how it moved. */
@@ -224,7 +216,7 @@ function judgeRow(s: Sensor, i: i32, forecastMove: f64): void {
   s.localOffset = r.localOffset;
   s.lastTime = r.time;
   s.lastValue = r.value;
-  if (profile.counter) reportCounter(s, r);
+  if (s.byRate !== 0) reportCounter(s, r);
 }
 
 function judgeReading(s: Sensor, profile: Profile, r: Reading): void {

@@ -46,8 +46,8 @@ export class Sensor {
   type: f64;
   /** Largest residual during the cold start. */
   coldSpread: f64;
-  /** Distance from the season, smoothed over about 120 readings, scaled. */
-  seasonResidualSlow: f64;
+  /** How rare values like those of about the last 30 readings are. */
+  rarity: f64;
   /** Value before the last one. */
   olderValue: f64;
   /** Since when the value has not moved, µs. */
@@ -110,6 +110,16 @@ export class Sensor {
   localOffset: f64;
   /** How often the lengths of the blocks of extremes have doubled. */
   blockDoublings: f64;
+  /** Measured values that were compared with the one before. */
+  compared: f64;
+  /** What is judged: 0 the value, 1 its growth per second, -1 what the settings say. */
+  byRate: f64;
+  /** Histogram of values: where its first cell begins, scaled. */
+  binFrom: f64;
+  /** Width of a cell, scaled. */
+  binWidth: f64;
+  /** Values in it, fading. */
+  binTotal: f64;
   /** Its mean, scaled. */
   courseMean: f32;
   /** Its variance. */
@@ -130,166 +140,177 @@ export class Sensor {
   latestBox: f32;
   /** Their mean, scaled. */
   errorMean: f32;
+  /** Share of the compared values that were higher, fading. */
+  rises: f32;
+  /** Share that were lower, but for resets, fading. */
+  falls: f32;
+  /** Share that fell to near zero, fading. */
+  resets: f32;
+  /** Share that were the same, fading. */
+  repeats: f32;
   /** Address of its own profile, or of its type's. */
   profile: u32;
 }
 /** 9 × f64. Of each feature, alerts labelled false less those labelled right. */
-export const SENSOR_NET_LABELS: usize = 480;
+export const SENSOR_NET_LABELS: usize = 536;
 export const SENSOR_NET_LABELS_COUNT: i32 = 9;
 /** 6 × f64. Readout: weight of each input. */
-export const SENSOR_WEIGHTS: usize = 552;
+export const SENSOR_WEIGHTS: usize = 608;
 export const SENSOR_WEIGHTS_COUNT: i32 = 6;
 /** 6 × f64. Readout: the inputs known at the last reading, in usual moves. */
-export const SENSOR_INPUTS: usize = 600;
+export const SENSOR_INPUTS: usize = 656;
 export const SENSOR_INPUTS_COUNT: i32 = 6;
 /** 10 × f64. Gaps that reached each height, fading. */
-export const SENSOR_GAPS: usize = 648;
+export const SENSOR_GAPS: usize = 704;
 export const SENSOR_GAPS_COUNT: i32 = 10;
 /** 9 × f32. Low: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW: usize = 728;
+export const SENSOR_EXTREME_LOW: usize = 784;
 export const SENSOR_EXTREME_LOW_COUNT: i32 = 9;
 /** 9 × f32. High: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH: usize = 764;
+export const SENSOR_EXTREME_HIGH: usize = 820;
 export const SENSOR_EXTREME_HIGH_COUNT: i32 = 9;
 /** 9 × f32. Slow: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_SLOW: usize = 800;
+export const SENSOR_EXTREME_SLOW: usize = 856;
 export const SENSOR_EXTREME_SLOW_COUNT: i32 = 9;
 /** 9 × f32. SlopeUp: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_SLOPE_UP: usize = 836;
+export const SENSOR_EXTREME_SLOPE_UP: usize = 892;
 export const SENSOR_EXTREME_SLOPE_UP_COUNT: i32 = 9;
 /** 9 × f32. CentreUp: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_CENTRE_UP: usize = 872;
+export const SENSOR_EXTREME_CENTRE_UP: usize = 928;
 export const SENSOR_EXTREME_CENTRE_UP_COUNT: i32 = 9;
 /** 9 × f32. SlopeDown: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_SLOPE_DOWN: usize = 908;
+export const SENSOR_EXTREME_SLOPE_DOWN: usize = 964;
 export const SENSOR_EXTREME_SLOPE_DOWN_COUNT: i32 = 9;
 /** 9 × f32. CentreDown: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_CENTRE_DOWN: usize = 944;
+export const SENSOR_EXTREME_CENTRE_DOWN: usize = 1000;
 export const SENSOR_EXTREME_CENTRE_DOWN_COUNT: i32 = 9;
 /** 9 × f32. Highest50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGHEST50: usize = 980;
+export const SENSOR_EXTREME_HIGHEST50: usize = 1036;
 export const SENSOR_EXTREME_HIGHEST50_COUNT: i32 = 9;
 /** 9 × f32. Lowest50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOWEST50: usize = 1016;
+export const SENSOR_EXTREME_LOWEST50: usize = 1072;
 export const SENSOR_EXTREME_LOWEST50_COUNT: i32 = 9;
 /** 9 × f32. HighMean50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_MEAN50: usize = 1052;
+export const SENSOR_EXTREME_HIGH_MEAN50: usize = 1108;
 export const SENSOR_EXTREME_HIGH_MEAN50_COUNT: i32 = 9;
 /** 9 × f32. HighVariance50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_VARIANCE50: usize = 1088;
+export const SENSOR_EXTREME_HIGH_VARIANCE50: usize = 1144;
 export const SENSOR_EXTREME_HIGH_VARIANCE50_COUNT: i32 = 9;
 /** 9 × f32. LowMean50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_MEAN50: usize = 1124;
+export const SENSOR_EXTREME_LOW_MEAN50: usize = 1180;
 export const SENSOR_EXTREME_LOW_MEAN50_COUNT: i32 = 9;
 /** 9 × f32. LowVariance50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_VARIANCE50: usize = 1160;
+export const SENSOR_EXTREME_LOW_VARIANCE50: usize = 1216;
 export const SENSOR_EXTREME_LOW_VARIANCE50_COUNT: i32 = 9;
 /** 9 × f32. Highest100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGHEST100: usize = 1196;
+export const SENSOR_EXTREME_HIGHEST100: usize = 1252;
 export const SENSOR_EXTREME_HIGHEST100_COUNT: i32 = 9;
 /** 9 × f32. Lowest100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOWEST100: usize = 1232;
+export const SENSOR_EXTREME_LOWEST100: usize = 1288;
 export const SENSOR_EXTREME_LOWEST100_COUNT: i32 = 9;
 /** 9 × f32. HighMean100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_MEAN100: usize = 1268;
+export const SENSOR_EXTREME_HIGH_MEAN100: usize = 1324;
 export const SENSOR_EXTREME_HIGH_MEAN100_COUNT: i32 = 9;
 /** 9 × f32. HighVariance100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_VARIANCE100: usize = 1304;
+export const SENSOR_EXTREME_HIGH_VARIANCE100: usize = 1360;
 export const SENSOR_EXTREME_HIGH_VARIANCE100_COUNT: i32 = 9;
 /** 9 × f32. LowMean100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_MEAN100: usize = 1340;
+export const SENSOR_EXTREME_LOW_MEAN100: usize = 1396;
 export const SENSOR_EXTREME_LOW_MEAN100_COUNT: i32 = 9;
 /** 9 × f32. LowVariance100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_VARIANCE100: usize = 1376;
+export const SENSOR_EXTREME_LOW_VARIANCE100: usize = 1432;
 export const SENSOR_EXTREME_LOW_VARIANCE100_COUNT: i32 = 9;
 /** 9 × f32. Highest200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGHEST200: usize = 1412;
+export const SENSOR_EXTREME_HIGHEST200: usize = 1468;
 export const SENSOR_EXTREME_HIGHEST200_COUNT: i32 = 9;
 /** 9 × f32. Lowest200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOWEST200: usize = 1448;
+export const SENSOR_EXTREME_LOWEST200: usize = 1504;
 export const SENSOR_EXTREME_LOWEST200_COUNT: i32 = 9;
 /** 9 × f32. HighMean200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_MEAN200: usize = 1484;
+export const SENSOR_EXTREME_HIGH_MEAN200: usize = 1540;
 export const SENSOR_EXTREME_HIGH_MEAN200_COUNT: i32 = 9;
 /** 9 × f32. HighVariance200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_VARIANCE200: usize = 1520;
+export const SENSOR_EXTREME_HIGH_VARIANCE200: usize = 1576;
 export const SENSOR_EXTREME_HIGH_VARIANCE200_COUNT: i32 = 9;
 /** 9 × f32. LowMean200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_MEAN200: usize = 1556;
+export const SENSOR_EXTREME_LOW_MEAN200: usize = 1612;
 export const SENSOR_EXTREME_LOW_MEAN200_COUNT: i32 = 9;
 /** 9 × f32. LowVariance200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_VARIANCE200: usize = 1592;
+export const SENSOR_EXTREME_LOW_VARIANCE200: usize = 1648;
 export const SENSOR_EXTREME_LOW_VARIANCE200_COUNT: i32 = 9;
 /** 9 × f32. Highest400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGHEST400: usize = 1628;
+export const SENSOR_EXTREME_HIGHEST400: usize = 1684;
 export const SENSOR_EXTREME_HIGHEST400_COUNT: i32 = 9;
 /** 9 × f32. Lowest400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOWEST400: usize = 1664;
+export const SENSOR_EXTREME_LOWEST400: usize = 1720;
 export const SENSOR_EXTREME_LOWEST400_COUNT: i32 = 9;
 /** 9 × f32. HighMean400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_MEAN400: usize = 1700;
+export const SENSOR_EXTREME_HIGH_MEAN400: usize = 1756;
 export const SENSOR_EXTREME_HIGH_MEAN400_COUNT: i32 = 9;
 /** 9 × f32. HighVariance400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_VARIANCE400: usize = 1736;
+export const SENSOR_EXTREME_HIGH_VARIANCE400: usize = 1792;
 export const SENSOR_EXTREME_HIGH_VARIANCE400_COUNT: i32 = 9;
 /** 9 × f32. LowMean400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_MEAN400: usize = 1772;
+export const SENSOR_EXTREME_LOW_MEAN400: usize = 1828;
 export const SENSOR_EXTREME_LOW_MEAN400_COUNT: i32 = 9;
 /** 9 × f32. LowVariance400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_VARIANCE400: usize = 1808;
+export const SENSOR_EXTREME_LOW_VARIANCE400: usize = 1864;
 export const SENSOR_EXTREME_LOW_VARIANCE400_COUNT: i32 = 9;
 /** 48 × f32. Mean of each half hour of the day, scaled. */
-export const SENSOR_DAY_MEAN: usize = 1844;
+export const SENSOR_DAY_MEAN: usize = 1900;
 export const SENSOR_DAY_MEAN_COUNT: i32 = 48;
 /** 48 × f32. Readings of each half hour of the day. */
-export const SENSOR_DAY_COUNT: usize = 2036;
+export const SENSOR_DAY_COUNT: usize = 2092;
 export const SENSOR_DAY_COUNT_COUNT: i32 = 48;
 /** 48 × f32. The week's course: each half hour of the day, scaled. */
-export const SENSOR_COURSE: usize = 2228;
+export const SENSOR_COURSE: usize = 2284;
 export const SENSOR_COURSE_COUNT: i32 = 48;
 /** 7 × f32. How strongly each weekday follows the course, less one. */
-export const SENSOR_WEEKDAY_GAIN: usize = 2420;
+export const SENSOR_WEEKDAY_GAIN: usize = 2476;
 export const SENSOR_WEEKDAY_GAIN_COUNT: i32 = 7;
 /** 7 × f32. How much higher it is, scaled. */
-export const SENSOR_WEEKDAY_OFFSET: usize = 2448;
+export const SENSOR_WEEKDAY_OFFSET: usize = 2504;
 export const SENSOR_WEEKDAY_OFFSET_COUNT: i32 = 7;
 /** 28 × f32. Low0: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_LOW0: usize = 2476;
+export const SENSOR_BOX_LOW0: usize = 2532;
 export const SENSOR_BOX_LOW0_COUNT: i32 = 28;
 /** 28 × f32. Low1: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_LOW1: usize = 2588;
+export const SENSOR_BOX_LOW1: usize = 2644;
 export const SENSOR_BOX_LOW1_COUNT: i32 = 28;
 /** 28 × f32. Low2: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_LOW2: usize = 2700;
+export const SENSOR_BOX_LOW2: usize = 2756;
 export const SENSOR_BOX_LOW2_COUNT: i32 = 28;
 /** 28 × f32. High0: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_HIGH0: usize = 2812;
+export const SENSOR_BOX_HIGH0: usize = 2868;
 export const SENSOR_BOX_HIGH0_COUNT: i32 = 28;
 /** 28 × f32. High1: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_HIGH1: usize = 2924;
+export const SENSOR_BOX_HIGH1: usize = 2980;
 export const SENSOR_BOX_HIGH1_COUNT: i32 = 28;
 /** 28 × f32. High2: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_HIGH2: usize = 3036;
+export const SENSOR_BOX_HIGH2: usize = 3092;
 export const SENSOR_BOX_HIGH2_COUNT: i32 = 28;
 /** 28 × f32. Used: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_USED: usize = 3148;
+export const SENSOR_BOX_USED: usize = 3204;
 export const SENSOR_BOX_USED_COUNT: i32 = 28;
 /** 3 × f32. Low: running range of each coordinate. */
-export const SENSOR_COORDINATE_LOW: usize = 3260;
+export const SENSOR_COORDINATE_LOW: usize = 3316;
 export const SENSOR_COORDINATE_LOW_COUNT: i32 = 3;
 /** 3 × f32. High: running range of each coordinate. */
-export const SENSOR_COORDINATE_HIGH: usize = 3272;
+export const SENSOR_COORDINATE_HIGH: usize = 3328;
 export const SENSOR_COORDINATE_HIGH_COUNT: i32 = 3;
 /** 48 × f32. Time-of-day error profile: fading maximum of the forecast's errors in each half hour, scaled. */
-export const SENSOR_ERROR_PROFILE: usize = 3284;
+export const SENSOR_ERROR_PROFILE: usize = 3340;
 export const SENSOR_ERROR_PROFILE_COUNT: i32 = 48;
 /** 96 × f32. The last readings, scaled. */
-export const SENSOR_RING: usize = 3476;
+export const SENSOR_RING: usize = 3532;
 export const SENSOR_RING_COUNT: i32 = 96;
 /** 21 × f32. Readout: upper triangle of the inverse correlation matrix, row by row. */
-export const SENSOR_MATRIX: usize = 3860;
+export const SENSOR_MATRIX: usize = 3916;
 export const SENSOR_MATRIX_COUNT: i32 = 21;
-export const SENSOR_BYTES: i32 = 3944;
+/** 32 × f32. Histogram of values: how many in each cell, fading. */
+export const SENSOR_BIN: usize = 4000;
+export const SENSOR_BIN_COUNT: i32 = 32;
+export const SENSOR_BYTES: i32 = 4128;
 
 @unmanaged
 export class Profile {
@@ -307,7 +328,7 @@ export class Profile {
   silenceUs: f64;
   /** How far normal sensors of the type go beyond their first readings. */
   reach: f64;
-  /** 1: judged by its growth per second. */
+  /** Judged by its growth per second: 0 no, 1 yes, 2 where it is recognised as a counter. */
   counter: u32;
   /** What is reported: 1 above what is expected, 2 below it, 3 both, 0 nothing. */
   sides: u32;
@@ -485,4 +506,111 @@ export const MODEL_BYTES: i32 = 9952;
 /** Rows that a call takes at most. */
 export const ROWS: i32 = 1024;
 /** The trunk's state: hidden values, then cell values, in single precision. */
-export const SENSOR_TRUNK: usize = 3944;
+export const SENSOR_TRUNK: usize = 4128;
+
+/** Forgets all that was learnt of a sensor's values; the trunk has so many units. */
+export function forgetValues(s: Sensor, units: i32): void {
+  s.readings = 0;
+  s.lastValue = 0;
+  s.origin = 0;
+  s.gain = 0;
+  s.sum24 = 0;
+  s.sum48 = 0;
+  s.sum96 = 0;
+  s.square24 = 0;
+  s.scatterMean = 0;
+  s.alarms = 0;
+  s.sinceEmission = 0;
+  s.peak = 0;
+  s.run = 0;
+  s.seasonResidual = 0;
+  s.level = 0;
+  s.incident = 0;
+  s.calm = 0;
+  s.band = 0;
+  s.coldSpread = 0;
+  s.rarity = 0;
+  s.olderValue = 0;
+  s.changedAt = 0;
+  s.sticky = 0;
+  s.outside = 0;
+  s.returning = 0;
+  s.location = 0;
+  s.spread = 0;
+  s.move = 0;
+  s.forecastScale = 0;
+  s.forecast = 0;
+  s.formerLevel = 0;
+  s.formerSeasonal = 0;
+  s.formerBand = 0;
+  s.formerLeft = 0;
+  s.longestRun = 0;
+  s.called = 0;
+  s.incidents = 0;
+  s.blockDoublings = 0;
+  s.binFrom = 0;
+  s.binWidth = 0;
+  s.binTotal = 0;
+  s.courseMean = 0;
+  s.courseVariance = 0;
+  s.flatMean = 0;
+  s.flatError = 0;
+  s.dayError = 0;
+  s.weekError = 0;
+  s.season = 0;
+  s.boxes = 0;
+  s.latestBox = 0;
+  s.errorMean = 0;
+  memory.fill(changetype<usize>(s) + SENSOR_WEIGHTS, 0, 48);
+  memory.fill(changetype<usize>(s) + SENSOR_INPUTS, 0, 48);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_LOW, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_HIGH, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_SLOW, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_SLOPE_UP, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_CENTRE_UP, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_SLOPE_DOWN, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_CENTRE_DOWN, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_HIGHEST50, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_LOWEST50, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_HIGH_MEAN50, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_HIGH_VARIANCE50, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_LOW_MEAN50, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_LOW_VARIANCE50, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_HIGHEST100, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_LOWEST100, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_HIGH_MEAN100, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_HIGH_VARIANCE100, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_LOW_MEAN100, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_LOW_VARIANCE100, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_HIGHEST200, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_LOWEST200, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_HIGH_MEAN200, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_HIGH_VARIANCE200, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_LOW_MEAN200, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_LOW_VARIANCE200, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_HIGHEST400, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_LOWEST400, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_HIGH_MEAN400, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_HIGH_VARIANCE400, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_LOW_MEAN400, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_EXTREME_LOW_VARIANCE400, 0, 36);
+  memory.fill(changetype<usize>(s) + SENSOR_DAY_MEAN, 0, 192);
+  memory.fill(changetype<usize>(s) + SENSOR_DAY_COUNT, 0, 192);
+  memory.fill(changetype<usize>(s) + SENSOR_COURSE, 0, 192);
+  memory.fill(changetype<usize>(s) + SENSOR_WEEKDAY_GAIN, 0, 28);
+  memory.fill(changetype<usize>(s) + SENSOR_WEEKDAY_OFFSET, 0, 28);
+  memory.fill(changetype<usize>(s) + SENSOR_BOX_LOW0, 0, 112);
+  memory.fill(changetype<usize>(s) + SENSOR_BOX_LOW1, 0, 112);
+  memory.fill(changetype<usize>(s) + SENSOR_BOX_LOW2, 0, 112);
+  memory.fill(changetype<usize>(s) + SENSOR_BOX_HIGH0, 0, 112);
+  memory.fill(changetype<usize>(s) + SENSOR_BOX_HIGH1, 0, 112);
+  memory.fill(changetype<usize>(s) + SENSOR_BOX_HIGH2, 0, 112);
+  memory.fill(changetype<usize>(s) + SENSOR_BOX_USED, 0, 112);
+  memory.fill(changetype<usize>(s) + SENSOR_COORDINATE_LOW, 0, 12);
+  memory.fill(changetype<usize>(s) + SENSOR_COORDINATE_HIGH, 0, 12);
+  memory.fill(changetype<usize>(s) + SENSOR_ERROR_PROFILE, 0, 192);
+  memory.fill(changetype<usize>(s) + SENSOR_RING, 0, 384);
+  memory.fill(changetype<usize>(s) + SENSOR_MATRIX, 0, 84);
+  memory.fill(changetype<usize>(s) + SENSOR_BIN, 0, 128);
+  memory.fill(changetype<usize>(s) + SENSOR_TRUNK, 0, (<usize>(units + (units & 1))) << 3);
+}

@@ -19,8 +19,9 @@ import { ACCEPT_READINGS, isEcho } from "./incident";
 import { Reading, Sensor } from "./layout";
 import { fixScale, normalise, ringAt } from "./normalise";
 import { clamp } from "./numbers";
+import { learnValue } from "./rarity";
 import { features, learnt } from "./state";
-import { BASELINE, EXTREMES, EXTREMES_SCORED, RESIDUAL, SCATTER, STUCK, VALUE, WARM_READINGS } from "./tables";
+import { BASELINE, BOTH_SIDES, EXTREMES, EXTREMES_SCORED, RESIDUAL, SCATTER, STUCK, VALUE, WARM_READINGS } from "./tables";
 
 /** Least deviation of block extremes: of runs of equal values (logarithms), and of all else (scaled). */
 const STUCK_LEAST: f64 = 0.3;
@@ -33,6 +34,8 @@ const LEAST: f64 = 1e-3;
 const BOUNDED_READINGS: f64 = 20;
 const LEAST_BOUNDED_READINGS: f64 = 8;
 const BOUNDED_US: f64 = 4 * 3600e6;
+/** The same where the value is within its band: means and courses have gone beyond what they were, and that is soon what they are. */
+const BOUNDED_WITHIN: f64 = 4;
 const MOST_INCIDENTS: f64 = 5;
 const INCIDENT_MEMORY: f64 = 2000;
 
@@ -96,6 +99,7 @@ export function learn(s: Sensor, r: Reading): void {
   s.incidents = s.incidents * (1 - 1 / INCIDENT_MEMORY) + (s.incident === 1 ? 1 : 0);
   const bounded = s.incident > 0 && s.incident <= boundedFor(s) && s.incidents <= MOST_INCIDENTS;
   if (bounded) boundFeatures(s);
+  if (s.incident === 0 || s.incidents > MOST_INCIDENTS) learnValue(s, r.scaled);
   updateExtremes(s, EXTREMES_SCORED, bounded ? learnt : features, rate);
   if (s.incident === 0) {
     if (!isEcho(s)) updateErrorProfile(s, r.halfHour, r.forecastError);
@@ -122,21 +126,26 @@ function shortestBlock(s: Sensor): f64 {
 
 /** Readings of an incident that do not widen the ranges. */
 function boundedFor(s: Sensor): f64 {
+  if (s.sticky === 0) return BOUNDED_WITHIN;
   return max<f64>(LEAST_BOUNDED_READINGS, min<f64>(BOUNDED_READINGS, BOUNDED_US / s.interval));
 }
 
-/** Fills in what is learnt of an incident's first readings: values, means, distances from the season and scatter as far as the ranges go. */
+/** Fills in what is learnt of an incident's first readings: what may be strange on both sides, and scatter, as far as the ranges go. */
 function boundFeatures(s: Sensor): void {
   for (let k = 0; k < EXTREMES_SCORED; k++) {
-    const within = k < RESIDUAL || k === SCATTER;
+    const within = k < BOTH_SIDES || k === SCATTER;
     store<f64>(learnt + ((<usize>k) << 3), within ? withinRange(extremeOf(s, k), feature(k)) : feature(k));
   }
 }
 
 /** Renews the calibration of all extremes. */
 export function calibrateAll(s: Sensor): void {
-  for (let k = 0; k < EXTREMES; k++)
-    calibrate(extremeOf(s, k), s.readings - WARM_READINGS, leastOf(k), shortestBlock(s));
+  for (let k = 0; k < EXTREMES; k++) calibrateExtreme(s, k);
+}
+
+/** Renews the calibration of one. */
+export function calibrateExtreme(s: Sensor, k: i32): void {
+  calibrate(extremeOf(s, k), s.readings - WARM_READINGS, leastOf(k), shortestBlock(s));
 }
 
 function leastOf(k: i32): f64 {

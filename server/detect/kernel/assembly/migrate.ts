@@ -1,9 +1,10 @@
 /** State of former versions. */
-import { extremeOf, rangeTop } from "./extremes";
-import { Sensor } from "./layout";
-import { calibrateAll } from "./learn";
+import { extremeOf, rangeTop, startExtremeHigh } from "./extremes";
+import { SENSOR_BIN, SENSOR_BIN_COUNT, SENSOR_NET_LABELS, Sensor } from "./layout";
+import { calibrateAll, calibrateExtreme } from "./learn";
 import { exp } from "./numbers";
-import { STUCK } from "./tables";
+import { highestRarity } from "./rarity";
+import { RARITY, STUCK } from "./tables";
 
 /**
  * A sensor of version 6, whose cells are in place: what was learnt of the values goes on; the rhythm of arrivals is learnt again (version
@@ -26,6 +27,25 @@ export function migrateFrom8(s: Sensor): void {
   s.localOffset = 0;
   s.blockDoublings = 0;
   calibrateAll(s);
+}
+
+/**
+ * A sensor of version 9: of its values how rare they are is not known, in place of which there was a slow distance from the season. Its
+ * extremes are as high as they can be, and come down with what is seen.
+ */
+export function migrateFrom9(s: Sensor): void {
+  s.compared = 0;
+  s.byRate = -1;
+  s.rises = 0;
+  s.falls = 0;
+  s.resets = 0;
+  s.repeats = 0;
+  s.rarity = 0;
+  s.binTotal = 0;
+  memory.fill(changetype<usize>(s) + SENSOR_BIN, 0, 4 * SENSOR_BIN_COUNT);
+  store<f64>(changetype<usize>(s) + SENSOR_NET_LABELS + ((<usize>RARITY) << 3), 0);
+  startExtremeHigh(extremeOf(s, RARITY), highestRarity());
+  calibrateExtreme(s, RARITY);
 }
 
 /** The nearest whole number, the higher one of two. */

@@ -8,6 +8,7 @@ import {
   EXTREMES_SCORED,
   FEATURES,
   PATTERN,
+  RARITY,
   REASON_STUCK,
   RESIDUAL,
   reasonOf,
@@ -22,8 +23,9 @@ const PATTERN_GAIN: f64 = 1.8;
 export const STUCK_GAIN: f64 = 0.5;
 /** What the raw scores of the forecast's error and of the distances from the season count. */
 export const RESIDUAL_GAIN: f64 = 0.85;
-const SEASON_GAIN: f64 = 0.9;
-const SEASON_SLOW_GAIN: f64 = 0.5;
+const SEASON_GAIN: f64 = 0.95;
+/** What the raw score of a rare level counts. */
+const RARITY_GAIN: f64 = 0.8;
 /** Distances from the season count less where no season was found. */
 const NO_SEASON_GAIN: f64 = 0.72;
 
@@ -58,11 +60,12 @@ function rawScoreOf(s: Sensor, k: i32): f64 {
   const x = feature(k);
   if (k === PATTERN) return PATTERN_GAIN * x;
   const extreme = extremeOf(s, k);
+  if (k === RARITY) return RARITY_GAIN * scoreAbove(extreme, x);
   if (k === RESIDUAL) return RESIDUAL_GAIN * scoreAbove(extreme, x);
   if (k >= BOTH_SIDES) return scoreAbove(extreme, x);
   const score = scoreBothSides(extreme, x);
-  if (k < SEASON || score === 0) return score;
-  return (k === SEASON ? SEASON_GAIN : SEASON_SLOW_GAIN) * (s.season > 0 ? score : NO_SEASON_GAIN * score);
+  if (k !== SEASON || score === 0) return score;
+  return SEASON_GAIN * (s.season > 0 ? score : NO_SEASON_GAIN * score);
 }
 
 /** Writes what each detector has to say, for an explanation, and that it was asked no more. */
