@@ -160,7 +160,7 @@ function daysOfFile(file: string, nowMs: number): string[] {
 /** What holds where no layer says otherwise. */
 function platformOf({ alarmsPerSensorDay }: ConfigOptions, { platform }: Settings) {
   const timeZone = platform?.timeZone ?? "UTC";
-  return { alarmsPerSensorDay, reorderHoldMs: 0, counter: false, direction: Direction.BOTH, off: false, timeZone };
+  return { alarmsPerSensorDay, reorderHoldMs: 0, direction: Direction.BOTH, off: false, timeZone };
 }
 
 type Scope = Pick<DetectorConfig, "sensorId" | "sensorType">;
@@ -202,7 +202,7 @@ function layersOf(
 }
 
 /** What the detector learns from the sensor where it is not set. */
-const LEARNT = ["stuck_seconds", "silence_seconds", "signal_kind"];
+const LEARNT = ["stuck_seconds", "silence_seconds", "counter", "signal_kind"];
 
 /** Field by field: of each the first layer that sets it. */
 function resolve(

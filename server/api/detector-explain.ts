@@ -9,7 +9,7 @@ import {
 import type { ScoredReading } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { EXPLAIN_READINGS, type Explained } from "../backtest/jobs.ts";
 import type { BacktestRunner } from "../backtest/runner.ts";
-import { figure, REASON_DETAILS, REASONS } from "../detect/index.ts";
+import { figure, REASON_DETAILS, REASONS, type SignalKind as SignalKindName } from "../detect/index.ts";
 import { FEATURES } from "../detect/kernel/features.ts";
 import { WARM_READINGS } from "../detect/kernel/fields.ts";
 import { REASON_COLD_START } from "../detect/reasons.ts";
@@ -144,15 +144,23 @@ function coldStartNote({ coldStart, prior, coldStartFactor, readings }: Explaine
 }
 
 /** What its settings say counts; what is recognised is said beside it. */
-function signalOf({ signal: { kind, detail } }: Explained, { signalKind, counter }: DetectorConfig) {
+function signalOf({ signal: { kind, detail }, judgesRate }: Explained, { signalKind, counter }: DetectorConfig) {
   const recognised = kind === undefined ? SignalKind.UNSPECIFIED : (enumValue(SignalKind, kind) ?? 0);
+  const isSet = counter !== undefined || signalKind !== SignalKind.UNSPECIFIED;
+  const quantity = quantityOf(kind, judgesRate, isSet);
   if (signalKind !== SignalKind.UNSPECIFIED && signalKind !== recognised) {
     const other = kind === undefined ? "not recognised yet" : `recognised as ${kind}`;
-    return { kind: signalKind, set: true, detail: `By its settings; ${other}: ${detail}.` };
+    return { kind: signalKind, set: true, detail: `By its settings; ${other}: ${detail}${quantity}.` };
   }
-  const advice = kind === "counter" && !counter ? "; with the setting counter it is judged by its rate" : "";
-  const said = `${detail[0]!.toUpperCase()}${detail.slice(1)}${advice}.`;
+  const said = `${detail[0]!.toUpperCase()}${detail.slice(1)}${quantity}.`;
   return { kind: recognised, set: signalKind !== SignalKind.UNSPECIFIED, detail: said };
+}
+
+/** What is judged of a counter. */
+function quantityOf(kind: SignalKindName | undefined, judgesRate: boolean, isSet: boolean): string {
+  if (judgesRate) return "; its growth per second is judged";
+  if (kind !== "counter") return "";
+  return isSet ? "; by its settings its value is judged" : "; its growth per second will be judged after a day of this";
 }
 
 function historyOf({ readings, whole, reproduced }: Explained): string {

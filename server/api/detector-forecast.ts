@@ -1,6 +1,6 @@
 import type { HandlerContext } from "@connectrpc/connect";
 import { counted } from "../../formats/counted.ts";
-import type { DetectorConfig, ForecastRequest } from "../../gen/es/telltale/v1/detector_pb.ts";
+import { type DetectorConfig, type ForecastRequest, SignalKind } from "../../gen/es/telltale/v1/detector_pb.ts";
 import type { Forecasted } from "../backtest/jobs.ts";
 import type { BacktestRunner } from "../backtest/runner.ts";
 import { duration } from "../detect/index.ts";
@@ -32,18 +32,17 @@ export function createForecast(o: ForecastOptions) {
     const [reading] = toMessages(await o.queries.latest([sensorId], principal.sensorPrefix));
     if (reading === undefined) throw missing();
     const config = await o.configOf(sensorId, context);
-    if (config.counter) {
-      throw invalid(
-        "sensor_id",
-        `${quoted(sensorId)} is a counter by its settings: there are no forecasts of counters`,
-      );
-    }
     const aheadUs = (hours ?? DEFAULT_HOURS) * HOUR_US;
     const job = {
       kind: "forecast",
       ...{ sensorId, aheadUs, points: points ?? DEFAULT_POINTS, limits: limitsOf(config) },
     } as const;
     const found = await o.runner.forecast(job, context.signal);
+    if (found.judgesRate) {
+      const isSet = config.counter !== undefined || config.signalKind === SignalKind.COUNTER;
+      const by = isSet ? "by its settings" : "as its readings show";
+      throw invalid("sensor_id", `${quoted(sensorId)} is a counter ${by}: there are no forecasts of counters`);
+    }
     return {
       ...{ sensorId, unit: reading.unit, from: toTimestamp(found.newestUs) },
       points: found.points.map(pointOf),

@@ -42,7 +42,8 @@ const NOTHING = {
 export async function runExplain({ history, job, createDetector }: ShortOptions<ExplainJob>): Promise<Explained> {
   const sensor = await only(history, job.sensorId);
   const fromUs = await begin(history, sensor, job.timeUs, EXPLAIN_READINGS);
-  const replay = new SensorReplay({ detector: createDetector(), partition: sensor.partition });
+  const detector = createDetector();
+  const replay = new SensorReplay({ detector, partition: sensor.partition });
   const signal = new SignalStatistics();
   let explanation: Explanation | undefined;
   let stored: { points: Points; i: number } | undefined;
@@ -69,7 +70,8 @@ export async function runExplain({ history, job, createDetector }: ShortOptions<
   // The first reading of all is no replay of anything: it begins the history.
   const whole = fromUs <= sensor.firstUs && (readings === 0 || firstUs === sensor.firstUs);
   const spanUs = readings === 0 ? 0 : job.timeUs - firstUs;
-  return { ...said, reproduced, readings, whole, judged, spanUs, signal: signal.recognise() };
+  const judgesRate = detector.sensors > 0 && detector.judgesRate(0);
+  return { ...said, reproduced, readings, whole, judged, spanUs, signal: signal.recognise(), judgesRate };
 }
 
 function same({ batch }: Explanation, p: Points, i: number): boolean {

@@ -40,6 +40,7 @@ export async function runForecast({ history, job, createDetector }: ShortOptions
     readings: forecaster.readings,
     checked: forecaster.checked,
     farthestUs: forecaster.farthestUs,
+    judgesRate: detector.sensors > 0 && detector.judgesRate(0),
   };
 }
 

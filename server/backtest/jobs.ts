@@ -113,6 +113,8 @@ export interface Forecasted {
   readonly checked: number;
   /** How far ahead the history allows; 0: not at all. */
   readonly farthestUs: number;
+  /** Whether it is a counter, of which there is no forecast. */
+  readonly judgesRate: boolean;
 }
 
 export interface Explained {
@@ -142,6 +144,8 @@ export interface Explained {
   readonly judged: boolean;
   /** The kind of signal, by the readings up to this one. */
   readonly signal: Recognised;
+  /** Whether the growth per second is judged, and not the value. */
+  readonly judgesRate: boolean;
 }
 
 export interface LabelEffect {

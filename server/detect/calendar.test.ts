@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { timeZoneRules } from "../lib/time-zone.ts";
 import { calendarOf, zoneRules } from "./calendar.ts";
-import { createDetector, createScoreBatch, type Detector, type DetectorSettings } from "./index.ts";
+import { createDetector, createScoreBatch, type Detector, type DetectorSettings, defaultModel } from "./index.ts";
+import { sensorLayout } from "./kernel/layout.ts";
 
 const HOUR_US = 3600e6;
 const DAY_US = 24 * HOUR_US;
@@ -133,12 +134,14 @@ test("a state of before there were time zones and growing blocks goes on, by UTC
   const course = new Course();
   course.run(startUs, startUs + 3 * WEEKS, plant());
   const saved = course.detector.saveChunk(0);
-  // Version 8 had the same cells but for the last three double-precision ones of each sensor.
+  // Of each sensor version 8 had the first of the cells.
   const sensors = course.detector.chunkSensors;
-  const doubles = 85 * 8;
+  const [now, then] = [sensorLayout(defaultModel.units), sensorLayout(defaultModel.units, 8)];
+  const partOf = (from: number, words: number, kept: number) =>
+    Array.from({ length: sensors }, (_, k) => saved.subarray(from + 4 * k * words, from + 4 * (k * words + kept)));
   const former = Buffer.concat([
-    ...Array.from({ length: sensors }, (_, k) => saved.subarray(k * doubles, (k + 1) * doubles - 24)),
-    saved.subarray(sensors * doubles),
+    ...partOf(0, now.doubles.length, then.doubles.length),
+    ...partOf(4 * sensors * now.doubles.length, now.floats.length, then.floats.length),
   ]);
   const migrated = new Course({ zone: BERLIN });
   migrated.run(startUs, startUs + WEEKS, plant());

@@ -49,6 +49,8 @@ export interface Detector {
   tick(nowUs: number, observer?: TickObserver): number[];
   /** How a reading would be judged if it came next; changes nothing. */
   explain(slot: number, timeUs: number, value: number): Explanation;
+  /** Whether the growth per second is judged, of what is a counter by its settings or by its readings, and not the value. */
+  judgesRate(slot: number): boolean;
   /** What the season alone expects of a sensor at a time, in its unit (of a counter: its rate); NaN before the 24th reading. */
   seasonal(slot: number, timeUs: number): number;
   /** A snapshot of chunk `chunk` (slots chunk·chunkSensors …). */

@@ -141,6 +141,10 @@ export class EnsembleDetector implements Detector {
     return { batch, ...votes, readings, coldStartFactor: coldStartFactor(readings + 1), steadyReadings, prior };
   }
 
+  judgesRate(slot: number): boolean {
+    return this.#get(slot, "byRate") === 1;
+  }
+
   seasonal(slot: number, timeUs: number): number {
     return this.#shardOf(slot).kernel.call.seasonalAt(this.#address(slot), timeUs);
   }

@@ -22,7 +22,7 @@ const BASE: MessageInput = {
 const SILENCE = REASONS.indexOf("silence");
 /** Reasons that speak of where the value lies; the others have a headline of their own. */
 const LEVELS = ["value record", "mean of 24 record", "mean of 48 record", "mean of 96 record", "season", "jump"].concat(
-  [...["forecaster", "young sensor", "pattern", "season, long"]],
+  [...["forecaster", "young sensor", "pattern", "season, long", "rare level"]],
 );
 const HEADLINES: Record<string, string> = {
   "stuck value": "stuck at 98.2 C",

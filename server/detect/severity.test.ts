@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { Random } from "../../ml/random.ts";
 import { createDetector, createScoreBatch } from "./index.ts";
+import { SEVERITY_CRITICAL, SEVERITY_HIGH, SEVERITY_LOW, severityOf } from "./severity.ts";
 
 const START_US = Date.UTC(2026, 0, 5) * 1000;
 const MINUTE_US = 60e6;
@@ -32,4 +33,31 @@ test("a jump of a sensor that nobody has seen for a day is less bad than that of
   const [young, known] = [scoreOf(700, 200), scoreOf(3000, 200)];
   expect(young).toBeGreaterThan(0);
   expect(young).toBeLessThan(known!);
+});
+
+/** Severity of what follows readings of one value, one a minute. */
+function severityAfter(held: number, minutes: number, next: number): number {
+  const detector = createDetector();
+  const slot = detector.addSensor("", "");
+  const batch = createScoreBatch(minutes + 1);
+  batch.length = minutes + 1;
+  for (let i = 0; i <= minutes; i++) {
+    batch.slot[i] = slot;
+    batch.timeUs[i] = START_US + i * MINUTE_US;
+    batch.value[i] = i < minutes ? held : next;
+  }
+  detector.score(batch);
+  return severityOf(batch.score[minutes]!);
+}
+
+test("of a value that is held, the change counts: a set-point of half a degree more is no emergency, and one four times as high is", () => {
+  const days = 3 * 1440;
+  expect(severityAfter(21.5, days, 22)).toBe(SEVERITY_LOW);
+  expect(severityAfter(21.5, days, 80)).toBe(SEVERITY_CRITICAL);
+  expect(severityAfter(21.5, days, 0)).toBe(SEVERITY_CRITICAL);
+});
+
+test("the first time that a contact opens is not critical on its first day", () => {
+  expect(severityAfter(0, 400, 1)).toBe(SEVERITY_HIGH);
+  expect(severityAfter(0, 3 * 1440, 1)).toBe(SEVERITY_CRITICAL);
 });

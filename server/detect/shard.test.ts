@@ -58,7 +58,7 @@ test("where the system promises no more memory than is needed, sensors are taken
 
 test("a chunk of another layout is refused with both sizes", () => {
   expect(() => createDetector().loadChunk(0, new Uint8Array(8), 1)).toThrow(
-    "chunk 0 has 8 bytes of state, wanted 256000",
+    "chunk 0 has 8 bytes of state, wanted 267776",
   );
 });
 

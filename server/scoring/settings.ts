@@ -1,6 +1,7 @@
-import { type DetectorConfig, Direction, type MaintenanceWindow } from "../../gen/es/telltale/v1/detector_pb.ts";
+import { type DetectorConfig, Direction, type MaintenanceWindow, SignalKind } from "../../gen/es/telltale/v1/detector_pb.ts";
 import type { LabelControl, TimeZoneRules } from "../../gen/es/telltale/v1/log_pb.ts";
-import { type DetectorSettings, REASONS } from "../detect/index.ts";
+import { type DetectorSettings, REASONS, SIGNAL_KINDS } from "../detect/index.ts";
+import { enumValue } from "../lib/enum-name.ts";
 import { toMicros } from "../lib/time.ts";
 import { tickOfId } from "../log/id-clock.ts";
 import { Calendars } from "./calendars.ts";
@@ -185,9 +186,9 @@ const DIRECTIONS: Readonly<Record<number, DetectorSettings["direction"]>> = {
 /** What of the contract's settings is the detector's: the fields that are set. */
 function settingsOf(config: DetectorConfig, calendar: Pick<DetectorSettings, "zone" | "holidays">): DetectorSettings {
   const { $typeName, $unknown, sensorId, sensorType, reorderHoldMs, direction, ...rest } = config;
-  // The kind of signal is for people.
   const { timeZone, holidays, signalKind, ...fields } = rest;
-  const all = { ...fields, direction: DIRECTIONS[direction], ...calendar };
+  const kind = SIGNAL_KINDS.find((name) => enumValue(SignalKind, name) === signalKind);
+  const all = { ...fields, direction: DIRECTIONS[direction], signalKind: kind, ...calendar };
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 

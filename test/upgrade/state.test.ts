@@ -35,6 +35,7 @@ const files: Saved[] = readdirSync(folder).map((name) => JSON.parse(readFileSync
 
 function load({ asOf, version, bytes }: Saved): PartitionState {
   const state = new PartitionState(createDetector());
+  state.sensors.detector.configure("energy", { counter: true });
   const chunk = { chunk: 0, asOf, version, bytes: Buffer.from(bytes, "base64") };
   expect(state.canRead(chunk)).toBe(false);
   expect(state.canMigrate(chunk)).toBe(true);
@@ -78,6 +79,7 @@ describe.each(files)("state $version", (saved) => {
     expect([...batch.anomaly]).toEqual([0, 1]);
     const chunk = { chunk: 0, asOf: 78, version: state.version, bytes: sensors.save(0, 78, undefined) };
     const again = new PartitionState(createDetector());
+    again.sensors.detector.configure("energy", { counter: true });
     expect(again.canRead(chunk)).toBe(true);
     again.load(chunk);
     const next = last.lastUs + 900e6;

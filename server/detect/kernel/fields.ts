@@ -83,7 +83,9 @@ export const SENSOR: readonly Field[] = [
   f64("rarity", "how rare values like those of about the last 30 readings are"),
   f64("olderValue", "value before the last one"),
   f64("changedAt", "since when the value has not moved, µs"),
-  kept(f64("arrivedAt", "when readings last arrived, by the log's time, µs; 0 where the next gap is not to be measured")),
+  kept(
+    f64("arrivedAt", "when readings last arrived, by the log's time, µs; 0 where the next gap is not to be measured"),
+  ),
   kept(f64("deadline", "when the sensor counts as silent, µs; only in the saved form")),
   kept(f64("labelledFalse", "alerts of it that people called wrong")),
   kept(f64("labelledTrue", "alerts of it that people called right")),
@@ -192,7 +194,11 @@ export const PROFILE: readonly Field[] = [
   f64("stuckUs", "a value unchanged for this long is stuck, µs"),
   f64("silenceUs", "no reading for this long is silence, µs; NaN: learnt"),
   f64("reach", "how far normal sensors of the type go beyond their first readings"),
-  { name: "counter", type: "u32", meaning: "judged by its growth per second: 0 no, 1 yes, 2 where it is recognised as a counter" },
+  {
+    name: "counter",
+    type: "u32",
+    meaning: "judged by its growth per second: 0 no, 1 yes, 2 where it is recognised as a counter",
+  },
   { name: "sides", type: "u32", meaning: "what is reported: 1 above what is expected, 2 below it, 3 both, 0 nothing" },
   { name: "calendar", type: "u32", meaning: "address of the calendar; 0: UTC without holidays" },
 ];

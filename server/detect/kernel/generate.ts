@@ -48,10 +48,12 @@ function layoutSource(): string {
 function forgetSource(): string {
   const learnt = SENSOR.filter((field) => field.kept !== true).flatMap((field) => placesOf(field));
   const single = learnt.filter(({ count }) => count === 1).map(({ name }) => `  s.${name} = 0;`);
-  const many = learnt.filter(({ count }) => count > 1).map(({ name, count, type }) => {
-    const bytes = count * (type === "f64" ? 8 : 4);
-    return `  memory.fill(changetype<usize>(s) + SENSOR_${constant(name)}, 0, ${bytes});`;
-  });
+  const many = learnt
+    .filter(({ count }) => count > 1)
+    .map(({ name, count, type }) => {
+      const bytes = count * (type === "f64" ? 8 : 4);
+      return `  memory.fill(changetype<usize>(s) + SENSOR_${constant(name)}, 0, ${bytes});`;
+    });
   return [
     "/** Forgets all that was learnt of a sensor's values; the trunk has so many units. */",
     "export function forgetValues(s: Sensor, units: i32): void {",

@@ -522,7 +522,8 @@ export type DetectorConfig = Message<"telltale.v1.DetectorConfig"> & {
   reorderHoldMs?: number | undefined;
 
   /**
-   * True where the value only grows and starts again from zero on a reset.
+   * True where the value only grows and starts again from zero on a reset: its growth per second is judged. Default: recognised from the
+   * sensor's readings, once its value has grown for a day and hardly ever fallen.
    *
    * @generated from field: optional bool counter = 9;
    */
@@ -568,7 +569,8 @@ export type DetectorConfig = Message<"telltale.v1.DetectorConfig"> & {
   holidays?: Holidays | undefined;
 
   /**
-   * The kind of signal, where what is recognised is wrong. Explanations say it; no verdict depends on it. Default: recognised.
+   * The kind of signal, where what is recognised is wrong. Explanations say it, and where `counter` is not set, a counter's growth is
+   * judged, and the value of all other kinds. Default: recognised.
    *
    * @generated from field: telltale.v1.SignalKind signal_kind = 15;
    */

@@ -19,7 +19,8 @@ const WHOLE_CHANGE: f64 = 60;
 export function anomalyScoreOf(s: Sensor, r: Reading): u32 {
   const known = min<f64>(1, (s.readings * s.interval) / DAY_US);
   let ratio = r.threshold / r.rawScore;
-  if (<f64>s.repeats >= HELD && s.byRate === 0) ratio = max<f64>(ratio, 1 / max<f64>(1, WHOLE_CHANGE * known * changeOf(r)));
+  if (<f64>s.repeats >= HELD && s.byRate === 0)
+    ratio = max<f64>(ratio, 1 / max<f64>(1, WHOLE_CHANGE * known * changeOf(r)));
   const exponent = EXPONENT * (YOUNG + (1 - YOUNG) * known);
   // A broken rule is certain: its raw score says how bad it is.
   const share = r.rawScore === r.ruleScore ? ratio : exp(exponent * ln(ratio));

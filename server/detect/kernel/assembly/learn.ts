@@ -21,7 +21,17 @@ import { fixScale, normalise, ringAt } from "./normalise";
 import { clamp } from "./numbers";
 import { learnValue } from "./rarity";
 import { features, learnt } from "./state";
-import { BASELINE, BOTH_SIDES, EXTREMES, EXTREMES_SCORED, RESIDUAL, SCATTER, STUCK, VALUE, WARM_READINGS } from "./tables";
+import {
+  BASELINE,
+  BOTH_SIDES,
+  EXTREMES,
+  EXTREMES_SCORED,
+  RESIDUAL,
+  SCATTER,
+  STUCK,
+  VALUE,
+  WARM_READINGS,
+} from "./tables";
 
 /** Least deviation of block extremes: of runs of equal values (logarithms), and of all else (scaled). */
 const STUCK_LEAST: f64 = 0.3;
