@@ -86,4 +86,6 @@ const known = planned.map(({ sensorId, sensorType }) => {
   };
 });
 const bytes = Buffer.from(sensors.save(0, AS_OF, undefined)).toString("base64");
-console.log(JSON.stringify({ version: state.version, asOf: AS_OF, bytes, sensors: known }, undefined, 2));
+process.stdout.write(
+  `${JSON.stringify({ version: state.version, asOf: AS_OF, bytes, sensors: known }, undefined, 2)}\n`,
+);
