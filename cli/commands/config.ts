@@ -204,6 +204,7 @@ function textOf(field: string, value: unknown, source: DetectorConfigSource): st
   if (field === "signal_kind") return value === 0 ? "recognised" : enumName(SignalKind, value as number);
   if (field === "holidays") return value === undefined ? "none" : holidaysText(value as Holidays);
   if (value !== undefined) return typeof value === "boolean" ? (value ? "yes" : "no") : String(value);
+  if (field === "counter") return "recognised";
   return source === DetectorConfigSource.LEARNT ? "learnt" : "none";
 }
 

@@ -1,4 +1,9 @@
-import { type DetectorConfig, Direction, type MaintenanceWindow, SignalKind } from "../../gen/es/telltale/v1/detector_pb.ts";
+import {
+  type DetectorConfig,
+  Direction,
+  type MaintenanceWindow,
+  SignalKind,
+} from "../../gen/es/telltale/v1/detector_pb.ts";
 import type { LabelControl, TimeZoneRules } from "../../gen/es/telltale/v1/log_pb.ts";
 import { type DetectorSettings, REASONS, SIGNAL_KINDS } from "../detect/index.ts";
 import { enumValue } from "../lib/enum-name.ts";

@@ -306,7 +306,7 @@ test("telltale config shows, changes, tries and removes them", async () => {
   expect(set.out).toMatch(/ {2}stuck_seconds {10}learnt {7}from the sensor's readings\n/);
   const changed = await run("set", "-s", "pump-1", "--off", "yes", "--unset", "counter");
   expect(changed.out).toMatch(
-    /range_max +40 +set for the sensor\n(.*\n)* {2}counter +no +default\n(.*\n)* {2}off +yes +set for the sensor/,
+    /range_max +40 +set for the sensor\n(.*\n)* {2}counter +recognised +from the sensor's readings\n(.*\n)* {2}off +yes +set for the sensor/,
   );
   const days = [
     "--time-zone",
