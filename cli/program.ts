@@ -5,6 +5,7 @@ import description from "../package.json" with { type: "json" };
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import("./commands/serve.ts")).serveCommand(),
   send: async () => (await import("./commands/send.ts")).sendCommand(),
+  collect: async () => (await import("./commands/collect.ts")).collectCommand(),
   score: async () => (await import("./commands/score.ts")).scoreCommand(),
   backtest: async () => (await import("./commands/backtest.ts")).backtestCommand(),
   label: async () => (await import("./commands/label.ts")).labelCommand(),
@@ -40,7 +41,14 @@ export async function loadProgram(given = ""): Promise<Command> {
     .exitOverride();
   const wanted = Object.hasOwn(aliases, given) ? aliases[given]! : given;
   const loaders = Object.hasOwn(commands, wanted) ? [commands[wanted]!] : Object.values(commands);
-  for (const load of loaders) program.addCommand((await load()).copyInheritedSettings(program));
-  for (const command of program.commands) for (const inner of command.commands) inner.copyInheritedSettings(program);
+  for (const load of loaders) program.addCommand(await load());
+  inheritSettings(program);
   return program;
+}
+
+function inheritSettings(command: Command): void {
+  for (const inner of command.commands) {
+    inner.copyInheritedSettings(command);
+    inheritSettings(inner);
+  }
 }

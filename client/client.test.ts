@@ -1,5 +1,14 @@
 import { once } from "node:events";
-import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -186,6 +195,19 @@ describe("the device client", () => {
     await expect(to.send(reading(2))).rejects.toThrow("this token is not known");
   });
 
+  test.each([Code.Unauthenticated, Code.PermissionDenied])(
+    "tries again with the next token where the token comes from a function (code %s)",
+    async (code) => {
+      const { listener: at, url } = await listener();
+      at.before = (_, number) => {
+        if (number === 1) throw new ConnectError("not with this token", code);
+      };
+      const to = client(url, { token: () => "t" });
+      await to.send(reading(1));
+      expect((await to.flush()).accepted).toBe(1n);
+    },
+  );
+
   test("hands back each refused reading with the reason", async () => {
     const { url } = await listener();
     const refused: RefusedReading[] = [];
@@ -302,6 +324,46 @@ describe("the buffer on disk", () => {
     await one.send(reading(1));
     await one.flush();
     for (const each of [bufferDir, dirname(bufferDir)]) expect(statSync(each).mode & 0o777).toBe(0o700);
+  });
+
+  test("has what was taken on disk when it says so, while the server is away", async () => {
+    const { listener: at, url } = await listener();
+    const bufferDir = folder();
+    await at.close();
+    // Neither the size of a batch nor the time to gather one is reached.
+    const first = client(url, { bufferDir, fsync: "batch", batchReadings: 1_000, lingerMs: 3_600_000 });
+    await sendMany(first, 0, 5);
+    await first.buffered();
+    // As after a crash: what the first one has on disk, without its goodbye.
+    const copy = folder();
+    cpSync(bufferDir, copy, { recursive: true });
+    rmSync(join(copy, "owner.pid"));
+    await at.listen();
+    const second = client(url, { bufferDir: copy });
+    expect((await second.flush()).accepted).toBe(5n);
+    expectOnce(at.stored, 5);
+  });
+
+  test.each([
+    ["of a process that began at another time, as after a restart of the machine", `${process.ppid} 1`],
+    ["that a power failure left empty", ""],
+  ])("is taken over from an owner %s", async (_, owner) => {
+    const { url } = await listener();
+    const bufferDir = folder();
+    writeFileSync(join(bufferDir, "owner.pid"), owner);
+    const one = client(url, { bufferDir });
+    await one.send(reading(1));
+    expect((await one.flush()).accepted).toBe(1n);
+  });
+
+  test.skipIf(process.platform !== "linux")("is refused while the process that holds it lives", async () => {
+    const { url } = await listener();
+    const bufferDir = folder();
+    const began = readFileSync(`/proc/${process.ppid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ")[19];
+    writeFileSync(join(bufferDir, "owner.pid"), `${process.ppid} ${began}`);
+    await expect(client(url, { bufferDir }).flush()).rejects.toThrow(`is in use by process ${process.ppid}`);
   });
 
   test("is refused to a second client at the same time", async () => {

@@ -109,10 +109,14 @@ class Client implements DeviceClient {
     }
   }
 
-  async flush(): Promise<Counts> {
+  async buffered(): Promise<void> {
     await this.#opened;
     await this.#sealAll();
     this.#check();
+  }
+
+  async flush(): Promise<Counts> {
+    await this.buffered();
     const until = this.#sealed;
     if (this.#settled < until) {
       await new Promise<void>((resolve, reject) => this.#flushes.push({ until, resolve, reject }));
@@ -215,8 +219,9 @@ class Client implements DeviceClient {
 
   /** What trying again cannot change: the server understood us and says no. A token from a function may be another next time. */
   #isFinal({ code }: ConnectError): boolean {
-    if (code === Code.Unauthenticated) return typeof this.#options.token !== "function";
-    return code === Code.InvalidArgument || code === Code.PermissionDenied || code === Code.Unimplemented;
+    if (code === Code.Unauthenticated || code === Code.PermissionDenied)
+      return typeof this.#options.token !== "function";
+    return code === Code.InvalidArgument || code === Code.Unimplemented;
   }
 
   #pause(error: ConnectError, attempt: number): Promise<void> {

@@ -37,7 +37,8 @@ interface DiskBatch extends Batch {
  * follows it in its segment: it was never acknowledged to whoever handed it over. A segment is removed when all of its batches
  * are settled; after a crash, some settled batches are therefore resent, which the server recognises by epoch and sequence.
  *
- * One process at a time: the folder is locked by a file that names its process.
+ * One process at a time: the folder is locked by a file that names its process, and when that began: after a restart of the machine
+ * another process may have its number.
  */
 export class DiskBuffer implements BatchBuffer {
   readonly #folder: string;
@@ -149,6 +150,8 @@ export class DiskBuffer implements BatchBuffer {
     const number = (last?.number ?? 0) + 1;
     const path = join(this.#folder, `${String(number).padStart(10, "0")}.seg`);
     const segment: Segment = { number, path, file: await open(path, "w+", 0o600), bytes: 0, open: 0 };
+    // The bytes of a file are on disk by its own sync, its name by that of the folder.
+    if (this.#sync) await syncFolder(this.#folder);
     this.#segments.push(segment);
     if (last && last.open === 0) {
       this.#segments = this.#segments.filter((each) => each !== last);
@@ -188,17 +191,18 @@ export class DiskBuffer implements BatchBuffer {
   #lock(): void {
     const path = join(this.#folder, "owner.pid");
     if (inUse.has(path)) throw new Error(`The buffer ${this.#folder} is in use by another client of this process.`);
+    const own = `${process.pid} ${beganAt(process.pid) ?? ""}`;
     try {
-      writeFileSync(path, String(process.pid), { flag: "wx" });
+      writeFileSync(path, own, { flag: "wx" });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      const pid = Number.parseInt(readFileSync(path, "utf8"), 10);
-      if (pid !== process.pid && isAlive(pid)) {
+      const [pid = "", began = ""] = readFileSync(path, "utf8").trim().split(" ");
+      if (pid !== String(process.pid) && isAlive(Number.parseInt(pid, 10), began)) {
         throw new Error(
           `The buffer ${this.#folder} is in use by process ${pid}; remove ${path} if that is not a sender.`,
         );
       }
-      writeFileSync(path, String(process.pid));
+      writeFileSync(path, own);
     }
     inUse.add(path);
   }
@@ -212,11 +216,36 @@ async function discard(segment: Segment): Promise<void> {
   await rm(segment.path, { force: true });
 }
 
-function isAlive(pid: number): boolean {
+/** @param began when the process of that number began, where it was known; empty: any process of the number counts */
+function isAlive(pid: number, began: string): boolean {
+  // After a power failure the file may be empty; 0 would be a whole group of processes.
+  if (!(pid > 0)) return false;
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
+  }
+  return began === "" || (beganAt(pid) ?? began) === began;
+}
+
+/** When a process began, in the kernel's ticks since the start of the machine; undefined where the system has no /proc. */
+function beganAt(pid: number): string | undefined {
+  try {
+    // The second field is the program's name in parentheses, in which anything may stand.
+    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "");
+    return fields.split(" ")[19];
+  } catch (error) {
+    if (!["ENOENT", "ESRCH", "EACCES"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    return undefined;
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === "win32") return; // which opens no folders, and has the name on disk with the file
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
   }
 }

@@ -24,7 +24,8 @@ function bearer(token: NonNullable<DeviceClientOptions["token"]>): Interceptor {
     // Never the value itself: whatever takes headers would quote it in its error.
     if (!/^[\x21-\x7e]*$/.test(given))
       throw new ConnectError("The token holds a character that no token has", Code.Unauthenticated);
-    request.header.set("authorization", `Bearer ${given}`);
+    // A function may have none.
+    if (given !== "") request.header.set("authorization", `Bearer ${given}`);
     return next(request);
   };
 }

@@ -49,7 +49,10 @@ export interface DeviceClientOptions {
   readonly url: string;
   /** Names this sender, stable over its restarts. 1 to 100 characters. */
   readonly producer: string;
-  /** Sent as `Authorization: Bearer …`. A function is asked at every connection. */
+  /**
+   * Sent as `Authorization: Bearer …`. A function is asked at every connection: a sender that the server refuses is then tried
+   * again, because the next token may be another.
+   */
   readonly token?: string | (() => string | Promise<string>);
   /** PEM texts: whom to trust besides the system's authorities, and who we are (mTLS). */
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
@@ -93,6 +96,12 @@ export interface DeviceClient {
   send(reading: DeviceReading): Promise<void>;
   /** The same for many readings of one sensor. */
   sendBlock(block: DeviceBlock): Promise<void>;
+  /**
+   * Resolves when everything taken so far is in the buffer: with `bufferDir` it survives the death of this process from then on,
+   * with `fsync: "batch"` a power failure too. Waits while the buffer is full. Rejects as `send`, and where the folder cannot be
+   * written.
+   */
+  buffered(): Promise<void>;
   /** Resolves, with the counts so far, when everything taken is settled. Rejects as `send`. */
   flush(): Promise<Counts>;
   readonly progress: Progress;

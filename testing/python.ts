@@ -15,6 +15,9 @@ export const SCHEMATHESIS = ["schemathesis==4.32.5"];
 export const GQL = ["gql[websockets]==4.4.0"];
 export const OPENTELEMETRY = ["opentelemetry-sdk==1.45.2", "opentelemetry-exporter-otlp==1.45.2"];
 export const LOCUST = ["locust==2.47.0", "grpcio==1.85.1", "grpcio-tools==1.85.1"];
+/** A device and a server that collectors read. */
+export const PYMODBUS = ["pymodbus==3.16.1"];
+export const ASYNCUA = ["asyncua==2.1.0"];
 
 /** What a requirements file lists. */
 export async function requirements(file: string | URL): Promise<string[]> {
@@ -52,5 +55,5 @@ export async function pythonWith(packages: readonly string[]): Promise<string> {
 
 // Alone, it only fetches what is needed, so that no test waits for it.
 if (import.meta.main) {
-  await Promise.all([SCHEMATHESIS, GQL, LOCUST, await requirements(EXAMPLES)].map(pythonWith));
+  await Promise.all([SCHEMATHESIS, GQL, LOCUST, PYMODBUS, ASYNCUA, await requirements(EXAMPLES)].map(pythonWith));
 }

@@ -1,0 +1,66 @@
+/** `telltale collect …`: collectors that run beside devices and servers, and keep what they read until the platform has it. */
+import { readFile } from "node:fs/promises";
+import { Command } from "commander";
+import type { Collector, Sample } from "../../collect/source.ts";
+import { fileTrouble } from "../errors.ts";
+import { inert } from "../text.ts";
+
+interface CollectOptions {
+  readonly check?: true;
+}
+
+/** @throws Error with all that is wrong with the configuration */
+type Open = (file: string, text: string) => Promise<Collector>;
+
+export function collectCommand(): Command {
+  const modbus = collector("modbus", "read registers of Modbus TCP devices", async (...of) =>
+    (await import("../../collect/modbus/index.ts")).modbusCollector(...of),
+  );
+  return new Command("collect")
+    .description("read devices, servers and brokers, and keep the readings on disk until the platform has them")
+    .addCommand(modbus);
+}
+
+function collector(name: string, description: string, open: Open): Command {
+  return new Command(name)
+    .description(description)
+    .argument("<config>", "the configuration, in YAML")
+    .option("--check", "read everything once, print it, and store nothing")
+    .addHelpText(
+      "after",
+      "\ndocs/guides/collectors.md has a configuration to copy. Ctrl-C ends it; what is not sent yet stays for the next start.",
+    )
+    .action(async (file: string, options: CollectOptions) => {
+      const text = await readFile(file, "utf8").catch((error: unknown) => {
+        throw new Error(fileTrouble(file, error) ?? String(error));
+      });
+      const opened = await open(file, text);
+      await (options.check ? check(opened) : run(opened));
+    });
+}
+
+async function run(opened: Collector): Promise<void> {
+  const { runCollector } = await import("../../collect/collector.ts");
+  const stop = new AbortController();
+  const onSignal = () => {
+    // A second one ends the process, as without a listener.
+    for (const name of ["SIGINT", "SIGTERM"] as const) process.off(name, onSignal);
+    stop.abort(new Error("the collector was told to end"));
+  };
+  for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, onSignal);
+  await runCollector(opened, stop.signal);
+}
+
+async function check(opened: Collector): Promise<void> {
+  const samples = await opened.sample();
+  for (const sample of samples) console.log(inert(sampleLine(sample)));
+  const missing = samples.filter(({ found }) => typeof found === "string").length;
+  if (missing > 0) throw new Error(`${missing} of ${samples.length} give no reading.`);
+}
+
+function sampleLine({ sensorId, origin, found }: Sample): string {
+  if (typeof found === "string") return `${sensorId}  –  ${origin}: ${found}`;
+  const { sensorType, unit, value, observedAtUs } = found;
+  const at = observedAtUs === undefined ? "" : `  ${new Date(observedAtUs / 1_000).toISOString()}`;
+  return `${sensorId}  ${value} ${unit}  ${sensorType}${at}  ${origin}`;
+}

@@ -1,0 +1,171 @@
+/** The readings of a collector on their way: on disk before anything else, then to the platform, in order and once. */
+import { readFile } from "node:fs/promises";
+import { createDeviceClient, type DeviceClient, type DeviceReading } from "../client/index.ts";
+import { Changes, ignoreRejection, orAbort } from "../server/lib/signals.ts";
+import type { Logger } from "../server/observe/logger.ts";
+import type { SampledLines } from "../server/observe/sampled.ts";
+import type { CollectorSettings } from "./config/settings.ts";
+import type { Counters } from "./counters.ts";
+
+/** Readings that wait in memory for the spool to take them. Past it those that cannot wait are left out. */
+const MAX_WAITING = 10_000;
+/** A batch is on disk within this time of its first reading, or sooner where somebody waits for it. */
+const LINGER_MS = 50;
+/** The spool is full when it has taken nothing for so long. One sync of a slow disk is shorter. */
+const FULL_AFTER_MS = 2_000;
+
+export interface SpoolParts {
+  readonly counters: Counters;
+  readonly logger: Logger;
+  readonly sampled: Pick<SampledLines, "say">;
+}
+
+export class Spool {
+  readonly #client: DeviceClient;
+  readonly #parts: SpoolParts;
+  #waiting = 0;
+  /** Since when something waits without anything being taken. */
+  #stuck: NodeJS.Timeout | undefined;
+  #isFull = false;
+  readonly #taken = new Changes();
+  readonly #failed = Promise.withResolvers<never>();
+
+  /** Rejects when nothing more can be stored: the folder cannot be written, or the platform refuses this sender for good. */
+  readonly failed: Promise<never> = this.#failed.promise;
+
+  private constructor(client: (spool: Spool) => DeviceClient, parts: SpoolParts) {
+    this.#parts = parts;
+    this.failed.catch(ignoreRejection); // whoever runs the collector hears of it
+    this.#client = client(this);
+  }
+
+  /** Opens the folder; what is left in it is sent first. @throws where it cannot be used */
+  static async open({ producer, platform, spool }: CollectorSettings, parts: SpoolParts): Promise<Spool> {
+    const tls = await tlsOf(platform);
+    const opened = new Spool(
+      (of) =>
+        createDeviceClient({
+          producer,
+          url: platform.url,
+          // Asked at each connection: a token that was replaced needs no restart, and one that is refused is tried again.
+          token: () => tokenOf(platform.tokenFile),
+          ...(tls === undefined ? {} : { tls }),
+          bufferDir: spool.folder,
+          maxBufferBytes: spool.maxBytes,
+          fsync: spool.fsync,
+          lingerMs: LINGER_MS,
+          maxBackoffMs: 30_000,
+          onConnection: ({ connected, reason, retryInMs }) => of.#connection(connected, reason, retryInMs),
+          onProgress: ({ counts }) => parts.counters.settled(counts),
+          onRefusal: ({ refusal, reading }) =>
+            parts.sampled.say(
+              `refusal ${refusal.reason}`,
+              { sensor: reading.sensorId, value: reading.value, why: refusal.message },
+              "readings refused by the platform",
+            ),
+        }),
+      parts,
+    );
+    await opened.#client.buffered();
+    const { taken } = opened.#client.progress;
+    if (taken > 0) parts.logger.info({ readings: taken }, "readings of before are in the spool");
+    return opened;
+  }
+
+  /** Readings that the platform has not settled. */
+  get pending(): number {
+    const { taken, settled } = this.#client.progress;
+    return taken - settled + this.#waiting;
+  }
+
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** Resolves when the readings are stored, on disk as the settings say. Waits while the spool is full. */
+  async store(readings: readonly DeviceReading[]): Promise<void> {
+    this.#waiting += readings.length;
+    this.#stuck ??= setTimeout(() => this.#full(true), FULL_AFTER_MS);
+    try {
+      for (const reading of readings) await this.#client.send(reading);
+      await this.#client.buffered();
+      this.#parts.counters.spooled(readings.length);
+    } catch (error) {
+      this.#failed.reject(error);
+      throw error;
+    } finally {
+      this.#waiting -= readings.length;
+      this.#progressed();
+    }
+  }
+
+  /** For those who cannot wait: without room the readings are left out, and counted. @returns whether they are taken */
+  offer(readings: readonly DeviceReading[]): boolean {
+    if (this.#waiting + readings.length > MAX_WAITING || this.#isFull) {
+      this.#parts.counters.lost("spool_full", readings.length);
+      return false;
+    }
+    // `failed` tells of it.
+    this.store(readings).catch(ignoreRejection);
+    return true;
+  }
+
+  /** Resolves when more may be stored without waiting. */
+  async room(signal: AbortSignal): Promise<void> {
+    while (this.#isFull || this.#waiting > MAX_WAITING) await orAbort(this.#taken.next, signal);
+  }
+
+  /**
+   * Sends what is there for as long as the signal allows, then closes; what is not settled stays for the next start.
+   *
+   * @returns how many readings stay
+   */
+  async close(signal: AbortSignal): Promise<number> {
+    await orAbort(this.#client.flush(), signal).catch((error: unknown) => {
+      if (!signal.aborted) this.#parts.logger.warn({ err: error }, "the spool could not be sent");
+    });
+    clearTimeout(this.#stuck);
+    await this.#client.close();
+    return this.pending;
+  }
+
+  #progressed(): void {
+    clearTimeout(this.#stuck);
+    this.#stuck = this.#waiting === 0 ? undefined : setTimeout(() => this.#full(true), FULL_AFTER_MS);
+    this.#full(false);
+    this.#taken.tell();
+  }
+
+  #full(isFull: boolean): void {
+    const { counters, logger } = this.#parts;
+    if (isFull === this.#isFull) return;
+    this.#isFull = isFull;
+    counters.spoolFull.set(isFull ? 1 : 0);
+    if (isFull)
+      logger.error({ readings: this.pending }, "the spool is full: new readings are left out until there is room");
+    else logger.info("the spool has room again");
+  }
+
+  #connection(connected: boolean, reason: string | undefined, retryInMs: number | undefined): void {
+    const { counters, logger, sampled } = this.#parts;
+    counters.platformConnected.set(connected ? 1 : 0);
+    if (connected) logger.info("connected to the platform");
+    else
+      sampled.say(
+        "platform",
+        { why: reason, retryInMs },
+        "no connection to the platform: readings are kept in the spool",
+      );
+  }
+}
+
+async function tokenOf(file: string | undefined): Promise<string> {
+  return (file === undefined ? (process.env.TELLTALE_TOKEN ?? "") : await readFile(file, "utf8")).trim();
+}
+
+async function tlsOf({ caFile, certFile, keyFile }: CollectorSettings["platform"]) {
+  if (caFile === undefined && certFile === undefined) return undefined;
+  const text = async (file: string | undefined) => (file === undefined ? undefined : await readFile(file, "utf8"));
+  const [ca, cert, key] = await Promise.all([text(caFile), text(certFile), text(keyFile)]);
+  return { ...(ca !== undefined && { ca }), ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) };
+}
