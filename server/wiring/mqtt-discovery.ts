@@ -1,21 +1,15 @@
 /** Devices that describe themselves, by a session of its own: it has to be known what they say before their first state comes. */
-
-import { TelltaleError } from "../errors.ts";
 import type { ConnectOptions, Subscription, Wire } from "../ingest/protocols/mqtt/connection.ts";
 import { Discovery, type DiscoveryOptions } from "../ingest/protocols/mqtt/discovery/discovery.ts";
-import type { Entity } from "../ingest/protocols/mqtt/discovery/entity.ts";
 import type { SkipReason } from "../ingest/protocols/mqtt/message.ts";
 import { type Delivery, Session } from "../ingest/protocols/mqtt/session.ts";
 import { quoted } from "../lib/quoted.ts";
 import { SampledLines } from "../observe/sampled.ts";
-import { Profiles } from "../registry/profiles.ts";
-import type { Storage } from "./storage.ts";
-import type { Wiring } from "./wiring.ts";
+import type { MqttEquipment } from "./mqtt-equipment.ts";
 
 /** The broker has sent what it kept when nothing came for so long; and in any case after the longer one. */
 const QUIET_MS = 1_000;
 const LONGEST_MS = 30_000;
-const MAX_DISPLAY_NAME = 200;
 
 export interface WiredDiscovery {
   readonly discovery: Discovery;
@@ -36,12 +30,11 @@ export interface DiscoveryParts {
   readonly onState: () => void;
 }
 
-export function wireDiscovery(w: Wiring, { sql }: Storage, parts: DiscoveryParts): WiredDiscovery {
-  const { clock, logger, metrics } = w;
+export function wireDiscovery(
+  { clock, logger, metrics, onEntities }: MqttEquipment,
+  parts: DiscoveryParts,
+): WiredDiscovery {
   const sampled = new SampledLines(logger);
-  const names = new Names(new Profiles(sql, clock), (error) =>
-    logger.warn({ err: error }, "a sensor's name could not be stored"),
-  );
   const skip = (reason: SkipReason, topic: string, detail: string) => {
     metrics.mqttSkipped.inc({ reason });
     sampled.say(`mqtt ${reason}`, { topic: quoted(topic), reason, detail }, "entities of discovery messages not taken");
@@ -51,7 +44,7 @@ export function wireDiscovery(w: Wiring, { sql }: Storage, parts: DiscoveryParts
     onFault: (topic, detail) => skip("bad_config", topic, detail),
     onOther: (topic, detail) => skip("other_component", topic, detail),
     onTopics: parts.onTopics,
-    onEntities: (entities) => names.add(entities),
+    onEntities,
   });
   const quiet = new Quiet();
   const session: Session = new Session({
@@ -97,38 +90,5 @@ class Quiet {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(this.#done.resolve, QUIET_MS);
     this.#timer.unref();
-  }
-}
-
-/** Gives sensors that nobody has said anything of the names of their entities, one after the other. */
-class Names {
-  readonly #profiles: Profiles;
-  readonly #onError: (error: unknown) => void;
-  #last: Promise<void> = Promise.resolve();
-
-  constructor(profiles: Profiles, onError: (error: unknown) => void) {
-    this.#profiles = profiles;
-    this.#onError = onError;
-  }
-
-  add(entities: readonly Entity[]): void {
-    for (const { sensorId, name } of entities) {
-      const displayName = [...name]
-        .slice(0, MAX_DISPLAY_NAME)
-        .join("")
-        .replace(/\p{Cc}/gu, " ");
-      if (displayName === "") continue;
-      this.#last = this.#last.then(() => this.#name(sensorId, displayName)).catch(this.#onError);
-    }
-  }
-
-  async #name(sensorId: string, displayName: string): Promise<void> {
-    // Revision 0: there is no profile yet. What people write stays.
-    const change = { sensorId, fields: { displayName }, revision: 0 };
-    try {
-      await this.#profiles.apply([change], { who: "mqtt discovery", sees: () => true, dryRun: false });
-    } catch (error) {
-      if (!(error instanceof TelltaleError && error.kind === "conflict")) throw error;
-    }
   }
 }

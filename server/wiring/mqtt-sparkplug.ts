@@ -2,7 +2,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { MetricSchema, PayloadSchema } from "../../gen/es/sparkplug/v1/payload_pb.ts";
 import { TelltaleError } from "../errors.ts";
-import type { Ingestor } from "../ingest/ingestor.ts";
 import type { ConnectOptions, Wire } from "../ingest/protocols/mqtt/connection.ts";
 import { Intake } from "../ingest/protocols/mqtt/intake.ts";
 import { mapMessage } from "../ingest/protocols/mqtt/map-message.ts";
@@ -10,7 +9,7 @@ import { type Delivery, Session } from "../ingest/protocols/mqtt/session.ts";
 import { NAMESPACE, SparkplugHost } from "../ingest/protocols/mqtt/sparkplug/host.ts";
 import { ignoreRejection } from "../lib/signals.ts";
 import { SampledLines } from "../observe/sampled.ts";
-import type { Wiring } from "./wiring.ts";
+import type { MqttEquipment } from "./mqtt-equipment.ts";
 
 const LOOK_MS = 500;
 /** Readings that wait for the log for so long: it takes no data, and edge nodes had better keep theirs. */
@@ -27,16 +26,18 @@ export interface WiredSparkplug {
 
 export interface SparkplugParts {
   readonly hostId: string;
-  readonly ingestor: Ingestor;
   readonly maxHeld: number;
   readonly dial: (signal: AbortSignal) => Promise<Wire>;
   readonly connect: () => Promise<ConnectOptions>;
   readonly onState: () => void;
 }
 
-export function wireSparkplug({ clock, logger, metrics }: Wiring, parts: SparkplugParts): WiredSparkplug {
+export function wireSparkplug(
+  { clock, ingestor, logger, metrics }: MqttEquipment,
+  parts: SparkplugParts,
+): WiredSparkplug {
   const stateTopic = `${NAMESPACE}/STATE/${parts.hostId}`;
-  const state = new HostState(() => takesData(parts.ingestor, intake));
+  const state = new HostState(() => takesData(ingestor, intake));
   const host = new SparkplugHost({
     onRebirthWanted: (group, edge) => {
       const published = session.connection?.publish(`${NAMESPACE}/${group}/NCMD/${edge}`, rebirth(clock.nowUs()), NOW);
@@ -44,7 +45,7 @@ export function wireSparkplug({ clock, logger, metrics }: Wiring, parts: Sparkpl
     },
   });
   const intake: Intake = new Intake({
-    ...{ ingestor: parts.ingestor, mappers: [], maxHeld: parts.maxHeld, metrics, sampled: new SampledLines(logger) },
+    ...{ ingestor, mappers: [], maxHeld: parts.maxHeld, metrics, sampled: new SampledLines(logger) },
     acknowledge: (from, ids) => session.acknowledge(from, ids),
     onRoom: (hasRoom) => (hasRoom ? session.resume() : session.pause()),
   });
@@ -95,7 +96,7 @@ export function wireSparkplug({ clock, logger, metrics }: Wiring, parts: Sparkpl
 const NOW = { qos: 0, retain: false } as const;
 const KEPT = { qos: 1, retain: true } as const;
 
-function takesData(ingestor: Ingestor, intake: Intake): boolean {
+function takesData(ingestor: MqttEquipment["ingestor"], intake: Intake): boolean {
   try {
     ingestor.checkRoom();
   } catch (error) {

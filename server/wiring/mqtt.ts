@@ -1,167 +1,37 @@
-/** The user's broker as a source of readings: sockets, files and the end of it. */
-import { hostname } from "node:os";
-import { StartupError } from "../errors.ts";
+/** The user's broker as a source of the platform's readings. */
 import type { Ingestor } from "../ingest/ingestor.ts";
-import type { ConnectOptions, Subscription } from "../ingest/protocols/mqtt/connection.ts";
-import { Intake } from "../ingest/protocols/mqtt/intake.ts";
-import { readMapping } from "../ingest/protocols/mqtt/mapping-file.ts";
-import { type Rule, RuleMapper } from "../ingest/protocols/mqtt/rule.ts";
-import { Session } from "../ingest/protocols/mqtt/session.ts";
-import type { MqttSettings } from "../ingest/protocols/mqtt/settings.ts";
-import { TopicMapper } from "../ingest/protocols/mqtt/topic-mapper.ts";
-import { covers, widest } from "../ingest/protocols/mqtt/topics.ts";
-import { urlHost } from "../lib/authority.ts";
-import { ignoreRejection, orAbort } from "../lib/signals.ts";
-import { SampledLines } from "../observe/sampled.ts";
+import { Profiles } from "../registry/profiles.ts";
 import type { Broker } from "./broker.ts";
-import { checkFiles, dial, readNamed, secretOf } from "./mqtt-dial.ts";
-import { type WiredDiscovery, wireDiscovery } from "./mqtt-discovery.ts";
-import { type WiredSparkplug, wireSparkplug } from "./mqtt-sparkplug.ts";
+import { EntityNames } from "./mqtt-names.ts";
+import { openMqtt } from "./mqtt-source.ts";
 import type { Storage } from "./storage.ts";
 import type { Wiring } from "./wiring.ts";
 
 /** Undefined where no broker is named, or the process takes no readings. */
-export async function wireMqtt(w: Wiring, storage: Storage, ingestor: Ingestor): Promise<Broker | undefined> {
-  const { config, clock, metrics, logger } = w;
-  const { mqtt, roles } = config;
+export async function wireMqtt(w: Wiring, { sql }: Storage, ingestor: Ingestor): Promise<Broker | undefined> {
+  const { config, clock, metrics, logger, cleanups, onFatal } = w;
+  const { mqtt, roles, shutdownGraceMs: graceMs } = config;
   if (mqtt === undefined || !roles.has("ingest")) return undefined;
-  await checkFiles(mqtt);
-  const rules = await readRules(mqtt.mappingFile);
-  const filters = [...rules.map(({ topic }) => topic.filter), ...mqtt.topics];
-  const clientId = mqtt.clientId ?? (mqtt.sharedGroup === undefined ? "telltale" : `telltale-${hostname()}`);
-  const address = `${mqtt.tls ? "mqtts" : "mqtt"}://${urlHost(mqtt.host)}:${mqtt.port}`;
-  /** Of any of the sessions. */
-  const faultOf = () => discovered?.fault() ?? session.fault ?? sparkplug?.session.fault;
-  const onState = () => metrics.mqttConnected.set({ broker: address }, faultOf() === undefined ? 1 : 0);
-  const link = {
-    dial: (signal: AbortSignal) => dial(mqtt, address, signal),
-    connect: (suffix = "") => connectOptions(mqtt, `${clientId}${suffix}`),
-  };
-  const discovered =
-    mqtt.discoveryPrefix === undefined
-      ? undefined
-      : wireDiscovery(w, storage, {
-          prefix: mqtt.discoveryPrefix,
-          dial: link.dial,
-          connect: () => link.connect("-discovery"),
-          onState,
-          onTopics: (added, removed) => {
-            const own = (topics: readonly string[]) =>
-              topics.filter((t) => !filters.some((filter) => covers(filter, t)));
-            // A connection that ends meanwhile: the next one begins with all.
-            session
-              .follow(subscriptionsOf(mqtt, own(added)), subscriptionsOf(mqtt, own(removed)))
-              .catch(ignoreRejection);
-          },
-        });
-  const intake: Intake = new Intake({
-    ingestor,
-    mappers: [
-      new RuleMapper(rules),
-      ...(discovered === undefined ? [] : [discovered.discovery]),
-      new TopicMapper(mqtt.topics),
-    ],
-    // Twice: over MQTT 5 the broker holds back first, which leaves the connection readable.
-    maxHeld: 2 * mqtt.maxInFlight,
-    acknowledge: (from, ids) => session.acknowledge(from, ids),
-    onRoom: (hasRoom) => (hasRoom ? session.resume() : session.pause()),
-    metrics,
-    sampled: new SampledLines(logger),
-  });
-  const session: Session = new Session({
-    dial: link.dial,
-    connect: () => link.connect(),
-    subscriptions: () => subscriptionsOf(mqtt, widest([...filters, ...(discovered?.discovery.stateTopics ?? [])])),
-    deliver: (deliveries) => intake.take(deliveries),
-    room: (signal) => intake.room(signal),
-    onState,
-    // Within the millisecond before: no reading is ahead of the clock.
-    offsetUs: Math.floor(Math.random() * 1_000) - 1_000,
-    clock,
-    logger,
-  });
-  const sparkplug =
-    mqtt.sparkplugHostId === undefined
-      ? undefined
-      : wireSparkplug(w, {
-          hostId: mqtt.sparkplugHostId,
-          ingestor,
-          maxHeld: 2 * mqtt.maxInFlight,
-          dial: link.dial,
-          connect: () => link.connect("-sparkplug"),
-          onState,
-        });
-  onState();
+  const names = new EntityNames(new Profiles(sql, clock), (error) =>
+    logger.warn({ err: error }, "a sensor's name could not be stored"),
+  );
+  const onEntities = names.add.bind(names);
+  const source = await openMqtt(mqtt, { ingestor, clock, logger, metrics, onEntities, graceMs });
   return {
-    address,
+    address: source.address,
     ping: async () => {
-      const fault = faultOf();
+      const fault = source.fault();
       if (fault !== undefined) throw new Error(fault);
     },
-    start: () => run(w, { session, intake, discovered, sparkplug }),
-  };
-}
-
-async function connectOptions(mqtt: MqttSettings, clientId: string): Promise<ConnectOptions> {
-  const { version, sessionExpirySeconds, keepaliveSeconds, maxInFlight: receiveMaximum, username } = mqtt;
-  const password = mqtt.passwordFile === undefined ? mqtt.password : await secretOf(mqtt.passwordFile);
-  return {
-    clientId,
-    version,
-    clean: false,
-    sessionExpirySeconds,
-    keepaliveSeconds,
-    receiveMaximum,
-    username,
-    password,
-  };
-}
-
-interface Parts {
-  readonly session: Session;
-  readonly intake: Intake;
-  readonly discovered: WiredDiscovery | undefined;
-  readonly sparkplug: WiredSparkplug | undefined;
-}
-
-function run({ config, logger, cleanups, onFatal }: Wiring, { session, intake, discovered, sparkplug }: Parts): void {
-  const ending = new AbortController();
-  const { signal } = ending;
-  const taking = orAbort(discovered?.ready ?? Promise.resolve(), signal).then(() => session.run(signal));
-  const working = Promise.all([taking, intake.run(signal), discovered?.run(signal), sparkplug?.run(signal)]).catch(
-    (error: unknown) => {
-      if (!signal.aborted) onFatal(error instanceof Error ? error : new Error(String(error)));
+    start: () => {
+      const ending = new AbortController();
+      const working = source.run(ending.signal).catch((error: unknown) => {
+        onFatal(error instanceof Error ? error : new Error(String(error)));
+      });
+      cleanups.add("MQTT", async () => {
+        ending.abort(new Error("the process ends"));
+        await working;
+      });
     },
-  );
-  cleanups.add("MQTT", async () => {
-    session.pause();
-    sparkplug?.session.pause();
-    const grace = AbortSignal.timeout(config.shutdownGraceMs);
-    await Promise.all([intake.idle(grace), sparkplug?.intake.idle(grace)]).catch((error: unknown) => {
-      if (!grace.aborted) throw error;
-      logger.warn({ messages: intake.held }, "MQTT messages were not stored in time: the broker sends them again");
-    });
-    session.connection?.end();
-    discovered?.end();
-    sparkplug?.end();
-    ending.abort(new Error("the process ends"));
-    await working;
-  });
-}
-
-/** Each at most QoS 1. With a group, the broker gives a message to one of its members. */
-function subscriptionsOf({ sharedGroup }: MqttSettings, filters: readonly string[]): Subscription[] {
-  const shared = (filter: string) => (sharedGroup === undefined ? filter : `$share/${sharedGroup}/${filter}`);
-  return filters.map((filter) => ({ filter: shared(filter), qos: 1 as const, retained: false }));
-}
-
-async function readRules(file: string | undefined): Promise<readonly Rule[]> {
-  if (file === undefined) return [];
-  const text = await readNamed("MQTT_MAPPING_FILE", file);
-  try {
-    return readMapping(text);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new StartupError(`MQTT_MAPPING_FILE ${file}: ${error.message}.`, { cause: error });
-  }
+  };
 }
