@@ -113,7 +113,7 @@ export function readingsIn(request: StreamReadingsRequest): number {
 /** The reading at an index as the contract counts them: single ones first, then the points of the blocks. */
 export function readingAt(request: StreamReadingsRequest, index: number): DeviceReading {
   const reading = request.readings[index];
-  if (reading) return fromSingle(reading);
+  if (reading) return toDeviceReading(reading);
   let point = index - request.readings.length;
   for (const block of request.blocks) {
     if (point < block.values.length) {
@@ -133,7 +133,8 @@ export function readingAt(request: StreamReadingsRequest, index: number): Device
   throw new RangeError(`the batch has no reading ${index}`);
 }
 
-function fromSingle(reading: Reading): DeviceReading {
+/** The reading as a device hands it over. */
+export function toDeviceReading(reading: Reading): DeviceReading {
   const { sensorId, sensorType, unit, value = Number.NaN, observedAt: at } = reading;
   return {
     sensorId,

@@ -16,9 +16,13 @@ export function collectCommand(): Command {
   const modbus = collector("modbus", "read registers of Modbus TCP devices", async (...of) =>
     (await import("../../collect/modbus/index.ts")).modbusCollector(...of),
   );
+  const mqtt = collector("mqtt", "take the messages of an MQTT broker, as the platform itself would", async (...of) =>
+    (await import("../../collect/mqtt/index.ts")).mqttCollector(...of),
+  );
   return new Command("collect")
     .description("read devices, servers and brokers, and keep the readings on disk until the platform has them")
-    .addCommand(modbus);
+    .addCommand(modbus)
+    .addCommand(mqtt);
 }
 
 function collector(name: string, description: string, open: Open): Command {

@@ -316,7 +316,8 @@ function notifyMetrics(registers: Registry[]) {
   };
 }
 
-function mqttMetrics(registers: Registry[]) {
+/** Of a process that reads a broker, a collector too. */
+export function mqttMetrics(registers: Registry[]) {
   return {
     mqttConnected: new Gauge({
       name: "telltale_mqtt_connected",

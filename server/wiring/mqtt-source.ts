@@ -104,7 +104,7 @@ async function connectOptions(mqtt: MqttSettings, clientId: string): Promise<Con
   return {
     clientId,
     version,
-    clean: false,
+    clean: sessionExpirySeconds === 0,
     sessionExpirySeconds,
     keepaliveSeconds,
     receiveMaximum,

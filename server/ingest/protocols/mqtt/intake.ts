@@ -11,7 +11,7 @@ import { toTimestamp } from "../../../lib/time.ts";
 import type { Metrics } from "../../../observe/metrics.ts";
 import type { SampledLines } from "../../../observe/sampled.ts";
 import type { Principal } from "../../../security/principal.ts";
-import type { Ingestor, Submission } from "../../ingestor.ts";
+import type { Submission, Submitted } from "../../ingestor.ts";
 import type { Connection } from "./connection.ts";
 import { FIRST_RETRY_MS, LONGEST_RETRY_MS, MAX_BATCH_READINGS, MAX_HELD_BYTES } from "./limits.ts";
 import { mapMessage } from "./map-message.ts";
@@ -22,8 +22,14 @@ import type { Delivery } from "./session.ts";
 const PRINCIPAL: Principal = Object.freeze({ name: "mqtt", scopes: new Set([Scope.INGEST]), sensorPrefix: "" });
 const HEAD = { producer: "", epoch: 0n, sequence: 0n, traceparent: "", blocks: [], echo: false } as const;
 
+/** Where readings go. A message is acknowledged once its readings are durable. */
+export interface ReadingSink {
+  room(signal: AbortSignal): Promise<void>;
+  submit(batch: Submitted, principal: Principal): Pick<Submission, "durable" | "refusals">;
+}
+
 export interface IntakeOptions {
-  readonly ingestor: Pick<Ingestor, "room" | "submit">;
+  readonly ingestor: ReadingSink;
   /** The first that knows the topic counts. */
   readonly mappers: readonly Mapper[];
   /** Messages in hand; past it `room` waits. */
@@ -155,7 +161,7 @@ export class Intake {
   }
 
   /** The ingestor counts what it refuses; what it does not know is the topic. */
-  #sayRefused({ deliveries, origins }: Portion, from: number, { refusals }: Submission): void {
+  #sayRefused({ deliveries, origins }: Portion, from: number, { refusals }: Pick<Submission, "refusals">): void {
     for (const { index, reason, message } of refusals) {
       const delivery = deliveries[origins[from + index]!]!;
       const about = {
