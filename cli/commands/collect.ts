@@ -1,6 +1,7 @@
 /** `telltale collect …`: collectors that run beside devices and servers, and keep what they read until the platform has it. */
 import { readFile } from "node:fs/promises";
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import type { BrowseOptions } from "../../collect/opcua/index.ts";
 import type { Collector, Sample } from "../../collect/source.ts";
 import { fileTrouble } from "../errors.ts";
 import { inert } from "../text.ts";
@@ -19,8 +20,13 @@ export function collectCommand(): Command {
   const mqtt = collector("mqtt", "take the messages of an MQTT broker, as the platform itself would", async (...of) =>
     (await import("../../collect/mqtt/index.ts")).mqttCollector(...of),
   );
+  const opcua = collector("opcua", "subscribe to nodes of an OPC UA server", async (...of) =>
+    (await import("../../collect/opcua/index.ts")).opcuaCollector(...of),
+  );
+  opcua.addCommand(browseCommand());
   return new Command("collect")
     .description("read devices, servers and brokers, and keep the readings on disk until the platform has them")
+    .addCommand(opcua)
     .addCommand(modbus)
     .addCommand(mqtt);
 }
@@ -35,12 +41,35 @@ function collector(name: string, description: string, open: Open): Command {
       "\ndocs/guides/collectors.md has a configuration to copy. Ctrl-C ends it; what is not sent yet stays for the next start.",
     )
     .action(async (file: string, options: CollectOptions) => {
-      const text = await readFile(file, "utf8").catch((error: unknown) => {
-        throw new Error(fileTrouble(file, error) ?? String(error));
-      });
-      const opened = await open(file, text);
+      const opened = await open(file, await readText(file));
       await (options.check ? check(opened) : run(opened));
     });
+}
+
+function browseCommand(): Command {
+  return new Command("browse")
+    .description("print the variables of an OPC UA server that have a number, as YAML to edit")
+    .argument("<server>", "its address (opc.tcp://…), or a configuration where it wants security or a user")
+    .option("--root <node>", "only what is below this node, such as ns=2;s=Hall")
+    .addOption(
+      new Option("--format <format>", "a configuration for collect opcua, or profiles for `telltale sensor apply`")
+        .choices(["config", "sensors"])
+        .default("config"),
+    )
+    .action(async (server: string, options: BrowseOptions) => {
+      const { browseOpcua } = await import("../../collect/opcua/index.ts");
+      const address = /^opc\.tcp:/.test(server);
+      const of = address ? { address: server } : { file: server, text: await readText(server) };
+      process.stdout.write(await browseOpcua(of, options));
+    });
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    throw new Error(fileTrouble(file, error) ?? String(error), { cause: error });
+  }
 }
 
 async function run(opened: Collector): Promise<void> {
@@ -53,6 +82,8 @@ async function run(opened: Collector): Promise<void> {
   };
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, onSignal);
   await runCollector(opened, stop.signal);
+  // A library may still wait for a server that does not answer.
+  process.exit();
 }
 
 async function check(opened: Collector): Promise<void> {

@@ -77,6 +77,11 @@ export class Section {
     return this.#node?.has(name) ?? false;
   }
 
+  /** Those that are of no interest here. */
+  ignore(...names: readonly string[]): void {
+    for (const name of names) this.#asked.add(name);
+  }
+
   /** The names that stand here. */
   get names(): string[] {
     return (this.#node?.items ?? []).map(({ key }) => textOf(key) ?? "");

@@ -1,0 +1,219 @@
+/** An OPC UA server as a source of readings: a subscription to the nodes that are wanted. */
+import type { ClientSubscription, DataValue, OPCUAClient } from "node-opcua-client";
+import type { DeviceReading } from "../../client/index.ts";
+import { delay, ignoreRejection, onAbort, orAbort } from "../../server/lib/signals.ts";
+import { Pauses } from "../pauses.ts";
+import type { Sample, Source, SourceParts } from "../source.ts";
+import type { NodeSettings, OpcuaSettings } from "./config.ts";
+import type { Opcua } from "./library.ts";
+import { openSession } from "./session.ts";
+import { hasOverflowed, readingOf } from "./values.ts";
+
+/** Nodes of one request: some servers take no more. */
+const MAX_AT_ONCE = 500;
+/** Publishing intervals without a change after which the server says that it is there. */
+const KEEP_ALIVE_COUNT = 10;
+/** For so long the server keeps the subscription of a connection that is lost. */
+const LIFETIME_MS = 600_000;
+/** A subscription of which nothing is heard for three of its signs of life, and this, is made anew. */
+const MORE_SILENCE_MS = 10_000;
+const LOOK_MS = 1_000;
+
+export function opcuaSource(opcua: Opcua, settings: OpcuaSettings, parts: SourceParts): Source {
+  const pauses = new Pauses();
+  const { counters, sampled } = parts;
+  const source = settings.server.endpoint;
+  return {
+    run: async (signal) => {
+      while (!signal.aborted) {
+        try {
+          await new Subscribed(opcua, settings, parts, () => pauses.reset()).run(signal);
+        } catch (error) {
+          counters.sourceConnected.set({ source }, 0);
+          if (signal.aborted) return;
+          const why = error instanceof Error ? error.message : String(error);
+          sampled.say("opcua", { server: source, why }, "no readings of the server: trying again");
+          await pauses.next(signal).catch((ended: unknown) => {
+            if (!signal.aborted) throw ended;
+          });
+        }
+      }
+    },
+  };
+}
+
+/** Reads the value of every node once. */
+export async function sampleOpcua(
+  opcua: Opcua,
+  { server, nodes }: OpcuaSettings,
+  nowUs: () => number,
+): Promise<Sample[]> {
+  const { session, close } = await openSession(opcua, server);
+  try {
+    const samples: Sample[] = [];
+    for (const some of chunks(nodes)) {
+      const values = await session.read(some.map((node) => valueAttribute(opcua, node)));
+      for (const [i, node] of some.entries()) {
+        const found = readingOf(node, values[i]!, nowUs());
+        samples.push({ sensorId: node.sensorId, origin: node.nodeId, found: "reason" in found ? found.why : found });
+      }
+    }
+    return samples;
+  } finally {
+    await close();
+  }
+}
+
+/** A session with a subscription, from its beginning to its end. */
+class Subscribed {
+  readonly #opcua: Opcua;
+  readonly #settings: OpcuaSettings;
+  readonly #parts: SourceParts;
+  readonly #onHeard: () => void;
+  readonly #broken = Promise.withResolvers<never>();
+  /** Nodes that gave no reading the last time. */
+  readonly #failing = new Set<NodeSettings>();
+  #gathered: DeviceReading[] = [];
+  #heardMs = 0;
+
+  constructor(opcua: Opcua, settings: OpcuaSettings, parts: SourceParts, onHeard: () => void) {
+    this.#opcua = opcua;
+    this.#settings = settings;
+    this.#parts = parts;
+    this.#onHeard = onHeard;
+  }
+
+  /** @throws why it has ended, where that was not asked for */
+  async run(signal: AbortSignal): Promise<void> {
+    const { counters, logger } = this.#parts;
+    const { endpoint } = this.#settings.server;
+    const opening = openSession(this.#opcua, this.#settings.server);
+    const { client, session, close } = await orAbort(opening, signal).catch((error: unknown) => {
+      // A server that answers after the end.
+      opening.then((late) => late.close(), ignoreRejection);
+      throw error;
+    });
+    const left = onAbort(signal, () => this.#broken.reject(signal.reason));
+    const over = new AbortController();
+    try {
+      session.on("session_closed", (status) =>
+        this.#broken.reject(new Error(`the session was closed (${status.name})`)),
+      );
+      client.on("connection_lost", () => {
+        counters.sourceConnected.set({ source: endpoint }, 0);
+        logger.warn({ server: endpoint }, "the connection to the server is lost: connecting again");
+      });
+      client.on("connection_reestablished", () => {
+        counters.sourceConnected.set({ source: endpoint }, 1);
+        logger.info({ server: endpoint }, "connected to the server again");
+      });
+      await Promise.race([this.#subscribe(session), this.#broken.promise]);
+      logger.info({ server: endpoint, nodes: this.#settings.nodes.length }, "subscribed");
+      counters.sourceConnected.set({ source: endpoint }, 1);
+      await Promise.race([this.#broken.promise, this.#watch(client, over.signal)]);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      left();
+      over.abort(new Error("the session is over"));
+      await close();
+    }
+  }
+
+  async #subscribe(session: Awaited<ReturnType<typeof openSession>>["session"]): Promise<void> {
+    const { publishingMs, nodes } = this.#settings;
+    const subscription = await session.createSubscription2({
+      requestedPublishingInterval: publishingMs,
+      requestedMaxKeepAliveCount: KEEP_ALIVE_COUNT,
+      requestedLifetimeCount: Math.max(3 * KEEP_ALIVE_COUNT, Math.ceil(LIFETIME_MS / publishingMs)),
+      maxNotificationsPerPublish: 0, // no limit: the nodes' own queues are one
+      publishingEnabled: true,
+    });
+    this.#heard();
+    for (const sign of ["keepalive", "received_notifications"] as const) subscription.on(sign, () => this.#heard());
+    subscription.on("terminated", () => this.#broken.reject(new Error("the server has ended the subscription")));
+    // Nodes that are asked for in the same way.
+    const groups = Map.groupBy(
+      nodes,
+      ({ samplingMs, queueSize, deadband }) => `${samplingMs} ${queueSize} ${deadband}`,
+    );
+    for (const group of groups.values()) for (const some of chunks(group)) await this.#monitor(subscription, some);
+  }
+
+  async #monitor(subscription: ClientSubscription, nodes: readonly NodeSettings[]): Promise<void> {
+    const { client } = this.#opcua;
+    const { samplingMs, queueSize, deadband } = nodes[0]!;
+    const group = await subscription.monitorItems(
+      nodes.map((node) => valueAttribute(this.#opcua, node)),
+      {
+        samplingInterval: samplingMs,
+        queueSize,
+        discardOldest: true,
+        filter: new client.DataChangeFilter({
+          trigger: client.DataChangeTrigger.StatusValue,
+          deadbandType: deadband === 0 ? client.DeadbandType.None : client.DeadbandType.Absolute,
+          deadbandValue: deadband,
+        }),
+      },
+      client.TimestampsToReturn.Both,
+    );
+    group.on("changed", (_, data, index) => this.#changed(nodes[index]!, data));
+    for (const [i, { statusCode }] of group.monitoredItems.entries()) {
+      if (statusCode?.isNotGood()) {
+        this.#failed(nodes[i]!, `the server does not monitor it (${statusCode.name})`);
+      }
+    }
+  }
+
+  #heard(): void {
+    this.#heardMs = this.#parts.clock.monotonicMs();
+    this.#onHeard();
+  }
+
+  #changed(node: NodeSettings, data: DataValue): void {
+    const { counters, clock, logger } = this.#parts;
+    if (hasOverflowed(data)) counters.lost("overflow");
+    const found = readingOf(node, data, clock.nowUs());
+    if ("reason" in found) {
+      counters.lost(found.reason);
+      this.#failed(node, found.why);
+      return;
+    }
+    if (this.#failing.delete(node))
+      logger.info({ sensor: node.sensorId, node: node.nodeId }, "the node gives readings again");
+    // Those of one message of the server go to the spool together.
+    if (this.#gathered.length === 0) queueMicrotask(() => this.#handOver());
+    this.#gathered.push(found);
+  }
+
+  #handOver(): void {
+    const readings = this.#gathered;
+    this.#gathered = [];
+    this.#parts.spool.offer(readings);
+  }
+
+  #failed(node: NodeSettings, why: string): void {
+    if (this.#failing.has(node)) return;
+    this.#failing.add(node);
+    this.#parts.logger.warn({ sensor: node.sensorId, node: node.nodeId, why }, "no reading of a node");
+  }
+
+  /** The library brings a lost connection back, and what it had subscribed; whether that has worked shows by what comes. */
+  async #watch(client: OPCUAClient, over: AbortSignal): Promise<never> {
+    const longestMs = 3 * KEEP_ALIVE_COUNT * this.#settings.publishingMs + MORE_SILENCE_MS;
+    const { clock } = this.#parts;
+    for (;;) {
+      await delay(LOOK_MS, over);
+      if (client.isReconnecting) this.#heardMs = clock.monotonicMs();
+      else if (clock.monotonicMs() - this.#heardMs > longestMs) throw new Error("nothing is heard of the subscription");
+    }
+  }
+}
+
+function valueAttribute({ client }: Opcua, { nodeId }: NodeSettings) {
+  return { nodeId, attributeId: client.AttributeIds.Value };
+}
+
+function* chunks<T>(all: readonly T[]): Generator<readonly T[]> {
+  for (let i = 0; i < all.length; i += MAX_AT_ONCE) yield all.slice(i, i + MAX_AT_ONCE);
+}

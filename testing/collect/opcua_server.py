@@ -1,0 +1,92 @@
+"""An OPC UA server of asyncua: python opcua_server.py PORT FOLDER
+
+Under Objects/Hall/Press 7 is a counter that rises every 20 ms with the time of its source, and one variable of each kind. Its certificate is
+made in the folder. User "plant", password "secret", where a user is given.
+"""
+
+import asyncio
+import sys
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from asyncua import Server, ua
+from asyncua.crypto.cert_gen import setup_self_signed_certificate
+from asyncua.crypto.permission_rules import SimpleRoleRuleset
+from asyncua.server.user_managers import UserManager
+from asyncua.crypto.permission_rules import User, UserRole
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+PORT = sys.argv[1]
+FOLDER = Path(sys.argv[2])
+START = datetime(2026, 11, 1, tzinfo=timezone.utc)
+URI = "urn:telltale:test"
+
+
+class Users(UserManager):
+    def get_user(self, iserver, username=None, password=None, certificate=None):
+        if username is None:
+            return User(role=UserRole.User)
+        return User(role=UserRole.User) if (username, password) == ("plant", "secret") else None
+
+
+def value(number, kind, status=ua.StatusCodes.Good, at=START):
+    return ua.DataValue(ua.Variant(number, kind), StatusCode=ua.StatusCode(status), SourceTimestamp=at)
+
+
+async def main():
+    server = Server(user_manager=Users())
+    await server.init()
+    server.set_endpoint(f"opc.tcp://127.0.0.1:{PORT}")
+    await server.set_application_uri(URI)
+    await setup_self_signed_certificate(
+        FOLDER / "key.pem",
+        FOLDER / "cert.der",
+        URI,
+        "127.0.0.1",
+        [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH],
+        {"countryName": "DE", "organizationName": "Test", "commonName": "test"},
+    )
+    server.set_security_policy(
+        [ua.SecurityPolicyType.NoSecurity, ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt],
+        permission_ruleset=SimpleRoleRuleset(),
+    )
+    await server.load_certificate(str(FOLDER / "cert.der"))
+    await server.load_private_key(str(FOLDER / "key.pem"))
+    ns = await server.register_namespace("http://example.org/plant")
+    hall = await server.nodes.objects.add_object(ns, "Hall")
+    press = await hall.add_object(ns, "Press 7")
+
+    async def variable(name, number, kind, **more):
+        node = await press.add_variable(ua.NodeId(name, ns), name, number, kind)
+        await node.write_value(value(number, kind, **more))
+        return node
+
+    counter = await variable("Counter", 0, ua.VariantType.UInt32)
+    oil = await variable("OilTemperature", 61.5, ua.VariantType.Double)
+    units = ua.EUInformation()
+    units.NamespaceUri = "http://www.opcfoundation.org/UA/units/un/cefact"
+    units.UnitId = 4408652
+    units.DisplayName = ua.LocalizedText("°C")
+    units.Description = ua.LocalizedText("degree Celsius")
+    await oil.add_property(0, "EngineeringUnits", units)
+    await oil.add_property(0, "EURange", ua.Range(Low=-10.0, High=120.0))
+    await oil.write_attribute(
+        ua.AttributeIds.Description, ua.DataValue(ua.Variant(ua.LocalizedText("Of the oil tank"), ua.VariantType.LocalizedText))
+    )
+    await variable("Running", True, ua.VariantType.Boolean)
+    await variable("Long", -5_000_000_000, ua.VariantType.Int64)
+    await variable("Broken", 1.0, ua.VariantType.Double, status=ua.StatusCodes.BadSensorFailure)
+    await variable("Old", 2.5, ua.VariantType.Double, status=ua.StatusCodes.UncertainLastUsableValue)
+    await variable("Name", "press", ua.VariantType.String)
+    await variable("Precise", 1.0, ua.VariantType.Double, at=START + timedelta(microseconds=123_456))
+    async with server:
+        print("ready", flush=True)
+        count = 0
+        while True:
+            await asyncio.sleep(0.02)
+            count += 1
+            await counter.write_value(value(count, ua.VariantType.UInt32, at=datetime.now(timezone.utc)))
+            print(f"counted {count}", flush=True)
+
+
+asyncio.run(main())
