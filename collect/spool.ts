@@ -27,6 +27,7 @@ export class Spool {
   /** Since when something waits without anything being taken. */
   #stuck: NodeJS.Timeout | undefined;
   #isFull = false;
+  #isConnected = false;
   readonly #taken = new Changes();
   readonly #failed = Promise.withResolvers<never>();
 
@@ -149,8 +150,10 @@ export class Spool {
   #connection(connected: boolean, reason: string | undefined, retryInMs: number | undefined): void {
     const { counters, logger, sampled } = this.#parts;
     counters.platformConnected.set(connected ? 1 : 0);
-    if (connected) logger.info("connected to the platform");
-    else
+    // What is left of an earlier run is sent on a stream of its own: that is the same connection.
+    if (connected && !this.#isConnected) logger.info("connected to the platform");
+    this.#isConnected = connected;
+    if (!connected)
       sampled.say(
         "platform",
         { why: reason, retryInMs },

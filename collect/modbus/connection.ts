@@ -22,6 +22,26 @@ export class ModbusException extends Error {
   }
 }
 
+/** The device says nothing. */
+export class NoAnswer extends Error {
+  override name = "NoAnswer";
+}
+
+/** What the library rejects with, of which some are no errors. */
+function errorOf(thrown: unknown): Error {
+  const {
+    modbusCode,
+    errno,
+    message = String(thrown),
+  } = thrown as {
+    readonly modbusCode?: number;
+    readonly errno?: unknown;
+    readonly message?: string;
+  };
+  if (modbusCode !== undefined) return new ModbusException(modbusCode);
+  return errno === "ETIMEDOUT" ? new NoAnswer("the device does not answer") : new Error(message, { cause: thrown });
+}
+
 const EXCEPTIONS: Readonly<Record<number, string>> = {
   1: "illegal function: it has no such table",
   2: "illegal data address: it has no such register",
@@ -55,7 +75,7 @@ export class ModbusConnection {
       await client.connectTCP(host, { port, timeout: timeoutMs });
     } catch (error) {
       client.destroy(() => {});
-      throw error;
+      throw errorOf(error);
     }
     return new ModbusConnection(client);
   }
@@ -63,7 +83,7 @@ export class ModbusConnection {
   /**
    * What the device has there: two bytes a register as on the wire, or a bit as a register.
    *
-   * @throws ModbusException; any other error is one of the connection or a missing answer
+   * @throws ModbusException, NoAnswer; any other error is one of the connection
    */
   async read(unitId: number, { table, address, count }: Read, timeoutMs: number): Promise<Uint8Array> {
     const client = this.#client;
@@ -83,8 +103,7 @@ export class ModbusConnection {
         throw new Error(`the device answers with ${buffer.length} bytes of ${2 * count}`);
       return buffer;
     } catch (error) {
-      const { modbusCode } = error as { modbusCode?: number };
-      throw modbusCode === undefined ? error : new ModbusException(modbusCode);
+      throw errorOf(error);
     }
   }
 

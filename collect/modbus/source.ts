@@ -1,9 +1,10 @@
 /** Modbus devices as a source of readings: one connection for each address, on which its devices are read in turn. */
 import { delay } from "../../server/lib/signals.ts";
+import type { LossReason } from "../counters.ts";
 import { Pauses } from "../pauses.ts";
 import type { Sample, Source, SourceParts } from "../source.ts";
 import type { Device, ModbusSettings, Register } from "./config.ts";
-import { type Endpoint, ModbusConnection } from "./connection.ts";
+import { type Endpoint, ModbusConnection, NoAnswer } from "./connection.ts";
 import { type Answer, originOf, Poll } from "./poller.ts";
 
 /** As many requests without an answer, none with one between them: the connection is made anew. */
@@ -103,10 +104,12 @@ class Line {
     this.#silent = 0;
     try {
       logger.info({ device: this.#address }, "connected to the device");
+      for (const poll of this.#polls) this.#leaveOut(poll, "unreachable");
       for (;;) {
         const poll = this.#polls.reduce((a, b) => (b.dueMs < a.dueMs ? b : a));
         await delay(Math.max(0, poll.dueMs - this.#parts.clock.monotonicMs()), signal);
-        this.#reschedule(poll);
+        this.#leaveOut(poll, "late");
+        poll.dueMs += poll.intervalMs;
         await this.#poll(poll, connection);
         counters.sourceConnected.set({ source: this.#address }, 1);
       }
@@ -115,11 +118,11 @@ class Line {
     }
   }
 
-  /** The next time is a multiple of the interval after the first; those that are over by now are left out, and counted. */
-  #reschedule(poll: Poll): void {
-    const behind = Math.floor((this.#parts.clock.monotonicMs() - poll.dueMs) / poll.intervalMs);
-    if (behind > 0) this.#parts.counters.lost("late", behind * poll.size);
-    poll.dueMs += (behind + 1) * poll.intervalMs;
+  /** Times that are over by now, but for the last of them, are left out and counted. */
+  #leaveOut(poll: Poll, reason: LossReason): void {
+    const missed = Math.max(0, Math.floor((this.#parts.clock.monotonicMs() - poll.dueMs) / poll.intervalMs));
+    this.#parts.counters.lost(reason, missed * poll.size);
+    poll.dueMs += missed * poll.intervalMs;
   }
 
   async #poll(poll: Poll, connection: ModbusConnection): Promise<void> {
@@ -136,7 +139,7 @@ class Line {
     } catch (error) {
       counters.lost("unreachable", poll.size);
       // A device behind a gateway may be off while others answer.
-      if (!isTimeout(error) || ++this.#silent >= MAX_SILENT) throw error;
+      if (!(error instanceof NoAnswer) || ++this.#silent >= MAX_SILENT) throw error;
       const about = { device: this.#address, unit: poll.device.unitId, why: messageOf(error) };
       sampled.say(`silent ${this.#address} ${poll.device.unitId}`, about, "a device does not answer");
       return;
@@ -171,10 +174,6 @@ class Line {
       "no connection to the device: trying again",
     );
   }
-}
-
-function isTimeout(error: unknown): boolean {
-  return ((error as NodeJS.ErrnoException).errno as unknown as string) === "ETIMEDOUT";
 }
 
 function messageOf(error: unknown): string {

@@ -90,8 +90,13 @@ class Browser {
   /** Those with a number, and what the server says of them. */
   async #described(all: readonly { readonly nodeId: string; readonly path: readonly string[] }[]): Promise<Variable[]> {
     const { AttributeIds } = this.#opcua.client;
-    const values = await this.#read(all.map(({ nodeId }) => ({ nodeId, attributeId: AttributeIds.Value })));
-    const numbers = all.filter((_, i) => numberOf(values[i]!.value) !== undefined);
+    const read = await this.#read(
+      all.flatMap(({ nodeId }) => [
+        { nodeId, attributeId: AttributeIds.Value },
+        { nodeId, attributeId: AttributeIds.DataType },
+      ]),
+    );
+    const numbers = all.filter((_, i) => isNumber(read[2 * i]!, read[2 * i + 1]!));
     const ids = numbers.map(({ nodeId }) => nodeId);
     const texts = await this.#read(
       ids.flatMap((nodeId) => [
@@ -152,6 +157,15 @@ class Browser {
   }
 }
 
+/** By its value, or by its type where a device that is off gives none. */
+function isNumber({ value }: DataValue, { value: type }: DataValue): boolean {
+  if (numberOf(value) !== undefined) return true;
+  const id = type.value as { namespace?: number; value?: unknown } | null;
+  return value.value == null && id?.namespace === STANDARD_NAMESPACE && NUMBER_TYPES.has(Number(id.value));
+}
+
+/** Boolean, the integers, Float, Double; Number, Integer, UInteger (OPC 10000-6, annex A). */
+const NUMBER_TYPES = new Set([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 26, 27, 28]);
 const OBJECTS_AND_VARIABLES = 3;
 const ALL_FIELDS = 63;
 

@@ -17,6 +17,11 @@ const KEEP_ALIVE_COUNT = 10;
 const LIFETIME_MS = 600_000;
 /** A subscription of which nothing is heard for three of its signs of life, and this, is made anew. */
 const MORE_SILENCE_MS = 10_000;
+/**
+ * What the library may take to bring session and subscription back over a new connection. With servers that answer Republish for what
+ * they do not have without an error, as asyncua 2.1 does, it asks for the next one for ever.
+ */
+const REPAIR_MS = 5_000;
 const LOOK_MS = 1_000;
 
 export function opcuaSource(opcua: Opcua, settings: OpcuaSettings, parts: SourceParts): Source {
@@ -75,6 +80,8 @@ class Subscribed {
   readonly #failing = new Set<NodeSettings>();
   #gathered: DeviceReading[] = [];
   #heardMs = 0;
+  /** Since when there is a connection again whose session is not back. */
+  #repairingMs: number | undefined;
 
   constructor(opcua: Opcua, settings: OpcuaSettings, parts: SourceParts, onHeard: () => void) {
     this.#opcua = opcua;
@@ -99,11 +106,16 @@ class Subscribed {
       session.on("session_closed", (status) =>
         this.#broken.reject(new Error(`the session was closed (${status.name})`)),
       );
+      client.on("after_reconnection", () => {
+        this.#repairingMs = this.#parts.clock.monotonicMs();
+      });
       client.on("connection_lost", () => {
+        this.#repairingMs = undefined;
         counters.sourceConnected.set({ source: endpoint }, 0);
         logger.warn({ server: endpoint }, "the connection to the server is lost: connecting again");
       });
       client.on("connection_reestablished", () => {
+        this.#repairingMs = undefined;
         counters.sourceConnected.set({ source: endpoint }, 1);
         logger.info({ server: endpoint }, "connected to the server again");
       });
@@ -204,8 +216,12 @@ class Subscribed {
     const { clock } = this.#parts;
     for (;;) {
       await delay(LOOK_MS, over);
-      if (client.isReconnecting) this.#heardMs = clock.monotonicMs();
-      else if (clock.monotonicMs() - this.#heardMs > longestMs) throw new Error("nothing is heard of the subscription");
+      const nowMs = clock.monotonicMs();
+      if (this.#repairingMs !== undefined && nowMs - this.#repairingMs > REPAIR_MS) {
+        throw new Error("the server does not bring the session back");
+      }
+      if (client.isReconnecting) this.#heardMs = nowMs;
+      else if (nowMs - this.#heardMs > longestMs) throw new Error("nothing is heard of the subscription");
     }
   }
 }

@@ -1,0 +1,53 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { silentLogger } from "../server/observe/logger.ts";
+import type { CollectorSettings } from "./config/settings.ts";
+import { createCounters } from "./counters.ts";
+import { Spool } from "./spool.ts";
+
+test("a full spool leaves out the newest, counts them, and keeps what it has for the next start", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "telltale-spool-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const settings: CollectorSettings = {
+    producer: "test",
+    // Nobody listens there.
+    platform: {
+      url: "http://127.0.0.1:1",
+      tokenFile: undefined,
+      caFile: undefined,
+      certFile: undefined,
+      keyFile: undefined,
+    },
+    spool: { folder, maxBytes: 5_000, fsync: "batch" },
+    metricsPort: undefined,
+  };
+  const open = async () => {
+    const counters = createCounters();
+    return {
+      counters,
+      spool: await Spool.open(settings, { counters, logger: silentLogger(), sampled: { say: () => {} } }),
+    };
+  };
+  const reading = (i: number) => ({ sensorId: "a", sensorType: "t", unit: "C", value: i, observedAtUs: 1e6 * i });
+  const { counters, spool } = await open();
+  // As a source does: it does not wait, but things go on.
+  for (let i = 0; !spool.isFull; i++) {
+    spool.offer([reading(i)]);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  const { spooled } = counters.totals;
+  expect(spooled).toBeGreaterThan(20);
+  const before = counters.totals.lost;
+  expect(spool.offer([reading(-1), reading(-2)])).toBe(false);
+  expect(counters.totals.lost).toBe(before + 2);
+  const ending = new AbortController();
+  const room = spool.room(ending.signal);
+  ending.abort(new Error("no room"));
+  await expect(room).rejects.toThrow("no room");
+  await spool.close(AbortSignal.abort(new Error("at once")));
+  const again = await open();
+  expect(again.spool.pending).toBe(spooled);
+  await again.spool.close(AbortSignal.abort(new Error("at once")));
+}, 60_000);
