@@ -8,7 +8,7 @@ import type { CollectorSettings } from "./config/settings.ts";
 import type { Counters } from "./counters.ts";
 
 /** Readings that wait in memory for the spool to take them. Past it those that cannot wait are left out. */
-const MAX_WAITING = 10_000;
+const MAX_WAITING = 100_000;
 /** A batch is on disk within this time of its first reading, or sooner where somebody waits for it. */
 const LINGER_MS = 50;
 /** The spool is full when it has taken nothing for so long. One sync of a slow disk is shorter. */
@@ -24,7 +24,7 @@ export class Spool {
   readonly #client: DeviceClient;
   readonly #parts: SpoolParts;
   #waiting = 0;
-  /** Since when something waits without anything being taken. */
+  /** Runs while something waits, and from the beginning when something was taken. */
   #stuck: NodeJS.Timeout | undefined;
   #isFull = false;
   #isConnected = false;

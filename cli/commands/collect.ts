@@ -97,5 +97,5 @@ function sampleLine({ sensorId, origin, found }: Sample): string {
   if (typeof found === "string") return `${sensorId}  –  ${origin}: ${found}`;
   const { sensorType, unit, value, observedAtUs } = found;
   const at = observedAtUs === undefined ? "" : `  ${new Date(observedAtUs / 1_000).toISOString()}`;
-  return `${sensorId}  ${value} ${unit}  ${sensorType}${at}  ${origin}`;
+  return `${sensorId}  ${value} ${unit}  ${sensorType}${at}  ${origin}`.trimEnd();
 }

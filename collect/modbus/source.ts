@@ -5,10 +5,7 @@ import { Pauses } from "../pauses.ts";
 import type { Sample, Source, SourceParts } from "../source.ts";
 import type { Device, ModbusSettings, Register } from "./config.ts";
 import { type Endpoint, ModbusConnection, NoAnswer } from "./connection.ts";
-import { type Answer, originOf, Poll } from "./poller.ts";
-
-/** As many requests without an answer, none with one between them: the connection is made anew. */
-const MAX_SILENT = 3;
+import { type Answer, isSilent, MAX_SILENT, originOf, Poll } from "./poller.ts";
 
 export function modbusSource({ devices }: ModbusSettings, parts: SourceParts): Source {
   const lines = linesOf(devices).map((each) => new Line(each, parts));
@@ -126,7 +123,7 @@ class Line {
   }
 
   async #poll(poll: Poll, connection: ModbusConnection): Promise<void> {
-    const { spool, counters, clock, sampled } = this.#parts;
+    const { spool, counters, clock } = this.#parts;
     if (spool.isFull) {
       counters.lost("spool_full", poll.size);
       return;
@@ -134,18 +131,16 @@ class Line {
     let answers: Answer[];
     try {
       answers = await poll.read(connection, () => clock.nowUs());
-      this.#silent = 0;
-      this.#pauses.reset();
     } catch (error) {
       counters.lost("unreachable", poll.size);
-      // A device behind a gateway may be off while others answer.
-      if (!(error instanceof NoAnswer) || ++this.#silent >= MAX_SILENT) throw error;
-      const about = { device: this.#address, unit: poll.device.unitId, why: messageOf(error) };
-      sampled.say(`silent ${this.#address} ${poll.device.unitId}`, about, "a device does not answer");
-      return;
+      throw error;
     }
+    // A device behind a gateway may be off while others answer; where none does, another connection may help.
+    this.#silent = isSilent(answers) ? this.#silent + 1 : 0;
+    if (this.#silent === 0) this.#pauses.reset();
     const readings = answers.flatMap((answer) => this.#readingOf(poll, answer));
     if (readings.length > 0) spool.offer(readings);
+    if (this.#silent >= MAX_SILENT) throw new NoAnswer("the device does not answer");
   }
 
   #readingOf(poll: Poll, { register, found }: Answer) {

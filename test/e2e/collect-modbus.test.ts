@@ -77,7 +77,7 @@ describeWith(["python3"], "telltale collect modbus", () => {
     const grpcPort = await freePort();
     const environment = { DATA_DIR: await installation(), GRPC_PORT: String(grpcPort) };
     let platform = await startPlatform(environment);
-    add(() => end(platform.process, "SIGKILL"));
+    add(() => platform.stop());
     const config = writeConfig(folder(), {
       producer: "hall-1",
       platform: { url: `http://127.0.0.1:${grpcPort}` },
