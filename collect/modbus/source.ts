@@ -101,7 +101,7 @@ class Line {
     this.#silent = 0;
     try {
       logger.info({ device: this.#address }, "connected to the device");
-      for (const poll of this.#polls) this.#leaveOut(poll, "unreachable");
+      this.#leaveOutAll();
       for (;;) {
         const poll = this.#polls.reduce((a, b) => (b.dueMs < a.dueMs ? b : a));
         await delay(Math.max(0, poll.dueMs - this.#parts.clock.monotonicMs()), signal);
@@ -120,6 +120,11 @@ class Line {
     const missed = Math.max(0, Math.floor((this.#parts.clock.monotonicMs() - poll.dueMs) / poll.intervalMs));
     this.#parts.counters.lost(reason, missed * poll.size);
     poll.dueMs += missed * poll.intervalMs;
+  }
+
+  /** Those of while there was no connection. */
+  #leaveOutAll(): void {
+    for (const poll of this.#polls) this.#leaveOut(poll, "unreachable");
   }
 
   async #poll(poll: Poll, connection: ModbusConnection): Promise<void> {
@@ -163,6 +168,7 @@ class Line {
   #disconnected(why: string): void {
     const { counters, sampled } = this.#parts;
     counters.sourceConnected.set({ source: this.#address }, 0);
+    this.#leaveOutAll();
     sampled.say(
       `disconnected ${this.#address}`,
       { device: this.#address, why },
