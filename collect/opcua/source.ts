@@ -141,7 +141,7 @@ class Subscribed {
       maxNotificationsPerPublish: 0, // no limit: the nodes' own queues are one
       publishingEnabled: true,
     });
-    this.#heard();
+    this.#heardMs = this.#parts.clock.monotonicMs();
     for (const sign of ["keepalive", "received_notifications"] as const) subscription.on(sign, () => this.#heard());
     subscription.on("terminated", () => this.#broken.reject(new Error("the server has ended the subscription")));
     // Nodes that are asked for in the same way.
@@ -179,6 +179,7 @@ class Subscribed {
 
   #heard(): void {
     this.#heardMs = this.#parts.clock.monotonicMs();
+    // A server that takes a subscription and gives nothing is none that works.
     this.#onHeard();
   }
 
