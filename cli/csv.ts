@@ -1,8 +1,18 @@
-/** CSV files on the command line: the options that say how they are written, and the messages about them. */
+/** Files of readings on the command line, CSV, Parquet and Arrow: the options that say how they are written, and the messages about them. */
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 import { SingleBar } from "cli-progress";
 import { type Command, Option } from "commander";
+import {
+  type ColumnarFormat,
+  type ColumnarOptions,
+  MAX_COLUMNAR_BYTES,
+  openColumnarFile,
+  openColumnarStream,
+  randomAccess,
+  recognised,
+  spool,
+} from "../formats/columnar/index.ts";
 import { counted } from "../formats/counted.ts";
 import {
   type CsvOptions,
@@ -11,8 +21,8 @@ import {
   describeContent,
   describeForm,
   describeTimes,
-  type Losses,
   type Reading,
+  type RowReader,
   SortedReadings,
 } from "../formats/csv/index.ts";
 import { fileTrouble, number } from "./errors.ts";
@@ -23,6 +33,10 @@ import { timeOption } from "./time.ts";
 const NAMED_LINES = 20;
 /** Without a terminal, progress is a line this often. */
 const LINE_EVERY_MS = 5_000;
+/** Of a record batch, or the pages of all columns: files are the user's own, and so is the memory. */
+const MAX_BYTES = 16 * MAX_COLUMNAR_BYTES;
+/** Of a Parquet or Arrow file from the standard input, which goes to the temporary folder. */
+const MAX_STDIN_BYTES = 16 * 1024 * 1024 * 1024;
 /** The name of the standard input. */
 const STDIN = "-";
 
@@ -47,7 +61,7 @@ export interface CsvArguments {
 
 const HOW = "Format of the file (detected; what is ambiguous is refused):";
 
-/** The options of every command that reads readings from a CSV. Without them it is found how the file is written. */
+/** The options of every command that reads readings from a file. Without them it is found how the file is written. */
 export function withCsv(command: Command): Command {
   command
     .optionsGroup(HOW)
@@ -99,13 +113,17 @@ export function inFile(file: string, error: unknown): unknown {
   return trouble === undefined ? error : new Error(trouble, { cause: error });
 }
 
-/** Opens a file, or the standard input, and says how it is understood. `read` gets the number of bytes read. */
-export async function openCsv(
+/**
+ * Opens a file, or the standard input: CSV, Parquet or Arrow, as its first bytes say. `read` gets the number of bytes read. What is open
+ * beside is closed by the caller.
+ */
+export async function openRows(
   file: string,
-  options: CsvOptions,
+  options: ColumnarOptions,
   read: (bytes: number) => void = () => {},
-): Promise<CsvReader> {
+): Promise<OpenRows> {
   const stream = file === STDIN ? process.stdin : createReadStream(file, { highWaterMark: 256 * 1024 });
+  let close = async () => {};
   async function* bytes() {
     let count = 0;
     for await (const chunk of stream) {
@@ -115,15 +133,37 @@ export async function openCsv(
     }
   }
   try {
-    return await CsvReader.open(bytes(), options);
+    const { format, pieces } = await recognised(bytes());
+    checkName(file, format);
+    if (format === undefined) return { reader: await CsvReader.open(pieces, options), close };
+    if (format === "arrow-stream") return { reader: await openColumnarStream(pieces, options, MAX_BYTES), close };
+    // What they hold stands at their end.
+    const handle = file === STDIN ? await spool(pieces, MAX_STDIN_BYTES) : await open(file);
+    close = () => handle.close();
+    if (stream !== process.stdin) stream.destroy();
+    return { reader: await openColumnarFile(format, await randomAccess(handle), options, MAX_BYTES), close };
   } catch (error) {
+    await close();
     throw inFile(file, error);
   }
 }
 
+/** Endings of names that say that a file is a table with typed columns. */
+export const TABLE_NAME = /\.(?:parquet|pq|arrow|arrows|feather|ipc)$/i;
+
+function checkName(file: string, format: ColumnarFormat | undefined): void {
+  if (format === undefined && TABLE_NAME.test(file))
+    throw new CsvProblem("by its name it is Parquet or Arrow, and it begins as neither does.");
+}
+
+export interface OpenRows {
+  readonly reader: RowReader;
+  readonly close: () => Promise<void>;
+}
+
 /** A file's readings in the order of time, and what was understood of it, which has been printed on stderr. */
 export interface CsvFile {
-  readonly reader: CsvReader;
+  readonly reader: RowReader;
   readonly readings: SortedReadings;
 }
 
@@ -134,8 +174,11 @@ export interface CsvFile {
 export async function readCsvFile(file: string, options: CsvOptions): Promise<CsvFile> {
   const progress = await showReading(file);
   const readings = new SortedReadings();
+  let close = async () => {};
   try {
-    const reader = await openCsv(file, options, progress.bytes);
+    const opened = await openRows(file, options, progress.bytes);
+    close = opened.close;
+    const { reader } = opened;
     for await (const { timeUs, points, line } of reader.rows()) {
       for (const { value, series } of points) await readings.add(timeUs, value, series, line);
       progress.readings(readings.count);
@@ -148,10 +191,11 @@ export async function readCsvFile(file: string, options: CsvOptions): Promise<Cs
     throw inFile(file, error);
   } finally {
     progress.stop();
+    await close();
   }
 }
 
-async function tell(file: string, reader: CsvReader, readings: SortedReadings): Promise<void> {
+async function tell(file: string, reader: RowReader, readings: SortedReadings): Promise<void> {
   const say = (text: string | undefined) => text !== undefined && console.error(inert(`${file}: ${text}`));
   let first: Reading | undefined;
   for await (first of readings) break;
@@ -161,9 +205,9 @@ async function tell(file: string, reader: CsvReader, readings: SortedReadings): 
 }
 
 /** The first lines that could not be read, and how many there were of each kind. */
-export function reportLosses(file: string, losses: Losses, then: ", left out" | "" = ""): void {
+export function reportLosses(file: string, { losses, place }: RowReader, then: ", left out" | "" = ""): void {
   for (const { line, reason } of losses.first.slice(0, NAMED_LINES))
-    console.error(`${file}, line ${line}${then}: ${reason}`);
+    console.error(`${file}, ${place} ${line}${then}: ${reason}`);
   if (losses.count > NAMED_LINES) console.error(`${file}: ${losses.count} in all: ${losses.totals()}`);
 }
 

@@ -75,9 +75,9 @@ const POSITIVE = { min: 1e-9, max: Number.MAX_VALUE };
 export function backtestCommand(): Command {
   const command = new Command("backtest")
     .description(
-      "report the alerts that would have been raised, over a server's stored history, or over a CSV with no server",
+      "report the alerts that would have been raised, over a server's stored history, or over a file with no server",
     )
-    .argument("[file]", "a CSV file; without it, the server's history")
+    .argument("[file]", "a file (CSV, Parquet or Arrow); without it, the server's history")
     .option("-s, --sensor-id <ids...>", "only these sensors of the server, or of the file")
     .option("--from <time>", "alerts from here on (ISO 8601)", timeOption)
     .option("--to <time>", "alerts up to here (ISO 8601)", timeOption)
@@ -205,7 +205,7 @@ async function* overSpark(options: Options, labels: readonly LabelledEvent[]): A
 async function readFileOfSensors(file: string, options: Options) {
   const { reader, readings } = await readCsvFile(file, csvOptions(options));
   try {
-    reportLosses(file, reader.losses);
+    reportLosses(file, reader);
     if (readings.count === 0) throw new Error(`${file}: no row can be read.`);
     if (readings.count > MAX_FILE_READINGS) {
       throw new Error(

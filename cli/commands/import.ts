@@ -35,7 +35,10 @@ export function importCommand(): Command {
       .description(
         "import readings from an earlier platform's database, or from an export of it, into a running platform",
       )
-      .argument("<source>", "postgresql://… with the table sensor_data, or a .csv, .json, .ndjson or .jsonl file")
+      .argument(
+        "<source>",
+        "postgresql://… with the table sensor_data, or a .csv, .parquet, .arrow, .feather, .json, .ndjson or .jsonl file",
+      )
       .option("--alerts <source>", "old alerts to compare with (default: the table anomaly_alerts)")
       .option("--no-alerts", "do not look at old alerts")
       .option(

@@ -12,7 +12,7 @@ import {
   type CsvFile,
   csvOptions,
   endWithLoss,
-  openCsv,
+  openRows,
   readCsvFile,
   reportLosses,
   withCsv,
@@ -42,8 +42,10 @@ interface Sums {
 /** `telltale score IN --out OUT`: the scorer over files, with no server. */
 export function scoreCommand(): Command {
   const command = new Command("score")
-    .description("score a CSV, or every CSV of a folder, with no server; each file has sensors of its own")
-    .argument("<in>", "a CSV file, or a folder of them")
+    .description(
+      "score a file (CSV, Parquet or Arrow), or every CSV of a folder, with no server; each file has sensors of its own",
+    )
+    .argument("<in>", "the file, or a folder of CSV files")
     .requiredOption("-o, --out <path>", "file to write, or folder (the tree of <in> is kept)")
     .addOption(
       new Option("--bad-rows <choice>", "what to do with rows that cannot be read: leave their scores empty, or stop")
@@ -101,13 +103,13 @@ async function scoreFile(file: string, out: string, options: ScoreOptions): Prom
   const how = csvOptions(options);
   const csv = await readCsvFile(file, how);
   const { reader, readings } = csv;
-  const { losses } = reader;
+  const { losses, place } = reader;
   try {
     if (reader.columns.values.length > 1)
       throw new Error(`${file}: scores are of one column: --value-column chooses it.`);
     const [first] = losses.first;
-    if (options.badRows === "refuse" && first) throw new Error(`${file}, line ${first.line}: ${first.reason}`);
-    reportLosses(file, losses);
+    if (options.badRows === "refuse" && first) throw new Error(`${file}, ${place} ${first.line}: ${first.reason}`);
+    reportLosses(file, reader);
     if (readings.count === 0) throw new Error(`${file}: no row can be read.`);
     const verdicts = await inFileOrder(file, csv, scoreReadings(readings, { threshold: options.threshold }));
     return { ...(await writeScores(file, out, how, verdicts)), lost: losses.count };
@@ -142,7 +144,7 @@ async function writeScores(
   how: CsvOptions,
   verdicts: AsyncGenerator<Verdict>,
 ): Promise<Omit<Sums, "lost">> {
-  const reader = await openCsv(file, how);
+  const { reader, close } = await openRows(file, { ...how, everyCell: true });
   makeFolder(dirname(out));
   await using target = await open(out, "w");
   const { columns, delimiter, numbers } = reader;
@@ -167,6 +169,7 @@ async function writeScores(
     }
   }
   await target.write(text);
+  await close();
   if (late > 0)
     console.error(`${file}: ${counted(late, "row", ["is", "are"])} not later than the row before and not judged`);
   return sums;

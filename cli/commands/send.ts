@@ -41,8 +41,8 @@ interface SendOptions extends ServerOptions, CsvArguments {
 export function sendCommand(): Command {
   const command = new Command("send")
     .alias("replay")
-    .description("send the readings of a CSV to a server")
-    .argument("<file>", 'the CSV file, or "-" for the standard input')
+    .description("send the readings of a file (CSV, Parquet or Arrow) to a server")
+    .argument("<file>", 'the file, or "-" for the standard input')
     .option("-s, --sensor-id <id>", "the sensor that the readings are of, where the file names none")
     .option("--sensor-type <type>", "its type (default: as in the file, or sensor)")
     .option("--unit <unit>", "unit of the values (default: as in the file, or 1)")
@@ -113,12 +113,12 @@ interface Sent {
 }
 
 function checkLosses(file: string, { reader, readings }: CsvFile, { badRows }: SendOptions): void {
-  const { losses } = reader;
+  const { losses, place } = reader;
   const [first] = losses.first;
   if (badRows === "refuse" && first !== undefined) {
-    throw new Error(`${file}, line ${first.line}: ${first.reason}; nothing was sent.`);
+    throw new Error(`${file}, ${place} ${first.line}: ${first.reason}; nothing was sent.`);
   }
-  reportLosses(file, losses, ", left out");
+  reportLosses(file, reader, ", left out");
   if (readings.count === 0) throw new Error(`${file}: no row can be read; nothing was sent.`);
 }
 
@@ -210,7 +210,7 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
 /** Reports the line of each refused reading, and why it was refused. */
 async function nameRefused(
   file: string,
-  { readings }: CsvFile,
+  { readings, reader }: CsvFile,
   of: readonly Sent[],
   refused: readonly RefusedReading[],
 ): Promise<void> {
@@ -223,6 +223,6 @@ async function nameRefused(
   }
   for (const { refusal, reading } of refused) {
     const line = wanted.get(key(reading.sensorId, reading.observedAtUs, reading.value));
-    console.error(`${file}, line ${line}, refused: ${refusal.message}`);
+    console.error(`${file}, ${reader.place} ${line}, refused: ${refusal.message}`);
   }
 }

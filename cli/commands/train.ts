@@ -106,7 +106,7 @@ async function readHistory(path: string, options: CsvArguments): Promise<Float64
 async function valuesOf(file: string, options: CsvArguments): Promise<number[][]> {
   const { reader, readings } = await readCsvFile(file, csvOptions(options));
   try {
-    reportLosses(file, reader.losses);
+    reportLosses(file, reader);
     const values: number[][] = reader.series.map(() => []);
     for await (const { value, series } of readings) values[series]!.push(value);
     return values;

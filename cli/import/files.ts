@@ -1,4 +1,4 @@
-/** Exports as files: CSV, a JSON array, or a JSON object a line. Read as streams, so that their size does not matter. */
+/** Exports as files: CSV, Parquet, Arrow, a JSON array, or a JSON object a line. Read piece by piece, so that their size does not matter. */
 import { createReadStream } from "node:fs";
 import { open } from "node:fs/promises";
 import { extname } from "node:path";
@@ -13,6 +13,7 @@ import {
   TimeReader,
 } from "../../formats/csv/index.ts";
 import { instantText } from "../../formats/time.ts";
+import { inFile, openRows, TABLE_NAME } from "../csv.ts";
 import { elements } from "./json.ts";
 import { type BadRow, type Fields, snakeCase } from "./row.ts";
 
@@ -29,8 +30,12 @@ export async function* readExport(
 ): AsyncGenerator<Found> {
   const kind = extname(file).toLowerCase();
   if (kind === ".csv") return yield* readCsv(file, needed, options);
+  if (TABLE_NAME.test(file)) {
+    if (needed.includes("value")) return yield* readTable(file, needed, options);
+    throw new Error(`${file}: alerts are read from CSV and JSON.`);
+  }
   if (kind !== ".json" && kind !== ".ndjson" && kind !== ".jsonl") {
-    throw new Error(`${file} ends in "${kind}"; wanted .csv, .json, .ndjson or .jsonl.`);
+    throw new Error(`${file} ends in "${kind}"; wanted .csv, .parquet, .arrow, .feather, .json, .ndjson or .jsonl.`);
   }
   yield* (await firstCharacter(file)) === "[" ? readArray(file) : readLines(file);
 }
@@ -49,11 +54,34 @@ async function* readCsv(file: string, needed: readonly string[], options: CsvOpt
     read.numbers.learn(column("value"));
     let header = true;
     for await (const record of records) {
-      if (!header) yield isBadRecord(record) ? badRecord(record.line, record.reason) : fieldsOf(record, names, read);
+      if (!header)
+        yield isBadRecord(record) ? badRecord(`line ${record.line}`, record.reason) : fieldsOf(record, names, read);
       header = false;
     }
   } catch (error) {
-    throw error instanceof CsvProblem ? new Error(`${file}: ${error.message}`, { cause: error }) : error;
+    throw inFile(file, error);
+  }
+}
+
+/** Tables whose columns have types: values are taken as they are. */
+async function* readTable(file: string, required: readonly string[], options: CsvOptions): AsyncGenerator<Found> {
+  const how = { ...options, required, timeColumn: "timestamp", valueColumn: ["value"], everyCell: true };
+  const { reader, close } = await openRows(file, how);
+  try {
+    const names = reader.columns.header.map(({ text }) => snakeCase(text));
+    for await (const { line, cells, timeUs, points } of reader.rows()) {
+      const [loss] = reader.losses.first.splice(0);
+      const value = points[0]?.value ?? null;
+      if (loss !== undefined) yield badRecord(`row ${line}`, loss.reason);
+      else {
+        const fields = Object.fromEntries(names.map((name, i) => [name, cells[i]]));
+        yield { where: `row ${line}`, fields: { ...fields, value, timestamp: instantText(timeUs) } };
+      }
+    }
+  } catch (error) {
+    throw inFile(file, error);
+  } finally {
+    await close();
   }
 }
 
@@ -64,17 +92,17 @@ interface Readers {
 
 /** Cells by the names of their columns; the time and the value as the old platform writes them. */
 function fieldsOf({ cells, line }: CsvRecord, names: readonly string[], { times, numbers }: Readers): Found {
-  if (cells.length !== names.length) return badRecord(line, "as many cells as the first line has");
+  if (cells.length !== names.length) return badRecord(`line ${line}`, "as many cells as the first line has");
   const fields: Record<string, unknown> = Object.fromEntries(names.map((name, i) => [name, cells[i]]));
   const us = times.read(String(fields.timestamp), line);
-  if (typeof us === "string") return badRecord(line, `timestamp is ${us}`);
+  if (typeof us === "string") return badRecord(`line ${line}`, `timestamp is ${us}`);
   const value = fields.value === undefined ? undefined : numbers.read(String(fields.value), line);
-  if (typeof value === "string") return badRecord(line, `value is ${value}`);
+  if (typeof value === "string") return badRecord(`line ${line}`, `value is ${value}`);
   return { where: `line ${line}`, fields: { ...fields, value: value ?? null, timestamp: instantText(us) } };
 }
 
-function badRecord(line: number, wanted: string): BadRow {
-  return { where: `line ${line}`, column: "", value: undefined, wanted };
+function badRecord(where: string, wanted: string): BadRow {
+  return { where, column: "", value: undefined, wanted };
 }
 
 function checkHeader(names: string[], needed: readonly string[]): string[] {

@@ -16,6 +16,8 @@ export interface ColumnOptions {
   readonly header?: boolean | undefined;
   /** The rows have no times and are to be given some. */
   readonly untimed?: boolean | undefined;
+  /** Columns that hold numbers, where the file says of what type each is; absent: their cells show it. */
+  readonly numeric?: ReadonlySet<number> | undefined;
 }
 
 export interface Columns {
@@ -138,11 +140,11 @@ function findValues(
   rows: readonly CsvRecord[],
   width: number,
   taken: ReadonlySet<number | undefined>,
-  { wide }: ColumnOptions,
+  { wide, numeric: known }: ColumnOptions,
 ): number[] {
   const free = Array.from({ length: width }, (_, i) => i).filter((i) => !taken.has(i) && header[i]?.text.trim() !== "");
   const named = free.filter((i) => header[i] !== undefined && roleOf(header[i]) === "value");
-  const numeric = free.filter((i) => holdsNumbers(rows, i));
+  const numeric = free.filter((i) => known?.has(i) || holdsNumbers(rows, i));
   if (wide) {
     if (numeric.length > 0) return numeric;
     throw new CsvProblem("no column holds numbers.");

@@ -1,5 +1,5 @@
 /** Numbers as instruments and spreadsheets write them. What can be read in two ways is read in neither. */
-import { CsvProblem, quoted } from "./problem.ts";
+import { CsvProblem, type Place, quoted } from "./problem.ts";
 
 export type Decimal = "." | ",";
 
@@ -44,11 +44,13 @@ export class NumberReader {
   known: "given" | "seen" | undefined;
   #decidedBy = "";
   readonly #delimiter: string;
+  readonly #place: Place;
 
-  constructor(decimal: Decimal | undefined, delimiter: string) {
+  constructor(decimal: Decimal | undefined, delimiter: string, place: Place = "line") {
     this.decimal = decimal;
     this.known = decimal === undefined ? undefined : "given";
     this.#delimiter = delimiter;
+    this.#place = place;
   }
 
   /**
@@ -70,10 +72,10 @@ export class NumberReader {
   #decide(evidence: ReturnType<typeof evidenceOf>, cell: string, line: number): void {
     if (evidence !== "." && evidence !== ",") return;
     if (this.decimal !== undefined && this.decimal !== evidence) {
-      const text = `line ${line} has ${quoted(cell)} and ${this.#decidedBy}: --decimal . or --decimal , decides.`;
+      const text = `${this.#place} ${line} has ${quoted(cell)} and ${this.#decidedBy}: --decimal . or --decimal , decides.`;
       throw new CsvProblem(text);
     }
-    if (this.decimal === undefined) this.#decidedBy = `line ${line} ${quoted(cell)}`;
+    if (this.decimal === undefined) this.#decidedBy = `${this.#place} ${line} ${quoted(cell)}`;
     this.decimal = evidence;
     this.known = "seen";
   }
@@ -118,7 +120,7 @@ export class NumberReader {
       return undefined;
     }
     const both = `is ${text.replace(/[.,]/, "")} or ${text.replace(",", ".")}: --decimal . or --decimal , decides`;
-    if (this.decimal === undefined) throw new CsvProblem(`line ${line}: ${quoted(text)} ${both}.`);
+    if (this.decimal === undefined) throw new CsvProblem(`${this.#place} ${line}: ${quoted(text)} ${both}.`);
     return `${quoted(text)}, which ${both}`;
   }
 }

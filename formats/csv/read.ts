@@ -5,46 +5,34 @@
 import { isTimeLike } from "./calendar.ts";
 import { type ColumnOptions, type Columns, findColumns } from "./columns.ts";
 import { Losses } from "./losses.ts";
-import { timeUnitOf, unitOf, zoneOf } from "./names.ts";
+import { timeUnitOf, zoneOf } from "./names.ts";
 import { isMissing, NumberReader } from "./numbers.ts";
-import { CsvProblem, quoted } from "./problem.ts";
+import { CsvProblem, type Place, quoted } from "./problem.ts";
 import { type BadRecord, type CsvRecord, isBadRecord } from "./records.ts";
+import { type CsvSeries, type SeriesOptions, SeriesTable } from "./series.ts";
 import { type CsvTable, openTable, type TableOptions } from "./table.ts";
 import { type TimeOptions, TimeReader } from "./times.ts";
 import { originalText } from "./write.ts";
 
-/** More are no sensors: the column is another. */
-const MAX_SERIES = 1_000_000;
-/** Of what one series is called, in all: by the contract an id of 200 characters, a type of 50, a unit of 20 and a place of 100. */
-const MAX_SERIES_CHARACTERS = 1_000;
 const MINUTE_US = 60e6;
 /** Start of rows without times: any instant will do, this one is a Monday at midnight (2024-01-01 UTC). */
 const UNTIMED_START_US = 1_704_067_200e6;
 
-export interface CsvOptions extends Omit<ColumnOptions, "untimed">, TimeOptions, TableOptions {
-  /** Of all rows; without it, what the file says of each. */
+export interface CsvOptions
+  extends Omit<ColumnOptions, "untimed" | "numeric">,
+    TimeOptions,
+    TableOptions,
+    SeriesOptions {
+  /** Of all rows, as sensorType, unit and location are; without it, what the file says of each. */
   readonly sensorId?: string | undefined;
-  readonly sensorType?: string | undefined;
-  readonly unit?: string | undefined;
-  readonly location?: string | undefined;
   /** Gives times to rows without: so far apart, from `startUs` on. */
   readonly intervalUs?: number | undefined;
   readonly startUs?: number | undefined;
-  /** Past so many series the file is refused; absent: a million. */
-  readonly maxSeries?: number | undefined;
-}
-
-/** What readings are of. Empty texts where the file and the options say nothing. */
-export interface CsvSeries {
-  readonly sensorId: string;
-  readonly sensorType: string;
-  readonly unit: string;
-  readonly location: string;
 }
 
 export interface CsvRow {
   readonly line: number;
-  /** As they stand in the file; none where the quotes do not fit together. */
+  /** As they stand in the file; none where the quotes do not fit together, or where nobody has asked for them. */
   readonly cells: readonly string[];
   /** Whole microseconds since 1970; NaN where the row cannot be read. */
   readonly timeUs: number;
@@ -52,10 +40,32 @@ export interface CsvRow {
   readonly points: readonly { readonly series: number; readonly value: number }[];
 }
 
-export class CsvReader {
-  readonly losses = new Losses();
+/** What readers of files with rows have in common, whichever format they read. */
+export interface RowReader {
+  readonly losses: Losses;
   /** By their numbers in the rows. Grows while the file is read. */
-  readonly series: CsvSeries[] = [];
+  readonly series: readonly CsvSeries[];
+  readonly columns: Columns;
+  readonly numbers: NumberReader;
+  readonly times: TimeReader;
+  readonly options: CsvOptions;
+  /** What its rows are counted by in messages. */
+  readonly place: Place;
+  /** Between the cells of a CSV that is made of its rows. */
+  readonly delimiter: string;
+  /** Whether all rows have been read. */
+  readonly isWhole: boolean;
+  /** How the file is written, for people. */
+  form(): string[];
+  /** Each row after the names of the columns. To be read once. @throws CsvProblem where the rest cannot be read */
+  rows(): AsyncGenerator<CsvRow>;
+  /** The same, some at a time. To be read once, this or `rows`. */
+  chunks(): AsyncGenerator<readonly CsvRow[]>;
+}
+
+export class CsvReader implements RowReader {
+  readonly place = "line";
+  readonly losses = new Losses();
   readonly columns: Columns;
   readonly delimiter: string;
   readonly encoding: string;
@@ -63,7 +73,8 @@ export class CsvReader {
   readonly times: TimeReader;
   readonly options: CsvOptions;
   readonly #records: AsyncIterable<CsvRecord | BadRecord>;
-  readonly #byKey = new Map<string, number>();
+  readonly #series: SeriesTable;
+  isWhole = false;
   #rows = 0;
 
   /**
@@ -83,7 +94,7 @@ export class CsvReader {
     this.encoding = encoding;
     const times = this.columns.time.map((index) => this.columns.header[index]).filter((name) => name !== undefined);
     const timeZone = options.timeZone ?? times.map(zoneOf).find((zone) => zone !== undefined);
-    if (this.columns.wide) this.#checkWideIds();
+    this.#series = new SeriesTable(this.columns, options);
     this.options = options;
     this.numbers = new NumberReader(options.decimal, delimiter);
     this.times = new TimeReader({ ...options, timeZone });
@@ -91,6 +102,10 @@ export class CsvReader {
       good.slice(this.columns.header.length > 0 ? 1 : 0),
       times.map(timeUnitOf).find((unit) => unit),
     );
+  }
+
+  get series(): readonly CsvSeries[] {
+    return this.#series.list;
   }
 
   #learn(rows: readonly CsvRecord[], unit: string | undefined): void {
@@ -107,7 +122,6 @@ export class CsvReader {
     this.numbers.learn(whole.flatMap(({ cells, line }) => values.map((index) => [cells[index]!, line] as const)));
   }
 
-  /** Each row after the names of the columns. To be read once. */
   async *rows(): AsyncGenerator<CsvRow> {
     let header = this.columns.header.length > 0;
     for await (const record of this.#records) {
@@ -118,6 +132,21 @@ export class CsvReader {
       } else if (header) header = false;
       else if (!this.#isHeaderAgain(record.cells)) yield this.#row(record);
     }
+    this.isWhole = true;
+  }
+
+  async *chunks(): AsyncGenerator<readonly CsvRow[]> {
+    for await (const row of this.rows()) yield [row];
+  }
+
+  form(): string[] {
+    const { decimal = ".", known } = this.numbers;
+    const mark = known === "given" ? "as given" : this.numbers.decimal === undefined ? "none seen yet" : "as seen";
+    return [
+      `delimiter ${this.delimiter === "\t" ? "tab" : quoted(this.delimiter)}`,
+      `decimal mark ${quoted(decimal)} (${mark})`,
+      ...(this.encoding === "utf-8" ? [] : [this.encoding.toUpperCase()]),
+    ];
   }
 
   /** Files that were joined have their names again in the middle. */
@@ -170,10 +199,7 @@ export class CsvReader {
   }
 
   #time(cells: readonly string[], line: number, index: number): number | string {
-    if (this.columns.time.length === 0) {
-      const { intervalUs = MINUTE_US, startUs = UNTIMED_START_US } = this.options;
-      return startUs + Math.round(index * intervalUs);
-    }
+    if (this.columns.time.length === 0) return givenTime(index, this.options);
     const cell = this.#timeCell(cells);
     const time = isMissing(cell) ? "missing" : this.times.read(cell, line);
     if (typeof time === "number") return time;
@@ -200,54 +226,17 @@ export class CsvReader {
 
   /** Negative where the row names no sensor. */
   #seriesOf(cells: readonly string[], index: number, line: number): number {
-    const { columns, options } = this;
     const cell = (column: number | undefined) => (column === undefined ? "" : originalText(cells[column]!.trim()));
-    const sensorId = columns.wide ? this.#wideId(index) : columns.sensor === undefined ? "" : cell(columns.sensor);
-    if (columns.sensor !== undefined && sensorId === "") {
-      this.losses.add(line, "sensor", "the sensor is missing");
-      return -1;
-    }
-    const name = columns.header[index];
-    const unit = options.unit ?? (cell(columns.unit) || (name && unitOf(name)) || "");
-    const key = `${sensorId}\0${cell(columns.type)}\0${unit}\0${cell(columns.location)}`;
-    const known = this.#byKey.get(key);
-    if (known !== undefined) return known;
-    if (key.length > MAX_SERIES_CHARACTERS) {
-      this.losses.add(line, "sensor", `the sensor ${quoted(sensorId)} is described by ${key.length} characters`);
-      return -1;
-    }
-    const { maxSeries = MAX_SERIES } = options;
-    if (this.series.length === maxSeries) throw new CsvProblem(`line ${line}: more than ${maxSeries} sensors.`);
-    const [sensorType, location] = [
-      options.sensorType ?? cell(columns.type),
-      options.location ?? cell(columns.location),
-    ];
-    this.#byKey.set(key, this.series.length);
-    return this.series.push({ sensorId, sensorType, unit, location }) - 1;
+    const series = this.#series.numberOf(index, cell, `line ${line}`);
+    if (typeof series === "number") return series;
+    this.losses.add(line, "sensor", series);
+    return -1;
   }
+}
 
-  /** Two columns of one sensor would have two values at each time, of which the server stores the first. */
-  #checkWideIds(): void {
-    const columns = new Map<string, number>();
-    for (const index of this.columns.values) {
-      const id = this.#wideId(index);
-      const other = columns.get(id);
-      if (other !== undefined) {
-        const names = [other, index].map((each) => quoted(this.#named(each, id))).join(" and ");
-        throw new CsvProblem(
-          `the columns ${names} would both be the sensor ${quoted(id)}: rename one, or --value-column.`,
-        );
-      }
-      columns.set(id, index);
-    }
-  }
-
-  #wideId(index: number): string {
-    const name = this.columns.header[index];
-    if (name === undefined) return String(index + 1);
-    const text = name.text.trim();
-    return unitOf(name) === undefined ? text : text.slice(0, text.lastIndexOf(name.note) - 1).trim();
-  }
+/** Microseconds since 1970 for a row without a time, by its number from 0. */
+export function givenTime(row: number, { intervalUs = MINUTE_US, startUs = UNTIMED_START_US }: CsvOptions): number {
+  return startUs + Math.round(row * intervalUs);
 }
 
 /** Lines that end in delimiters: the cells too many hold nothing. */

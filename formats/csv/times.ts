@@ -1,7 +1,7 @@
 /** The times of one file, all by one convention, found in its first rows or as the user says. */
 import { dayNumber, EPOCH_NAMES, type EpochUnit, epochUnit, parseEpoch } from "../time.ts";
 import { type Calendar, parseCalendar } from "./calendar.ts";
-import { CsvProblem, quoted } from "./problem.ts";
+import { CsvProblem, type Place, quoted } from "./problem.ts";
 import { type Dst, Zone } from "./zone.ts";
 
 export type DayOrder = "day-first" | "month-first";
@@ -13,6 +13,8 @@ export interface TimeOptions {
   readonly dst?: Dst | undefined;
   /** Of times that are bare numbers. */
   readonly timeUnit?: EpochUnit | undefined;
+  /** What messages call the place of a cell; absent: "line". */
+  readonly place?: Place | undefined;
 }
 
 /** What the contract takes: the end of the year 9999. */
@@ -22,15 +24,18 @@ const MAX_TIME_US = 253_402_300_799 * 1e6;
 export class TimeReader {
   readonly #options: TimeOptions;
   readonly #zone: Zone;
+  readonly #place: Place;
   #kind: "number" | "calendar" | undefined;
   #unit: EpochUnit | undefined;
   #order: DayOrder | undefined;
   /** Whether the cells name their zone. */
   #named: boolean | undefined;
+  #isTyped = false;
 
   constructor(options: TimeOptions) {
     this.#options = options;
     this.#zone = new Zone(options.timeZone ?? "UTC", options.dst);
+    this.#place = options.place ?? "line";
     this.#order = options.dayOrder;
     this.#unit = options.timeUnit;
   }
@@ -48,7 +53,7 @@ export class TimeReader {
       else this.#learnNumber(text, line);
     }
     const [first] = cells;
-    if (this.#kind === undefined && first !== undefined) throw noTime(first[0], first[1]);
+    if (this.#kind === undefined && first !== undefined) throw noTime(first[0], `${this.#place} ${first[1]}`);
     if (this.#kind !== "calendar" || this.#order !== undefined) return;
     for (const [cell, line] of cells) this.#checkOrder(parseCalendar(cell.trim()), cell, line);
   }
@@ -62,7 +67,7 @@ export class TimeReader {
     if (shows === undefined) return;
     if (this.#order !== undefined && this.#order !== shows) {
       throw new CsvProblem(
-        `line ${line}: ${quoted(text)} is ${shows}, lines before it ${this.#order}: --day-first or --month-first decides.`,
+        `${this.#place} ${line}: ${quoted(text)} is ${shows}, ${this.#place}s before it ${this.#order}: --day-first or --month-first decides.`,
       );
     }
     this.#order = shows;
@@ -73,7 +78,9 @@ export class TimeReader {
     this.#named ??= named;
     if (this.#named === named || this.#options.timeZone !== undefined) return;
     const [has, hasNot] = named ? ["names its zone", "do not"] : ["names no zone", "do"];
-    throw new CsvProblem(`line ${line}: ${quoted(text)} ${has}, the lines before it ${hasNot}: --time-zone decides.`);
+    throw new CsvProblem(
+      `${this.#place} ${line}: ${quoted(text)} ${has}, the ${this.#place}s before it ${hasNot}: --time-zone decides.`,
+    );
   }
 
   #learnNumber(text: string, line: number): void {
@@ -92,7 +99,7 @@ export class TimeReader {
     if (this.#unit === unit) return;
     const [these, those] = [EPOCH_NAMES[unit], EPOCH_NAMES[this.#unit]];
     throw new CsvProblem(
-      `line ${line}: ${text} counts ${these} since 1970, the lines before it ${those}: --time-unit decides, or split the file.`,
+      `${this.#place} ${line}: ${text} counts ${these} since 1970, the ${this.#place}s before it ${those}: --time-unit decides, or split the file.`,
     );
   }
 
@@ -110,7 +117,7 @@ export class TimeReader {
   #checkOrder(calendar: Calendar | undefined, cell: string, line: number): void {
     if (calendar?.first === undefined || calendar.first === calendar.second || this.#order !== undefined) return;
     throw new CsvProblem(
-      `line ${line}: the date ${quoted(cell)} may be day/month or month/day: --day-first or --month-first decides.`,
+      `${this.#place} ${line}: the date ${quoted(cell)} may be day/month or month/day: --day-first or --month-first decides.`,
     );
   }
 
@@ -122,8 +129,28 @@ export class TimeReader {
     const text = cell.trim();
     const us = this.#kind === "number" ? this.#readNumber(text, line) : this.#readCalendar(text, line);
     if (typeof us === "string") return us;
-    if (us < 0) return `${quoted(text)}, which is before 1970`;
-    return us <= MAX_TIME_US ? us : `${quoted(text)}, which is after the year 9999`;
+    return inRange(us, () => text);
+  }
+
+  /** The cells are times by their type: instants, or what clocks of the zone show. */
+  known(instants: boolean): void {
+    this.#kind = "calendar";
+    this.#named = instants;
+    this.#isTyped = true;
+  }
+
+  /**
+   * A time that is one by its type.
+   *
+   * @param us microseconds since 1970, of an instant, or of what the zone's clocks show
+   * @param text names it in a message
+   * @returns microseconds since 1970, or the reason why there is no such time
+   */
+  readKnown(us: number, text: () => string): number | string {
+    if (this.#named) return inRange(us, text);
+    const micros = ((us % 1e6) + 1e6) % 1e6;
+    const seconds = this.#zone.toUtc((us - micros) / 1e6);
+    return typeof seconds === "string" ? `${quoted(text())}, which ${seconds}` : inRange(seconds * 1e6 + micros, text);
   }
 
   #readNumber(text: string, line: number): number | string {
@@ -157,15 +184,20 @@ export class TimeReader {
   describe(): string {
     if (this.#kind === "number") return `${EPOCH_NAMES[this.#unit!]} since 1970`;
     const order = this.#order === undefined ? "" : `${this.#order}, `;
-    if (this.#named && this.#options.timeZone === undefined) return `${order}with their own zone`;
+    if (this.#named && (this.#isTyped || this.#options.timeZone === undefined)) return `${order}with their own zone`;
     return `${order}without a zone, taken as ${this.#zone.name}`;
   }
 }
 
-function noTime(cell: string, line: number): CsvProblem {
+function inRange(us: number, text: () => string): number | string {
+  if (us < 0) return `${quoted(text())}, which is before 1970`;
+  return us <= MAX_TIME_US ? us : `${quoted(text())}, which is after the year 9999`;
+}
+
+function noTime(cell: string, where: string): CsvProblem {
   const text = cell.trim();
   const count = /^[+-]?\d+([.,]\d+)?$/.test(text)
     ? ": a number is a time only from 1990 to 2100; --time-unit s, ms, us or ns takes any, --interval gives times to rows without"
     : "; wanted ISO 8601 such as 2024-01-31T12:00:00Z, a date with / or ., or a count since 1970";
-  return new CsvProblem(`line ${line}: ${quoted(text)} is no time${count}.`);
+  return new CsvProblem(`${where}: ${quoted(text)} is no time${count}.`);
 }

@@ -1,9 +1,10 @@
-/** Files in one request, `POST /api/v1/sensors/data/bulk`: CSV or JSON lines of any size, stored while they are read. */
+/** Files in one request, `POST /api/v1/sensors/data/bulk`: CSV, JSON lines, Parquet or Arrow, stored while they are read. */
 import { counted } from "../../../../formats/counted.ts";
 import { instantText } from "../../../../formats/time.ts";
 import { HttpRefusal, type ProtocolResponse, type StreamedProtocol, type StreamedRequest } from "../../protocol.ts";
 import { checkEncoding } from "../encoding.ts";
 import { beginningOf } from "./beginning.ts";
+import { ColumnarUploads } from "./columnar.ts";
 import { firstRows, openCsv } from "./csv.ts";
 import { openJsonLines } from "./json-lines.ts";
 import { type BulkOptions, bulkOptions } from "./parameters.ts";
@@ -13,24 +14,31 @@ import { MAX_NAMED_SENSORS, Upload } from "./upload.ts";
 /** Readings that the answer of a dry run shows. */
 const MAX_SHOWN = 5;
 
-export function bulkUpload(): StreamedProtocol {
+/** @param columnar the limits of uploads as Parquet and Arrow */
+export function bulkUpload(columnar = new ColumnarUploads()): StreamedProtocol {
   return {
     ...{ name: "bulk", method: "POST", path: "/api/v1/sensors/data/bulk" },
-    handleStream: handle,
+    handleStream: (request) => handle(request, columnar),
     // As the other paths of REST.
     refuse: ({ status, message }) => answer(status, { detail: message }),
   };
 }
 
-async function handle(request: StreamedRequest): Promise<ProtocolResponse> {
+async function handle(request: StreamedRequest, columnar: ColumnarUploads): Promise<ProtocolResponse> {
   checkEncoding(request.headers);
   const options = bulkOptions(request.query, request.headers);
-  return options.dryRun ? look(request, options) : store(request, options);
+  const open: Open = (body, refuse) => {
+    if (options.format === "csv") return openCsv(body, options, refuse);
+    return options.format === "jsonl" ? openJsonLines(body, options, refuse) : columnar.open(body, options, refuse);
+  };
+  return options.dryRun ? look(request, options, open) : store(request, open);
 }
 
-async function store(request: StreamedRequest, options: BulkOptions): Promise<ProtocolResponse> {
+type Open = (body: AsyncIterable<Uint8Array>, refuse: RefuseLine) => BulkSource | Promise<BulkSource>;
+
+async function store(request: StreamedRequest, open: Open): Promise<ProtocolResponse> {
   const upload = new Upload(request);
-  const { source, stopped } = await readAll(request.body, options, upload, (points) => upload.add(points));
+  const { source, stopped } = await readAll(request.body, open, upload, (points) => upload.add(points));
   // What was understood by then is stored, and its lines are counted.
   await upload.end();
   const { conflicting, rejected } = upload.counts;
@@ -54,14 +62,14 @@ interface Stopped {
 /** Gives the points over until the body ends, or no more of it can be read. */
 async function readAll(
   body: AsyncIterable<Uint8Array>,
-  options: BulkOptions,
+  open: Open,
   to: { readonly refuse: RefuseLine },
   take: (points: readonly BulkPoint[]) => Promise<void>,
 ): Promise<{ readonly source: BulkSource | undefined; readonly stopped: Stopped | undefined }> {
   const refuse: RefuseLine = (line, message) => to.refuse(line, message);
   let source: BulkSource | undefined;
   try {
-    source = options.format === "csv" ? await openCsv(body, options, refuse) : openJsonLines(body, options, refuse);
+    source = await open(body, refuse);
     for await (const points of source.points()) await take(points);
     return { source, stopped: undefined };
   } catch (error) {
@@ -73,6 +81,8 @@ async function readAll(
     if (error instanceof HttpRefusal)
       return { source, stopped: { status: error.status, line: undefined, message, parameters: [] } };
     throw error;
+  } finally {
+    await source?.close?.();
   }
 }
 
@@ -89,10 +99,12 @@ function endedEarly({ message }: Stopped, { counts }: Upload): string {
 }
 
 /** A dry run: what would be understood of the beginning. */
-async function look(request: StreamedRequest, options: BulkOptions): Promise<ProtocolResponse> {
-  const { bytes, isWhole } = await beginningOf(request.body);
+async function look(request: StreamedRequest, options: BulkOptions, open: Open): Promise<ProtocolResponse> {
+  const isText = options.format === "csv" || options.format === "jsonl";
+  const text = isText ? await beginningOf(request.body) : undefined;
   async function* beginning() {
-    yield bytes;
+    if (text === undefined) yield* request.body;
+    else yield text.bytes;
   }
   const none = () => Promise.reject(new Error("a dry run stores nothing"));
   const upload = new Upload({ submit: none, settled: none });
@@ -101,7 +113,7 @@ async function look(request: StreamedRequest, options: BulkOptions): Promise<Pro
   const newestUs = new Map<string, number>();
   let readings = 0;
   let outOfOrder = 0;
-  const { source, stopped } = await readAll(beginning(), options, upload, async (points) => {
+  const { source, stopped } = await readAll(beginning(), open, upload, async (points) => {
     readings += points.length;
     first.push(...points.slice(0, MAX_SHOWN - first.length));
     for (const { series, timeUs } of points) {
@@ -112,10 +124,16 @@ async function look(request: StreamedRequest, options: BulkOptions): Promise<Pro
     }
   });
   const result = {
-    ...{ dry_run: true, whole: isWhole, readings, rejected: upload.counts.rejected, missing: source?.missing ?? 0 },
+    ...{
+      dry_run: true,
+      whole: text?.isWhole ?? source?.isWhole ?? false,
+      readings,
+      rejected: upload.counts.rejected,
+      missing: source?.missing ?? 0,
+    },
     ...{ sensors: sensors.size, sensor_ids: [...sensors].slice(0, MAX_NAMED_SENSORS), out_of_order: outOfOrder },
     ...{ first: first.map(shown), refusals: upload.refusals },
-    rows: options.format === "csv" ? await firstRows(bytes, options) : null,
+    rows: text !== undefined && options.format === "csv" ? await firstRows(text.bytes, options) : null,
     understood: source?.understood() ?? null,
   };
   if (stopped === undefined) return answer(200, result);

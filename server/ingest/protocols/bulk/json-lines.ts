@@ -5,8 +5,8 @@ import { parseEpoch } from "../../../../formats/time.ts";
 import { quoted, quotedValue } from "../../../lib/quoted.ts";
 import { didYouMean } from "../../../lib/suggest.ts";
 import type { Series } from "../points.ts";
-import { asParameters } from "./csv.ts";
 import type { BulkOptions } from "./parameters.ts";
+import { asParameters } from "./rows.ts";
 import { type BulkPoint, type BulkSource, type RefuseLine, UploadProblem } from "./source.ts";
 
 /** Characters of a line; what is longer is no reading. */

@@ -5,7 +5,8 @@ import { quoted } from "../../../lib/quoted.ts";
 import { didYouMean } from "../../../lib/suggest.ts";
 import { HttpRefusal } from "../../protocol.ts";
 
-export type Format = "csv" | "jsonl";
+const NAMED_FORMATS = ["csv", "jsonl", "parquet", "arrow"] as const;
+export type Format = (typeof NAMED_FORMATS)[number];
 
 export interface BulkOptions {
   readonly format: Format;
@@ -14,18 +15,35 @@ export interface BulkOptions {
   readonly csv: CsvOptions;
 }
 
-const CSV_ONLY = [
-  ...["delimiter", "decimal", "time_column", "value_column", "sensor_column", "wide", "header"],
+/** Of texts whose cells are to be told apart. */
+const OF_CSV = ["delimiter", "header"] as const;
+const OF_TEXTS = ["encoding"] as const;
+/** Of what has columns, CSV too. */
+const OF_COLUMNS = [
+  ...["decimal", "time_column", "value_column", "sensor_column", "wide"],
   ...["day_first", "month_first", "interval", "start"],
 ] as const;
-const OF_BOTH = [
-  ...["format", "dry_run", "encoding", "time_zone", "dst", "time_unit"],
+const OF_ALL = [
+  ...["format", "dry_run", "time_zone", "dst", "time_unit"],
   ...["sensor_id", "sensor_type", "unit", "location"],
 ] as const;
-const NAMES: readonly string[] = [...OF_BOTH, ...CSV_ONLY];
+export const PARAMETERS: readonly string[] = [...OF_ALL, ...OF_TEXTS, ...OF_COLUMNS, ...OF_CSV];
+/** Parameters that a format does not have. */
+const NOT_OF: Readonly<Record<Format, readonly string[]>> = {
+  csv: [],
+  jsonl: [...OF_CSV, ...OF_COLUMNS],
+  parquet: [...OF_CSV, ...OF_TEXTS],
+  arrow: [...OF_CSV, ...OF_TEXTS],
+};
+const TITLES: Readonly<Record<Format, string>> = {
+  csv: "CSV",
+  jsonl: "JSON lines",
+  parquet: "Parquet",
+  arrow: "Arrow",
+};
 
 /** Content types without their parameters. */
-const FORMATS: ReadonlyMap<string, Format> = new Map<string, Format>([
+export const FORMATS: ReadonlyMap<string, Format> = new Map<string, Format>([
   ["text/csv", "csv"],
   ["application/csv", "csv"],
   ["text/tab-separated-values", "csv"],
@@ -33,13 +51,16 @@ const FORMATS: ReadonlyMap<string, Format> = new Map<string, Format>([
     (type) => [type, "jsonl"] as const,
   ),
   ["application/x-jsonlines", "jsonl"],
+  ["application/vnd.apache.parquet", "parquet"],
+  ["application/vnd.apache.arrow.stream", "arrow"],
+  ["application/vnd.apache.arrow.file", "arrow"],
 ]);
 
 /** @throws HttpRefusal 415 where neither says what the body is, 422 for a parameter that is wrong or of another format */
 export function bulkOptions(query: URLSearchParams, headers: Headers): BulkOptions {
   const read = new Query(query);
   const [type = "", ...parameters] = (headers.get("content-type") ?? "").split(";").map((part) => part.trim());
-  const format = read.choice("format", ["csv", "jsonl"]) ?? formatOf(type.toLowerCase());
+  const format = read.choice("format", NAMED_FORMATS) ?? formatOf(type.toLowerCase());
   const dryRun = read.flag("dry_run") ?? false;
   checkNames(query, format);
   const [dayFirst, monthFirst] = [read.flag("day_first") ?? false, read.flag("month_first") ?? false];
@@ -75,7 +96,7 @@ function formatOf(type: string): Format {
   const format = FORMATS.get(type);
   if (format !== undefined) return format;
   const has = type === "" ? "there is no content-type" : `content-type is ${quoted(type)}`;
-  const message = `${has}: send text/csv or application/x-ndjson, or give format=csv or format=jsonl`;
+  const message = `${has}: send text/csv, application/x-ndjson, application/vnd.apache.parquet or application/vnd.apache.arrow.stream, or give format=csv, jsonl, parquet or arrow`;
   throw new HttpRefusal(415, "invalid", message);
 }
 
@@ -89,9 +110,9 @@ function charsetOf(parameters: readonly string[]): string | undefined {
 
 function checkNames(query: URLSearchParams, format: Format): void {
   for (const name of new Set(query.keys())) {
-    if (!NAMES.includes(name)) throw wrong(`there is no parameter ${quoted(name)}${didYouMean(name, NAMES)}`);
-    if (format === "jsonl" && (CSV_ONLY as readonly string[]).includes(name))
-      throw wrong(`${name} is of CSV, and the body is JSON lines: leave it out`);
+    if (!PARAMETERS.includes(name)) throw wrong(`there is no parameter ${quoted(name)}${didYouMean(name, PARAMETERS)}`);
+    if (NOT_OF[format].includes(name))
+      throw wrong(`${name} is of CSV, and the body is ${TITLES[format]}: leave it out`);
     if (name !== "value_column" && query.getAll(name).length > 1) throw wrong(`${name} is given twice: give it once`);
   }
 }

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { asParameters, openCsv } from "./csv.ts";
+import { openCsv } from "./csv.ts";
 import { keysOf, openJsonLines } from "./json-lines.ts";
 import { type BulkOptions, bulkOptions, type Format } from "./parameters.ts";
+import { asParameters } from "./rows.ts";
 import { type BulkPoint, UploadProblem } from "./source.ts";
 
 async function* pieces(bytes: Uint8Array, cuts: readonly number[]) {

@@ -1,9 +1,10 @@
 /** What the readers of an upload have in common. */
 import type { JsonObject } from "@bufbuild/protobuf";
 import type { Series } from "../points.ts";
+import type { Format } from "./parameters.ts";
 
 export interface BulkPoint {
-  /** Of the body, from 1. */
+  /** Of the body, from 1; of a table with typed columns the number of the row. */
   readonly line: number;
   readonly series: Series;
   /** Microseconds since 1970. */
@@ -25,10 +26,14 @@ export interface BulkSource {
   understood(): Understood;
   /** Lines or cells that say that there is no value. */
   readonly missing: number;
+  /** Whether a table has been read to its end. */
+  readonly isWhole?: boolean;
+  /** Gives back what the body has taken beside memory. */
+  close?(): Promise<void>;
 }
 
 export interface Understood {
-  readonly format: "csv" | "jsonl";
+  readonly format: Format;
   /** In one sentence. */
   readonly description: string;
   readonly [name: string]: unknown;
