@@ -14,6 +14,7 @@ const EXAMPLES = new URL("../examples/python/requirements.txt", import.meta.url)
 export const SCHEMATHESIS = ["schemathesis==4.32.5"];
 export const GQL = ["gql[websockets]==4.4.0"];
 export const OPENTELEMETRY = ["opentelemetry-sdk==1.45.2", "opentelemetry-exporter-otlp==1.45.2"];
+export const COLUMNAR = ["pyarrow==26.0.1", "pandas==3.1.1", "polars==2.1.0"];
 export const LOCUST = ["locust==2.47.0", "grpcio==1.85.1", "grpcio-tools==1.85.1"];
 /** A device and a server that collectors read. */
 export const PYMODBUS = ["pymodbus==3.16.1"];
@@ -55,5 +56,6 @@ export async function pythonWith(packages: readonly string[]): Promise<string> {
 
 // Alone, it only fetches what is needed, so that no test waits for it.
 if (import.meta.main) {
-  await Promise.all([SCHEMATHESIS, GQL, LOCUST, PYMODBUS, ASYNCUA, await requirements(EXAMPLES)].map(pythonWith));
+  const sets = [SCHEMATHESIS, GQL, COLUMNAR, LOCUST, PYMODBUS, ASYNCUA, await requirements(EXAMPLES)];
+  await Promise.all(sets.map(pythonWith));
 }

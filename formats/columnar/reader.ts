@@ -248,6 +248,7 @@ function sampleOf(fields: readonly ColumnField[], first: Rows | undefined): Samp
 const SAMPLE_CHARACTERS = 100;
 
 function checkNames(fields: readonly ColumnField[], required: readonly string[]): void {
+  if (fields.length === 0) throw new CsvProblem("the file has no columns.");
   const has = new Set(fields.map(({ name }) => columnName(name).plain));
   const missing = required.filter((name) => !has.has(name));
   if (missing.length === 0) return;

@@ -4,6 +4,8 @@ import { request as open } from "node:http";
 import { promisify } from "node:util";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { arrowOf } from "../../testing/columnar/arrow.ts";
+import { parquetOf, type TestReading } from "../../testing/columnar/parquet.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { type ProtocolApp, startProtocolApp } from "../../testing/protocol-app.ts";
 
@@ -243,6 +245,107 @@ describe("JSON lines", () => {
   });
 });
 
+describe("Parquet and Arrow", () => {
+  const PARQUET = "application/vnd.apache.parquet";
+  const STREAM = "application/vnd.apache.arrow.stream";
+  const readings = (sensorId: string, count: number) =>
+    Array.from({ length: count }, (_, i) => ({ sensorId, timeUs: (START + i * 60_000) * 1000, value: i + 0.5 }));
+  const FORMS = [
+    ["parquet", PARQUET, parquetOf],
+    ["arrow", STREAM, (all) => arrowOf(all)],
+    ["arrow-file", "application/vnd.apache.arrow.file", (all) => arrowOf(all, { form: "file" })],
+  ] as const satisfies readonly (readonly [
+    string,
+    string,
+    (all: readonly TestReading[]) => Buffer<ArrayBuffer> | Promise<Buffer<ArrayBuffer>>,
+  ])[];
+
+  it.each(FORMS)("as %s are stored when they are answered, and not twice", async (name, type, write) => {
+    for (const base of [app.http, app.grpc]) {
+      const id = `${name}-${base === app.http ? "http" : "grpc"}`;
+      const body = await write(readings(id, 500));
+      const query = { unit: "bar", sensor_type: "pressure" };
+      const answer = await post(body, { type, query, base });
+      expect([answer.status, answer.body]).toMatchObject([200, { ...counts(500), sensor_ids: [id], from: at(0) }]);
+      expect(answer.body.understood).toMatchObject({
+        ...{ format: name.split("-")[0], time_columns: ["time"], time: "with their own zone" },
+        ...{ value_columns: ["value"], sensor_column: "sensor_id", wide: false },
+      });
+      expect(await values(id)).toEqual(readings(id, 500).map(({ value }) => value));
+      expect((await app.readings(id))[0]).toMatchObject({ unit: "bar", sensorType: "pressure" });
+      expect((await post(body, { type, query, base })).body).toMatchObject(counts(0, 500));
+    }
+  });
+
+  it.each(FORMS)("as %s are refused by row, and the others stored", async (name, type, write) => {
+    const id = `${name}-refused`;
+    const all = readings(id, 5).map((each, i) => (i === 2 ? { ...each, value: Number.POSITIVE_INFINITY } : each));
+    const future = { sensorId: id, timeUs: Date.UTC(2999, 0, 1) * 1000, value: 1 };
+    const answer = await post(await write([...all, future]), { type });
+    expect([answer.status, answer.body]).toMatchObject([422, counts(4, 0, 0, 2)]);
+    expect(answer.body.refusals).toMatchObject([
+      { line: 3, reason: "unreadable", message: "value is Infinity; wanted a finite number" },
+      { line: 6, reason: "future" },
+    ]);
+    expect(await values(id)).toEqual([0.5, 1.5, 3.5, 4.5]);
+  });
+
+  it.each(FORMS)("as %s are shown by a dry run, which stores nothing", async (name, type, write) => {
+    const few = await post(await write(readings(`${name}-dry`, 20)), { type, query: { dry_run: "true" } });
+    expect(few.body).toMatchObject({
+      dry_run: true,
+      whole: true,
+      readings: 20,
+      sensors: 1,
+      out_of_order: 0,
+      rows: null,
+    });
+    expect(few.body.first).toMatchObject([{ line: 1, observed_at: at(0), value: 0.5 }, {}, {}, {}, {}]);
+    const many = await post(await write(readings(`${name}-dry`, 1_001)), { type, query: { dry_run: "true" } });
+    expect(many.body).toMatchObject({ whole: false, readings: 1_000 });
+    expect(await values(`${name}-dry`)).toEqual([]);
+  });
+
+  it("may be compressed on their way, and cut off in it", async () => {
+    const body = gzipSync(parquetOf(readings("parquet-zip", 100)));
+    const headers = { "content-encoding": "gzip" };
+    expect((await post(body, { type: PARQUET, headers })).body).toMatchObject(counts(100));
+    expect((await post(body.subarray(0, 200), { type: PARQUET, headers })).status).toBe(400);
+  });
+
+  it("that are cut off have what came before stored, and say so", async () => {
+    const body = await arrowOf(readings("arrow-cut", 1_000), { batchRows: 300 });
+    const cut = await post(body.subarray(0, body.length - 2_000), { type: STREAM });
+    expect([cut.status, cut.body]).toMatchObject([422, counts(900)]);
+    expect(cut.body.detail).toMatch(
+      /ended early, after 900 readings that are stored: the file is damaged or was cut off/,
+    );
+    const whole = await post(body, { type: STREAM });
+    expect(whole.body).toMatchObject(counts(100, 900));
+  });
+
+  it.each([
+    ["CSV", PARQUET, "sensor_id,time,value\n", {}, 422, /should be Parquet, and begins as no such file does/],
+    ["Parquet", STREAM, parquetOf(readings("x", 1)), {}, 422, /should be an Arrow stream, and is Parquet/],
+    ["Parquet", CSV, parquetOf(readings("x", 1)), {}, 422, /is a Parquet file, and not CSV/],
+    ["nothing", PARQUET, "", {}, 422, /should be Parquet/],
+    [
+      "Parquet",
+      PARQUET,
+      parquetOf(readings("x", 1)),
+      { delimiter: ";" },
+      422,
+      /delimiter is of CSV, and the body is Parquet/,
+    ],
+    ["Parquet", PARQUET, parquetOf(readings("x", 1)), { sensor_id: "b" }, 422, /leave sensor_id out/],
+    ["Parquet", PARQUET, parquetOf(readings("x", 1)), { value_column: "v" }, 422, /value_column is "v"; the file has/],
+  ] as const)("that are %s as %s are refused", async (_, type, body, query, status, why) => {
+    const answer = await post(body, { type, query });
+    expect([answer.status, answer.body.detail]).toEqual([status, expect.stringMatching(why)]);
+    expect(await values("x")).toEqual([]);
+  });
+});
+
 describe("the request", () => {
   const text = (id: string) => `sensor_id,time,value\n${id},${at(0)},1\n`;
 
@@ -275,7 +378,7 @@ describe("the request", () => {
     [{ query: { interval: "60" } }, 422, /go together/],
     [{ query: { delimiter: "ab" } }, 422, /delimiter/],
     [{ query: { wide: "true" }, type: LINES }, 422, /wide is of CSV/],
-    [{ type: "application/json" }, 415, /send text\/csv or application\/x-ndjson/],
+    [{ type: "application/json" }, 415, /send text\/csv, application\/x-ndjson, application\/vnd.apache.parquet/],
     [{ headers: { authorization: "" } }, 401, /./],
   ])("with %j is refused", async (sent, status, why) => {
     const answer = await post(text("refused"), sent);

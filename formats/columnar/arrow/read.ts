@@ -40,6 +40,12 @@ export async function openArrowFile(file: RandomAccess, budget: Budget): Promise
   );
 }
 
+function headerOf<T>(message: Message, into: T): T {
+  const header: T | null = message.header(into);
+  if (header === null) throw damaged("a message without its header");
+  return header;
+}
+
 class ArrowFile implements ColumnarFile {
   readonly format = "Arrow";
   readonly fields: readonly ArrowField[];
@@ -68,9 +74,9 @@ class ArrowFile implements ColumnarFile {
     for await (const { message, body } of this.#messages) {
       const type = message.headerType();
       if (type === MessageHeader.DictionaryBatch) {
-        this.#dictionaries.take(message.header(new DictionaryBatch()) as DictionaryBatch, body);
+        this.#dictionaries.take(headerOf(message, new DictionaryBatch()), body);
       } else if (type === MessageHeader.RecordBatch) {
-        yield* this.#batch(message.header(new RecordBatch()) as RecordBatch, body);
+        yield* this.#batch(headerOf(message, new RecordBatch()), body);
       } else throw damaged("a message that is no record batch");
     }
   }
@@ -191,7 +197,7 @@ class Dictionaries {
   /** Dictionaries that no column refers to, such as those of nested ones, are passed over. */
   isRead(message: Message): boolean {
     if (message.headerType() !== MessageHeader.DictionaryBatch) return true;
-    return this.#declared.has((message.header(new DictionaryBatch()) as DictionaryBatch).id());
+    return this.#declared.has(headerOf(message, new DictionaryBatch()).id());
   }
 
   take(batch: DictionaryBatch, body: Uint8Array): void {
