@@ -7,6 +7,8 @@ import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { expect, test } from "vitest";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
+import { arrowOf } from "../../testing/columnar/arrow.ts";
+import { parquetOf, type TestReading } from "../../testing/columnar/parquet.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 import { end } from "../../testing/processes.ts";
 
@@ -69,6 +71,49 @@ test(
       expect(body.duplicate).toBeGreaterThan(5_000);
       expect(await stored(platform)).toBe(total);
       expect((await upload(platform, rows(0, total))).body).toMatchObject({ accepted: 0, duplicate: total });
+    } finally {
+      await platform.stop();
+    }
+  },
+  MINUTES_MS,
+);
+
+test(
+  "a platform that is killed while Parquet and Arrow are uploaded has each reading once when they are sent again",
+  async () => {
+    const total = 60_000;
+    const readings = (prefix: string): TestReading[] =>
+      Array.from({ length: total }, (_, i) => ({
+        ...{ sensorId: `${prefix}${i % SENSORS}`, timeUs: (START + Math.floor(i / SENSORS) * 1_000) * 1_000 },
+        value: Math.sin(i / 100),
+      }));
+    const bodies = [
+      { type: "application/vnd.apache.parquet", body: parquetOf(readings("p")) },
+      { type: "application/vnd.apache.arrow.stream", body: await arrowOf(readings("a"), { batchRows: 2_000 }) },
+    ];
+    let platform = await startPlatform();
+    try {
+      const { http } = platform;
+      const send = ({ type, body }: (typeof bodies)[number]) =>
+        fetch(`${http}${PATH}`, { method: "POST", headers: { "content-type": type }, body });
+      const interrupted = Promise.allSettled(bodies.map(send));
+      await expect.poll(() => stored(platform)).toBeGreaterThan(5_000);
+      await end(platform.process, "SIGKILL");
+      await interrupted;
+      platform = await startPlatform({ DATA_DIR: platform.dataDir });
+      let duplicate = 0;
+      for (const { type, body } of bodies) {
+        const response = await fetch(`${platform.http}${PATH}`, {
+          method: "POST",
+          headers: { "content-type": type },
+          body,
+        });
+        const answer = (await response.json()) as { accepted: number; duplicate: number; rejected: number };
+        expect([response.status, answer.accepted + answer.duplicate, answer.rejected]).toEqual([200, total, 0]);
+        duplicate += answer.duplicate;
+      }
+      expect(duplicate).toBeGreaterThan(5_000);
+      expect(await stored(platform)).toBe(2 * total);
     } finally {
       await platform.stop();
     }

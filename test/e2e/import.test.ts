@@ -4,10 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
+import { Float64, Table, tableToIPC, Utf8, vectorFromArray } from "apache-arrow";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { parseInstant } from "../../formats/time.ts";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
 import { type CliRun, runNode } from "../../testing/cli.ts";
+import { doubles, longs, type ParquetColumn, parquetFile, strings } from "../../testing/columnar/parquet.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 import { allAlerts, allReadings, withoutId } from "../../testing/readings.ts";
@@ -80,6 +83,33 @@ function history(sensors: readonly string[], minutes: number): Old[] {
   return rows.reverse();
 }
 
+function parquetExport(rows: readonly Old[]): Buffer {
+  const text = (name: "sensor_id" | "sensor_type" | "unit" | "location"): ParquetColumn => ({
+    ...{ name, type: "bytes", converted: 0 },
+    pages: [strings(rows.map((row) => row[name] ?? ""))],
+  });
+  const times = longs(rows.map(({ timestamp }) => BigInt(parseInstant(timestamp))));
+  const time: ParquetColumn = { name: "timestamp", type: "int64", converted: 10, pages: [times] };
+  const value: ParquetColumn = { name: "value", type: "double", pages: [doubles(rows.map((row) => row.value))] };
+  const columns = [text("sensor_id"), text("sensor_type"), time, value, text("unit"), text("location")];
+  return parquetFile({ rows: rows.length, columns });
+}
+
+function arrowExport(rows: readonly Old[]): Uint8Array {
+  const text = (name: "sensor_id" | "sensor_type" | "unit" | "location" | "timestamp") =>
+    vectorFromArray(
+      rows.map((row) => row[name]),
+      new Utf8(),
+    );
+  const value = vectorFromArray(
+    rows.map((row) => row.value),
+    new Float64(),
+  );
+  // GraphQL's names.
+  const ids = { sensorId: text("sensor_id"), sensorType: text("sensor_type"), timestamp: text("timestamp") };
+  return tableToIPC(new Table({ ...ids, value, unit: text("unit"), location: text("location") }), "file");
+}
+
 const accepted = (n: number) => `${n} sent = ${n} accepted + 0 duplicate + 0 conflicting + 0 rejected (0 late)`;
 const duplicate = (n: number) => `${n} sent = 0 accepted + ${n} duplicate + 0 conflicting + 0 rejected (0 late)`;
 
@@ -129,12 +159,63 @@ describe("an export as a file", () => {
       csv,
       `id,sensor_id,sensor_type,timestamp,value,unit,location\n${rows.map((r) => cells(r).join(",")).join("\n")}\n`,
     );
-    for (const file of [lines, csv]) {
+    const tables = [join(folder, "export.parquet"), join(folder, "export.feather")] as const;
+    writeFileSync(tables[0], parquetExport(rows));
+    writeFileSync(tables[1], arrowExport(rows));
+    for (const file of [lines, csv, ...tables]) {
       const run = telltaleImport(file);
       expect(await run.ended, run.stderr()).toBe(0);
       expect(run.stdout()).toContain(duplicate(200));
     }
     expect((await allReadings(platform.grpc, "file-1")).map(withoutId)).toEqual(stored.map(withoutId));
+  });
+
+  test("of Parquet names its bad rows by number, and is refused with the columns that it lacks", async () => {
+    const rows = history(["table"], 3).map((row, i) => (i === 1 ? { ...row, value: Number.NaN } : row));
+    const file = join(folder, "bad.parquet");
+    writeFileSync(file, parquetExport(rows));
+    const run = telltaleImport(file);
+    expect(await run.ended).toBe(1);
+    expect(run.stdout()).toContain(accepted(2));
+    expect(run.refused()).toMatchObject([{ where: "row 2", column: "value" }]);
+    const short = join(folder, "short.parquet");
+    const pages = [longs([1n])];
+    writeFileSync(
+      short,
+      parquetFile({ rows: 1, columns: [{ name: "timestamp", type: "int64", converted: 10, pages }] }),
+    );
+    const refused = telltaleImport(short);
+    expect(await refused.ended).toBe(1);
+    expect(refused.stderr()).toMatch(
+      /short\.parquet: the file has no column sensor_id, sensor_type, value, unit; it has "timestamp"/,
+    );
+    const named = join(folder, "named.parquet");
+    writeFileSync(named, "sensor_id,timestamp\n");
+    const none = telltaleImport(named);
+    expect(await none.ended).toBe(1);
+    expect(none.stderr()).toMatch(/named\.parquet: by its name it is Parquet or Arrow, and it begins as neither does/);
+  });
+
+  test("of Parquet and Arrow is sent and scored by the other commands too", async () => {
+    const rows = history(["sent"], 50)
+      .reverse()
+      .map((row) => ({ ...row, location: "hall, 1" }));
+    const parquet = join(folder, "sent.parquet");
+    writeFileSync(parquet, parquetExport(rows));
+    const sent = runNode([main, "send", parquet, "--url", platform.grpc]);
+    expect(await sent.ended, sent.stderr()).toBe(0);
+    expect(sent.stdout()).toContain(accepted(50));
+    expect(sent.stderr()).toMatch(
+      /time "timestamp" \(with their own zone\); value "value"; sensor "sensor_id".*; Parquet$/m,
+    );
+    const [feather, scores] = [join(folder, "sent.feather"), join(folder, "scores.csv")];
+    writeFileSync(feather, arrowExport(rows));
+    const scored = runNode([main, "score", feather, "--out", scores]);
+    expect(await scored.ended, scored.stderr()).toBe(0);
+    const lines = readFileSync(scores, "utf8").trimEnd().split("\n");
+    expect(lines).toHaveLength(51);
+    expect(lines[0]).toMatch(/^sensorId,sensorType,timestamp,value,unit,location,/);
+    expect(lines[1]).toMatch(/^sent,temperature,2020-09-13T12:26:40.000123\+00:00,[\d.]+,C,"hall, 1",/);
   });
 
   test("a bad row is named by line, column and value and kept in a file; its neighbours are stored", async () => {
@@ -195,7 +276,7 @@ describe("an export as a file", () => {
         /has no column sensor_type, timestamp, unit; it is "sensor_id,value"/,
       ],
       [wrong("cut.json", `[${JSON.stringify(history(["cut"], 1)[0])}`), /cut\.json, line 1: the array does not end/],
-      [wrong("export.xlsx", "PK"), /ends in "\.xlsx"; wanted \.csv, \.json/],
+      [wrong("export.xlsx", "PK"), /ends in "\.xlsx"; wanted \.csv, \.parquet, \.arrow/],
     ] as const) {
       expect(await run.ended).toBe(1);
       expect(run.stderr()).toMatch(why);
