@@ -10,6 +10,8 @@ import { startPlatform } from "../testing/platform.ts";
 import { labels1, writeRequest1, writeRequest2 } from "../testing/remote-write.ts";
 import { cpuOf, difference, sum } from "./cpu.ts";
 import { measure } from "./embedded.ts";
+import { hundredths, type Row } from "./row.ts";
+import { uploadRows } from "./uploads.ts";
 import { BlockLoad, nowUs, SingleLoad } from "./workload.ts";
 
 /** Requests under way at a time. */
@@ -20,13 +22,6 @@ const SERIES = 16_000;
 const HISTORY_MS = 20 * 86_400_000;
 /** What a sender waits when it is told to come later. */
 const LATER_MS = 50;
-
-interface Row {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly beside: Record<string, unknown>;
-}
 
 interface Sent {
   readonly path: string;
@@ -126,6 +121,7 @@ export async function protocolRows(samples: number): Promise<Row[]> {
         },
       });
     }
+    rows.push(...(await uploadRows(platform.http, pids, samples, blocks)));
     const beside = {
       cpu_us: hundredths(blocks.cpuUs),
       singles_per_s: Math.round(singles.perSecond),
@@ -137,8 +133,6 @@ export async function protocolRows(samples: number): Promise<Row[]> {
     await platform.stop();
   }
 }
-
-const hundredths = (of: number) => Math.round(of * 100) / 100;
 
 /** Bodies are made before the time counts. The first steps meet every series for the first time. */
 async function measureProtocol(url: string, pids: readonly number[], encode: Encode, steps: number) {

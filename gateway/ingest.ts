@@ -1,9 +1,12 @@
 /** Paths of ingest protocols, and of what reads over plain HTTP, on this listener: whatever comes by them is answered by the services' own listener. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { EndpointDocument } from "../server/lib/endpoint-document.ts";
 import { endToEnd, framing, handOn, type NoAnswer, upstreamAt } from "./hand-on.ts";
 import { type Answer, detail, send } from "./http.ts";
 
 export interface IngestPath {
+  /** Of a path by which readings come in. */
+  readonly document?: EndpointDocument | undefined;
   readonly path: string;
   readonly method: string;
   /** There where a body takes as long as it takes: the services see to it that it comes on. */

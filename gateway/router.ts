@@ -91,7 +91,7 @@ export class Router {
       sessions,
     } = options;
     let document: Promise<unknown> | undefined;
-    const openapi = () => (document ??= rest.document().then((sofa) => openApiDocument(sofa, version)));
+    const openapi = () => (document ??= rest.document().then((sofa) => openApiDocument(sofa, version, ingest.paths)));
     this.#add("/", { GET: async (request) => ((await hasConsole()) ? toConsole(request) : home(request)) });
     this.#addConsole(sessions);
     const toServices: Handler = async (request, response) => {

@@ -7,10 +7,7 @@ import type { RpcServer } from "./api/server.ts";
 import { systemClock } from "./clock.ts";
 import { type Config, hasServices } from "./config.ts";
 import type { HttpProtocol } from "./ingest/protocol.ts";
-import { bulkUpload } from "./ingest/protocols/bulk/handler.ts";
-import { lineProtocol } from "./ingest/protocols/influx/handler.ts";
-import { otlpHttp } from "./ingest/protocols/otlp/handler.ts";
-import { remoteWrite } from "./ingest/protocols/prometheus/handler.ts";
+import { httpProtocols } from "./ingest/protocols/http.ts";
 import { urlHost } from "./lib/authority.ts";
 import type { Logger } from "./observe/logger.ts";
 import { createMetrics } from "./observe/metrics.ts";
@@ -29,9 +26,6 @@ import { NO_SCORING, wireScoring } from "./wiring/scoring.ts";
 import { type Storage, wireStorage } from "./wiring/storage.ts";
 import { wireTimeZone } from "./wiring/time-zone.ts";
 import type { Wiring } from "./wiring/wiring.ts";
-
-/** Ingest protocols over plain HTTP beside the contract's own calls. */
-const createProtocols = (): readonly HttpProtocol[] => [remoteWrite(), otlpHttp(), ...lineProtocol(), bulkUpload()];
 
 export interface App {
   /** Undefined in a process that is only a gateway. */
@@ -57,7 +51,7 @@ export interface AppOptions {
 
 /** Starts the platform. Throws StartupError with a sentence for people; what was started by then is stopped again. */
 export async function startApp(options: AppOptions): Promise<App> {
-  const { logger, ending, protocols = createProtocols() } = options;
+  const { logger, ending, protocols = httpProtocols() } = options;
   const cleanups = new Cleanups();
   const stop = () => cleanups.run(logger);
   try {

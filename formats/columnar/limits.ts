@@ -10,7 +10,7 @@ export const MAX_PAGE_BYTES = 32 * 1024 * 1024;
 export const MAX_PAGE_VALUES = 2 * 1024 * 1024;
 /** Bytes of the footer of Parquet: a hundred thousand columns of row groups. */
 export const MAX_FOOTER_BYTES = 16 * 1024 * 1024;
-/** Rows of a file whatever its size, */
+/** Rows of a file, whatever its size. */
 export const FREE_ROWS = 1_000_000;
-/** and rows more for each of its bytes: what repeats is packed to next to nothing. */
+/** Rows beyond these for each of its bytes: what repeats is packed to next to nothing. */
 export const MAX_ROWS_PER_BYTE = 1_000;

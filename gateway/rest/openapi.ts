@@ -5,8 +5,10 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { ScalarType } from "@bufbuild/protobuf";
 import { SeveritySchema } from "../../gen/es/telltale/v1/reading_pb.ts";
+import type { IngestPath } from "../ingest.ts";
 import { isUnsigned } from "../mesh/map.ts";
 import { EXAMPLES } from "./examples.ts";
+import { INGEST_TAG, ingestOperations, SECURITY_SCHEMES } from "./openapi-ingest.ts";
 import { PAGE_TOKEN } from "./pages.ts";
 import { type Parameter, type Route, routes } from "./routes.ts";
 import { restRules } from "./rules.ts";
@@ -32,8 +34,8 @@ const ERRORS: Readonly<Record<string, string>> = {
   504: "The platform did not answer in time.",
 };
 
-/** @param sofa SOFA's own document */
-export function openApiDocument(sofa: unknown, version: string): Json {
+/** @param sofa SOFA's own document @param ingest paths of which those with a document by themselves are taken in */
+export function openApiDocument(sofa: unknown, version: string, ingest: readonly IngestPath[]): Json {
   const { components } = sofa as { components: { schemas: Json } };
   const schemas: Json = {
     ...answerSchemas(components.schemas),
@@ -56,9 +58,11 @@ export function openApiDocument(sofa: unknown, version: string): Json {
     tags: [
       { name: "sensors", description: "Readings and alerts." },
       { name: "monitoring", description: "The platform's own state, and who is told of alerts." },
+      { name: INGEST_TAG, description: "Readings by the protocols of others, and by files." },
     ],
-    paths: { ...paths, ...FIXED_PATHS },
-    components: { schemas },
+    paths: { ...paths, ...FIXED_PATHS, ...ingestOperations(ingest) },
+    components: { schemas, securitySchemes: SECURITY_SCHEMES },
+    security: [{}, { bearer: [] }, { session: [] }],
   };
 }
 

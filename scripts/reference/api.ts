@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
+import { httpProtocols } from "../../server/ingest/protocols/http.ts";
 import { enumName } from "../../server/lib/enum-name.ts";
 import { type Rule, rules } from "../../server/security/rules.ts";
 import { code, page, paragraph, sentence, table } from "./markdown.ts";
@@ -26,7 +27,24 @@ export function apiPage(): string {
     them. GraphQL and REST are composed from the same contracts. *Scope* is what the caller's token needs with \`AUTH=on\`; "(all sensors)"
     refuses tokens that are limited to a prefix of sensor ids.`,
   );
-  return page("API", "`proto/` and the table of rules", text, ...sections);
+  return page("API", "`proto/`, the table of rules and the ingest protocols", text, ...sections, ...ingestSection());
+}
+
+/** What answers over plain HTTP, on both ports, beside REST and GraphQL. */
+function ingestSection(): string[] {
+  const rows = httpProtocols().map(({ method, path, document: { summary, body, answers } }) => [
+    code(`${method} ${path}`),
+    sentence(summary),
+    body.types.map(code).join(", "),
+    body.encodings.map(code).join(", "),
+    Object.keys(answers).map(code).join(", "),
+  ]);
+  const text = paragraph(
+    `Readings by the protocols of others and as files, on the HTTP port and the services' own. The scope is \`ingest\`. Parameters, answers and
+    credentials of each are in \`/openapi.json\`, with REST.`,
+  );
+  const heads = ["Path", "What it takes", "Content types", "Content encodings", "Answers beside refusals"];
+  return ["## Ingest over HTTP", text, table(heads, rows)];
 }
 
 const STANDARD: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
 import type { ErrorKind } from "../errors.ts";
 import { TelltaleError } from "../errors.ts";
+import type { EndpointDocument } from "../lib/endpoint-document.ts";
 import type { Principal } from "../security/principal.ts";
 import type { Batch } from "./accept.ts";
 import type { Submission } from "./ingestor.ts";
@@ -17,6 +18,7 @@ interface Endpoint {
   readonly method: "POST" | "PUT";
   /** The whole path, such as "/api/v2/write". */
   readonly path: string;
+  readonly document: EndpointDocument;
   /** The authorization header as the platform reads it, where senders write another; absent: they write the same. */
   readonly credential?: (headers: Headers) => string | null;
   /** The answer to what failed, where senders expect another than `{"code", "message"}` with the status. */

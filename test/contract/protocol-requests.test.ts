@@ -14,6 +14,7 @@ import { protocolMemory } from "../../server/ingest/protocols/limits.ts";
 import { createMetrics } from "../../server/observe/metrics.ts";
 import { anonymous } from "../../server/security/principal.ts";
 import type { AccessRequest } from "../../server/security/security.ts";
+import { TEST_DOCUMENT } from "../../testing/endpoint.ts";
 import { type Listener, openListener } from "../../testing/rpc.ts";
 
 const PATH = "/test/steps";
@@ -30,7 +31,13 @@ let handle = echo;
 let asked: AccessRequest;
 /** Resolves when access is asked for. */
 let arrived = Promise.withResolvers<void>();
-const steps: IngestProtocol = { name: "steps", method: "PUT", path: PATH, handle: (request) => handle(request) };
+const steps: IngestProtocol = {
+  name: "steps",
+  method: "PUT",
+  path: PATH,
+  document: TEST_DOCUMENT,
+  handle: (request) => handle(request),
+};
 const metrics = createMetrics({ processMetrics: false });
 const submit = vi.fn<Ingestor["submit"]>();
 const onStored = vi.fn(async () => {});

@@ -17,12 +17,14 @@ import { loadConfig } from "../../server/config.ts";
 import { TelltaleError } from "../../server/errors.ts";
 import type { IngestProtocol } from "../../server/ingest/protocol.ts";
 import { silentLogger } from "../../server/observe/logger.ts";
+import { TEST_DOCUMENT } from "../../testing/endpoint.ts";
 
 /** A line for each reading: an id and a number. */
 const lines: IngestProtocol = {
   name: "lines",
   method: "POST",
   path: "/test/lines",
+  document: TEST_DOCUMENT,
   async handle({ body, submit }) {
     const readings = Buffer.from(body)
       .toString()

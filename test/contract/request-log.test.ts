@@ -7,6 +7,7 @@ import type { ProtocolOptions } from "../../server/api/protocol-routes.ts";
 import type { IngestProtocol } from "../../server/ingest/protocol.ts";
 import { protocolMemory } from "../../server/ingest/protocols/limits.ts";
 import { anonymous } from "../../server/security/principal.ts";
+import { TEST_DOCUMENT } from "../../testing/endpoint.ts";
 import { type Listener, openListener } from "../../testing/rpc.ts";
 
 let listener: Listener;
@@ -46,7 +47,7 @@ it("tells of refused calls once a second, with the reason, and of answered ones 
 
 it("tells of calls by plain HTTP that fail for want of the database", async () => {
   const failing: IngestProtocol = {
-    ...{ name: "failing", method: "POST", path: "/test/failing" },
+    ...{ name: "failing", method: "POST", path: "/test/failing", document: TEST_DOCUMENT },
     handle: () => Promise.reject(Object.assign(new Error("too many connections"), { code: "53400" })),
   };
   const protocols = {

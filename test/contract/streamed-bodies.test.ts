@@ -12,13 +12,14 @@ import { allowLong, spareLong } from "../../server/lib/long-requests.ts";
 import { Changes, orAbort } from "../../server/lib/signals.ts";
 import { createMetrics } from "../../server/observe/metrics.ts";
 import { anonymous } from "../../server/security/principal.ts";
+import { TEST_DOCUMENT } from "../../testing/endpoint.ts";
 import { type Listener, openListener } from "../../testing/rpc.ts";
 
 const PATH = "/test/stream";
 const REQUEST_TIMEOUT_MS = 1_000;
 /** Reads on only as the log has room: one batch for each piece. */
 const counting: StreamedProtocol = {
-  ...{ name: "counting", method: "POST", path: PATH },
+  ...{ name: "counting", method: "POST", path: PATH, document: TEST_DOCUMENT },
   async handleStream({ body, submit, settled }) {
     let bytes = 0;
     for await (const piece of body) {

@@ -6,6 +6,7 @@ import { checkEncoding } from "../encoding.ts";
 import { beginningOf } from "./beginning.ts";
 import { ColumnarUploads } from "./columnar.ts";
 import { firstRows, openCsv } from "./csv.ts";
+import { DOCUMENT } from "./document.ts";
 import { openJsonLines } from "./json-lines.ts";
 import { type BulkOptions, bulkOptions } from "./parameters.ts";
 import { type BulkPoint, type BulkSource, type RefuseLine, UploadProblem } from "./source.ts";
@@ -17,7 +18,7 @@ const MAX_SHOWN = 5;
 /** @param columnar the limits of uploads as Parquet and Arrow */
 export function bulkUpload(columnar = new ColumnarUploads()): StreamedProtocol {
   return {
-    ...{ name: "bulk", method: "POST", path: "/api/v1/sensors/data/bulk" },
+    ...{ name: "bulk", method: "POST", path: "/api/v1/sensors/data/bulk", document: DOCUMENT },
     handleStream: (request) => handle(request, columnar),
     // As the other paths of REST.
     refuse: ({ status, message }) => answer(status, { detail: message }),

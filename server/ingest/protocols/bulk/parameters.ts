@@ -5,7 +5,7 @@ import { quoted } from "../../../lib/quoted.ts";
 import { didYouMean } from "../../../lib/suggest.ts";
 import { HttpRefusal } from "../../protocol.ts";
 
-const NAMED_FORMATS = ["csv", "jsonl", "parquet", "arrow"] as const;
+export const NAMED_FORMATS = ["csv", "jsonl", "parquet", "arrow"] as const;
 export type Format = (typeof NAMED_FORMATS)[number];
 
 export interface BulkOptions {
@@ -27,7 +27,8 @@ const OF_ALL = [
   ...["format", "dry_run", "time_zone", "dst", "time_unit"],
   ...["sensor_id", "sensor_type", "unit", "location"],
 ] as const;
-export const PARAMETERS: readonly string[] = [...OF_ALL, ...OF_TEXTS, ...OF_COLUMNS, ...OF_CSV];
+export const PARAMETERS = [...OF_ALL, ...OF_TEXTS, ...OF_COLUMNS, ...OF_CSV] as const;
+const NAMES: readonly string[] = PARAMETERS;
 /** Parameters that a format does not have. */
 const NOT_OF: Readonly<Record<Format, readonly string[]>> = {
   csv: [],
@@ -110,7 +111,7 @@ function charsetOf(parameters: readonly string[]): string | undefined {
 
 function checkNames(query: URLSearchParams, format: Format): void {
   for (const name of new Set(query.keys())) {
-    if (!PARAMETERS.includes(name)) throw wrong(`there is no parameter ${quoted(name)}${didYouMean(name, PARAMETERS)}`);
+    if (!NAMES.includes(name)) throw wrong(`there is no parameter ${quoted(name)}${didYouMean(name, NAMES)}`);
     if (NOT_OF[format].includes(name))
       throw wrong(`${name} is of CSV, and the body is ${TITLES[format]}: leave it out`);
     if (name !== "value_column" && query.getAll(name).length > 1) throw wrong(`${name} is given twice: give it once`);

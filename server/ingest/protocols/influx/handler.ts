@@ -1,23 +1,61 @@
 /** InfluxDB's line protocol as version 2 takes it, `POST /api/v2/write`, and as version 1 does, `POST /write`. */
+import {
+  type DocumentedAnswer,
+  ENCODINGS,
+  type EndpointDocument,
+  objectSchema,
+  TEXT,
+} from "../../../lib/endpoint-document.ts";
 import type { IngestProtocol, ProtocolFailure, ProtocolRequest, ProtocolResponse } from "../../protocol.ts";
 import { checkEncoding } from "../encoding.ts";
 import { Points, storePoints } from "../points.ts";
-import { LineMapper, precisionOf } from "./map.ts";
+import { LineMapper, PRECISIONS, precisionOf } from "./map.ts";
 import { type ParsedLines, parseLines } from "./parse.ts";
 
 /** The routes of both versions: one series is one sensor, by whichever it comes. */
 export function lineProtocol(): readonly IngestProtocol[] {
   const mapper = new LineMapper();
-  const route = (name: string, path: string, body: Body): IngestProtocol => ({
-    ...{ name, method: "POST", path, credential },
+  const route = (name: string, path: string, document: EndpointDocument, body: Body): IngestProtocol => ({
+    ...{ name, method: "POST", path, credential, document },
     handle: (request) => handle(request, mapper, body),
     refuse: ({ status, message }: ProtocolFailure) => refusal(body, status, message),
   });
   return [
-    route("influx", "/api/v2/write", (status, message) => ({ code: CODES[status] ?? "internal error", message })),
-    route("influx_v1", "/write", (_, error) => ({ error })),
+    route("influx", "/api/v2/write", DOCUMENT, (status, message) => ({
+      code: CODES[status] ?? "internal error",
+      message,
+    })),
+    route("influx_v1", "/write", DOCUMENT_V1, (_, error) => ({ error })),
   ];
 }
+
+const refusalOf = (properties: Readonly<Record<string, object>>): DocumentedAnswer => ({
+  description: "Nothing was stored, or part where the message says so.",
+  types: ["application/json"],
+  schema: objectSchema(properties),
+});
+
+const DOCUMENT: EndpointDocument = {
+  operationId: "write_line_protocol",
+  summary: "Readings in InfluxDB's line protocol",
+  description:
+    "As InfluxDB 2: 204 when all lines are stored and scored, 400 with `partial write` where some are not. Other parameters are ignored. Guide: docs/guides/influx.md.",
+  body: { types: ["text/plain", "*/*"], encodings: ENCODINGS },
+  query: [
+    { name: "precision", description: "Of times without a unit; ns without it.", choices: [...PRECISIONS.keys()] },
+  ],
+  answers: { 204: { description: "All lines are stored, now or before.", types: [] } },
+  refusal: refusalOf({ code: TEXT, message: TEXT }),
+  credentials: ["bearer", "token"],
+};
+
+const DOCUMENT_V1: EndpointDocument = {
+  ...DOCUMENT,
+  operationId: "write_line_protocol_v1",
+  summary: "Readings in line protocol, as InfluxDB 1",
+  refusal: refusalOf({ error: TEXT }),
+  credentials: ["bearer", "basic"],
+};
 
 type Body = (status: number, message: string) => object;
 

@@ -19,7 +19,7 @@ const nanoseconds: ReadTime = (digits) => {
   return digits.length > 3 ? Number(digits.slice(0, -3)) : 0;
 };
 
-const PRECISIONS: ReadonlyMap<string, ReadTime> = new Map([
+export const PRECISIONS: ReadonlyMap<string, ReadTime> = new Map([
   ["ns", nanoseconds],
   ["n", nanoseconds],
   ["us", scaled(1)],

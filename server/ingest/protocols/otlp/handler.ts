@@ -7,6 +7,7 @@ import {
   ExportMetricsServiceResponseSchema,
 } from "../../../../gen/es/opentelemetry/proto/collector/metrics/v1/metrics_service_pb.ts";
 import { TelltaleError } from "../../../errors.ts";
+import { ENCODINGS, type EndpointDocument, TEXT } from "../../../lib/endpoint-document.ts";
 import {
   HttpRefusal,
   type IngestProtocol,
@@ -45,10 +46,41 @@ export function otlpHttp(): IngestProtocol {
     name: "otlp",
     method: "POST",
     path: "/v1/metrics",
+    document: DOCUMENT,
     handle: (request) => handle(request, mapper),
     refuse,
   };
 }
+
+const PROTOBUF = "application/x-protobuf";
+const JSON_TYPE = "application/json";
+
+const DOCUMENT: EndpointDocument = {
+  operationId: "export_metrics",
+  summary: "Metrics of OpenTelemetry (OTLP over HTTP)",
+  description:
+    "An ExportMetricsServiceRequest; the answer is in the form of the request. Points that are not stored are counted in `partialSuccess`. Guide: docs/guides/opentelemetry.md.",
+  body: { types: [PROTOBUF, "application/protobuf", JSON_TYPE], encodings: ENCODINGS },
+  query: [],
+  answers: {
+    200: {
+      description: "An ExportMetricsServiceResponse: the points are stored, but for those that it counts.",
+      types: [PROTOBUF, JSON_TYPE],
+      schema: {
+        type: "object",
+        properties: {
+          partialSuccess: { type: "object", properties: { rejectedDataPoints: TEXT, errorMessage: TEXT } },
+        },
+      },
+    },
+  },
+  refusal: {
+    description: "A google.rpc.Status in the form of the request.",
+    types: [PROTOBUF, JSON_TYPE],
+    schema: { type: "object", properties: { code: { type: "integer" }, message: TEXT } },
+  },
+  credentials: ["bearer"],
+};
 
 async function handle(request: ProtocolRequest, mapper: OtlpMapper): Promise<ProtocolResponse> {
   checkEncoding(request.headers);
@@ -63,9 +95,6 @@ async function handle(request: ProtocolRequest, mapper: OtlpMapper): Promise<Pro
     ? { status: 200, headers: { "content-type": form }, body: toJsonString(ExportMetricsServiceResponseSchema, answer) }
     : { status: 200, headers: { "content-type": form }, body: toBinary(ExportMetricsServiceResponseSchema, answer) };
 }
-
-const PROTOBUF = "application/x-protobuf";
-const JSON_TYPE = "application/json";
 
 function formOf(headers: Headers): typeof PROTOBUF | typeof JSON_TYPE | undefined {
   const type = headers.get("content-type")?.split(";")[0]?.trim().toLowerCase() ?? "";

@@ -1,4 +1,5 @@
 /** `POST /api/v1/write`: Prometheus' remote_write 1.0 and 2.0. */
+import type { EndpointDocument } from "../../../lib/endpoint-document.ts";
 import {
   HttpRefusal,
   type IngestProtocol,
@@ -18,10 +19,37 @@ export function remoteWrite(): IngestProtocol {
     name: "remote_write",
     method: "POST",
     path: "/api/v1/write",
+    document: DOCUMENT,
     handle: (request) => handle(request, identities),
     refuse,
   };
 }
+
+const DOCUMENT: EndpointDocument = {
+  operationId: "remote_write",
+  summary: "Prometheus' remote_write 1.0 and 2.0",
+  description:
+    "204 when all samples are stored and scored, 400 with the reasons where some are not. A limit that is over with time is answered with 503, which senders retry. Guide: docs/guides/prometheus.md.",
+  body: {
+    types: ["application/x-protobuf", "application/x-protobuf;proto=io.prometheus.write.v2.Request"],
+    encodings: ["snappy"],
+    encodingRequired: true,
+  },
+  query: [],
+  answers: {
+    204: {
+      description: "All samples are stored, now or before.",
+      types: [],
+      headers: {
+        "X-Prometheus-Remote-Write-Samples-Written": "Samples that are stored, of version 2.0.",
+        "X-Prometheus-Remote-Write-Histograms-Written": "Histograms that are stored, of version 2.0.",
+        "X-Prometheus-Remote-Write-Exemplars-Written": "0: exemplars are not stored.",
+      },
+    },
+  },
+  refusal: { description: "Why, in a line.", types: ["text/plain"] },
+  credentials: ["bearer"],
+};
 
 async function handle(request: ProtocolRequest, identities: Identities): Promise<ProtocolResponse> {
   const version = versionOf(request.headers);

@@ -1,0 +1,131 @@
+/** What the OpenAPI document says of ingest paths, against the handlers: neither has a path, a type or an answer that the other lacks. */
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { httpProtocols } from "../../server/ingest/protocols/http.ts";
+import { type ProtocolApp, startProtocolApp } from "../../testing/protocol-app.ts";
+import { snappyCompress } from "../../testing/remote-write.ts";
+
+interface Answer {
+  readonly content?: Readonly<Record<string, { readonly schema?: object }>>;
+}
+
+interface Operation {
+  readonly operationId: string;
+  readonly tags: readonly string[];
+  readonly parameters?: readonly { readonly name: string; readonly in: string }[];
+  readonly requestBody: { readonly content: Readonly<Record<string, object>> };
+  readonly responses: Readonly<Record<string, Answer>>;
+  readonly security: readonly Readonly<Record<string, unknown>>[];
+}
+
+interface OpenApi {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly securitySchemes: Readonly<Record<string, object>> };
+}
+
+let app: ProtocolApp;
+let document: OpenApi;
+beforeAll(async () => {
+  app = await startProtocolApp();
+  document = (await (await fetch(`${app.http}/openapi.json`)).json()) as OpenApi;
+});
+afterAll(() => app?.stop());
+
+const operations = () =>
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).flatMap(([method, operation]) =>
+      operation.tags.includes("ingest") ? [{ path, method: method.toUpperCase(), operation }] : [],
+    ),
+  );
+
+const ajv = new Ajv2020({ strict: false });
+
+/** Sends a body, and holds the answer to what the document says. */
+async function send(
+  { path, method, operation }: ReturnType<typeof operations>[number],
+  body: Uint8Array<ArrayBuffer> | string,
+  headers: Record<string, string>,
+  query = "",
+): Promise<number> {
+  const response = await fetch(`${app.http}${path}${query}`, { method, body, headers });
+  const text = await response.text();
+  const answer = operation.responses[response.status];
+  expect(answer, `${method} ${path} ${response.status} ${text}`).toBeDefined();
+  const type = response.headers.get("content-type")?.split(";")[0] ?? "";
+  expect(text === "" ? [""] : Object.keys(answer!.content ?? {}), `${path} ${response.status}`).toContain(
+    text === "" ? "" : type,
+  );
+  const schema = answer!.content?.[type]?.schema;
+  if (type === "application/json" && schema !== undefined)
+    expect(ajv.validate(schema, JSON.parse(text)), text).toBe(true);
+  return response.status;
+}
+
+it("lists the paths and methods that there are handlers for, and no other", () => {
+  const handlers = httpProtocols().map(({ method, path }) => `${method} ${path}`);
+  expect(operations().map(({ method, path }) => `${method} ${path}`)).toEqual(handlers);
+  expect(new Set(operations().map(({ operation }) => operation.operationId)).size).toBe(handlers.length);
+});
+
+it("names credentials that the document defines, and a request without any is refused as it says", async () => {
+  for (const each of operations()) {
+    for (const name of each.operation.security.flatMap(Object.keys))
+      expect(document.components.securitySchemes).toHaveProperty(name);
+    expect(await send(each, "x", { "content-type": "text/plain" })).toBe(401);
+  }
+});
+
+it("names the content types that are taken, and no other is", async () => {
+  for (const each of operations()) {
+    const { operation } = each;
+    const encoding = operation.parameters?.find(({ name }) => name === "Content-Encoding");
+    const headers = {
+      ...app.bearer,
+      ...(JSON.stringify(encoding).includes("snappy") ? { "content-encoding": "snappy" } : {}),
+    };
+    const types = Object.keys(operation.requestBody.content);
+    for (const type of types) {
+      const status = await send(each, "{", { ...headers, "content-type": type === "*/*" ? "application/zip" : type });
+      expect([each.path, type, status]).not.toEqual([each.path, type, 415]);
+    }
+    if (!types.includes("*/*")) expect(await send(each, "{", { ...headers, "content-type": "image/png" })).toBe(415);
+    expect(await send(each, "{", { ...headers, "content-type": types[0]!, "content-encoding": "compress" })).toBe(415);
+  }
+});
+
+it("names the parameters that are taken, and no other is", async () => {
+  const of = (path: string) => operations().find((each) => each.path === path)!;
+  const bulk = of("/api/v1/sensors/data/bulk");
+  const headers = { ...app.bearer, "content-type": "text/csv" };
+  for (const { name } of bulk.operation.parameters!.filter((each) => each.in === "query")) {
+    const response = await fetch(`${app.http}${bulk.path}?${name}=`, { method: "POST", body: "x", headers });
+    expect([name, await response.text()]).not.toEqual([name, expect.stringContaining("no parameter")]);
+  }
+  const unknown = await fetch(`${app.http}${bulk.path}?unknown=1`, { method: "POST", body: "x", headers });
+  expect(await unknown.text()).toContain("no parameter");
+  expect(
+    await send(of("/api/v2/write"), "a v=1", { ...app.bearer, "content-type": "text/plain" }, "?precision=d"),
+  ).toBe(400);
+});
+
+it("says how success is answered", async () => {
+  const bodies: Record<string, readonly [type: string, body: Uint8Array<ArrayBuffer> | string, status: number]> = {
+    "/api/v1/write": ["application/x-protobuf", snappyCompress(Buffer.alloc(0)), 204],
+    "/v1/metrics": ["application/json", "{}", 200],
+    "/api/v2/write": ["text/plain", "openapi v=1", 204],
+    "/write": ["text/plain", "openapi v=2", 204],
+    "/api/v1/sensors/data/bulk": ["text/csv", "sensor_id,time,value\na,2026-01-05T00:00:00Z,1\n", 200],
+  };
+  for (const each of operations()) {
+    const [type, body, status] = bodies[each.path]!;
+    const encoding = each.path === "/api/v1/write" ? { "content-encoding": "snappy" } : {};
+    expect([each.path, await send(each, body, { ...app.bearer, ...encoding, "content-type": type })]).toEqual([
+      each.path,
+      status,
+    ]);
+  }
+  const bulk = operations().find(({ path }) => path.endsWith("/bulk"))!;
+  const csv = { ...app.bearer, "content-type": "text/csv" };
+  expect(await send(bulk, "sensor_id,time,value\na,2026-01-05T00:01:00Z,1\n", csv, "?dry_run=true")).toBe(200);
+  expect(await send(bulk, "time,value\n1,2\n", csv)).toBe(422);
+});
