@@ -212,10 +212,19 @@ export class ColumnarReader implements RowReader {
   }
 
   #seriesOf(columns: Rows["columns"], i: number, index: number, line: number): number {
-    const cell = (column: number | undefined) => (column === undefined ? "" : columns[column]!.text(i).trim());
+    let isDamaged = false;
+    const cell = (column: number | undefined) => {
+      const text = column === undefined ? "" : columns[column]!.text(i).trim();
+      isDamaged ||= text.includes("\ufffd");
+      return text;
+    };
     const series = this.#series.numberOf(index, cell, `${this.place} ${line}`);
-    if (typeof series === "number") return series;
-    this.losses.add(line, "sensor", series);
+    if (typeof series === "number" && !isDamaged) return series;
+    this.losses.add(
+      line,
+      "sensor",
+      typeof series === "string" ? series : "the sensor is described by what is no UTF-8",
+    );
     return -1;
   }
 }

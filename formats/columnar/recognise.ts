@@ -21,10 +21,17 @@ export function recognise(first: Uint8Array): ColumnarFormat | undefined {
   return isStream ? "arrow-stream" : undefined;
 }
 
-/** The format of a stream, if it is one of these, and all of its bytes. @throws CsvProblem as `recognise` does */
-export async function recognised(
-  bytes: AsyncIterable<Uint8Array>,
-): Promise<{ readonly format: ColumnarFormat | undefined; readonly pieces: AsyncIterable<Uint8Array> }> {
+export interface Recognised {
+  /** Undefined where it is none of these. */
+  readonly format: ColumnarFormat | undefined;
+  /** All of the bytes. */
+  readonly pieces: AsyncIterable<Uint8Array>;
+  /** Ends the stream, wherever its reader has stopped. */
+  readonly close: () => Promise<void>;
+}
+
+/** The format of a stream, by its first bytes. @throws CsvProblem as `recognise` does; the stream is ended then */
+export async function recognised(bytes: AsyncIterable<Uint8Array>): Promise<Recognised> {
   const iterator = bytes[Symbol.asyncIterator]();
   let first: Uint8Array = new Uint8Array();
   while (first.length < RECOGNISED_BYTES) {
@@ -36,7 +43,13 @@ export async function recognised(
     if (first.length > 0) yield first;
     yield* { [Symbol.asyncIterator]: () => iterator };
   }
-  return { format: recognise(first), pieces: pieces() };
+  const close = async () => void (await iterator.return?.());
+  try {
+    return { format: recognise(first), pieces: pieces(), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 /** @throws CsvProblem where the file is not in the format that its name or type says */

@@ -16,6 +16,7 @@ import {
   parquetOf,
   parquetWithFooter,
   readingColumns,
+  strings,
   type TestReading,
 } from "../../testing/columnar/parquet.ts";
 import { readTable } from "../../testing/columnar/read.ts";
@@ -300,6 +301,15 @@ describe("columns", () => {
       [1, expect.stringMatching(/value is "true"; wanted a number/)],
       [2, expect.stringMatching(/value is "false"; wanted a number/)],
     ]);
+  });
+
+  it("of sensors whose bytes are no UTF-8 lose their rows", async () => {
+    const sensor = strings(["ab", "cd"]);
+    sensor.bytes[5] = 0xff;
+    const [, time, value] = readingColumns(readings(2)).columns;
+    const file = parquetFile({ rows: 2, columns: [{ name: "sensor", type: "bytes", pages: [sensor] }, time!, value!] });
+    const { points, losses } = await readTable(file);
+    expect([points.map(([id]) => id), losses]).toEqual([["cd"], [[1, "the sensor is described by what is no UTF-8"]]]);
   });
 
   it("of sensors with a name that is too long lose their rows", async () => {

@@ -56,6 +56,33 @@ it("a file has no name while it is read, and is gone when it has been, or was no
   expect([await readdir(folder), await spooled()]).toEqual([[], 0]);
 });
 
+it("a stream that is refused in the middle is ended, and so is one whose format is not read", async () => {
+  const uploads = new ColumnarUploads(1);
+  const bytes = await arrowOf(readings, { batchRows: 10 });
+  for (const body of [bytes.subarray(0, 3_000), Buffer.from("FEA1 and more"), Buffer.from("neither")]) {
+    let isEnded = false;
+    async function* watched() {
+      try {
+        yield* pieces(body);
+        // More would come.
+        yield Buffer.alloc(1);
+      } finally {
+        isEnded = true;
+      }
+    }
+    const read = async () => {
+      const source = await uploads.open(watched(), options("arrow"), () => {});
+      try {
+        await count(source);
+      } finally {
+        await source.close?.();
+      }
+    };
+    await expect(read()).rejects.toThrow(/damaged|Feather version 1|begins as no such file/);
+    expect(isEnded).toBe(true);
+  }
+});
+
 it("a file that is too large is refused with what to do, and an Arrow stream of that size is not", async () => {
   const uploads = new ColumnarUploads(1, 1_000);
   const refused = uploads.open(pieces(parquetOf(readings)), options("parquet"), () => {});

@@ -5,6 +5,7 @@ import {
   type ColumnarReader,
   openColumnarFile,
   openColumnarStream,
+  type Recognised,
   randomAccess,
   recognised,
   SpoolFull,
@@ -44,12 +45,15 @@ export class ColumnarUploads {
   async open(body: AsyncIterable<Uint8Array>, options: BulkOptions, refuse: RefuseLine): Promise<BulkSource> {
     const leave = this.#enter();
     let file: FileHandle | undefined;
+    let end: Recognised["close"] | undefined;
     const close = async () => {
       leave();
       await file?.close();
+      await end?.();
     };
     try {
-      const { format: found, pieces } = await recognised(body);
+      const { format: found, pieces, ...of } = await recognised(body);
+      end = of.close;
       // What is neither is refused as what it should be.
       const format = options.format === "parquet" ? options.format : found === "arrow-file" ? found : "arrow-stream";
       if (format !== "arrow-stream") file = await this.#spooled(pieces);
