@@ -17,8 +17,12 @@ import type { ColumnarFile, ColumnField, Rows, Vector } from "./values.ts";
 
 /** Rows looked at before the first is taken, of the first batch or page. */
 const SAMPLE_ROWS = 1_000;
-/** Rows at once: other work has its turn between them. */
-const ROWS_AT_ONCE = 1_000;
+/** Cells of them at most. */
+const SAMPLE_CELLS = 100_000;
+/** Of a cell, enough to see what it is. */
+const SAMPLE_CHARACTERS = 100;
+/** Values at once: other work has its turn between them. */
+const VALUES_AT_ONCE = 1_000;
 
 export interface ColumnarOptions extends CsvOptions {
   /** Rows are wanted with all of their cells, not only with those that make readings. */
@@ -45,7 +49,7 @@ export class ColumnarReader implements RowReader {
   readonly #size: () => number;
   /** A time that is one by its type. */
   readonly #typedTime: boolean;
-  readonly #isText: ReadonlySet<number>;
+  readonly #asText: ReadonlySet<number>;
   isWhole = false;
   #row = 0;
 
@@ -60,10 +64,14 @@ export class ColumnarReader implements RowReader {
     size: () => number,
     options: ColumnarOptions,
   ): Promise<ColumnarReader> {
-    const file = await whole(opened);
-    const rows = file.rows();
-    const first = await whole(() => rows.next());
-    return new ColumnarReader(file, rows, first.done ? undefined : first.value, size, options);
+    try {
+      const file = await opened();
+      const rows = file.rows();
+      const first = await rows.next();
+      return new ColumnarReader(file, rows, first.done ? undefined : first.value, size, options);
+    } catch (error) {
+      throw asProblem(error);
+    }
   }
 
   private constructor(
@@ -92,7 +100,7 @@ export class ColumnarReader implements RowReader {
     const used = new Set([...time, ...values, sensor, type, unit, location].filter((index) => index !== undefined));
     checkRead(fields, used);
     if (!options.everyCell) file.only(used);
-    this.#isText = new Set([...values].filter((index) => !numeric.has(index)));
+    this.#asText = new Set([...values].filter((index) => !numeric.has(index)));
     this.#series = new SeriesTable(this.columns, options);
     this.numbers = new NumberReader(options.decimal, this.delimiter, this.place);
     const names = time.map((index) => this.columns.header[index]!);
@@ -106,7 +114,7 @@ export class ColumnarReader implements RowReader {
         sample.slice(1),
         names.map(timeUnitOf).find((name) => name),
       );
-    const cells = sample.slice(1).flatMap((row) => [...this.#isText].map((i) => [row.cells[i]!, row.line] as const));
+    const cells = sample.slice(1).flatMap((row) => [...this.#asText].map((i) => [row.cells[i]!, row.line] as const));
     this.numbers.learn(cells);
   }
 
@@ -130,23 +138,27 @@ export class ColumnarReader implements RowReader {
   }
 
   async *chunks(): AsyncGenerator<readonly CsvRow[]> {
+    try {
+      yield* this.#chunks();
+    } catch (error) {
+      throw asProblem(error);
+    }
+  }
+
+  async *#chunks(): AsyncGenerator<readonly CsvRow[]> {
     const { maxRows = Number.POSITIVE_INFINITY } = this.options;
-    for (let rows = this.#first; rows !== undefined; rows = await this.#next()) {
+    const atOnce = Math.max(1, Math.floor(VALUES_AT_ONCE / this.columns.values.length));
+    for (let rows = this.#first; rows !== undefined; rows = (await this.#rows.next()).value as Rows | undefined) {
       if (this.#row + rows.count > FREE_ROWS + MAX_ROWS_PER_BYTE * this.#size())
         throw new CsvProblem(`the file has more than ${MAX_ROWS_PER_BYTE} rows for each of its bytes.`);
       const end = Math.min(rows.count, maxRows - this.#row);
-      for (let from = 0; from < end; from += ROWS_AT_ONCE) {
-        yield this.#some(rows, from, Math.min(end, from + ROWS_AT_ONCE));
+      for (let from = 0; from < end; from += atOnce) {
+        yield this.#some(rows, from, Math.min(end, from + atOnce));
         await setImmediate();
       }
       if (end < rows.count) return void (await this.#rows.return(undefined));
     }
     this.isWhole = true;
-  }
-
-  async #next(): Promise<Rows | undefined> {
-    const next = await whole(() => this.#rows.next());
-    return next.done ? undefined : next.value;
   }
 
   #some({ columns }: Rows, from: number, to: number): CsvRow[] {
@@ -201,7 +213,7 @@ export class ColumnarReader implements RowReader {
 
   #value(vector: Vector, i: number, index: number, line: number): number | undefined | string {
     if (vector.isMissing(i)) return undefined;
-    if (this.#isText.has(index)) return this.numbers.read(vector.text(i), line);
+    if (this.#asText.has(index)) return this.numbers.read(vector.text(i), line);
     const value = vector.number(i);
     if (typeof value === "string" || Number.isFinite(value)) return value;
     return Number.isNaN(value) ? undefined : `${vector.text(i)}; wanted a finite number`;
@@ -230,12 +242,8 @@ export class ColumnarReader implements RowReader {
 }
 
 /** Bytes that say what cannot be are met in many places: reads beyond the end of a buffer are of those. */
-async function whole<T>(read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    throw error instanceof RangeError ? damaged(`what cannot be read (${error.message})`) : error;
-  }
+function asProblem(error: unknown): unknown {
+  return error instanceof RangeError ? damaged(`what cannot be read (${error.message})`) : error;
 }
 
 interface Sample {
@@ -246,15 +254,13 @@ interface Sample {
 /** The names and the first rows, as texts. */
 function sampleOf(fields: readonly ColumnField[], first: Rows | undefined): Sample[] {
   const names = { cells: fields.map(({ name }) => name), line: 0 };
-  const rows = Array.from({ length: Math.min(SAMPLE_ROWS, first?.count ?? 0) }, (_, i) => ({
+  const most = Math.min(SAMPLE_ROWS, Math.ceil(SAMPLE_CELLS / fields.length));
+  const rows = Array.from({ length: Math.min(most, first?.count ?? 0) }, (_, i) => ({
     cells: first!.columns.map((column) => column?.text(i).slice(0, SAMPLE_CHARACTERS) ?? ""),
     line: i + 1,
   }));
   return [names, ...rows];
 }
-
-/** Of a cell: enough to see what it is. */
-const SAMPLE_CHARACTERS = 100;
 
 function checkNames(fields: readonly ColumnField[], required: readonly string[]): void {
   if (fields.length === 0) throw new CsvProblem("the file has no columns.");

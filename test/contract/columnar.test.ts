@@ -3,6 +3,7 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { Bool, Float64, makeVector, Table, TimestampNanosecond, tableToIPC, Utf8, vectorFromArray } from "apache-arrow";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { openColumnarFile } from "../../formats/columnar/index.ts";
 import { arrowOf } from "../../testing/columnar/arrow.ts";
 import {
   CODEC,
@@ -19,7 +20,7 @@ import {
   strings,
   type TestReading,
 } from "../../testing/columnar/parquet.ts";
-import { readTable } from "../../testing/columnar/read.ts";
+import { inMemory, readTable } from "../../testing/columnar/read.ts";
 import { snappyCompress } from "../../testing/remote-write.ts";
 
 const START_US = Date.UTC(2026, 0, 5) * 1000;
@@ -156,6 +157,14 @@ describe("Parquet's pages", () => {
     else expect([points, problem]).toEqual([[], expect.stringMatching(why)]);
   });
 
+  it("of values that are shorter than their type are refused", async () => {
+    // Differences of lengths: three shared parts of no bytes, and three own parts of no bytes.
+    const nothing = [0x80, 1, 1, 3, 0, 0, 0];
+    const page = { values: 3, encoding: ENCODING.deltaBytes, bytes: Buffer.from([...nothing, ...nothing]) };
+    const { points, problem } = await readTable(withValues({ type: "fixed", isHalf: true, pages: [page] }, 3));
+    expect([points, problem]).toEqual([[], expect.stringMatching(/damaged/)]);
+  });
+
   it("of texts that repeat each other without end are refused before they are made", async () => {
     // Prefixes of 1 MB, a thousand of them, in some bytes: constant differences.
     const header = [0x80, 1, 1];
@@ -219,6 +228,21 @@ describe("a file that says more than it has", () => {
     expect(problem).toMatch(/needs more than 64 MiB of memory at once: write it with smaller record batches/);
   });
 
+  it("with a sensor in each of many columns is read a few rows at a time", async () => {
+    const rows = 20;
+    const [, time] = readingColumns(readings(rows)).columns;
+    const page = doubles(Array.from({ length: rows }, (_, i) => i));
+    const sensors = Array.from(
+      { length: 5_000 },
+      (_, i): ParquetColumn => ({ name: `s${i}`, type: "double", pages: [page] }),
+    );
+    const bytes = parquetFile({ rows, columns: [time!, ...sensors] });
+    const reader = await openColumnarFile("parquet", inMemory(bytes), { wide: true });
+    const chunks: number[] = [];
+    for await (const some of reader.chunks()) chunks.push(some.reduce((sum, { points }) => sum + points.length, 0));
+    expect(chunks).toEqual(Array(rows).fill(5_000));
+  });
+
   it.each([
     ["nested without end", nestedParquet(50_000), /more than 20000 columns/],
     ["nested a little", nestedParquet(100), /./],
@@ -233,6 +257,18 @@ describe("a file that says more than it has", () => {
     const stream = Buffer.from(await arrowOf(readings(10)));
     const huge = Buffer.concat([Buffer.from([255, 255, 255, 255, 255, 255, 255, 127]), stream]);
     expect((await readTable(huge)).problem).toMatch(/needs more than 64 MiB/);
+  });
+
+  it("is refused where a type of Arrow says nothing of itself", async () => {
+    const bytes = Buffer.from(await arrowOf(readings(3)));
+    // Each byte of the schema, set to nothing in its turn.
+    const end = 8 + bytes.readUInt32LE(4);
+    for (let at = 8; at < end; at++) {
+      const damaged = Buffer.from(bytes);
+      damaged[at] = 0;
+      const { points, problem } = await readTable(damaged);
+      expect(points.length <= 3 || problem !== undefined, String(at)).toBe(true);
+    }
   });
 
   it.each([

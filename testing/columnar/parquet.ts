@@ -73,6 +73,8 @@ export interface ParquetColumn {
   /** Of the type's meaning: a member of ConvertedType. */
   readonly converted?: number;
   readonly codec?: number;
+  /** Numbers of half precision, of the type "fixed". */
+  readonly isHalf?: true;
   readonly isOptional?: boolean;
   readonly pages: readonly Page[];
 }
@@ -114,13 +116,14 @@ export function parquetFile(...groups: readonly ParquetTable[]): Buffer<ArrayBuf
     return new Thrift().structs(1, chunks).int(2, 0).int(3, rows);
   });
   const columns = groups[0]!.columns;
-  const elements = columns.map(({ name, type, converted, isOptional = false }) =>
-    new Thrift()
+  const elements = columns.map(({ name, type, converted, isHalf, isOptional = false }) => {
+    const element = new Thrift()
       .int(1, PHYSICAL[type])
-      .int(3, isOptional ? 1 : 0)
-      .text(4, name)
-      .int(6, converted),
-  );
+      .int(2, isHalf ? 2 : undefined)
+      .int(3, isOptional ? 1 : 0);
+    element.text(4, name).int(6, converted);
+    return isHalf ? element.struct(10, new Thrift().struct(15, new Thrift())) : element;
+  });
   const root = new Thrift().text(4, "schema").int(5, columns.length);
   const rows = groups.reduce((sum, group) => sum + BigInt(group.rows), 0n);
   const footer = new Thrift()

@@ -129,15 +129,15 @@ function layoutOf(field: Field): Layout {
     case Type.Null:
       return { kind: "null" };
     case Type.Int:
-      return intOf(field.type(new Int()));
+      return intOf(detailsOf(field, new Int()));
     case Type.FloatingPoint: {
-      const precision = (field.type(new FloatingPoint()) as FloatingPoint).precision();
+      const precision = detailsOf(field, new FloatingPoint()).precision();
       return { kind: "float", bits: precision === Precision.HALF ? 16 : precision === Precision.SINGLE ? 32 : 64 };
     }
     case Type.Bool:
       return { kind: "flag" };
     case Type.Decimal: {
-      const decimal = field.type(new Decimal()) as Decimal;
+      const decimal = detailsOf(field, new Decimal());
       const bytes = decimal.bitWidth() / 8;
       if (![4, 8, 16, 32].includes(bytes) || Math.abs(decimal.scale()) > 1_000)
         throw damaged("a decimal of no known size");
@@ -150,15 +150,15 @@ function layoutOf(field: Field): Layout {
     case Type.Utf8View:
       return { kind: "view" };
     case Type.Date: {
-      const isDays = (field.type(new DateType()) as DateType).unit() === DateUnit.DAY;
+      const isDays = detailsOf(field, new DateType()).unit() === DateUnit.DAY;
       return { kind: "time", bits: isDays ? 32 : 64, unit: isDays ? "day" : "ms", instants: false };
     }
     case Type.Time: {
-      const time = field.type(new Time()) as Time;
+      const time = detailsOf(field, new Time());
       return { kind: "clock", bits: time.bitWidth() === 64 ? 64 : 32, unit: unitOf(time.unit()) };
     }
     case Type.Timestamp: {
-      const timestamp = field.type(new Timestamp()) as Timestamp;
+      const timestamp = detailsOf(field, new Timestamp());
       return {
         kind: "time",
         bits: 64,
@@ -169,6 +169,12 @@ function layoutOf(field: Field): Layout {
     default:
       return { kind: "other" };
   }
+}
+
+function detailsOf<T>(field: Field, into: T): T {
+  const details: T | null = field.type(into);
+  if (details === null) throw damaged("a column without its type");
+  return details;
 }
 
 function intOf(int: Int): Layout & { readonly kind: "int" } {

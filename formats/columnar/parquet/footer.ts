@@ -292,7 +292,7 @@ function flatField(element: SchemaElement, chunk: number): ParquetField {
   const meaning = meaningOf(element, physical);
   return {
     name,
-    type: typeOf(physical, meaning),
+    type: typeOf(physical, width, meaning),
     chunk,
     physical,
     width,
@@ -311,7 +311,7 @@ function meaningOf({ converted = -1, scale, logical }: SchemaElement, physical: 
   return CONVERTED[converted] ?? { kind: physical === "bytes" ? "text" : "plain" };
 }
 
-function typeOf(physical: Physical, meaning: Meaning): ColumnType {
+function typeOf(physical: Physical, width: number, meaning: Meaning): ColumnType {
   const isBytes = physical === "bytes" || physical === "fixed";
   switch (meaning.kind) {
     case "time":
@@ -324,7 +324,7 @@ function typeOf(physical: Physical, meaning: Meaning): ColumnType {
     case "decimal":
       return physical === "float" || physical === "double" ? unread(physical) : { kind: "number" };
     case "half":
-      return physical === "fixed" ? { kind: "number" } : unread(physical);
+      return physical === "fixed" && width === 2 ? { kind: "number" } : unread(physical);
     case "other":
       return meaning;
     default:

@@ -87,7 +87,7 @@ export class ColumnarUploads {
       if (error instanceof SpoolFull) throw new HttpRefusal(413, "exhausted", error.message);
       if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
       const message = "the temporary folder has no room for the file: send it again later, or as an Arrow stream";
-      throw new HttpRefusal(503, "exhausted", message, { retryAfterMs: RETRY_MS });
+      throw new TelltaleError("exhausted", message, { retryAfterMs: RETRY_MS });
     }
   }
 }
