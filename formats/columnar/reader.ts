@@ -6,9 +6,9 @@ import { setImmediate } from "node:timers/promises";
 import { type Columns, findColumns } from "../csv/columns.ts";
 import { Losses } from "../csv/losses.ts";
 import { columnName, timeUnitOf, zoneOf } from "../csv/names.ts";
-import { isMissing, NumberReader } from "../csv/numbers.ts";
+import { NumberReader } from "../csv/numbers.ts";
 import { CsvProblem, listed, quoted } from "../csv/problem.ts";
-import { type CsvOptions, type CsvRow, givenTime, type RowReader } from "../csv/read.ts";
+import { type CsvOptions, type CsvRow, givenTime, type RowReader, timeCell } from "../csv/read.ts";
 import { type CsvSeries, SeriesTable } from "../csv/series.ts";
 import { TimeReader } from "../csv/times.ts";
 import { damaged } from "./budget.ts";
@@ -121,7 +121,7 @@ export class ColumnarReader implements RowReader {
   #learnTimes(sample: readonly Sample[], unit: string | undefined): void {
     if (this.columns.time.length === 0) return;
     const cells = sample.map(({ cells, line }) => [this.#timeText((index) => cells[index]!), line] as const);
-    this.times.learn(cells.filter(([cell]) => !isMissing(cell)));
+    this.times.learn(cells.filter(([cell]) => cell !== ""));
     this.times.checkUnit(unit);
   }
 
@@ -190,11 +190,11 @@ export class ColumnarReader implements RowReader {
 
   #read(columns: Rows["columns"], i: number, line: number): number | string {
     const cell = this.#timeText((index) => columns[index]!.text(i));
-    return isMissing(cell) ? "missing" : this.times.read(cell, line);
+    return cell === "" ? "missing" : this.times.read(cell, line);
   }
 
   #timeText(cell: (index: number) => string): string {
-    return this.columns.time.map((index) => cell(index).trim()).join(" ");
+    return timeCell(this.columns.time.map(cell));
   }
 
   #points(columns: Rows["columns"], i: number, line: number): CsvRow["points"] {

@@ -124,14 +124,22 @@ export function texts(length: number, text: (at: number) => string): Values {
   return { length, number: () => Number.NaN, text: cached };
 }
 
-export type TimeUnit = "s" | "ms" | "us" | "ns" | "day";
+export type ClockUnit = "s" | "ms" | "us" | "ns";
+/** "day_ms" counts milliseconds, and is a day like "day". */
+export type TimeUnit = ClockUnit | "day" | "day_ms";
 
-const MICROS: Readonly<Record<Exclude<TimeUnit, "ns">, number>> = { s: 1e6, ms: 1e3, us: 1, day: 86_400e6 };
+const MICROS: Readonly<Record<Exclude<TimeUnit, "ns">, number>> = {
+  ...{ s: 1e6, ms: 1e3, us: 1 },
+  ...{ day: 86_400e6, day_ms: 1e3 },
+};
+const DATE_CHARACTERS = "2026-01-05".length;
 
 /** Times as counts since 1970, cut to whole microseconds. */
 export function times(counts: Numbers | Wholes, unit: TimeUnit, instants: boolean): Values {
   const us = microsOf(counts, unit);
-  const text = (at: number) => timeText(us(at), instants);
+  // A time of day may stand beside a date, in another column.
+  const end = unit === "day" || unit === "day_ms" ? DATE_CHARACTERS : undefined;
+  const text = (at: number) => timeText(us(at), instants).slice(0, end);
   return { length: counts.length, number: us, text };
 }
 
@@ -159,7 +167,7 @@ export function timeText(us: number, instants: boolean): string {
 }
 
 /** Times of a day without a date. */
-export function clocks(counts: Numbers | Wholes, unit: Exclude<TimeUnit, "day">): Values {
+export function clocks(counts: Numbers | Wholes, unit: ClockUnit): Values {
   const us = microsOf(counts, unit);
   const text = (at: number) => (us(at) >= 0 && us(at) < 86_400e6 ? timeText(us(at), false).slice(11) : String(us(at)));
   return { length: counts.length, number: () => Number.NaN, text };

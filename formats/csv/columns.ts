@@ -117,12 +117,13 @@ function findTime(header: readonly ColumnName[], rows: readonly CsvRecord[], opt
   throw new CsvProblem(`no column is known to hold the time; ${hint} decides, or --interval where the rows have none.`);
 }
 
+const CLOCK = /^\s*\d{1,2}:\d\d(:\d\d([.,]\d+)?)?\s*([ap]m)?\s*$/i;
+
 /** Times of a day without a date. */
 function isClock(rows: readonly CsvRecord[], index: number): boolean {
-  if (rows.length === 0) return false;
-  return rows
-    .slice(0, 20)
-    .every(({ cells }) => /^\s*\d{1,2}:\d\d(:\d\d([.,]\d+)?)?\s*([ap]m)?\s*$/i.test(cells[index] ?? ""));
+  const cells = rows.slice(0, 20).map(({ cells }) => cells[index] ?? "");
+  const known = cells.filter((cell) => !isMissing(cell));
+  return known.length > 0 && known.every((cell) => CLOCK.test(cell));
 }
 
 /** Without names: a time and a value in this order, or a value alone. */

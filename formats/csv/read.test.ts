@@ -85,6 +85,12 @@ describe("columns", () => {
     expect(await times("Date;Time;Value\n2026-01-02;03:04:05,5;1,5\n")).toEqual(["2026-01-02T03:04:05.500000"]);
   });
 
+  test("a date without its time of day is lost, and no midnight", async () => {
+    const { readings, losses } = await read("Date;Time;Value\n2026-01-02;;1\n2026-01-02;03:04:05;2\n;03:04:06;3\n");
+    expect(readings.map(([time]) => time)).toEqual(["2026-01-02T03:04:05.000000"]);
+    expect(losses).toEqual(["2 time: Date and Time is missing", "4 time: Date and Time is missing"]);
+  });
+
   test("a wide file has a sensor in each column, with its unit in brackets", async () => {
     const { readings, missing } = await read(
       "time,pump-1 (°C),pump-2 [bar],room (old)\n2026-01-01,1,2,3\n2026-01-02,,NaN,4\n",

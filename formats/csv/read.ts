@@ -116,7 +116,7 @@ export class CsvReader implements RowReader {
       throw new CsvProblem(`line ${odd.line}: ${this.#cellsReason(odd.cells)}.`);
     if (time.length > 0) {
       const cells = whole.map(({ cells, line }) => [this.#timeCell(cells), line] as const);
-      this.times.learn(cells.filter(([cell]) => !isMissing(cell)));
+      this.times.learn(cells.filter(([cell]) => cell !== ""));
       this.times.checkUnit(unit);
     }
     this.numbers.learn(whole.flatMap(({ cells, line }) => values.map((index) => [cells[index]!, line] as const)));
@@ -194,14 +194,13 @@ export class CsvReader implements RowReader {
   }
 
   #timeCell(cells: readonly string[]): string {
-    const [first, second] = this.columns.time;
-    return second === undefined ? cells[first!]! : `${cells[first!]!.trim()} ${cells[second]!.trim()}`;
+    return timeCell(this.columns.time.map((column) => cells[column]!));
   }
 
   #time(cells: readonly string[], line: number, index: number): number | string {
     if (this.columns.time.length === 0) return givenTime(index, this.options);
     const cell = this.#timeCell(cells);
-    const time = isMissing(cell) ? "missing" : this.times.read(cell, line);
+    const time = cell === "" ? "missing" : this.times.read(cell, line);
     if (typeof time === "number") return time;
     return `${this.columns.time.map((column) => this.#named(column, "time")).join(" and ")} is ${time}`;
   }
@@ -237,6 +236,11 @@ export class CsvReader implements RowReader {
 /** Microseconds since 1970 for a row without a time, by its number from 0. */
 export function givenTime(row: number, { intervalUs = MINUTE_US, startUs = UNTIMED_START_US }: CsvOptions): number {
   return startUs + Math.round(row * intervalUs);
+}
+
+/** A time in one cell, or a date and a time of day in two; empty where one of them is missing: half a time is another. */
+export function timeCell(cells: readonly string[]): string {
+  return cells.some(isMissing) ? "" : cells.map((cell) => cell.trim()).join(" ");
 }
 
 /** Lines that end in delimiters: the cells too many hold nothing. */

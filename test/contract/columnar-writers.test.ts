@@ -73,6 +73,15 @@ describeWith(["python3"], "pyarrow, pandas and polars", () => {
     }
   });
 
+  it.each(["types-clock.parquet", "types-clock.feather"])(
+    "have dates and times of day side by side: %s",
+    async (name) => {
+      const { points, losses, problem } = await readTable(await file(name), { timeZone: "Europe/Berlin" });
+      expect([problem, points]).toEqual([undefined, [["", MOMENT_US - 3_600e6, 1]]]);
+      expect(losses).toEqual([[2, "date and time is missing"]]);
+    },
+  );
+
   it("have times as INT96", async () => {
     const bytes = await file("types-int96.parquet");
     for (const [timeColumn, us] of Object.entries({ t_us: MOMENT_US, t_ns: MOMENT_US, t_ms: MOMENT_US - 456 })) {

@@ -116,6 +116,15 @@ pq.write_table(types.select(["t_ms", "t_us", "t_ns", "n_double"]), path("types-i
 pq.write_table(types, path("types-integers.parquet"), store_decimal_as_integer=True)
 with ipc.new_stream(path("types.arrow"), types.schema) as writer:
     writer.write_table(types)
+dates = pa.table(
+    {
+        "date": pa.array([moment.date()] * 2, pa.date32()),
+        "time": pa.array([moment.time(), None], pa.time64("us")),
+        "value": pa.array([1.0, 2.0]),
+    }
+)
+pq.write_table(dates, path("types-clock.parquet"))
+feather.write_feather(dates.set_column(0, "date", dates["date"].cast(pa.date64())), path("types-clock.feather"))
 wide = pa.table({"time": pa.array(times), "pump-1 [bar]": pa.array(values), "pump-2": pa.array(range(ROWS), pa.int32())})
 pq.write_table(wide, path("wide.parquet"))
 feather.write_feather(wide, path("wide.feather"))

@@ -17,7 +17,7 @@ import { Encoding } from "flatbuffers";
 import { CsvProblem } from "../../csv/problem.ts";
 import { damaged } from "../budget.ts";
 import { MAX_COLUMNS, MAX_NAME_BYTES } from "../limits.ts";
-import type { ColumnField, TimeUnit } from "../values.ts";
+import type { ClockUnit, ColumnField, TimeUnit } from "../values.ts";
 
 const MAX_DEPTH = 32;
 
@@ -29,7 +29,7 @@ export type Layout =
   | { readonly kind: "flag" | "null" | "view" }
   | { readonly kind: "text"; readonly offsetBits: 32 | 64 }
   | { readonly kind: "time"; readonly bits: 32 | 64; readonly unit: TimeUnit; readonly instants: boolean }
-  | { readonly kind: "clock"; readonly bits: 32 | 64; readonly unit: Exclude<TimeUnit, "day"> }
+  | { readonly kind: "clock"; readonly bits: 32 | 64; readonly unit: ClockUnit }
   | { readonly kind: "other" };
 
 export interface ArrowField extends ColumnField {
@@ -151,7 +151,7 @@ function layoutOf(field: Field): Layout {
       return { kind: "view" };
     case Type.Date: {
       const isDays = detailsOf(field, new DateType()).unit() === DateUnit.DAY;
-      return { kind: "time", bits: isDays ? 32 : 64, unit: isDays ? "day" : "ms", instants: false };
+      return { kind: "time", bits: isDays ? 32 : 64, unit: isDays ? "day" : "day_ms", instants: false };
     }
     case Type.Time: {
       const time = detailsOf(field, new Time());
@@ -183,7 +183,7 @@ function intOf(int: Int): Layout & { readonly kind: "int" } {
   return { kind: "int", bits, isSigned: int.isSigned() };
 }
 
-function unitOf(unit: Unit): Exclude<TimeUnit, "day"> {
+function unitOf(unit: Unit): ClockUnit {
   const units = {
     [Unit.SECOND]: "s",
     [Unit.MILLISECOND]: "ms",

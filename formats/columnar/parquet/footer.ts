@@ -4,7 +4,7 @@ import { type Budget, damaged } from "../budget.ts";
 import { MAX_COLUMNS, MAX_FOOTER_BYTES, MAX_NAME_BYTES } from "../limits.ts";
 import type { RandomAccess } from "../random-access.ts";
 import { checkFormat, PARQUET_MAGIC, RECOGNISED_BYTES } from "../recognise.ts";
-import type { ColumnField, ColumnType, TimeUnit } from "../values.ts";
+import type { ClockUnit, ColumnField, ColumnType, TimeUnit } from "../values.ts";
 import { CutShort, ThriftReader, TRUE } from "./thrift.ts";
 
 const ENCRYPTED_MAGIC = "PARE";
@@ -19,7 +19,7 @@ export type Meaning =
   | { readonly kind: "plain" | "unsigned" | "text" | "uuid" | "half" }
   | { readonly kind: "decimal"; readonly scale: number }
   | { readonly kind: "time"; readonly unit: TimeUnit; readonly instants: boolean }
-  | { readonly kind: "clock"; readonly unit: Exclude<TimeUnit, "day"> }
+  | { readonly kind: "clock"; readonly unit: ClockUnit }
   | { readonly kind: "other"; readonly name: string };
 
 export interface ParquetField extends ColumnField {
