@@ -9,7 +9,6 @@ import { CHUNK_MASK, CHUNK_SENSORS, CHUNK_SHIFT } from "./memory.ts";
 const LINE_BYTES = 64;
 const TYPE = offsetOf("sensor", "type") >>> 3;
 const PROFILE = offsetOf("sensor", "profile") >>> 2;
-
 const CALENDAR = offsetOf("profile", "calendar") >>> 2;
 const SIDES = offsetOf("profile", "sides") >>> 2;
 

@@ -88,3 +88,14 @@ test("a gap is no outcome, and however long a history is, few of its forecasts a
   const [next] = forecaster.forecasts([forecaster.lastUs + HOUR_US], flat);
   expect(next!.quantile(0.975) - next!.quantile(0.025)).toBeLessThan(4);
 });
+
+test("bursts with long gaps between have no outcomes of the short horizons: the longer ones forecast without them", () => {
+  // Ten readings, a second apart, each hour: what is due between two bursts never comes.
+  const forecaster = new Forecaster([6 * MINUTE_US, 24 * HOUR_US]);
+  for (let n = 0; n < 10 * 24 * 10; n++) forecaster.reading(Math.floor(n / 10) * HOUR_US + (n % 10) * 1e6, noise(n), flat);
+  expect(forecaster.farthestUs).toBe(24 * HOUR_US);
+  expect(forecaster.checked).toBeGreaterThan(100);
+  const forecasts = hourly(forecaster, 24);
+  expect(forecasts.length).toBe(24);
+  for (const { quantile } of forecasts) expect(quantile(0.9) - quantile(0.1)).toBeGreaterThan(1);
+});

@@ -94,23 +94,25 @@ export class Forecaster {
 
   /** The longest time ahead that the history allows, microseconds; 0 where there is too little for any. */
   get farthestUs(): number {
-    const far = (this.#lastUs - this.#firstUs) / SPANS;
-    const able = this.#horizons.filter(({ us, samples }) => us <= far && samples.length >= LEAST_SAMPLES);
-    return able.at(-1)?.us ?? 0;
+    return this.#known().at(-1)?.us ?? 0;
   }
 
   /** Earlier forecasts that the intervals follow from, of the horizon that has fewest. */
   get checked(): number {
-    const counts = this.#horizons.filter(({ us }) => us <= this.farthestUs).map(({ samples }) => samples.length);
+    const counts = this.#known().map(({ samples }) => samples.length);
     return counts.length === 0 ? 0 : Math.min(...counts);
+  }
+
+  /** Horizons whose errors are known. A shorter one may be missing: of readings in bursts, what is due between two of them never comes. */
+  #known(): Horizon[] {
+    const far = (this.#lastUs - this.#firstUs) / SPANS;
+    return this.#horizons.filter(({ us, samples }) => us <= far && samples.length >= LEAST_SAMPLES);
   }
 
   /** Forecasts for times after the newest reading, up to `farthestUs`, in order of time. `seasonal` knows all readings. */
   forecasts(timesUs: readonly number[], seasonal: Seasonal): Forecast[] {
     const far = this.farthestUs;
-    const fitted = this.#horizons
-      .filter(({ us }) => us <= far)
-      .map(({ us, samples }) => ({ us, fit: crossFit(samples, independent(samples, us)) }));
+    const fitted = this.#known().map(({ us, samples }) => ({ us, fit: crossFit(samples, independent(samples, us)) }));
     return timesUs
       .filter((timeUs) => timeUs - this.#lastUs <= far)
       .map((timeUs) => this.#forecast(timeUs, seasonal(timeUs), fitted));

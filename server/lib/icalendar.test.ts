@@ -34,6 +34,8 @@ test("what cannot be read is refused with its event, rule or value", () => {
     [calendar(), /no event/],
     [calendar(event("SUMMARY:Easter", "DTSTART;VALUE=DATE:20270328", "RRULE:FREQ=WEEKLY")), /"Easter".*FREQ=WEEKLY/],
     [calendar(event("DTSTART;VALUE=DATE:20270230")), /"20270230" is no date/],
+    [calendar(event("DTSTART;VALUE=DATE:20270101", "RRULE:FREQ=YEARLY;INTERVAL=0")), /INTERVAL is no whole number/],
+    [calendar(event("DTSTART;VALUE=DATE:20270101", "RRULE:FREQ=YEARLY;COUNT=ten")), /COUNT is no whole number/],
     [calendar(event("SUMMARY:Nothing")), /"Nothing" has no DTSTART/],
     [calendar(event("DTSTART;VALUE=DATE:20200101", "DTEND;VALUE=DATE:20270101")), /lasts 2557 days/],
   ] as const;

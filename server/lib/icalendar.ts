@@ -83,8 +83,13 @@ function startsOf(event: Event, start: number, year: number): number[] {
   if (parts.get("FREQ") !== "YEARLY" || !same || [...parts.keys()].some((name) => !known.includes(name))) {
     throw new CalendarError(`${nameOf(event)} repeats by the rule "${rule}": only the same date of each year is taken`);
   }
-  const every = Number(parts.get("INTERVAL") ?? 1);
-  const count = Number(parts.get("COUNT") ?? Number.POSITIVE_INFINITY);
+  const numberOf = (name: string, absent: number) => {
+    const text = parts.get(name);
+    if (text === undefined || /^[1-9]\d{0,8}$/.test(text)) return Number(text ?? absent);
+    throw new CalendarError(`${nameOf(event)} repeats by the rule "${rule}": ${name} is no whole number from 1 on`);
+  };
+  const every = numberOf("INTERVAL", 1);
+  const count = numberOf("COUNT", Number.POSITIVE_INFINITY);
   const until = parts.has("UNTIL") ? readDay(parts.get("UNTIL")!) : Number.POSITIVE_INFINITY;
   const starts: number[] = [];
   const first = date.getUTCFullYear();

@@ -22,6 +22,12 @@ test("zones without changes, of half hours, and of the south are known; unknown 
   expect(() => timeZoneRules("Mars/Olympus")).toThrow(/Mars/);
 });
 
+test("two changes an hour less than a week apart are both found", () => {
+  const { changeAt } = timeZoneRules("Asia/Gaza");
+  const [autumn, ramadan] = [Date.UTC(2040, 9, 20), Date.UTC(2040, 9, 26, 23)].map((ms) => BigInt(ms / 1000));
+  expect(changeAt.indexOf(ramadan!) - changeAt.indexOf(autumn!)).toBe(1);
+});
+
 test("no zone has more changes than a calendar has room for", () => {
   // Morocco changes twice a year around Ramadan, and others did so more often in the past.
   for (const zone of ["Africa/Casablanca", "Africa/Cairo", "America/Santiago", "Asia/Gaza"]) {

@@ -48,6 +48,7 @@ class CsvImport {
   clear(): void {
     this.#asked.abort();
     clearTimeout(this.#timer);
+    this.looking = false;
     this.file = this.look = this.stored = undefined;
     this.form = emptyForm();
     this.problem = "";
