@@ -1,6 +1,7 @@
 /** What a user of the default settings gets: alerts against labelled events. */
 import { DAY_US, HOUR_US } from "../server/lib/time.ts";
 import { IGNORED, type LabelledSet } from "./labelled.ts";
+import { median } from "./median.ts";
 import type { Played } from "./play.ts";
 
 /** Counts of one series, so that several add up. */
@@ -117,10 +118,4 @@ function weightsOf(set: LabelledSet, drawn: readonly number[]): Map<string, numb
 
 function sumOf(values: readonly number[]): number {
   return values.reduce((sum, x) => sum + x, 0);
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
 }

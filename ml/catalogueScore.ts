@@ -1,5 +1,6 @@
 import { CALM_READINGS, createDetector, createScoreBatch, type DetectorOptions } from "../server/detect/index.ts";
 import { CATALOGUE_SENSORS, DAYS, FAULTS, INJECTION_DAYS, inject, PER_DAY, simulateSensor } from "./catalogue.ts";
+import { upperMedian } from "./median.ts";
 
 /** Readings of the clean series before this do not count for a detector: two weeks to learn. */
 const LEARN_DAYS = 14;
@@ -95,15 +96,9 @@ export function scoreCatalogue(outcomes: readonly SensorOutcome[]): CatalogueRes
     const all = outcomes.flatMap((o) => o.faults[f]!);
     const delays = all.map((o) => o.signal.findIndex((s) => s > threshold)).filter((d) => d >= 0);
     recall.push(delays.length / all.length);
-    delay.push(median(delays));
+    delay.push(upperMedian(delays));
     thresholdRecall.push(all.filter((o) => o.anomaly.includes(1)).length / all.length);
   });
   const alerts = outcomes.reduce((sum, o) => sum + o.cleanAlerts, 0);
   return { threshold, recall, delay, thresholdRecall, thresholdAlertsPerDay: alerts / days };
-}
-
-function median(values: number[]): number {
-  if (values.length === 0) return Number.NaN;
-  values.sort((a, b) => a - b);
-  return values[values.length >> 1]!;
 }

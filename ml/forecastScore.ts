@@ -2,6 +2,7 @@
 import { createDetector, createScoreBatch } from "../server/detect/index.ts";
 import { type Forecast, Forecaster } from "../server/forecast/forecaster.ts";
 import { horizonsOf } from "../server/forecast/horizons.ts";
+import { upperMedian } from "./median.ts";
 
 /** Shares that intervals are made for. */
 export const INTERVALS: readonly number[] = [0.5, 0.8, 0.95];
@@ -34,7 +35,7 @@ export function scoreForecasts(series: readonly ForecastSeries[], ahead: readonl
 
 function scoreOne({ timeUs, value }: ForecastSeries, found: readonly Coverage[]): void {
   const count = value.length;
-  const usualUs = median(Array.from({ length: Math.min(count - 1, 1000) }, (_, i) => timeUs[i + 1]! - timeUs[i]!));
+  const usualUs = upperMedian(Array.from({ length: Math.min(count - 1, 1000) }, (_, i) => timeUs[i + 1]! - timeUs[i]!));
   const detector = createDetector();
   const slot = detector.addSensor("", "");
   const batch = createScoreBatch(1);
@@ -86,16 +87,12 @@ function firstFrom(timeUs: Float64Array, from: number, at: number): number | und
   return low < timeUs.length ? low : undefined;
 }
 
-function median(numbers: readonly number[]): number {
-  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!;
-}
-
 /** A table of the coverage of some sets. */
 export function forecastTable(sets: readonly (readonly [name: string, found: readonly Coverage[]])[]): string[] {
   const rows = sets.flatMap(([name, found]) =>
     found.map(({ intervals, forecasts, within, ratios }) => {
       const shares = within.map((n) => (forecasts === 0 ? "–" : `${((100 * n) / forecasts).toFixed(0)} %`));
-      const ratio = ratios.length === 0 ? "–" : median(ratios).toFixed(2);
+      const ratio = ratios.length === 0 ? "–" : upperMedian(ratios).toFixed(2);
       return `| ${name} | ${intervals} | ${forecasts} | ${shares.join(" | ")} | ${ratio} |`;
     }),
   );

@@ -1,7 +1,7 @@
 /** Alerts of plant sensors: false ones on clean sensors, faults told while they last or only at their return, legitimate changes apart. */
 import { SEVERITY_CRITICAL, SEVERITY_HIGH } from "../server/detect/severity.ts";
 import { DAY_US, HOUR_US } from "../server/lib/time.ts";
-import { median } from "./alertScore.ts";
+import { median } from "./median.ts";
 import type { PlantFault, PlantSensor } from "./plants.ts";
 import type { PlayedAlert } from "./play.ts";
 

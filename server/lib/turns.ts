@@ -9,10 +9,12 @@ const SLICE_STEPS = 2_048;
 export class Turns {
   #sinceMs = performance.now();
 
+  /** @param step counted by the caller, from 0 */
   isDue(step: number): boolean {
     return step % SLICE_STEPS === 0 && this.isLong();
   }
 
+  /** Where a step is long enough to look at the clock each time. */
   isLong(): boolean {
     return performance.now() - this.#sinceMs > SLICE_MS;
   }

@@ -448,6 +448,25 @@ describeWith(["chromium"], "the console", () => {
     await context.close();
   });
 
+  it("keeps a list on the page that cannot be loaded again, and says so", async () => {
+    await createClient(NotificationService, transport()).createSilence({
+      matchers: [{ name: "sensor_id", type: MatcherType.EQUAL, value: "nobody" }],
+      ...{ comment: "kept on the page", startsAt: timestampFromMs(Date.now()), durationSeconds: 3_600 },
+    });
+    const { context, page, wrong } = await openPage(browser, platform.http, { expected: [/net::ERR_FAILED/] });
+    await page.goto(`${platform.http}/ui/silences`);
+    await page.getByText("kept on the page").waitFor();
+    await page.route("**/telltale.v1.NotificationService/ListSilences", (route) => route.abort(), { times: 1 });
+    await page.getByRole("checkbox", { name: "Also those that are over" }).check();
+    const again = page.getByRole("button", { name: "Try again" });
+    await again.waitFor();
+    expect(await page.getByText("kept on the page").count()).toBe(1);
+    await again.click();
+    await again.waitFor({ state: "detached" });
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   it("reads one stream for all tabs, and another tab reads on when that one is closed", async () => {
     const { context, page, wrong } = await openPage(browser, platform.http);
     const streams: string[] = [];

@@ -1,10 +1,7 @@
-import { setImmediate as turn } from "node:timers/promises";
 import { MINUTE_US } from "../../lib/time.ts";
+import { Turns } from "../../lib/turns.ts";
 import type { Schedule } from "../config/config.ts";
 import { type Duties, type OnCall, onCall } from "./oncall.ts";
-
-/** Other calls have a turn after this long. */
-const SLICE_MS = 10;
 
 /** A time in which one receiver is on call without a break. */
 export interface Shift extends OnCall {
@@ -23,7 +20,7 @@ export async function shiftsOf(
 ): Promise<Shift[]> {
   const done: Shift[] = [];
   let open = new Map<string, Shift>();
-  let sliceMs = performance.now();
+  const turns = new Turns();
   for (let us = fromUs; us < toUs; us = Math.floor(us / MINUTE_US + 1) * MINUTE_US) {
     const now = new Map<string, Shift>();
     for (const { receiver, overrideId } of onCall(schedule, duties, us)) {
@@ -32,10 +29,9 @@ export async function shiftsOf(
     }
     for (const [key, shift] of open) if (!now.has(key)) done.push({ ...shift, endsUs: us });
     open = now;
-    if (performance.now() - sliceMs < SLICE_MS) continue;
-    await turn();
+    if (!turns.isLong()) continue;
+    await turns.take();
     signal.throwIfAborted();
-    sliceMs = performance.now();
   }
   return [...done, ...open.values()].sort((a, b) => a.startsUs - b.startsUs);
 }

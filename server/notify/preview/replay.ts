@@ -1,5 +1,5 @@
 /** What a configuration would have sent of alerts of the past: the pure middle of notifications, run over their events. */
-import { setImmediate as turn } from "node:timers/promises";
+import { Turns } from "../../lib/turns.ts";
 import type { NotifyConfig } from "../config/config.ts";
 import { flushDue, put } from "../groups/plan.ts";
 import { type Lately, RATE_WINDOW_US, roomsOf } from "../groups/rate.ts";
@@ -9,9 +9,6 @@ import type { Message } from "../message.ts";
 import type { Override } from "../oncall/oncall.ts";
 import { routesById } from "../route.ts";
 import type { PastEvent } from "./history.ts";
-
-/** Other calls have a turn after this long. */
-const SLICE_MS = 10;
 
 export interface SentMessage {
   readonly atUs: number;
@@ -44,7 +41,7 @@ export async function replay(
   /** When receivers got messages within the last minute. */
   const times = new Map<string, readonly number[]>();
   let next = 0;
-  let sliceMs = performance.now();
+  const turns = new Turns();
   for (;;) {
     const nowUs = Math.min(events[next]?.atUs ?? Number.POSITIVE_INFINITY, dueUs(state));
     if (nowUs >= untilUs) return [...sent.values()];
@@ -66,10 +63,9 @@ export async function replay(
     }
     state.changedAlerts.clear();
     state.changedGroups.clear();
-    if (performance.now() - sliceMs < SLICE_MS) continue;
-    await turn();
+    if (!turns.isLong()) continue;
+    await turns.take();
     signal.throwIfAborted();
-    sliceMs = performance.now();
   }
 }
 
