@@ -1,13 +1,6 @@
 /** Words and numbers as they may stand in a page. */
 import { type Timestamp, timestampMs } from "@bufbuild/protobuf/wkt";
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
+import { escapeHtml } from "../../server/lib/html.ts";
 
 /**
  * Text of anybody's making, such as a sensor's name, for elements and quoted attributes. What would be read as markup is written
@@ -15,7 +8,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
  */
 export function safe(text: string): string {
   const visible = text.replace(/[\p{Cc}\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
-  return visible.toWellFormed().replace(/[&<>"']/g, (character) => ENTITIES[character]!);
+  return escapeHtml(visible.toWellFormed());
 }
 
 /** With a narrow space between thousands, and at most so many decimals. */

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { LinkAction, type LinkedAlert } from "../../gen/es/telltale/v1/notification_pb.ts";
 import { enumName } from "../../server/lib/enum-name.ts";
+import { escapeHtml as escaped } from "../../server/lib/html.ts";
 import { ACT_FIELD } from "../../server/lib/link-path.ts";
 import type { Answer } from "../http.ts";
 
@@ -104,16 +105,4 @@ function page(status: number, title: string, body: readonly string[]): Answer {
 
 function anchor(url: string, text: string): string {
   return `<a href="${escaped(url)}" rel="noreferrer">${escaped(text)}</a>`;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }

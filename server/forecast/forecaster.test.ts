@@ -92,7 +92,8 @@ test("a gap is no outcome, and however long a history is, few of its forecasts a
 test("bursts with long gaps between have no outcomes of the short horizons: the longer ones forecast without them", () => {
   // Ten readings, a second apart, each hour: what is due between two bursts never comes.
   const forecaster = new Forecaster([6 * MINUTE_US, 24 * HOUR_US]);
-  for (let n = 0; n < 10 * 24 * 10; n++) forecaster.reading(Math.floor(n / 10) * HOUR_US + (n % 10) * 1e6, noise(n), flat);
+  for (let n = 0; n < 10 * 24 * 10; n++)
+    forecaster.reading(Math.floor(n / 10) * HOUR_US + (n % 10) * 1e6, noise(n), flat);
   expect(forecaster.farthestUs).toBe(24 * HOUR_US);
   expect(forecaster.checked).toBeGreaterThan(100);
   const forecasts = hourly(forecaster, 24);

@@ -6,9 +6,10 @@ import type { Environment } from "../../environment.ts";
 import { TelltaleError } from "../../errors.ts";
 import { SecretProblem, Secrets } from "../channels/secrets.ts";
 import type { Secret } from "../config/config.ts";
+import { type Keeping, keptKey, placeOf, replaceKey } from "../installation-key.ts";
 import { type LinkKey, linkKey } from "./link.ts";
 
-const SECRET_BYTES = 32;
+const KEEPING: Keeping = { table: "notify_link_key", column: "secret", make: () => randomBytes(32) };
 const MIN_CHARACTERS = 32;
 const MAX_KEYS = 10;
 
@@ -34,10 +35,10 @@ export class LinkKeys {
    * @throws SecretProblem where the environment's cannot be had
    */
   async read(): Promise<readonly [LinkKey, ...LinkKey[]]> {
-    const { given, environment } = this.#o;
-    if (given === undefined) return [linkKey(await this.#kept())];
+    const { sql, clock, given, environment } = this.#o;
+    if (given === undefined) return [linkKey(await keptKey(sql, clock, KEEPING))];
     const text = await new Secrets(environment).read(given, "the keys of links");
-    const [first, ...more] = linkSecrets(text, "file" in given ? given.file : "NOTIFY_LINK_KEYS");
+    const [first, ...more] = linkSecrets(text, placeOf(given));
     return [linkKey(first), ...more.map(linkKey)];
   }
 
@@ -55,20 +56,8 @@ export class LinkKeys {
       );
     }
     const nowUs = clock.nowUs();
-    await sql`insert into notify_link_key (secret, made_us) values (${randomBytes(SECRET_BYTES)}, ${nowUs})
-      on conflict (only_row) do update set secret = excluded.secret, made_us = excluded.made_us`;
+    await replaceKey(sql, nowUs, KEEPING);
     return nowUs;
-  }
-
-  async #kept(): Promise<Buffer> {
-    const { sql, clock } = this.#o;
-    const read = () => sql`select secret from notify_link_key`;
-    const [found] = await read();
-    if (found !== undefined) return found.secret;
-    await sql`insert into notify_link_key (secret, made_us) values (${randomBytes(SECRET_BYTES)}, ${clock.nowUs()})
-      on conflict do nothing`;
-    const [made] = await read();
-    return made!.secret;
   }
 }
 

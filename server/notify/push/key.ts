@@ -4,9 +4,11 @@ import type { Sql } from "postgres";
 import type { Clock } from "../../clock.ts";
 import { SecretProblem, type Secrets } from "../channels/secrets.ts";
 import type { Secret } from "../config/config.ts";
+import { type Keeping, keptKey, placeOf } from "../installation-key.ts";
 
 const CURVE = "prime256v1";
 const PRIVATE_BYTES = 32;
+const KEEPING: Keeping = { table: "web_push_key", column: "private_key", make: newPrivateKey };
 
 /** Both in base64url. */
 export interface PushKey {
@@ -49,20 +51,9 @@ export async function readPushKey(
   secrets: Secrets,
 ): Promise<PushKey> {
   if (given !== undefined) {
-    const where = "file" in given ? given.file : "NOTIFY_PUSH_KEY";
-    return pushKey(await secrets.read(given, "the key of web push"), where);
+    return pushKey(await secrets.read(given, "the key of web push"), placeOf(given));
   }
-  const key = pushKey((await keptKey(sql, clock)).toString("base64url"), "the database");
+  const key = pushKey((await keptKey(sql, clock, KEEPING)).toString("base64url"), "the database");
   secrets.hide(key.privateKey);
   return key;
-}
-
-async function keptKey(sql: Sql, clock: Clock): Promise<Buffer> {
-  const read = () => sql`select private_key from web_push_key`;
-  const [found] = await read();
-  if (found !== undefined) return found.private_key;
-  await sql`insert into web_push_key (private_key, made_us) values (${newPrivateKey()}, ${clock.nowUs()})
-    on conflict do nothing`;
-  const [made] = await read();
-  return made!.private_key;
 }

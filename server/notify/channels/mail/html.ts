@@ -1,3 +1,4 @@
+import { escapeHtml as escaped } from "../../../lib/html.ts";
 import { actText } from "../act-links.ts";
 import { colourOf } from "../colours.ts";
 import type { AlertView, MessageView } from "../view.ts";
@@ -53,16 +54,4 @@ const BUTTON = "display:inline-block;padding:10px 16px;border:2px solid;border-r
 
 function anchor(url: string, text: string, style = ""): string {
   return `<a href="${escaped(url)}"${style === "" ? "" : ` style="${style}"`}>${escaped(text)}</a>`;
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
