@@ -27,8 +27,6 @@ export async function copyEmbeddedDatabase(dataDir: string): Promise<void> {
     const database = await startEmbeddedPostgres({ dataDir: folder, logger: pino({ level: "silent" }) });
     const { sql } = openClient(database.address, { max: 1 });
     await migrate(sql);
-    // A copy may be hours younger than the template: of that age, its first generation would be closed with the first reading.
-    await sql`update block_generation set opened_at = now() + interval '100 years'`;
     await sql.end();
     await database.stop();
     return join(folder, "postgres");

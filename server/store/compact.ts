@@ -72,7 +72,7 @@ export async function rollGeneration(sql: Sql): Promise<number> {
       create index on ${table} (last_us) where anomalies > 0;
       alter table block_new attach partition ${table} for values in (${next});
       lock table log_partition in exclusive mode;
-      update block_generation set current = ${next}, opened_at = clock_timestamp(),
+      update block_generation set current = ${next}, opened_at = null,
         readings_before = (select coalesce(sum(readings), 0) from log_partition)`);
     return closed;
   });

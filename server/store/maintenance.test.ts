@@ -5,7 +5,7 @@ import { Stored } from "../../testing/stored.ts";
 import { silentLogger } from "../observe/logger.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { dropGeneration, ensureMonth, maintain, rollGeneration } from "./compact.ts";
-import { type MaintenanceFacts, startMaintenance } from "./maintenance.ts";
+import { isGenerationDue, type MaintenanceFacts, startMaintenance } from "./maintenance.ts";
 import { countMaintenance } from "./maintenance-metrics.ts";
 import { startMaintenanceThread } from "./maintenance-thread.ts";
 import { openStoreSql } from "./postgres.ts";
@@ -35,6 +35,21 @@ describeWith(["postgres"], "maintenance", () => {
     await thread.close();
     await stored.close();
   }, 30_000);
+
+  test("a generation is as old as its first reading, however long it was empty", async () => {
+    const stored = await Stored.create(server.url, "age");
+    const agesBy = (time: string) => stored.sql`update block_generation set opened_at = opened_at - ${time}::interval`;
+    await agesBy("2 hours");
+    await stored.commit(new Map([["s", [{ timeUs: 1.7e15, value: 1 }]]]));
+    expect(await isGenerationDue(stored.sql)).toBe(false);
+    await agesBy("2 hours");
+    expect(await isGenerationDue(stored.sql)).toBe(true);
+    await rollGeneration(stored.sql);
+    await agesBy("2 hours");
+    await stored.commit(new Map([["s", [{ timeUs: 1.8e15, value: 1 }]]]));
+    expect(await isGenerationDue(stored.sql)).toBe(false);
+    await stored.close();
+  });
 
   test("replicas at once move each reading once", async () => {
     const stored = await Stored.create(server.url, "replicas");

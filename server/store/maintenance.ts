@@ -173,7 +173,7 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
 
   async function look(): Promise<void> {
     await nameReasons();
-    if (await isDue(sql)) await rollGeneration(sql);
+    if (await isGenerationDue(sql)) await rollGeneration(sql);
     const removed = await remove(true);
     const { readings } = await compactClosed(true);
     const due = Date.now() - expiredAt >= RETENTION_MS;
@@ -228,10 +228,12 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
   };
 }
 
-/** Whether the open generation is old, long or large enough to be closed. An empty one never is. */
-async function isDue(sql: Sql): Promise<boolean> {
+/** Whether the open generation is old, long or large enough to be closed. Its age counts from the look that finds its first reading. */
+export async function isGenerationDue(sql: Sql): Promise<boolean> {
+  await sql`update block_generation set opened_at = clock_timestamp()
+    where opened_at is null and readings_before < (select coalesce(sum(readings), 0) from log_partition)`;
   const [row] = await sql`
-    select (extract(epoch from clock_timestamp() - opened_at) * 1000)::float8 as age,
+    select coalesce((extract(epoch from clock_timestamp() - opened_at) * 1000)::float8, 0) as age,
       (select coalesce(sum(readings), 0)::bigint from log_partition) - readings_before as readings,
       pg_total_relation_size(to_regclass('block_new_' || current))::bigint as bytes
     from block_generation`;
