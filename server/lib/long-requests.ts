@@ -8,20 +8,21 @@ type Request = IncomingMessage | Http2ServerRequest;
 /** So long a body is read on that nobody wants any more: a connection that is cut at once loses the answer. */
 const READ_OFF_MS = 10_000;
 
-/** Connections with such a request under way. */
-const LONG = new WeakSet<object>();
+/** Connections with such requests under way, and how many: the next may have begun before the one before is over. */
+const LONG = new WeakMap<object, number>();
 
 /** Takes the server's `requestTimeout` off this request. Whoever reads it has to see to it that it comes on. */
 export function allowLong(request: Request): void {
   const { socket } = request;
-  LONG.add(socket);
-  request.once("close", () => LONG.delete(socket));
+  const count = (change: number) => LONG.set(socket, (LONG.get(socket) ?? 0) + change);
+  count(1);
+  request.once("close", () => count(-1));
 }
 
 /** Makes the server keep to `allowLong`. */
 export function spareLong(server: Server): void {
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
-    if (error.code === "ERR_HTTP_REQUEST_TIMEOUT" && LONG.has(socket)) return;
+    if (error.code === "ERR_HTTP_REQUEST_TIMEOUT" && (LONG.get(socket) ?? 0) > 0) return;
     // What Node does where nobody listens.
     const { _httpMessage: answer } = socket as { _httpMessage?: { headersSent: boolean } | null };
     if (socket.writable && answer?.headersSent !== true) {
