@@ -3,6 +3,7 @@ import { Code } from "@connectrpc/connect";
 import { TelltaleError } from "../errors.ts";
 import { HttpRefusal, type ProtocolFailure, type ProtocolResponse } from "../ingest/protocol.ts";
 import { FairQueue } from "../lib/fair-queue.ts";
+import { MemoryBudget } from "../lib/memory-budget.ts";
 import { orAbort } from "../lib/signals.ts";
 import type { Logger } from "../observe/logger.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -14,12 +15,14 @@ import { callerSignal, callSignal } from "./call-signal.ts";
 import { toConnectError } from "./errors.ts";
 import { statusName } from "./interceptors/tracing.ts";
 import { bodyOf, type NodeServerRequest, type NodeServerResponse, pathOf, send } from "./node-http.ts";
-import { admit, answerFailure } from "./plain-calls.ts";
+import { type Admitted, admit, answerFailure } from "./plain-calls.ts";
 
 /** What a caller must be allowed. */
 const ACTION = "telltale.v1.QueryService/ListReadings";
 /** Of the parameters in a body. */
 const MAX_BODY_BYTES = 1024 * 1024;
+/** Of the bodies of all requests at once, also those that wait for their turn. */
+const MEMORY_BYTES = 64 * MAX_BODY_BYTES;
 /** Answers that are made at once: each may have some millions of samples in memory. */
 const AT_ONCE = 2;
 const MAX_WAITING = 50;
@@ -50,6 +53,8 @@ export interface ReadOptions {
   readonly apis: readonly ReadApi[];
   readonly access: Access;
   readonly quota: Quota | undefined;
+  /** That bodies may take together. */
+  readonly memoryBytes?: number;
 }
 
 export interface ReadRoutesOptions extends ReadOptions {
@@ -78,8 +83,18 @@ interface Place {
   readonly api: ReadApi;
 }
 
+/** What all requests share. */
+interface Shared {
+  readonly queue: FairQueue;
+  readonly memory: MemoryBudget;
+}
+
 export function createReadRoutes(o: ReadRoutesOptions): ReadRoutes {
   const places = o.apis.flatMap(placesOf);
+  const memory = new MemoryBudget(o.memoryBytes ?? MEMORY_BYTES, () => {
+    const message = "the bodies of queries under way take all the memory that there is for them: ask again later";
+    return new HttpRefusal(503, "exhausted", message, { retryAfterMs: RETRY_MS });
+  });
   const queue = new FairQueue({
     ...{ atOnce: AT_ONCE, maxWaiting: MAX_WAITING, nowMs: () => performance.now() },
     refusal: (waiting) =>
@@ -91,7 +106,7 @@ export function createReadRoutes(o: ReadRoutesOptions): ReadRoutes {
     methods: ["GET", "POST"],
     of: (path) => {
       const place = places.find(({ pattern }) => pattern.test(path));
-      return place && ((request, response) => serve(place, request, response, queue, o));
+      return place && ((request, response) => serve(place, request, response, { queue, memory }, o));
     },
   };
 }
@@ -107,7 +122,7 @@ async function serve(
   { api, path, methods }: Place,
   request: NodeServerRequest,
   response: NodeServerResponse,
-  queue: FairQueue,
+  { queue, memory }: Shared,
   o: ReadRoutesOptions,
 ): Promise<void> {
   const label = `${request.method} ${path}`;
@@ -119,8 +134,11 @@ async function serve(
   }
   const started = performance.now();
   const { signal, leave } = callerSignal(response, o.cut);
+  const { hold, release } = memory.open();
   try {
-    const answer = await answerOf(api, request, signal, queue, o);
+    const admitted = await orAbort(admit(request, { action: ACTION }, o), signal);
+    const body = await bodyOf(request, { limit: MAX_BODY_BYTES, tooLarge, signal, onBytes: hold });
+    const answer = await answerOf(api, { path: pathOf(request), admitted, body, caller: signal }, queue, o);
     send(response, answer);
     o.metrics.rpcSeconds.observe({ method: label }, (performance.now() - started) / 1_000);
     count(answer.status < 400 ? undefined : Code.InvalidArgument);
@@ -132,26 +150,35 @@ async function serve(
     answerFailure(request, response, { error: cause, failure, method: label, refuse }, o);
     request.resume();
   } finally {
+    release();
     leave();
   }
 }
 
+function tooLarge(): HttpRefusal {
+  return new HttpRefusal(413, "exhausted", `the body is over ${MAX_BODY_BYTES} bytes: ask for less`);
+}
+
+interface Asked {
+  readonly path: string;
+  readonly admitted: Admitted;
+  readonly body: Uint8Array;
+  /** Aborts when the caller is gone. */
+  readonly caller: AbortSignal;
+}
+
 async function answerOf(
   api: ReadApi,
-  request: NodeServerRequest,
-  caller: AbortSignal,
+  { path, admitted, body, caller }: Asked,
   queue: FairQueue,
   o: ReadRoutesOptions,
 ): Promise<ReadResponse> {
-  const admitted = await orAbort(admit(request, { action: ACTION }, o), caller);
   const { headers, url, principal } = admitted;
-  const tooLarge = () => new HttpRefusal(413, "exhausted", `the body is over ${MAX_BODY_BYTES} bytes: ask for less`);
-  const body = await bodyOf(request, { limit: MAX_BODY_BYTES, tooLarge, signal: caller });
   const { signal, leave } = callSignal(caller, o.answerTimeoutMs);
   try {
     const input = { headers, query: url.searchParams, body, principal, signal };
     // Who leaves is let go at once; the next one's turn comes when the work has ended, which looks at the signal as it goes.
-    const work = queue.run(admitted.caller, EXPECTED_MS, signal, () => api.answer(pathOf(request), input));
+    const work = queue.run(admitted.caller, EXPECTED_MS, signal, () => api.answer(path, input));
     return await orAbort(work, signal);
   } finally {
     leave();
