@@ -5,15 +5,20 @@ import { createDetector, createScoreBatch } from "./index.ts";
 
 const START_US = Date.UTC(2026, 0, 5) * 1000;
 
-/** Flags of the readings of a sensor that reads every `everyS` seconds. */
-function anomalies(readings: number, everyS: number, value: (i: number) => number): Uint8Array {
+/** Flags of the readings of a sensor that reads every so many seconds. */
+function anomalies(
+  readings: number,
+  everyS: number | ((i: number) => number),
+  value: (i: number) => number,
+): Uint8Array {
+  const gapS = typeof everyS === "number" ? () => everyS : everyS;
   const detector = createDetector();
   const slot = detector.addSensor("", "");
   const batch = createScoreBatch(readings);
   batch.length = readings;
-  for (let i = 0; i < readings; i++) {
+  for (let i = 0, timeUs = START_US; i < readings; i++, timeUs += gapS(i) * 1e6) {
     batch.slot[i] = slot;
-    batch.timeUs[i] = START_US + i * everyS * 1e6;
+    batch.timeUs[i] = timeUs;
     batch.value[i] = value(i);
   }
   detector.score(batch);
@@ -57,4 +62,18 @@ test("one large excursion long ago does not hide a drift", () => {
     return 180 + 0.4 * random.normal() + 1.5 * Math.sin(i / 130) + drift;
   });
   expect(anomaly.subarray(driftAt).indexOf(1)).toBeGreaterThan(0);
+});
+
+test("a sensor that reads once an hour after it has read each second is judged on, and does not alarm at that", () => {
+  const random = new Random(6);
+  const seldomFrom = 40_000;
+  const spikeAt = seldomFrom + 500;
+  // By the change the blocks have doubled three times: of hours the shortest is longer than all that follows.
+  const anomaly = anomalies(
+    spikeAt + 1,
+    (i) => (i < seldomFrom ? 1 : 3600),
+    (i) => 20 + random.normal() + (i === spikeAt ? 8 : 0),
+  );
+  expect(alertsFrom(0, anomaly.subarray(seldomFrom, spikeAt))).toBeLessThanOrEqual(1);
+  expect(anomaly[spikeAt]).toBe(1);
 });
