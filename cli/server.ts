@@ -24,13 +24,16 @@ export function credentials({ url, token }: ServerOptions): Pick<DeviceClientOpt
 /** Reports once when the connection is lost, and once when it is back. */
 export function outageReporter(report: (text: string) => void): NonNullable<DeviceClientOptions["onConnection"]> {
   let lost = false;
+  // Of one that was there the address is right.
+  let hint = " Another address: --url, or TELLTALE_URL.";
   return ({ connected, reason }) => {
+    if (connected) hint = "";
     if (connected === !lost) return;
     lost = !connected;
     report(
       connected
         ? "The server is back; continuing."
-        : `The server is unavailable (${reason}); retrying until it is back.`,
+        : `The server is unavailable (${reason}); retrying until it is back.${hint}`,
     );
   };
 }

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { Command, InvalidArgumentError, Option } from "commander";
@@ -19,6 +18,7 @@ import { alertLine } from "../alerts.ts";
 import { directionOption } from "../direction.ts";
 import { number } from "../errors.ts";
 import { datesOption, holidaysText, weekdayOption } from "../holidays.ts";
+import { readText } from "../input.ts";
 import { credentials, type ServerOptions, withServer } from "../server.ts";
 import { inert } from "../text.ts";
 
@@ -111,16 +111,14 @@ async function change(options: SetOptions): Promise<void> {
   const { unset = [] } = options;
   const unknown = unset.find((name) => !NAMES.includes(name));
   if (unknown !== undefined) throw new Error(`There is no setting ${unknown}. Wanted some of ${NAMES.join(", ")}.`);
+  const { holidaysFile } = options;
+  const holidaysIcalendar = holidaysFile === undefined ? "" : await readText(holidaysFile);
   await withService(options, async (service) => {
     const config = await ownOf(service, options);
     for (const name of unset) config[localOf(name)] = undefined;
     for (const name of NAMES.map(localOf)) config[name] = options[name as keyof SetOptions] ?? config[name];
     config.holidays = holidaysOf(config.holidays as Holidays | undefined, options);
-    const { holidaysFile } = options;
-    await apply(service, config, {
-      ...options,
-      holidaysIcalendar: holidaysFile === undefined ? "" : await readFile(holidaysFile, "utf8"),
-    });
+    await apply(service, config, { ...options, holidaysIcalendar });
   });
 }
 

@@ -32,7 +32,7 @@ async function explain(sensorId: string, us: number | undefined, options: Server
       console.log(`  ${v.detector.padEnd(widest)}  ${v.surprise.toFixed(3).padStart(8)}  ${v.detail}`);
     }
     const silent = votes.filter((v) => v.surprise === 0).map((v) => v.detector);
-    if (silent.length > 0) console.log(`  No vote from: ${silent.join(", ")}.`);
+    if (silent.length > 0) console.log(`  No vote from: ${silent.join("; ")}.`);
     if (signal !== undefined) {
       const kind = signal.kind === SignalKind.UNSPECIFIED ? "not known yet" : enumName(SignalKind, signal.kind);
       console.log(`Signal: ${kind}. ${signal.detail}`);

@@ -1,7 +1,8 @@
 import { Command } from "commander";
 import { counted } from "../../formats/counted.ts";
 import { type NotifyConfig, parseNotifyConfig, routesOf } from "../../server/notify/index.ts";
-import { problemLine, readConfigText } from "../notify/file.ts";
+import { readText } from "../input.ts";
+import { problemLine } from "../notify/file.ts";
 import { serverCommands } from "../notify/server.ts";
 import { receiverLines, treeLines } from "../notify/tree.ts";
 import { wayLines } from "../notify/way.ts";
@@ -55,7 +56,7 @@ async function showRoutes(file: string, { label = [], at = Date.now() * 1_000 }:
 }
 
 async function readConfig(file: string): Promise<NotifyConfig> {
-  const parsed = parseNotifyConfig(await readConfigText(file));
+  const parsed = parseNotifyConfig(await readText(file));
   if ("config" in parsed) return parsed.config;
   throw new Error(parsed.problems.map((problem) => problemLine(file, problem)).join("\n"));
 }

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import { pino } from "pino";
@@ -16,6 +15,7 @@ import {
 } from "../../server/offline-scoring/index.ts";
 import { partsProgress } from "../backtest/parts-progress.ts";
 import { number } from "../errors.ts";
+import { readText } from "../input.ts";
 import { timeOption } from "../time.ts";
 
 interface Options {
@@ -131,7 +131,7 @@ async function run(options: Options): Promise<void> {
         {
           fromUs: o.from,
           untilUs: o.to,
-          modelFile: o.model === undefined ? undefined : await readFile(o.model, "utf8"),
+          modelFile: o.model === undefined ? undefined : await readText(o.model),
           runtime: o.runtime === "auto" ? "js" : o.runtime,
           threshold: o.threshold,
           alarmsPerSensorDay: o.alarmsPerSensorDay,

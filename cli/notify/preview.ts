@@ -3,9 +3,10 @@ import { Command } from "commander";
 import { counted } from "../../formats/counted.ts";
 import type { ReceiverPreview } from "../../gen/es/telltale/v1/notification_pb.ts";
 import { number } from "../errors.ts";
+import { readText } from "../input.ts";
 import type { ServerOptions } from "../server.ts";
 import { inert } from "../text.ts";
-import { problemLine, readConfigText } from "./file.ts";
+import { problemLine } from "./file.ts";
 import { withNotifications } from "./service.ts";
 
 /** Years of alerts are gone through. */
@@ -27,7 +28,7 @@ export function previewCommand(): Command {
 }
 
 async function preview(file: string | undefined, { days, timeZone = "", ...options }: PreviewOptions): Promise<void> {
-  const text = file === undefined ? "" : await readConfigText(file);
+  const text = file === undefined ? "" : await readText(file);
   await withNotifications(options, async (notifications) => {
     const answer = await notifications.previewNotifications({ text, days, timeZone }, { timeoutMs: PREVIEW_MS });
     for (const problem of answer.problems) console.error(problemLine(file ?? "the configuration in force", problem));

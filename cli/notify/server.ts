@@ -5,11 +5,12 @@ import { counted } from "../../formats/counted.ts";
 import { DeliveryState, type NotificationDelivery } from "../../gen/es/telltale/v1/notification_pb.ts";
 import { enumName } from "../../server/lib/enum-name.ts";
 import { number, readId } from "../errors.ts";
+import { readText } from "../input.ts";
 import { printList } from "../pages.ts";
 import { type ServerOptions, withServer } from "../server.ts";
 import { inert } from "../text.ts";
 import { alertCommands } from "./alerts.ts";
-import { problemLine, readConfigText } from "./file.ts";
+import { problemLine } from "./file.ts";
 import { heartbeatsCommand } from "./heartbeats.ts";
 import { previewCommand } from "./preview.ts";
 import { withNotifications } from "./service.ts";
@@ -60,7 +61,7 @@ export function serverCommands(): Command[] {
 }
 
 async function applyFile(file: string, options: ApplyOptions): Promise<void> {
-  const text = await readConfigText(file);
+  const text = await readText(file);
   await withNotifications(options, async (notifications) => {
     const { problems, warnings, config } = await notifications.setNotificationConfig({
       text,
