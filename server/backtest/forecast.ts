@@ -24,12 +24,15 @@ export async function runForecast({ history, job, createDetector }: ShortOptions
   const forecaster = new Forecaster(horizonsOf(job.aheadUs, usualUs));
   await rerun(replay, history.pages(sensor, fromUs, newestUs), await history.timeline(sensor.partition), {
     until: ({ timeUs, value }, i) => {
-      if (timeUs[i]! >= checkedUs) forecaster.reading(timeUs[i]!, value[i]!, seasonal);
+      // What a sensor says in a maintenance window is no outcome, and nothing follows from it.
+      const counts = detector.sensors === 0 || !detector.isMaintained(0, timeUs[i]!);
+      if (counts && timeUs[i]! >= checkedUs) forecaster.reading(timeUs[i]!, value[i]!, seasonal);
       return false;
     },
   });
-  // A short history is forecast for a shorter time, by as many points.
-  const reachUs = Math.min(job.aheadUs, forecaster.farthestUs);
+  // A short history is forecast for a shorter time, by as many points; and less far where the newest readings do not count.
+  const farthestUs = Math.max(0, forecaster.farthestUs - (newestUs - forecaster.lastUs));
+  const reachUs = Math.min(job.aheadUs, farthestUs);
   const points = reachUs === 0 ? 0 : job.points;
   const times = Array.from({ length: points }, (_, i) => newestUs + Math.floor(((i + 1) * reachUs) / points));
   const forecasts = forecaster.forecasts(times, seasonal);
@@ -39,7 +42,7 @@ export async function runForecast({ history, job, createDetector }: ShortOptions
     crossings: job.limits.flatMap((limit) => crossingOf(forecasts, limit) ?? []),
     readings: forecaster.readings,
     checked: forecaster.checked,
-    farthestUs: forecaster.farthestUs,
+    farthestUs,
     judgesRate: detector.sensors > 0 && detector.judgesRate(0),
   };
 }

@@ -45,6 +45,8 @@ export interface Detector {
   label(slot: number, correct: boolean, count: number, reason?: number): void;
   /** Readings with times in [fromUs, untilUs) are neither judged nor learnt. One window per sensor; the newest counts. */
   maintain(slot: number, fromUs: number, untilUs: number): void;
+  /** Whether a reading of that time would be in the sensor's window. */
+  isMaintained(slot: number, timeUs: number): boolean;
   /** The log says that it is `nowUs`. Returns the slots that have become silent, each once, in rising order. */
   tick(nowUs: number, observer?: TickObserver): number[];
   /** How a reading would be judged if it came next; changes nothing. */

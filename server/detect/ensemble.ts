@@ -114,6 +114,10 @@ export class EnsembleDetector implements Detector {
     this.#set(slot, "maintenanceUntil", untilUs);
   }
 
+  isMaintained(slot: number, timeUs: number): boolean {
+    return timeUs >= this.#get(slot, "maintenanceFrom") && timeUs < this.#get(slot, "maintenanceUntil");
+  }
+
   tick(nowUs: number, observer?: TickObserver): number[] {
     // One whose deadline was set before it was turned off is not silent either.
     return this.#silence.tick(nowUs, this.sensors, observer).filter((slot) => !this.#isOff(slot));

@@ -1,4 +1,5 @@
 /** Forecasts as users ask for them: over every endpoint, with limits, and where there can be none. */
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Code, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -67,6 +68,35 @@ test("a limit of the settings that it is heading for is named with its time", as
   expect(hours).toBeLessThan(4.5);
   expect(crossing!.probability).toBeGreaterThan(0.8);
   await service.setDetectorConfig({ config: { sensorId: "boiler" } });
+});
+
+test("what a sensor says in a maintenance window counts for no forecast", async () => {
+  const service = detector();
+  const device = createDeviceClient({ url: platform.grpc, producer: "workshop" });
+  const send = async (from: number, to: number, value: (n: number) => number) => {
+    for (let n = from; n < to; n++)
+      await device.send({
+        sensorId: "oven",
+        sensorType: "temperature",
+        unit: "C",
+        value: value(n),
+        observedAtUs: timeUs(n),
+      });
+    await device.flush();
+  };
+  const [opened, closed, end] = [8 * PER_DAY, 9 * PER_DAY, 10 * PER_DAY];
+  await send(0, opened, boiler);
+  const at = (n: number) => timestampFromMs(START_MS + n * STEP_MS);
+  const window = { sensorId: "oven", startTime: at(opened), endTime: at(closed), comment: "taken apart" };
+  await service.createMaintenanceWindow({ window });
+  await send(opened, closed, () => -500);
+  // The newest readings are in the window: what is expected follows from those before it, and reaches a day less far.
+  const { points: amid } = await service.forecast({ sensorId: "oven", hours: 36, points: 4 });
+  await send(closed, end, boiler);
+  const { points: after } = await service.forecast({ sensorId: "oven", hours: 12, points: 4 });
+  await device.close();
+  expect([amid.length, after.length]).toEqual([4, 4]);
+  for (const point of [...amid, ...after]) expect(point.lower95).toBeGreaterThan(40);
 });
 
 test("of a counter, of a new sensor and of none there is no forecast, and each says why", async () => {

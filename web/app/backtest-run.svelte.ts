@@ -35,6 +35,8 @@ export class BacktestRun {
       this.outcome = { all: compared(stored, alerts), summary };
     } catch (error) {
       if (!isCanceled(error)) this.problem = problemOf(error, "The backtest");
+      // What else is under way would go on telling how far it is.
+      this.close();
     }
     this.share = undefined;
   }
