@@ -42,18 +42,17 @@ const BUTTONS: ReadonlyMap<LinkAction, string> = new Map([
 ]);
 
 export interface Shown {
-  readonly status: number;
   /** What was done, or why it was not; empty: nothing was asked for. */
   readonly said: string;
   /** The act that is offered first. */
   readonly first?: LinkAction | undefined;
 }
 
-export function alertPage(alert: LinkedAlert, { status, said, first }: Shown): Answer {
+export function alertPage(alert: LinkedAlert, { said, first }: Shown): Answer {
   const { title, facts, description, done, runbookUrl, url, receiver, expiresAt } = alert;
   const until = new Date(Number(expiresAt?.seconds ?? 0n) * 1_000).toISOString().slice(0, 16).replace("T", " ");
   const badge = alert.over ? "over" : alert.severity || "alert";
-  return page(status, said || title, [
+  return page(200, said || title, [
     ...(said === "" ? [] : [`<p class="said" role="status">${escaped(said)}</p>`]),
     `<p class="badge">${escaped(badge)}</p>`,
     `<h1>${escaped(title)}</h1>`,

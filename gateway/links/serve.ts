@@ -57,7 +57,7 @@ export function linkHandlers(calls: Calls): Readonly<Record<"GET" | "HEAD" | "PO
   };
   const look = handler(async (link, { query }, _, context) => {
     const { alert } = await calls.call("getLinkedAlert", { link }, context);
-    return alertPage(alert!, { status: 200, said: "", first: actNamed(query.get(ACT_FIELD)) });
+    return alertPage(alert!, { said: "", first: actNamed(query.get(ACT_FIELD)) });
   });
   const act = handler(async (link, { query }, request, context) => {
     const action = await wanted(request, query);
@@ -65,7 +65,7 @@ export function linkHandlers(calls: Calls): Readonly<Record<"GET" | "HEAD" | "PO
       return refusalPage(400, `Say what to do: ${ACT_FIELD} is one of ${ACTS.join(", ")}.`);
     }
     const { summary, alert } = await calls.call("actByLink", { link, action }, context);
-    return alertPage(alert!, { status: 200, said: summary });
+    return alertPage(alert!, { said: summary });
   });
   return { GET: look, HEAD: look, POST: act };
 }

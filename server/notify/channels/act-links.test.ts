@@ -5,6 +5,7 @@ import { startWebhookSink, type WebhookSink } from "../../../testing/webhook-sin
 import { manualClock } from "../../clock.ts";
 import type { ChannelConfig } from "../config/config.ts";
 import type { Message } from "../message.ts";
+import { pushPayload } from "../push/payload.ts";
 import { AddressGuard } from "./addresses.ts";
 import { mailHtml } from "./mail/html.ts";
 import { mailText } from "./mail/text.ts";
@@ -40,6 +41,27 @@ test("an e-mail has a button in HTML, and the address in text", () => {
   );
   const ended = messageView(over(), { maxAlerts: 20, maxText: 1_000 });
   expect(mailText(ended)).toContain(`  Right or wrong?: ${ACT}\n`);
+});
+
+test("a receiver that quotes the message in its refusal gives no link away: whoever has one may act", async () => {
+  const link = "Q2hlY2sgdGhpcyBsaW5rIG91dC1zaWduZWQ";
+  sink.answer((response, { body }) => {
+    const [quoted] = /"actURL":"[^"]+"/.exec(String(body))!;
+    response.writeHead(400).end(`cannot take ${quoted}`);
+  });
+  const http = { kind: "webhook", url: { value: sink.url }, sendResolved: true, timeoutMs: 5_000, maxAlerts: 0 };
+  const addresses = new AddressGuard(["127.0.0.1"]);
+  const options = { addresses, environment: {}, clock: manualClock(0), source: "/telltale" };
+  const channel = openChannel(http as unknown as ChannelConfig, options);
+  const refused = await channel.send(one(`https://t.example/act/${link}`), new AbortController().signal);
+  sink.answer((response) => response.writeHead(200).end());
+  expect(refused).toMatchObject({ kind: "failed", reason: expect.stringContaining("https://t.example/act/***") });
+  expect(JSON.stringify(refused)).not.toContain(link);
+});
+
+test("a browser has buttons of its own, and no address in its text", () => {
+  const { payload } = pushPayload(two());
+  expect(JSON.parse(String(payload)).body).not.toContain("https:");
 });
 
 test("a webhook has it beside Alertmanager's fields, for each alert", async () => {

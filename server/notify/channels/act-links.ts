@@ -1,5 +1,6 @@
 /** How messages offer to act on an alert. */
 import { ACT_FIELD } from "../../lib/link-path.ts";
+import type { Message } from "../message.ts";
 import type { AlertView, MessageView } from "./view.ts";
 
 /** A link to a page, on which the act named here is offered first. */
@@ -8,6 +9,11 @@ export interface ActButton {
   readonly url: string;
   /** A name of `LinkAction`; undefined: none is offered first. */
   readonly act: string | undefined;
+}
+
+/** What of the message's links makes them worth something: whoever has one may act. */
+export function secretsOfLinks({ alerts }: Message): string[] {
+  return alerts.flatMap(({ actUrl }) => (actUrl === undefined ? [] : [actUrl.slice(actUrl.lastIndexOf("/") + 1)]));
 }
 
 /** What the link to the page of one alert is called. */

@@ -1,6 +1,8 @@
 import type { Environment } from "../../environment.ts";
 import { either } from "../../lib/signals.ts";
 import type { Sent } from "../channel.ts";
+import type { Message } from "../message.ts";
+import { secretsOfLinks } from "./act-links.ts";
 import { failure, givenUp } from "./reason.ts";
 import { Secrets } from "./secrets.ts";
 
@@ -15,6 +17,8 @@ interface Limits {
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
   readonly environment: Environment;
+  /** What is sent; absent: nothing that has links. */
+  readonly message?: Message;
 }
 
 /** The attempt's outcome, or what its failure means. */
@@ -24,6 +28,8 @@ export async function attempt(limits: Limits, run: (attempt: Attempt) => Promise
   const timer = setTimeout(() => over.abort(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
   const both = either(signal, over.signal);
   const secrets = new Secrets(environment);
+  // A receiver may quote the message in its answer.
+  if (limits.message !== undefined) secrets.hide(...secretsOfLinks(limits.message));
   try {
     return await run({ signal: both.signal, secrets });
   } catch (error) {

@@ -39,7 +39,9 @@ export class Email implements Channel {
 
   send(message: Message, signal: AbortSignal): Promise<Sent> {
     const { environment } = this.#options;
-    return attempt({ signal, timeoutMs: MAIL_TIMEOUT_MS, environment }, (current) => this.#send(message, current));
+    return attempt({ signal, timeoutMs: MAIL_TIMEOUT_MS, environment, message }, (current) =>
+      this.#send(message, current),
+    );
   }
 
   /** Nothing stays open between messages. */

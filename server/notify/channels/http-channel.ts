@@ -72,7 +72,7 @@ export function httpChannel(
   return {
     kind,
     send: (message, signal) =>
-      attempt({ signal, timeoutMs: config.timeoutMs, environment }, (current) => send(message, current)),
+      attempt({ signal, timeoutMs: config.timeoutMs, environment, message }, (current) => send(message, current)),
     async close() {},
   };
 }

@@ -103,7 +103,7 @@ export function webPush(config: WebPushConfig, options: ChannelOptions): Channel
   return {
     kind: "web_push",
     send: (message, signal) =>
-      attempt({ signal, timeoutMs: config.timeoutMs, environment }, (current) => send(message, current)),
+      attempt({ signal, timeoutMs: config.timeoutMs, environment, message }, (current) => send(message, current)),
     async close() {},
   };
 }

@@ -46,12 +46,17 @@ function payloadOf(view: ChatView, message: Message): PushPayload {
     id: messageId(message),
     tag: createHash("sha256").update(message.groupKey).digest("base64url"),
     title: view.subject,
-    body: chatText(view, PLAIN, { links: false }),
+    body: chatText(withoutLinks(view), PLAIN, { links: false }),
     severity: view.severity,
     page: pageOf(message),
     ...(runbook && { runbook }),
     ...acknowledged(message),
   };
+}
+
+/** The notification has buttons of its own. */
+function withoutLinks(view: ChatView): ChatView {
+  return { ...view, alerts: view.alerts.map((alert) => ({ ...alert, actUrl: "" })) };
 }
 
 function fits(payload: PushPayload): boolean {
