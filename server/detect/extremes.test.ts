@@ -77,3 +77,17 @@ test("a sensor that reads once an hour after it has read each second is judged o
   expect(alertsFrom(0, anomaly.subarray(seldomFrom, spikeAt))).toBeLessThanOrEqual(1);
   expect(anomaly[spikeAt]).toBe(1);
 });
+
+test("an incident that outlasts the longest blocks, and the doubling of their lengths, leaves the band as it was", () => {
+  const random = new Random(7);
+  const [stuckFrom, stuckTo] = [3000, 23_000];
+  const spikeAt = stuckTo + 2000;
+  // Nothing is learnt from a stuck value: many blocks have no extremes at all.
+  const anomaly = anomalies(spikeAt + 1, 1, (i) => {
+    if (i >= stuckFrom && i < stuckTo) return 20.5;
+    return 20 + 2 * random.next() - 1 + (i === spikeAt ? 9 : 0);
+  });
+  expect(anomaly.subarray(stuckFrom + 1000, stuckTo)).not.toContain(0);
+  expect(alertsFrom(0, anomaly.subarray(stuckTo + 1, spikeAt))).toBeLessThanOrEqual(1);
+  expect(anomaly[spikeAt]).toBe(1);
+});
