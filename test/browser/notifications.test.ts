@@ -248,10 +248,14 @@ escalations:
     const posted = await pushService.find(
       ({ path, body }) => path === "/shown" && decrypt(body).includes("line-5/boiler"),
     );
-    await devtools.send("ServiceWorker.deliverPushMessage", { origin, registrationId, data: decrypt(posted.body) });
-    await expect
-      .poll(() => page.evaluate(SHOWN))
-      .toEqual([{ title: expect.stringContaining("line-5/boiler"), actions: ["acknowledge", "open"] }]);
+    const arrives = () =>
+      devtools.send("ServiceWorker.deliverPushMessage", { origin, registrationId, data: decrypt(posted.body) });
+    const shown = { title: expect.stringContaining("line-5/boiler"), actions: ["acknowledge", "open"] };
+    await arrives();
+    await expect.poll(() => page.evaluate(SHOWN)).toEqual([{ ...shown, renotify: true, silent: false }]);
+    // The same message again, as after an answer that was lost: nobody is called a second time.
+    await arrives();
+    await expect.poll(() => page.evaluate(SHOWN)).toEqual([{ ...shown, renotify: false, silent: true }]);
 
     await page.goto(`${origin}/ui/notifications`);
     await page
@@ -286,7 +290,8 @@ const KEPT_PATHS = `caches.keys()
   .then((all) => all.flat().map(({ url }) => new URL(url).pathname))`;
 const SHOWN = `navigator.serviceWorker.ready
   .then((registration) => registration.getNotifications())
-  .then((all) => all.map(({ title, actions }) => ({ title, actions: actions.map(({ action }) => action) })))`;
+  .then((all) => all.map(({ title, actions, renotify, silent }) =>
+    ({ title, renotify, silent, actions: actions.map(({ action }) => action) })))`;
 /** As the browser does when the button is pressed, which no program can. */
 const PRESS_ACKNOWLEDGE = `self.registration.getNotifications().then(([notification]) => {
   self.dispatchEvent(new NotificationEvent("notificationclick", { notification, action: "acknowledge" }));

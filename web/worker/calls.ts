@@ -1,12 +1,12 @@
 /** Calls of the services by the session of the browser, as its pages make them. */
+import type { PushPayload } from "../../formats/push-payload.ts";
 import { scope } from "./scope.ts";
-import type { Told } from "./told.ts";
 
 /** Browsers show at most two digits. */
 const COUNTED = 100;
 
 /** @returns why not all are acknowledged, in a sentence */
-export async function acknowledgeAll({ alerts, received }: Told): Promise<string | undefined> {
+export async function acknowledgeAll({ alerts, received }: PushPayload): Promise<string | undefined> {
   const calls = [
     ...alerts.map((alertId) => call("AlertService/AcknowledgeAlert", { alertId })),
     ...received.map((alertId) => call("NotificationService/AcknowledgeReceivedAlert", { alertId })),

@@ -1,7 +1,7 @@
 /** Notifications of alerts: shown, opened and acknowledged. What comes is made by `server/notify/push/payload.ts`. */
+import type { PushPayload } from "../../formats/push-payload.ts";
 import { acknowledgeAll, countBadge } from "./calls.ts";
 import { type Shown, scope } from "./scope.ts";
-import type { Told } from "./told.ts";
 
 const CONSOLE = "/ui/";
 const ICON = "/ui/icon-192.png";
@@ -9,7 +9,8 @@ const OPEN = { action: "open", title: "Open" };
 const ACKNOWLEDGE = { action: "acknowledge", title: "Acknowledge" };
 
 /** A browser that is told something and shows nothing is taken the right to be told: what cannot be read is shown as that. */
-const UNKNOWN: Told = {
+const UNKNOWN: PushPayload = {
+  id: "",
   tag: "telltale",
   title: "Telltale",
   body: "Alerts have changed.",
@@ -20,32 +21,40 @@ const UNKNOWN: Told = {
 };
 
 export async function show(data: { json(): unknown } | null): Promise<void> {
-  const told = read(data);
-  const { title, body, tag, severity, alerts, received } = told;
+  const payload = read(data);
+  const { id, title, body, tag, severity, alerts, received } = payload;
   const actions = alerts.length + received.length > 0 ? [ACKNOWLEDGE, OPEN] : [OPEN];
-  const isOver = severity === "resolved";
+  const before = await scope.registration.getNotifications({ tag });
+  const isRepeated = before.some(({ data }) => (data as PushPayload).id === id);
   // A repetition of what is shown makes no sound; news of a group does.
-  const shown: Shown = { body, tag, icon: ICON, data: told, actions, renotify: !isOver, silent: isOver };
+  const isSilent = isRepeated || severity === "resolved";
+  const shown: Shown = { body, tag, icon: ICON, data: payload, actions, renotify: !isSilent, silent: isSilent };
   await scope.registration.showNotification(title, shown);
   await countBadge();
 }
 
-function read(data: { json(): unknown } | null): Told {
+function read(data: { json(): unknown } | null): PushPayload {
   try {
-    return { ...UNKNOWN, ...(data?.json() as Partial<Told> | undefined) };
+    return { ...UNKNOWN, ...(data?.json() as Partial<PushPayload> | undefined) };
   } catch {
     return UNKNOWN;
   }
 }
 
 export async function pressed(action: string, notification: Notification): Promise<void> {
-  const told = notification.data as Told;
+  const payload = notification.data as PushPayload;
   notification.close();
-  if (action !== ACKNOWLEDGE.action) return open(told.page);
-  const problem = await acknowledgeAll(told);
+  if (action !== ACKNOWLEDGE.action) return open(payload.page);
+  const problem = await acknowledgeAll(payload);
   if (problem === undefined) return countBadge();
   // The alert is still nobody's: that must not go unseen.
-  const shown: Shown = { body: `${problem} ${told.title}`, tag: told.tag, icon: ICON, data: told, actions: [OPEN] };
+  const shown: Shown = {
+    body: `${problem} ${payload.title}`,
+    tag: payload.tag,
+    icon: ICON,
+    data: payload,
+    actions: [OPEN],
+  };
   await scope.registration.showNotification("Not acknowledged", { ...shown, renotify: true });
 }
 

@@ -47,7 +47,11 @@ interface Events {
 }
 
 export interface Scope {
-  readonly registration: { showNotification(title: string, shown: Shown): Promise<void> };
+  readonly registration: {
+    showNotification(title: string, shown: Shown): Promise<void>;
+    /** Those that are shown with this tag. */
+    getNotifications(filter: { tag: string }): Promise<readonly Notification[]>;
+  };
   readonly clients: {
     matchAll(options: { type: "window"; includeUncontrolled: true }): Promise<readonly Page[]>;
     openWindow(url: string): Promise<Page | null>;

@@ -1,5 +1,6 @@
 /** What a browser is sent; `web/worker/notification.ts` shows it. */
 import { createHash } from "node:crypto";
+import type { PushPayload } from "../../../formats/push-payload.ts";
 import { type ChatView, chatText, fitting, PLAIN } from "../channels/chat.ts";
 import { messageId } from "../channels/http-channel.ts";
 import { beginning } from "../channels/texts.ts";
@@ -8,40 +9,17 @@ import type { Message, NotifiedAlert } from "../message.ts";
 import { FIRST_RECEIVED_ID } from "../received/received-alert.ts";
 import { MAX_ACKNOWLEDGED_BY_PUSH, MAX_PUSH_BYTES } from "./limits.ts";
 
-export interface PushPayload {
-  /** The same in every repetition of the message. */
-  readonly id: string;
-  /** A later notification with this tag stands in the place of an earlier one. */
-  readonly tag: string;
-  readonly title: string;
-  readonly body: string;
-  /** "low" … "critical", "resolved", or "". */
-  readonly severity: string;
-  /** Below /ui/. */
-  readonly page: string;
-  /** Where it says what to do; absent: nowhere, or there was no room. */
-  readonly runbook?: string;
-  /** Ids of open alerts that one press acknowledges, and of those that other programs sent. */
-  readonly alerts: readonly string[];
-  readonly received: readonly string[];
-}
-
 /** Characters of the body where all else does not help. */
 const SHORT_BODIES = [600, 300, 100];
 
 export function pushPayload(message: Message): { readonly payload: Buffer; readonly severity: string } {
   let built = fitting(message, (view) => payloadOf(view, message), fits);
-  if (!fits(built)) {
-    const { runbook: _, ...rest } = built;
-    built = rest;
-  }
   const { body } = built;
   for (const characters of SHORT_BODIES) if (!fits(built)) built = { ...built, body: beginning(body, characters) };
   return { payload: bytesOf(built), severity: built.severity };
 }
 
 function payloadOf(view: ChatView, message: Message): PushPayload {
-  const runbook = view.alerts[0]?.runbookUrl;
   return {
     id: messageId(message),
     tag: createHash("sha256").update(message.groupKey).digest("base64url"),
@@ -49,7 +27,6 @@ function payloadOf(view: ChatView, message: Message): PushPayload {
     body: chatText(withoutLinks(view), PLAIN, { links: false }),
     severity: view.severity,
     page: pageOf(message),
-    ...(runbook && { runbook }),
     ...acknowledged(message),
   };
 }
