@@ -10,6 +10,8 @@ export interface PushPayload {
   readonly severity: string;
   /** Below /ui/. */
   readonly page: string;
+  /** Where it says what to do; absent: nowhere, or there was no room. */
+  readonly runbook?: string;
   /** Ids of open alerts that one press acknowledges, and of those that other programs sent. */
   readonly alerts: readonly string[];
   readonly received: readonly string[];

@@ -248,14 +248,20 @@ escalations:
     const posted = await pushService.find(
       ({ path, body }) => path === "/shown" && decrypt(body).includes("line-5/boiler"),
     );
-    const arrives = () =>
-      devtools.send("ServiceWorker.deliverPushMessage", { origin, registrationId, data: decrypt(posted.body) });
+    const payload = JSON.parse(decrypt(posted.body));
+    const arrives = (more = {}) => {
+      const data = JSON.stringify({ ...payload, ...more });
+      return devtools.send("ServiceWorker.deliverPushMessage", { origin, registrationId, data });
+    };
     const shown = { title: expect.stringContaining("line-5/boiler"), actions: ["acknowledge", "open"] };
     await arrives();
     await expect.poll(() => page.evaluate(SHOWN)).toEqual([{ ...shown, renotify: true, silent: false }]);
     // The same message again, as after an answer that was lost: nobody is called a second time.
     await arrives();
     await expect.poll(() => page.evaluate(SHOWN)).toEqual([{ ...shown, renotify: false, silent: true }]);
+    await arrives({ id: "another", runbook: "https://wiki.example/boiler" });
+    const withRunbook = { ...shown, actions: ["acknowledge", "what to do"], renotify: true, silent: false };
+    await expect.poll(() => page.evaluate(SHOWN)).toEqual([withRunbook]);
 
     await page.goto(`${origin}/ui/notifications`);
     await page

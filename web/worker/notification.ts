@@ -6,6 +6,8 @@ import { type Shown, scope } from "./scope.ts";
 const CONSOLE = "/ui/";
 const ICON = "/ui/icon-192.png";
 const OPEN = { action: "open", title: "Open" };
+/** In the place of Open, which to press the notification does too: most browsers show two buttons. */
+const WHAT_TO_DO = { action: "what to do", title: "What to do" };
 const ACKNOWLEDGE = { action: "acknowledge", title: "Acknowledge" };
 
 /** A browser that is told something and shows nothing is taken the right to be told: what cannot be read is shown as that. */
@@ -22,8 +24,9 @@ const UNKNOWN: PushPayload = {
 
 export async function show(data: { json(): unknown } | null): Promise<void> {
   const payload = read(data);
-  const { id, title, body, tag, severity, alerts, received } = payload;
-  const actions = alerts.length + received.length > 0 ? [ACKNOWLEDGE, OPEN] : [OPEN];
+  const { id, title, body, tag, severity, runbook, alerts, received } = payload;
+  const more = runbook === undefined ? OPEN : WHAT_TO_DO;
+  const actions = alerts.length + received.length > 0 ? [ACKNOWLEDGE, more] : [more];
   const before = await scope.registration.getNotifications({ tag });
   const isRepeated = before.some(({ data }) => (data as PushPayload).id === id);
   // A repetition of what is shown makes no sound; news of a group does.
@@ -44,6 +47,7 @@ function read(data: { json(): unknown } | null): PushPayload {
 export async function pressed(action: string, notification: Notification): Promise<void> {
   const payload = notification.data as PushPayload;
   notification.close();
+  if (action === WHAT_TO_DO.action) return void (await scope.clients.openWindow(payload.runbook!));
   if (action !== ACKNOWLEDGE.action) return open(payload.page);
   const problem = await acknowledgeAll(payload);
   if (problem === undefined) return countBadge();

@@ -14,12 +14,17 @@ const SHORT_BODIES = [600, 300, 100];
 
 export function pushPayload(message: Message): { readonly payload: Buffer; readonly severity: string } {
   let built = fitting(message, (view) => payloadOf(view, message), fits);
+  if (!fits(built)) {
+    const { runbook: _, ...rest } = built;
+    built = rest;
+  }
   const { body } = built;
   for (const characters of SHORT_BODIES) if (!fits(built)) built = { ...built, body: beginning(body, characters) };
   return { payload: bytesOf(built), severity: built.severity };
 }
 
 function payloadOf(view: ChatView, message: Message): PushPayload {
+  const runbook = view.alerts[0]?.runbookUrl;
   return {
     id: messageId(message),
     tag: createHash("sha256").update(message.groupKey).digest("base64url"),
@@ -27,6 +32,7 @@ function payloadOf(view: ChatView, message: Message): PushPayload {
     body: chatText(withoutLinks(view), PLAIN, { links: false }),
     severity: view.severity,
     page: pageOf(message),
+    ...(runbook && { runbook }),
     ...acknowledged(message),
   };
 }
