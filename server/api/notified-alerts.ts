@@ -23,7 +23,8 @@ import { groupOf } from "../notify/route.ts";
 import { readPageToken } from "./page-token.ts";
 import { FRAME_BYTES, page } from "./pages.ts";
 import { principalOf } from "./principal.ts";
-import { invalid, matchersTest } from "./silence-fields.ts";
+import { invalid } from "./query.ts";
+import { matchersTest } from "./silence-fields.ts";
 
 const DEFAULT_LIMIT = 100;
 

@@ -3,11 +3,11 @@
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { expressionSize, type Matcher, MatcherProblem } from "../../formats/matchers.ts";
 import type { LabelMatcher } from "../../gen/es/telltale/v1/notification_pb.ts";
-import { TelltaleError } from "../errors.ts";
 import { fromLabelMatcher } from "../lib/label-matcher.ts";
 import { DAY_US, toMicros } from "../lib/time.ts";
 import { type Labels, labelsTest } from "../notify/matching.ts";
 import { anonymous, type Principal } from "../security/principal.ts";
+import { invalid } from "./query.ts";
 
 const MAX_AHEAD_US = 30 * DAY_US;
 const MAX_LENGTH_US = 366 * DAY_US;
@@ -91,8 +91,4 @@ function endOf({ endsAt, durationSeconds = 0 }: Given, startsUs: number, nowUs: 
   if (endsUs > nowUs) return endsUs;
   const ended = new Date(endsUs / 1_000).toISOString();
   throw invalid(field, `it would have ended at ${ended}: give a ${endsAt === undefined ? "longer one" : "later time"}`);
-}
-
-export function invalid(field: string, description: string): TelltaleError {
-  return new TelltaleError("invalid", `${field}: ${description}`, { violations: [{ field, description }] });
 }

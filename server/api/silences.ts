@@ -17,7 +17,8 @@ import { addSilence, expireSilence, findSilence, listSilences, updateSilence } f
 import { readTextPageToken } from "./page-token.ts";
 import { FRAME_BYTES, page } from "./pages.ts";
 import { principalOf } from "./principal.ts";
-import { authorOf, invalid, silenceFields } from "./silence-fields.ts";
+import { invalid } from "./query.ts";
+import { authorOf, silenceFields } from "./silence-fields.ts";
 
 const DEFAULT_LIMIT = 100;
 /** Long enough to prolong it. */
