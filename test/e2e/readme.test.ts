@@ -62,6 +62,26 @@ test("README's first five minutes run as they are written", { timeout: ALL_MS },
   expect(answer("boiler-1/latest")).toContain('"value":61.5');
   expect(answer("simulate")).toMatch(/ sent = \d+ accepted \+ 0 duplicate \+ 0 conflicting \+ 0 rejected/);
   expect(answer("explain")).toMatch(/lagged/);
-  expect(answer("backtest")).toContain("labelled events met");
   expect(existsSync(join(folder, "plant.html"))).toBe(true);
+
+  // The guides show what the same commands print.
+  const [gettingStarted, settings] = ["getting-started.md", "concepts/detector-settings.md"].map((name) =>
+    readFileSync(join(ROOT, "docs", name), "utf8"),
+  );
+  const backtest = answer("backtest")!;
+  const sums = backtest.split("\n").filter((line) => /^\d+ (alerts of|of \d+ labelled events met)/.test(line));
+  expect(sums).toHaveLength(2);
+  for (const line of [...sums, ...answer("explain")!.split("\n").slice(0, 3)])
+    expect(gettingStarted).toContain(`\n${line}`);
+  const shown = [...alertsIn(gettingStarted!), ...alertsIn(settings!)];
+  expect(shown).toHaveLength(3);
+  for (const { severity, text } of shown) expect(backtest).toMatch(new RegExp(` ${severity} .*${RegExp.escape(text)}`));
 });
+
+/** Alerts that are over, in answers and in lists, but for those that other settings would add. */
+function alertsIn(guide: string) {
+  const text = "(Anomaly detected with score [\\d.]+, recovered [^:]+:[^:]+)";
+  const forms = [`"severity":"(\\w+)","message":"${text}`, `^- \\S+Z +(\\w+) .*?${text}`];
+  const found = forms.flatMap((form) => [...guide.matchAll(new RegExp(form, "gm"))]);
+  return found.map(([, severity, told]) => ({ severity: severity!, text: told! }));
+}
