@@ -4,6 +4,7 @@ import { CsvProblem, decodeText, TimeReader } from "../../../../formats/csv/inde
 import { parseEpoch } from "../../../../formats/time.ts";
 import { quoted, quotedValue } from "../../../lib/quoted.ts";
 import { didYouMean } from "../../../lib/suggest.ts";
+import { finiteNumber } from "../number.ts";
 import type { Series } from "../points.ts";
 import type { BulkOptions } from "./parameters.ts";
 import { asParameters } from "./rows.ts";
@@ -24,7 +25,6 @@ const NAMES = [
   "timestamp",
 ] as const;
 const KNOWN: ReadonlySet<string> = new Set(NAMES);
-const NUMBER = /^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i;
 const NO_ATTRIBUTES = Object.freeze({});
 
 export function openJsonLines(body: AsyncIterable<Uint8Array>, options: BulkOptions, refuse: RefuseLine): BulkSource {
@@ -229,7 +229,5 @@ export function keysOf(text: string): number {
 
 function numberOf(value: unknown): number | string {
   if (value === undefined || value === null) return "value is missing: give a number";
-  const number = typeof value === "string" && NUMBER.test(value.trim()) ? Number(value) : value;
-  if (typeof number === "number" && Number.isFinite(number)) return number;
-  return `value is ${quotedValue(value)}: give a finite number`;
+  return finiteNumber(value) ?? `value is ${quotedValue(value)}: give a finite number`;
 }

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { MAX_PAYLOAD_BYTES } from "./limits.ts";
 import type { Mapped, Message } from "./message.ts";
 import { SKIP_REASONS } from "./message.ts";
 import { readPayload } from "./payload.ts";
@@ -53,6 +54,13 @@ test.each([
 ])("timestamp %s is read", (timestamp, observedUs) =>
   expect(one(read(`{"value":1,"timestamp":${timestamp}}`))).toMatchObject({ observedUs }),
 );
+
+test("the largest payload that is nearly a number is refused at once", () => {
+  for (const end of ["x", "e", ".1.", "1e1x"]) {
+    const payload = "1".repeat(MAX_PAYLOAD_BYTES - end.length) + end;
+    expect(read(payload)).toMatchObject({ skipped: "not_a_number" });
+  }
+});
 
 test("a comma is said to be none, and a field that is too large keeps no other from being taken", () => {
   expect(read("21,5")).toMatchObject({ detail: '"21,5" has a comma: write a decimal point' });

@@ -1,6 +1,7 @@
 /** Payloads as devices publish them: a number, or a JSON object. Pure. */
 import { readTime } from "../../../../formats/time.ts";
 import { quoted, quotedValue } from "../../../lib/quoted.ts";
+import { finiteNumber } from "../number.ts";
 import { MAX_READINGS_OF_A_MESSAGE } from "./limits.ts";
 import {
   DEFAULT_TYPE,
@@ -27,20 +28,13 @@ export interface Base {
 
 /** Fields of an object that say something about its values and are none themselves. */
 const ABOUT = new Set(["value", "unit", "type", "timestamp", "location", "attributes"]);
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 /** Neither a list of JSON nor anything else. */
 const COMMA = /^\s*[+-]?\d+,\d+\s*$/;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-/**
- * A number as devices write it, with blanks around it, a sign, a decimal point or an exponent; or JSON's true and false as 1 and 0. Undefined
- * for all else, such as "on", "NaN" and "21,5": a comma may group thousands.
- */
+/** A number as devices write it, or JSON's true and false as 1 and 0. Undefined for all else, such as "on". */
 export function numberOf(value: unknown): number | undefined {
-  if (typeof value === "boolean") return value ? 1 : 0;
-  const number = typeof value === "string" && NUMBER.test(value.trim()) ? Number(value) : value;
-  // "1e999" is a number that no double holds.
-  return typeof number === "number" && Number.isFinite(number) ? number : undefined;
+  return typeof value === "boolean" ? Number(value) : finiteNumber(value);
 }
 
 /** The payload as JSON or as a number, or why it is neither. */
