@@ -29,7 +29,14 @@ test("yearly events are written down from five years back to ten years ahead, wi
   expect(daysOfCalendar(calendar(counted), TODAY)).toEqual(["2024-02-29", "2028-02-29"]);
 });
 
+test("a line of many parameters is read at once, whether or not a value follows", () => {
+  const parameters = ';X="a;b:c";Y=z'.repeat(1000) + ";".repeat(1000);
+  const text = calendar(event(`X-NOTE${parameters}`, `DTSTART${parameters}:20270101`));
+  expect(daysOfCalendar(text, TODAY)).toEqual(["2027-01-01"]);
+});
+
 test("what cannot be read is refused with its event, rule or value", () => {
+  const long = event("DTSTART;VALUE=DATE:20200101", "DTEND;VALUE=DATE:20201231", "RRULE:FREQ=YEARLY");
   const refused = [
     [calendar(), /no event/],
     [calendar(event("SUMMARY:Easter", "DTSTART;VALUE=DATE:20270328", "RRULE:FREQ=WEEKLY")), /"Easter".*FREQ=WEEKLY/],
@@ -37,6 +44,7 @@ test("what cannot be read is refused with its event, rule or value", () => {
     [calendar(event("DTSTART;VALUE=DATE:20270101", "RRULE:FREQ=YEARLY;INTERVAL=0")), /INTERVAL is no whole number/],
     [calendar(event("DTSTART;VALUE=DATE:20270101", "RRULE:FREQ=YEARLY;COUNT=ten")), /COUNT is no whole number/],
     [calendar(event("SUMMARY:Nothing")), /"Nothing" has no DTSTART/],
+    [calendar(...Array.from({ length: 4000 }, () => long)), /more than 20000 days/],
     [calendar(event("DTSTART;VALUE=DATE:20200101", "DTEND;VALUE=DATE:20270101")), /lasts 2557 days/],
   ] as const;
   for (const [text, why] of refused) expect(() => daysOfCalendar(text, TODAY)).toThrow(why);

@@ -10,17 +10,26 @@ const YEARS_BACK = 5;
 /** Days of one event. */
 const LONGEST = 366;
 
-interface Property {
-  readonly parameters: string;
-  readonly value: string;
-}
-type Event = ReadonlyMap<string, readonly Property[]>;
+/** Name and value, with parameters between them. Each character can be read in one way: a line that is none is told at once. */
+const LINE = /^([\w-]+)(?:;[^:;"]*(?:"[^"]*"[^:;"]*)*)*:(.*)$/;
+/** Days of all events, those that are in several counted again. */
+const MOST_DAYS = 20_000;
+
+/** Values by the property's name. */
+type Event = ReadonlyMap<string, readonly string[]>;
 
 /** Days as YYYY-MM-DD, each once, in order. Throws a CalendarError. `todayMs`: milliseconds since 1970. */
 export function daysOfCalendar(text: string, todayMs: number): string[] {
   const events = eventsOf(text);
   if (events.length === 0) throw new CalendarError("it has no event (VEVENT)");
-  const days = new Set(events.flatMap((event) => daysOf(event, new Date(todayMs).getUTCFullYear())));
+  const days = new Set<string>();
+  let count = 0;
+  for (const event of events) {
+    for (const day of daysOf(event, new Date(todayMs).getUTCFullYear())) {
+      if (++count > MOST_DAYS) throw new CalendarError(`its events have more than ${MOST_DAYS} days`);
+      days.add(day);
+    }
+  }
   return [...days].sort();
 }
 
@@ -28,11 +37,11 @@ function eventsOf(text: string): Event[] {
   // Long lines are folded: what begins with a space continues the line before.
   const lines = text.replaceAll(/\r?\n[ \t]/g, "").split(/\r?\n/);
   const events: Event[] = [];
-  let event: Map<string, Property[]> | undefined;
+  let event: Map<string, string[]> | undefined;
   /** Components within the event, such as alarms. */
   let depth = 0;
   for (const line of lines) {
-    const [, name = "", parameters = "", value = ""] = /^([\w-]+)((?:;[^:"]*(?:"[^"]*")?)*):(.*)$/.exec(line) ?? [];
+    const [, name = "", value = ""] = LINE.exec(line) ?? [];
     const property = name.toUpperCase();
     if (property === "BEGIN" && event !== undefined) depth++;
     else if (property === "BEGIN" && value.toUpperCase() === "VEVENT") event = new Map();
@@ -41,18 +50,20 @@ function eventsOf(text: string): Event[] {
       events.push(event);
       event = undefined;
     } else if (event !== undefined && depth === 0) {
-      event.set(property, [...(event.get(property) ?? []), { parameters, value }]);
+      const values = event.get(property);
+      if (values === undefined) event.set(property, [value]);
+      else values.push(value);
     }
   }
   return events;
 }
 
 function daysOf(event: Event, year: number): string[] {
-  if (event.get("STATUS")?.[0]?.value.toUpperCase() === "CANCELLED") return [];
+  if (event.get("STATUS")?.[0]?.toUpperCase() === "CANCELLED") return [];
   const start = dayOf(event, "DTSTART");
   if (start === undefined) throw new CalendarError(`${nameOf(event)} has no DTSTART`);
   const length = lengthOf(event, start);
-  const excluded = new Set((event.get("EXDATE") ?? []).flatMap(({ value }) => value.split(",").map(readDay)));
+  const excluded = new Set((event.get("EXDATE") ?? []).flatMap((value) => value.split(",").map(readDay)));
   const starts = startsOf(event, start, year).filter((first) => !excluded.has(first));
   return starts.flatMap((first) => Array.from({ length }, (_, i) => isoDay(first + i * DAY_MS)));
 }
@@ -60,10 +71,10 @@ function daysOf(event: Event, year: number): string[] {
 /** Days of an event: to its end, which for days is the first that is not in it. */
 function lengthOf(event: Event, start: number): number {
   const end = dayOf(event, "DTEND");
-  const duration = /^P(?:(\d+)W)?(?:(\d+)D)?/.exec(event.get("DURATION")?.[0]?.value ?? "");
+  const duration = /^P(?:(\d+)W)?(?:(\d+)D)?/.exec(event.get("DURATION")?.[0] ?? "");
   const lasting = duration === null ? 1 : Number(duration[1] ?? 0) * 7 + Number(duration[2] ?? 0);
   const days = end === undefined ? lasting : (end - start) / DAY_MS;
-  const ofTime = /T\d/.test(event.get("DTEND")?.[0]?.value ?? "") && !/T000000/.test(event.get("DTEND")![0]!.value);
+  const ofTime = /T\d/.test(event.get("DTEND")?.[0] ?? "") && !/T000000/.test(event.get("DTEND")![0]!);
   const length = Math.max(1, ofTime ? days + 1 : days);
   if (length > LONGEST)
     throw new CalendarError(`${nameOf(event)} lasts ${length} days, and at most ${LONGEST} are taken`);
@@ -72,7 +83,7 @@ function lengthOf(event: Event, start: number): number {
 
 /** When an event begins: once, or each year. */
 function startsOf(event: Event, start: number, year: number): number[] {
-  const rule = event.get("RRULE")?.[0]?.value;
+  const rule = event.get("RRULE")?.[0];
   if (rule === undefined) return [start];
   const parts = new Map(rule.split(";").map((part) => part.split("=", 2) as [string, string]));
   const date = new Date(start);
@@ -103,7 +114,7 @@ function startsOf(event: Event, start: number, year: number): number[] {
 }
 
 function dayOf(event: Event, name: string): number | undefined {
-  const value = event.get(name)?.[0]?.value;
+  const value = event.get(name)?.[0];
   return value === undefined ? undefined : readDay(value);
 }
 
@@ -122,5 +133,5 @@ function isoDay(ms: number): string {
 }
 
 function nameOf(event: Event): string {
-  return `the event "${event.get("SUMMARY")?.[0]?.value ?? ""}"`;
+  return `the event "${event.get("SUMMARY")?.[0] ?? ""}"`;
 }
