@@ -49,7 +49,7 @@ describeWith(["postgres"], "maintenance", () => {
     await stored.commit(new Map([["s", [{ timeUs: 1.8e15, value: 1 }]]]));
     expect(await isGenerationDue(stored.sql)).toBe(false);
     await stored.close();
-  });
+  }, 30_000);
 
   test("replicas at once move each reading once", async () => {
     const stored = await Stored.create(server.url, "replicas");
