@@ -9,7 +9,7 @@ import { isUpdatable, type Silence } from "./silence.ts";
 /** Silences that are not over, in all of an installation: each alert is held against every one of them. */
 export const MAX_SILENCES = 500;
 /** The others follow with the next look. */
-const TOLD_AT_ONCE = 10;
+export const TOLD_AT_ONCE = 10;
 /** Over for longer than this, they are removed. */
 const KEPT_US = 30 * 86_400_000_000;
 
@@ -63,11 +63,11 @@ export async function prolongSilence(tx: Sql, id: string, endsUs: number, nowUs:
   return silenceOf(row!);
 }
 
-/** Those that end soon and are to tell somebody of it. */
+/** All that end soon and are to tell somebody of it: those that hide nothing yet stay among them. */
 export async function silencesToTell(sql: Sql, nowUs: number): Promise<Silence[]> {
   const rows = await sql`select * from silence where tell <> '' and not is_reported and tell_before_us > 0
     and starts_us <= ${nowUs} and ends_us > ${nowUs} and ends_us - tell_before_us <= ${nowUs}
-    and told_end_us is distinct from ends_us order by ends_us limit ${TOLD_AT_ONCE}`;
+    and told_end_us is distinct from ends_us order by ends_us`;
   return rows.map(silenceOf);
 }
 

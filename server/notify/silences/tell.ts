@@ -12,7 +12,7 @@ import type { KnownAlert } from "../known-alert.ts";
 import type { Message } from "../message.ts";
 import { hiddenBy, isMatched } from "./hidden.ts";
 import type { Silence } from "./silence.ts";
-import { markReported, markTold, silencesToReport, silencesToTell } from "./store.ts";
+import { markReported, markTold, silencesToReport, silencesToTell, TOLD_AT_ONCE } from "./store.ts";
 
 const LISTED = 20;
 /** No severity of ours: it is no fault. */
@@ -29,10 +29,15 @@ export interface TellContext {
 /** Queues what is to be said now. */
 export async function tellOfSilences(tx: Sql, context: TellContext): Promise<void> {
   const { nowUs, openAlerts } = context;
-  for (const silence of await silencesToTell(tx, nowUs)) {
-    const open = openAlerts().filter(isMatched(silence));
+  const ending = await silencesToTell(tx, nowUs);
+  const known = ending.length === 0 ? [] : openAlerts();
+  let told = 0;
+  for (const silence of ending) {
+    if (told === TOLD_AT_ONCE) break;
+    const open = known.filter(isMatched(silence));
     // One that opens later is a reason, too.
     if (open.length === 0) continue;
+    told++;
     await queue(tx, silence, { ...context, sequence: silence.endsUs, text: ahead(silence, open, nowUs) });
     await markTold(tx, silence);
   }
