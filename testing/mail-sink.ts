@@ -1,5 +1,5 @@
 /** A mail server on the loopback: it speaks SMTP, keeps what it is sent, parsed, and answers as it is told. */
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { type ParsedMail, simpleParser } from "mailparser";
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerOptions, type SMTPServerSession } from "smtp-server";
@@ -28,6 +28,8 @@ export interface MailSink {
   /** Passwords that it was given, right or wrong. */
   readonly passwords: readonly string[];
   answers: MailAnswers;
+  /** The e-mail that it takes next. */
+  next(): Promise<Mailed>;
   /** Those that are open. */
   readonly connections: number;
   close(): Promise<void>;
@@ -46,6 +48,7 @@ export async function startMailSink(
   const mailed: Mailed[] = [];
   const passwords: string[] = [];
   const sink = { answers: {} as MailAnswers };
+  const taken = new EventEmitter<{ mail: [Mailed] }>();
   const server = new SMTPServer({
     authOptional: users === undefined,
     disabledCommands: [...(users === undefined ? ["AUTH"] : []), ...(own.cert === undefined ? ["STARTTLS"] : [])],
@@ -64,8 +67,10 @@ export async function startMailSink(
   const take = async (stream: SMTPServerDataStream, session: SMTPServerSession): Promise<Error | undefined> => {
     const raw = Buffer.concat(await stream.toArray()).toString();
     const refusal = await sink.answers.data?.(raw);
-    if (refusal === undefined) mailed.push(await mailedOf(session, raw));
-    return refusal;
+    if (refusal !== undefined) return refusal;
+    mailed.push(await mailedOf(session, raw));
+    taken.emit("mail", mailed.at(-1)!);
+    return undefined;
   };
   // Senders that hang up, and do not trust it, are what tests are about.
   server.on("error", () => {});
@@ -81,6 +86,7 @@ export async function startMailSink(
     set answers(answers) {
       sink.answers = answers;
     },
+    next: async () => (await once(taken, "mail"))[0],
     get connections() {
       return server.connections.size;
     },

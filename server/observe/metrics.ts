@@ -306,6 +306,12 @@ function notifyMetrics(registers: Registry[]) {
       labelNames: ["channel", "outcome"],
       registers,
     }),
+    notifyPictures: new Counter({
+      name: "telltale_notify_pictures_total",
+      help: "Pictures of alerts for messages, by the outcome: made, none (nothing to draw), busy (too many at once), late, failed",
+      labelNames: ["outcome"],
+      registers,
+    }),
     notifyDelay: new Histogram({
       name: "telltale_notify_delay_seconds",
       help: "From the decision on a message to its being taken, by the channel's kind",

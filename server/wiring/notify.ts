@@ -2,6 +2,7 @@ import { AddressGuard } from "../notify/channels/addresses.ts";
 import { LinkKeys } from "../notify/links/keys.ts";
 import { Notifier } from "../notify/notifier.ts";
 import { countAttempt, countStep } from "../notify/notify-metrics.ts";
+import { Pictures } from "../notify/pictures/pictures.ts";
 import { createBrowsers } from "../notify/push/browsers.ts";
 import { openStoreSql } from "../store/postgres.ts";
 import type { Live } from "./live.ts";
@@ -13,11 +14,16 @@ const STATEMENT_TIMEOUT_MS = 60_000;
 /** Notifies, or stands by for the process that does. */
 export function wireNotify(
   { config, clock, metrics, logger, cleanups }: Wiring,
-  { address, sql }: Storage,
+  { address, sql, queries }: Storage,
   { alertsChanged }: Live,
 ): void {
   const { enabled, lifetimeUs, keys: given } = config.links;
   const keys = new LinkKeys({ sql, clock, environment: process.env, given });
+  const pictures = new Pictures({
+    ...{ queries, clock, logger },
+    onOutcome: (outcome) => metrics.notifyPictures.inc({ outcome }),
+  });
+  cleanups.add("pictures of alerts", () => pictures.close());
   const notifier = new Notifier({
     planSql: openStoreSql(address, 1, STATEMENT_TIMEOUT_MS, "telltale-notify"),
     ...{ sql, clock, logger, alertsChanged, externalUrl: config.externalUrl },
@@ -27,6 +33,7 @@ export function wireNotify(
       clock,
       source: config.externalUrl || "/telltale",
       browsers: createBrowsers({ sql, clock, given: config.pushKey }),
+      pictureOf: (alert) => pictures.of(alert),
     },
     links: enabled ? { keys, lifetimeUs, logger } : undefined,
     onStep: (step) => countStep(metrics, step),

@@ -3,11 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
+import { decode } from "fast-png";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { DeliveryState, MatcherType, NotificationService } from "../../gen/es/telltale/v1/notification_pb.ts";
+import { COLOURS } from "../../server/notify/pictures/draw.ts";
 import { runCli } from "../../testing/cli.ts";
+import { type MailSink, startMailSink } from "../../testing/mail-sink.ts";
+import { metric } from "../../testing/metric.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 import { end } from "../../testing/processes.ts";
 import { type Posted, startWebhookSink, type WebhookSink } from "../../testing/webhook-sink.ts";
@@ -38,6 +42,7 @@ function toldBy({ headers, path, body }: Posted): Told {
 describe("notifications", () => {
   let platform: Platform;
   let sink: WebhookSink;
+  let mail: MailSink;
   let folder: string;
   let notifications: Client<typeof NotificationService>;
   const environment = { NOTIFY_ALLOWED_HOSTS: "127.0.0.1", EXTERNAL_URL: "https://telltale.example" };
@@ -46,13 +51,13 @@ describe("notifications", () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "telltale-notify-"));
-    sink = await startWebhookSink();
+    [sink, mail] = await Promise.all([startWebhookSink(), startMailSink()]);
     platform = await startPlatform({ ...environment, DATA_DIR: folder });
     notifications = client(NotificationService);
   });
   afterAll(async () => {
     await platform?.stop();
-    await sink?.close();
+    await Promise.all([sink?.close(), mail?.close()]);
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -85,9 +90,9 @@ receivers:
 ${more}`;
 
   /** Opens an alert of the sensor: steady values, and then one that is far away. */
-  async function open(sensorId: string): Promise<bigint> {
+  async function open(sensorId: string, last = 500): Promise<bigint> {
     const count = 120;
-    const values = Array.from({ length: count }, (_, i) => (i === count - 1 ? 500 : 20 + Math.sin(i) / 10));
+    const values = Array.from({ length: count }, (_, i) => (i === count - 1 ? last : 20 + Math.sin(i) / 10));
     const block = {
       ...{ sensorId, sensorType: "pressure", unit: "bar", location: "hall", values },
       baseTimeUs: BigInt(Date.now() - count * 1_000) * 1_000n,
@@ -390,6 +395,39 @@ ${more}`;
 
     await writeFile(file, configuration());
     expect(await runCli("notify", "apply", file, "--url", platform.grpc).ended).toBe(0);
+  });
+
+  test("an e-mail has a picture of the series with the expected band and the alert", async () => {
+    const file = join(folder, "pictured.yml");
+    const from = "telltale@plant.example";
+    const smtp = `smarthost: "127.0.0.1:${mail.port}", require_tls: false`;
+    const received = mail.next();
+    const receiver = `  - name: people\n    email_configs: [{ to: ann@plant.example, from: ${from}, ${smtp} }]\n`;
+    const routes = `  routes:\n    - { matchers: ['sensor_id="pictured"'], receiver: people }`;
+    await writeFile(file, configuration(receiver).replace("  routes:", routes));
+    expect(await runCli("notify", "apply", file, "--url", platform.grpc).ended).toBe(0);
+    await open("pictured", 22);
+    const { html, text, attachments } = (await received).mail;
+    // The parser puts the parts into the places that name them.
+    expect(html).toMatch(
+      /<img src="data:image\/png;base64,[^"]+" alt="pictured from [^"]+ bar to 22 bar; normal [^"]+ bar"/,
+    );
+    expect(text).toMatch(/ {2}Around it: pictured from .* to 22 bar; normal /);
+    expect(attachments).toMatchObject([{ related: true, contentDisposition: "inline", contentType: "image/png" }]);
+    const { data, width } = decode(attachments[0]!.content);
+    const isLike = (colour: string, from: number) =>
+      [1, 3, 5].every((at, i) => Math.abs(Number.parseInt(colour.slice(at, at + 2), 16) - data[from + i]!) <= 8);
+    const columnsOf = (colour: string) =>
+      new Set(
+        Array.from({ length: data.length / 4 }, (_, i) => i)
+          .filter((i) => isLike(colour, 4 * i))
+          .map((i) => i % width),
+      );
+    // The line and the edges of the band from end to end, the alert at the right end.
+    expect(columnsOf(COLOURS.line).size).toBeGreaterThan(width * 0.9);
+    expect(columnsOf(COLOURS.band).size).toBeGreaterThan(width * 0.3);
+    expect(Math.min(...columnsOf(COLOURS.alert))).toBeGreaterThan(width * 0.9);
+    expect(await metric(platform.http, 'telltale_notify_pictures_total{outcome="made"}')).toBe(1);
   });
 
   test("a receiver is tried, and one that refuses says how", async () => {

@@ -4,18 +4,21 @@ import { TelltaleError } from "../../errors.ts";
 import type { Channel, Sent } from "../channel.ts";
 import type { EmailConfig } from "../config/config.ts";
 import type { Message } from "../message.ts";
+import type { Picture } from "../pictures/picture.ts";
 import { type Attempt, attempt } from "./attempt.ts";
 import {
   MAIL_CONNECT_TIMEOUT_MS,
   MAIL_SILENCE_TIMEOUT_MS,
   MAIL_TIMEOUT_MS,
   MAX_ALERTS_IN_MAIL,
+  MAX_PICTURES_IN_MAIL,
   MAX_TEXT_CHARACTERS,
 } from "./limits.ts";
 import { conversation } from "./mail/conversation.ts";
 import { type OwnHeaders, ownHeaders } from "./mail/headers.ts";
 import { mailHtml } from "./mail/html.ts";
 import { refusal, rejections } from "./mail/outcome.ts";
+import { cidOf } from "./mail/picture.ts";
 import { mailText } from "./mail/text.ts";
 import type { ChannelOptions } from "./options.ts";
 import { readPublicFile, type Secrets } from "./secrets.ts";
@@ -50,7 +53,7 @@ export class Email implements Channel {
   async #send(message: Message, { signal, secrets }: Attempt): Promise<Sent> {
     const auth = await this.#auth(secrets);
     const tls = await this.#tls();
-    const mail = this.#mail(message);
+    const mail = this.#mail(message, await this.#pictures(message));
     // Loaded where the first e-mail is sent: an installation without e-mail starts without it.
     const { createTransport } = await import("nodemailer");
     const { smarthost, hello, implicitTls } = this.#config;
@@ -103,7 +106,13 @@ export class Email implements Channel {
     };
   }
 
-  #mail(message: Message) {
+  /** Of the first alerts, in their order. */
+  #pictures({ alerts }: Message): Promise<(Picture | undefined)[]> {
+    const { pictureOf = async () => undefined } = this.#options;
+    return Promise.all(alerts.slice(0, MAX_PICTURES_IN_MAIL).map(pictureOf));
+  }
+
+  #mail(message: Message, pictures: readonly (Picture | undefined)[]) {
     const { from, to } = this.#config;
     const view = messageView(message, { maxAlerts: MAX_ALERTS_IN_MAIL, maxText: MAX_TEXT_CHARACTERS });
     return {
@@ -112,8 +121,21 @@ export class Email implements Channel {
       // Whoever else the headers name.
       envelope: { from, to },
       subject: this.#own.subject ?? view.subject,
-      text: mailText(view),
-      html: mailHtml(view),
+      text: mailText(view, pictures),
+      html: mailHtml(view, pictures),
+      // Inline: they belong to the HTML part (multipart/related) and are no files to save.
+      attachments: pictures.flatMap((picture, at) =>
+        picture === undefined
+          ? []
+          : [
+              {
+                cid: cidOf(at),
+                filename: `alert-${at + 1}.png`,
+                content: Buffer.from(picture.png),
+                contentDisposition: "inline" as const,
+              },
+            ],
+      ),
       ...conversation(message.key, message.groupKey, from),
       headers: { ...this.#own.headers, "Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All" },
     };

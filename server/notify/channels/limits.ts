@@ -15,6 +15,9 @@ export const MAX_BODY_BYTES = 1_000_000;
 /** Alerts described in an e-mail; the rest is counted. More are not read on a phone. */
 export const MAX_ALERTS_IN_MAIL = 20;
 
+/** Alerts that an e-mail has a picture of, the worst ones: some 30 kB each, and nobody scrolls through more. */
+export const MAX_PICTURES_IN_MAIL = 3;
+
 /** Characters of an e-mail's subject: RFC 5322 allows a line 998, and phones show about 40. */
 export const MAX_SUBJECT_CHARACTERS = 200;
 

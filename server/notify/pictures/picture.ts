@@ -1,0 +1,12 @@
+/** A picture for people, with the words that belong to it. */
+export interface Picture {
+  readonly png: Uint8Array;
+  /** What it shows, in a sentence, for whoever does not see it. */
+  readonly summary: string;
+  /** Ends of its axes, with unit. */
+  readonly top: string;
+  readonly bottom: string;
+  readonly from: string;
+  readonly to: string;
+  readonly hasBand: boolean;
+}
