@@ -94,7 +94,9 @@ escalations:
     await sink.find(({ path }) => path === "/team/hunter2");
     await sink.find(({ path }) => path === "/broken");
 
-    const { context, page, wrong } = await openPage(browser, platform.http, { expected: REFUSED });
+    const { context, page, wrong } = await openPage(browser, platform.http, {
+      expected: [...REFUSED, /status of 400 .*CreateSilence/],
+    });
     await page.goto(`${platform.http}/ui/notifications`);
     await signIn(page, platform.adminToken);
     const routes = page.getByRole("list", { name: "Routes", exact: true });
@@ -141,6 +143,25 @@ escalations:
       .click();
     await page.getByRole("heading", { level: 1, name: "line-4/boiler" }).waitFor();
     await page.getByText("team is told instead").first().waitFor();
+
+    // A silence tells a receiver of its end.
+    await page.goto(`${platform.http}/ui/silences/new?sensor=line-3/boiler`);
+    await page.getByRole("textbox", { name: "Why" }).fill("new pump");
+    const tell = page.getByLabel("Tell a receiver of its end");
+    await expect.poll(() => page.locator("#receivers option").count(), { timeout: 20_000 }).toBe(3);
+    await tell.fill("taem");
+    await page.getByRole("button", { name: "Silence", exact: true }).click();
+    await page.getByText(/no receiver "taem"; did you mean team\?$/).waitFor();
+    await tell.fill("team");
+    await page.getByLabel("How long before").selectOption("1 h");
+    for (const screen of SCREENS) {
+      await page.setViewportSize(screen);
+      expect([...(await misfitsOf(page)), ...(await findingsOf(page))]).toEqual([]);
+    }
+    await page.getByRole("button", { name: "Silence", exact: true }).click();
+    await page.getByText("tells team 1 h before and at its end").waitFor();
+    await page.getByRole("button", { name: "End now" }).click();
+    await sink.find(({ path, body }) => path === "/team/hunter2" && String(body).includes("Silence is over: new pump"));
     expect(wrong).toEqual([]);
     await context.close();
   });

@@ -32,7 +32,7 @@ function titleOf(code: Code): string {
 }
 
 function textOf(code: Code, message: string): string {
-  const said = message === "" ? "" : `${message.replace(/\.?$/, ".")} `;
+  const said = message === "" ? "" : `${message.replace(/[^.?!]$/, "$&.")} `;
   if (code === Code.PermissionDenied) return `${said}Ask an administrator for a token that may.`;
   if (code === Code.Unauthenticated) return `${said}Sign in again.`;
   if (code === Code.ResourceExhausted) return `${said}Wait a moment, then try again.`;
