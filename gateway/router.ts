@@ -153,7 +153,7 @@ export class Router {
     this.#add(SESSION_PATH, {
       GET: async () => sessions.ways(),
       POST: (request) => sessions.signIn(request),
-      DELETE: async (request) => sessions.signOut(request),
+      DELETE: (request) => sessions.signOut(request),
     });
     this.#addPrefix(UI, `${UI}{path}`, { GET: asset, HEAD: asset });
   }

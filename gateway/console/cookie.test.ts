@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { COOKIE, cookieOf, isOver, Sealer, setCookie } from "./cookie.ts";
 
-const SESSION = { token: "tt_abc.secret", begunMs: 1_000, usedMs: 2_000 };
+const SESSION = { id: "s1", token: "tt_abc.secret", begunMs: 1_000, usedMs: 2_000 };
 const TIMES = { idleMs: 60_000, absoluteMs: 600_000 };
 
 test("a session comes back from its cookie, and nothing of the token can be read in it", () => {

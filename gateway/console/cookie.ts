@@ -1,12 +1,14 @@
 /**
  * The cookie of a signed-in browser. It contains the token, sealed: the page cannot read it (HttpOnly), the browser's owner finds nothing of
- * use in its store, and any gateway that has the same secret opens it. Nothing is kept on the server.
+ * use in its store, and any gateway that has the same secret opens it. The services keep the session's id alone.
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
 
 export const COOKIE = "telltale-session";
 
 export interface Session {
+  /** By which the platform ends it before its time. */
+  readonly id: string;
   readonly token: string;
   /** Wall clock. */
   readonly begunMs: number;

@@ -10,20 +10,32 @@ const OWN = { host: "plant.example", "sec-fetch-site": "same-origin" };
 
 function credentialAt(nowMs: number, usedMs: number, headers: Record<string, string> = OWN) {
   const options = { ...OPTIONS, nowMs: () => nowMs };
-  const cookie = `${COOKIE}=${new Sealer(SECRET).seal({ token: "t", begunMs: 0, usedMs })}`;
+  const cookie = `${COOKIE}=${new Sealer(SECRET).seal({ id: "s1", token: "t", begunMs: 0, usedMs })}`;
   return new Sessions(options).credential({ ...headers, cookie });
 }
 
 test("the cookie of our own page is a credential, for as long as the session lasts", () => {
-  expect(credentialAt(1_000, 0)).toEqual({ authorization: "Bearer t", renewed: undefined, endsMs: 12 * HOUR });
+  expect(credentialAt(1_000, 0)).toEqual({ authorization: "Console s1 t", renewed: undefined, endsMs: 12 * HOUR });
   expect(credentialAt(HOUR, 0)).toBeUndefined();
   expect(credentialAt(12 * HOUR, 12 * HOUR - 1)).toBeUndefined();
 });
 
 test("a session that is used goes on, but not beyond its time", () => {
   const [, value] = /=([^;]+)/.exec(credentialAt(11.5 * HOUR, 11 * HOUR)?.renewed ?? "") ?? [];
-  expect(new Sealer(SECRET).open(value!)).toEqual({ token: "t", begunMs: 0, usedMs: 11.5 * HOUR });
+  expect(new Sealer(SECRET).open(value!)).toEqual({ id: "s1", token: "t", begunMs: 0, usedMs: 11.5 * HOUR });
   expect(credentialAt(11.5 * HOUR, 11 * HOUR)?.renewed).toContain("Max-Age=1800;");
+});
+
+test("a cookie that a version before made, whose session nobody can end, is none", () => {
+  const cookie = `${COOKIE}=${new Sealer(SECRET).seal({ token: "t", begunMs: 0, usedMs: 0 })}`;
+  expect(new Sessions({ ...OPTIONS, nowMs: () => 1 }).credential({ ...OWN, cookie })).toBeUndefined();
+});
+
+test("where the services do not answer, signing out removes the cookie and says what it did not do", async () => {
+  const cookie = `${COOKIE}=${new Sealer(SECRET).seal({ id: "s1", token: "t", begunMs: 0, usedMs: 0 })}`;
+  const sessions = new Sessions({ ...OPTIONS, nowMs: () => 1 });
+  const answer = await sessions.signOut({ headers: { ...OWN, cookie } } as unknown as IncomingMessage);
+  expect(answer).toMatchObject({ status: 503, headers: { "set-cookie": expect.stringContaining("Max-Age=0") } });
 });
 
 test("the cookie of any other page counts for nothing", () => {
@@ -56,14 +68,14 @@ describe("the cookie is sent back by TLS alone", () => {
     ["not on this machine, where browsers say so without TLS", false, { host: "localhost:8000", ...site }],
     // Anybody may say so, and no proxy is known to be ours.
     ["not because a header of a proxy says so", false, { host: "[::1]", ...site, "x-forwarded-proto": "https" }],
-  ])("%s", (_, secure, headers) => {
-    const out = new Sessions(OPTIONS).signOut({ headers } as unknown as IncomingMessage);
+  ])("%s", async (_, secure, headers) => {
+    const out = await new Sessions(OPTIONS).signOut({ headers } as unknown as IncomingMessage);
     expect(out.headers!["set-cookie"]!.endsWith("; Secure")).toBe(secure);
   });
 
-  test("always where the listener speaks it itself", () => {
+  test("always where the listener speaks it itself", async () => {
     const headers = { host: "localhost", ...site };
-    const out = new Sessions({ ...OPTIONS, tls: true }).signOut({ headers } as unknown as IncomingMessage);
+    const out = await new Sessions({ ...OPTIONS, tls: true }).signOut({ headers } as unknown as IncomingMessage);
     expect(out.headers!["set-cookie"]).toMatch(/; Secure$/);
   });
 });

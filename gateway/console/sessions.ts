@@ -1,21 +1,22 @@
 /** Sessions of browsers: signing in with a token, signing out, and the credential of a call that came with the cookie. */
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
-import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { type CallOptions, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { AdminService } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { hostOf, isLoopback } from "../../server/lib/authority.ts";
 import { isOwnOrigin } from "../../server/lib/own-origin.ts";
+import { SESSION_TIMES } from "../../server/lib/session-times.ts";
 import { type Answer, BodyTooLarge, detail, JSON_TYPE, MAX_BODY_BYTES, readBody } from "../http.ts";
 import { passedOn } from "../mesh/call.ts";
 import { COOKIE, cookieOf, isOver, Sealer, type Session, type SessionTimes, setCookie } from "./cookie.ts";
 import { type OidcFlow, problemPath, redirect } from "./oidc.ts";
 
-/** A working day at most; a browser that was closed over lunch asks again. */
-export const SESSION_TIMES: SessionTimes = { idleMs: 60 * 60_000, absoluteMs: 12 * 60 * 60_000 };
 /** The cookie is made anew when its last use is this long ago, not by every call. */
 const RENEW_MS = 60_000;
 /** Browsers keep cookies of 4 KiB; sealing adds a third. */
 const MAX_TOKEN_CHARACTERS = 2_600;
+/** Of what a browser calls itself. */
+const MAX_BROWSER_CHARACTERS = 300;
 const TIMEOUT_MS = 5_000;
 
 export interface SessionsOptions {
@@ -32,6 +33,8 @@ export interface SessionsOptions {
   readonly nowMs?: () => number;
 }
 
+const NOT_ENDED =
+  "This browser is signed out, but the platform does not answer: a copy of the cookie, if there is one, counts until the session ends";
 const NO_PROVIDER = detail(404, "No identity provider is set up: OIDC_CLIENT_ID sets one");
 
 /** What the cookie adds to a call. */
@@ -61,14 +64,13 @@ export class Sessions {
   /** Undefined where there is no session, it is over, or the request is not one of our own pages'. */
   credential(headers: IncomingHttpHeaders): CookieCredential | undefined {
     if (!this.#options.auth || headers.authorization !== undefined) return undefined;
-    const sealed = cookieOf(headers.cookie, COOKIE);
-    if (sealed === undefined || !isOwnPage(headers)) return undefined;
-    const session = this.#sealer.open(sealed);
+    if (!isOwnPage(headers)) return undefined;
+    const session = this.#sessionOf(headers);
+    if (session === undefined) return undefined;
     const now = this.#now();
-    if (session === undefined || isOver(session, this.#times, now)) return undefined;
     const renewed = now - session.usedMs < RENEW_MS ? undefined : this.#cookie({ ...session, usedMs: now }, headers);
     return {
-      authorization: `Bearer ${session.token}`,
+      authorization: authorizationOf(session),
       renewed,
       endsMs: session.begunMs + this.#times.absoluteMs,
     };
@@ -91,10 +93,14 @@ export class Sessions {
       const text = `The token has ${token.length} characters; a session takes ${MAX_TOKEN_CHARACTERS}`;
       return { refused: detail(422, text) };
     }
-    const refused = await this.#refusal(token, headers);
-    if (refused !== undefined) return { refused };
-    const now = this.#now();
-    return { cookie: this.#cookie({ token, begunMs: now, usedMs: now }, headers) };
+    const browser = (headers["user-agent"] ?? "").slice(0, MAX_BROWSER_CHARACTERS);
+    try {
+      const { session } = await this.#admin.beginSession({ browser }, callOptions(headers, `Bearer ${token}`));
+      const now = this.#now();
+      return { cookie: this.#cookie({ id: session!.id, token, begunMs: now, usedMs: now }, headers) };
+    } catch (error) {
+      return { refused: refusalOf(error) };
+    }
   }
 
   /** `GET /ui/session`: how people may sign in. */
@@ -122,10 +128,27 @@ export class Sessions {
     return redirect(ended.to);
   }
 
-  /** `DELETE /ui/session`. The token goes on working elsewhere: to end that, revoke it. */
-  signOut({ headers }: IncomingMessage): Answer {
+  /** `DELETE /ui/session`. The cookie counts for nothing any more, whoever kept a copy. The token goes on working elsewhere: revoke it to end that. */
+  async signOut({ headers }: IncomingMessage): Promise<Answer> {
     if (!isOwnPage(headers)) return detail(403, "Only the console's own page signs out: send its Origin");
-    return { status: 204, body: "", headers: { "set-cookie": setCookie("", 0, this.#isSecure(headers)) } };
+    const removed = { "set-cookie": setCookie("", 0, this.#isSecure(headers)) };
+    const session = this.#options.auth ? this.#sessionOf(headers) : undefined;
+    try {
+      if (session !== undefined) await this.#admin.endSession({}, callOptions(headers, authorizationOf(session)));
+    } catch (error) {
+      // One that is over already has ended.
+      if (ConnectError.from(error).code !== Code.Unauthenticated) return detail(503, NOT_ENDED, removed);
+    }
+    return { status: 204, body: "", headers: removed };
+  }
+
+  /** Undefined where there is none, or it is over as far as the cookie says. */
+  #sessionOf({ cookie }: IncomingHttpHeaders): Session | undefined {
+    const sealed = cookieOf(cookie, COOKIE);
+    const session = sealed === undefined ? undefined : this.#sealer.open(sealed);
+    // A version before gave sessions no id: nobody could end them.
+    if (session?.id === undefined || isOver(session, this.#times, this.#now())) return undefined;
+    return session;
   }
 
   #cookie(session: Session, headers: IncomingHttpHeaders): string {
@@ -143,22 +166,25 @@ export class Sessions {
     // Browsers send it by TLS, and without it to this machine alone.
     return site !== undefined && !isLoopback(hostOf(host ?? ""));
   }
+}
 
-  /** What the services say of a token that is none of theirs; undefined where it is. */
-  async #refusal(token: string, given: IncomingHttpHeaders): Promise<Answer | undefined> {
-    const authorization = `Bearer ${token}`;
-    const headers = passedOn({ ...(given as Record<string, string | undefined>), authorization });
-    try {
-      await this.#admin.getCaller({}, { headers, timeoutMs: TIMEOUT_MS });
-      return undefined;
-    } catch (error) {
-      const { code, rawMessage, metadata } = ConnectError.from(error);
-      if (code === Code.Unauthenticated) return detail(401, rawMessage);
-      if (code === Code.ResourceExhausted)
-        return detail(429, rawMessage, { "retry-after": metadata.get("retry-after") ?? "1" });
-      return detail(503, "The platform cannot check the token now", { "retry-after": "1" });
-    }
-  }
+/** As the services read it: `server/security/authenticate.ts`. */
+function authorizationOf({ id, token }: Session): string {
+  return `Console ${id} ${token}`;
+}
+
+function callOptions(given: IncomingHttpHeaders, authorization: string): CallOptions {
+  const headers = passedOn({ ...(given as Record<string, string | undefined>), authorization });
+  return { headers, timeoutMs: TIMEOUT_MS };
+}
+
+/** Why a token begins no session. */
+function refusalOf(error: unknown): Answer {
+  const { code, rawMessage, metadata } = ConnectError.from(error);
+  if (code === Code.Unauthenticated) return detail(401, rawMessage);
+  if (code === Code.ResourceExhausted)
+    return detail(429, rawMessage, { "retry-after": metadata.get("retry-after") ?? "1" });
+  return detail(503, "The platform cannot check the token now", { "retry-after": "1" });
 }
 
 /** Browsers say of each request where its page is from; older ones give at least the origin. A cookie of a page of another port is not taken. */

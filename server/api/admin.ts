@@ -5,7 +5,9 @@ import { type AdminService, AuditEventSchema, TokenSchema } from "../../gen/es/t
 import type { Clock } from "../clock.ts";
 import { TelltaleError } from "../errors.ts";
 import type { Audit, AuditRow } from "../security/audit.ts";
+import type { ConsoleSessions } from "../security/console-sessions.ts";
 import type { TokenRecord, Tokens } from "../security/tokens.ts";
+import { createSessionMethods } from "./console-sessions.ts";
 import { readPageToken, readTextPageToken } from "./page-token.ts";
 import { FRAME_BYTES, page } from "./pages.ts";
 import { principalOf } from "./principal.ts";
@@ -24,6 +26,7 @@ const NO_TOKENS =
 /** Tokens and the record of who did what. */
 export function createAdminService(parts: {
   tokens: Tokens;
+  consoleSessions: ConsoleSessions;
   audit: Audit;
   clock: Clock;
   quarantine: QuarantineMethods;
@@ -33,6 +36,7 @@ export function createAdminService(parts: {
   const { tokens, audit, clock, auth } = parts;
   return {
     ...parts.quarantine,
+    ...createSessionMethods(parts.consoleSessions, auth),
 
     async getCaller(_, context) {
       const { name, scopes, sensorPrefix } = principalOf(context);

@@ -17,7 +17,7 @@ import { type PushKey, readPushKey } from "../notify/push/key.ts";
 import { MAX_BROWSERS, MAX_BROWSERS_OF_CALLER } from "../notify/push/limits.ts";
 import { type Subscriber, subscribe, subscriptionsOf, unsubscribe } from "../notify/push/store.ts";
 import type { Subscription } from "../notify/push/subscription.ts";
-import type { Principal } from "../security/principal.ts";
+import { callerKeyOf, type Principal } from "../security/principal.ts";
 import { principalOf } from "./principal.ts";
 
 type Names = "getPushSettings" | "subscribePush" | "listPushSubscriptions" | "unsubscribePush";
@@ -110,13 +110,9 @@ function checkPoint(p256dh: Uint8Array): void {
   }
 }
 
-function subscriberOf({ name, tokenId, sensorPrefix }: Principal): Subscriber {
-  return {
-    caller: name,
-    callerKey: tokenId === undefined ? `name:${name}` : `token:${tokenId}`,
-    tokenId,
-    sensorPrefix,
-  };
+function subscriberOf(principal: Principal): Subscriber {
+  const { name: caller, tokenId, sensorPrefix } = principal;
+  return { caller, callerKey: callerKeyOf(principal), tokenId, sensorPrefix };
 }
 
 function base64url(bytes: Uint8Array): string {

@@ -172,6 +172,15 @@ export const audited: Readonly<Record<string, Entry>> = {
     action: "quarantine.discard",
     target: ({ id }) => `quarantined reading ${id}`,
   },
+  "telltale.v1.AdminService/BeginSession": {
+    action: "session.begin",
+    target: (_, { session }) => `session of ${session?.caller}`,
+    detail: ({ browser }) => browser,
+  },
+  "telltale.v1.AdminService/EndSession": {
+    action: "session.end",
+    target: (_, { session }) => `session of ${session?.caller}`,
+  },
   "telltale.v1.AdminService/RevokeToken": { action: "token.revoke", target: ({ id }) => `token ${id}` },
 };
 

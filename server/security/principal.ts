@@ -11,6 +11,8 @@ export interface Principal {
   readonly sensorPrefix: string;
   /** Of the bearer token, where there is one: long calls end when it is revoked. */
   readonly tokenId?: string;
+  /** Of a browser that is signed in to the console: what it calls ends with the session. */
+  readonly sessionId?: string;
   /** Wall clock time after which the credential is worth nothing. */
   readonly expiresAtMs?: number;
   /** A device known by its certificate sends as this producer and no other. */
@@ -44,6 +46,11 @@ export interface Peer {
 export function callerOf({ tokenId, name }: Principal, address: string): string {
   if (tokenId !== undefined) return tokenId;
   return name === "anonymous" ? `address:${payerOf(address)}` : name;
+}
+
+/** Tells one caller from all others: names of tokens may be the same. */
+export function callerKeyOf({ tokenId, name }: Principal): string {
+  return tokenId === undefined ? `name:${name}` : `token:${tokenId}`;
 }
 
 /** @throws TelltaleError "forbidden" where a device sends as another producer than the one that its certificate names */

@@ -102,6 +102,10 @@ export const rules: Readonly<Record<string, Rule>> = {
   "telltale.v1.RegistryService/ListSensorDeletions": Scope.READ,
   "telltale.v1.ReportService/GetFleetReport": whole(Scope.READ),
   "telltale.v1.AdminService/GetCaller": "known",
+  // Of the caller alone; of others an administrator's, which the service checks.
+  "telltale.v1.AdminService/BeginSession": "known",
+  "telltale.v1.AdminService/ListSessions": "known",
+  "telltale.v1.AdminService/EndSession": "known",
   "telltale.v1.AdminService/CreateToken": whole(Scope.ADMIN),
   "telltale.v1.AdminService/ListTokens": whole(Scope.ADMIN),
   "telltale.v1.AdminService/RevokeToken": whole(Scope.ADMIN),

@@ -11,6 +11,7 @@ import { createActCheck, type MayAct, type PageHeaders } from "./act.ts";
 import { Attempts } from "./attempts.ts";
 import { Audit } from "./audit.ts";
 import { type Authenticator, createAuthenticator } from "./authenticate.ts";
+import { ConsoleSessions } from "./console-sessions.ts";
 import { createHostCheck } from "./hosts.ts";
 import { createJwtVerifier } from "./jwt.ts";
 import { anonymous, nobody, type Peer, type Principal } from "./principal.ts";
@@ -48,6 +49,7 @@ export interface Security {
   readonly sessions: Sessions;
   /** For AdminService. */
   readonly tokens: Tokens;
+  readonly consoleSessions: ConsoleSessions;
   readonly audit: Audit;
   /** For both listeners. */
   readonly allowsHost: (authority: string) => boolean;
@@ -75,14 +77,16 @@ export interface SecurityOptions {
 export async function createSecurity(options: SecurityOptions): Promise<Security> {
   const { settings, sql, clock, logger } = options;
   const tokens = new Tokens({ sql, clock, logger });
+  const consoleSessions = new ConsoleSessions({ sql, clock, logger });
   const audit = new Audit(sql);
-  const sessions = createSessions({ tokens, clock, logger });
+  const sessions = createSessions({ tokens, consoleSessions, clock, logger });
   const admin = settings.auth ? await adminToken(options) : undefined;
   const authenticate: Authenticator =
     admin === undefined
       ? async () => anonymous
       : createAuthenticator({
           tokens,
+          consoleSessions,
           adminToken: admin.secret,
           jwt: settings.oidc && createJwtVerifier(settings.oidc),
         });
@@ -111,6 +115,7 @@ export async function createSecurity(options: SecurityOptions): Promise<Security
     quota: limited(settings) ? new Quota(settings.limits, usage, clock) : undefined,
     sessions,
     tokens,
+    consoleSessions,
     audit,
     allowsHost: createHostCheck(settings, options.bindAddress),
     tls,

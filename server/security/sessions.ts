@@ -1,6 +1,7 @@
 import type { Clock } from "../clock.ts";
 import { TelltaleError } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
+import type { ConsoleSessions } from "./console-sessions.ts";
 import type { Principal } from "./principal.ts";
 import type { Tokens } from "./tokens.ts";
 
@@ -27,12 +28,19 @@ interface Session {
 const checkEveryMs = 2_000;
 
 /** Ends long calls when the credential that opened them is revoked or expires. */
-export function createSessions({ tokens, clock, logger }: { tokens: Tokens; clock: Clock; logger: Logger }): Sessions {
+export function createSessions(parts: {
+  tokens: Pick<Tokens, "stillValid">;
+  consoleSessions: Pick<ConsoleSessions, "isOpen">;
+  clock: Clock;
+  logger: Logger;
+}): Sessions {
+  const { tokens, consoleSessions, clock, logger } = parts;
   const open = new Set<Session>();
 
-  const valid = async ({ expiresAtMs, tokenId }: Principal) => {
+  const valid = async ({ expiresAtMs, tokenId, sessionId }: Principal) => {
     if (expiresAtMs !== undefined && expiresAtMs <= clock.nowUs() / 1_000) return false;
-    return tokenId === undefined || (await tokens.stillValid(tokenId));
+    if (tokenId !== undefined && !(await tokens.stillValid(tokenId))) return false;
+    return sessionId === undefined || consoleSessions.isOpen(sessionId);
   };
   const check = async () => {
     const verdicts = new Map<Principal, boolean>();
@@ -41,7 +49,9 @@ export function createSessions({ tokens, clock, logger }: { tokens: Tokens; cloc
     }
     for (const { principal, controller } of open) {
       if (verdicts.get(principal) === false) {
-        controller.abort(new TelltaleError("unauthenticated", "The token has expired or was revoked"));
+        controller.abort(
+          new TelltaleError("unauthenticated", "The token has expired or was revoked, or the session has ended"),
+        );
       }
     }
   };
@@ -60,7 +70,8 @@ export function createSessions({ tokens, clock, logger }: { tokens: Tokens; cloc
 
   return {
     open(principal) {
-      if (principal.tokenId === undefined && principal.expiresAtMs === undefined) return undefined;
+      const { tokenId, expiresAtMs, sessionId } = principal;
+      if (tokenId === undefined && expiresAtMs === undefined && sessionId === undefined) return undefined;
       const session = { principal, controller: new AbortController() };
       open.add(session);
       return { signal: session.controller.signal, close: () => void open.delete(session) };

@@ -1,9 +1,10 @@
 import type { Sql } from "postgres";
 import type { Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
 import type { Clock } from "../clock.ts";
-import { TelltaleError } from "../errors.ts";
 import type { Logger } from "../observe/logger.ts";
+import { LastUse } from "./last-use.ts";
 import { hashOf, idOf, newSecret, sameHash } from "./secret.ts";
+import { ShortMemory } from "./short-memory.ts";
 
 /** A token without its secret. */
 export interface TokenRecord {
@@ -26,35 +27,20 @@ interface Known {
   readonly hash: Uint8Array;
 }
 
-interface Remembered {
-  readonly known: Known | undefined;
-  readonly atMs: number;
-}
-
-/** A revoked token works for at most so long at a process that has just seen it. */
-const freshMs = 2_000;
-/** While the database is away, tokens seen before go on working for so long: devices keep sending. */
-const staleMs = 300_000;
-/** Ids remembered, known or not: 1 MB. */
-const maxRemembered = 10_000;
-/** Look-ups under way; whoever guesses ids must not fill the database's queue. */
-const maxLookUps = 8;
-const lastUseEveryMs = 60_000;
-
 /** Bearer tokens in the database: made, listed, revoked, and recognised with a short memory. */
 export class Tokens {
   readonly #sql: Sql;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #memory = new Map<string, Remembered>();
-  readonly #lastUse = new Map<string, number>();
-  /** By id: many calls that begin at once wait for one look-up. */
-  readonly #underway = new Map<string, Promise<Known | undefined>>();
+  readonly #memory: ShortMemory<Known>;
+  readonly #lastUse: LastUse;
 
   constructor(options: { sql: Sql; clock: Clock; logger: Logger }) {
     this.#sql = options.sql;
     this.#clock = options.clock;
     this.#logger = options.logger;
+    this.#lastUse = new LastUse(options.clock);
+    this.#memory = new ShortMemory({ clock: options.clock, what: "tokens", read: (id) => this.#read(id) });
   }
 
   async create(token: NewToken): Promise<{ record: TokenRecord; secret: string }> {
@@ -81,7 +67,7 @@ export class Tokens {
     const [row] = await this.#sql`
       update api_token set revoked_at = coalesce(revoked_at, now()) where id = ${id}
       returning ${COLUMNS(this.#sql)}`;
-    this.#memory.delete(id);
+    this.#memory.forget(id);
     return row === undefined ? undefined : recordOf(row as Row);
   }
 
@@ -89,7 +75,7 @@ export class Tokens {
   async verify(secret: string): Promise<TokenRecord | undefined> {
     const id = idOf(secret);
     if (id === undefined) return undefined;
-    const known = await this.#look(id);
+    const known = await this.#memory.look(id);
     if (known === undefined || !sameHash(known.hash, hashOf(secret)) || !this.#valid(known.record)) return undefined;
     this.#used(id);
     return known.record;
@@ -97,7 +83,7 @@ export class Tokens {
 
   /** Whether the token is still valid, for calls that take long. */
   async stillValid(id: string): Promise<boolean> {
-    const known = await this.#look(id);
+    const known = await this.#memory.look(id);
     return known !== undefined && this.#valid(known.record);
   }
 
@@ -105,53 +91,14 @@ export class Tokens {
     return revokedAt === undefined && (expiresAt === undefined || expiresAt.getTime() > this.#clock.nowUs() / 1_000);
   }
 
-  async #look(id: string): Promise<Known | undefined> {
-    const remembered = this.#memory.get(id);
-    const ageMs = remembered === undefined ? Number.POSITIVE_INFINITY : this.#clock.monotonicMs() - remembered.atMs;
-    if (remembered !== undefined && ageMs < freshMs) return remembered.known;
-    if (this.#underway.size >= maxLookUps && remembered === undefined && !this.#underway.has(id)) {
-      throw new TelltaleError("exhausted", "Too many unknown tokens at once", { retryAfterMs: 1_000 });
-    }
-    try {
-      return await this.#readOnce(id);
-    } catch (error) {
-      if (remembered?.known !== undefined && ageMs < staleMs) return remembered.known;
-      throw new TelltaleError("unavailable", "Tokens cannot be checked now", { cause: error, retryAfterMs: 1_000 });
-    }
-  }
-
-  #readOnce(id: string): Promise<Known | undefined> {
-    const reading =
-      this.#underway.get(id) ??
-      this.#read(id)
-        .then((known) => this.#remember(id, known))
-        .finally(() => this.#underway.delete(id));
-    this.#underway.set(id, reading);
-    return reading;
-  }
-
   async #read(id: string): Promise<Known | undefined> {
     const [row] = await this.#sql`select ${COLUMNS(this.#sql)} from api_token where id = ${id}`;
     return row === undefined ? undefined : { record: recordOf(row as Row), hash: row.secret_hash as Uint8Array };
   }
 
-  #remember(id: string, known: Known | undefined): Known | undefined {
-    this.#memory.delete(id);
-    this.#memory.set(id, { known, atMs: this.#clock.monotonicMs() });
-    if (this.#memory.size > maxRemembered) {
-      const [oldest] = this.#memory.keys();
-      if (oldest !== undefined) this.#memory.delete(oldest);
-    }
-    return known;
-  }
-
   /** Notes the use, to the minute, without making the call wait. */
   #used(id: string): void {
-    const now = this.#clock.monotonicMs();
-    const before = this.#lastUse.get(id);
-    if (before !== undefined && now - before < lastUseEveryMs) return;
-    if (this.#lastUse.size >= maxRemembered) this.#lastUse.clear();
-    this.#lastUse.set(id, now);
+    if (!this.#lastUse.isDue(id)) return;
     this.#sql`update api_token set last_used_at = date_trunc('minute', now()) where id = ${id}`.catch(
       (error: unknown) => this.#logger.warn({ err: error, tokenId: id }, "last use of a token not noted"),
     );

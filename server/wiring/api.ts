@@ -240,6 +240,7 @@ function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, memory, reg
       AdminService,
       createAdminService({
         tokens: security.tokens,
+        consoleSessions: security.consoleSessions,
         audit: security.audit,
         clock,
         quarantine,

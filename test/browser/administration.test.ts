@@ -52,6 +52,19 @@ describeWith(["chromium"], "the page of administration", () => {
     await dialog.waitFor({ state: "detached" });
     expect(await page.content()).not.toContain(secret);
 
+    const browsers = page.getByRole("list", { name: "Signed-in browsers, the newest first" });
+    await browsers.getByText("this browser").waitFor();
+    const other = await openPage(browser, platform.http, { expected: REFUSED });
+    await other.page.goto(`${platform.http}/ui/administration`);
+    await signIn(other.page, secret);
+    await other.page.getByRole("heading", { name: "Where you are signed in" }).waitFor();
+    await page.reload();
+    await browsers.getByRole("button", { name: "Sign out token:night shift" }).click();
+    await page.getByText("Signed out: token:night shift").waitFor();
+    await other.page.getByRole("heading", { name: "Sign in to Telltale" }).waitFor();
+    expect(other.wrong).toEqual([]);
+    await other.context.close();
+
     const tokens = page.getByRole("list", { name: "Tokens, the newest first" });
     await tokens.getByText('read, operate, only sensors "line-3/…"').waitFor();
     await tokens.getByRole("button", { name: "Revoke night shift" }).click();

@@ -1,9 +1,12 @@
 /** Signing in to the console at a real identity provider, by the authorization code flow with PKCE. */
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
+import { createClient, type Interceptor } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import Provider from "oidc-provider";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { AdminService } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { findingsOf, launchBrowser, openPage } from "../../testing/browser.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
@@ -19,6 +22,15 @@ const CLAIMS = ["sub", "telltale_scopes", "sensor_prefix"];
 /** The provider's own pages ask for them. */
 const FONTS = /fonts\.googleapis\.com/;
 const COOKIE = "telltale-session";
+const ADMIN_TOKEN = "a".repeat(40);
+
+function asAdmin(baseUrl: string) {
+  const authorize: Interceptor = (next) => (request) => {
+    request.header.set("authorization", `Bearer ${ADMIN_TOKEN}`);
+    return next(request);
+  };
+  return createGrpcTransport({ baseUrl, interceptors: [authorize] });
+}
 
 describeWith(["chromium"], "signing in at an identity provider", () => {
   let provider: Server;
@@ -42,7 +54,7 @@ describeWith(["chromium"], "signing in at an identity provider", () => {
     await once(provider, "listening");
     [platform, browser] = await Promise.all([
       startPlatform({
-        ...{ AUTH: "on", PORT: String(console), OIDC_ISSUER: issuer, OIDC_JWKS_URL: `${issuer}/jwks` },
+        ...{ AUTH: "on", ADMIN_TOKEN, PORT: String(console), OIDC_ISSUER: issuer, OIDC_JWKS_URL: `${issuer}/jwks` },
         ...{ OIDC_CLIENT_ID: CLIENT.client_id, OIDC_CLIENT_SECRET: CLIENT.client_secret },
         ...{ OIDC_REDIRECT_URL: redirectUrl, OIDC_SCOPE_CLAIM: "telltale_scopes" },
       }),
@@ -88,8 +100,19 @@ describeWith(["chromium"], "signing in at an identity provider", () => {
     // Of her prefix alone: a report is of all sensors.
     await page.goto(`${platform.http}/ui/reports`);
     await page.getByText('Your token sees those that begin with "line-3/"').waitFor();
+
+    // The ID token is good for an hour; an administrator ends the session before, and with it the live stream.
+    const admin = createClient(AdminService, asAdmin(platform.grpc));
+    const { sessions } = await admin.listSessions({ all: true });
+    expect(sessions).toMatchObject([{ caller: "jwt:ann", browser: expect.stringContaining("Chrome") }]);
+    await admin.endSession({ id: sessions[0]!.id });
+    await button.waitFor();
+    await button.click();
+    await page.getByText('Your token sees those that begin with "line-3/"').waitFor();
+    expect((await admin.listSessions({ all: true })).sessions).toHaveLength(1);
     await page.getByRole("button", { name: "Sign out" }).click();
     await button.waitFor();
+    expect((await admin.listSessions({ all: true })).sessions).toEqual([]);
     expect(wrong).toEqual([]);
     await context.close();
   });

@@ -156,6 +156,11 @@ it("a gateway in a process of its own hands calls and streams on to the services
   }
 });
 
+/** Goes through all messages until there are no more. */
+async function ended(messages: AsyncIterator<unknown>): Promise<void> {
+  while (!(await messages.next()).done);
+}
+
 const JSON_TYPE = { "content-type": "application/json" };
 
 function signIn(http: string, token: string, headers: Record<string, string> = { origin: http }) {
@@ -259,6 +264,53 @@ describe("the session of a browser", () => {
     expect((await caller(cookie)).status).toBe(200);
     await createClient(AdminService, platform.as(platform.adminToken)).revokeToken({ id });
     await expect.poll(async () => (await caller(cookie)).status, { timeout: 10_000 }).toBe(401);
+  });
+
+  it("is over once somebody signs out, also for whoever has a copy of the cookie", async () => {
+    const cookie = (await signIn(platform.http, platform.adminToken)).headers.getSetCookie()[0]!.split(";")[0]!;
+    expect((await caller(cookie)).status).toBe(200);
+    const out = () =>
+      fetch(`${platform.http}/ui/session`, { method: "DELETE", headers: { cookie, origin: platform.http } });
+    expect((await out()).status).toBe(204);
+    expect((await caller(cookie)).status).toBe(401);
+    expect((await out()).status).toBe(204);
+  });
+
+  it("is ended by an administrator, with its streams; by others it is not seen", async () => {
+    const { secret } = await platform.mint([Scope.READ], "line-3/");
+    const answer = await signIn(platform.http, secret, { origin: platform.http, "user-agent": "Firefox/140" });
+    const cookie = answer.headers.getSetCookie()[0]!.split(";")[0]!;
+    const transport = createConnectTransport({
+      ...{ baseUrl: platform.http, httpVersion: "1.1" },
+      interceptors: [
+        (next) => (request) => {
+          request.header.set("cookie", cookie);
+          request.header.set("origin", platform.http);
+          return next(request);
+        },
+      ],
+    });
+    const own = createClient(AdminService, transport);
+    const { sessions } = await own.listSessions({});
+    expect(sessions).toMatchObject([{ browser: "Firefox/140", current: true }]);
+    const { id } = sessions[0]!;
+    await expect(own.listSessions({ all: true })).rejects.toMatchObject({ code: Code.PermissionDenied });
+
+    const stranger = createClient(AdminService, platform.as((await platform.mint([Scope.ADMIN], "line-4/")).secret));
+    expect((await stranger.listSessions({})).sessions).toEqual([]);
+    await expect(stranger.endSession({ id })).rejects.toMatchObject({ code: Code.NotFound });
+
+    const watch = createClient(WatchService, transport).watchReadings({ sensorId: "line-3/a" })[Symbol.asyncIterator]();
+    await watch.next();
+    const admin = createClient(AdminService, platform.as(platform.adminToken));
+    expect((await admin.listSessions({ all: true })).sessions.map((each) => each.id)).toContain(id);
+    await admin.endSession({ id });
+    expect((await caller(cookie)).status).toBe(401);
+    await expect(ended(watch)).rejects.toMatchObject({ code: Code.Unauthenticated });
+    // What it was begun with is as good as before.
+    expect((await createClient(AdminService, platform.as(secret)).getCaller({})).sensorPrefix).toBe("line-3/");
+    const { events } = await admin.listAuditEvents({ limit: 1 });
+    expect(events[0]).toMatchObject({ principal: "admin", action: "session.end" });
   });
 
   it("any valid credential may ask who it is; none may not", async () => {

@@ -12,7 +12,7 @@ import { RegistryService } from "../../gen/web/telltale/v1/registry_pb.ts";
 import { ReportService } from "../../gen/web/telltale/v1/report_pb.ts";
 import { WatchService } from "../../gen/web/telltale/v1/watch_pb.ts";
 
-/** Called with the error of each call that failed. */
+/** Called with the error of each call that failed, also in the middle of a stream. */
 const listeners = new Set<(error: unknown) => void>();
 
 export function onCallError(listener: (error: unknown) => void): () => void {
@@ -22,12 +22,26 @@ export function onCallError(listener: (error: unknown) => void): () => void {
 
 const tell: Interceptor = (next) => async (request) => {
   try {
-    return await next(request);
+    const response = await next(request);
+    return response.stream ? { ...response, message: told(response.message) } : response;
   } catch (error) {
-    for (const listener of listeners) listener(error);
+    tellListeners(error);
     throw error;
   }
 };
+
+async function* told<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    tellListeners(error);
+    throw error;
+  }
+}
+
+function tellListeners(error: unknown): void {
+  for (const listener of listeners) listener(error);
+}
 
 const transport = createConnectTransport({ baseUrl: location.origin, useBinaryFormat: true, interceptors: [tell] });
 

@@ -101,8 +101,12 @@ class Session {
   }
 
   async signOut(): Promise<void> {
-    await fetch("/ui/session", { method: "DELETE" });
+    const answer = await fetch("/ui/session", { method: "DELETE" }).catch(() => undefined);
+    // Without an answer the browser still has its cookie.
+    if (answer === undefined) throw new ConnectError("The browser has no connection", Code.Unavailable);
     this.state = "signed-out";
+    if (!answer.ok)
+      throw new ConnectError(((await answer.json()) as { detail: string }).detail, Code.FailedPrecondition);
   }
 
   /** Answers with a function that ends it. */

@@ -5,7 +5,6 @@ import { manualClock } from "../../clock.ts";
 import { silentLogger } from "../../observe/logger.ts";
 import { anonymous, type Principal } from "../../security/principal.ts";
 import { createSessions, type Sessions } from "../../security/sessions.ts";
-import type { Tokens } from "../../security/tokens.ts";
 import { principalKey } from "../principal.ts";
 import { sessionsInterceptor } from "./sessions.ts";
 
@@ -21,8 +20,9 @@ let looks: number;
 beforeEach(() => {
   vi.useFakeTimers();
   [valid, looks] = [true, 0];
-  const tokens = { stillValid: async () => ++looks > 0 && valid } as unknown as Tokens;
-  sessions = createSessions({ tokens, clock: manualClock(1_000_000_000), logger: silentLogger() });
+  const stillValid = async () => ++looks > 0 && valid;
+  const parts = { tokens: { stillValid }, consoleSessions: { isOpen: stillValid } };
+  sessions = createSessions({ ...parts, clock: manualClock(1_000_000_000), logger: silentLogger() });
 });
 afterEach(() => {
   sessions.close();

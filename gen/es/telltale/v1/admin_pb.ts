@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/admin.proto.
  */
 export const file_telltale_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("Chd0ZWxsdGFsZS92MS9hZG1pbi5wcm90bxILdGVsbHRhbGUudjEiyAIKBVRva2VuEgoKAmlkGAEgASgJEhcKBG5hbWUYAiABKAlCCbpIBnIEEAEYZBI3CgZzY29wZXMYAyADKA4yEi50ZWxsdGFsZS52MS5TY29wZUITukgQkgENCAEQBCIHggEEEAEgABIfCg1zZW5zb3JfcHJlZml4GAQgASgJQgi6SAVyAxjIARIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldENhbGxlclJlcXVlc3QicwoRR2V0Q2FsbGVyUmVzcG9uc2USDAoEbmFtZRgBIAEoCRIiCgZzY29wZXMYAiADKA4yEi50ZWxsdGFsZS52MS5TY29wZRIVCg1zZW5zb3JfcHJlZml4GAMgASgJEhUKDWF1dGhlbnRpY2F0ZWQYBCABKAgiPwoSQ3JlYXRlVG9rZW5SZXF1ZXN0EikKBXRva2VuGAEgASgLMhIudGVsbHRhbGUudjEuVG9rZW5CBrpIA8gBASJIChNDcmVhdGVUb2tlblJlc3BvbnNlEiEKBXRva2VuGAEgASgLMhIudGVsbHRhbGUudjEuVG9rZW4SDgoGc2VjcmV0GAIgASgJIlkKEUxpc3RUb2tlbnNSZXF1ZXN0EhwKBWxpbWl0GAEgASgNQgi6SAUqAxjoB0gAiAEBEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGPQDQggKBl9saW1pdCJRChJMaXN0VG9rZW5zUmVzcG9uc2USIgoGdG9rZW5zGAEgAygLMhIudGVsbHRhbGUudjEuVG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIisKElJldm9rZVRva2VuUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhkIjgKE1Jldm9rZVRva2VuUmVzcG9uc2USIQoFdG9rZW4YASABKAsyEi50ZWxsdGFsZS52MS5Ub2tlbiJxChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EhwKBWxpbWl0GAEgASgNQgi6SAUqAxjoB0gAiAEBEhEKCWJlZm9yZV9pZBgCIAEoAxIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxj0A0IICgZfbGltaXQigwEKCkF1ZGl0RXZlbnQSCgoCaWQYASABKAMSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXByaW5jaXBhbBgDIAEoCRIOCgZhY3Rpb24YBCABKAkSDgoGdGFyZ2V0GAUgASgJEg4KBmRldGFpbBgGIAEoCSJbChdMaXN0QXVkaXRFdmVudHNSZXNwb25zZRInCgZldmVudHMYASADKAsyFy50ZWxsdGFsZS52MS5BdWRpdEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKaAwoSUXVhcmFudGluZWRSZWFkaW5nEgoKAmlkGAEgASgDEioKBGtpbmQYAiABKA4yHC50ZWxsdGFsZS52MS5RdWFyYW50aW5lZEtpbmQSJQoHcmVhZGluZxgDIAEoCzIULnRlbGx0YWxlLnYxLlJlYWRpbmcSFQoNcmVhZGluZ19jb3VudBgEIAEoDRIOCgZyZWFzb24YBSABKAkSEAoIc3Fsc3RhdGUYBiABKAkSEQoJcGFydGl0aW9uGAcgASgNEg4KBm9mZnNldBgIIAEoAxIvCgtyZWNlaXZlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoFc3RhdGUYCiABKA4yHS50ZWxsdGFsZS52MS5RdWFyYW50aW5lZFN0YXRlEi4KCmRlY2lkZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmRlY2lkZWRfYnkYDCABKAkSDwoHcGF5bG9hZBgNIAEoDBIVCg1wYXlsb2FkX2J5dGVzGA4gASgDIpIBCh5MaXN0UXVhcmFudGluZWRSZWFkaW5nc1JlcXVlc3QSHAoFbGltaXQYASABKA1CCLpIBSoDGOgHSACIAQESEQoJYmVmb3JlX2lkGAIgASgDEhcKD2luY2x1ZGVfZGVjaWRlZBgDIAEoCBIcCgpwYWdlX3Rva2VuGAQgASgJQgi6SAVyAxj0A0IICgZfbGltaXQifgofTGlzdFF1YXJhbnRpbmVkUmVhZGluZ3NSZXNwb25zZRIxCghyZWFkaW5ncxgBIAMoCzIfLnRlbGx0YWxlLnYxLlF1YXJhbnRpbmVkUmVhZGluZxIPCgd3YWl0aW5nGAIgASgDEhcKD25leHRfcGFnZV90b2tlbhgDIAEoCSItCh9SZXBsYXlRdWFyYW50aW5lZFJlYWRpbmdSZXF1ZXN0EgoKAmlkGAEgASgDIqcBCiBSZXBsYXlRdWFyYW50aW5lZFJlYWRpbmdSZXNwb25zZRIwCgdyZWFkaW5nGAEgASgLMh8udGVsbHRhbGUudjEuUXVhcmFudGluZWRSZWFkaW5nEikKBmNvdW50cxgCIAEoCzIZLnRlbGx0YWxlLnYxLkluZ2VzdENvdW50cxImCghyZWZ1c2FscxgDIAMoCzIULnRlbGx0YWxlLnYxLlJlZnVzYWwiLgogRGlzY2FyZFF1YXJhbnRpbmVkUmVhZGluZ1JlcXVlc3QSCgoCaWQYASABKAMiVQohRGlzY2FyZFF1YXJhbnRpbmVkUmVhZGluZ1Jlc3BvbnNlEjAKB3JlYWRpbmcYASABKAsyHy50ZWxsdGFsZS52MS5RdWFyYW50aW5lZFJlYWRpbmcqZAoFU2NvcGUSFQoRU0NPUEVfVU5TUEVDSUZJRUQQABIQCgxTQ09QRV9JTkdFU1QQARIOCgpTQ09QRV9SRUFEEAISEQoNU0NPUEVfT1BFUkFURRADEg8KC1NDT1BFX0FETUlOEAQqjAEKD1F1YXJhbnRpbmVkS2luZBIgChxRVUFSQU5USU5FRF9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYUVVBUkFOVElORURfS0lORF9SRUFESU5HEAESHAoYUVVBUkFOVElORURfS0lORF9DT05UUk9MEAISGwoXUVVBUkFOVElORURfS0lORF9SRUNPUkQQAyqVAQoQUXVhcmFudGluZWRTdGF0ZRIhCh1RVUFSQU5USU5FRF9TVEFURV9VTlNQRUNJRklFRBAAEh0KGVFVQVJBTlRJTkVEX1NUQVRFX1dBSVRJTkcQARIeChpRVUFSQU5USU5FRF9TVEFURV9SRVBMQVlFRBACEh8KG1FVQVJBTlRJTkVEX1NUQVRFX0RJU0NBUkRFRBADMpYGCgxBZG1pblNlcnZpY2USSgoJR2V0Q2FsbGVyEh0udGVsbHRhbGUudjEuR2V0Q2FsbGVyUmVxdWVzdBoeLnRlbGx0YWxlLnYxLkdldENhbGxlclJlc3BvbnNlElAKC0NyZWF0ZVRva2VuEh8udGVsbHRhbGUudjEuQ3JlYXRlVG9rZW5SZXF1ZXN0GiAudGVsbHRhbGUudjEuQ3JlYXRlVG9rZW5SZXNwb25zZRJNCgpMaXN0VG9rZW5zEh4udGVsbHRhbGUudjEuTGlzdFRva2Vuc1JlcXVlc3QaHy50ZWxsdGFsZS52MS5MaXN0VG9rZW5zUmVzcG9uc2USUAoLUmV2b2tlVG9rZW4SHy50ZWxsdGFsZS52MS5SZXZva2VUb2tlblJlcXVlc3QaIC50ZWxsdGFsZS52MS5SZXZva2VUb2tlblJlc3BvbnNlElwKD0xpc3RBdWRpdEV2ZW50cxIjLnRlbGx0YWxlLnYxLkxpc3RBdWRpdEV2ZW50c1JlcXVlc3QaJC50ZWxsdGFsZS52MS5MaXN0QXVkaXRFdmVudHNSZXNwb25zZRJ0ChdMaXN0UXVhcmFudGluZWRSZWFkaW5ncxIrLnRlbGx0YWxlLnYxLkxpc3RRdWFyYW50aW5lZFJlYWRpbmdzUmVxdWVzdBosLnRlbGx0YWxlLnYxLkxpc3RRdWFyYW50aW5lZFJlYWRpbmdzUmVzcG9uc2USdwoYUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nEiwudGVsbHRhbGUudjEuUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nUmVxdWVzdBotLnRlbGx0YWxlLnYxLlJlcGxheVF1YXJhbnRpbmVkUmVhZGluZ1Jlc3BvbnNlEnoKGURpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmcSLS50ZWxsdGFsZS52MS5EaXNjYXJkUXVhcmFudGluZWRSZWFkaW5nUmVxdWVzdBouLnRlbGx0YWxlLnYxLkRpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmdSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_ingest, file_telltale_v1_reading]);
+  fileDesc("Chd0ZWxsdGFsZS92MS9hZG1pbi5wcm90bxILdGVsbHRhbGUudjEiyAIKBVRva2VuEgoKAmlkGAEgASgJEhcKBG5hbWUYAiABKAlCCbpIBnIEEAEYZBI3CgZzY29wZXMYAyADKA4yEi50ZWxsdGFsZS52MS5TY29wZUITukgQkgENCAEQBCIHggEEEAEgABIfCg1zZW5zb3JfcHJlZml4GAQgASgJQgi6SAVyAxjIARIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldENhbGxlclJlcXVlc3QicwoRR2V0Q2FsbGVyUmVzcG9uc2USDAoEbmFtZRgBIAEoCRIiCgZzY29wZXMYAiADKA4yEi50ZWxsdGFsZS52MS5TY29wZRIVCg1zZW5zb3JfcHJlZml4GAMgASgJEhUKDWF1dGhlbnRpY2F0ZWQYBCABKAgi2wEKDkJyb3dzZXJTZXNzaW9uEgoKAmlkGAEgASgJEg4KBmNhbGxlchgCIAEoCRIPCgdicm93c2VyGAMgASgJEiwKCGJlZ3VuX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2VuZHNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2N1cnJlbnQYByABKAgiNAoTQmVnaW5TZXNzaW9uUmVxdWVzdBIdCgdicm93c2VyGAEgASgJQgy6SAlyBxisAroBAQAiRAoUQmVnaW5TZXNzaW9uUmVzcG9uc2USLAoHc2Vzc2lvbhgBIAEoCzIbLnRlbGx0YWxlLnYxLkJyb3dzZXJTZXNzaW9uIkoKE0xpc3RTZXNzaW9uc1JlcXVlc3QSCwoDYWxsGAEgASgIEhwKBWxpbWl0GAIgASgNQgi6SAUqAxjoB0gAiAEBQggKBl9saW1pdCJFChRMaXN0U2Vzc2lvbnNSZXNwb25zZRItCghzZXNzaW9ucxgBIAMoCzIbLnRlbGx0YWxlLnYxLkJyb3dzZXJTZXNzaW9uIigKEUVuZFNlc3Npb25SZXF1ZXN0EhMKAmlkGAEgASgJQge6SARyAhhkIkIKEkVuZFNlc3Npb25SZXNwb25zZRIsCgdzZXNzaW9uGAEgASgLMhsudGVsbHRhbGUudjEuQnJvd3NlclNlc3Npb24iPwoSQ3JlYXRlVG9rZW5SZXF1ZXN0EikKBXRva2VuGAEgASgLMhIudGVsbHRhbGUudjEuVG9rZW5CBrpIA8gBASJIChNDcmVhdGVUb2tlblJlc3BvbnNlEiEKBXRva2VuGAEgASgLMhIudGVsbHRhbGUudjEuVG9rZW4SDgoGc2VjcmV0GAIgASgJIlkKEUxpc3RUb2tlbnNSZXF1ZXN0EhwKBWxpbWl0GAEgASgNQgi6SAUqAxjoB0gAiAEBEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGPQDQggKBl9saW1pdCJRChJMaXN0VG9rZW5zUmVzcG9uc2USIgoGdG9rZW5zGAEgAygLMhIudGVsbHRhbGUudjEuVG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIisKElJldm9rZVRva2VuUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhkIjgKE1Jldm9rZVRva2VuUmVzcG9uc2USIQoFdG9rZW4YASABKAsyEi50ZWxsdGFsZS52MS5Ub2tlbiJxChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EhwKBWxpbWl0GAEgASgNQgi6SAUqAxjoB0gAiAEBEhEKCWJlZm9yZV9pZBgCIAEoAxIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxj0A0IICgZfbGltaXQigwEKCkF1ZGl0RXZlbnQSCgoCaWQYASABKAMSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXByaW5jaXBhbBgDIAEoCRIOCgZhY3Rpb24YBCABKAkSDgoGdGFyZ2V0GAUgASgJEg4KBmRldGFpbBgGIAEoCSJbChdMaXN0QXVkaXRFdmVudHNSZXNwb25zZRInCgZldmVudHMYASADKAsyFy50ZWxsdGFsZS52MS5BdWRpdEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKaAwoSUXVhcmFudGluZWRSZWFkaW5nEgoKAmlkGAEgASgDEioKBGtpbmQYAiABKA4yHC50ZWxsdGFsZS52MS5RdWFyYW50aW5lZEtpbmQSJQoHcmVhZGluZxgDIAEoCzIULnRlbGx0YWxlLnYxLlJlYWRpbmcSFQoNcmVhZGluZ19jb3VudBgEIAEoDRIOCgZyZWFzb24YBSABKAkSEAoIc3Fsc3RhdGUYBiABKAkSEQoJcGFydGl0aW9uGAcgASgNEg4KBm9mZnNldBgIIAEoAxIvCgtyZWNlaXZlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoFc3RhdGUYCiABKA4yHS50ZWxsdGFsZS52MS5RdWFyYW50aW5lZFN0YXRlEi4KCmRlY2lkZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmRlY2lkZWRfYnkYDCABKAkSDwoHcGF5bG9hZBgNIAEoDBIVCg1wYXlsb2FkX2J5dGVzGA4gASgDIpIBCh5MaXN0UXVhcmFudGluZWRSZWFkaW5nc1JlcXVlc3QSHAoFbGltaXQYASABKA1CCLpIBSoDGOgHSACIAQESEQoJYmVmb3JlX2lkGAIgASgDEhcKD2luY2x1ZGVfZGVjaWRlZBgDIAEoCBIcCgpwYWdlX3Rva2VuGAQgASgJQgi6SAVyAxj0A0IICgZfbGltaXQifgofTGlzdFF1YXJhbnRpbmVkUmVhZGluZ3NSZXNwb25zZRIxCghyZWFkaW5ncxgBIAMoCzIfLnRlbGx0YWxlLnYxLlF1YXJhbnRpbmVkUmVhZGluZxIPCgd3YWl0aW5nGAIgASgDEhcKD25leHRfcGFnZV90b2tlbhgDIAEoCSItCh9SZXBsYXlRdWFyYW50aW5lZFJlYWRpbmdSZXF1ZXN0EgoKAmlkGAEgASgDIqcBCiBSZXBsYXlRdWFyYW50aW5lZFJlYWRpbmdSZXNwb25zZRIwCgdyZWFkaW5nGAEgASgLMh8udGVsbHRhbGUudjEuUXVhcmFudGluZWRSZWFkaW5nEikKBmNvdW50cxgCIAEoCzIZLnRlbGx0YWxlLnYxLkluZ2VzdENvdW50cxImCghyZWZ1c2FscxgDIAMoCzIULnRlbGx0YWxlLnYxLlJlZnVzYWwiLgogRGlzY2FyZFF1YXJhbnRpbmVkUmVhZGluZ1JlcXVlc3QSCgoCaWQYASABKAMiVQohRGlzY2FyZFF1YXJhbnRpbmVkUmVhZGluZ1Jlc3BvbnNlEjAKB3JlYWRpbmcYASABKAsyHy50ZWxsdGFsZS52MS5RdWFyYW50aW5lZFJlYWRpbmcqZAoFU2NvcGUSFQoRU0NPUEVfVU5TUEVDSUZJRUQQABIQCgxTQ09QRV9JTkdFU1QQARIOCgpTQ09QRV9SRUFEEAISEQoNU0NPUEVfT1BFUkFURRADEg8KC1NDT1BFX0FETUlOEAQqjAEKD1F1YXJhbnRpbmVkS2luZBIgChxRVUFSQU5USU5FRF9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYUVVBUkFOVElORURfS0lORF9SRUFESU5HEAESHAoYUVVBUkFOVElORURfS0lORF9DT05UUk9MEAISGwoXUVVBUkFOVElORURfS0lORF9SRUNPUkQQAyqVAQoQUXVhcmFudGluZWRTdGF0ZRIhCh1RVUFSQU5USU5FRF9TVEFURV9VTlNQRUNJRklFRBAAEh0KGVFVQVJBTlRJTkVEX1NUQVRFX1dBSVRJTkcQARIeChpRVUFSQU5USU5FRF9TVEFURV9SRVBMQVlFRBACEh8KG1FVQVJBTlRJTkVEX1NUQVRFX0RJU0NBUkRFRBADMo8ICgxBZG1pblNlcnZpY2USSgoJR2V0Q2FsbGVyEh0udGVsbHRhbGUudjEuR2V0Q2FsbGVyUmVxdWVzdBoeLnRlbGx0YWxlLnYxLkdldENhbGxlclJlc3BvbnNlElMKDEJlZ2luU2Vzc2lvbhIgLnRlbGx0YWxlLnYxLkJlZ2luU2Vzc2lvblJlcXVlc3QaIS50ZWxsdGFsZS52MS5CZWdpblNlc3Npb25SZXNwb25zZRJTCgxMaXN0U2Vzc2lvbnMSIC50ZWxsdGFsZS52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiEudGVsbHRhbGUudjEuTGlzdFNlc3Npb25zUmVzcG9uc2USTQoKRW5kU2Vzc2lvbhIeLnRlbGx0YWxlLnYxLkVuZFNlc3Npb25SZXF1ZXN0Gh8udGVsbHRhbGUudjEuRW5kU2Vzc2lvblJlc3BvbnNlElAKC0NyZWF0ZVRva2VuEh8udGVsbHRhbGUudjEuQ3JlYXRlVG9rZW5SZXF1ZXN0GiAudGVsbHRhbGUudjEuQ3JlYXRlVG9rZW5SZXNwb25zZRJNCgpMaXN0VG9rZW5zEh4udGVsbHRhbGUudjEuTGlzdFRva2Vuc1JlcXVlc3QaHy50ZWxsdGFsZS52MS5MaXN0VG9rZW5zUmVzcG9uc2USUAoLUmV2b2tlVG9rZW4SHy50ZWxsdGFsZS52MS5SZXZva2VUb2tlblJlcXVlc3QaIC50ZWxsdGFsZS52MS5SZXZva2VUb2tlblJlc3BvbnNlElwKD0xpc3RBdWRpdEV2ZW50cxIjLnRlbGx0YWxlLnYxLkxpc3RBdWRpdEV2ZW50c1JlcXVlc3QaJC50ZWxsdGFsZS52MS5MaXN0QXVkaXRFdmVudHNSZXNwb25zZRJ0ChdMaXN0UXVhcmFudGluZWRSZWFkaW5ncxIrLnRlbGx0YWxlLnYxLkxpc3RRdWFyYW50aW5lZFJlYWRpbmdzUmVxdWVzdBosLnRlbGx0YWxlLnYxLkxpc3RRdWFyYW50aW5lZFJlYWRpbmdzUmVzcG9uc2USdwoYUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nEiwudGVsbHRhbGUudjEuUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nUmVxdWVzdBotLnRlbGx0YWxlLnYxLlJlcGxheVF1YXJhbnRpbmVkUmVhZGluZ1Jlc3BvbnNlEnoKGURpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmcSLS50ZWxsdGFsZS52MS5EaXNjYXJkUXVhcmFudGluZWRSZWFkaW5nUmVxdWVzdBouLnRlbGx0YWxlLnYxLkRpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmdSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_ingest, file_telltale_v1_reading]);
 
 /**
  * A token, without its secret.
@@ -147,6 +147,202 @@ export const GetCallerResponseSchema: GenMessage<GetCallerResponse> = /*@__PURE_
   messageDesc(file_telltale_v1_admin, 2);
 
 /**
+ * A browser that is signed in to the console.
+ *
+ * @generated from message telltale.v1.BrowserSession
+ */
+export type BrowserSession = Message<"telltale.v1.BrowserSession"> & {
+  /**
+   * Set by the server. It is no secret: without the token it is worth nothing.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Who signed in, as the audit record names them.
+   *
+   * @generated from field: string caller = 2;
+   */
+  caller: string;
+
+  /**
+   * What the browser calls itself (User-Agent).
+   *
+   * @generated from field: string browser = 3;
+   */
+  browser: string;
+
+  /**
+   * When it began.
+   *
+   * @generated from field: google.protobuf.Timestamp begun_at = 4;
+   */
+  begunAt?: Timestamp | undefined;
+
+  /**
+   * When it was last used, to the minute. It ends an hour after its last use.
+   *
+   * @generated from field: google.protobuf.Timestamp last_used_at = 5;
+   */
+  lastUsedAt?: Timestamp | undefined;
+
+  /**
+   * When it ends in any case.
+   *
+   * @generated from field: google.protobuf.Timestamp ends_at = 6;
+   */
+  endsAt?: Timestamp | undefined;
+
+  /**
+   * Whether it is the one by which this call came.
+   *
+   * @generated from field: bool current = 7;
+   */
+  current: boolean;
+};
+
+/**
+ * Describes the message telltale.v1.BrowserSession.
+ * Use `create(BrowserSessionSchema)` to create a new message.
+ */
+export const BrowserSessionSchema: GenMessage<BrowserSession> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 3);
+
+/**
+ * Begins a session.
+ *
+ * @generated from message telltale.v1.BeginSessionRequest
+ */
+export type BeginSessionRequest = Message<"telltale.v1.BeginSessionRequest"> & {
+  /**
+   * What the browser calls itself.
+   *
+   * @generated from field: string browser = 1;
+   */
+  browser: string;
+};
+
+/**
+ * Describes the message telltale.v1.BeginSessionRequest.
+ * Use `create(BeginSessionRequestSchema)` to create a new message.
+ */
+export const BeginSessionRequestSchema: GenMessage<BeginSessionRequest> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 4);
+
+/**
+ * The session.
+ *
+ * @generated from message telltale.v1.BeginSessionResponse
+ */
+export type BeginSessionResponse = Message<"telltale.v1.BeginSessionResponse"> & {
+  /**
+   * It, as it begins.
+   *
+   * @generated from field: telltale.v1.BrowserSession session = 1;
+   */
+  session?: BrowserSession | undefined;
+};
+
+/**
+ * Describes the message telltale.v1.BeginSessionResponse.
+ * Use `create(BeginSessionResponseSchema)` to create a new message.
+ */
+export const BeginSessionResponseSchema: GenMessage<BeginSessionResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 5);
+
+/**
+ * Asks for sessions.
+ *
+ * @generated from message telltale.v1.ListSessionsRequest
+ */
+export type ListSessionsRequest = Message<"telltale.v1.ListSessionsRequest"> & {
+  /**
+   * Of all callers; else of this one.
+   *
+   * @generated from field: bool all = 1;
+   */
+  all: boolean;
+
+  /**
+   * At most this many, 0 to 1,000; absent: 100.
+   *
+   * @generated from field: optional uint32 limit = 2;
+   */
+  limit?: number | undefined;
+};
+
+/**
+ * Describes the message telltale.v1.ListSessionsRequest.
+ * Use `create(ListSessionsRequestSchema)` to create a new message.
+ */
+export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 6);
+
+/**
+ * Newest first.
+ *
+ * @generated from message telltale.v1.ListSessionsResponse
+ */
+export type ListSessionsResponse = Message<"telltale.v1.ListSessionsResponse"> & {
+  /**
+   * The sessions.
+   *
+   * @generated from field: repeated telltale.v1.BrowserSession sessions = 1;
+   */
+  sessions: BrowserSession[];
+};
+
+/**
+ * Describes the message telltale.v1.ListSessionsResponse.
+ * Use `create(ListSessionsResponseSchema)` to create a new message.
+ */
+export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 7);
+
+/**
+ * Ends one session.
+ *
+ * @generated from message telltale.v1.EndSessionRequest
+ */
+export type EndSessionRequest = Message<"telltale.v1.EndSessionRequest"> & {
+  /**
+   * The session. Empty: the one by which this call comes.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message telltale.v1.EndSessionRequest.
+ * Use `create(EndSessionRequestSchema)` to create a new message.
+ */
+export const EndSessionRequestSchema: GenMessage<EndSessionRequest> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 8);
+
+/**
+ * The session that has ended.
+ *
+ * @generated from message telltale.v1.EndSessionResponse
+ */
+export type EndSessionResponse = Message<"telltale.v1.EndSessionResponse"> & {
+  /**
+   * It, as it was.
+   *
+   * @generated from field: telltale.v1.BrowserSession session = 1;
+   */
+  session?: BrowserSession | undefined;
+};
+
+/**
+ * Describes the message telltale.v1.EndSessionResponse.
+ * Use `create(EndSessionResponseSchema)` to create a new message.
+ */
+export const EndSessionResponseSchema: GenMessage<EndSessionResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 9);
+
+/**
  * The token to create.
  *
  * @generated from message telltale.v1.CreateTokenRequest
@@ -165,7 +361,7 @@ export type CreateTokenRequest = Message<"telltale.v1.CreateTokenRequest"> & {
  * Use `create(CreateTokenRequestSchema)` to create a new message.
  */
 export const CreateTokenRequestSchema: GenMessage<CreateTokenRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 3);
+  messageDesc(file_telltale_v1_admin, 10);
 
 /**
  * The token created.
@@ -193,7 +389,7 @@ export type CreateTokenResponse = Message<"telltale.v1.CreateTokenResponse"> & {
  * Use `create(CreateTokenResponseSchema)` to create a new message.
  */
 export const CreateTokenResponseSchema: GenMessage<CreateTokenResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 4);
+  messageDesc(file_telltale_v1_admin, 11);
 
 /**
  * Pages through tokens.
@@ -221,7 +417,7 @@ export type ListTokensRequest = Message<"telltale.v1.ListTokensRequest"> & {
  * Use `create(ListTokensRequestSchema)` to create a new message.
  */
 export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 5);
+  messageDesc(file_telltale_v1_admin, 12);
 
 /**
  * Newest first.
@@ -249,7 +445,7 @@ export type ListTokensResponse = Message<"telltale.v1.ListTokensResponse"> & {
  * Use `create(ListTokensResponseSchema)` to create a new message.
  */
 export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 6);
+  messageDesc(file_telltale_v1_admin, 13);
 
 /**
  * Revokes one token.
@@ -270,7 +466,7 @@ export type RevokeTokenRequest = Message<"telltale.v1.RevokeTokenRequest"> & {
  * Use `create(RevokeTokenRequestSchema)` to create a new message.
  */
 export const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 7);
+  messageDesc(file_telltale_v1_admin, 14);
 
 /**
  * The token as it is now.
@@ -291,7 +487,7 @@ export type RevokeTokenResponse = Message<"telltale.v1.RevokeTokenResponse"> & {
  * Use `create(RevokeTokenResponseSchema)` to create a new message.
  */
 export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 8);
+  messageDesc(file_telltale_v1_admin, 15);
 
 /**
  * Pages through the record.
@@ -326,7 +522,7 @@ export type ListAuditEventsRequest = Message<"telltale.v1.ListAuditEventsRequest
  * Use `create(ListAuditEventsRequestSchema)` to create a new message.
  */
 export const ListAuditEventsRequestSchema: GenMessage<ListAuditEventsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 9);
+  messageDesc(file_telltale_v1_admin, 16);
 
 /**
  * One action.
@@ -382,7 +578,7 @@ export type AuditEvent = Message<"telltale.v1.AuditEvent"> & {
  * Use `create(AuditEventSchema)` to create a new message.
  */
 export const AuditEventSchema: GenMessage<AuditEvent> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 10);
+  messageDesc(file_telltale_v1_admin, 17);
 
 /**
  * Newest first.
@@ -410,7 +606,7 @@ export type ListAuditEventsResponse = Message<"telltale.v1.ListAuditEventsRespon
  * Use `create(ListAuditEventsResponseSchema)` to create a new message.
  */
 export const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 11);
+  messageDesc(file_telltale_v1_admin, 18);
 
 /**
  * Something that is set aside. It has changed no state and no score.
@@ -522,7 +718,7 @@ export type QuarantinedReading = Message<"telltale.v1.QuarantinedReading"> & {
  * Use `create(QuarantinedReadingSchema)` to create a new message.
  */
 export const QuarantinedReadingSchema: GenMessage<QuarantinedReading> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 12);
+  messageDesc(file_telltale_v1_admin, 19);
 
 /**
  * Pages through what is set aside.
@@ -564,7 +760,7 @@ export type ListQuarantinedReadingsRequest = Message<"telltale.v1.ListQuarantine
  * Use `create(ListQuarantinedReadingsRequestSchema)` to create a new message.
  */
 export const ListQuarantinedReadingsRequestSchema: GenMessage<ListQuarantinedReadingsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 13);
+  messageDesc(file_telltale_v1_admin, 20);
 
 /**
  * Newest first.
@@ -599,7 +795,7 @@ export type ListQuarantinedReadingsResponse = Message<"telltale.v1.ListQuarantin
  * Use `create(ListQuarantinedReadingsResponseSchema)` to create a new message.
  */
 export const ListQuarantinedReadingsResponseSchema: GenMessage<ListQuarantinedReadingsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 14);
+  messageDesc(file_telltale_v1_admin, 21);
 
 /**
  * Names what is to be submitted again.
@@ -620,7 +816,7 @@ export type ReplayQuarantinedReadingRequest = Message<"telltale.v1.ReplayQuarant
  * Use `create(ReplayQuarantinedReadingRequestSchema)` to create a new message.
  */
 export const ReplayQuarantinedReadingRequestSchema: GenMessage<ReplayQuarantinedReadingRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 15);
+  messageDesc(file_telltale_v1_admin, 22);
 
 /**
  * What became of it.
@@ -655,7 +851,7 @@ export type ReplayQuarantinedReadingResponse = Message<"telltale.v1.ReplayQuaran
  * Use `create(ReplayQuarantinedReadingResponseSchema)` to create a new message.
  */
 export const ReplayQuarantinedReadingResponseSchema: GenMessage<ReplayQuarantinedReadingResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 16);
+  messageDesc(file_telltale_v1_admin, 23);
 
 /**
  * Names what is discarded.
@@ -676,7 +872,7 @@ export type DiscardQuarantinedReadingRequest = Message<"telltale.v1.DiscardQuara
  * Use `create(DiscardQuarantinedReadingRequestSchema)` to create a new message.
  */
 export const DiscardQuarantinedReadingRequestSchema: GenMessage<DiscardQuarantinedReadingRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 17);
+  messageDesc(file_telltale_v1_admin, 24);
 
 /**
  * What was discarded.
@@ -697,7 +893,7 @@ export type DiscardQuarantinedReadingResponse = Message<"telltale.v1.DiscardQuar
  * Use `create(DiscardQuarantinedReadingResponseSchema)` to create a new message.
  */
 export const DiscardQuarantinedReadingResponseSchema: GenMessage<DiscardQuarantinedReadingResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 18);
+  messageDesc(file_telltale_v1_admin, 25);
 
 /**
  * What a token may do.
@@ -865,6 +1061,37 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof GetCallerRequestSchema;
     output: typeof GetCallerResponseSchema;
+  },
+  /**
+   * Begins a session of a browser with the caller's credential: the console's gateway does so when somebody signs in. From then on it calls in the
+   * session's name, by `Authorization: Console SESSION TOKEN`. Errors: FAILED_PRECONDITION while AUTH is off.
+   *
+   * @generated from rpc telltale.v1.AdminService.BeginSession
+   */
+  beginSession: {
+    methodKind: "unary";
+    input: typeof BeginSessionRequestSchema;
+    output: typeof BeginSessionResponseSchema;
+  },
+  /**
+   * Sessions that go on: the caller's own, or everybody's, which needs the scope `admin` and no prefix.
+   *
+   * @generated from rpc telltale.v1.AdminService.ListSessions
+   */
+  listSessions: {
+    methodKind: "unary";
+    input: typeof ListSessionsRequestSchema;
+    output: typeof ListSessionsResponseSchema;
+  },
+  /**
+   * Ends a session; its streams end within seconds. One's own, or any with the scope `admin` and no prefix. Errors: NOT_FOUND.
+   *
+   * @generated from rpc telltale.v1.AdminService.EndSession
+   */
+  endSession: {
+    methodKind: "unary";
+    input: typeof EndSessionRequestSchema;
+    output: typeof EndSessionResponseSchema;
   },
   /**
    * Creates a token. Its secret is in this answer and nowhere else.

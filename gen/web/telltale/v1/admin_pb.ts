@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/admin.proto.
  */
 export const file_telltale_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("Chd0ZWxsdGFsZS92MS9hZG1pbi5wcm90bxILdGVsbHRhbGUudjEingIKBVRva2VuEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSIgoGc2NvcGVzGAMgAygOMhIudGVsbHRhbGUudjEuU2NvcGUSFQoNc2Vuc29yX3ByZWZpeBgEIAEoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldENhbGxlclJlcXVlc3QicwoRR2V0Q2FsbGVyUmVzcG9uc2USDAoEbmFtZRgBIAEoCRIiCgZzY29wZXMYAiADKA4yEi50ZWxsdGFsZS52MS5TY29wZRIVCg1zZW5zb3JfcHJlZml4GAMgASgJEhUKDWF1dGhlbnRpY2F0ZWQYBCABKAgiNwoSQ3JlYXRlVG9rZW5SZXF1ZXN0EiEKBXRva2VuGAEgASgLMhIudGVsbHRhbGUudjEuVG9rZW4iSAoTQ3JlYXRlVG9rZW5SZXNwb25zZRIhCgV0b2tlbhgBIAEoCzISLnRlbGx0YWxlLnYxLlRva2VuEg4KBnNlY3JldBgCIAEoCSJFChFMaXN0VG9rZW5zUmVxdWVzdBISCgVsaW1pdBgBIAEoDUgAiAEBEhIKCnBhZ2VfdG9rZW4YAiABKAlCCAoGX2xpbWl0IlEKEkxpc3RUb2tlbnNSZXNwb25zZRIiCgZ0b2tlbnMYASADKAsyEi50ZWxsdGFsZS52MS5Ub2tlbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIAoSUmV2b2tlVG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJIjgKE1Jldm9rZVRva2VuUmVzcG9uc2USIQoFdG9rZW4YASABKAsyEi50ZWxsdGFsZS52MS5Ub2tlbiJdChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EhIKBWxpbWl0GAEgASgNSACIAQESEQoJYmVmb3JlX2lkGAIgASgDEhIKCnBhZ2VfdG9rZW4YAyABKAlCCAoGX2xpbWl0IoMBCgpBdWRpdEV2ZW50EgoKAmlkGAEgASgDEiYKAmF0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwcmluY2lwYWwYAyABKAkSDgoGYWN0aW9uGAQgASgJEg4KBnRhcmdldBgFIAEoCRIOCgZkZXRhaWwYBiABKAkiWwoXTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2USJwoGZXZlbnRzGAEgAygLMhcudGVsbHRhbGUudjEuQXVkaXRFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimgMKElF1YXJhbnRpbmVkUmVhZGluZxIKCgJpZBgBIAEoAxIqCgRraW5kGAIgASgOMhwudGVsbHRhbGUudjEuUXVhcmFudGluZWRLaW5kEiUKB3JlYWRpbmcYAyABKAsyFC50ZWxsdGFsZS52MS5SZWFkaW5nEhUKDXJlYWRpbmdfY291bnQYBCABKA0SDgoGcmVhc29uGAUgASgJEhAKCHNxbHN0YXRlGAYgASgJEhEKCXBhcnRpdGlvbhgHIAEoDRIOCgZvZmZzZXQYCCABKAMSLwoLcmVjZWl2ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKBXN0YXRlGAogASgOMh0udGVsbHRhbGUudjEuUXVhcmFudGluZWRTdGF0ZRIuCgpkZWNpZGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpkZWNpZGVkX2J5GAwgASgJEg8KB3BheWxvYWQYDSABKAwSFQoNcGF5bG9hZF9ieXRlcxgOIAEoAyJ+Ch5MaXN0UXVhcmFudGluZWRSZWFkaW5nc1JlcXVlc3QSEgoFbGltaXQYASABKA1IAIgBARIRCgliZWZvcmVfaWQYAiABKAMSFwoPaW5jbHVkZV9kZWNpZGVkGAMgASgIEhIKCnBhZ2VfdG9rZW4YBCABKAlCCAoGX2xpbWl0In4KH0xpc3RRdWFyYW50aW5lZFJlYWRpbmdzUmVzcG9uc2USMQoIcmVhZGluZ3MYASADKAsyHy50ZWxsdGFsZS52MS5RdWFyYW50aW5lZFJlYWRpbmcSDwoHd2FpdGluZxgCIAEoAxIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkiLQofUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nUmVxdWVzdBIKCgJpZBgBIAEoAyKnAQogUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nUmVzcG9uc2USMAoHcmVhZGluZxgBIAEoCzIfLnRlbGx0YWxlLnYxLlF1YXJhbnRpbmVkUmVhZGluZxIpCgZjb3VudHMYAiABKAsyGS50ZWxsdGFsZS52MS5Jbmdlc3RDb3VudHMSJgoIcmVmdXNhbHMYAyADKAsyFC50ZWxsdGFsZS52MS5SZWZ1c2FsIi4KIERpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmdSZXF1ZXN0EgoKAmlkGAEgASgDIlUKIURpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmdSZXNwb25zZRIwCgdyZWFkaW5nGAEgASgLMh8udGVsbHRhbGUudjEuUXVhcmFudGluZWRSZWFkaW5nKmQKBVNjb3BlEhUKEVNDT1BFX1VOU1BFQ0lGSUVEEAASEAoMU0NPUEVfSU5HRVNUEAESDgoKU0NPUEVfUkVBRBACEhEKDVNDT1BFX09QRVJBVEUQAxIPCgtTQ09QRV9BRE1JThAEKowBCg9RdWFyYW50aW5lZEtpbmQSIAocUVVBUkFOVElORURfS0lORF9VTlNQRUNJRklFRBAAEhwKGFFVQVJBTlRJTkVEX0tJTkRfUkVBRElORxABEhwKGFFVQVJBTlRJTkVEX0tJTkRfQ09OVFJPTBACEhsKF1FVQVJBTlRJTkVEX0tJTkRfUkVDT1JEEAMqlQEKEFF1YXJhbnRpbmVkU3RhdGUSIQodUVVBUkFOVElORURfU1RBVEVfVU5TUEVDSUZJRUQQABIdChlRVUFSQU5USU5FRF9TVEFURV9XQUlUSU5HEAESHgoaUVVBUkFOVElORURfU1RBVEVfUkVQTEFZRUQQAhIfChtRVUFSQU5USU5FRF9TVEFURV9ESVNDQVJERUQQAzKWBgoMQWRtaW5TZXJ2aWNlEkoKCUdldENhbGxlchIdLnRlbGx0YWxlLnYxLkdldENhbGxlclJlcXVlc3QaHi50ZWxsdGFsZS52MS5HZXRDYWxsZXJSZXNwb25zZRJQCgtDcmVhdGVUb2tlbhIfLnRlbGx0YWxlLnYxLkNyZWF0ZVRva2VuUmVxdWVzdBogLnRlbGx0YWxlLnYxLkNyZWF0ZVRva2VuUmVzcG9uc2USTQoKTGlzdFRva2VucxIeLnRlbGx0YWxlLnYxLkxpc3RUb2tlbnNSZXF1ZXN0Gh8udGVsbHRhbGUudjEuTGlzdFRva2Vuc1Jlc3BvbnNlElAKC1Jldm9rZVRva2VuEh8udGVsbHRhbGUudjEuUmV2b2tlVG9rZW5SZXF1ZXN0GiAudGVsbHRhbGUudjEuUmV2b2tlVG9rZW5SZXNwb25zZRJcCg9MaXN0QXVkaXRFdmVudHMSIy50ZWxsdGFsZS52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0GiQudGVsbHRhbGUudjEuTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2USdAoXTGlzdFF1YXJhbnRpbmVkUmVhZGluZ3MSKy50ZWxsdGFsZS52MS5MaXN0UXVhcmFudGluZWRSZWFkaW5nc1JlcXVlc3QaLC50ZWxsdGFsZS52MS5MaXN0UXVhcmFudGluZWRSZWFkaW5nc1Jlc3BvbnNlEncKGFJlcGxheVF1YXJhbnRpbmVkUmVhZGluZxIsLnRlbGx0YWxlLnYxLlJlcGxheVF1YXJhbnRpbmVkUmVhZGluZ1JlcXVlc3QaLS50ZWxsdGFsZS52MS5SZXBsYXlRdWFyYW50aW5lZFJlYWRpbmdSZXNwb25zZRJ6ChlEaXNjYXJkUXVhcmFudGluZWRSZWFkaW5nEi0udGVsbHRhbGUudjEuRGlzY2FyZFF1YXJhbnRpbmVkUmVhZGluZ1JlcXVlc3QaLi50ZWxsdGFsZS52MS5EaXNjYXJkUXVhcmFudGluZWRSZWFkaW5nUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_telltale_v1_ingest, file_telltale_v1_reading]);
+  fileDesc("Chd0ZWxsdGFsZS92MS9hZG1pbi5wcm90bxILdGVsbHRhbGUudjEingIKBVRva2VuEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSIgoGc2NvcGVzGAMgAygOMhIudGVsbHRhbGUudjEuU2NvcGUSFQoNc2Vuc29yX3ByZWZpeBgEIAEoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldENhbGxlclJlcXVlc3QicwoRR2V0Q2FsbGVyUmVzcG9uc2USDAoEbmFtZRgBIAEoCRIiCgZzY29wZXMYAiADKA4yEi50ZWxsdGFsZS52MS5TY29wZRIVCg1zZW5zb3JfcHJlZml4GAMgASgJEhUKDWF1dGhlbnRpY2F0ZWQYBCABKAgi2wEKDkJyb3dzZXJTZXNzaW9uEgoKAmlkGAEgASgJEg4KBmNhbGxlchgCIAEoCRIPCgdicm93c2VyGAMgASgJEiwKCGJlZ3VuX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2VuZHNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2N1cnJlbnQYByABKAgiJgoTQmVnaW5TZXNzaW9uUmVxdWVzdBIPCgdicm93c2VyGAEgASgJIkQKFEJlZ2luU2Vzc2lvblJlc3BvbnNlEiwKB3Nlc3Npb24YASABKAsyGy50ZWxsdGFsZS52MS5Ccm93c2VyU2Vzc2lvbiJAChNMaXN0U2Vzc2lvbnNSZXF1ZXN0EgsKA2FsbBgBIAEoCBISCgVsaW1pdBgCIAEoDUgAiAEBQggKBl9saW1pdCJFChRMaXN0U2Vzc2lvbnNSZXNwb25zZRItCghzZXNzaW9ucxgBIAMoCzIbLnRlbGx0YWxlLnYxLkJyb3dzZXJTZXNzaW9uIh8KEUVuZFNlc3Npb25SZXF1ZXN0EgoKAmlkGAEgASgJIkIKEkVuZFNlc3Npb25SZXNwb25zZRIsCgdzZXNzaW9uGAEgASgLMhsudGVsbHRhbGUudjEuQnJvd3NlclNlc3Npb24iNwoSQ3JlYXRlVG9rZW5SZXF1ZXN0EiEKBXRva2VuGAEgASgLMhIudGVsbHRhbGUudjEuVG9rZW4iSAoTQ3JlYXRlVG9rZW5SZXNwb25zZRIhCgV0b2tlbhgBIAEoCzISLnRlbGx0YWxlLnYxLlRva2VuEg4KBnNlY3JldBgCIAEoCSJFChFMaXN0VG9rZW5zUmVxdWVzdBISCgVsaW1pdBgBIAEoDUgAiAEBEhIKCnBhZ2VfdG9rZW4YAiABKAlCCAoGX2xpbWl0IlEKEkxpc3RUb2tlbnNSZXNwb25zZRIiCgZ0b2tlbnMYASADKAsyEi50ZWxsdGFsZS52MS5Ub2tlbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIAoSUmV2b2tlVG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJIjgKE1Jldm9rZVRva2VuUmVzcG9uc2USIQoFdG9rZW4YASABKAsyEi50ZWxsdGFsZS52MS5Ub2tlbiJdChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EhIKBWxpbWl0GAEgASgNSACIAQESEQoJYmVmb3JlX2lkGAIgASgDEhIKCnBhZ2VfdG9rZW4YAyABKAlCCAoGX2xpbWl0IoMBCgpBdWRpdEV2ZW50EgoKAmlkGAEgASgDEiYKAmF0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwcmluY2lwYWwYAyABKAkSDgoGYWN0aW9uGAQgASgJEg4KBnRhcmdldBgFIAEoCRIOCgZkZXRhaWwYBiABKAkiWwoXTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2USJwoGZXZlbnRzGAEgAygLMhcudGVsbHRhbGUudjEuQXVkaXRFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimgMKElF1YXJhbnRpbmVkUmVhZGluZxIKCgJpZBgBIAEoAxIqCgRraW5kGAIgASgOMhwudGVsbHRhbGUudjEuUXVhcmFudGluZWRLaW5kEiUKB3JlYWRpbmcYAyABKAsyFC50ZWxsdGFsZS52MS5SZWFkaW5nEhUKDXJlYWRpbmdfY291bnQYBCABKA0SDgoGcmVhc29uGAUgASgJEhAKCHNxbHN0YXRlGAYgASgJEhEKCXBhcnRpdGlvbhgHIAEoDRIOCgZvZmZzZXQYCCABKAMSLwoLcmVjZWl2ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKBXN0YXRlGAogASgOMh0udGVsbHRhbGUudjEuUXVhcmFudGluZWRTdGF0ZRIuCgpkZWNpZGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpkZWNpZGVkX2J5GAwgASgJEg8KB3BheWxvYWQYDSABKAwSFQoNcGF5bG9hZF9ieXRlcxgOIAEoAyJ+Ch5MaXN0UXVhcmFudGluZWRSZWFkaW5nc1JlcXVlc3QSEgoFbGltaXQYASABKA1IAIgBARIRCgliZWZvcmVfaWQYAiABKAMSFwoPaW5jbHVkZV9kZWNpZGVkGAMgASgIEhIKCnBhZ2VfdG9rZW4YBCABKAlCCAoGX2xpbWl0In4KH0xpc3RRdWFyYW50aW5lZFJlYWRpbmdzUmVzcG9uc2USMQoIcmVhZGluZ3MYASADKAsyHy50ZWxsdGFsZS52MS5RdWFyYW50aW5lZFJlYWRpbmcSDwoHd2FpdGluZxgCIAEoAxIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkiLQofUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nUmVxdWVzdBIKCgJpZBgBIAEoAyKnAQogUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nUmVzcG9uc2USMAoHcmVhZGluZxgBIAEoCzIfLnRlbGx0YWxlLnYxLlF1YXJhbnRpbmVkUmVhZGluZxIpCgZjb3VudHMYAiABKAsyGS50ZWxsdGFsZS52MS5Jbmdlc3RDb3VudHMSJgoIcmVmdXNhbHMYAyADKAsyFC50ZWxsdGFsZS52MS5SZWZ1c2FsIi4KIERpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmdSZXF1ZXN0EgoKAmlkGAEgASgDIlUKIURpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmdSZXNwb25zZRIwCgdyZWFkaW5nGAEgASgLMh8udGVsbHRhbGUudjEuUXVhcmFudGluZWRSZWFkaW5nKmQKBVNjb3BlEhUKEVNDT1BFX1VOU1BFQ0lGSUVEEAASEAoMU0NPUEVfSU5HRVNUEAESDgoKU0NPUEVfUkVBRBACEhEKDVNDT1BFX09QRVJBVEUQAxIPCgtTQ09QRV9BRE1JThAEKowBCg9RdWFyYW50aW5lZEtpbmQSIAocUVVBUkFOVElORURfS0lORF9VTlNQRUNJRklFRBAAEhwKGFFVQVJBTlRJTkVEX0tJTkRfUkVBRElORxABEhwKGFFVQVJBTlRJTkVEX0tJTkRfQ09OVFJPTBACEhsKF1FVQVJBTlRJTkVEX0tJTkRfUkVDT1JEEAMqlQEKEFF1YXJhbnRpbmVkU3RhdGUSIQodUVVBUkFOVElORURfU1RBVEVfVU5TUEVDSUZJRUQQABIdChlRVUFSQU5USU5FRF9TVEFURV9XQUlUSU5HEAESHgoaUVVBUkFOVElORURfU1RBVEVfUkVQTEFZRUQQAhIfChtRVUFSQU5USU5FRF9TVEFURV9ESVNDQVJERUQQAzKPCAoMQWRtaW5TZXJ2aWNlEkoKCUdldENhbGxlchIdLnRlbGx0YWxlLnYxLkdldENhbGxlclJlcXVlc3QaHi50ZWxsdGFsZS52MS5HZXRDYWxsZXJSZXNwb25zZRJTCgxCZWdpblNlc3Npb24SIC50ZWxsdGFsZS52MS5CZWdpblNlc3Npb25SZXF1ZXN0GiEudGVsbHRhbGUudjEuQmVnaW5TZXNzaW9uUmVzcG9uc2USUwoMTGlzdFNlc3Npb25zEiAudGVsbHRhbGUudjEuTGlzdFNlc3Npb25zUmVxdWVzdBohLnRlbGx0YWxlLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlEk0KCkVuZFNlc3Npb24SHi50ZWxsdGFsZS52MS5FbmRTZXNzaW9uUmVxdWVzdBofLnRlbGx0YWxlLnYxLkVuZFNlc3Npb25SZXNwb25zZRJQCgtDcmVhdGVUb2tlbhIfLnRlbGx0YWxlLnYxLkNyZWF0ZVRva2VuUmVxdWVzdBogLnRlbGx0YWxlLnYxLkNyZWF0ZVRva2VuUmVzcG9uc2USTQoKTGlzdFRva2VucxIeLnRlbGx0YWxlLnYxLkxpc3RUb2tlbnNSZXF1ZXN0Gh8udGVsbHRhbGUudjEuTGlzdFRva2Vuc1Jlc3BvbnNlElAKC1Jldm9rZVRva2VuEh8udGVsbHRhbGUudjEuUmV2b2tlVG9rZW5SZXF1ZXN0GiAudGVsbHRhbGUudjEuUmV2b2tlVG9rZW5SZXNwb25zZRJcCg9MaXN0QXVkaXRFdmVudHMSIy50ZWxsdGFsZS52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0GiQudGVsbHRhbGUudjEuTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2USdAoXTGlzdFF1YXJhbnRpbmVkUmVhZGluZ3MSKy50ZWxsdGFsZS52MS5MaXN0UXVhcmFudGluZWRSZWFkaW5nc1JlcXVlc3QaLC50ZWxsdGFsZS52MS5MaXN0UXVhcmFudGluZWRSZWFkaW5nc1Jlc3BvbnNlEncKGFJlcGxheVF1YXJhbnRpbmVkUmVhZGluZxIsLnRlbGx0YWxlLnYxLlJlcGxheVF1YXJhbnRpbmVkUmVhZGluZ1JlcXVlc3QaLS50ZWxsdGFsZS52MS5SZXBsYXlRdWFyYW50aW5lZFJlYWRpbmdSZXNwb25zZRJ6ChlEaXNjYXJkUXVhcmFudGluZWRSZWFkaW5nEi0udGVsbHRhbGUudjEuRGlzY2FyZFF1YXJhbnRpbmVkUmVhZGluZ1JlcXVlc3QaLi50ZWxsdGFsZS52MS5EaXNjYXJkUXVhcmFudGluZWRSZWFkaW5nUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_telltale_v1_ingest, file_telltale_v1_reading]);
 
 /**
  * A token, without its secret.
@@ -146,6 +146,202 @@ export const GetCallerResponseSchema: GenMessage<GetCallerResponse> = /*@__PURE_
   messageDesc(file_telltale_v1_admin, 2);
 
 /**
+ * A browser that is signed in to the console.
+ *
+ * @generated from message telltale.v1.BrowserSession
+ */
+export type BrowserSession = Message<"telltale.v1.BrowserSession"> & {
+  /**
+   * Set by the server. It is no secret: without the token it is worth nothing.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Who signed in, as the audit record names them.
+   *
+   * @generated from field: string caller = 2;
+   */
+  caller: string;
+
+  /**
+   * What the browser calls itself (User-Agent).
+   *
+   * @generated from field: string browser = 3;
+   */
+  browser: string;
+
+  /**
+   * When it began.
+   *
+   * @generated from field: google.protobuf.Timestamp begun_at = 4;
+   */
+  begunAt?: Timestamp | undefined;
+
+  /**
+   * When it was last used, to the minute. It ends an hour after its last use.
+   *
+   * @generated from field: google.protobuf.Timestamp last_used_at = 5;
+   */
+  lastUsedAt?: Timestamp | undefined;
+
+  /**
+   * When it ends in any case.
+   *
+   * @generated from field: google.protobuf.Timestamp ends_at = 6;
+   */
+  endsAt?: Timestamp | undefined;
+
+  /**
+   * Whether it is the one by which this call came.
+   *
+   * @generated from field: bool current = 7;
+   */
+  current: boolean;
+};
+
+/**
+ * Describes the message telltale.v1.BrowserSession.
+ * Use `create(BrowserSessionSchema)` to create a new message.
+ */
+export const BrowserSessionSchema: GenMessage<BrowserSession> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 3);
+
+/**
+ * Begins a session.
+ *
+ * @generated from message telltale.v1.BeginSessionRequest
+ */
+export type BeginSessionRequest = Message<"telltale.v1.BeginSessionRequest"> & {
+  /**
+   * What the browser calls itself.
+   *
+   * @generated from field: string browser = 1;
+   */
+  browser: string;
+};
+
+/**
+ * Describes the message telltale.v1.BeginSessionRequest.
+ * Use `create(BeginSessionRequestSchema)` to create a new message.
+ */
+export const BeginSessionRequestSchema: GenMessage<BeginSessionRequest> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 4);
+
+/**
+ * The session.
+ *
+ * @generated from message telltale.v1.BeginSessionResponse
+ */
+export type BeginSessionResponse = Message<"telltale.v1.BeginSessionResponse"> & {
+  /**
+   * It, as it begins.
+   *
+   * @generated from field: telltale.v1.BrowserSession session = 1;
+   */
+  session?: BrowserSession | undefined;
+};
+
+/**
+ * Describes the message telltale.v1.BeginSessionResponse.
+ * Use `create(BeginSessionResponseSchema)` to create a new message.
+ */
+export const BeginSessionResponseSchema: GenMessage<BeginSessionResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 5);
+
+/**
+ * Asks for sessions.
+ *
+ * @generated from message telltale.v1.ListSessionsRequest
+ */
+export type ListSessionsRequest = Message<"telltale.v1.ListSessionsRequest"> & {
+  /**
+   * Of all callers; else of this one.
+   *
+   * @generated from field: bool all = 1;
+   */
+  all: boolean;
+
+  /**
+   * At most this many, 0 to 1,000; absent: 100.
+   *
+   * @generated from field: optional uint32 limit = 2;
+   */
+  limit?: number | undefined;
+};
+
+/**
+ * Describes the message telltale.v1.ListSessionsRequest.
+ * Use `create(ListSessionsRequestSchema)` to create a new message.
+ */
+export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 6);
+
+/**
+ * Newest first.
+ *
+ * @generated from message telltale.v1.ListSessionsResponse
+ */
+export type ListSessionsResponse = Message<"telltale.v1.ListSessionsResponse"> & {
+  /**
+   * The sessions.
+   *
+   * @generated from field: repeated telltale.v1.BrowserSession sessions = 1;
+   */
+  sessions: BrowserSession[];
+};
+
+/**
+ * Describes the message telltale.v1.ListSessionsResponse.
+ * Use `create(ListSessionsResponseSchema)` to create a new message.
+ */
+export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 7);
+
+/**
+ * Ends one session.
+ *
+ * @generated from message telltale.v1.EndSessionRequest
+ */
+export type EndSessionRequest = Message<"telltale.v1.EndSessionRequest"> & {
+  /**
+   * The session. Empty: the one by which this call comes.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message telltale.v1.EndSessionRequest.
+ * Use `create(EndSessionRequestSchema)` to create a new message.
+ */
+export const EndSessionRequestSchema: GenMessage<EndSessionRequest> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 8);
+
+/**
+ * The session that has ended.
+ *
+ * @generated from message telltale.v1.EndSessionResponse
+ */
+export type EndSessionResponse = Message<"telltale.v1.EndSessionResponse"> & {
+  /**
+   * It, as it was.
+   *
+   * @generated from field: telltale.v1.BrowserSession session = 1;
+   */
+  session?: BrowserSession | undefined;
+};
+
+/**
+ * Describes the message telltale.v1.EndSessionResponse.
+ * Use `create(EndSessionResponseSchema)` to create a new message.
+ */
+export const EndSessionResponseSchema: GenMessage<EndSessionResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 9);
+
+/**
  * The token to create.
  *
  * @generated from message telltale.v1.CreateTokenRequest
@@ -164,7 +360,7 @@ export type CreateTokenRequest = Message<"telltale.v1.CreateTokenRequest"> & {
  * Use `create(CreateTokenRequestSchema)` to create a new message.
  */
 export const CreateTokenRequestSchema: GenMessage<CreateTokenRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 3);
+  messageDesc(file_telltale_v1_admin, 10);
 
 /**
  * The token created.
@@ -192,7 +388,7 @@ export type CreateTokenResponse = Message<"telltale.v1.CreateTokenResponse"> & {
  * Use `create(CreateTokenResponseSchema)` to create a new message.
  */
 export const CreateTokenResponseSchema: GenMessage<CreateTokenResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 4);
+  messageDesc(file_telltale_v1_admin, 11);
 
 /**
  * Pages through tokens.
@@ -220,7 +416,7 @@ export type ListTokensRequest = Message<"telltale.v1.ListTokensRequest"> & {
  * Use `create(ListTokensRequestSchema)` to create a new message.
  */
 export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 5);
+  messageDesc(file_telltale_v1_admin, 12);
 
 /**
  * Newest first.
@@ -248,7 +444,7 @@ export type ListTokensResponse = Message<"telltale.v1.ListTokensResponse"> & {
  * Use `create(ListTokensResponseSchema)` to create a new message.
  */
 export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 6);
+  messageDesc(file_telltale_v1_admin, 13);
 
 /**
  * Revokes one token.
@@ -269,7 +465,7 @@ export type RevokeTokenRequest = Message<"telltale.v1.RevokeTokenRequest"> & {
  * Use `create(RevokeTokenRequestSchema)` to create a new message.
  */
 export const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 7);
+  messageDesc(file_telltale_v1_admin, 14);
 
 /**
  * The token as it is now.
@@ -290,7 +486,7 @@ export type RevokeTokenResponse = Message<"telltale.v1.RevokeTokenResponse"> & {
  * Use `create(RevokeTokenResponseSchema)` to create a new message.
  */
 export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 8);
+  messageDesc(file_telltale_v1_admin, 15);
 
 /**
  * Pages through the record.
@@ -325,7 +521,7 @@ export type ListAuditEventsRequest = Message<"telltale.v1.ListAuditEventsRequest
  * Use `create(ListAuditEventsRequestSchema)` to create a new message.
  */
 export const ListAuditEventsRequestSchema: GenMessage<ListAuditEventsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 9);
+  messageDesc(file_telltale_v1_admin, 16);
 
 /**
  * One action.
@@ -381,7 +577,7 @@ export type AuditEvent = Message<"telltale.v1.AuditEvent"> & {
  * Use `create(AuditEventSchema)` to create a new message.
  */
 export const AuditEventSchema: GenMessage<AuditEvent> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 10);
+  messageDesc(file_telltale_v1_admin, 17);
 
 /**
  * Newest first.
@@ -409,7 +605,7 @@ export type ListAuditEventsResponse = Message<"telltale.v1.ListAuditEventsRespon
  * Use `create(ListAuditEventsResponseSchema)` to create a new message.
  */
 export const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 11);
+  messageDesc(file_telltale_v1_admin, 18);
 
 /**
  * Something that is set aside. It has changed no state and no score.
@@ -521,7 +717,7 @@ export type QuarantinedReading = Message<"telltale.v1.QuarantinedReading"> & {
  * Use `create(QuarantinedReadingSchema)` to create a new message.
  */
 export const QuarantinedReadingSchema: GenMessage<QuarantinedReading> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 12);
+  messageDesc(file_telltale_v1_admin, 19);
 
 /**
  * Pages through what is set aside.
@@ -563,7 +759,7 @@ export type ListQuarantinedReadingsRequest = Message<"telltale.v1.ListQuarantine
  * Use `create(ListQuarantinedReadingsRequestSchema)` to create a new message.
  */
 export const ListQuarantinedReadingsRequestSchema: GenMessage<ListQuarantinedReadingsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 13);
+  messageDesc(file_telltale_v1_admin, 20);
 
 /**
  * Newest first.
@@ -598,7 +794,7 @@ export type ListQuarantinedReadingsResponse = Message<"telltale.v1.ListQuarantin
  * Use `create(ListQuarantinedReadingsResponseSchema)` to create a new message.
  */
 export const ListQuarantinedReadingsResponseSchema: GenMessage<ListQuarantinedReadingsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 14);
+  messageDesc(file_telltale_v1_admin, 21);
 
 /**
  * Names what is to be submitted again.
@@ -619,7 +815,7 @@ export type ReplayQuarantinedReadingRequest = Message<"telltale.v1.ReplayQuarant
  * Use `create(ReplayQuarantinedReadingRequestSchema)` to create a new message.
  */
 export const ReplayQuarantinedReadingRequestSchema: GenMessage<ReplayQuarantinedReadingRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 15);
+  messageDesc(file_telltale_v1_admin, 22);
 
 /**
  * What became of it.
@@ -654,7 +850,7 @@ export type ReplayQuarantinedReadingResponse = Message<"telltale.v1.ReplayQuaran
  * Use `create(ReplayQuarantinedReadingResponseSchema)` to create a new message.
  */
 export const ReplayQuarantinedReadingResponseSchema: GenMessage<ReplayQuarantinedReadingResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 16);
+  messageDesc(file_telltale_v1_admin, 23);
 
 /**
  * Names what is discarded.
@@ -675,7 +871,7 @@ export type DiscardQuarantinedReadingRequest = Message<"telltale.v1.DiscardQuara
  * Use `create(DiscardQuarantinedReadingRequestSchema)` to create a new message.
  */
 export const DiscardQuarantinedReadingRequestSchema: GenMessage<DiscardQuarantinedReadingRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 17);
+  messageDesc(file_telltale_v1_admin, 24);
 
 /**
  * What was discarded.
@@ -696,7 +892,7 @@ export type DiscardQuarantinedReadingResponse = Message<"telltale.v1.DiscardQuar
  * Use `create(DiscardQuarantinedReadingResponseSchema)` to create a new message.
  */
 export const DiscardQuarantinedReadingResponseSchema: GenMessage<DiscardQuarantinedReadingResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 18);
+  messageDesc(file_telltale_v1_admin, 25);
 
 /**
  * What a token may do.
@@ -864,6 +1060,37 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof GetCallerRequestSchema;
     output: typeof GetCallerResponseSchema;
+  },
+  /**
+   * Begins a session of a browser with the caller's credential: the console's gateway does so when somebody signs in. From then on it calls in the
+   * session's name, by `Authorization: Console SESSION TOKEN`. Errors: FAILED_PRECONDITION while AUTH is off.
+   *
+   * @generated from rpc telltale.v1.AdminService.BeginSession
+   */
+  beginSession: {
+    methodKind: "unary";
+    input: typeof BeginSessionRequestSchema;
+    output: typeof BeginSessionResponseSchema;
+  },
+  /**
+   * Sessions that go on: the caller's own, or everybody's, which needs the scope `admin` and no prefix.
+   *
+   * @generated from rpc telltale.v1.AdminService.ListSessions
+   */
+  listSessions: {
+    methodKind: "unary";
+    input: typeof ListSessionsRequestSchema;
+    output: typeof ListSessionsResponseSchema;
+  },
+  /**
+   * Ends a session; its streams end within seconds. One's own, or any with the scope `admin` and no prefix. Errors: NOT_FOUND.
+   *
+   * @generated from rpc telltale.v1.AdminService.EndSession
+   */
+  endSession: {
+    methodKind: "unary";
+    input: typeof EndSessionRequestSchema;
+    output: typeof EndSessionResponseSchema;
   },
   /**
    * Creates a token. Its secret is in this answer and nowhere else.

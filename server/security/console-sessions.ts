@@ -1,0 +1,107 @@
+import { randomBytes } from "node:crypto";
+import type { Sql } from "postgres";
+import type { Clock } from "../clock.ts";
+import { SESSION_TIMES } from "../lib/session-times.ts";
+import type { Logger } from "../observe/logger.ts";
+import { LastUse } from "./last-use.ts";
+import { callerKeyOf, type Principal } from "./principal.ts";
+import { ShortMemory } from "./short-memory.ts";
+
+/** A browser that is signed in. */
+export interface ConsoleSession {
+  readonly id: string;
+  /** The principal's name. */
+  readonly caller: string;
+  readonly browser: string;
+  readonly begunAt: Date;
+  /** To the minute. */
+  readonly lastUsedAt: Date;
+  readonly endsAt: Date;
+}
+
+/** What is over is kept for so long, for whoever looks into the table after an incident. */
+const KEPT_DAYS = 30;
+
+/** Sessions of browsers in the database, so that they can be ended before their credential ends; recognised with a short memory. */
+export class ConsoleSessions {
+  readonly #sql: Sql;
+  readonly #logger: Logger;
+  /** When each ends, wall clock. */
+  readonly #memory: ShortMemory<number>;
+  readonly #lastUse: LastUse;
+  readonly #clock: Clock;
+
+  constructor({ sql, clock, logger }: { sql: Sql; clock: Clock; logger: Logger }) {
+    this.#sql = sql;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#lastUse = new LastUse(clock);
+    this.#memory = new ShortMemory({ clock, what: "sessions", read: (id) => this.#endOf(id) });
+  }
+
+  /** @param browser what it calls itself */
+  async begin(principal: Principal, browser: string): Promise<ConsoleSession> {
+    const id = randomBytes(16).toString("base64url");
+    const sql = this.#sql;
+    const [row] = await sql`insert into console_session (id, caller, caller_key, browser, ends_at)
+      values (${id}, ${principal.name}, ${callerKeyOf(principal)}, ${browser},
+        now() + ${SESSION_TIMES.absoluteMs} * interval '1 millisecond')
+      returning *`;
+    await sql`delete from console_session where ends_at < now() - ${KEPT_DAYS} * interval '1 day'`;
+    return sessionOf(row as Row);
+  }
+
+  /** Throws "unavailable" where that cannot be found out. */
+  async isOpen(id: string): Promise<boolean> {
+    const endsMs = await this.#memory.look(id);
+    return endsMs !== undefined && endsMs > this.#clock.nowUs() / 1_000;
+  }
+
+  /** Notes the use, to the minute, without making the call wait. */
+  used(id: string): void {
+    if (!this.#lastUse.isDue(id)) return;
+    this.#sql`update console_session set last_used_at = date_trunc('minute', now()) where id = ${id}`.catch(
+      (error: unknown) => this.#logger.warn({ err: error }, "last use of a session not noted"),
+    );
+  }
+
+  /** Those that go on, the newest first. @param of absent: everybody's */
+  async list(limit: number, of?: Principal): Promise<ConsoleSession[]> {
+    const sql = this.#sql;
+    const rows = await sql`select * from console_session
+      where ended_at is null and ends_at > now()
+        and last_used_at > now() - ${SESSION_TIMES.idleMs} * interval '1 millisecond' - interval '1 minute'
+        ${of === undefined ? sql`` : sql`and caller_key = ${callerKeyOf(of)}`}
+      order by begun_at desc, id limit ${limit}`;
+    return rows.map((row) => sessionOf(row as Row));
+  }
+
+  /** Ends it; again changes nothing. Undefined where there is none. @param of absent: whosever it is */
+  async end(id: string, of?: Principal): Promise<ConsoleSession | undefined> {
+    const sql = this.#sql;
+    const [row] = await sql`update console_session set ended_at = coalesce(ended_at, now())
+      where id = ${id} ${of === undefined ? sql`` : sql`and caller_key = ${callerKeyOf(of)}`}
+      returning *`;
+    this.#memory.forget(id);
+    return row === undefined ? undefined : sessionOf(row as Row);
+  }
+
+  async #endOf(id: string): Promise<number | undefined> {
+    const [row] = await this.#sql`select ends_at from console_session where id = ${id} and ended_at is null`;
+    return row === undefined ? undefined : (row.ends_at as Date).getTime();
+  }
+}
+
+interface Row {
+  readonly id: string;
+  readonly caller: string;
+  readonly browser: string;
+  readonly begun_at: Date;
+  readonly last_used_at: Date;
+  readonly ends_at: Date;
+}
+
+function sessionOf(row: Row): ConsoleSession {
+  const { id, caller, browser, begun_at: begunAt, last_used_at: lastUsedAt, ends_at: endsAt } = row;
+  return { id, caller, browser, begunAt, lastUsedAt, endsAt };
+}
