@@ -39,8 +39,9 @@ export function createReceivingMethods(
   return {
     async receiveAlerts({ alerts }, context) {
       const principal = principalOf(context);
-      const { parsed } = await inForce.read(sql);
-      const resolveTimeoutMs = "config" in parsed ? parsed.config.resolveTimeoutMs : DEFAULT_RESOLVE_TIMEOUT_MS;
+      // Nearly every program says when an alert ends.
+      const isToldEnds = alerts.every(({ endsAt }) => endsAt !== undefined);
+      const resolveTimeoutMs = isToldEnds ? DEFAULT_RESOLVE_TIMEOUT_MS : await resolveTimeout(sql, inForce);
       const nowUs = clock.nowUs();
       const refused: Refusal[] = [];
       const taken: { index: number; alert: SentAlert }[] = [];
@@ -70,6 +71,11 @@ export function createReceivingMethods(
       return { acknowledgedAt: toTimestamp(done.atUs), acknowledgedBy: done.by };
     },
   };
+}
+
+async function resolveTimeout(sql: Sql, inForce: ConfigInForce): Promise<number> {
+  const { parsed } = await inForce.read(sql);
+  return "config" in parsed ? parsed.config.resolveTimeoutMs : DEFAULT_RESOLVE_TIMEOUT_MS;
 }
 
 function givenAlert({ labels, annotations, generatorUrl, startsAt, endsAt }: ReceivedAlert) {

@@ -3,7 +3,7 @@ import type { Sql } from "postgres";
 import type { Logger } from "../observe/logger.ts";
 import { type Changes, Leader } from "../postgres/leader.ts";
 import { derive, EVENTS_AT_ONCE, isOlder, type Step } from "./derive.ts";
-import { readProgress } from "./load.ts";
+import { type Progress, readProgress } from "./load.ts";
 import type { IncidentSettings } from "./settings.ts";
 import type { State } from "./state.ts";
 
@@ -26,16 +26,17 @@ export interface DeriverOptions {
 }
 
 export class Deriver {
-  readonly #leader: Leader<Step & { readonly ms: number }>;
+  readonly #leader: Leader<Step & { readonly ms: number }, Progress>;
   #state: State | undefined;
 
   constructor({ sql, settings, logger, alertsChanged, onStep }: DeriverOptions) {
     this.#leader = new Leader({
       ...{ sql, logger, lock: LOCK, what: "incidents are derived", changes: alertsChanged, lookAgainMs: LOOK_AGAIN_MS },
-      step: async (tx) => {
+      read: readProgress,
+      step: async (tx, progress) => {
         const startedMs = performance.now();
         // A program with older rules leaves it to a newer one.
-        if (isOlder(await readProgress(tx))) return undefined;
+        if (isOlder(progress)) return undefined;
         const step = await derive(tx, settings, this.#state);
         return { ...step, ms: performance.now() - startedMs };
       },

@@ -14,14 +14,16 @@ export const EVENTS_AT_ONCE = 500;
 
 /** Takes the next events of every partition, and moves the cursor behind them. A partition begins at its newest event. */
 export async function takeEvents(tx: Sql): Promise<KnownAlert[]> {
-  await tx`insert into outbox_progress (sink, partition, next_number)
-    select ${SINK}, partition, next_event from log_partition
-    on conflict (sink, partition) do nothing`;
-  const rows = await tx`select e.partition, e.number, e.alert_id, e.event
-    from outbox_progress p cross join lateral (
-      select * from alert_event e where e.partition = p.partition and e.number >= p.next_number
-      order by e.number limit ${EVENTS_AT_ONCE}) e
-    where p.sink = ${SINK} order by e.partition, e.number`;
+  const [, rows] = await Promise.all([
+    tx`insert into outbox_progress (sink, partition, next_number)
+      select ${SINK}, partition, next_event from log_partition
+      on conflict (sink, partition) do nothing`,
+    tx`select e.partition, e.number, e.alert_id, e.event
+      from outbox_progress p cross join lateral (
+        select * from alert_event e where e.partition = p.partition and e.number >= p.next_number
+        order by e.number limit ${EVENTS_AT_ONCE}) e
+      where p.sink = ${SINK} order by e.partition, e.number`,
+  ]);
   if (rows.length === 0) return [];
   const next = [...Map.groupBy(rows, (r) => r.partition as number)].map(([partition, own]) => ({
     partition,

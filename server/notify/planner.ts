@@ -12,6 +12,7 @@ import { ConfigInForce } from "./config/in-force.ts";
 import { brokenAlerts, isBrokenId } from "./deliveries/broken.ts";
 import { isToldEnds, tellEndsInstead } from "./deliveries/ends.ts";
 import { failWithoutChannel, messagesSince } from "./deliveries/store.ts";
+import type { Target } from "./deliveries/target.ts";
 import { EVENTS_AT_ONCE, removedAlerts, takeEvents } from "./events.ts";
 import { flushDue, put, reroute } from "./groups/plan.ts";
 import type { Planned } from "./groups/planned.ts";
@@ -62,6 +63,9 @@ export interface PlannerOptions {
   readonly onStep: (step: Step | undefined) => void;
 }
 
+/** What a step reads first: the configuration, who wrote the state last, and how often overrides have changed. */
+type Read = [Awaited<ReturnType<ConfigInForce["read"]>>, string | undefined, number];
+
 /** The configuration in force, and the state that was routed by it. */
 interface Loaded {
   readonly writer: string;
@@ -83,7 +87,7 @@ interface Loaded {
 
 export class Planner {
   readonly #o: PlannerOptions;
-  readonly #leader: Leader<Step>;
+  readonly #leader: Leader<Step, Read>;
   #loaded: Loaded | undefined;
   #sweptMs = Number.NEGATIVE_INFINITY;
   /** When silences that are to tell somebody were looked for. */
@@ -101,7 +105,8 @@ export class Planner {
     this.#leader = new Leader({
       ...{ sql, logger, lock: LOCK, what: "notifications are decided", changes: alertsChanged },
       lookAgainMs: LOOK_AGAIN_MS,
-      step: (tx) => this.#decide(tx),
+      read: (tx) => Promise.all([this.#configs.read(tx), readWriter(tx), overridesVersion(tx)]),
+      step: (tx, read) => this.#decide(tx, read),
       onStep: (step) => {
         if (step === undefined) this.#forget();
         onStep(step);
@@ -127,16 +132,18 @@ export class Planner {
     return this.#leader.close();
   }
 
-  async #decide(tx: Sql): Promise<Step | undefined> {
+  async #decide(tx: Sql, read: Read): Promise<Step | undefined> {
     const { clock } = this.#o;
     const nowUs = clock.nowUs();
-    const current = await this.#current(tx, nowUs);
+    const current = await this.#current(tx, read, nowUs);
     if (current === undefined) return undefined;
     const { config, state } = current;
-    const events = await takeEvents(tx);
-    // Before received alerts are taken: those of heartbeats are among them.
-    const missing = await this.#watch(tx, config);
-    const received = await takeReceived(tx, nowUs, EVENTS_AT_ONCE);
+    // Side by side, so that they are one way to the database.
+    const [events, { missing, received }, brokenNow] = await Promise.all([
+      takeEvents(tx),
+      this.#takeReceived(tx, config, nowUs),
+      brokenAlerts(tx, isKnownTo(current)),
+    ]);
     for (const alert of [...events, ...received.map(toKnownAlert)]) take(current, alert, nowUs);
     if (clock.monotonicMs() - this.#sweptMs > SWEEP_MS) {
       // Without an event: whoever heard of them hears that they are over.
@@ -147,7 +154,7 @@ export class Planner {
       await pruneReceived(tx, nowUs);
       this.#sweptMs = clock.monotonicMs();
     }
-    await takeBroken(tx, current, nowUs);
+    takeBroken(current, brokenNow, nowUs);
     const isDue = state.groups.values().some(({ nextUs }) => nextUs <= nowUs);
     const planned = isDue ? await this.#flush(tx, current, nowUs) : [];
     await saveState(tx, state, planned, nowUs);
@@ -165,6 +172,12 @@ export class Planner {
     return { config, events: taken, planned, alerts: alerts.size, groups: groups.size, broken, missing };
   }
 
+  /** With what heartbeats have come to, whose alerts are received ones. */
+  async #takeReceived(tx: Sql, config: NotifyConfig, nowUs: number) {
+    const missing = await this.#watch(tx, config);
+    return { missing, received: await takeReceived(tx, nowUs, EVENTS_AT_ONCE) };
+  }
+
   /** Where some are expected, and once where none is any more. */
   async #watch(tx: Sql, { heartbeats }: NotifyConfig): Promise<number> {
     if (heartbeats.length === 0 && !this.#expects) return 0;
@@ -173,12 +186,14 @@ export class Planner {
   }
 
   async #flush(tx: Sql, { config, overrides, routes, state, inhibitor }: Loaded, nowUs: number): Promise<Planned[]> {
-    const silences = await this.#silences.read(tx, nowUs);
-    const isSuppressed = ({ labels }: KnownAlert) =>
-      silences.find(labels, nowUs) !== undefined || inhibitor.inhibitedBy(labels) !== undefined;
     const limited = config.receivers.filter(({ maxMessagesPerMinute }) => maxMessagesPerMinute !== undefined);
     const names = limited.map(({ name }) => name);
-    const lately = names.length === 0 ? new Map() : await messagesSince(tx, names, nowUs - RATE_WINDOW_US);
+    const [silences, lately] = await Promise.all([
+      this.#silences.read(tx, nowUs),
+      names.length === 0 ? new Map() : messagesSince(tx, names, nowUs - RATE_WINDOW_US),
+    ]);
+    const isSuppressed = ({ labels }: KnownAlert) =>
+      silences.find(labels, nowUs) !== undefined || inhibitor.inhibitedBy(labels) !== undefined;
     const rooms = roomsOf(limited, lately, nowUs);
     const given = { config, overrides, routes, rooms };
     return flushDue(state, { ...given, isSuppressed, externalUrl: this.#o.externalUrl, nowUs });
@@ -188,15 +203,12 @@ export class Planner {
    * The state as it is stored, and the configuration in force; what is open is routed by it where it has changed. Undefined: a newer version
    * has to notify by it.
    */
-  async #current(tx: Sql, nowUs: number): Promise<Loaded | undefined> {
-    const { stored, parsed } = await this.#configs.read(tx);
+  async #current(tx: Sql, [{ stored, parsed }, lastWriter, version]: Read, nowUs: number): Promise<Loaded | undefined> {
     const { revision, appliedUs } = stored;
     if ("problems" in parsed) return this.#cannotRead(revision);
     const { config } = parsed;
     // Another process may have gone on, and this one have its lock again, between two steps.
-    const known =
-      this.#loaded !== undefined && (await readWriter(tx)) === this.#loaded.writer ? this.#loaded : undefined;
-    const version = await overridesVersion(tx);
+    const known = this.#loaded !== undefined && lastWriter === this.#loaded.writer ? this.#loaded : undefined;
     if (known?.revision === revision && known.overridesVersion === version) return known;
     const state = known?.state ?? (await loadState(tx));
     const writer = known?.writer ?? (await becomeWriter(tx));
@@ -228,10 +240,14 @@ export class Planner {
   }
 }
 
+/** Whether the configuration has the channel. */
+function isKnownTo({ channels }: Loaded): (target: Target) => boolean {
+  return ({ receiver, channelKey }) => channels.get(receiver)?.has(channelKey) ?? false;
+}
+
 /** Alerts of channels that do not deliver; those that deliver again are over. */
-async function takeBroken(tx: Sql, current: Loaded, nowUs: number): Promise<void> {
-  const { state, channels, broken } = current;
-  const alerts = await brokenAlerts(tx, ({ receiver, channelKey }) => channels.get(receiver)?.has(channelKey) ?? false);
+function takeBroken(current: Loaded, alerts: readonly KnownAlert[], nowUs: number): void {
+  const { state, broken } = current;
   for (const alert of alerts) {
     if (broken.has(alert.id)) continue;
     broken.add(alert.id);

@@ -10,7 +10,7 @@ export interface Changes {
   changed(position: number, timeoutMs: number, signal: AbortSignal): Promise<boolean>;
 }
 
-export interface LeaderOptions<T> {
+export interface LeaderOptions<T, R> {
   /** Of one connection, which nothing else uses: the lock is its session's, so that who lost it cannot write either. */
   readonly sql: Sql;
   /** The number of an advisory lock of its own. */
@@ -21,11 +21,13 @@ export interface LeaderOptions<T> {
   readonly changes: Changes;
   /** What nobody tells of, and a lock that its holder has lost, are looked for this often. */
   readonly lookAgainMs: number;
+  /** What each step reads first, and changes nothing: it is asked for behind the lock, without waiting for that. */
+  readonly read: (tx: Sql) => Promise<R>;
   /**
    * In the transaction of the session that leads. What is kept in memory from step to step has to be held against the store: another process
    * may have gone on, and this one lead again, between two steps. Undefined: another version of the program has to do it.
    */
-  readonly step: (tx: Sql) => Promise<T | undefined>;
+  readonly step: (tx: Sql, read: R) => Promise<T | undefined>;
   /** What a step did, once it is committed; undefined: another process leads. Answers for how long there is nothing to do without a change. */
   readonly onStep: (done: T | undefined) => number;
   /** A step failed: what it has left in memory is perhaps not stored. */
@@ -33,12 +35,12 @@ export interface LeaderOptions<T> {
 }
 
 /** Leads, or asks for the lock of whoever does. */
-export class Leader<T> {
-  readonly #o: LeaderOptions<T>;
+export class Leader<T, R> {
+  readonly #o: LeaderOptions<T, R>;
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
 
-  constructor(options: LeaderOptions<T>) {
+  constructor(options: LeaderOptions<T, R>) {
     this.#o = options;
     this.#running = this.#run();
   }
@@ -69,10 +71,12 @@ export class Leader<T> {
   }
 
   async #step(tx: Sql): Promise<T | undefined> {
-    const { lock, step } = this.#o;
-    const [row] = await tx`select pg_try_advisory_lock(${lock}) as leads`;
+    const { lock, read, step } = this.#o;
+    // Sent together, the lock first: it does not wait to be awaited.
+    const asked = tx`select pg_try_advisory_lock(${lock}) as leads`.execute();
+    const [[row], found] = await Promise.all([asked, read(tx)]);
     if (!row!.leads) return undefined;
-    const done = await step(tx);
+    const done = await step(tx, found);
     if (done === undefined) await tx`select pg_advisory_unlock_all()`;
     return done;
   }

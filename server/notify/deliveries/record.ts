@@ -78,8 +78,7 @@ async function tellInstead(
 
 async function recordSent(tx: Sql, delivery: Delivery, { nowUs, receiverOf }: RecordContext): Promise<void> {
   const { id, message, receiver } = delivery;
-  await finish(tx, { id, state: SENT, reason: "" }, nowUs);
-  await markWhole(tx, delivery);
+  await Promise.all([finish(tx, { id, state: SENT, reason: "" }, nowUs), markWhole(tx, delivery)]);
   const ends = message.alerts.filter(({ status }) => status === "resolved").map((alert) => alert.id);
   if (ends.length === 0 || isTest(message)) return;
   const told = await toldInstead(tx, ends, receiver);

@@ -172,7 +172,6 @@ export function flushDue(state: State, context: PlanContext): Planned[] {
 
 function flushGroup(state: State, group: Group, context: PlanContext): Planned[] {
   const { config, nowUs } = context;
-  state.changedGroups.add(group.key);
   const route = context.routes.get(group.route);
   if (route === undefined) throw new Error(`group ${group.key} is of the route ${group.route}, which there is not`);
   group.nextUs = nowUs + route.groupIntervalMs * 1_000;
@@ -213,6 +212,8 @@ function flushGroup(state: State, group: Group, context: PlanContext): Planned[]
       if (alert.status === "firing" && sinceUs + afterUs > nowUs) lookBy(group, sinceUs + afterUs, route);
     }
   }
+  // Where there was no news the next look alone is another: whoever takes over looks at once, and finds none either.
+  if (planned.length > 0) state.changedGroups.add(group.key);
   forget(state, group, config);
   return planned;
 }
@@ -234,7 +235,9 @@ function forget(state: State, group: Group, config: NotifyConfig): void {
   const sends = channelsOf(config, group.receiver).map(({ sendResolved }) => sendResolved);
   for (const id of [...group.members]) {
     const { alert } = state.alerts.get(id)!;
-    if (alert.status === "resolved" && isSettled(id, group.told, sends)) state.leave(id, group);
+    if (alert.status !== "resolved" || !isSettled(id, group.told, sends)) continue;
+    state.leave(id, group);
+    state.changedGroups.add(group.key);
   }
   group.told = group.told.map((told) => {
     if (told === undefined) return undefined;

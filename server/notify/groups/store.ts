@@ -67,29 +67,29 @@ export async function saveState(tx: Sql, state: State, planned: readonly Planned
     ...{ key: message.key, group_key: groupKey, sequence, receiver: message.receiver, merged: isMerged },
     ...{ channel, channel_key: channelKey, kind, message, next_us: nowUs, created_us: nowUs },
   }));
-  if (goneAlerts.length > 0) await tx`delete from notify_alert where alert_id = any(${list(goneAlerts)}::bigint[])`;
-  if (goneGroups.length > 0) {
-    await tx`delete from notify_group where key in (select jsonb_array_elements_text(${jsonText(goneGroups)}::text::jsonb))`;
-  }
-  if (alertRows.length > 0) {
-    await tx`insert into notify_alert (alert_id, alert, since_us, groups)
-      select * from jsonb_to_recordset(${jsonText(alertRows)}::text::jsonb)
-      as x(alert_id bigint, alert jsonb, since_us bigint, groups jsonb)
-      on conflict (alert_id) do update set alert = excluded.alert, since_us = excluded.since_us, groups = excluded.groups`;
-  }
-  if (groupRows.length > 0) {
-    await tx`insert into notify_group (key, route, receiver, escalation, labels, next_us, sequence, told)
-      select * from jsonb_to_recordset(${jsonText(groupRows)}::text::jsonb)
-      as x(key text, route text, receiver text, escalation jsonb, labels jsonb, next_us bigint, sequence bigint, told jsonb)
-      on conflict (key) do update set route = excluded.route, receiver = excluded.receiver,
-        next_us = excluded.next_us, sequence = excluded.sequence, told = excluded.told`;
-  }
-  if (deliveries.length > 0) {
-    await tx`insert into notify_delivery (key, group_key, sequence, receiver, channel, channel_key, kind, message, state, next_us, created_us, merged)
-      select x.key, x.group_key, x.sequence, x.receiver, x.channel, x.channel_key, x.kind, x.message, 1, x.next_us, x.created_us, x.merged
-      from jsonb_to_recordset(${jsonText(deliveries)}::text::jsonb) as x(key text, group_key text, sequence bigint, receiver text,
-        channel int, channel_key text, kind text, message jsonb, next_us bigint, created_us bigint, merged boolean)`;
-  }
+  // Sent together, in this order.
+  await Promise.all([
+    goneAlerts.length > 0 && tx`delete from notify_alert where alert_id = any(${list(goneAlerts)}::bigint[])`,
+    goneGroups.length > 0 &&
+      tx`delete from notify_group where key in (select jsonb_array_elements_text(${jsonText(goneGroups)}::text::jsonb))`,
+    alertRows.length > 0 &&
+      tx`insert into notify_alert (alert_id, alert, since_us, groups)
+        select * from jsonb_to_recordset(${jsonText(alertRows)}::text::jsonb)
+        as x(alert_id bigint, alert jsonb, since_us bigint, groups jsonb)
+        on conflict (alert_id) do update set alert = excluded.alert, since_us = excluded.since_us, groups = excluded.groups`,
+    groupRows.length > 0 &&
+      tx`insert into notify_group (key, route, receiver, escalation, labels, next_us, sequence, told)
+        select * from jsonb_to_recordset(${jsonText(groupRows)}::text::jsonb)
+        as x(key text, route text, receiver text, escalation jsonb, labels jsonb, next_us bigint, sequence bigint, told jsonb)
+        on conflict (key) do update set route = excluded.route, receiver = excluded.receiver,
+          next_us = excluded.next_us, sequence = excluded.sequence, told = excluded.told`,
+    deliveries.length > 0 &&
+      tx`insert into notify_delivery
+          (key, group_key, sequence, receiver, channel, channel_key, kind, message, state, next_us, created_us, merged)
+        select x.key, x.group_key, x.sequence, x.receiver, x.channel, x.channel_key, x.kind, x.message, 1, x.next_us, x.created_us, x.merged
+        from jsonb_to_recordset(${jsonText(deliveries)}::text::jsonb) as x(key text, group_key text, sequence bigint, receiver text,
+          channel int, channel_key text, kind text, message jsonb, next_us bigint, created_us bigint, merged boolean)`,
+  ]);
   changedAlerts.clear();
   changedGroups.clear();
 }

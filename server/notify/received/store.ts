@@ -1,6 +1,6 @@
 /** Received alerts in PostgreSQL. */
 import type { Row, Sql } from "postgres";
-import { jsonText, list } from "../../postgres/literal.ts";
+import { jsonText } from "../../postgres/literal.ts";
 import { transaction } from "../../postgres/transaction.ts";
 import { fingerprint } from "../channels/fingerprint.ts";
 import { MAX_OPEN_RECEIVED_ALERTS } from "./limits.ts";
@@ -66,10 +66,13 @@ export async function receiveWithin(
   alerts: readonly SentAlert[],
   { nowUs, most }: { readonly nowUs: number; readonly most: number },
 ): Promise<Receipt> {
-  await tx`select pg_advisory_xact_lock(${LOCK})`;
   const hashes = alerts.map(({ labels }) => labelHash(labels));
-  const lines = await openLines(tx, hashes);
-  const [count] = await tx`select count(*)::int as open from received_alert where closed_us is null`;
+  // Sent together; the database begins each when the one before is done. The lock is the first: it does not wait to be awaited.
+  const [, lines, [count]] = await Promise.all([
+    tx`select pg_advisory_xact_lock(${LOCK})`.execute(),
+    openLines(tx, hashes),
+    tx`select count(*)::int as open from received_alert where closed_us is null`,
+  ]);
   let room = most - (count!.open as number);
   const counts = { begun: 0, ended: 0, known: 0 };
   const tooMany: number[] = [];
@@ -139,18 +142,15 @@ function columns({ id, episode }: Kept) {
 
 /** At most so many episodes of which notifications have to hear, the older first; those whose end has passed end here. */
 export async function takeReceived(tx: Sql, nowUs: number, limit: number): Promise<StoredEpisode[]> {
-  const rows = await tx`select * from received_alert where id in (
-      select id from received_alert where needs_step
-      union all select id from received_alert where closed_us is null and ends_us <= ${nowUs})
-    order by id limit ${limit} for update`;
-  if (rows.length === 0) return [];
-  await tx`update received_alert set needs_step = false,
-      closed_us = case when closed_us is null and ends_us <= ${nowUs} then ends_us else closed_us end
-    where id = any(${list(rows.map(({ id }) => id))}::bigint[])`;
-  return rows.map(storedOf).map((episode) => {
-    const { closedUs, endsUs } = episode;
-    return closedUs === undefined && endsUs <= nowUs ? { ...episode, closedUs: endsUs } : episode;
-  });
+  const rows = await tx`with due as (
+      select id from received_alert where id in (
+        select id from received_alert where needs_step
+        union all select id from received_alert where closed_us is null and ends_us <= ${nowUs})
+      order by id limit ${limit} for update)
+    update received_alert r set needs_step = false,
+      closed_us = case when r.closed_us is null and r.ends_us <= ${nowUs} then r.ends_us else r.closed_us end
+    from due where r.id = due.id returning r.*`;
+  return rows.map(storedOf).sort((a, b) => a.id - b.id);
 }
 
 export async function pruneReceived(tx: Sql, nowUs: number): Promise<void> {
