@@ -11,9 +11,9 @@ import { root } from "./install.mjs";
 
 /** What the first page may weigh, compressed: more than a second on a slow link is not to be had back. */
 const MAX_FIRST_LOAD_BYTES = 150_000;
-const ALWAYS = ["index.html", "theme.js", "favicon.svg", "manifest.webmanifest"];
+const ALWAYS = ["index.html", "early.js", "favicon.svg", "manifest.webmanifest"];
 /** Beside the page, of what the service worker keeps. */
-const KEPT = ["theme.js", "favicon.svg", "manifest.webmanifest"];
+const KEPT = ["early.js", "favicon.svg", "manifest.webmanifest"];
 const MOST_TRIES = 5;
 const COMPRESSED = /\.(?:js|css|html|svg|json|webmanifest)$/;
 
@@ -29,9 +29,10 @@ try {
     logLevel: "warn",
     build: { outDir: out },
   });
+  const manifest = takeManifest();
+  await buildEarly(manifest);
   await buildWorker();
-  const sizes = compress();
-  report(sizes);
+  report(compress(), manifest);
   writeFileSync(join(out, STAMP), stamp);
   mkdirSync(dirname(folder), { recursive: true });
   replace();
@@ -49,6 +50,42 @@ function replace() {
       if (tries === MOST_TRIES || !["ENOTEMPTY", "EEXIST"].includes(error.code)) throw error;
     }
   }
+}
+
+/** What the build says of its files; not served. */
+function takeManifest() {
+  const file = join(out, ".vite", "manifest.json");
+  const manifest = JSON.parse(readFileSync(file, "utf8"));
+  rmSync(dirname(file), { recursive: true });
+  return manifest;
+}
+
+/** Files of a part, and of all that it imports at once. */
+function partsOf(manifest, name, found = new Set()) {
+  const { file, css = [], imports = [] } = manifest[name];
+  if (found.has(file)) return found;
+  for (const part of [file, ...css]) found.add(part);
+  for (const each of imports) partsOf(manifest, each, found);
+  return found;
+}
+
+/** The script that runs first, with the files of each page: the browser asks for them before the console's own code has come. */
+async function buildEarly(manifest) {
+  const always = partsOf(manifest, "index.html");
+  const pages = Object.keys(manifest).flatMap((name) => {
+    const [, component] = /^pages\/(\w+)\.svelte$/.exec(name) ?? [];
+    return component === undefined ? [] : [[component, [...partsOf(manifest, name).difference(always)]]];
+  });
+  await bundle({
+    entryPoints: [join(root, "web", "early", "early.ts")],
+    outfile: join(out, "early.js"),
+    bundle: true,
+    minify: true,
+    format: "iife",
+    target: "es2022",
+    define: { FILES_OF_PAGES: JSON.stringify(Object.fromEntries(pages)) },
+    logLevel: "warning",
+  });
 }
 
 /** The service worker, with the names of all files that it keeps: it is another where one of them is. */
@@ -87,21 +124,13 @@ function compress() {
 }
 
 /** What a browser loads before it shows a page: the document, the entry, the page's own part, and all that these import at once. */
-function report(sizes) {
-  const manifestFile = join(out, ".vite", "manifest.json");
-  const manifest = JSON.parse(readFileSync(manifestFile, "utf8"));
-  rmSync(dirname(manifestFile), { recursive: true });
-  const partsOf = (name, found = new Set()) => {
-    const { file, css = [], imports = [] } = manifest[name];
-    if (found.has(file)) return found;
-    for (const part of [file, ...css]) found.add(part);
-    for (const each of imports) partsOf(each, found);
-    return found;
-  };
-  const always = [...ALWAYS, ...partsOf("index.html")];
+function report(sizes, manifest) {
+  const always = [...ALWAYS, ...partsOf(manifest, "index.html")];
   const weigh = (parts) => [...new Set(parts)].reduce((sum, part) => sum + (sizes.get(part) ?? 0), 0);
   const pages = Object.keys(manifest).filter((name) => manifest[name].isDynamicEntry);
-  const weights = pages.map((name) => [name, weigh([...always, ...partsOf(name)])]).sort(([, a], [, b]) => b - a);
+  const weights = pages
+    .map((name) => [name, weigh([...always, ...partsOf(manifest, name)])])
+    .sort(([, a], [, b]) => b - a);
   for (const [name, bytes] of weights) console.log(`  ${name.padEnd(28)} ${kilobytes(bytes)} to load first`);
   const total = [...sizes.values()].reduce((a, b) => a + b);
   console.log(

@@ -254,7 +254,7 @@ escalations:
     await page.goto(`${origin}/ui/alerts`);
     await page.getByText(/The platform did not answer|the platform did not answer/).waitFor();
     const kept = await page.evaluate(KEPT_PATHS);
-    expect(kept).toEqual(expect.arrayContaining(["/ui/", "/ui/theme.js"]));
+    expect(kept).toEqual(expect.arrayContaining(["/ui/", "/ui/early.js"]));
     expect((kept as string[]).filter((path) => !/^\/ui\/(assets\/[^/]+|[\w.]*)$/.test(path))).toEqual([]);
     targets.push(Number(new URL(platform.http).port));
     await page.getByRole("heading", { level: 1, name: "Alerts" }).waitFor();

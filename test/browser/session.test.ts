@@ -66,7 +66,18 @@ describeWith(["chromium"], "signing in to the console", () => {
     await page.goto(`${platform.http}/ui/alerts`);
     await page.getByLabel("Token").fill(secret);
     await page.keyboard.press("Enter");
+    // Who this is, and the page's own code, are asked for before the code of the console has come, and once.
+    await page.getByRole("button", { name: "Acknowledge line-4/boiler" }).waitFor();
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+    await page.reload();
     await page.getByRole("button", { name: "Acknowledge line-4/boiler" }).click();
+    const whoIs = asked.filter((path) => path.endsWith("/GetCaller"));
+    expect(whoIs).toHaveLength(1);
+    const code = `[...document.querySelectorAll('head > link[rel="modulepreload"]')].map(({ href }) => new URL(href).pathname)`;
+    const [early] = ((await page.evaluate(code)) as string[]).filter((path) => path.includes("/Alerts-"));
+    expect(asked.indexOf(early!)).toBeGreaterThan(-1);
+    expect(asked.indexOf(early!)).toBeLessThan(asked.findIndex((path) => path.endsWith("/ListAlerts")));
     await page.getByText("seen by").waitFor();
     await context.clearCookies();
     await page.getByRole("link", { name: "line-4/boiler", exact: true }).click();

@@ -1,4 +1,4 @@
-/** How many alerts are open, for the navigation: counted at the start and after each event, at most so many. */
+/** How many alerts are open, for the navigation: counted once the page has asked for its own, and after each event, at most so many. */
 import { api } from "./api.ts";
 import { live } from "./live.svelte.ts";
 import { session } from "./session.svelte.ts";
@@ -6,6 +6,8 @@ import { session } from "./session.svelte.ts";
 const MOST = 1_000;
 /** A burst of events is one count. */
 const SETTLE_MS = 1_000;
+/** What the page itself shows comes first. Some browsers do not say when they are idle. */
+const IDLE_MS = 500;
 
 class OpenAlerts {
   text = $state("");
@@ -25,16 +27,27 @@ class OpenAlerts {
 
   /** Answers with a function that ends it. */
   start(): () => void {
-    void this.count();
+    const idle = whenIdle(() => void this.count());
     const stop = live.onEvent(() => {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => void this.count(), SETTLE_MS);
     });
     return () => {
+      idle();
       stop();
       clearTimeout(this.#timer);
     };
   }
+}
+
+/** Answers with a function that takes it back. */
+function whenIdle(run: () => void): () => void {
+  if (typeof requestIdleCallback === "undefined") {
+    const timer = setTimeout(run, IDLE_MS);
+    return () => clearTimeout(timer);
+  }
+  const handle = requestIdleCallback(run, { timeout: IDLE_MS });
+  return () => cancelIdleCallback(handle);
 }
 
 export const openAlerts = new OpenAlerts();

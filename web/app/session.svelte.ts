@@ -1,6 +1,7 @@
 /** Who is signed in, and what they may do: pages offer nothing that would be refused. */
+import { fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { Scope } from "../../gen/web/telltale/v1/admin_pb.ts";
+import { type GetCallerResponse, GetCallerResponseSchema, Scope } from "../../gen/web/telltale/v1/admin_pb.ts";
 import { api, onCallError } from "./api.ts";
 import { type Problem, problemOf } from "./problems.ts";
 
@@ -53,7 +54,7 @@ class Session {
 
   async ask(): Promise<void> {
     try {
-      const { name, scopes, sensorPrefix, authenticated } = await api.admin.getCaller({});
+      const { name, scopes, sensorPrefix, authenticated } = (await earlyCaller()) ?? (await api.admin.getCaller({}));
       this.name = name;
       this.sensorPrefix = sensorPrefix;
       this.required = authenticated;
@@ -135,6 +136,15 @@ class Session {
     this.state = "unreachable";
     setTimeout(() => void this.ask(), RETRY_MS);
   }
+}
+
+/** What was asked before this code had come; undefined: it was taken already, or is no answer. */
+async function earlyCaller(): Promise<GetCallerResponse | undefined> {
+  const asked = globalThis.telltaleCaller;
+  globalThis.telltaleCaller = undefined;
+  const answer = await asked;
+  if (answer?.status === 401) throw new ConnectError("nobody is signed in", Code.Unauthenticated);
+  return answer?.ok ? fromBinary(GetCallerResponseSchema, new Uint8Array(await answer.arrayBuffer())) : undefined;
 }
 
 function refusalOf(status: number, { detail }: { detail?: string }): string {
