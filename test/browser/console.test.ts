@@ -325,6 +325,14 @@ describeWith(["chromium"], "the console", () => {
       await verdict.waitFor();
       const alerts = page.getByRole("list", { name: "Alerts, and what becomes of each" });
       await alerts.getByText(/^−\s*gone$/).waitFor();
+      // The band of these settings is drawn beside the one in force, and said at the cursor.
+      await page.getByText("dotted lines are the edges of the band").waitFor();
+      await page.getByRole("application", { name: /^Chart of tried-1/ }).focus();
+      for (const key of ["End", "ArrowLeft", "ArrowLeft"]) await page.keyboard.press(key);
+      await page
+        .getByText(/; with the other settings .* to .* would be normal$/)
+        .first()
+        .waitFor();
       // A link to it shows the same, and the sensor is judged as before.
       await page.goto(page.url());
       await verdict.waitFor();

@@ -1,7 +1,8 @@
 /** A backtest under way, and what it found. */
 import type { Alert } from "../../gen/web/telltale/v1/alert_pb.ts";
-import type { BacktestSummary } from "../../gen/web/telltale/v1/detector_pb.ts";
+import type { BacktestPicture, BacktestSummary } from "../../gen/web/telltale/v1/detector_pb.ts";
 import type { Span } from "../chart/range.ts";
+import { bandOf, type TriedBand } from "../chart/tried.ts";
 import { api } from "./api.ts";
 import { type Compared, compared } from "./backtest.ts";
 import { configOf, type SettingsForm } from "./detector-settings.ts";
@@ -9,10 +10,13 @@ import { timestampOf } from "./format.ts";
 import { isCanceled, type Problem, problemOf } from "./problems.ts";
 
 const PAGE = 1_000;
+/** Of the band: as many as a wide screen has room for. */
+const COLUMNS = 1_000;
 
 export interface Outcome {
   readonly all: readonly Compared[];
   readonly summary: BacktestSummary;
+  readonly band: TriedBand;
 }
 
 export class BacktestRun {
@@ -28,11 +32,14 @@ export class BacktestRun {
     const range = { startTime: timestampOf(span.from), endTime: timestampOf(span.to) };
     this.share = 0;
     try {
-      const [stored, { alerts, summary }] = await Promise.all([
+      const [stored, { alerts, summary, picture }] = await Promise.all([
         storedAlerts({ sensorId, ...range }, signal),
-        this.#replay({ sensorIds: [sensorId], ...range, config: configOf(sensorId, form) }, signal),
+        this.#replay(
+          { sensorIds: [sensorId], ...range, config: configOf(sensorId, form), pictureColumns: COLUMNS },
+          signal,
+        ),
       ]);
-      this.outcome = { all: compared(stored, alerts), summary };
+      this.outcome = { all: compared(stored, alerts), summary, band: bandOf(picture) };
     } catch (error) {
       if (!isCanceled(error)) this.problem = problemOf(error, "The backtest");
       // What else is under way would go on telling how far it is.
@@ -48,13 +55,15 @@ export class BacktestRun {
   async #replay(request: Parameters<typeof api.detector.backtest>[0], signal: AbortSignal) {
     const alerts: Alert[] = [];
     let summary: BacktestSummary | undefined;
+    let picture: BacktestPicture | undefined;
     for await (const response of api.detector.backtest(request, { signal })) {
       alerts.push(...response.alerts);
       summary = response.summary ?? summary;
+      picture = response.picture ?? picture;
       if (response.readingsTotal > 0n) this.share = Number(response.readingsDone) / Number(response.readingsTotal);
     }
     if (summary === undefined) throw new Error("The platform ended the backtest without a result");
-    return { alerts, summary };
+    return { alerts, summary, picture };
   }
 }
 

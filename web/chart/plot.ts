@@ -4,7 +4,8 @@ import { numberText, partsOf } from "../app/format.ts";
 import type { SeverityName } from "../app/severity.ts";
 import type { Span } from "./range.ts";
 import { type ChartData, gapsOf, severityOfScore, valueRange } from "./series.ts";
-import { drawVerdicts, type Verdict } from "./verdicts.ts";
+import { drawTriedBand, edgesInside, type Tried } from "./tried.ts";
+import { drawVerdicts } from "./verdicts.ts";
 
 export interface PlotOptions {
   readonly width: number;
@@ -18,8 +19,8 @@ export interface PlotOptions {
   readonly marked: () => number | undefined;
   /** A stretch that was chosen, for example for a backtest. */
   readonly chosen: () => Span | undefined;
-  /** Alerts beside those of other settings. */
-  readonly verdicts: () => readonly Verdict[];
+  /** What other settings would have done. */
+  readonly tried: () => Tried;
   readonly colours: Colours;
   readonly onSelect: (span: Span) => void;
   readonly onCursor: (index: number | undefined) => void;
@@ -85,7 +86,7 @@ export function createPlot(target: HTMLElement, options: PlotOptions): uPlot {
       ...frameOf(target, options),
       scales: {
         x: { range: () => secondsOf(options.span()) },
-        y: { range: () => valueRange(inside(options.data(), options.span())) },
+        y: { range: () => valueRange(withTried(options)) },
       },
       series: [
         {},
@@ -111,7 +112,8 @@ export function createPlot(target: HTMLElement, options: PlotOptions): uPlot {
         draw: [
           (u) => drawAnomalies(u, options),
           (u) => drawMark(u, options),
-          (u) => drawVerdicts(u, options.verdicts(), colours.ink, colours.surface),
+          (u) => drawTriedBand(u, options.tried().band, colours.ink),
+          (u) => drawVerdicts(u, options.tried().verdicts, colours.ink, colours.surface),
         ],
         setCursor: [(u) => options.onCursor(u.cursor.idx ?? undefined)],
         setSelect: [(u) => selected(u, options)],
@@ -187,6 +189,11 @@ export function inside(data: ChartData, { from, to }: Span) {
   const [begin, end] = [start < 0 ? data.times.length : start, after < 0 ? data.times.length : after];
   const cut = (values: readonly (number | null)[]) => values.slice(begin, end);
   return { low: cut(data.low), high: cut(data.high), lower: cut(data.lower), upper: cut(data.upper) };
+}
+
+function withTried({ data, span, tried }: PlotOptions) {
+  const [shown, edges] = [inside(data(), span()), edgesInside(tried().band, span())];
+  return { ...shown, lower: [...shown.lower, ...edges.lower], upper: [...shown.upper, ...edges.upper] };
 }
 
 /** As short as the step allows, day before time where a day begins. */
