@@ -11,7 +11,7 @@ const PATTERNS: readonly [RegExp, string][] = [
   // Our tokens, whole or cut off after the id; JWTs; whatever stands behind the name of a scheme.
   [/\btt_[0-9a-f]{16}_[\w-]*/g, CENSORED],
   [/\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*/g, CENSORED],
-  [/\b(Bearer|Basic|Console)(\s|\\[tnr]|%20|\\u[0-9a-f]{4})+[^"'<>{}\\\s]+/gi, `$1 ${CENSORED}`],
+  [/\b(Bearer|Basic)(\s|\\[tnr]|%20|\\u[0-9a-f]{4})+[^"'<>{}\\\s]+/gi, `$1 ${CENSORED}`],
   // User and password of an address.
   [/([a-z][a-z0-9+.-]*:\/\/)[^\s"'/@\\]*@/gi, `$1${CENSORED}@`],
   [/([?&](?:password|token|secret)=)[^&\s"']*/gi, `$1${CENSORED}`],

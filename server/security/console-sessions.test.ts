@@ -6,7 +6,7 @@ import { Stored } from "../../testing/stored.ts";
 import { type Clock, manualClock } from "../clock.ts";
 import { silentLogger } from "../observe/logger.ts";
 import { openStoreSql } from "../store/postgres.ts";
-import { ConsoleSessions } from "./console-sessions.ts";
+import { ConsoleSessions, MAX_SESSIONS_OF_CALLER } from "./console-sessions.ts";
 import { anonymous, type Principal } from "./principal.ts";
 
 describeWith(["postgres"], "sessions of browsers", () => {
@@ -62,6 +62,20 @@ describeWith(["postgres"], "sessions of browsers", () => {
     expect(await sessions.isOpen(id)).toBe(true);
     expect((await sessions.end(id, bob))?.id).toBe(id);
     expect(await sessions.list(10, bob)).toEqual([]);
+  });
+
+  test("a caller has at most so many: the oldest make room", async () => {
+    const sessions = replica();
+    const carol: Principal = { ...anonymous, name: "jwt:carol" };
+    const first = await sessions.begin(carol, "first");
+    const others = await sql`insert into console_session (id, caller, caller_key, browser, ends_at)
+      select 'carol-' || i, 'jwt:carol', 'name:jwt:carol', '', now() + interval '1 hour'
+      from generate_series(2, ${MAX_SESSIONS_OF_CALLER}) i`;
+    expect(others.count).toBe(MAX_SESSIONS_OF_CALLER - 1);
+    expect(await sessions.list(1_000, carol)).toHaveLength(MAX_SESSIONS_OF_CALLER);
+    await sessions.begin(carol, "last");
+    const left = await sessions.list(1_000, carol);
+    expect([left.length, left.some(({ id }) => id === first.id)]).toEqual([MAX_SESSIONS_OF_CALLER, false]);
   });
 
   test("while the database is away, those that were seen go on, and others cannot be checked", async () => {

@@ -19,6 +19,8 @@ export interface ConsoleSession {
   readonly endsAt: Date;
 }
 
+/** Of one caller: a person has few browsers. Older ones make room, so that whoever signs in by a program in a loop fills no table. */
+export const MAX_SESSIONS_OF_CALLER = 100;
 /** What is over is kept for so long, for whoever looks into the table after an incident. */
 const KEPT_DAYS = 30;
 
@@ -47,7 +49,9 @@ export class ConsoleSessions {
       values (${id}, ${principal.name}, ${callerKeyOf(principal)}, ${browser},
         now() + ${SESSION_TIMES.absoluteMs} * interval '1 millisecond')
       returning *`;
-    await sql`delete from console_session where ends_at < now() - ${KEPT_DAYS} * interval '1 day'`;
+    await sql`delete from console_session where ends_at < now() - ${KEPT_DAYS} * interval '1 day'
+      or id in (select id from console_session where caller_key = ${callerKeyOf(principal)}
+        order by begun_at desc, id offset ${MAX_SESSIONS_OF_CALLER})`;
     return sessionOf(row as Row);
   }
 

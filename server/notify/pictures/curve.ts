@@ -27,7 +27,7 @@ export interface Curve extends Span {
 }
 
 /**
- * The time that shows how the alert came and how it is now, or how it went.
+ * The time that shows how the alert came and how it is now, or how it went: much as the console's page of the alert (`web/app/around.ts`).
  *
  * @param earlierUs when the reading READINGS_BEFORE before it was observed; undefined: there is none
  */
