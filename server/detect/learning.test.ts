@@ -196,3 +196,39 @@ test("an explanation says how far a reading was from the threshold: total over t
     expect(Math.max(...why.rawScore)).toBeLessThanOrEqual(why.total + 1e-9);
   }
 });
+
+describe("a value that freezes", () => {
+  /** A slow sensor, one reading an hour, that repeats its value from a reading on; reasons of the abnormal ones in that time. */
+  function frozen(before: number, repeats: number, times = 1): string[][] {
+    const detector = createDetector();
+    detector.addSensor("", "");
+    const batch = createScoreBatch(1);
+    batch.length = 1;
+    let i = 0;
+    const send = (value: number): string => {
+      batch.timeUs[0] = 1.7e15 + i++ * 3600e6;
+      batch.value[0] = value;
+      detector.score(batch);
+      return batch.anomaly[0] === 1 ? REASONS[batch.reason[0]!]! : "";
+    };
+    const normal = () => 12 + Math.round(100 * noise(i)) / 100;
+    return Array.from({ length: times }, () => {
+      for (let k = 0; k < before; k++) send(normal());
+      const value = normal();
+      return Array.from({ length: repeats }, () => send(value)).filter((reason) => reason !== "");
+    });
+  }
+
+  test("is told on a sensor that reads once an hour, within its range, from the eighth repetition on", () => {
+    const [told] = frozen(1000, 14);
+    expect(new Set(told)).toEqual(new Set(["stuck value"]));
+    expect(told!.length).toBeGreaterThanOrEqual(5);
+    expect(frozen(1000, 7)).toEqual([[]]);
+  });
+
+  test("time after time is what the sensor does", () => {
+    const told = frozen(600, 20, 5).map((reasons) => reasons.length);
+    expect(told.slice(0, 2).every((count) => count > 0)).toBe(true);
+    expect(told.at(-1)).toBe(0);
+  });
+});

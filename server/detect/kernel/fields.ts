@@ -108,7 +108,7 @@ export const SENSOR: readonly Field[] = [
     f64("formerSeasonal", "1 where that is without the season's course"),
     f64("formerBand", "half width of the band then"),
     f64("formerLeft", "for how many more readings that counts"),
-    f64("longestRun", "longest run of equal values outside incidents"),
+    f64("longestRun", "longest run of equal values; of those that ended in an incident a part"),
     f64("called", "reason of the last reading, an index into REASONS; 0 where it was normal"),
     kept(f64("arrivals", "rhythm of arrivals: how many")),
     kept(f64("usualGap", "the usual gap between them, µs")),

@@ -90,7 +90,7 @@ export class Sensor {
   formerBand: f64;
   /** For how many more readings that counts. */
   formerLeft: f64;
-  /** Longest run of equal values outside incidents. */
+  /** Longest run of equal values; of those that ended in an incident a part. */
   longestRun: f64;
   /** Reason of the last reading, an index into REASONS; 0 where it was normal. */
   called: f64;

@@ -48,6 +48,9 @@ const BOUNDED_US: f64 = 4 * 3600e6;
 const BOUNDED_WITHIN: f64 = 4;
 const MOST_INCIDENTS: f64 = 5;
 const INCIDENT_MEMORY: f64 = 2000;
+/** A run that ends in an incident counts as no more than so many times the longest one, and so many readings. */
+const RUN_GROWTH: f64 = 2;
+const LEAST_RUN: f64 = 4;
 
 /**
  * What a sensor that reads often does in an hour says little of what it does in a day. Once its longest block (so many of its shortest)
@@ -68,12 +71,14 @@ export function updateInterval(s: Sensor, r: Reading): void {
 }
 
 /**
- * Keeps the longest run of equal values that ended outside an incident; called before the run that the reading goes on with or ends is
- * counted.
+ * Keeps the longest run of equal values; called before the run that the reading goes on with or ends is counted. One that ends in an
+ * incident counts in part: a value that sticks is told again the next time, and one that does so time after time is what the sensor does.
  */
 export function updateLongestRun(s: Sensor, r: Reading): void {
-  if (s.incident !== 0 || r.value === s.lastValue) return;
-  s.longestRun = max<f64>(s.longestRun, s.run);
+  if (r.value === s.lastValue) return;
+  const longest = s.longestRun;
+  const counted = s.incident === 0 ? s.run : min<f64>(s.run, RUN_GROWTH * longest + LEAST_RUN);
+  s.longestRun = max<f64>(longest, counted);
 }
 
 /** With the last of the first readings: fixes the scale and starts the extremes. */

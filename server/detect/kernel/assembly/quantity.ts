@@ -7,7 +7,7 @@ import { forgetValues, Profile, Sensor } from "./layout";
 import { model } from "./state";
 
 /** Shares fade over so many readings. */
-const MEMORY: f64 = 1000;
+export const SHARE_READINGS: f64 = 1000;
 const LEAST_READINGS: f64 = 200;
 const LEAST_US: f64 = 86_400e6;
 /** A fall to this share of the value before is a reset. */
@@ -46,7 +46,7 @@ export function rateOf(s: Sensor, time: f64, raw: f64): f64 {
 
 function compare(s: Sensor, raw: f64, last: f64): void {
   s.compared = s.compared + 1;
-  const rate = 1 / min<f64>(s.compared, MEMORY);
+  const rate = 1 / min<f64>(s.compared, SHARE_READINGS);
   const reset = raw < last && abs(raw) <= NEAR_ZERO * abs(last);
   s.rises = toward(s.rises, raw > last, rate);
   s.falls = toward(s.falls, raw < last && !reset, rate);

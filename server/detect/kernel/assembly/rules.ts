@@ -1,10 +1,12 @@
 /**
- * What physics forbids, as far as somebody configured it. A broken rule is certain, so its raw score is a multiple of the threshold
+ * What physics forbids, as far as somebody configured it, and a value that has frozen. A broken rule is certain, so its raw score is a multiple of the threshold
  * that gives the severity meant: its score is 1 - threshold / (2·raw score).
  */
 import { extremeOf, holds } from "./extremes";
 import { feature } from "./features";
 import { Profile, Reading, Sensor } from "./layout";
+import { ln } from "./numbers";
+import { SHARE_READINGS } from "./quantity";
 import { REASON_COUNTER, REASON_DROPOUT, REASON_RANGE, REASON_RATE, REASON_STUCK, REASON_UNIT, VALUE } from "./tables";
 
 const RANGE_SCORE: f64 = 6; // critical
@@ -17,6 +19,15 @@ const CLEAR_OF_ZERO: f64 = 5;
 /** A value that is abnormal has stuck where its run of equal readings is so many times the longest one outside incidents, and at least this long. */
 const STUCK_RUNS: f64 = 1.5;
 const STUCK_LEAST: f64 = 5;
+/**
+ * A value has frozen where a sensor that is known by so many readings repeats it so often, and twice as often as ever before, that it
+ * would have happened by chance once in e to the power FROZEN_NATS: told just above the threshold.
+ */
+const FROZEN_SCORE: f64 = 1.1; // low
+const FROZEN_READINGS: f64 = 500;
+const FROZEN_RUN: f64 = 8;
+const FROZEN_RUNS: f64 = 2;
+const FROZEN_NATS: f64 = 20;
 
 /** Finds the rule that is broken, if any: fills in its raw score and reason. */
 export function applyRules(s: Sensor, profile: Profile, r: Reading): void {
@@ -28,7 +39,16 @@ export function applyRules(s: Sensor, profile: Profile, r: Reading): void {
     speak(r, RATE_SCORE, REASON_RATE);
   } else if (value === s.lastValue && r.time - s.changedAt >= profile.stuckUs) {
     speak(r, STUCK_SCORE, REASON_STUCK);
+  } else if (hasFrozen(s)) {
+    speak(r, FROZEN_SCORE, REASON_STUCK);
   }
+}
+
+function hasFrozen(s: Sensor): bool {
+  if (s.run < FROZEN_RUN || s.run < FROZEN_RUNS * s.longestRun || s.readings < FROZEN_READINGS) return false;
+  // One reading more than was seen: a share of zero is none.
+  const repeats = <f64>s.repeats + 1 / min<f64>(s.compared + 1, SHARE_READINGS);
+  return -s.run * ln(repeats) >= FROZEN_NATS;
 }
 
 function speak(r: Reading, thresholds: f64, reason: u32): void {
