@@ -18,6 +18,8 @@ export interface Detector {
   readonly bytesPerSensor: number;
   readonly sensors: number;
 
+  /** So many sensors are to come, before the first of them: their memory is asked for at once. */
+  reserve(sensors: number): void;
   /** Takes a sensor in, with the prior of its type, into a slot that `removeSensor` freed or the next new one. Returns its slot. */
   addSensor(sensorType: string, unit: string, slot?: number): number;
   /** Forgets all of a sensor, its own settings too. The slot stands for nobody until `addSensor` is given it. */

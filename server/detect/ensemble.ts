@@ -75,6 +75,11 @@ export class EnsembleDetector implements Detector {
     return this.#sensors;
   }
 
+  reserve(sensors: number): void {
+    for (let from = 0; from < sensors; from += this.#shardSensors)
+      this.#shardFor(from).reserve(Math.min(sensors - from, this.#shardSensors));
+  }
+
   addSensor(sensorType: string, _unit: string, slot: number = this.#sensors): number {
     if (slot === this.#sensors) this.#sensors++;
     this.#shardFor(slot).add(slot % this.#shardSensors, typeNumber(sensorType));

@@ -56,6 +56,24 @@ test("where the system promises no more memory than is needed, sensors are taken
   }
 });
 
+test("memory for sensors that are to come is asked for once by each instance of the kernel", () => {
+  const { grow } = WebAssembly.Memory.prototype;
+  const detector = createDetector({ shardSensors: SENSORS / 2 });
+  let grown = 0;
+  WebAssembly.Memory.prototype.grow = function (pages: number) {
+    grown++;
+    return grow.call(this, pages);
+  };
+  try {
+    detector.reserve(SENSORS);
+    for (let slot = 0; slot < SENSORS; slot++) detector.addSensor("", "");
+    detector.saveChunk(0);
+    expect(grown).toBe(2);
+  } finally {
+    WebAssembly.Memory.prototype.grow = grow;
+  }
+});
+
 test("a chunk of another layout is refused with both sizes", () => {
   expect(() => createDetector().loadChunk(0, new Uint8Array(8), 1)).toThrow(
     "chunk 0 has 8 bytes of state, wanted 267776",

@@ -39,6 +39,9 @@ interface Saving {
   readonly bytes: number;
 }
 
+/** Room, in chunks, for what else is kept beside them: profiles, calendars, and where a chunk is put together. */
+const SPARE_CHUNKS = 8;
+
 /**
  * An instance of the kernel with the states of up to SHARD_SENSORS sensors in its memory, in chunks, and the profiles of their types and of sensors with
  * settings of their own (72 bytes each). The
@@ -82,6 +85,11 @@ export class Shard {
     if (chunk === undefined)
       throw new RangeError(`sensor ${sensor} is in none of the ${this.#chunks.length} chunks of state`);
     return chunk + (sensor & CHUNK_MASK) * this.#layout.bytes;
+  }
+
+  /** So many sensors are to come. */
+  reserve(sensors: number): void {
+    this.kernel.reserve((Math.ceil(sensors / CHUNK_SENSORS) + SPARE_CHUNKS) * CHUNK_SENSORS * this.#layout.bytes);
   }
 
   /** Takes the sensor of that number in. */

@@ -43,7 +43,8 @@ const PAGE_BYTES = 65_536;
 const MAX_BYTES = 65_536 * PAGE_BYTES;
 /**
  * Memory grows to so many times what there is. What is not written to takes none of the machine's; but each time it grows the collector of
- * garbage counts all of it as new, and begins anew: at 1.125 times the heap of a platform that recovers was marked ten times a second.
+ * garbage counts all of it as new, and begins anew: at 1.125 times the heap of a platform that recovers was marked ten times a second. Who
+ * knows how many sensors are to come reserves room for them.
  */
 const GROWTH = 2;
 
@@ -108,23 +109,34 @@ export class Kernel {
   allocate(bytes: number, alignment: number): number {
     const at = align(this.#free, alignment);
     this.#free = at + bytes;
-    const has = this.call.memory.buffer.byteLength;
-    if (this.#free > has) this.#grow(has);
+    const has = this.#bytes;
+    if (this.#free > has) this.#growAhead(Math.max(this.#free, has * GROWTH));
+    if (this.#free > this.#bytes) this.#grow(this.#free);
     return at;
   }
 
-  #grow(has: number): void {
-    const { memory } = this.call;
-    const pages = (bytes: number) => Math.ceil((bytes - has) / PAGE_BYTES);
-    const needed = pages(this.#free);
-    const wanted = Math.max(needed, pages(Math.min(has * GROWTH, MAX_BYTES)));
+  /** So many bytes will be allocated: memory grows once for all of them. */
+  reserve(bytes: number): void {
+    this.#growAhead(this.#free + bytes);
+  }
+
+  get #bytes(): number {
+    return this.call.memory.buffer.byteLength;
+  }
+
+  /** A system that promises no more memory than it has may refuse what is not needed yet. */
+  #growAhead(bytes: number): void {
     try {
-      memory.grow(wanted);
+      this.#grow(Math.min(bytes, MAX_BYTES));
     } catch (error) {
-      // A system that promises no more memory than it has may refuse what is not needed yet.
-      if (!(error instanceof RangeError) || wanted === needed) throw error;
-      memory.grow(needed);
+      if (!(error instanceof RangeError)) throw error;
     }
+  }
+
+  #grow(bytes: number): void {
+    const pages = Math.ceil((bytes - this.#bytes) / PAGE_BYTES);
+    if (pages <= 0) return;
+    this.call.memory.grow(pages);
     this.#views = this.#view();
   }
 
