@@ -288,7 +288,7 @@ function read(d: Float64Array, o: number): Episode | undefined {
 
 /** A chunk of the former cells in those of today: an episode of silence moves to its own. */
 function migrated(bytes: Uint8Array): Uint8Array {
-  const former = new Float64Array(bytes.slice().buffer);
+  const former = new Float64Array(Uint8Array.from(bytes).buffer);
   const current = new Float64Array((former.length / FORMER_CELLS) * CELLS);
   for (let k = 0; k * FORMER_CELLS < former.length; k++) {
     const cells = former.subarray(k * FORMER_CELLS, (k + 1) * FORMER_CELLS);

@@ -1,4 +1,4 @@
-import { CopyBuffer, putBytes, putInt32, putInt64, SIGNATURE } from "../postgres/copy.ts";
+import { CopyBuffer, putBytes, putInt32, putInt64, rowsOf, SIGNATURE } from "../postgres/copy.ts";
 
 /** One row of a segment's table. */
 export interface Row {
@@ -25,15 +25,10 @@ export function encodeRows(rows: readonly Row[]): Buffer {
   return copy.finish();
 }
 
-/** Reads what `copy (select offset, payload …) to stdout (format binary)` gave. The payloads are views of `data`. */
-export function decodeEntries(data: Buffer): { offset: number; bytes: Uint8Array }[] {
-  const entries = [];
-  let at = SIGNATURE.length;
-  while (data.readInt16BE(at) !== -1) {
-    const offset = Number(data.readBigInt64BE(at + 6));
-    const length = data.readInt32BE(at + 14);
-    at += 18 + length;
-    entries.push({ offset, bytes: data.subarray(at - length, at) });
-  }
-  return entries;
+/** Reads what `copy (select offset, payload …) to stdout (format binary)` gave. The payloads are views of it. */
+export function decodeEntries(messages: readonly Buffer[]): { offset: number; bytes: Uint8Array }[] {
+  return Array.from(rowsOf(messages), ([offset, payload]) => ({
+    offset: Number(offset!.readBigInt64BE()),
+    bytes: payload!,
+  }));
 }

@@ -137,7 +137,7 @@ export async function readEntries(
   }
   const start = layout.segments.findLastIndex(({ first }) => first[partition]! <= from);
   for (const { id } of layout.segments.slice(start)) {
-    const data = await copyOut(
+    const messages = await copyOut(
       sql,
       `copy (
         select "offset", payload from (
@@ -150,7 +150,7 @@ export async function readEntries(
         where before < ${maxBytes} order by "offset"
       ) to stdout (format binary)`,
     );
-    const entries = decodeEntries(data);
+    const entries = decodeEntries(messages);
     if (entries.length > 0) return entries;
   }
   return [];

@@ -115,16 +115,39 @@ interface Settled {
   reject(error: unknown): void;
 }
 
-/** Runs `copy … to stdout` and resolves with all bytes; the statement bounds their number. */
-export async function copyOut(sql: Sql, statement: string): Promise<Buffer> {
+/** The rows of a complete binary COPY as `copyOut` gives it, each as views of its fields; of columns that are never null. */
+export function* rowsOf(messages: readonly Buffer[]): Generator<Buffer[]> {
+  let at = SIGNATURE.length;
+  for (const message of messages) {
+    // A row of -1 fields is the end.
+    while (at < message.length && message.readInt16BE(at) >= 0) {
+      const row: Buffer[] = [];
+      const fields = message.readInt16BE(at);
+      at += 2;
+      while (row.length < fields) {
+        const length = message.readInt32BE(at);
+        at += 4 + length;
+        row.push(message.subarray(at - length, at));
+      }
+      yield row;
+    }
+    at = 0;
+  }
+}
+
+/**
+ * Runs `copy … to stdout` and resolves with all that came, whose bytes the statement bounds: messages of the server, each of which begins
+ * with a row and holds all of it, as its protocol says. To put them together would be a third copy.
+ */
+export async function copyOut(sql: Sql, statement: string): Promise<Buffer[]> {
   const query = sql.unsafe(statement);
   const stream = await query.readable();
-  const chunks: Buffer[] = [];
+  const messages: Buffer[] = [];
   await new Promise<void>((resolve, reject) => {
     (query as unknown as Settled).reject = reject;
-    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+    stream.on("data", (message: Buffer) => messages.push(message));
     stream.once("error", reject);
     stream.once("end", resolve);
   });
-  return Buffer.concat(chunks);
+  return messages;
 }

@@ -49,21 +49,29 @@ export async function recover(
   state.row = await store.readPartition(partition);
   const { row } = state;
   if (row.nextOffset < oldest) throw lostRecords(partition, row.nextOffset, oldest);
-  const chunks = await store.readChunks(partition);
+  const chunks = await store.readChunkVersions(partition);
   const fits = chunks.every((c) => state.canRead(c));
   const former = !fits && chunks.every((c) => state.canRead(c) || state.canMigrate(c));
   const kind = choose(fits, former, row, oldest);
   const from = firstRecord(kind, row, oldest);
   tell(logger, kind, { partition, from, oldest, stored: row.nextOffset, found: versions(chunks) }, state.version);
   const loads = fits || kind === "migrated";
-  if (loads) for (const c of chunks) state.load(c);
+  const series = await store.readSeries(partition);
+  // A sensor has one series, as a rule.
+  state.sensors.detector.reserve(series.length);
+  let producers: StateChunk | undefined;
+  if (loads || kind === "warmed") {
+    for await (const c of store.readChunks(partition)) {
+      if (loads) state.load(c);
+      else if (c.chunk === PRODUCERS_CHUNK && state.canRead(c)) producers = c;
+    }
+  }
   const controls = (await store.readSettings(partition, from)).map((logged) => ({
     ...logged,
     control: fromBinary(ControlSchema, logged.control),
   }));
   // First of all: whose a series is, and a slot, depends on it.
   for (const { control, ...at } of controls) restoreDeletions(control, at, state.sensors);
-  const series = await store.readSeries(partition);
   if (kind === "warmed") state.series.adopt(series);
   else for (const s of series) state.series.known(s);
   state.quarantine.load(await store.readQuarantined(partition, from));
@@ -77,8 +85,7 @@ export async function recover(
     tick: loads ? row.replayTick : 0,
     receivedUs: loads ? row.replayReceivedUs : 0,
   });
-  const producers = chunks.find((c) => c.chunk === PRODUCERS_CHUNK && state.canRead(c));
-  return { kind, from, producers: kind === "warmed" ? producers : undefined };
+  return { kind, from, producers };
 }
 
 function choose(fits: boolean, former: boolean, row: PartitionRow, oldest: number): RecoveryKind {
@@ -131,7 +138,7 @@ export async function catchUp(
   return behind.length > 0;
 }
 
-function versions(chunks: readonly StateChunk[]): string[] {
+function versions(chunks: readonly Pick<StateChunk, "version">[]): string[] {
   return [...new Set(chunks.map((c) => c.version))];
 }
 

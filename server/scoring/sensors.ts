@@ -43,6 +43,8 @@ export interface Waiting {
  */
 export const CHUNK_LAYOUT = 4;
 export const FORMER_LAYOUTS: readonly number[] = [1, 2, 3];
+/** Ids and columns of a chunk. */
+const NAMES_BYTES = 16_384;
 /** To two fifths of its size for 2 ms of CPU a MB; a database takes 4 ms to store one. */
 const PACKING = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
@@ -231,9 +233,7 @@ export class Sensors {
   /** Restores chunks one by one, in order. */
   load(chunk: number, asOf: number, saved: Uint8Array, of: { layout: number; stateVersion: number }): void {
     const { layout, stateVersion } = of;
-    // Parts of it are cut out as arrays of their own, which a Buffer's are not.
-    const bytes = layout < 3 ? saved : new Uint8Array(zstdDecompressSync(saved));
-    const b = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const b = layout < 3 ? Buffer.from(saved) : zstdDecompressSync(saved, { chunkSize: this.#roomOfChunk });
     const count = b.readUInt32LE(0);
     const nameBytes = b.readUInt32LE(4);
     const detectorBytes = b.readUInt32LE(8);
@@ -254,13 +254,18 @@ export class Sensors {
     for (const column of [this.lastUs, this.lastValue, this.lastId]) {
       for (let i = 0; i < count; i++, p += 8) column[from + i] = b.readDoubleLE(p);
     }
-    this.detector.loadChunk(chunk, bytes.slice(p, p + detectorBytes), count, stateVersion);
+    this.detector.loadChunk(chunk, b.subarray(p, p + detectorBytes), count, stateVersion);
     p += detectorBytes;
-    this.episodes.loadChunk(chunk, bytes.slice(p, p + episodeBytes), count, layout < CHUNK_LAYOUT);
+    this.episodes.loadChunk(chunk, b.subarray(p, p + episodeBytes), count, layout < CHUNK_LAYOUT);
     p += episodeBytes;
-    if (layout > 1 && p < bytes.length) this.#waited.set(chunk, new Set(new Float64Array(bytes.slice(p).buffer)));
+    if (layout > 1 && p < b.length) this.#waited.set(chunk, new Set(doublesOf(b.subarray(p))));
     this.asOf[chunk] = asOf;
     if (count === this.chunkSensors) this.#settledChunks = chunk + 1;
+  }
+
+  /** Bytes that a chunk has at most, but where ids are long: what is larger is put together from pieces. */
+  get #roomOfChunk(): number {
+    return this.chunkSensors * (this.detector.bytesPerSensor + this.episodes.bytesPerSensor) + NAMES_BYTES;
   }
 
   /** Whether a record before the chunk's last saving is being read again: it is in the state already. */
@@ -287,6 +292,11 @@ export class Sensors {
       yield [chunk, this.save(chunk, nextOffset, waiting.get(chunk))];
     }
   }
+}
+
+/** An array of its own: those of a Buffer may begin between two of them. */
+function doublesOf(bytes: Buffer): Float64Array {
+  return new Float64Array(Uint8Array.from(bytes).buffer);
 }
 
 /** Where a chunk is put together, the same memory each time: the collector of garbage counts what is made. */

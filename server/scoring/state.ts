@@ -77,13 +77,13 @@ export class PartitionState {
   }
 
   /** Whether `load` can read the chunk, and gives what this version would have saved. */
-  canRead({ chunk, version }: StateChunk): boolean {
+  canRead({ chunk, version }: Pick<StateChunk, "chunk" | "version">): boolean {
     if (chunk === PRODUCERS_CHUNK) return isProducersVersion(version);
     return version === this.#versionOf(CHUNK_LAYOUT);
   }
 
   /** Whether `load` can read the chunk of a former version: what it had learnt goes on under this version's rules. */
-  canMigrate({ chunk, version }: StateChunk): boolean {
+  canMigrate({ chunk, version }: Pick<StateChunk, "chunk" | "version">): boolean {
     if (chunk === PRODUCERS_CHUNK) return isProducersVersion(version);
     const { migratedStates, formerModels } = this.sensors.detector;
     const [layout, state, model = ""] = version.split("/");

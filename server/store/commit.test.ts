@@ -85,9 +85,23 @@ describeWith(["postgres"], "commits of several partitions", () => {
     expect(made.map((r) => r.p)).toEqual(["0,1,2,3"]);
     expect(await blocks()).toEqual([[1, "100,101,102,103"]]);
     for (const p of [0, 1, 2, 3]) {
-      const chunks = await stored.store.readChunks(p);
-      expect(chunks).toEqual([{ chunk: p, asOf: 1, version: "v", bytes: new Uint8Array(5000).fill(p) }]);
+      const chunks = await Array.fromAsync(stored.store.readChunks(p));
+      expect(chunks).toEqual([{ chunk: p, asOf: 1, version: "v", bytes: Buffer.alloc(5000, p) }]);
     }
+  });
+
+  test("state of more chunks than come in one answer is read in their order, that of the senders first", async () => {
+    const numbers = [-1, ...Array.from({ length: 70 }, (_, n) => n)];
+    const chunks = numbers.map((chunk) => ({
+      chunk,
+      asOf: 2 ** 40,
+      version: `v${chunk}`,
+      bytes: Buffer.from([chunk + 1]),
+    }));
+    await stored.store.commit(commit(0, 0, { chunks: chunks.toReversed() }));
+    expect(await Array.fromAsync(stored.store.readChunks(0))).toEqual(chunks);
+    expect(await stored.store.readChunkVersions(0)).toHaveLength(71);
+    expect(await Array.fromAsync(stored.store.readChunks(1))).toEqual([]);
   });
 
   test("sums are the same whether columns of changes are left out or not, and stay finite", async () => {

@@ -11,11 +11,16 @@ import { Committer } from "./commit.ts";
 import { createPoints } from "./points.ts";
 import { readQuarantined } from "./quarantine.ts";
 import { seriesRow } from "./series.ts";
-import { readNewest, readOpenAlerts, replaceState, saveState } from "./state.ts";
+import { readChunks, readNewest, readOpenAlerts, replaceState, saveState } from "./state.ts";
 import type { PartitionRow, StateChunk, Store } from "./store.ts";
 
 /** A transaction of one batch takes milliseconds; past this the database is taken for stuck. */
 const STATEMENT_TIMEOUT_MS = 60_000;
+
+/** Below all numbers of chunks. */
+const FIRST_CHUNK = -(2 ** 31);
+/** Chunks of state in one answer: a few MB. */
+const CHUNKS_AT_ONCE = 32;
 
 /** Numbers of PostgreSQL's bigint as JavaScript numbers: ids, offsets and microseconds stay below 2^53. */
 const BIGINT_AS_NUMBER = {
@@ -108,23 +113,21 @@ export function createPostgresStore(
   return {
     readPartition: (partition) => persist("read partition", () => readPartition(partition)),
 
-    readChunks: (partition) =>
-      persist("read state", async () => {
-        const chunks: StateChunk[] = [];
-        const rows = sql`select chunk, as_of, version, bytes from state_chunk where partition = ${partition} order by chunk`;
-        // In portions: the state of a large partition does not fit one answer.
-        for await (const portion of rows.cursor(64)) {
-          for (const r of portion) {
-            chunks.push({
-              chunk: r.chunk,
-              asOf: r.as_of,
-              version: r.version,
-              bytes: new Uint8Array(r.bytes as Buffer),
-            });
-          }
-        }
-        return chunks;
+    readChunkVersions: (partition) =>
+      persist("read versions of state", async () => {
+        const rows = await sql`select chunk, version from state_chunk where partition = ${partition}`;
+        return rows.map((r) => ({ chunk: r.chunk as number, version: r.version as string }));
       }),
+
+    async *readChunks(partition) {
+      let from = FIRST_CHUNK;
+      let portion: StateChunk[];
+      do {
+        portion = await persist("read state", () => readChunks(sql, partition, from, CHUNKS_AT_ONCE));
+        yield* portion;
+        from = (portion.at(-1)?.chunk ?? from) + 1;
+      } while (portion.length === CHUNKS_AT_ONCE);
+    },
 
     readSeries: (partition) =>
       persist("read series", async () => {

@@ -1,6 +1,6 @@
 import type { Sql } from "postgres";
 import { AlertState } from "../../gen/es/telltale/v1/alert_pb.ts";
-import { CopyBuffer, copyIn, putBytes, putInt32, putInt64 } from "../postgres/copy.ts";
+import { CopyBuffer, copyIn, copyOut, putBytes, putInt32, putInt64, rowsOf } from "../postgres/copy.ts";
 import { jsonb, list } from "../postgres/literal.ts";
 import { ignoreHere, transaction } from "../postgres/transaction.ts";
 import { alertColumns, eventColumns, keyedAlertOf } from "./alerts.ts";
@@ -46,6 +46,23 @@ export function savingOf(saved: readonly Saved[]): { statements: string; data: B
     where s.partition = x.partition and s.chunk = x.chunk;
     copy state_chunk (partition, chunk, as_of, version, bytes) from stdin with (format binary)`;
   return { statements, data: copy.finish() };
+}
+
+/** Up to `limit` saved chunks from that number on, by COPY too: as results of a query, bytes come in digits. They are views of what came. */
+export async function readChunks(sql: Sql, partition: number, from: number, limit: number): Promise<StateChunk[]> {
+  const messages = await copyOut(
+    sql,
+    `copy (
+      select chunk, as_of, version, bytes from state_chunk
+      where partition = ${partition} and chunk >= ${from} order by chunk limit ${limit}
+    ) to stdout (format binary)`,
+  );
+  return Array.from(rowsOf(messages), ([chunk, asOf, version, bytes]) => ({
+    chunk: chunk!.readInt32BE(),
+    asOf: Number(asOf!.readBigInt64BE()),
+    version: version!.toString(),
+    bytes: bytes!,
+  }));
 }
 
 export async function readOpenAlerts(sql: Sql, partition: number): Promise<AlertRow[]> {

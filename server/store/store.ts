@@ -243,7 +243,10 @@ function meaning(expected: number, found: number): string {
 
 export interface Store {
   readPartition(partition: number): Promise<PartitionRow>;
-  readChunks(partition: number): Promise<StateChunk[]>;
+  /** What is saved of a partition's state, in no order. */
+  readChunkVersions(partition: number): Promise<Pick<StateChunk, "chunk" | "version">[]>;
+  /** The same with its bytes, by number, portion by portion: all of it may be more than there is memory for twice. */
+  readChunks(partition: number): AsyncIterable<StateChunk>;
   /** Every series of the partition, in the order of their ids. */
   readSeries(partition: number): Promise<(SeriesRow & { id: number })[]>;
   /** Ids for series seen for the first time (or found to exist), in the order given. */
