@@ -77,10 +77,12 @@ export class SeriesBook {
       slot = this.#sensors.add(sensorId, sensorType, unit);
       this.#settings.met(slot, sensorId, location, this.#sensors);
     }
-    const number = this.#unmet.get(key);
     const usual = encodeSeriesKey(fields);
     // The text that the table is asked with, where it is the same: it is kept once.
-    const series = this.#add(usual === key ? key : usual, fields, number ?? -1, slot);
+    const kept = usual === key ? key : usual;
+    const number = this.#unmet.get(kept);
+    this.#unmet.delete(kept);
+    const series = this.#add(kept, fields, number ?? -1, slot);
     if (number === undefined) this.#unnamed.push(series);
     return series;
   }
@@ -88,7 +90,6 @@ export class SeriesBook {
   /** Takes in the series of these sensors that the store has and that no record has shown. */
   meetStored(sensorIds: ReadonlySet<string>): void {
     for (const key of this.#unmet.keys()) {
-      if (this.#byKey.has(key)) continue;
       const fields = decodeSeriesKey(key);
       // Former versions stored damaged records without one.
       if (fields.sensorId !== "" && sensorIds.has(fields.sensorId)) this.#meet(key, fields);
@@ -122,6 +123,7 @@ export class SeriesBook {
       const key = encodeSeriesKey(s);
       this.#byKey.delete(key);
       if (live) this.#unmet.delete(key);
+      else if (s.id >= 0) this.#unmet.set(key, s.id);
     }
     this.#bySlot[slot] = [];
     if (!live) this.#unnamed = this.#unnamed.filter((s) => s.slot !== slot);
