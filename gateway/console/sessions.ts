@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 import { type CallOptions, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { AdminService } from "../../gen/es/telltale/v1/admin_pb.ts";
-import { hostOf, isLoopback } from "../../server/lib/authority.ts";
+import { isLoopback } from "../../server/lib/authority.ts";
 import { isOwnOrigin } from "../../server/lib/own-origin.ts";
 import { SESSION_TIMES } from "../../server/lib/session-times.ts";
 import { type Answer, BodyTooLarge, detail, JSON_TYPE, MAX_BODY_BYTES, readBody } from "../http.ts";
@@ -164,7 +164,7 @@ export class Sessions {
     if (this.#options.tls) return true;
     if (origin !== undefined && origin !== "null") return origin.startsWith("https:");
     // Browsers send it by TLS, and without it to this machine alone.
-    return site !== undefined && !isLoopback(hostOf(host ?? ""));
+    return site !== undefined && !isLoopback(host ?? "");
   }
 }
 

@@ -1,6 +1,6 @@
 /** Signals of one call: its caller's going, the end of the server, its deadline. Each reason is a ConnectError. */
 import { Code, ConnectError } from "@connectrpc/connect";
-import { either, onAbort } from "../lib/signals.ts";
+import { onAbort } from "../lib/signals.ts";
 import type { NodeServerResponse } from "./node-http.ts";
 
 export interface CallSignal {
@@ -11,16 +11,16 @@ export interface CallSignal {
 
 /** Aborts when nobody waits for the response any more, or with `cut`. */
 export function callerSignal(response: NodeServerResponse, cut: AbortSignal): CallSignal {
-  const gone = new AbortController();
-  const onClose = () => gone.abort(callerGone());
+  const call = new AbortController();
+  const onClose = () => call.abort(callerGone());
   response.once("close", onClose);
-  const { signal, leave } = either(gone.signal, cut);
+  const offCut = onAbort(cut, () => call.abort(cut.reason));
   return {
-    signal,
+    signal: call.signal,
     leave: () => {
       // Every response closes once it is sent: an error with a stack for nobody would be a twentieth of a small call.
       response.off("close", onClose);
-      leave();
+      offCut();
     },
   };
 }

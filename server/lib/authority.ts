@@ -23,8 +23,8 @@ export function canonicalAuthority(given: string, localPort: number | undefined)
 /** The host of an authority in its one form: lower case, an address as short as can be, no port, no final dot; "" where it has none. */
 export function hostOf(authority: string): string {
   if (/[\s/?#@\\]/.test(authority)) return "";
-  const url = `http://${canonicalAuthority(authority, undefined)}`;
-  return URL.canParse(url) ? new URL(url).hostname.replace(/\.$/, "") : "";
+  const url = URL.parse(`http://${canonicalAuthority(authority, undefined)}`);
+  return url?.hostname.replace(/\.$/, "") ?? "";
 }
 
 /** An address as it stands in a URL: an IPv6 one in brackets. Its zone stays, for a person on this machine. */
@@ -32,7 +32,7 @@ export function urlHost(address: string): string {
   return address.includes(":") && !address.startsWith("[") ? `[${address.replace("%", "%25")}]` : address;
 }
 
-/** Whether only this machine can reach the address. */
+/** Whether only this machine can reach the address, which may have a port. */
 export function isLoopback(address: string): boolean {
   // In its one form: ::1 may be written in many ways, and may hold an IPv4 address.
   const host = hostOf(address);

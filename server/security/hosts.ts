@@ -1,4 +1,4 @@
-import { hostOf, isLoopback } from "../lib/authority.ts";
+import { isLoopback } from "../lib/authority.ts";
 import type { AllowsOrigin } from "../lib/cors.ts";
 import type { SecuritySettings } from "./settings.ts";
 
@@ -9,7 +9,7 @@ import type { SecuritySettings } from "./settings.ts";
  */
 export function createHostCheck(settings: SecuritySettings, bindAddress: string): (authority: string) => boolean {
   if (settings.auth || settings.allowUnauthenticatedNetworkAccess || !isLoopback(bindAddress)) return () => true;
-  return (authority) => isLoopback(hostOf(authority));
+  return isLoopback;
 }
 
 /**
@@ -28,5 +28,5 @@ export function createOriginCheck(settings: SecuritySettings, origins: readonly 
 function originsThatMayCall(settings: SecuritySettings, known: ReadonlySet<string>): (origin: string) => boolean {
   if (!known.has("*")) return (origin) => known.has(origin);
   if (settings.auth || settings.allowUnauthenticatedNetworkAccess) return () => true;
-  return (origin) => known.has(origin) || isLoopback(hostOf(origin.replace(/^https?:\/\//, "")));
+  return (origin) => known.has(origin) || isLoopback(origin.replace(/^https?:\/\//, ""));
 }
