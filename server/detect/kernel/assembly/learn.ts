@@ -15,7 +15,7 @@ import {
   withinRange,
 } from "./extremes";
 import { feature, senseFeatures } from "./features";
-import { ACCEPT_READINGS, isEcho } from "./incident";
+import { ACCEPT_READINGS, isEcho, isSticky } from "./incident";
 import { Reading, Sensor } from "./layout";
 import { fixScale, normalise, ringAt } from "./normalise";
 import { clamp } from "./numbers";
@@ -38,14 +38,13 @@ const STUCK_LEAST: f64 = 0.3;
 const LEAST: f64 = 1e-3;
 
 /**
- * The first readings of an incident do not widen ranges, so that the next incident of its kind is told as well; longer ones, and those
- * of a sensor that has had more than so many of late (they fade over 2,000 readings), are what it does.
+ * The first readings of an incident that began outside the band do not widen ranges, so that the next incident of its kind is told as
+ * well; longer ones, and those of a sensor that has had more than so many of late (they fade over 2,000 readings), are what it does. Where
+ * only means or courses went beyond what they were, that is at once what they are: alerts of them would last.
  */
 const BOUNDED_READINGS: f64 = 20;
 const LEAST_BOUNDED_READINGS: f64 = 8;
 const BOUNDED_US: f64 = 4 * 3600e6;
-/** The same where the value is within its band: means and courses have gone beyond what they were, and that is soon what they are. */
-const BOUNDED_WITHIN: f64 = 4;
 const MOST_INCIDENTS: f64 = 5;
 const INCIDENT_MEMORY: f64 = 2000;
 /** A run that ends in an incident counts as no more than so many times the longest one, and so many readings. */
@@ -112,7 +111,7 @@ export function startJudging(s: Sensor, r: Reading): void {
 export function learn(s: Sensor, r: Reading): void {
   const rate = 1 / min<f64>(r.before, 1000);
   s.incidents = s.incidents * (1 - 1 / INCIDENT_MEMORY) + (s.incident === 1 ? 1 : 0);
-  const bounded = s.incident > 0 && s.incident <= boundedFor(s) && s.incidents <= MOST_INCIDENTS;
+  const bounded = isSticky(s) && s.incident <= boundedFor(s) && s.incidents <= MOST_INCIDENTS;
   if (bounded) boundFeatures(s);
   if (s.incident === 0 || s.incidents > MOST_INCIDENTS) learnValue(s, r.scaled);
   updateExtremes(s, EXTREMES_SCORED, bounded ? learnt : features, rate);
@@ -141,7 +140,6 @@ function shortestBlock(s: Sensor): f64 {
 
 /** Readings of an incident that do not widen the ranges. */
 function boundedFor(s: Sensor): f64 {
-  if (s.sticky === 0) return BOUNDED_WITHIN;
   return max<f64>(LEAST_BOUNDED_READINGS, min<f64>(BOUNDED_READINGS, BOUNDED_US / s.interval));
 }
 

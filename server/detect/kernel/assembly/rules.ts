@@ -21,7 +21,7 @@ const STUCK_RUNS: f64 = 1.5;
 const STUCK_LEAST: f64 = 5;
 /**
  * A value has frozen where a sensor that is known by so many readings repeats it so often, and twice as often as ever before, that it
- * would have happened by chance once in e to the power FROZEN_NATS: told just above the threshold.
+ * would have happened by chance once in e to the power FROZEN_NATS: told just above the threshold, where no setting says what is stuck.
  */
 const FROZEN_SCORE: f64 = 1.1; // low
 const FROZEN_READINGS: f64 = 500;
@@ -39,7 +39,7 @@ export function applyRules(s: Sensor, profile: Profile, r: Reading): void {
     speak(r, RATE_SCORE, REASON_RATE);
   } else if (value === s.lastValue && r.time - s.changedAt >= profile.stuckUs) {
     speak(r, STUCK_SCORE, REASON_STUCK);
-  } else if (hasFrozen(s)) {
+  } else if (profile.stuckUs === Infinity && hasFrozen(s)) {
     speak(r, FROZEN_SCORE, REASON_STUCK);
   }
 }
