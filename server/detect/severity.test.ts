@@ -1,16 +1,15 @@
 /** How bad an abnormal reading is: by size, and by how well the sensor is known. */
 import { expect, test } from "vitest";
 import { Random } from "../../ml/random.ts";
-import { createDetector, createScoreBatch } from "./index.ts";
+import { createDetector, createScoreBatch, type Detector, type DetectorSettings } from "./index.ts";
 import { SEVERITY_CRITICAL, SEVERITY_HIGH, SEVERITY_LOW, severityOf } from "./severity.ts";
 
 const START_US = Date.UTC(2026, 0, 5) * 1000;
 const MINUTE_US = 60e6;
 
 /** Anomaly score (0 to 10000) of a jump after `before` normal readings, one a minute. */
-function scoreOf(before: number, jump: number): number {
+function scoreOf(before: number, jump: number, detector: Detector = createDetector()): number {
   const random = new Random(5);
-  const detector = createDetector();
   const slot = detector.addSensor("", "");
   const batch = createScoreBatch(before + 1);
   batch.length = before + 1;
@@ -36,8 +35,9 @@ test("a jump of a sensor that nobody has seen for a day is less bad than that of
 });
 
 /** Severity of what follows readings of one value, one a minute. */
-function severityAfter(held: number, minutes: number, next: number): number {
+function severityAfter(held: number, minutes: number, next: number, settings: DetectorSettings = {}): number {
   const detector = createDetector();
+  detector.configure("", settings);
   const slot = detector.addSensor("", "");
   const batch = createScoreBatch(minutes + 1);
   batch.length = minutes + 1;
@@ -55,6 +55,21 @@ test("of a value that is held, the change counts: a set-point of half a degree m
   expect(severityAfter(21.5, days, 22)).toBe(SEVERITY_LOW);
   expect(severityAfter(21.5, days, 80)).toBe(SEVERITY_CRITICAL);
   expect(severityAfter(21.5, days, 0)).toBe(SEVERITY_CRITICAL);
+});
+
+test("a limit that a held value breaks is critical, however small the step", () => {
+  expect(severityAfter(21.5, 3 * 1440, 22, { rangeMax: 21.8 })).toBe(SEVERITY_CRITICAL);
+});
+
+test("a broken limit is critical also where the detectors by themselves would say high", () => {
+  const detector = createDetector();
+  detector.configure("", { rangeMax: 30 });
+  expect(severityOf(scoreOf(3000, 40, detector))).toBe(SEVERITY_CRITICAL);
+  expect(severityOf(scoreOf(3000, 40))).toBe(SEVERITY_HIGH);
+});
+
+test("a value many times as high is critical also where the one before was held for an hour only", () => {
+  expect(severityAfter(20, 60, 1000)).toBe(SEVERITY_CRITICAL);
 });
 
 test("the first time that a contact opens is not critical on its first day", () => {

@@ -12,24 +12,30 @@ const YOUNG: f64 = 0.75;
 const DAY_US: f64 = 86_400e6;
 /** A sensor holds its values where this share of its readings repeats the one before. */
 const HELD: f64 = 0.5;
-/** A change by all of what was expected, once the sensor has been seen for a day, counts as so many thresholds. */
+/** A change by nearly all of what was expected counts as so many thresholds at most; and so does any value where nothing was expected. */
 const WHOLE_CHANGE: f64 = 60;
+/** What was expected is nothing where it is this small beside the value. */
+const NOTHING: f64 = 1e-6;
 
 /** In steps of 1e-4. */
 export function anomalyScoreOf(s: Sensor, r: Reading): u32 {
+  const ratio = r.rawScore / r.threshold;
   const known = min<f64>(1, (s.readings * s.interval) / DAY_US);
-  let ratio = r.threshold / r.rawScore;
-  if (<f64>s.repeats >= HELD && s.byRate === 0)
-    ratio = max<f64>(ratio, 1 / max<f64>(1, WHOLE_CHANGE * known * changeOf(r)));
   const exponent = EXPONENT * (YOUNG + (1 - YOUNG) * known);
-  // A broken rule is certain: its raw score says how bad it is.
-  const share = r.rawScore === r.ruleScore ? ratio : exp(exponent * ln(ratio));
+  const score = inSteps(exp(-exponent * ln(max<f64>(1, min<f64>(ratio, largestRatio(s, r, known))))));
+  // A broken rule is certain: it is at least as bad as its raw score says, whatever others vote.
+  return r.ruleScore > 0 ? max<u32>(score, inSteps(r.threshold / r.ruleScore)) : score;
+}
+
+function inSteps(share: f64): u32 {
   return <u32>floor(10000 * (1 - 0.5 * share) + 0.5);
 }
 
-/** How far the value is from what was expected, as a share of that; at most 1. */
-function changeOf(r: Reading): f64 {
-  const distance = abs(r.value - r.expected);
-  const size = abs(r.expected);
-  return distance >= size ? 1 : distance / size;
+/** How many thresholds the reading can count as, by the change that it is. */
+function largestRatio(s: Sensor, r: Reading, known: f64): f64 {
+  if (<f64>s.repeats < HELD || s.byRate !== 0) return Infinity;
+  const change = abs(r.value - r.expected);
+  const expected = abs(r.expected);
+  if (expected <= NOTHING * change) return WHOLE_CHANGE * known;
+  return change >= expected ? Infinity : (WHOLE_CHANGE * change) / expected;
 }
