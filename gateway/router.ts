@@ -16,6 +16,7 @@ import { DOCS_PATHS, docsPage } from "./pages/docs.ts";
 import { home } from "./pages/home.ts";
 import { playground, wantsPlayground } from "./pages/playground.ts";
 import { openApiDocument } from "./rest/openapi.ts";
+import { INGEST_DOCUMENT_PATH, ingestDocument } from "./rest/openapi-ingest.ts";
 import { type Route, routes } from "./rest/routes.ts";
 import type { Rest } from "./rest/serve.ts";
 
@@ -91,7 +92,7 @@ export class Router {
       sessions,
     } = options;
     let document: Promise<unknown> | undefined;
-    const openapi = () => (document ??= rest.document().then((sofa) => openApiDocument(sofa, version, ingest.paths)));
+    const openapi = () => (document ??= rest.document().then((sofa) => openApiDocument(sofa, version)));
     this.#add("/", { GET: async (request) => ((await hasConsole()) ? toConsole(request) : home(request)) });
     this.#addConsole(sessions);
     const toServices: Handler = async (request, response) => {
@@ -103,6 +104,8 @@ export class Router {
     this.#addPrefix(CONNECT_PREFIX, CONNECT_ROUTE, { POST: toServices });
     this.#add("/health", { GET: async () => (isReady() ? HEALTHY : STOPPING) });
     this.#add("/openapi.json", { GET: async () => ({ status: 200, body: await openapi() }) });
+    const ingestPaths = ingestDocument(version, ingest.paths);
+    this.#add(INGEST_DOCUMENT_PATH, { GET: async () => ({ status: 200, body: ingestPaths }) });
     this.#add(METRICS_PATH, {
       GET: async () => ({ status: 200, body: await metricsText(), headers: PROMETHEUS_TEXT }),
     });

@@ -3,11 +3,13 @@ import type { IncomingMessage } from "node:http";
 import { GRAPHQL_PATH } from "../graphql/runtime.ts";
 import { type Answer, NOT_FOUND } from "../http.ts";
 import { TITLE } from "../rest/openapi.ts";
+import { INGEST_DOCUMENT_PATH } from "../rest/openapi-ingest.ts";
 
 const LINKS: readonly (readonly [path: string, what: string])[] = [
   ["/docs", "REST: its paths, to try out"],
   ["/redoc", "REST: the same to read"],
   ["/openapi.json", "REST: the OpenAPI document"],
+  [INGEST_DOCUMENT_PATH, "Ingest protocols and files: the OpenAPI document"],
   [GRAPHQL_PATH, "GraphQL: a playground, subscriptions too"],
   ["/api/v1/monitoring/health", "Health of each part"],
   ["/api/v1/monitoring/sensors/status", "Sensors and their newest values"],

@@ -1,14 +1,18 @@
-/** The OpenAPI operations of ingest protocols, made of what their handlers say of themselves. */
+/**
+ * The OpenAPI document of ingest protocols, made of what their handlers say of themselves. It is not part of that of REST: programs that
+ * make clients or requests of a document stop at bodies of protobuf, snappy or Parquet.
+ */
 import type { Credential, DocumentedAnswer, EndpointDocument } from "../../server/lib/endpoint-document.ts";
 import { COOKIE } from "../console/cookie.ts";
 import type { IngestPath } from "../ingest.ts";
+import { TITLE } from "./openapi.ts";
 
 type Json = Record<string, unknown>;
 
-export const INGEST_TAG = "ingest";
+export const INGEST_DOCUMENT_PATH = "/openapi-ingest.json";
 
 /** By their names in the document. Without AUTH=on none is needed. */
-export const SECURITY_SCHEMES: Readonly<Record<Credential, Json>> = {
+const SECURITY_SCHEMES: Readonly<Record<Credential, Json>> = {
   bearer: {
     type: "http",
     scheme: "bearer",
@@ -32,8 +36,19 @@ const STATUSES: Readonly<Record<number, string>> = {
   504: "Nothing came, or nothing could be stored, for too long.",
 };
 
+/** @param ingest those with a document by themselves are taken in */
+export function ingestDocument(version: string, ingest: readonly IngestPath[]): Json {
+  return {
+    openapi: "3.1.0",
+    info: { title: `${TITLE}: ingest`, version, description: "Readings by the protocols of others, and by files." },
+    paths: ingestOperations(ingest),
+    components: { securitySchemes: SECURITY_SCHEMES },
+    security: [{}, { bearer: [] }, { session: [] }],
+  };
+}
+
 /** Operations by path and method. */
-export function ingestOperations(paths: readonly IngestPath[]): Record<string, Json> {
+function ingestOperations(paths: readonly IngestPath[]): Record<string, Json> {
   const operations: Record<string, Json> = {};
   for (const { path, method, document } of paths) {
     if (document === undefined) continue;
@@ -46,7 +61,7 @@ function operation(document: EndpointDocument): Json {
   const { operationId, summary, description, query, credentials } = document;
   const parameters = [...query.map(queryParameter), ...encodingParameter(document)];
   return {
-    ...{ operationId, tags: [INGEST_TAG], summary, description },
+    ...{ operationId, summary, description },
     ...(parameters.length > 0 ? { parameters } : {}),
     requestBody: { required: true, content: contentOf(document.body.types, { type: "string" }) },
     responses: { ...refusals(document), ...Object.fromEntries(Object.entries(document.answers).map(answered)) },

@@ -5,10 +5,8 @@
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
 import { ScalarType } from "@bufbuild/protobuf";
 import { SeveritySchema } from "../../gen/es/telltale/v1/reading_pb.ts";
-import type { IngestPath } from "../ingest.ts";
 import { isUnsigned } from "../mesh/map.ts";
 import { EXAMPLES } from "./examples.ts";
-import { INGEST_TAG, ingestOperations, SECURITY_SCHEMES } from "./openapi-ingest.ts";
 import { PAGE_TOKEN } from "./pages.ts";
 import { type Parameter, type Route, routes } from "./routes.ts";
 import { restRules } from "./rules.ts";
@@ -20,7 +18,8 @@ export const TITLE = "Intelligent Detection and Monitoring Platform";
 const DESCRIPTION = `Readings in, each stored and scored before it is answered; readings, alerts and the platform's state out.
 Times are ISO 8601 in UTC. The same data is at /api/v1/graphql, and by gRPC, where streams and high rates belong.
 Below /api/v2 this port answers as Prometheus' Alertmanager, whose document is
-https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml.`;
+https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml. Ingest protocols and files have a document of their own,
+/openapi-ingest.json.`;
 
 const ERRORS: Readonly<Record<string, string>> = {
   401: "The token is missing or wrong, where the platform asks for one.",
@@ -34,8 +33,8 @@ const ERRORS: Readonly<Record<string, string>> = {
   504: "The platform did not answer in time.",
 };
 
-/** @param sofa SOFA's own document @param ingest paths of which those with a document by themselves are taken in */
-export function openApiDocument(sofa: unknown, version: string, ingest: readonly IngestPath[]): Json {
+/** @param sofa SOFA's own document */
+export function openApiDocument(sofa: unknown, version: string): Json {
   const { components } = sofa as { components: { schemas: Json } };
   const schemas: Json = {
     ...answerSchemas(components.schemas),
@@ -58,11 +57,9 @@ export function openApiDocument(sofa: unknown, version: string, ingest: readonly
     tags: [
       { name: "sensors", description: "Readings and alerts." },
       { name: "monitoring", description: "The platform's own state, and who is told of alerts." },
-      { name: INGEST_TAG, description: "Readings by the protocols of others, and by files." },
     ],
-    paths: { ...paths, ...FIXED_PATHS, ...ingestOperations(ingest) },
-    components: { schemas, securitySchemes: SECURITY_SCHEMES },
-    security: [{}, { bearer: [] }, { session: [] }],
+    paths: { ...paths, ...FIXED_PATHS },
+    components: { schemas },
   };
 }
 

@@ -41,7 +41,7 @@ function ingestSection(): string[] {
   ]);
   const text = paragraph(
     `Readings by the protocols of others and as files, on the HTTP port and the services' own. The scope is \`ingest\`. Parameters, answers and
-    credentials of each are in \`/openapi.json\`, with REST.`,
+    credentials of each are in \`/openapi-ingest.json\`.`,
   );
   const heads = ["Path", "What it takes", "Content types", "Content encodings", "Answers beside refusals"];
   return ["## Ingest over HTTP", text, table(heads, rows)];
