@@ -18,6 +18,13 @@ const files = {
       test.skip("left out", () => {});
     });
     test("beside them", () => {});`,
+  "needs.test.ts": `
+    import { describeWith } from ${JSON.stringify(join(import.meta.dirname, "needs.ts"))};
+    describeWith(["npm:vitest"], "what is here", () => test("one", () => {}));
+    describeWith(["npm:vitest", "npm:@telltale/nowhere", "no-program"], "what is not", async () => {
+      await import("@telltale/nowhere");
+      test("two", () => {});
+    });`,
   "skip.test.ts": `test("one", () => {}); test("two", (context) => context.skip("no such part"));`,
 };
 let folder: string;
@@ -48,11 +55,20 @@ Failed in their setup:
 `);
   const skips = /\nSkipped:\n((?: {2}.*\n)+)/.exec(said)![1]!.split("\n").filter(Boolean).sort();
   expect(skips).toEqual([
+    expect.stringMatching(/^ {2}needs\.test\.ts > what is not \[needs .*\] > all of them: \[needs .*\]$/),
     "  setup.test.ts > the outer > left out: no reason given",
     "  skip.test.ts > two: no such part",
   ]);
   // Two in their setup, the file that is not loaded, and the one whose end fails.
-  expect(said).toMatch(/\nTests: 3 passed, 4 failed, 2 skipped\n$/);
+  expect(said).toMatch(/\nTests: 4 passed, 4 failed, 3 skipped\n$/);
+});
+
+test("tests of an optional package that is absent are skipped, and the end of the run names it", async () => {
+  const { code, said } = await run(["needs"]);
+  expect([code, said]).toEqual([0, expect.stringMatching(/\nTests: 1 passed, 0 failed, 1 skipped\n$/)]);
+  expect(said).toContain(
+    "what is not [needs npm:@telltale/nowhere, no-program, not installed here] > all of them: [needs",
+  );
 });
 
 test("a skipped test fails the run where every part is installed, unless a name filter leaves it out", async () => {

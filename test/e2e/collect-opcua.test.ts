@@ -17,154 +17,161 @@ import { startProxy } from "../../testing/proxy.ts";
 import { ASYNCUA } from "../../testing/python.ts";
 import { allReadings, allValues } from "../../testing/readings.ts";
 
-describeWith(["python3"], "telltale collect opcua", () => {
-  vi.setConfig({ testTimeout: 240_000 });
-  const { add, started, installation } = cleanupAfterEach();
+describeWith(
+  ["python3", "npm:node-opcua-client", "npm:node-opcua-certificate-manager"],
+  "telltale collect opcua",
+  () => {
+    vi.setConfig({ testTimeout: 240_000 });
+    const { add, started, installation } = cleanupAfterEach();
 
-  /** A server that wants security and a user. */
-  async function plant() {
-    const folder = mkdtempSync(join(tmpdir(), "telltale-collect-"));
-    add(async () => rmSync(folder, { recursive: true, force: true }));
-    const server = await started(startPython("opcua_server.py", ASYNCUA, [folder]));
-    const passwordFile = join(folder, "password");
-    writeFileSync(passwordFile, "secret\n");
-    const { fingerprint256 } = new X509Certificate(readFileSync(join(folder, "cert.der")));
-    const secure = {
-      ...{ endpoint: `opc.tcp://127.0.0.1:${server.port}`, security_policy: "Basic256Sha256" },
-      ...{ username: "plant", password_file: passwordFile, server_fingerprint: fingerprint256 },
-    };
-    return { folder, server, secure, passwordFile };
-  }
-  const nodes = ["Counter", "OilTemperature", "Running", "Long", "Broken", "Old", "Name", "Precise", "None"].map(
-    (name) => ({
-      ...{ node_id: `ns=2;s=${name}`, sensor_id: name, queue_size: 100 },
-    }),
-  );
-
-  test("--check reads the nodes of a server that is the one it is taken for, and browse prints what there is", async () => {
-    const { folder, secure, passwordFile } = await plant();
-    const check = async (server: object) => {
-      const run = runCli("collect", "opcua", writeConfig(folder, { server, nodes }), "--check");
-      const code = await run.ended;
-      return { code, out: run.stdout(), err: run.stderr() };
-    };
-    const good = await check(secure);
-    expect(good.code).toBe(1);
-    expect(good.err).toContain("3 of 9 give no reading.");
-    const found = Object.fromEntries(
-      good.out
-        .trim()
-        .split("\n")
-        .map((line) => line.split("  ", 2)),
+    /** A server that wants security and a user. */
+    async function plant() {
+      const folder = mkdtempSync(join(tmpdir(), "telltale-collect-"));
+      add(async () => rmSync(folder, { recursive: true, force: true }));
+      const server = await started(startPython("opcua_server.py", ASYNCUA, [folder]));
+      const passwordFile = join(folder, "password");
+      writeFileSync(passwordFile, "secret\n");
+      const { fingerprint256 } = new X509Certificate(readFileSync(join(folder, "cert.der")));
+      const secure = {
+        ...{ endpoint: `opc.tcp://127.0.0.1:${server.port}`, security_policy: "Basic256Sha256" },
+        ...{ username: "plant", password_file: passwordFile, server_fingerprint: fingerprint256 },
+      };
+      return { folder, server, secure, passwordFile };
+    }
+    const nodes = ["Counter", "OilTemperature", "Running", "Long", "Broken", "Old", "Name", "Precise", "None"].map(
+      (name) => ({
+        ...{ node_id: `ns=2;s=${name}`, sensor_id: name, queue_size: 100 },
+      }),
     );
-    expect(found).toMatchObject({
-      ...{ OilTemperature: "61.5 1", Running: "1 1", Long: "-5000000000 1", Old: "2.5 1", Precise: "1 1" },
-      ...{ Broken: "–", Name: "–", None: "–" },
-    });
-    const other = await check({ ...secure, server_fingerprint: "00".repeat(32) });
-    expect(other.err).toContain("The server's certificate is another than the one that is trusted.");
-    expect(other.err).toContain(`write server_fingerprint: "${secure.server_fingerprint}"`);
-    const { server_fingerprint, ...unknown } = secure;
-    expect((await check(unknown)).err).toContain("No certificate of the server is trusted.");
-    const byFile = await check({ ...unknown, server_certificate: join(folder, "cert.der") });
-    expect(byFile.out).toContain("OilTemperature  61.5 1");
-    writeFileSync(passwordFile, "wrong");
-    expect((await check(secure)).err).toContain("The server refuses the session");
-    writeFileSync(passwordFile, "secret");
 
-    const browse = async (...more: string[]) => {
-      const run = runCli("collect", "opcua", "browse", ...more);
-      expect(await run.ended, run.stderr()).toBe(0);
-      return parse(run.stdout()) as { nodes: object[]; sensors: object[] };
-    };
-    const config = await browse(secure.endpoint);
-    expect(config.nodes).toHaveLength(7); // without the text
-    expect(config.nodes).toContainEqual({
-      ...{ node_id: "ns=2;s=OilTemperature", sensor_id: "Hall/Press 7/OilTemperature" },
-      ...{ sensor_type: "OilTemperature", unit: "°C" },
-    });
-    const { sensors } = await browse(
-      writeConfig(folder, { server: secure }),
-      "--format",
-      "sensors",
-      "--root",
-      "ns=2;i=1",
-    );
-    expect(sensors).toContainEqual({
-      ...{ sensor_id: "Press 7/OilTemperature", display_name: "OilTemperature", description: "Of the oil tank" },
-      ...{ asset: "Press 7", attributes: { opcua_node: "ns=2;s=OilTemperature", range_low: "-10", range_high: "120" } },
-    });
-  });
+    test("--check reads the nodes of a server that is the one it is taken for, and browse prints what there is", async () => {
+      const { folder, secure, passwordFile } = await plant();
+      const check = async (server: object) => {
+        const run = runCli("collect", "opcua", writeConfig(folder, { server, nodes }), "--check");
+        const code = await run.ended;
+        return { code, out: run.stdout(), err: run.stderr() };
+      };
+      const good = await check(secure);
+      expect(good.code).toBe(1);
+      expect(good.err).toContain("3 of 9 give no reading.");
+      const found = Object.fromEntries(
+        good.out
+          .trim()
+          .split("\n")
+          .map((line) => line.split("  ", 2)),
+      );
+      expect(found).toMatchObject({
+        ...{ OilTemperature: "61.5 1", Running: "1 1", Long: "-5000000000 1", Old: "2.5 1", Precise: "1 1" },
+        ...{ Broken: "–", Name: "–", None: "–" },
+      });
+      const other = await check({ ...secure, server_fingerprint: "00".repeat(32) });
+      expect(other.err).toContain("The server's certificate is another than the one that is trusted.");
+      expect(other.err).toContain(`write server_fingerprint: "${secure.server_fingerprint}"`);
+      const { server_fingerprint, ...unknown } = secure;
+      expect((await check(unknown)).err).toContain("No certificate of the server is trusted.");
+      const byFile = await check({ ...unknown, server_certificate: join(folder, "cert.der") });
+      expect(byFile.out).toContain("OilTemperature  61.5 1");
+      writeFileSync(passwordFile, "wrong");
+      expect((await check(secure)).err).toContain("The server refuses the session");
+      writeFileSync(passwordFile, "secret");
 
-  test("no value is stored twice, and none lost of those that came while the collector lived", async () => {
-    const { folder, server, secure } = await plant();
-    /** The newest value of the counter. */
-    const counted = () => Number(server.lines.at(-1)!.split(" ").at(-1));
-    const proxy = await started(startProxy(() => [server.port]));
-    const grpcPort = await freePort();
-    const environment = { DATA_DIR: await installation(), GRPC_PORT: String(grpcPort) };
-    let platform = await startPlatform(environment);
-    add(() => platform.stop());
-    const config = writeConfig(folder, {
-      ...{ producer: "hall-1", platform: { url: `http://127.0.0.1:${grpcPort}` } },
-      server: { ...secure, endpoint: `opc.tcp://127.0.0.1:${proxy.port}` },
-      ...{ sampling_interval: "10ms", publishing_interval: "100ms", nodes },
+      const browse = async (...more: string[]) => {
+        const run = runCli("collect", "opcua", "browse", ...more);
+        expect(await run.ended, run.stderr()).toBe(0);
+        return parse(run.stdout()) as { nodes: object[]; sensors: object[] };
+      };
+      const config = await browse(secure.endpoint);
+      expect(config.nodes).toHaveLength(7); // without the text
+      expect(config.nodes).toContainEqual({
+        ...{ node_id: "ns=2;s=OilTemperature", sensor_id: "Hall/Press 7/OilTemperature" },
+        ...{ sensor_type: "OilTemperature", unit: "°C" },
+      });
+      const { sensors } = await browse(
+        writeConfig(folder, { server: secure }),
+        "--format",
+        "sensors",
+        "--root",
+        "ns=2;i=1",
+      );
+      expect(sensors).toContainEqual({
+        ...{ sensor_id: "Press 7/OilTemperature", display_name: "OilTemperature", description: "Of the oil tank" },
+        ...{
+          asset: "Press 7",
+          attributes: { opcua_node: "ns=2;s=OilTemperature", range_low: "-10", range_high: "120" },
+        },
+      });
     });
-    const values = async () => await allValues(platform.grpc, "Counter");
-    const newest = async () => (await values()).at(-1) ?? 0;
-    const first = startCollector("opcua", config);
-    add(first.kill);
-    await until(async () => (await values()).length > 20);
-    await end(platform.process, "SIGKILL");
-    const away = counted();
-    await until(() => counted() > away + 60);
-    await first.kill();
-    const killed = counted();
-    const second = startCollector("opcua", config);
-    add(second.kill);
-    await second.logged("readings of before are in the spool");
-    await second.logged('"msg":"subscribed"');
-    const subscribed = counted();
-    await until(() => counted() > subscribed + 60);
-    platform = await startPlatform(environment);
-    await until(async () => (await newest()) > subscribed + 60);
-    const cut = counted();
-    proxy.cut();
-    await second.logged("the connection to the server is lost");
-    // This server answers what is asked to bring a session back in a way that has no end: the collector makes a new one.
-    await until(() => second.stderr().split('"msg":"subscribed"').length > 2);
-    const again = counted();
-    await until(async () => (await newest()) > again + 20);
-    const all = await values();
-    expect(all).toEqual([...new Set(all)].sort((a, b) => a - b));
-    const missing = Array.from({ length: all.at(-1)! - all[0]! }, (_, i) => all[0]! + i).filter(
-      (v) => !all.includes(v),
-    );
-    // Of before a kill or a cut what had not been sent yet, and what came while nobody was there.
-    const whileKilled = (value: number) => value > killed - 20 && value <= subscribed + 5;
-    const whileCut = (value: number) => value > cut - 20 && value <= again + 5;
-    expect(missing.filter((value) => !whileKilled(value) && !whileCut(value))).toEqual([]);
 
-    await server.kill();
-    const ended = server.lines.length;
-    await server.start(); // it counts from 1 again
-    await until(async () => server.lines.slice(ended).includes(`counted ${await newest()}`));
-    expect(await second.stop()).toBe(0);
-    expect(second.stderr()).toContain("stopped; everything is settled");
+    test("no value is stored twice, and none lost of those that came while the collector lived", async () => {
+      const { folder, server, secure } = await plant();
+      /** The newest value of the counter. */
+      const counted = () => Number(server.lines.at(-1)!.split(" ").at(-1));
+      const proxy = await started(startProxy(() => [server.port]));
+      const grpcPort = await freePort();
+      const environment = { DATA_DIR: await installation(), GRPC_PORT: String(grpcPort) };
+      let platform = await startPlatform(environment);
+      add(() => platform.stop());
+      const config = writeConfig(folder, {
+        ...{ producer: "hall-1", platform: { url: `http://127.0.0.1:${grpcPort}` } },
+        server: { ...secure, endpoint: `opc.tcp://127.0.0.1:${proxy.port}` },
+        ...{ sampling_interval: "10ms", publishing_interval: "100ms", nodes },
+      });
+      const values = async () => await allValues(platform.grpc, "Counter");
+      const newest = async () => (await values()).at(-1) ?? 0;
+      const first = startCollector("opcua", config);
+      add(first.kill);
+      await until(async () => (await values()).length > 20);
+      await end(platform.process, "SIGKILL");
+      const away = counted();
+      await until(() => counted() > away + 60);
+      await first.kill();
+      const killed = counted();
+      const second = startCollector("opcua", config);
+      add(second.kill);
+      await second.logged("readings of before are in the spool");
+      await second.logged('"msg":"subscribed"');
+      const subscribed = counted();
+      await until(() => counted() > subscribed + 60);
+      platform = await startPlatform(environment);
+      await until(async () => (await newest()) > subscribed + 60);
+      const cut = counted();
+      proxy.cut();
+      await second.logged("the connection to the server is lost");
+      // This server answers what is asked to bring a session back in a way that has no end: the collector makes a new one.
+      await until(() => second.stderr().split('"msg":"subscribed"').length > 2);
+      const again = counted();
+      await until(async () => (await newest()) > again + 20);
+      const all = await values();
+      expect(all).toEqual([...new Set(all)].sort((a, b) => a - b));
+      const missing = Array.from({ length: all.at(-1)! - all[0]! }, (_, i) => all[0]! + i).filter(
+        (v) => !all.includes(v),
+      );
+      // Of before a kill or a cut what had not been sent yet, and what came while nobody was there.
+      const whileKilled = (value: number) => value > killed - 20 && value <= subscribed + 5;
+      const whileCut = (value: number) => value > cut - 20 && value <= again + 5;
+      expect(missing.filter((value) => !whileKilled(value) && !whileCut(value))).toEqual([]);
 
-    const [precise, ...more] = await allReadings(platform.grpc, "Precise");
-    expect(precise).toMatchObject({ value: 1, observedAt: { seconds: 1_793_491_200n, nanos: 123_456_000 } });
-    expect(more).toEqual([]);
-    expect((await allReadings(platform.grpc, "Old"))[0]).toMatchObject({
-      value: 2.5,
-      metadata: { opcua_status: "UncertainLastUsableValue" },
+      await server.kill();
+      const ended = server.lines.length;
+      await server.start(); // it counts from 1 again
+      await until(async () => server.lines.slice(ended).includes(`counted ${await newest()}`));
+      expect(await second.stop()).toBe(0);
+      expect(second.stderr()).toContain("stopped; everything is settled");
+
+      const [precise, ...more] = await allReadings(platform.grpc, "Precise");
+      expect(precise).toMatchObject({ value: 1, observedAt: { seconds: 1_793_491_200n, nanos: 123_456_000 } });
+      expect(more).toEqual([]);
+      expect((await allReadings(platform.grpc, "Old"))[0]).toMatchObject({
+        value: 2.5,
+        metadata: { opcua_status: "UncertainLastUsableValue" },
+      });
+      const profiles = runCli("collect", "opcua", "browse", config, "--format", "sensors");
+      expect(await profiles.ended, profiles.stderr()).toBe(0);
+      writeFileSync(join(folder, "sensors.yaml"), profiles.stdout());
+      const apply = runCli("sensor", "apply", join(folder, "sensors.yaml"), "--url", platform.grpc);
+      expect(await apply.ended, apply.stderr()).toBe(0);
+      expect(apply.stdout()).toContain("Of the oil tank");
+      for (const none of ["Broken", "Name", "None"]) expect(await allReadings(platform.grpc, none)).toEqual([]);
     });
-    const profiles = runCli("collect", "opcua", "browse", config, "--format", "sensors");
-    expect(await profiles.ended, profiles.stderr()).toBe(0);
-    writeFileSync(join(folder, "sensors.yaml"), profiles.stdout());
-    const apply = runCli("sensor", "apply", join(folder, "sensors.yaml"), "--url", platform.grpc);
-    expect(await apply.ended, apply.stderr()).toBe(0);
-    expect(apply.stdout()).toContain("Of the oil tank");
-    for (const none of ["Broken", "Name", "None"]) expect(await allReadings(platform.grpc, none)).toEqual([]);
-  });
-});
+  },
+);
