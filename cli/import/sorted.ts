@@ -3,7 +3,7 @@
  * exports come newest first as often as not. What does not fit into memory is sorted in pieces on disk and merged.
  */
 import type { FileHandle } from "node:fs/promises";
-import { openUnnamed } from "../../formats/unnamed.ts";
+import { append, openUnnamed } from "../../formats/unnamed.ts";
 import type { Row } from "./row.ts";
 
 /** Rows sorted in memory at once: about 100 MB of objects. */
@@ -52,7 +52,7 @@ function sortPiece(rows: Row[]): Row[] {
 async function spill(rows: readonly Row[], file: FileHandle): Promise<void> {
   for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
     const lines = rows.slice(from, from + ROWS_AT_ONCE).map((row) => `${JSON.stringify(row)}\n`);
-    await file.appendFile(lines.join(""));
+    await append(file, lines.join(""));
   }
 }
 

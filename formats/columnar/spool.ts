@@ -1,7 +1,7 @@
 /** Files of which any part can be read: on disk, or what came as a stream, in a temporary file without a name. */
 import type { FileHandle } from "node:fs/promises";
 import { CsvProblem } from "../csv/problem.ts";
-import { openUnnamed } from "../unnamed.ts";
+import { append, openUnnamed } from "../unnamed.ts";
 import { damaged } from "./budget.ts";
 import type { RandomAccess } from "./random-access.ts";
 
@@ -29,7 +29,7 @@ export class SpoolFull extends CsvProblem {}
 /**
  * All that comes, in a file that is gone when it is closed, and with the process at the latest.
  *
- * @throws SpoolFull past `most` bytes
+ * @throws SpoolFull past `most` bytes, TemporaryFolderFull
  */
 export async function spool(pieces: AsyncIterable<Uint8Array>, most: number): Promise<FileHandle> {
   const file = await openUnnamed("telltale-table-");
@@ -41,7 +41,7 @@ export async function spool(pieces: AsyncIterable<Uint8Array>, most: number): Pr
         throw new SpoolFull(
           `the file has more than ${Math.floor(most / 1024 / 1024)} MiB: send it as several files, or as an Arrow stream, which may have any size.`,
         );
-      await file.appendFile(piece);
+      await append(file, piece);
     }
     return file;
   } catch (error) {

@@ -4,7 +4,7 @@
  * unless the file is in that order already.
  */
 import type { FileHandle } from "node:fs/promises";
-import { openUnnamed } from "../unnamed.ts";
+import { append, openUnnamed } from "../unnamed.ts";
 
 /** Readings sorted in memory at once: 24 bytes each, and 4 for their order. */
 const PIECE_READINGS = 1_000_000;
@@ -110,7 +110,7 @@ export class SortedReadings implements AsyncIterable<Reading> {
       for (const i of order.subarray(from, from + WINDOW_READINGS)) {
         window.copy(piece, i);
       }
-      await file.write(window.bytes, 0, window.bytes.length, from * BYTES);
+      await append(file, window.bytes);
     }
     piece.length = 0;
     this.#spare = piece;

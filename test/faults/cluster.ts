@@ -9,7 +9,7 @@ import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 import { end, freePort, untilLine } from "../../testing/processes.ts";
 import { type FaultProxy, startProxy } from "../../testing/proxy.ts";
 import { startRedis, type TestRedis } from "../../testing/redis.ts";
-import { noDisk, SmallDisk } from "./disk.ts";
+import { noDisk, SmallDisk } from "../../testing/small-disk.ts";
 
 export const roles = ["ingest", "score", "query", "gateway"] as const;
 export type Role = (typeof roles)[number];

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Random } from "../../testing/random.ts";
+import { noDisk } from "../../testing/small-disk.ts";
 import type { Cluster, Link, Role } from "./cluster.ts";
-import { noDisk } from "./disk.ts";
 
 export interface Fault {
   readonly name: string;

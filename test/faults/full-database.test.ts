@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 import { unprivileged } from "../../testing/processes.ts";
-import { noDisk, SmallDisk } from "./disk.ts";
+import { noDisk, SmallDisk } from "../../testing/small-disk.ts";
 
 const eventually = <T>(look: () => Promise<T>) => vi.waitFor(look, { timeout: 60_000, interval: 200 });
 /** Large enough that the log cannot put a batch into room that it has already. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { runNode } from "../../testing/cli.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 import { end } from "../../testing/processes.ts";
-import { noDisk, SmallDisk } from "./disk.ts";
+import { noDisk, SmallDisk } from "../../testing/small-disk.ts";
 
 const MAIN = fileURLToPath(new URL("../../server/main.ts", import.meta.url));
 const eventually = <T>(look: () => Promise<T>) => vi.waitFor(look, { timeout: 60_000, interval: 200 });
