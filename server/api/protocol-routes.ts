@@ -149,9 +149,10 @@ async function streamed(
     // Among the caller's streams of the contract, which are as long.
     const leaveQuota = await o.quota?.enter(admitted.caller);
     try {
-      const asked = { headers, query: url.searchParams, principal, skip: skipping(protocol.name, o) };
+      const skip = skipping(protocol.name, o);
+      const asked = { headers, query: url.searchParams, principal, who: admitted.caller, skip };
       const handOver = (batch: Partial<Batch>) => handedOver({ ...EMPTY_BATCH, ...batch }, admitted, o);
-      return await answerStreamed(protocol, request, { asked, caller, handOver, who: admitted.caller }, o);
+      return await answerStreamed(protocol, request, { asked, caller, handOver }, o);
     } finally {
       leaveQuota?.();
     }

@@ -57,9 +57,7 @@ export class Streams {
 }
 
 export interface StreamedCall {
-  readonly asked: Pick<StreamedRequest, "headers" | "query" | "principal" | "skip">;
-  /** Who is asked for the quota. */
-  readonly who: string;
+  readonly asked: Pick<StreamedRequest, "headers" | "query" | "principal" | "who" | "skip">;
   readonly caller: AbortSignal;
   readonly handOver: (batch: Partial<Batch>) => Submission;
 }
@@ -67,7 +65,7 @@ export interface StreamedCall {
 export async function answerStreamed(
   protocol: StreamedProtocol,
   request: NodeServerRequest,
-  { asked, who, caller: signal, handOver }: StreamedCall,
+  { asked, caller: signal, handOver }: StreamedCall,
   o: {
     readonly ingestor: Pick<Ingestor, "room" | "checkRoom">;
     readonly quota: Quota | undefined;
@@ -83,7 +81,7 @@ export async function answerStreamed(
       async submit(batch) {
         const parts = { producer: "", readings: [], blocks: [], ...batch };
         checkProducer(asked.principal, parts.producer);
-        await o.quota?.takeSlowly(who, parts, signal);
+        await o.quota?.takeSlowly(asked.who, parts, signal);
         const late = "the server had no room for more readings in time: send them again";
         await within(answerTimeoutMs, o.ingestor.room(signal), signal, late);
         signal.throwIfAborted();

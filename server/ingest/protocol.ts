@@ -67,6 +67,8 @@ export interface ProtocolRequest extends Asked {
 }
 
 export interface StreamedRequest extends Asked {
+  /** Who is counted where callers share something: see `callerOf`. */
+  readonly who: string;
   /**
    * Pieces of at most 64 KiB, without the content encodings gzip, deflate and br. The caller is slowed as far as the pieces are not
    * asked for. To be read once; what is left when the protocol answers is nobody's.

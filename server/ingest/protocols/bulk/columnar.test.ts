@@ -1,15 +1,17 @@
 import { mkdtemp, readdir, readlink, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { arrowOf } from "../../../../testing/columnar/arrow.ts";
 import { parquetOf } from "../../../../testing/columnar/parquet.ts";
-import { ColumnarUploads } from "./columnar.ts";
-import type { BulkOptions } from "./parameters.ts";
+import { noDisk, SmallDisk } from "../../../../testing/small-disk.ts";
+import { ColumnarUploads, type OpenedUpload } from "./columnar.ts";
 import type { BulkSource } from "./source.ts";
 
 const readings = Array.from({ length: 100 }, (_, i) => ({ sensorId: "a", timeUs: i * 1e6, value: i }));
-const options = (format: "parquet" | "arrow"): BulkOptions => ({ format, dryRun: false, csv: {} });
+const upload = (format: "parquet" | "arrow", who = "ann"): OpenedUpload => ({
+  ...{ who, options: { format, dryRun: false, csv: {} }, refuse: () => {} },
+});
 const PIECE = 256;
 
 async function* pieces(bytes: Uint8Array, failure?: Error) {
@@ -45,14 +47,14 @@ async function count(source: BulkSource): Promise<number> {
 it("a file has no name while it is read, and is gone when it has been, or was not understood, or did not come to its end", async () => {
   const uploads = new ColumnarUploads();
   const bytes = parquetOf(readings);
-  const source = await uploads.open(pieces(bytes), options("parquet"), () => {});
+  const source = await uploads.open(pieces(bytes), upload("parquet"));
   expect([await readdir(folder), await spooled()]).toEqual([[], 1]);
   expect(await count(source)).toBe(100);
   await source.close?.();
   expect(await spooled()).toBe(0);
   const failure = new Error("the caller is gone");
-  await expect(uploads.open(pieces(bytes, failure), options("parquet"), () => {})).rejects.toBe(failure);
-  await expect(uploads.open(pieces(Buffer.from("PAR1 no")), options("parquet"), () => {})).rejects.toThrow(/damaged/);
+  await expect(uploads.open(pieces(bytes, failure), upload("parquet"))).rejects.toBe(failure);
+  await expect(uploads.open(pieces(Buffer.from("PAR1 no")), upload("parquet"))).rejects.toThrow(/damaged/);
   expect([await readdir(folder), await spooled()]).toEqual([[], 0]);
 });
 
@@ -71,7 +73,7 @@ it("a stream that is refused in the middle is ended, and so is one whose format 
       }
     }
     const read = async () => {
-      const source = await uploads.open(watched(), options("arrow"), () => {});
+      const source = await uploads.open(watched(), upload("arrow"));
       try {
         await count(source);
       } finally {
@@ -85,21 +87,65 @@ it("a stream that is refused in the middle is ended, and so is one whose format 
 
 it("a file that is too large is refused with what to do, and an Arrow stream of that size is not", async () => {
   const uploads = new ColumnarUploads(1, 1_000);
-  const refused = uploads.open(pieces(parquetOf(readings)), options("parquet"), () => {});
+  const refused = uploads.open(pieces(parquetOf(readings)), upload("parquet"));
   await expect(refused).rejects.toMatchObject({ status: 413, message: expect.stringMatching(/as an Arrow stream/) });
-  const file = uploads.open(pieces(await arrowOf(readings, { form: "file" })), options("arrow"), () => {});
+  const file = uploads.open(pieces(await arrowOf(readings, { form: "file" })), upload("arrow"));
   await expect(file).rejects.toMatchObject({ status: 413 });
-  const stream = await uploads.open(pieces(await arrowOf(readings)), options("arrow"), () => {});
+  const stream = await uploads.open(pieces(await arrowOf(readings)), upload("arrow"));
   expect(await count(stream)).toBe(100);
   await stream.close?.();
 });
 
 it("more at once than there is memory for are told to come later, until one has ended", async () => {
   const uploads = new ColumnarUploads(1);
-  const open = async () => uploads.open(pieces(await arrowOf(readings)), options("arrow"), () => {});
+  const open = async () => uploads.open(pieces(await arrowOf(readings)), upload("arrow"));
   const first = await open();
   await expect(open()).rejects.toMatchObject({ kind: "exhausted", retryAfterMs: expect.any(Number) });
   await first.close?.();
   const second = await open();
   await second.close?.();
+});
+
+it("one caller leaves places to others", async () => {
+  const uploads = new ColumnarUploads(4);
+  const open = async (who: string) => uploads.open(pieces(await arrowOf(readings)), upload("arrow", who));
+  const sources = [await open("ann"), await open("ann")];
+  await expect(open("ann")).rejects.toMatchObject({ kind: "exhausted", message: expect.stringMatching(/2 of 2/) });
+  sources.push(await open("bob"), await open("cleo"));
+  await expect(open("dan")).rejects.toMatchObject({ kind: "exhausted" });
+  // Closed twice, it gives its place back once.
+  await sources[0]!.close?.();
+  await sources[0]!.close?.();
+  sources.push(await open("dan"));
+  await expect(open("eve")).rejects.toMatchObject({ kind: "exhausted" });
+  for (const source of sources) await source.close?.();
+});
+
+describe.skipIf(noDisk !== undefined)(`a temporary folder of little room [${noDisk ?? "8 KiB"}]`, () => {
+  let disk: SmallDisk;
+  beforeAll(() => {
+    disk = new SmallDisk(join(folder, "disk"), "8k");
+    process.env.TMPDIR = disk.folder;
+  });
+  afterAll(() => {
+    process.env.TMPDIR = folder;
+    disk?.remove();
+  });
+
+  it("refuses a file with what to do, keeps nothing of it, and takes an Arrow stream", async () => {
+    const uploads = new ColumnarUploads(1);
+    const many = Array.from({ length: 2_000 }, (_, i) => ({ sensorId: "a", timeUs: i * 1e6, value: Math.sin(i) }));
+    const file = await arrowOf(many, { form: "file" });
+    for (const format of ["parquet", "arrow"] as const) {
+      const body = format === "parquet" ? parquetOf(many) : file;
+      await expect(uploads.open(pieces(body), upload(format))).rejects.toMatchObject({
+        ...{ kind: "exhausted", reason: "STORAGE_FULL", retryAfterMs: expect.any(Number) },
+        message: expect.stringMatching(/temporary folder has no room.* Arrow stream needs none.*try again later/),
+      });
+      expect([await readdir(disk.folder), await spooled()]).toEqual([[], 0]);
+    }
+    const stream = await uploads.open(pieces(await arrowOf(many)), upload("arrow"));
+    expect(await count(stream)).toBe(2_000);
+    await stream.close?.();
+  });
 });

@@ -11,8 +11,9 @@ import {
   SpoolFull,
   spool,
 } from "../../../../formats/columnar/index.ts";
-import { counted } from "../../../../formats/counted.ts";
-import { TelltaleError } from "../../../errors.ts";
+import { TemporaryFolderFull } from "../../../../formats/unnamed.ts";
+import { storageFull, TelltaleError } from "../../../errors.ts";
+import { Shares } from "../../../lib/shares.ts";
 import { HttpRefusal } from "../../protocol.ts";
 import { MAX_COLUMNAR_UPLOADS, MAX_SPOOLED_BYTES } from "./limits.ts";
 import type { BulkOptions } from "./parameters.ts";
@@ -24,15 +25,23 @@ const RETRY_MS = 5_000;
 /** Rows that a dry run looks at. */
 const LOOKED_AT_ROWS = 1_000;
 
-/** Opens uploads, so many at a time. */
+export interface OpenedUpload {
+  /** See `StreamedRequest`. */
+  readonly who: string;
+  readonly options: BulkOptions;
+  readonly refuse: RefuseLine;
+}
+
+/** Opens uploads, so many at a time, which callers share. */
 export class ColumnarUploads {
   readonly #most: number;
+  readonly #shares: Shares;
   readonly #spooledBytes: number;
-  #count = 0;
 
   /** @param spooledBytes of a file in the temporary folder */
   constructor(most: number = MAX_COLUMNAR_UPLOADS, spooledBytes: number = MAX_SPOOLED_BYTES) {
     this.#most = most;
+    this.#shares = new Shares(most);
     this.#spooledBytes = spooledBytes;
   }
 
@@ -42,14 +51,17 @@ export class ColumnarUploads {
    * @throws UploadProblem where it cannot be found out what the body says
    * @throws HttpRefusal 413 for a file that is too large, TelltaleError "exhausted" where there is no room
    */
-  async open(body: AsyncIterable<Uint8Array>, options: BulkOptions, refuse: RefuseLine): Promise<BulkSource> {
-    const leave = this.#enter();
+  async open(body: AsyncIterable<Uint8Array>, { who, options, refuse }: OpenedUpload): Promise<BulkSource> {
+    const leave = this.#enter(who);
     let file: FileHandle | undefined;
     let end: Recognised["close"] | undefined;
     const close = async () => {
-      leave();
-      await file?.close();
-      await end?.();
+      try {
+        await file?.close();
+        await end?.();
+      } finally {
+        leave();
+      }
     };
     try {
       const { format: found, pieces, ...of } = await recognised(body);
@@ -69,15 +81,11 @@ export class ColumnarUploads {
     }
   }
 
-  #enter(): () => void {
-    if (this.#count >= this.#most) {
-      const message = `${counted(this.#most, "upload")} of Parquet or Arrow are under way: try again later`;
-      throw new TelltaleError("exhausted", message, { retryAfterMs: RETRY_MS });
-    }
-    this.#count++;
-    return () => {
-      this.#count--;
-    };
+  #enter(who: string): () => void {
+    const leave = this.#shares.enter(who);
+    if (leave !== undefined) return leave;
+    const message = `you have ${this.#shares.heldBy(who)} of ${this.#shares.taken} uploads of Parquet or Arrow under way, and ${this.#most} are for all: try again later`;
+    throw new TelltaleError("exhausted", message, { retryAfterMs: RETRY_MS });
   }
 
   async #spooled(pieces: AsyncIterable<Uint8Array>): Promise<FileHandle> {
@@ -85,9 +93,9 @@ export class ColumnarUploads {
       return await spool(pieces, this.#spooledBytes);
     } catch (error) {
       if (error instanceof SpoolFull) throw new HttpRefusal(413, "exhausted", error.message);
-      if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
-      const message = "the temporary folder has no room for the file: send it again later, or as an Arrow stream";
-      throw new TelltaleError("exhausted", message, { retryAfterMs: RETRY_MS });
+      if (!(error instanceof TemporaryFolderFull)) throw error;
+      const why = "the server's temporary folder has no room for the file; an Arrow stream needs none";
+      throw storageFull(why, error);
     }
   }
 }

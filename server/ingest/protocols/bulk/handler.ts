@@ -30,7 +30,9 @@ async function handle(request: StreamedRequest, columnar: ColumnarUploads): Prom
   const options = bulkOptions(request.query, request.headers);
   const open: Open = (body, refuse) => {
     if (options.format === "csv") return openCsv(body, options, refuse);
-    return options.format === "jsonl" ? openJsonLines(body, options, refuse) : columnar.open(body, options, refuse);
+    return options.format === "jsonl"
+      ? openJsonLines(body, options, refuse)
+      : columnar.open(body, { who: request.who, options, refuse });
   };
   return options.dryRun ? look(request, options, open) : store(request, open);
 }
