@@ -16,6 +16,8 @@ const READING_BYTES = 32;
 const POINT_BYTES = 14;
 
 interface OpenBlock {
+  /** Of the series that it is of. */
+  readonly key: string;
   readonly block: SeriesBlock;
   lastUs: number;
 }
@@ -28,9 +30,8 @@ export class BatchBuilder {
   readonly #maxReadings: number;
   #readings: Reading[] = [];
   #blocks: SeriesBlock[] = [];
-  /** The block that the next point of a series goes to, by series; and the sensors that have one. */
+  /** The newest block of each sensor: two series of one sensor keep their order only if no other is added to. */
   #open = new Map<string, OpenBlock>();
-  #columnar = new Set<string>();
   #bytes = 0;
   count = 0;
 
@@ -51,7 +52,7 @@ export class BatchBuilder {
       return true;
     }
     const bytes = READING_BYTES + textBytes(reading) + (reading.metadata ? JSON.stringify(reading.metadata).length : 0);
-    if (this.isFull || this.#columnar.has(reading.sensorId)) return false;
+    if (this.isFull || this.#open.has(reading.sensorId)) return false;
     this.#readings.push(single(reading));
     this.#bytes += bytes;
     this.count++;
@@ -72,17 +73,12 @@ export class BatchBuilder {
   }
 
   #addPoint(of: DeviceBlock | DeviceReading, key: string, timeUs: number, value: number): void {
-    let open = this.#open.get(key);
-    // Two series of one sensor keep their order only if neither is added to after the other has begun.
-    const other = open === undefined && this.#columnar.has(of.sensorId);
-    if (open && (timeUs < open.lastUs || timeUs - open.lastUs > MAX_DELTA_US || isLong(open.block))) open = undefined;
+    let open = this.#open.get(of.sensorId);
+    if (open && (open.key !== key || !takes(open, timeUs))) open = undefined;
     if (open === undefined) {
-      if (other)
-        for (const [each, { block }] of this.#open) if (block.sensorId === of.sensorId) this.#open.delete(each);
-      open = { block: begin(of, timeUs), lastUs: timeUs };
+      open = { key, block: begin(of, timeUs), lastUs: timeUs };
       this.#blocks.push(open.block);
-      this.#open.set(key, open);
-      this.#columnar.add(of.sensorId);
+      this.#open.set(of.sensorId, open);
       this.#bytes += READING_BYTES + textBytes(of);
     }
     open.block.timeDeltasUs.push(timeUs - open.lastUs);
@@ -98,7 +94,6 @@ export class BatchBuilder {
     this.#readings = [];
     this.#blocks = [];
     this.#open = new Map();
-    this.#columnar = new Set();
     this.#bytes = 0;
     this.count = 0;
     return taken;
@@ -195,8 +190,9 @@ function isTime(us: number | undefined): us is number {
   return us !== undefined && Number.isSafeInteger(us) && us >= 0;
 }
 
-function isLong(block: SeriesBlock): boolean {
-  return block.values.length >= MAX_BLOCK_POINTS;
+function takes({ block, lastUs }: OpenBlock, timeUs: number): boolean {
+  const deltaUs = timeUs - lastUs;
+  return deltaUs >= 0 && deltaUs <= MAX_DELTA_US && block.values.length < MAX_BLOCK_POINTS;
 }
 
 /** UTF-8 takes at most three bytes for each of JavaScript's characters. */

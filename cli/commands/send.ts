@@ -186,12 +186,32 @@ async function sendReadings(
   await sendSlice(client, slice, of);
 }
 
-/** Readings of a few moments: those of a sensor as a block. */
+/** Readings of a few moments: those of a sensor in their order, as a block for each stretch of one series. */
 async function sendSlice(client: DeviceClient, slice: readonly Reading[], of: readonly Sent[]): Promise<void> {
-  for (const [series, readings] of Map.groupBy(slice, (each) => each.series)) {
-    const timesUs = readings.map(({ timeUs }) => timeUs);
-    await client.sendBlock({ ...of[series]!, timesUs, values: readings.map(({ value }) => value) });
+  for (const readings of Map.groupBy(slice, ({ series }) => of[series]!.sensorId).values()) {
+    for (const { series, timesUs, values } of stretches(readings)) {
+      await client.sendBlock({ ...of[series]!, timesUs, values });
+    }
   }
+}
+
+interface Stretch {
+  readonly series: number;
+  readonly timesUs: number[];
+  readonly values: number[];
+}
+
+function stretches(readings: readonly Reading[]): Stretch[] {
+  const all: Stretch[] = [];
+  for (const { series, timeUs, value } of readings) {
+    const last = all.at(-1);
+    if (last?.series !== series) all.push({ series, timesUs: [timeUs], values: [value] });
+    else {
+      last.timesUs.push(timeUs);
+      last.values.push(value);
+    }
+  }
+  return all;
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

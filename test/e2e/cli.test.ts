@@ -114,6 +114,33 @@ test("send says what it understood before the first reading, sorts by time, and 
   ]);
 });
 
+test("a sensor whose place changes from row to row has its readings in order, sent as a file or uploaded", async () => {
+  const rows = Array.from(
+    { length: 60 },
+    (_, n) => `2026-02-13T00:00:${String(n).padStart(2, "0")}Z,${n},dock ${n % 3}`,
+  );
+  const text = (id: string) => `time,value,location,sensor_id\n${rows.map((row) => `${row},${id}\n`).join("")}`;
+  const file = join(folder, "moving.csv");
+  writeFileSync(file, text("moving"));
+  const run = cli("send", file);
+  expect(await run.ended, run.stderr()).toBe(0);
+  expect(run.stdout()).toMatch(/^60 sent = 60 accepted .* \(0 late\)/);
+  const upload = await fetch(`${platform.http}/api/v1/sensors/data/bulk`, {
+    ...{ method: "POST", headers: { "content-type": "text/csv" }, body: text("uploaded") },
+  });
+  expect(await upload.json()).toMatchObject({ accepted: 60, late: 0 });
+  // Every second reading has something beside its number.
+  const lines = rows.map((row, n) => {
+    const [time, value] = row.split(",");
+    const metadata = n % 2 === 0 ? {} : { metadata: { shift: "early" } };
+    return `${JSON.stringify({ sensor_id: "noted", sensor_type: "t", unit: "C", observed_at: time, value: Number(value), ...metadata })}\n`;
+  });
+  const noted = await fetch(`${platform.http}/api/v1/sensors/data/bulk`, {
+    ...{ method: "POST", headers: { "content-type": "application/x-ndjson" }, body: lines.join("") },
+  });
+  expect(await noted.json()).toMatchObject({ accepted: 60, late: 0 });
+});
+
 test.each<[name: string, text: string, why: RegExp]>([
   ["has its times in a column of another name", "when,value\n2026-01-01,1\n", /--time-column decides/],
   ["may have decimal commas", "value\n19,88\n", /--decimal , or --delimiter decides/],

@@ -2,6 +2,7 @@
 import type { Reading, SeriesBlock } from "../../../gen/es/telltale/v1/reading_pb.ts";
 import { sensorAt } from "../../lib/batch-size.ts";
 import { quoted } from "../../lib/quoted.ts";
+import { toTimestamp } from "../../lib/time.ts";
 import type { ProtocolRequest } from "../protocol.ts";
 import type { Identity } from "./identity.ts";
 import { MAX_REQUEST_POINTS, POINT_BYTES, tooMany } from "./limits.ts";
@@ -29,20 +30,31 @@ export interface Series extends Identity {
   readonly location?: string;
 }
 
-/** One batch in the making. */
+interface OpenBlock {
+  readonly series: Series;
+  readonly block: SeriesBlock;
+  readonly index: number;
+  lastUs: number;
+}
+
+/** One batch after the other. */
 export class PointBatchBuilder {
   #batch: PointBatch = { readings: [], blocks: [] };
   #points = 0;
   #characters = 0;
-  /** The block of each sensor that takes more points, with the time of its last. */
-  readonly #open = new Map<Series, { readonly block: SeriesBlock; readonly index: number; lastUs: number }>();
+  /** The newest block of each sensor: a point of another series of it begins another, which keeps their order. */
+  readonly #open = new Map<string, OpenBlock>();
+  /** Sensors with readings of their own, now or in batches before: those in blocks come behind them in a batch. */
+  readonly #alone = new Set<string>();
 
   get isEmpty(): boolean {
     return this.#points === 0;
   }
 
-  get isFull(): boolean {
-    return this.#points >= MAX_BATCH_POINTS || this.#characters >= MAX_BATCH_CHARACTERS;
+  /** Whether it has to be taken before a reading of its own is added, or a point. */
+  isFullFor(series: Series, isReading: boolean): boolean {
+    if (this.#points >= MAX_BATCH_POINTS || this.#characters >= MAX_BATCH_CHARACTERS) return true;
+    return isReading && this.#open.has(series.sensorId);
   }
 
   /**
@@ -50,14 +62,15 @@ export class PointBatchBuilder {
    * @returns the block that has it, by its index; -1 where it is a reading of its own
    */
   add(series: Series, timeUs: number | undefined, value: number): number {
-    this.#points++;
-    if (timeUs === undefined) {
-      this.#batch.readings.push(readingOf(series, value));
+    if (timeUs === undefined || this.#alone.has(series.sensorId)) {
+      this.addReading(series, { value, ...(timeUs === undefined ? {} : { observedAt: toTimestamp(timeUs) }) }, 0);
       return -1;
     }
-    const open = this.#open.get(series);
+    this.#points++;
+    const open = this.#open.get(series.sensorId);
     const deltaUs = open === undefined ? -1 : timeUs - open.lastUs;
-    if (open !== undefined && deltaUs >= 0 && deltaUs <= MAX_DELTA_US && open.block.values.length < MAX_BLOCK_POINTS) {
+    const isNext = deltaUs >= 0 && deltaUs <= MAX_DELTA_US;
+    if (open !== undefined && open.series === series && isNext && open.block.values.length < MAX_BLOCK_POINTS) {
       open.block.timeDeltasUs.push(deltaUs);
       open.block.values.push(value);
       open.lastUs = timeUs;
@@ -66,13 +79,14 @@ export class PointBatchBuilder {
     const block = blockOf(series, timeUs, value);
     const index = this.#batch.blocks.push(block) - 1;
     this.#characters += lengthOf(series);
-    this.#open.set(series, { block, index, lastUs: timeUs });
+    this.#open.set(series.sensorId, { series, block, index, lastUs: timeUs });
     return index;
   }
 
   /** @param characters of what it has beside its number */
   addReading(series: Series, more: Pick<Reading, "value" | "observedAt" | "metadata">, characters: number): void {
     this.#points++;
+    this.#alone.add(series.sensorId);
     this.#characters += characters + lengthOf(series);
     this.#batch.readings.push({ ...readingOf(series, more.value ?? 0), ...more });
   }
@@ -101,7 +115,7 @@ export class Points {
   /** @param timeUs undefined: the server's @throws HttpRefusal past the most of a request */
   add(identity: Identity, timeUs: number | undefined, value: number): void {
     if (++this.#total > MAX_REQUEST_POINTS) throw tooMany();
-    if (this.#builder.isFull) this.#batches.push(this.#builder.take());
+    if (this.#builder.isFullFor(identity, timeUs === undefined)) this.#batches.push(this.#builder.take());
     this.#builder.add(identity, timeUs, value);
   }
 

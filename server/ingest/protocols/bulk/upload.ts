@@ -62,7 +62,7 @@ export class Upload {
   /** Resolves when there is room for more. */
   async add(points: readonly BulkPoint[]): Promise<void> {
     for (const point of points) {
-      if (this.#builder.isFull) await this.#handOver();
+      if (this.#builder.isFullFor(point.series, point.metadata !== undefined)) await this.#handOver();
       this.#put(point);
     }
   }
@@ -72,15 +72,15 @@ export class Upload {
     this.#series = series;
     if (timeUs < this.#firstUs) this.#firstUs = timeUs;
     if (timeUs > this.#lastUs) this.#lastUs = timeUs;
-    if (metadata === undefined) {
-      const block = this.#builder.add(series, timeUs, value);
-      this.#lines.blocks[block] ??= [];
-      this.#lines.blocks[block].push(line);
-      return;
+    const { readings, blocks } = this.#lines;
+    const block = metadata === undefined ? this.#builder.add(series, timeUs, value) : -1;
+    if (metadata !== undefined) {
+      const reading = { value, observedAt: toTimestamp(timeUs), metadata: metadata.fields };
+      this.#builder.addReading(series, reading, metadata.characters);
     }
-    const reading = { value, observedAt: toTimestamp(timeUs), metadata: metadata.fields };
-    this.#builder.addReading(series, reading, metadata.characters);
-    this.#lines.readings.push(line);
+    if (block === -1) readings.push(line);
+    else if (blocks[block] === undefined) blocks[block] = [line];
+    else blocks[block].push(line);
   }
 
   /** Resolves when all of it is stored. */
