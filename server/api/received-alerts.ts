@@ -52,12 +52,16 @@ export function createReceivingMethods(
         else taken.push({ index, alert: checked.alert });
       }
       const sent = taken.map(({ alert }) => alert);
-      const { begun, ended, known, tooMany, hasNews } = await receive(sql, sent, nowUs);
+      const { begun, ended, known, tooMany, own, hasNews } = await receive(sql, sent, nowUs);
       if (hasNews) wake();
       for (const i of tooMany) refused.push({ index: taken[i]!.index, ...noRoom() });
+      for (const i of own) refused.push({ index: taken[i]!.index, ...ofPlatform() });
       const outcomes = { new: begun, over: ended, known, refused: refused.length };
       for (const [outcome, count] of Object.entries(outcomes)) metrics.receivedAlerts.inc({ outcome }, count);
-      return { accepted: sent.length - tooMany.length, refused: refused.sort((a, b) => a.index - b.index) };
+      return {
+        accepted: sent.length - tooMany.length - own.length,
+        refused: refused.sort((a, b) => a.index - b.index),
+      };
     },
 
     async acknowledgeReceivedAlert({ alertId }, context) {
@@ -92,6 +96,12 @@ function foreign({ name, sensorPrefix }: Principal, { labels }: SentAlert): Omit
   const has = labels.sensor_id === undefined ? "has none" : `has ${quoted(labels.sensor_id)}`;
   const wanted = `alerts of it need a label sensor_id within ${quoted(sensorPrefix)}`;
   return { reason: "forbidden", message: `${name} is limited to some sensors: ${wanted}, and this one ${has}` };
+}
+
+function ofPlatform(): Omit<Refusal, "index"> {
+  const message =
+    "an alert with these labels is open that the platform itself has raised, and nobody else ends or changes: a heartbeat that is missing is over with its next sign of life";
+  return { reason: "forbidden", message };
 }
 
 function noRoom(): Omit<Refusal, "index"> {

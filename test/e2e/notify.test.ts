@@ -377,6 +377,14 @@ ${more}`;
     expect(before.stdout()).toMatch(
       /^nightly-backup {2}MISSING since .* every 1s and 1s {2}none so far\nwatcher {2}ping every 1s {2}last taken /,
     );
+    const over = [{ labels: body.alerts[0]!.labels, startsAt: new Date(1), endsAt: new Date() }];
+    const ended = await fetch(`${platform.http}/api/v2/alerts`, {
+      ...{ method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(over) },
+    });
+    expect([ended.status, await ended.text()]).toEqual([
+      403,
+      expect.stringContaining("over with its next sign of life"),
+    ]);
 
     // Apart from the sign, only its interval matters.
     await writeFile(file, configuration(`${heartbeats.replace("interval: 1s", "interval: 1h")}${pings}`));

@@ -42,6 +42,11 @@ export async function readHeartbeats(sql: Sql): Promise<StoredHeartbeat[]> {
   return (await sql`select * from notify_heartbeat`).map(heartbeatOf);
 }
 
+/** Labels of the alerts of those that are missing. */
+export async function openOwnLabels(tx: Sql): Promise<Labels[]> {
+  return (await tx`select missing from notify_heartbeat where missing is not null`).map(({ missing }) => missing);
+}
+
 export async function databaseUs(sql: Sql): Promise<number> {
   const [row] = await sql`select database_us() as now`;
   return row!.now;

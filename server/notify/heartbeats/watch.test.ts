@@ -129,6 +129,38 @@ describeWith(["postgres"], "heartbeats in the store", () => {
     await sink.close();
   });
 
+  test("others neither end nor change its alert, and what they have opened with its labels becomes it", async () => {
+    const nowUs = Date.now() * 1_000;
+    const labels = { alertname: "heartbeat_missing", heartbeat: "job", severity: "high" };
+    const sent = {
+      labels,
+      annotations: { summary: "all is well" },
+      generatorUrl: "",
+      startsUs: nowUs,
+      isTimeout: false,
+    };
+    const outside = (endsUs: number) =>
+      receive(
+        sql,
+        [
+          { ...sent, endsUs },
+          { ...sent, labels: { alertname: "x" }, endsUs },
+        ],
+        nowUs,
+      );
+    await outside(nowUs + HOUR_US);
+    await step(job());
+    await age(2 * HOUR_US);
+    await sql`update notify_watch set since_us = since_us - ${3 * HOUR_US}`;
+    await step(job());
+    for (const endsUs of [nowUs + 2 * HOUR_US, nowUs]) expect((await outside(endsUs)).own).toEqual([0]);
+    expect(await open()).toMatchObject([{ labels, annotations: { summary: "job gives no sign of life" } }]);
+    await takeSign(sql, "job");
+    await step(job());
+    expect(await open()).toEqual([]);
+    expect((await outside(nowUs + HOUR_US)).own).toEqual([]);
+  });
+
   test("there is room for it, however many alerts others have sent", async () => {
     const nowUs = Date.now() * 1_000;
     const times = { startsUs: nowUs, endsUs: nowUs + HOUR_US, isTimeout: false };

@@ -63,12 +63,12 @@ async function change(
   const { name, missing } = known;
   if (missing !== undefined && labels !== undefined && labelHash(missing) === labelHash(labels)) return;
   if (missing !== undefined) {
-    await receiveWithin(tx, [alertOf(missing, {}, { nowUs, endsUs: nowUs })], { nowUs, most: MOST_OPEN });
+    await receiveWithin(tx, [alertOf(missing, {}, { nowUs, endsUs: nowUs })], { nowUs, most: MOST_OPEN, isOwn: true });
     await markMissing(tx, name, undefined);
   }
   if (heartbeat === undefined || labels === undefined) return;
   const alert = alertOf(labels, annotationsOf(heartbeat, known), { nowUs, endsUs: NEVER_US });
-  await receiveWithin(tx, [alert], { nowUs, most: MOST_OPEN });
+  await receiveWithin(tx, [alert], { nowUs, most: MOST_OPEN, isOwn: true });
   await markMissing(tx, name, { labels, sinceUs: nowUs });
 }
 

@@ -3,6 +3,7 @@ import type { Row, Sql } from "postgres";
 import { jsonText } from "../../postgres/literal.ts";
 import { transaction } from "../../postgres/transaction.ts";
 import { fingerprint } from "../channels/fingerprint.ts";
+import { openOwnLabels } from "../heartbeats/store.ts";
 import { MAX_OPEN_RECEIVED_ALERTS } from "./limits.ts";
 import { type Episode, labelHash, type SentAlert, type StoredEpisode, send } from "./received-alert.ts";
 
@@ -21,6 +22,8 @@ export interface Receipt {
   readonly known: number;
   /** Places of those for which there was no room. */
   readonly tooMany: readonly number[];
+  /** Places of those that are open and the platform's own. */
+  readonly own: readonly number[];
   /** Whether notifications have to hear of something. */
   readonly hasNews: boolean;
 }
@@ -55,28 +58,44 @@ class Line {
   }
 }
 
-/** Stores them in their order; once it resolves, they are committed. */
+/** Stores those of other programs in their order; once it resolves, they are committed. What the platform has raised they cannot change. */
 export function receive(sql: Sql, alerts: readonly SentAlert[], nowUs: number): Promise<Receipt> {
-  return transaction(sql, (tx) => receiveWithin(tx, alerts, { nowUs, most: MAX_OPEN_RECEIVED_ALERTS }));
+  const reception = { nowUs, most: MAX_OPEN_RECEIVED_ALERTS, isOwn: false };
+  return transaction(sql, (tx) => receiveWithin(tx, alerts, reception));
 }
 
-/** As `receive`, within a transaction. `most`: that may be open then. */
+export interface Reception {
+  readonly nowUs: number;
+  /** That may be open then. */
+  readonly most: number;
+  /** Whether the platform itself sends them. */
+  readonly isOwn: boolean;
+}
+
+/** As `receive`, within a transaction. */
 export async function receiveWithin(
   tx: Sql,
   alerts: readonly SentAlert[],
-  { nowUs, most }: { readonly nowUs: number; readonly most: number },
+  { nowUs, most, isOwn }: Reception,
 ): Promise<Receipt> {
   const hashes = alerts.map(({ labels }) => labelHash(labels));
   // Sent together; the database begins each when the one before is done. The lock is the first: it does not wait to be awaited.
-  const [, lines, [count]] = await Promise.all([
+  const [, lines, [count], ownLabels] = await Promise.all([
     tx`select pg_advisory_xact_lock(${LOCK})`.execute(),
     openLines(tx, hashes),
     tx`select count(*)::int as open from received_alert where closed_us is null`,
+    isOwn ? [] : openOwnLabels(tx),
   ]);
+  const ownHashes = new Set(ownLabels.map(labelHash));
   let room = most - (count!.open as number);
   const counts = { begun: 0, ended: 0, known: 0 };
   const tooMany: number[] = [];
+  const own: number[] = [];
   alerts.forEach((alert, i) => {
+    if (ownHashes.has(hashes[i]!)) {
+      own.push(i);
+      return;
+    }
     const line = lines.get(hashes[i]!)!;
     const { before, begun, isNews } = send(line.open?.episode, alert, nowUs);
     const hasEnded = line.take(before, isNews);
@@ -90,7 +109,7 @@ export async function receiveWithin(
     }
   });
   await write(tx, [...lines.values()], nowUs);
-  return { ...counts, tooMany, hasNews: counts.begun + counts.ended > 0 || lines.values().some((l) => l.isNews) };
+  return { ...counts, tooMany, own, hasNews: counts.begun + counts.ended > 0 || lines.values().some((l) => l.isNews) };
 }
 
 async function openLines(tx: Sql, hashes: readonly string[]): Promise<Map<string, Line>> {

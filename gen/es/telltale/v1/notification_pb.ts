@@ -1069,7 +1069,8 @@ export type RefusedAlert = Message<"telltale.v1.RefusedAlert"> & {
   index: number;
 
   /**
-   * `invalid`, `forbidden` (not within the token's sensors) or `too_many` (are open).
+   * `invalid`, `forbidden` (not within the token's sensors, or open and raised by the platform itself) or `too_many`
+   * (are open).
    *
    * @generated from field: string reason = 2;
    */
