@@ -33,8 +33,9 @@ test("a full spool leaves out the newest, counts them, and keeps what it has for
   const reading = (i: number) => ({ sensorId: "a", sensorType: "t", unit: "C", value: i, observedAtUs: 1e6 * i });
   const { counters, spool } = await open();
   // As a source does: it does not wait, but things go on.
-  for (let i = 0; !spool.isFull; i++) {
-    spool.offer([reading(i)]);
+  let offered = 0;
+  for (; !spool.isFull; offered++) {
+    spool.offer([reading(offered)]);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
   const { spooled } = counters.totals;
@@ -46,7 +47,9 @@ test("a full spool leaves out the newest, counts them, and keeps what it has for
   const room = spool.room(ending.signal);
   ending.abort(new Error("no room"));
   await expect(room).rejects.toThrow("no room");
-  await spool.close(AbortSignal.abort(new Error("at once")));
+  const left = await spool.close(AbortSignal.abort(new Error("at once")));
+  // Those that waited for room in memory are gone with the process.
+  expect([left, spooled + counters.totals.lost]).toEqual([spooled, offered + 2]);
   const again = await open();
   expect(again.spool.pending).toBe(spooled);
   await again.spool.close(AbortSignal.abort(new Error("at once")));

@@ -23,6 +23,9 @@ export interface SpoolParts {
 export class Spool {
   readonly #client: DeviceClient;
   readonly #parts: SpoolParts;
+  /** Readings that were stored, settled ones too. */
+  #stored = 0;
+  /** Readings on their way to the spool. */
   #waiting = 0;
   /** Runs while something waits, and from the beginning when something was taken. */
   #stuck: NodeJS.Timeout | undefined;
@@ -69,14 +72,14 @@ export class Spool {
     );
     await opened.#client.buffered();
     const { taken } = opened.#client.progress;
+    opened.#stored = taken;
     if (taken > 0) parts.logger.info({ readings: taken }, "readings of before are in the spool");
     return opened;
   }
 
   /** Readings that the platform has not settled. */
   get pending(): number {
-    const { taken, settled } = this.#client.progress;
-    return taken - settled + this.#waiting;
+    return Math.max(0, this.#stored - this.#client.progress.settled + this.#waiting);
   }
 
   get isFull(): boolean {
@@ -90,24 +93,26 @@ export class Spool {
     try {
       for (const reading of readings) await this.#client.send(reading);
       await this.#client.buffered();
-      this.#parts.counters.spooled(readings.length);
     } catch (error) {
-      this.#failed.reject(error);
-      throw error;
-    } finally {
       this.#waiting -= readings.length;
-      this.#progressed();
+      this.#failed.reject(error);
+      this.#taken.tell();
+      throw error;
     }
+    this.#waiting -= readings.length;
+    this.#stored += readings.length;
+    this.#parts.counters.spooled(readings.length);
+    this.#progressed();
   }
 
-  /** For those who cannot wait: without room the readings are left out, and counted. @returns whether they are taken */
+  /** For those who cannot wait: without room, now or until the end, the readings are left out, and counted. @returns whether they are taken */
   offer(readings: readonly DeviceReading[]): boolean {
     if (this.#waiting + readings.length > MAX_WAITING || this.#isFull) {
       this.#parts.counters.lost("spool_full", readings.length);
       return false;
     }
-    // `failed` tells of it.
-    this.store(readings).catch(ignoreRejection);
+    // Why, `failed` tells.
+    this.store(readings).catch(() => this.#parts.counters.lost("spool_full", readings.length));
     return true;
   }
 
@@ -127,6 +132,8 @@ export class Spool {
     });
     clearTimeout(this.#stuck);
     await this.#client.close();
+    // What waits for room gets none any more.
+    while (this.#waiting > 0) await this.#taken.next;
     return this.pending;
   }
 
