@@ -1,9 +1,13 @@
 /** Files in one request: each answer as a client of HTTP takes it, with the readings that are stored by then. */
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { request as open } from "node:http";
 import { promisify } from "node:util";
 import { brotliCompressSync, gzipSync } from "node:zlib";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { AdminService, Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { arrowOf } from "../../testing/columnar/arrow.ts";
 import { parquetOf, type TestReading } from "../../testing/columnar/parquet.ts";
 import { describeWith } from "../../testing/needs.ts";
@@ -343,6 +347,34 @@ describe("Parquet and Arrow", () => {
     const answer = await post(body, { type, query });
     expect([answer.status, answer.body.detail]).toEqual([status, expect.stringMatching(why)]);
     expect(await values("x")).toEqual([]);
+  });
+});
+
+describe("uploads of Parquet that stand still", () => {
+  it("leave places to other callers, and give them back when their callers go", async () => {
+    const type = "application/vnd.apache.parquet";
+    const all = [{ sensorId: "still", timeUs: START * 1000, value: 1 }];
+    const body = parquetOf(all);
+    const { hostname, port } = new URL(app.http);
+    // One more than a caller may have, which is answered at once.
+    const slow = Array.from({ length: 3 }, () =>
+      open({ method: "POST", hostname, port, path: PATH, headers: { "content-type": type, ...app.bearer } }),
+    );
+    const refused = Promise.race(slow.map((request) => once(request, "response")));
+    for (const request of slow) {
+      request.on("error", () => {});
+      request.write(body.subarray(0, 100));
+    }
+    const [{ statusCode }] = await refused;
+    expect(statusCode).toBe(429);
+    const status = async (bearer: object) => (await post(body, { type, headers: { ...bearer } })).status;
+    expect(await status(app.bearer)).toBe(429);
+    const admin = createClient(AdminService, createGrpcTransport({ baseUrl: app.grpc }));
+    const token = { name: "other", scopes: [Scope.INGEST] };
+    const { secret } = await admin.createToken({ token }, { headers: app.bearer });
+    expect(await status({ authorization: `Bearer ${secret}` })).toBe(200);
+    for (const request of slow) request.destroy();
+    await expect.poll(() => status(app.bearer)).toBe(200);
   });
 });
 
