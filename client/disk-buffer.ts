@@ -195,7 +195,11 @@ export class DiskBuffer implements BatchBuffer {
     try {
       writeFileSync(path, own, { flag: "wx" });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      const { code } = error as NodeJS.ErrnoException;
+      // Node's own error does not say which disk.
+      if (code === "ENOSPC" || code === "EDQUOT")
+        throw new Error(`The disk of the buffer ${this.#folder} is full: make room there.`, { cause: error });
+      if (code !== "EEXIST") throw error;
       const [pid = "", began = ""] = readFileSync(path, "utf8").trim().split(" ");
       if (pid !== String(process.pid) && isAlive(Number.parseInt(pid, 10), began)) {
         throw new Error(

@@ -1,8 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmdirSync } from "node:fs";
+import { mkdtempSync, rmdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { StreamReadingsRequestSchema } from "../gen/es/telltale/v1/ingest_pb.ts";
+import { SmallDisk } from "../testing/small-disk.ts";
 import type { Batch } from "./buffer.ts";
 import { DiskBuffer } from "./disk-buffer.ts";
 
@@ -12,6 +14,23 @@ const name = canMount
   : "a full disk under the buffer [needs root on Linux, to mount one]";
 
 (canMount ? describe : describe.skip)(name, () => {
+  test("is named by a start that finds it so, and the next one starts when there is room", async () => {
+    const folder = mkdtempSync("/tmp/telltale-full-");
+    const disk = new SmallDisk(join(folder, "disk"), "64k");
+    try {
+      disk.fill();
+      const start = () => new DiskBuffer(join(disk.folder, "spool"), 1024, "never");
+      await expect(start().open()).rejects.toThrow(`The disk of the buffer ${disk.folder}/spool is full: make room`);
+      disk.free();
+      const buffer = start();
+      expect(await buffer.open()).toEqual([]);
+      await buffer.close();
+    } finally {
+      disk.remove();
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   test("makes the device wait, loses nothing that was taken, and goes on as settled batches free their place", async () => {
     const folder = mkdtempSync("/tmp/telltale-full-");
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=256k", "tmpfs", folder]);
