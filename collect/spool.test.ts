@@ -7,22 +7,33 @@ import type { CollectorSettings } from "./config/settings.ts";
 import { createCounters } from "./counters.ts";
 import { Spool } from "./spool.ts";
 
-test("a full spool leaves out the newest, counts them, and keeps what it has for the next start", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "telltale-spool-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const settings: CollectorSettings = {
+function settingsOf(folder: string, tokenFile?: string): CollectorSettings {
+  // Nobody listens there.
+  const platform = { url: "http://127.0.0.1:1", tokenFile, caFile: undefined, certFile: undefined, keyFile: undefined };
+  return {
     producer: "test",
-    // Nobody listens there.
-    platform: {
-      url: "http://127.0.0.1:1",
-      tokenFile: undefined,
-      caFile: undefined,
-      certFile: undefined,
-      keyFile: undefined,
-    },
+    platform,
     spool: { folder, maxBytes: 5_000, fsync: "batch" },
     metricsPort: undefined,
   };
+}
+
+test("a token file that cannot be read is named by its setting in the log", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "telltale-spool-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const said = Promise.withResolvers<string>();
+  const sampled = { say: (_key: string, fields: object) => said.resolve(JSON.stringify(fields)) };
+  const parts = { counters: createCounters(), logger: silentLogger(), sampled };
+  const spool = await Spool.open(settingsOf(folder, join(folder, "none")), parts);
+  spool.offer([{ sensorId: "a", sensorType: "t", unit: "C", value: 1, observedAtUs: 1 }]);
+  expect(await said.promise).toMatch(/platform\.token_file cannot be read: ENOENT/);
+  await spool.close(AbortSignal.abort(new Error("at once")));
+});
+
+test("a full spool leaves out the newest, counts them, and keeps what it has for the next start", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "telltale-spool-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const settings = settingsOf(folder);
   const open = async () => {
     const counters = createCounters();
     return {

@@ -170,7 +170,12 @@ export class Spool {
 }
 
 async function tokenOf(file: string | undefined): Promise<string> {
-  return (file === undefined ? (process.env.TELLTALE_TOKEN ?? "") : await readFile(file, "utf8")).trim();
+  if (file === undefined) return (process.env.TELLTALE_TOKEN ?? "").trim();
+  try {
+    return (await readFile(file, "utf8")).trim();
+  } catch (cause) {
+    throw new Error(`platform.token_file cannot be read: ${(cause as Error).message}`, { cause });
+  }
 }
 
 async function tlsOf({ caFile, certFile, keyFile }: CollectorSettings["platform"]) {

@@ -28,7 +28,9 @@ export function readConfig<T>(file: string, text: string, read: (root: Section) 
   const document = parseDocument(text, { lineCounter: lines, merge: true });
   const [broken] = document.errors;
   if (broken !== undefined) {
-    throw new ConfigFault(`${file}, line ${broken.linePos?.[0].line ?? 1}: ${broken.message.split("\n")[0]}`);
+    throw new ConfigFault(
+      `${file}, line ${broken.linePos?.[0].line ?? 1}: ${broken.message.split("\n")[0]!.replace(/ at line \d+, column \d+:$/, "")}`,
+    );
   }
   const faults: { readonly line: number; readonly text: string }[] = [];
   const fault = (node: Node | null | undefined, what: string) => {

@@ -7,9 +7,9 @@ import type { MqttSettings } from "../../server/ingest/protocols/mqtt/settings.t
 import { createLogger } from "../../server/observe/logger.ts";
 import { mqttMetrics } from "../../server/observe/metrics.ts";
 import type { MqttEquipment } from "../../server/wiring/mqtt-equipment.ts";
-import { openMqtt } from "../../server/wiring/mqtt-source.ts";
+import { type MqttSource, openMqtt } from "../../server/wiring/mqtt-source.ts";
 import { createCounters } from "../counters.ts";
-import type { Collector, Sample, Source, SourceParts } from "../source.ts";
+import type { Collector, Sample, SourceParts } from "../source.ts";
 import { inOwnNames, readMqttConfig } from "./config.ts";
 
 /** At the end, messages in hand may take so long to be stored; the broker sends the others again. */
@@ -32,7 +32,7 @@ export function mqttCollector(file: string, text: string): Collector {
 async function openSource(
   mqtt: MqttSettings,
   { spool, counters, clock, logger }: Pick<SourceParts, "counters" | "clock" | "logger" | "spool">,
-): Promise<Source> {
+): Promise<MqttSource> {
   const ingestor: MqttEquipment["ingestor"] = {
     room: (signal) => spool.room(signal),
     checkRoom: () => {
@@ -77,5 +77,9 @@ async function listen(mqtt: MqttSettings): Promise<Sample[]> {
     logger: createLogger({ level: "info" }),
   });
   await source.run(AbortSignal.timeout(LISTEN_MS));
+  if (readings.length === 0)
+    throw new Error(
+      `No reading came from ${source.address} within ${LISTEN_MS / 1_000} s for ${mqtt.topics.join(", ")}.`,
+    );
   return readings.map((found) => ({ sensorId: found.sensorId, origin: "", found }));
 }

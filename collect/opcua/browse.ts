@@ -1,6 +1,7 @@
 /** What an OPC UA server has: its variables with a number, as a configuration to edit or as profiles of sensors. */
 import type { ClientSession, DataValue, ReferenceDescription } from "node-opcua-client";
 import { stringify } from "yaml";
+import { quoted } from "../../server/lib/quoted.ts";
 import type { EndpointSettings } from "./config.ts";
 import type { Opcua } from "./library.ts";
 import { openSession } from "./session.ts";
@@ -35,6 +36,11 @@ export interface Variable {
  * @throws Error where there are more variables than can be taken
  */
 export async function browseServer(opcua: Opcua, endpoint: EndpointSettings, root = "ns=0;i=85"): Promise<Variable[]> {
+  try {
+    opcua.client.coerceNodeId(root);
+  } catch (cause) {
+    throw new Error(`--root is ${quoted(root)}, but it must be a node, such as ns=2;s=Hall`, { cause });
+  }
   const { session, close } = await openSession(opcua, endpoint);
   try {
     return await new Browser(opcua, session).variables(root);

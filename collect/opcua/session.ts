@@ -37,7 +37,11 @@ export async function openSession(opcua: Opcua, endpoint: EndpointSettings): Pro
     await within(CLOSE_MS, client.disconnect());
   };
   try {
-    await client.connect(endpoint.endpoint);
+    await client.connect(endpoint.endpoint).catch((error: Error) => {
+      const why = /Err = \((.*)\)/.exec(error.message)?.[1];
+      if (why === undefined) throw error;
+      throw new Error(`The OPC UA server cannot be reached at ${endpoint.endpoint}: ${why}`, { cause: error });
+    });
     const session = await client.createSession(await identityOf(opcua, endpoint)).catch((error: Error) => {
       throw new Error(`The server refuses the session: ${error.message.trim()}`, { cause: error });
     });

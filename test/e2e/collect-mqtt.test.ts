@@ -106,6 +106,13 @@ describeWith(["mosquitto"], "telltale collect mqtt", () => {
     expect(again.stderr()).toContain('"spooled":2');
   });
 
+  test("--check fails where no reading comes, and names the broker and the topics", async () => {
+    const { config } = await plant();
+    const check = runCli("collect", "mqtt", config, "--check");
+    expect(await check.ended).toBe(1);
+    expect(check.stderr()).toMatch(/No reading came from mqtt:\/\/127\.0\.0\.1:\d+ within 5 s for telltale\/#\.\n$/);
+  });
+
   test("a configuration that is wrong is refused with the names of the file", async () => {
     const { config } = await plant({ mqtt: { url: "http://127.0.0.1", topics: ["plant/#/x"] } });
     const refused = runCli("collect", "mqtt", config);

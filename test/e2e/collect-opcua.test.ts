@@ -102,6 +102,21 @@ describeWith(
       });
     });
 
+    test("browse says what is wrong with a node or an address that nothing answers at", async () => {
+      const browse = async (...more: string[]) => {
+        const run = runCli("collect", "opcua", "browse", ...more);
+        expect(await run.ended).toBe(1);
+        return run.stderr();
+      };
+      const address = `opc.tcp://127.0.0.1:${await freePort()}`;
+      expect(await browse(address)).toMatch(
+        new RegExp(`^The OPC UA server cannot be reached at ${address}: connect ECONNREFUSED [\\d.:]+\\n$`),
+      );
+      expect(await browse(address, "--root", "hall")).toMatch(
+        /^--root is "hall", but it must be a node, such as ns=2;s=Hall\.?\n$/,
+      );
+    });
+
     test("no value is stored twice, and none lost of those that came while the collector lived", async () => {
       const { folder, server, secure } = await plant();
       /** The newest value of the counter. */
