@@ -6,8 +6,14 @@ const SIGNATURES: readonly [bytes: readonly number[], name: string][] = [
   [[0x50, 0x4b, 0x03, 0x04], "a ZIP archive or a spreadsheet (.xlsx): save it as CSV"],
   [[0xd0, 0xcf, 0x11, 0xe0], "an old spreadsheet (.xls): save it as CSV"],
   [[0x1f, 0x8b], "compressed (gzip): decompress it, for example zcat FILE | telltale send -"],
-  [[0x50, 0x41, 0x52, 0x31], "a Parquet file, and not CSV: give it the ending .parquet, or the content type"],
-  [[0x41, 0x52, 0x52, 0x4f, 0x57, 0x31], "an Arrow file, and not CSV: give it the ending .arrow, or the content type"],
+  [
+    [0x50, 0x41, 0x52, 0x31],
+    "a Parquet file, and not CSV: its readings go by `telltale send`, or by bulk upload with its own content type",
+  ],
+  [
+    [0x41, 0x52, 0x52, 0x4f, 0x57, 0x31],
+    "an Arrow file, and not CSV: its readings go by `telltale send`, or by bulk upload with its own content type",
+  ],
 ];
 
 export type Encoding = "utf-8" | "utf-16le" | "utf-16be" | (string & {});

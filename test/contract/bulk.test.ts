@@ -130,6 +130,8 @@ describe("CSV", () => {
       [6, "unreadable"],
     ]);
     expect(answer.body.detail).toMatch(/4 readings were refused; the others are stored and stay so/);
+    const none = await post(`sensor_id,time,value\npart,${at(1)},x\n`);
+    expect(none.body.detail).toBe("Nothing was stored: 1 reading was refused.");
     expect(await values("part")).toEqual([1, 6]);
   });
 

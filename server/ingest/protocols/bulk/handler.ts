@@ -49,7 +49,7 @@ async function store(request: StreamedRequest, open: Open): Promise<ProtocolResp
   const result = { ...upload.counts, missing: source?.missing ?? 0, ...upload.extent(), refusals: upload.refusals };
   const understood = source?.understood() ?? null;
   if (stopped === undefined && refused === 0) return answer(200, { ...result, understood });
-  const detail = stopped === undefined ? someRefused(refused) : endedEarly(stopped, upload);
+  const detail = stopped === undefined ? someRefused(refused, upload) : endedEarly(stopped, upload);
   const error = stopped && errorOf(stopped);
   return answer(stopped?.status ?? 422, { detail, ...result, error, understood });
 }
@@ -91,12 +91,18 @@ async function readAll(
 
 const AGAIN = "Sending the whole body again stores nothing twice.";
 
-function someRefused(refused: number): string {
-  return `${counted(refused, "reading", ["was", "were"])} refused; the others are stored and stay so. ${AGAIN}`;
+function someRefused(refused: number, upload: Upload): string {
+  const what = `${counted(refused, "reading", ["was", "were"])} refused`;
+  if (storedOf(upload) === 0) return `Nothing was stored: ${what}.`;
+  return `${what}; the others are stored and stay so. ${AGAIN}`;
 }
 
-function endedEarly({ message }: Stopped, { counts }: Upload): string {
-  const stored = counts.accepted + counts.duplicate;
+function storedOf({ counts }: Upload): number {
+  return counts.accepted + counts.duplicate;
+}
+
+function endedEarly({ message }: Stopped, upload: Upload): string {
+  const stored = storedOf(upload);
   if (stored === 0) return `Nothing was stored: ${message}`;
   return `Reading ended early, after ${counted(stored, "reading")} that ${stored === 1 ? "is" : "are"} stored: ${message} ${AGAIN}`;
 }
