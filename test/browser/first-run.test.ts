@@ -117,6 +117,17 @@ describeWith(["chromium"], "the first run", () => {
     await context.close();
   });
 
+  it("says that a Parquet file is not taken, and what takes it", async () => {
+    const { context, page, wrong } = await openPage(browser, platform.http, { expected: REFUSED });
+    await page.goto(`${platform.http}/ui/import`);
+    await page.getByLabel("Drop a CSV file").setInputFiles(file("history.parquet", "PAR1 and more"));
+    await page.getByText("The file is not taken.").waitFor();
+    await page.getByText(/is a Parquet file, and not CSV: its readings go by `telltale send`/).waitFor();
+    expect(await stored(page).isDisabled()).toBe(true);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   it("names the lines that are refused, and stores the others", async () => {
     const { context, page, wrong } = await openPage(browser, platform.http, { expected: REFUSED });
     await page.goto(`${platform.http}/ui/import`);

@@ -151,7 +151,15 @@ escalations:
     await expect.poll(() => page.locator("#receivers option").count(), { timeout: 20_000 }).toBe(3);
     await tell.fill("taem");
     await page.getByRole("button", { name: "Silence", exact: true }).click();
-    await page.getByText(/no receiver "taem"; did you mean team\?$/).waitFor();
+    const refusal = page.getByText(/no receiver "taem"; did you mean team\?$/);
+    await refusal.waitFor();
+    // The preview of what is written afterwards does not take the reason away.
+    const preview = page.waitForResponse((answer) => answer.url().endsWith("/CreateSilence") && answer.ok());
+    await page.getByRole("textbox", { name: "Value" }).fill("line-3/other");
+    await preview;
+    await page.getByText("No open alert matches now").waitFor();
+    expect(await refusal.isVisible()).toBe(true);
+    await page.getByRole("textbox", { name: "Value" }).fill("line-3/boiler");
     await tell.fill("team");
     await page.getByLabel("How long before").selectOption("1 h");
     for (const screen of SCREENS) {

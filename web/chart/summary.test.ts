@@ -21,6 +21,11 @@ test("a chart is said in sentences, with its strongest anomaly", () => {
     "boiler: 2 readings from 1970-01-01 00:00:00 to 1970-01-01 00:01:00 (1 min), between 1\u202fC and 9\u202fC, last 9\u202fC. " +
       "One is anomalous, the strongest at 1970-01-01 00:01:00 with a score of 0.95.",
   );
+  // Columns stand for their middles; their readings are from the first one's beginning to the last one's end.
+  expect(summaryOf("boiler", { ...DATA, raw: false, columnMs: 60_000, times: [30_000, 90_000] }, "UTC")).toBe(
+    "boiler: 2 readings from 1970-01-01 00:00:00 to 1970-01-01 00:02:00 (2 min), between 1\u202fC and 9\u202fC, last 9\u202fC. " +
+      "One is anomalous, the strongest within 1 min from 1970-01-01 00:01:00 with a score of 0.95.",
+  );
   const empty = { ...DATA, times: [], counts: [], low: [], high: [], last: [], anomalies: [] };
   expect(summaryOf("boiler", empty, "UTC")).toBe("boiler has no reading in this range.");
 });

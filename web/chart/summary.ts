@@ -3,7 +3,7 @@ import { countText, durationText, plural, timeText, valueText } from "../app/for
 import type { ChartData } from "./series.ts";
 
 export function summaryOf(name: string, data: ChartData, zone: string): string {
-  const { times, counts, low, high, last, anomalies, unit } = data;
+  const { times, counts, low, high, last, anomalies, unit, raw, columnMs } = data;
   if (times.length === 0) return `${name} has no reading in this range.`;
   const readings = counts.reduce((a, b) => a + b, 0);
   const odd = anomalies.reduce((a, b) => a + b, 0);
@@ -11,10 +11,12 @@ export function summaryOf(name: string, data: ChartData, zone: string): string {
   const min = Math.min(...numbers(low));
   const max = Math.max(...numbers(high));
   const newest = numbers(last).at(-1);
-  const [from, to] = [times[0]!, times.at(-1)!];
+  // A column stands for its middle, and its readings lie anywhere in it.
+  const half = raw ? 0 : columnMs / 2;
+  const [from, to] = [times[0]! - half, times.at(-1)! + half];
   const range = `${name}: ${plural(readings, "reading")} from ${timeText(from, zone)} to ${timeText(to, zone)} (${durationText(to - from)})`;
   const values = `between ${valueText(min, unit)} and ${valueText(max, unit)}${newest === undefined ? "" : `, last ${valueText(newest, unit)}`}`;
-  return `${range}, ${values}. ${oddText(odd, worst(data), zone)}`;
+  return `${range}, ${values}. ${oddText(odd, worst(data), data, zone)}`;
 }
 
 function worst({ anomalies, scores, times }: ChartData): { ms: number; score: number } | undefined {
@@ -24,10 +26,18 @@ function worst({ anomalies, scores, times }: ChartData): { ms: number; score: nu
   return at < 0 ? undefined : { ms: times[at]!, score: scores[at]! };
 }
 
-function oddText(count: number, peak: { ms: number; score: number } | undefined, zone: string): string {
+function oddText(
+  count: number,
+  peak: { ms: number; score: number } | undefined,
+  { raw, columnMs }: ChartData,
+  zone: string,
+): string {
   if (count === 0 || peak === undefined) return "None is anomalous.";
   const what = count === 1 ? "One is anomalous" : `${countText(count)} are anomalous`;
-  return `${what}, the strongest at ${timeText(peak.ms, zone)} with a score of ${peak.score.toFixed(2)}.`;
+  const when = raw
+    ? `at ${timeText(peak.ms, zone)}`
+    : `within ${durationText(columnMs)} from ${timeText(peak.ms - columnMs / 2, zone)}`;
+  return `${what}, the strongest ${when} with a score of ${peak.score.toFixed(2)}.`;
 }
 
 /** The point under the cursor. */
