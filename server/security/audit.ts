@@ -1,6 +1,7 @@
 import type { Sql } from "postgres";
 import { counted } from "../../formats/counted.ts";
 import { quotedValue } from "../lib/quoted.ts";
+import { scopeName } from "./rules.ts";
 
 export interface AuditRow {
   readonly id: number;
@@ -162,7 +163,7 @@ export const audited: Readonly<Record<string, Entry>> = {
     action: "token.create",
     target: (_, { token }) => `token ${token?.id}`,
     detail: ({ token }) =>
-      `name ${quotedValue(token?.name)}, scopes ${token?.scopes}, prefix ${quotedValue(token?.sensorPrefix)}`,
+      `name ${quotedValue(token?.name)}, scopes ${token?.scopes.map(scopeName).join(", ")}, prefix ${quotedValue(token?.sensorPrefix)}`,
   },
   "telltale.v1.AdminService/ReplayQuarantinedReading": {
     action: "quarantine.replay",

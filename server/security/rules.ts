@@ -154,7 +154,7 @@ export function isSafeFromPages(rule: Rule): boolean {
   );
 }
 
-function scopeName(scope: Scope): string {
+export function scopeName(scope: Scope): string {
   return enumName(Scope, scope);
 }
 

@@ -443,6 +443,7 @@ describe("what is left behind", () => {
       ["token.create", `token ${id}`],
     ]);
     expect(events[0]!.principal).toMatch(/^token:test /);
+    expect(events[2]!.detail).toContain(", scopes read, prefix ");
     const older = await admin.listAuditEvents({ limit: 1, beforeId: events[2]!.id });
     expect(older.events[0]!.id).toBe(events[2]!.id - 1n);
   });
