@@ -232,3 +232,14 @@ describe("a value that freezes", () => {
     expect(told.at(-1)).toBe(0);
   });
 });
+
+test.each([Number.MAX_VALUE, -1e300, 1e12])("one reading of %d leaves nothing behind but its alert", (huge) => {
+  const detector = createDetector();
+  detector.addSensor("", "");
+  send(detector, 0, 2000, quiet);
+  expect(send(detector, 2000, 2001, () => huge)[0]!.anomaly).toBe(1);
+  const after = send(detector, 2001, 3000, quiet);
+  expect(after.filter(({ anomaly }) => anomaly === 1)).toEqual([]);
+  expect(Math.max(...after.map(({ expected }) => Math.abs(expected - 20)))).toBeLessThan(2);
+  expect(send(detector, 3000, 3001, () => 40)[0]!.anomaly).toBe(1);
+});

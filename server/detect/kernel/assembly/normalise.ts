@@ -39,8 +39,9 @@ export function updateLocation(s: Sensor, value: f64): void {
   s.spread = spread + rate * ((early || size <= far ? size : far) - spread);
   const usual = s.move;
   s.move = usual + rate * ((early || move <= FAR * usual ? move : FAR * usual) - usual);
-  // A spread of exactly zero could never grow again: it is kept above a billionth of the value.
-  const least = 1e-9 * abs(value) + 1e-300;
+  // A spread of exactly zero could never grow again: it is kept above a billionth of the value. One value that is no measurement, such as
+  // the largest number there is, must not make it larger than where the sensor is.
+  const least = min<f64>(1e-9 * abs(value), max<f64>(abs(s.location), 1)) + 1e-300;
   if (s.spread < least) s.spread = least;
   if (s.move < least) s.move = least;
 }
