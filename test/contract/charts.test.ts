@@ -17,7 +17,8 @@ let query: Client<typeof QueryService>;
 let end: number;
 
 beforeAll(async () => {
-  platform = await startSecured();
+  // A machine that is fast asks for more in a second than a caller may by default: charts count by the rows they may bring.
+  platform = await startSecured({ LIMIT_CALLS_PER_SECOND: "0" });
   query = createClient(QueryService, platform.as(platform.adminToken));
   await fill(platform.as(platform.adminToken), SENSOR);
   await fill(platform.as(platform.adminToken), "line-2/pump");

@@ -146,8 +146,9 @@ describe("a sensor that is renamed", () => {
 
   test("loses nothing and gets nothing twice while its device changes the id under which it sends", async () => {
     let renamed = false;
+    const first = await send(c, "before", 0, 10);
     const sending = (async () => {
-      let [accepted, from] = [0n, 0];
+      let [accepted, from] = [first.accepted, 10];
       for (; from < 600 || !renamed; from += 10) {
         const counts = await send(c, renamed ? "after" : "before", from, from + 10);
         accepted += counts.accepted;
