@@ -89,6 +89,11 @@ describe("a counter that nobody configured", () => {
     expect(sensor.judgesRate).toBe(true);
   });
 
+  test("may grow evenly for ever, as an uptime does", () => {
+    const uptime: Signal = (round) => 300 * round;
+    for (const settings of [{}, { counter: true }]) expect(new Sensor(settings).send(7 * DAY, uptime)).toEqual([]);
+  });
+
   test("that falls as often as others do is none any more", () => {
     const [sensor, count] = [new Sensor(), meter()];
     sensor.send(2 * DAY, count);

@@ -1,6 +1,6 @@
 /**
- * What physics forbids, as far as somebody configured it, and a value that has frozen. A broken rule is certain, so its raw score is a multiple of the threshold
- * that gives the severity meant: its score is 1 - threshold / (2·raw score).
+ * What physics forbids, as far as somebody configured it, and a value that has frozen. A broken rule is certain, so its raw score is a
+ * multiple of the threshold that gives the severity meant: its score is 1 - threshold / (2·raw score).
  */
 import { extremeOf, holds } from "./extremes";
 import { feature } from "./features";
@@ -39,12 +39,14 @@ export function applyRules(s: Sensor, profile: Profile, r: Reading): void {
     speak(r, RATE_SCORE, REASON_RATE);
   } else if (value === s.lastValue && r.time - s.changedAt >= profile.stuckUs) {
     speak(r, STUCK_SCORE, REASON_STUCK);
-  } else if (profile.stuckUs === Infinity && hasFrozen(s)) {
+  } else if (profile.stuckUs === Infinity && hasFrozen(s, r)) {
     speak(r, FROZEN_SCORE, REASON_STUCK);
   }
 }
 
-function hasFrozen(s: Sensor): bool {
+function hasFrozen(s: Sensor, r: Reading): bool {
+  // A counter that grows evenly has not frozen; one that does not grow has, if it is not used to that.
+  if (s.byRate !== 0 && r.value !== 0) return false;
   if (s.run < FROZEN_RUN || s.run < FROZEN_RUNS * s.longestRun || s.readings < FROZEN_READINGS) return false;
   // One reading more than was seen: a share of zero is none.
   const repeats = <f64>s.repeats + 1 / min<f64>(s.compared + 1, SHARE_READINGS);
