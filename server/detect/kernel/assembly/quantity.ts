@@ -34,20 +34,28 @@ export function chooseQuantity(s: Sensor, raw: f64): void {
   s.byRate = byRate;
 }
 
-/** A counter's growth per second since its last reading; after a reset it counts from zero. */
+/**
+ * A counter's growth per second since its last reading; after a reset it counts from zero. What was recognised as a counter may be none: a
+ * fall that does not end near zero is one, and no reset.
+ */
 export function rateOf(s: Sensor, time: f64, raw: f64): f64 {
   if (s.compared === 0) {
     s.rawValue = raw;
     return 0;
   }
   const last = s.rawValue;
-  return ((raw >= last ? raw - last : raw) * 1e6) / (time - s.lastTime);
+  const fell = raw < last && (changetype<Profile>(<usize>s.profile).counter !== RECOGNISED || isReset(raw, last));
+  return ((fell ? raw : raw - last) * 1e6) / (time - s.lastTime);
+}
+
+function isReset(raw: f64, last: f64): bool {
+  return raw < last && abs(raw) <= NEAR_ZERO * abs(last);
 }
 
 function compare(s: Sensor, raw: f64, last: f64): void {
   s.compared = s.compared + 1;
   const rate = 1 / min<f64>(s.compared, SHARE_READINGS);
-  const reset = raw < last && abs(raw) <= NEAR_ZERO * abs(last);
+  const reset = isReset(raw, last);
   s.rises = toward(s.rises, raw > last, rate);
   s.falls = toward(s.falls, raw < last && !reset, rate);
   s.resets = toward(s.resets, reset, rate);
