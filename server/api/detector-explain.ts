@@ -104,15 +104,18 @@ function vote(k: number, rawScore: number, { threshold, weight }: Explained): Vo
 }
 
 function summarise(r: ScoredReading, threshold: number, e: Explained, votes: readonly Vote[]): string {
-  const value = `value ${figure(r.value)}${r.unit === "" ? "" : ` ${r.unit}`}`;
+  const { lower, upper } = r;
+  const apart = lower === undefined || upper === undefined ? undefined : (upper - lower) / 2;
+  const value = `value ${figure(r.value, apart)}${r.unit === "" ? "" : ` ${r.unit}`}`;
   if (r.expected === undefined) {
     if (e.readings < WARM_READINGS) {
       return `Not judged: it is the sensor's reading ${e.readings + 1}, and judging begins with the ${WARM_READINGS + 1}th.`;
     }
     return `Not judged: a maintenance window covered it (${value}).`;
   }
-  const bounds = r.lower === undefined || r.upper === undefined ? "" : ` (${figure(r.lower)} to ${figure(r.upper)})`;
-  const facts = `${value}, expected ${figure(r.expected)}${bounds}`;
+  const bounds =
+    lower === undefined || upper === undefined ? "" : ` (${figure(lower, apart)} to ${figure(upper, apart)})`;
+  const facts = `${value}, expected ${figure(r.expected, apart)}${bounds}`;
   return `${verdict(r, threshold, e, votes, facts)}${coldStartNote(e)}`;
 }
 

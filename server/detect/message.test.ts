@@ -51,6 +51,14 @@ test("an alert's sentence says what, where, since when, how bad, and which kind 
   );
 });
 
+test("figures of a large count with a narrow band are told from each other", () => {
+  const counter = { ...BASE, unit: "kWh", value: 98_142.36, expected: 98_139.31, band: 0.25 };
+  expect(alertMessage(counter)).toContain("98142.4 kWh where 98139.3 was expected (98139.1 to 98139.6)");
+  expect(alertMessage({ ...counter, band: 400, value: 99_142.36 })).toContain(
+    "99142 kWh where 98139 was expected (97739 to 98539)",
+  );
+});
+
 test("once it has recovered it says when, and how long it lasted; the figures stay those of the fault", () => {
   const text = alertMessage({ ...BASE, recoveredUs: SINCE_US + 8 * 60e6 });
   expect(text).toMatch(/^Anomaly detected with score 0\.9731, recovered 2026-11-22 23:51:28 UTC after 8 min: /);

@@ -95,13 +95,14 @@ function headlineOf(input: MessageInput): string {
 function how(input: MessageInput): string {
   const severity = SEVERITY_NAMES[input.severity] ?? "";
   if (!Number.isFinite(input.value)) return severity;
-  const value = quantity(input.value, input.unit);
+  const value = quantity(input.value, input.unit, input.band);
   if (input.reason === REASON_SILENCE) return `${severity}: the last value was ${value}`;
   const { expected, band } = input;
   if (!Number.isFinite(expected) || !Number.isFinite(band) || Math.abs(input.value - expected) <= band) {
     return `${severity}: ${value} at the worst reading`;
   }
-  return `${severity}: ${value} where ${figure(expected)} was expected (${figure(expected - band)} to ${figure(expected + band)})`;
+  const [usual, low, high] = [expected, expected - band, expected + band].map((x) => figure(x, band));
+  return `${severity}: ${value} where ${usual} was expected (${low} to ${high})`;
 }
 
 /** The likely kind of fault, and who says so. */
@@ -114,8 +115,9 @@ function likely(input: MessageInput): string {
   return `likely ${over ? "a spike" : "a spike or a level shift"}: ${detail}`;
 }
 
-function quantity(value: number, unit: string): string {
-  return unit === "" ? figure(value) : `${figure(value)} ${unit}`;
+function quantity(value: number, unit: string, apart?: number): string {
+  const text = figure(value, apart);
+  return unit === "" ? text : `${text} ${unit}`;
 }
 
 /** Microseconds since 1970 as people read them, for example "2026-11-22 23:43:28 UTC". */
@@ -136,9 +138,21 @@ export function duration(us: number): string {
   return left === 0 ? `${Math.floor(hours / 24)} d` : `${Math.floor(hours / 24)} d ${left} h`;
 }
 
-/** A number as people write it: four significant digits, or all those before the point. */
-export function figure(x: number): string {
+/**
+ * A number as people write it: four significant digits, or all those before the point. As many more as it takes to tell numbers from each
+ * other that are `apart`, such as a large count and the ends of its narrow band.
+ */
+export function figure(x: number, apart: number = Number.POSITIVE_INFINITY): string {
   const size = Math.abs(x);
   if (size !== 0 && (size >= 1e15 || size < 1e-4)) return x.toExponential(3);
+  const digits = apart > 0 ? magnitude(size) - magnitude(apart) + 1 : 0;
+  if (digits > Math.max(4, magnitude(size) + 1)) return String(Number(x.toPrecision(Math.min(digits, MOST_DIGITS))));
   return String(size >= 1e4 ? Math.round(x) : Number(x.toPrecision(4)));
+}
+
+/** Bounds are kept as doubles. */
+const MOST_DIGITS = 15;
+
+function magnitude(size: number): number {
+  return Math.floor(Math.log10(size));
 }
