@@ -44,6 +44,7 @@ export interface Settings {
   readonly counter: number;
   /** What is reported, as the kernel takes it: 1 above what is expected, 2 below it, 3 both, 0 nothing. */
   readonly sides: number;
+  /** Undefined: UTC without holidays. */
   readonly calendar: Calendar | undefined;
 }
 

@@ -1,10 +1,10 @@
-import type { Calendar } from "./calendar.ts";
 import { Calendars } from "./calendars.ts";
 import { FORMER_STATES } from "./kernel/fields.ts";
 import { Kernel, type Views } from "./kernel/kernel.ts";
 import { offsetOf, type SensorLayout, STRUCTURES, sensorLayout } from "./kernel/layout.ts";
 import type { TrunkModel } from "./kernel/trunk-model.ts";
 import { CHUNK_MASK, CHUNK_SENSORS, CHUNK_SHIFT } from "./memory.ts";
+import type { Settings } from "./settings.ts";
 
 const LINE_BYTES = 64;
 const TYPE = offsetOf("sensor", "type") >>> 3;
@@ -13,20 +13,7 @@ const CALENDAR = offsetOf("profile", "calendar") >>> 2;
 const SIDES = offsetOf("profile", "sides") >>> 2;
 
 /** Settings and prior of a sensor type or of one sensor, as the kernel takes them. */
-export interface Profile {
-  readonly alarmsPerSensorDay: number;
-  readonly rangeMin: number;
-  readonly rangeMax: number;
-  readonly maxRatePerUs: number;
-  readonly stuckUs: number;
-  /** NaN: learnt. */
-  readonly silenceUs: number;
-  /** Whether its growth per second is judged: 0 no, 1 yes, 2 where it is recognised as a counter. */
-  readonly counter: number;
-  /** What is reported: 1 above what is expected, 2 below it, 3 both, 0 nothing. */
-  readonly sides: number;
-  /** Undefined: UTC without holidays. */
-  readonly calendar: Calendar | undefined;
+export interface Profile extends Settings {
   /** The prior: how far normal sensors of the type go beyond their first readings. */
   readonly reach: number;
 }
