@@ -3,6 +3,7 @@
  * readings change in an installation of an ordinary size; in a large one it follows within seconds (docs/decisions/registry.md).
  */
 import type { Sql } from "postgres";
+import { SharedLook } from "../lib/shared-look.ts";
 import type { Logger } from "../observe/logger.ts";
 import { Fleet } from "./fleet.ts";
 import {
@@ -49,9 +50,7 @@ export class FleetSync {
   readonly #nowMs: () => number;
   readonly #exactSensors: number;
   #loaded: Loaded | undefined;
-  #running: Promise<Fleet> | undefined;
-  /** What begins when `#running` has ended: it sees all that was stored before now. */
-  #next: Promise<Fleet> | undefined;
+  readonly #looks = new SharedLook(() => this.#sync());
   #reading: Promise<void> | undefined;
   #idle: NodeJS.Timeout | undefined;
   #closed = false;
@@ -66,20 +65,7 @@ export class FleetSync {
   /** The fleet with what was stored before this call. Calls at once share one look at the store. */
   current(): Promise<Fleet> {
     this.#touch();
-    if (this.#running === undefined) {
-      this.#running = this.#sync().finally(() => {
-        this.#running = undefined;
-      });
-      return this.#running;
-    }
-    // Begun before this call: it may have missed what the caller has stored since.
-    this.#next ??= this.#running
-      .catch(() => undefined)
-      .then(() => {
-        this.#next = undefined;
-        return this.current();
-      });
-    return this.#next;
+    return this.#looks.fresh();
   }
 
   close(): void {

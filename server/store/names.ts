@@ -7,6 +7,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Sql } from "postgres";
+import { SharedLook } from "../lib/shared-look.ts";
 import type { Logger } from "../observe/logger.ts";
 
 /** How often the version is looked at. */
@@ -88,8 +89,7 @@ export class SensorNames {
   readonly #hooks: ((names: Names) => void)[] = [];
   #fails = false;
   #timer: NodeJS.Timeout | undefined;
-  #looking: Promise<void> | undefined;
-  #again: Promise<void> | undefined;
+  readonly #looks = new SharedLook(() => this.#look());
 
   constructor(o: { sql: Sql; logger: Logger }) {
     this.#sql = o.sql;
@@ -104,7 +104,7 @@ export class SensorNames {
   async start(): Promise<void> {
     await this.refresh();
     this.#timer = setInterval(() => {
-      if (this.#looking !== undefined) return;
+      if (this.#looks.isRunning) return;
       this.refresh().then(
         () => this.#tell(undefined),
         (error: unknown) => this.#tell(error),
@@ -114,7 +114,7 @@ export class SensorNames {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#looking?.catch(() => undefined);
+    await this.#looks.ended();
     if (this.#reader === undefined) return;
     this.#reader = undefined;
     await this.#sql`delete from sensor_name_reader where process = ${this.#process}`.catch((error: unknown) =>
@@ -148,20 +148,7 @@ export class SensorNames {
 
   /** Resolves when all that was committed of names before this call is known here. */
   refresh(): Promise<void> {
-    if (this.#looking === undefined) {
-      this.#looking = this.#look().finally(() => {
-        this.#looking = undefined;
-      });
-      return this.#looking;
-    }
-    // Begun before this call: it may have missed what was committed since.
-    this.#again ??= this.#looking
-      .catch(() => undefined)
-      .then(() => {
-        this.#again = undefined;
-        return this.refresh();
-      });
-    return this.#again;
+    return this.#looks.fresh();
   }
 
   async #look(): Promise<void> {
