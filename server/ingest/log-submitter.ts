@@ -32,7 +32,10 @@ export interface Submitted {
 
 interface PartitionQueue {
   readonly waiting: Waiting[];
-  appending: boolean;
+  /** Whether a record is on its way that takes along what waits. */
+  asked: boolean;
+  /** Records whose append is not answered yet. */
+  appending: number;
   /** Parts that are in the log and not settled, by the offset of their record. */
   readonly unsettled: Map<number, readonly Waiting[]>;
   /** Outcomes that came before the append was known to have succeeded. */
@@ -65,7 +68,8 @@ export class LogSubmitter {
     this.#maxUnsettledReadings = options.maxUnsettledReadings;
     this.#queues = Array.from({ length: options.log.partitions }, () => ({
       waiting: [],
-      appending: false,
+      asked: false,
+      appending: 0,
       unsettled: new Map(),
       early: new Map(),
     }));
@@ -158,41 +162,53 @@ export class LogSubmitter {
     queue.waiting.push({ field, durable, settled, alone, since: performance.now() });
     this.#waitingBytes += field.length;
     // What else arrives in this turn of the event loop goes along.
-    if (!queue.appending) {
-      queue.appending = true;
+    if (!queue.asked) {
+      queue.asked = true;
       setImmediate(() => void this.#append(partition, queue));
     }
     return { durable: durable.promise, settled: settled.promise };
   }
 
-  /** One record after another while parts wait: what gathers during an append is the next record. */
+  /** Appends a record of what waits by the time its turn has come. */
   async #append(partition: number, queue: PartitionQueue): Promise<void> {
-    while (queue.waiting.length > 0) {
-      const parts = takeRecord(queue.waiting);
-      const record = encodeRecord(
+    let parts: readonly Waiting[] = [];
+    const record = () => {
+      parts = this.#takeRecord(partition, queue);
+      return encodeRecord(
         this.#nowUs(),
         parts.map((p) => p.field),
       );
-      try {
-        const offset = await this.#log.append(partition, record);
-        for (const p of parts) p.durable.resolve();
-        const early = queue.early.get(offset);
-        if (early === undefined) queue.unsettled.set(offset, parts);
-        else {
-          queue.early.delete(offset);
-          settle(parts, early);
-        }
-      } catch (error) {
-        this.#logger.warn({ err: error, partition }, "log did not take a record");
-        for (const p of parts) {
-          p.durable.reject(error);
-          p.settled.reject(error);
-        }
+    };
+    queue.appending++;
+    try {
+      const offset = await this.#log.append(partition, record);
+      for (const p of parts) p.durable.resolve();
+      const early = queue.early.get(offset);
+      if (early === undefined) queue.unsettled.set(offset, parts);
+      else {
+        queue.early.delete(offset);
+        settle(parts, early);
       }
-      for (const p of parts) this.#waitingBytes -= p.field.length;
-      this.#wake();
+    } catch (error) {
+      this.#logger.warn({ err: error, partition }, "log did not take a record");
+      // Given up before its turn.
+      if (parts.length === 0) parts = this.#takeRecord(partition, queue);
+      for (const p of parts) {
+        p.durable.reject(error);
+        p.settled.reject(error);
+      }
     }
-    queue.appending = false;
+    queue.appending--;
+    for (const p of parts) this.#waitingBytes -= p.field.length;
+    this.#wake();
+  }
+
+  /** As much of what waits as one record takes; the next record follows for the rest. */
+  #takeRecord(partition: number, queue: PartitionQueue): Waiting[] {
+    const parts = takeRecord(queue.waiting);
+    queue.asked = queue.waiting.length > 0;
+    if (queue.asked) void this.#append(partition, queue);
+    return parts;
   }
 
   /** A commit tells what became of records, also of those that other processes appended. */
@@ -203,9 +219,9 @@ export class LogSubmitter {
       if (parts !== undefined) {
         queue.unsettled.delete(outcome.offset);
         settle(parts, outcome);
-      } else if (queue.appending) {
+      } else if (queue.appending > 0) {
         queue.early.set(outcome.offset, outcome);
-        // Only the record under way can be meant; others are not ours.
+        // Only a record under way can be meant; others are not ours.
         for (const old of queue.early.keys()) {
           if (queue.early.size <= MAX_EARLY) break;
           queue.early.delete(old);
@@ -234,7 +250,7 @@ export class LogSubmitter {
   }
 }
 
-/** Outcomes kept for an append whose answer is still on its way: one would do, the bound is for other processes' records. */
+/** Outcomes kept for appends whose answers are still on their way: few would do, the bound is for other processes' records. */
 const MAX_EARLY = 1024;
 
 function takeRecord(waiting: Waiting[]): Waiting[] {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { storageFull } from "../errors.ts";
 import { withoutRoom } from "../postgres/unavailable.ts";
+import type { Log } from "./log.ts";
 import { type Pending, PendingAppends, type PendingLimits } from "./pending.ts";
 import type { Row } from "./rows.ts";
 
@@ -31,7 +32,7 @@ export class Appender {
   readonly #gatherMs: number;
   readonly #sink: Sink;
   readonly #logger: Logger;
-  #queue: Pending[] = [];
+  readonly #queue: Pending[] = [];
   #running: Promise<void> | undefined;
   #lastCommitAt = 0;
 
@@ -43,8 +44,8 @@ export class Appender {
     this.#logger = logger;
   }
 
-  async append(partition: number, bytes: Uint8Array): Promise<number> {
-    const item = this.pending.admit(partition, bytes);
+  async append(...[partition, record]: Parameters<Log["append"]>): Promise<number> {
+    const item = this.pending.admit(partition, record);
     this.#queue.push(item);
     this.#running ??= this.#run();
     return await item.answer;
@@ -53,8 +54,8 @@ export class Appender {
   async #run(): Promise<void> {
     while (this.#queue.length > 0) {
       await this.#gather();
-      this.#queue = this.#queue.filter(({ settled }) => !settled);
-      if (this.#queue.length > 0) await this.#commit(this.#nextBatch());
+      const batch = this.pending.takeBatch(this.#queue, maxBatchBytes);
+      if (batch.length > 0) await this.#commit(batch);
     }
     this.#running = undefined;
   }
@@ -63,15 +64,6 @@ export class Appender {
     const waitMs = this.#lastCommitAt + this.#gatherMs - performance.now();
     await (waitMs > 0.5 && !this.pending.closed ? sleep(waitMs) : Promise.resolve()); // no timer waits for less than 1 ms
     this.#lastCommitAt = performance.now();
-  }
-
-  #nextBatch(): Pending[] {
-    let bytes = 0;
-    let count = 0;
-    while (count < this.#queue.length && (count === 0 || bytes + this.#queue[count]!.bytes.length <= maxBatchBytes)) {
-      bytes += this.#queue[count++]!.bytes.length;
-    }
-    return this.#queue.splice(0, count);
   }
 
   async #commit(batch: readonly Pending[]): Promise<void> {

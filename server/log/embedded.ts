@@ -85,7 +85,7 @@ class EmbeddedLog implements Log {
     this.#appender = new Appender(limits, gatherMs, sink, options.logger);
   }
 
-  append(partition: number, record: Uint8Array): Promise<number> {
+  append(partition: number, record: Uint8Array | (() => Uint8Array)): Promise<number> {
     return this.#appender.append(partition, record);
   }
 

@@ -3,6 +3,7 @@ import type { Producer } from "kafkajs";
 import type { Logger } from "pino";
 import { TelltaleError } from "../errors.ts";
 import { requestTimeoutMs } from "./kafka-client.ts";
+import type { Log } from "./log.ts";
 import { type Pending, PendingAppends, type PendingLimits } from "./pending.ts";
 
 export interface SenderOptions extends PendingLimits {
@@ -46,8 +47,8 @@ export class KafkaSender {
     this.ends = new Array<number>(options.partitions).fill(0);
   }
 
-  async append(partition: number, bytes: Uint8Array): Promise<number> {
-    const item = this.pending.admit(partition, bytes);
+  async append(...[partition, record]: Parameters<Log["append"]>): Promise<number> {
+    const item = this.pending.admit(partition, record);
     this.#queues[partition]!.push(item);
     this.#schedule();
     return await item.answer;
@@ -66,22 +67,13 @@ export class KafkaSender {
     const batches = new Map<number, Pending[]>();
     for (const [partition, queue] of this.#queues.entries()) {
       if (queue.length === 0 || this.#busy.has(partition)) continue;
-      const batch = this.#nextBatch(queue);
+      const batch = this.pending.takeBatch(queue, this.#options.maxBatchBytes);
       if (batch.length > 0) batches.set(partition, batch);
     }
     if (batches.size === 0) return;
     this.#lastDispatchAt = performance.now();
     for (const partition of batches.keys()) this.#busy.add(partition);
     void this.#deliver(batches);
-  }
-
-  #nextBatch(queue: Pending[]): Pending[] {
-    let bytes = 0;
-    let count = 0;
-    while (count < queue.length && (count === 0 || bytes + queue[count]!.bytes.length <= this.#options.maxBatchBytes)) {
-      bytes += queue[count++]!.bytes.length;
-    }
-    return queue.splice(0, count).filter(({ settled }) => !settled);
   }
 
   async #deliver(batches: Batches): Promise<void> {

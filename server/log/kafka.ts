@@ -100,7 +100,7 @@ class KafkaLog implements Log {
     this.#watch = setInterval(() => this.#look(), watchMs).unref();
   }
 
-  append(partition: number, record: Uint8Array): Promise<number> {
+  append(partition: number, record: Uint8Array | (() => Uint8Array)): Promise<number> {
     return this.#sender.append(partition, record);
   }
 

@@ -1,9 +1,16 @@
 import { TelltaleError } from "../errors.ts";
+import type { Log } from "./log.ts";
+
+type Record = Parameters<Log["append"]>[1];
+
+const NOTHING = new Uint8Array();
 
 /** An append that waits for its answer. */
 export interface Pending {
   readonly partition: number;
-  readonly bytes: Uint8Array;
+  /** Empty until its turn has come, where `gather` puts it together then. */
+  bytes: Uint8Array;
+  gather: (() => Uint8Array) | undefined;
   readonly deadline: number;
   readonly answer: Promise<number>;
   /** Answered, or given up: not to be sent any more. */
@@ -37,7 +44,8 @@ export class PendingAppends {
   }
 
   /** Throws TelltaleError when the record is not admitted. */
-  admit(partition: number, bytes: Uint8Array): Pending {
+  admit(partition: number, record: Record): Pending {
+    const [bytes, gather] = typeof record === "function" ? [NOTHING, record] : [record, undefined];
     const refusal = this.#refusal(partition, bytes);
     if (refusal) {
       this.counts.rejectedRecords++;
@@ -46,10 +54,39 @@ export class PendingAppends {
     this.counts.pendingBytes += bytes.length;
     const { promise: answer, resolve, reject } = Promise.withResolvers<number>();
     const deadline = performance.now() + this.#limits.timeoutMs;
-    const item = { partition, bytes, deadline, answer, settled: false, resolve, reject };
+    const item = { partition, bytes, gather, deadline, answer, settled: false, resolve, reject };
     this.#waiting.add(item);
     this.#armExpiry();
     return item;
+  }
+
+  /**
+   * Takes from the head of a queue what may go together, without what has been given up. A record that is put together here may bring
+   * the next one of its partition into the queue.
+   */
+  takeBatch(queue: Pending[], maxBytes: number): Pending[] {
+    const batch: Pending[] = [];
+    let bytes = 0;
+    let count = 0;
+    for (; count < queue.length; count++) {
+      const item = queue[count]!;
+      if (!item.settled) this.#putTogether(item);
+      if (item.settled) continue;
+      bytes += item.bytes.length;
+      if (batch.length > 0 && bytes > maxBytes) break;
+      batch.push(item);
+    }
+    queue.splice(0, count);
+    return batch;
+  }
+
+  #putTogether(item: Pending): void {
+    if (item.gather === undefined) return;
+    item.bytes = item.gather();
+    item.gather = undefined;
+    this.counts.pendingBytes += item.bytes.length;
+    const refusal = this.#tooLarge(item.bytes);
+    if (refusal) this.fail(item, refusal);
   }
 
   succeed(item: Pending, offset: number): void {
@@ -78,23 +115,25 @@ export class PendingAppends {
     clearTimeout(this.#expiry);
   }
 
-  #refusal(partition: number, { length }: Uint8Array): TelltaleError | undefined {
-    const { partitions, maxPendingBytes, maxRecordBytes } = this.#limits;
+  #refusal(partition: number, bytes: Uint8Array): TelltaleError | undefined {
+    const { partitions, maxPendingBytes } = this.#limits;
     if (this.closed) return unavailable("the log is closed");
     if (!Number.isInteger(partition) || partition < 0 || partition >= partitions) {
       return new TelltaleError("internal", `The log has no partition ${partition}, only 0 to ${partitions - 1}.`);
     }
-    if (length > maxRecordBytes) {
-      return new TelltaleError(
-        "invalid",
-        `A record of ${length} bytes is larger than the log takes (${maxRecordBytes}).`,
-      );
-    }
-    if (this.counts.pendingBytes + length > maxPendingBytes) {
+    const tooLarge = this.#tooLarge(bytes);
+    if (tooLarge) return tooLarge;
+    if (this.counts.pendingBytes + bytes.length > maxPendingBytes) {
       const waiting = `${this.counts.pendingBytes} of ${maxPendingBytes} bytes wait already`;
       return new TelltaleError("exhausted", `The log is behind: ${waiting}.`, { retryAfterMs: 200 });
     }
     return undefined;
+  }
+
+  #tooLarge({ length }: Uint8Array): TelltaleError | undefined {
+    const { maxRecordBytes } = this.#limits;
+    if (length <= maxRecordBytes) return undefined;
+    return new TelltaleError("invalid", `A record of ${length} bytes is larger than the log takes (${maxRecordBytes}).`);
   }
 
   #settle(item: Pending): boolean {

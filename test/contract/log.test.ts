@@ -125,6 +125,24 @@ for (const subject of [embedded, kafka])
       expect([...offsets].sort((a, b) => a - b)).toEqual(offsets);
     });
 
+    it("puts a record together when its turn comes, once, with what has gathered until then", async () => {
+      const log = await open(newInstallation());
+      const gathered = ["first"];
+      const calls: number[] = [];
+      const lazily = log.append(0, () => {
+        calls.push(gathered.length);
+        return text(gathered.join());
+      });
+      gathered.push("second");
+      const after = log.append(0, text("after"));
+      await Promise.all([lazily, after]);
+      const consumer = new Collector();
+      await log.consume(consumer);
+      await consumer.until(() => consumer.of(0).length >= 2);
+      expect(consumer.texts(0)).toEqual(["first,second", "after"]);
+      expect(calls).toEqual([2]);
+    });
+
     it("gives records back to the bit, from an empty one to a large one", async () => {
       const log = await open(newInstallation());
       const records = [0, 1, 100, 70_000, 3_000_000].map((size) => Uint8Array.from(randomBytes(size)));
