@@ -23,15 +23,19 @@ beforeEach(async () => {
   log = await createEmbeddedLog({ sql: postgres.url, partitions: 2, logger: testLogger, appendTimeoutMs: 1_000 });
   submitter = new LogSubmitter({ log, nowUs: () => 1, logger: testLogger, maxUnsettledReadings: 1_000 });
 });
-afterEach(() => log.close());
+afterEach(async () => {
+  await log.close();
+  await other.sql`drop schema telltale_log cascade`;
+});
 afterAll(async () => {
   await other.sql.end();
   await postgres.stop();
 });
 
-function submit(partition: number, sequence: number): Promise<void> {
+function submit(partitions: number | readonly number[], sequence: number): Promise<void> {
   const head = { producer: "p", epoch: 0n, sequence: BigInt(sequence), traceparent: "", echo: false };
-  const fragments = new Map([[partition, { bytes: encodeFragment(head, []), readings: 1 }]]);
+  const fragment = { bytes: encodeFragment(head, []), readings: 1 };
+  const fragments = new Map([partitions].flat().map((partition) => [partition, fragment]));
   return submitter.submit({ fragments, refusals: [], rejected: 0, total: 1, logged: () => undefined }).durable;
 }
 
@@ -52,6 +56,17 @@ async function untilCommitWaits(): Promise<void> {
     where application_name like 'telltale-log-%' and wait_event_type = 'Lock'`;
   await expect.poll(async () => (await waiting()).length, { timeout: 10_000 }).toBe(1);
 }
+
+it("commits the parts of a batch together, with what else comes in that turn of the event loop", async () => {
+  const first = submit([0, 1], 1);
+  await Promise.resolve().then(() => undefined);
+  await Promise.all([first, submit(0, 2)]);
+  const [newest] = await other.sql`select max(id)::text as id from telltale_log.segment`;
+  const [found] = await other.sql.unsafe(
+    `select count(*)::int as records, count(distinct xmin::text)::int as commits from telltale_log.records_${newest!.id}`,
+  );
+  expect(found).toEqual({ records: 2, commits: 1 });
+});
 
 it("puts all that comes while a commit is under way into the next, a record for each partition", async () => {
   const letGo = await holdCommits();

@@ -161,11 +161,7 @@ export class LogSubmitter {
     const queue = this.#queues[partition]!;
     queue.waiting.push({ field, durable, settled, alone, since: performance.now() });
     this.#waitingBytes += field.length;
-    // What else arrives in this turn of the event loop goes along.
-    if (!queue.asked) {
-      queue.asked = true;
-      setImmediate(() => void this.#append(partition, queue));
-    }
+    if (!queue.asked) void this.#append(partition, queue);
     return { durable: durable.promise, settled: settled.promise };
   }
 
@@ -179,6 +175,7 @@ export class LogSubmitter {
         parts.map((p) => p.field),
       );
     };
+    queue.asked = true;
     queue.appending++;
     try {
       const offset = await this.#log.append(partition, record);
@@ -206,8 +203,8 @@ export class LogSubmitter {
   /** As much of what waits as one record takes; the next record follows for the rest. */
   #takeRecord(partition: number, queue: PartitionQueue): Waiting[] {
     const parts = takeRecord(queue.waiting);
-    queue.asked = queue.waiting.length > 0;
-    if (queue.asked) void this.#append(partition, queue);
+    queue.asked = false;
+    if (queue.waiting.length > 0) void this.#append(partition, queue);
     return parts;
   }
 

@@ -15,8 +15,9 @@ export interface Log {
    * Appends one record. The bytes belong to the log from now on. Rejects with TelltaleError "unavailable" when the log is out
    * of reach, "exhausted" when too many bytes are waiting (a bound, see the adapters).
    *
-   * A function is called once, when the record's turn has come, and never where the append is given up before: what gathers
-   * until then goes along. It must not throw. What waits for it is bounded by whoever gathers.
+   * A function is called once, when the record's turn has come, in a later turn of the event loop at the earliest, and never where
+   * the append is given up before: what gathers until then goes along. It must not throw. What waits for it is bounded by whoever
+   * gathers. Records of several partitions that are appended in one turn are stored at once, where the log can.
    */
   append(partition: number, record: Uint8Array | (() => Uint8Array)): Promise<number>;
   /** Starts delivering. One consumer per process. */
