@@ -9,7 +9,7 @@ import { type Refusal, RefusalReason, RefusalSchema } from "../../gen/es/telltal
 import type { Reading, SeriesBlock } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { quoted } from "../lib/quoted.ts";
 import { toMicros } from "../lib/time.ts";
-import { encodeFragment } from "../log/record/encode.ts";
+import { encodeFragment, type Run } from "../log/record/encode.ts";
 import type { SensorsOverLimit } from "../security/quota.ts";
 import { BatchAttributes, KnownAttributes } from "./attributes.ts";
 import { checkAttributes, checkSeries, checkValue, type Fault } from "./check.ts";
@@ -67,24 +67,44 @@ export interface Accepted {
   readonly logged: () => void;
 }
 
-interface OpenRun {
-  key: string;
-  firstIndex: number;
-  times: number[] | undefined;
-  values: number[];
+/** Of single readings, while neighbours may join it. */
+interface OpenRun extends Run {
+  readonly times: number[] | undefined;
+  readonly values: number[];
   metadata: { position: number; struct: Uint8Array }[] | undefined;
-  attributes: Uint8Array | undefined;
+}
+
+/** Room for the times of a batch's blocks, until its fragments are encoded: lists that grow with each block are its garbage. */
+class TimeColumns {
+  #times = new Float64Array(4096);
+  #used = 0;
+
+  clear(): void {
+    this.#used = 0;
+  }
+
+  take(count: number): Float64Array {
+    // Columns that were taken before keep what they are in.
+    if (this.#used + count > this.#times.length) {
+      this.#times = new Float64Array(Math.max(count, 2 * this.#times.length));
+      this.#used = 0;
+    }
+    this.#used += count;
+    return this.#times.subarray(this.#used - count, this.#used);
+  }
 }
 
 export class Acceptor {
   readonly #table: SeriesTable;
   readonly #attributes = new KnownAttributes();
+  readonly #times = new TimeColumns();
   constructor(table: SeriesTable) {
     this.#table = table;
   }
 
   accept(batch: Batch, rules: AcceptRules): Accepted {
-    const runs = new Map<number, OpenRun[]>();
+    const runs = new Map<number, Run[]>();
+    this.#times.clear();
     const refusals: Refusal[] = [];
     const known = new BatchAttributes(this.#attributes, rules.nowUs);
     let rejected = 0;
@@ -173,35 +193,42 @@ export class Acceptor {
     firstIndex: number,
     { series, known }: { readonly series: KnownSeries; readonly known: BatchAttributes },
     rules: AcceptRules,
-    runs: Map<number, OpenRun[]>,
+    runs: Map<number, Run[]>,
     refuse: Refuse,
   ): void {
-    let time = base;
-    let run: OpenRun | undefined;
     const { values, timeDeltasUs } = block;
+    const times = this.#times.take(values.length);
+    const close = (from: number, to: number) => {
+      if (from === to) return;
+      const whole = to - from === values.length;
+      // With the first good point: once they are known to go along, there are no news in them.
+      const attributes = known.toLog(block.sensorId, block.attributes);
+      push(runs, series.partition, {
+        key: series.key,
+        firstIndex: firstIndex + from,
+        times: whole ? times : times.subarray(from, to),
+        values: whole ? values : values.slice(from, to),
+        metadata: undefined,
+        attributes,
+      });
+    };
+    let time = base;
+    let from = 0;
     for (let i = 0; i < values.length; i++) {
       time += timeDeltasUs[i]!;
+      times[i] = time;
       const value = values[i]!;
       const badTime = checkTime(time, rules);
-      if (!Number.isFinite(value) || badTime !== undefined) {
-        const badValue = checkValue(value);
-        refuse(
-          firstIndex + i,
-          [badValue && invalid(badValue), badTime].filter((fault) => fault !== undefined),
-        );
-        run = undefined;
-        continue;
-      }
-      if (run === undefined) {
-        // With the first good point: once they are known to go along, there are no news in them.
-        const attributes = known.toLog(block.sensorId, block.attributes);
-        run = openRun(series, firstIndex + i, time, value, attributes);
-        push(runs, series.partition, run);
-      } else {
-        run.times!.push(time);
-        run.values.push(value);
-      }
+      if (Number.isFinite(value) && badTime === undefined) continue;
+      const badValue = checkValue(value);
+      refuse(
+        firstIndex + i,
+        [badValue && invalid(badValue), badTime].filter((fault) => fault !== undefined),
+      );
+      close(from, i);
+      from = i + 1;
     }
+    close(from, values.length);
   }
 
   /** Undefined where a rule is broken; `seriesFaults` says which. */
@@ -297,7 +324,7 @@ function openRun(
   };
 }
 
-function push(runs: Map<number, OpenRun[]>, partition: number, run: OpenRun): void {
+function push(runs: Map<number, Run[]>, partition: number, run: Run): void {
   const list = runs.get(partition);
   if (list === undefined) runs.set(partition, [run]);
   else list.push(run);
