@@ -137,8 +137,9 @@ async function* watchAlerts(o: WatchOptions, r: WatchAlertsRequest, context: Han
   yield create(WatchAlertsResponseSchema, { resumeToken: writeNumbers(next) });
   let sentMs = performance.now();
   for (;;) {
-    for (;;) {
-      const events = await o.queries.alertEvents(next, EVENTS_AT_ONCE);
+    let events: Awaited<ReturnType<Queries["alertEvents"]>>;
+    do {
+      events = await o.queries.alertEvents(next, EVENTS_AT_ONCE);
       for (const { partition, number, event } of events) {
         signal.throwIfAborted();
         next.set(partition, number + 1);
@@ -156,17 +157,14 @@ async function* watchAlerts(o: WatchOptions, r: WatchAlertsRequest, context: Han
         yield create(WatchAlertsResponseSchema, { event: message, resumeToken: writeNumbers(next) });
         sentMs = performance.now();
       }
-      if (events.length === 0) break;
-    }
+      // What is committed meanwhile is told of once more.
+    } while (events.length >= EVENTS_AT_ONCE);
     if (performance.now() - sentMs >= SIGN_OF_LIFE_MS) {
       yield create(WatchAlertsResponseSchema, { resumeToken: writeNumbers(next) });
       sentMs = performance.now();
     }
     await o.alertsChanged.changed(seen, untilSign(sentMs), signal);
     seen = o.alertsChanged.next;
-    for (const partition of (await o.queries.nextEvents()).keys()) {
-      if (!next.has(partition)) next.set(partition, 1);
-    }
   }
 }
 

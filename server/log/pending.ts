@@ -133,7 +133,10 @@ export class PendingAppends {
   #tooLarge({ length }: Uint8Array): TelltaleError | undefined {
     const { maxRecordBytes } = this.#limits;
     if (length <= maxRecordBytes) return undefined;
-    return new TelltaleError("invalid", `A record of ${length} bytes is larger than the log takes (${maxRecordBytes}).`);
+    return new TelltaleError(
+      "invalid",
+      `A record of ${length} bytes is larger than the log takes (${maxRecordBytes}).`,
+    );
   }
 
   #settle(item: Pending): boolean {

@@ -90,4 +90,46 @@ describeWith(["postgres"], "lists of readings", () => {
     await maintenance.close();
     await stored.close();
   }, 60_000);
+
+  test("alert events go on from each partition's number, and begin with the first of a partition that was not known", async () => {
+    const stored = await Stored.create(server.url, "events");
+    const { sql } = stored;
+    for (const partition of [0, 1, 2])
+      await sql`insert into log_partition (partition) values (${partition}) on conflict do nothing`;
+    const event = Buffer.from("e");
+    const given = [
+      [0, 1, 7],
+      [0, 2, 7],
+      [0, 3, 7],
+      [1, 1, 8],
+      [1, 2, 0], // of an alert that was removed
+      [1, 3, 8],
+      [1, 4, 8],
+    ] as const;
+    for (const [partition, number, alert] of given)
+      await sql`insert into alert_event (partition, number, alert_id, event) values (${partition}, ${number}, ${alert}, ${event})`;
+    const queries = new Queries(sql);
+    const numbersOf = async (from: ReadonlyMap<number, number>, limit: number) =>
+      (await queries.alertEvents(from, limit)).map(({ partition, number }) => [partition, number]);
+    expect(await numbersOf(new Map([[0, 3]]), 10)).toEqual([
+      [0, 3],
+      [1, 1],
+      [1, 3],
+      [1, 4],
+    ]);
+    expect(
+      await numbersOf(
+        new Map([
+          [0, 1],
+          [1, 5],
+          [2, 1],
+        ]),
+        2,
+      ),
+    ).toEqual([
+      [0, 1],
+      [0, 2],
+    ]);
+    await stored.close();
+  });
 });

@@ -221,13 +221,17 @@ export class Queries extends ReadingQueries {
     return rows[0] === undefined ? undefined : alertOf(rows[0]);
   }
 
-  /** Alert events from each partition's number on, in order within a partition; those of alerts that were removed are of alert 0. */
+  /**
+   * Alert events from each partition's number on, of a partition without one from its first on, in order within a partition and `limit`
+   * of each; those of alerts that were removed are of alert 0.
+   */
   async alertEvents(from: ReadonlyMap<number, number>, limit: number) {
     const partitions = numbers([...from.keys()]);
     const next = numbers([...from.values()]);
     const rows = await this.#sql`
-      select e.partition, e.number, e.event from unnest(${partitions}::int[], ${next}::bigint[]) f(partition, next)
-      cross join lateral (select * from alert_event where partition = f.partition and number >= f.next
+      select e.partition, e.number, e.event from log_partition p
+      left join unnest(${partitions}::int[], ${next}::bigint[]) f(partition, next) using (partition)
+      cross join lateral (select * from alert_event where partition = p.partition and number >= coalesce(f.next, 1)
         and alert_id <> 0 order by number limit ${limit}) e order by e.partition, e.number`;
     return rows.map((r) => ({
       partition: r.partition as number,
