@@ -32,11 +32,15 @@ afterAll(async () => {
   await postgres.stop();
 });
 
-function submit(partitions: number | readonly number[], sequence: number): Promise<void> {
+function submission(partitions: number | readonly number[], sequence: number) {
   const head = { producer: "p", epoch: 0n, sequence: BigInt(sequence), traceparent: "", echo: false };
   const fragment = { bytes: encodeFragment(head, []), readings: 1 };
   const fragments = new Map([partitions].flat().map((partition) => [partition, fragment]));
-  return submitter.submit({ fragments, refusals: [], rejected: 0, total: 1, logged: () => undefined }).durable;
+  return submitter.submit({ fragments, refusals: [], rejected: 0, total: 1, logged: () => undefined });
+}
+
+function submit(partitions: number | readonly number[], sequence: number): Promise<void> {
+  return submission(partitions, sequence).durable;
 }
 
 /** Commits wait until the function is called. */
@@ -100,3 +104,15 @@ it("rejects what waits too long for its commit, and goes on with what comes afte
   await submit(1, 4);
   expect(log.stats().pendingBytes).toBe(0);
 }, 30_000);
+
+it("tells of a commit whose outcomes are not its own, so that other processes hear of those alone", async () => {
+  const { durable, settled } = submission(0, 1);
+  await durable;
+  const fragment = { accepted: 1, duplicate: 0, conflicting: 0, late: 0, quarantined: 0 };
+  const outcome = (offset: number) => ({
+    offset,
+    fragments: [{ ...fragment, conflicts: [], stored: [], quarantinedIndices: [] }],
+  });
+  expect(submitter.settled(0, [outcome(0), outcome(1)])).toEqual([outcome(1)]);
+  expect(await settled).toEqual(outcome(0).fragments);
+});

@@ -208,23 +208,30 @@ export class LogSubmitter {
     return parts;
   }
 
-  /** A commit tells what became of records, also of those that other processes appended. */
-  settled(partition: number, outcomes: readonly RecordOutcome[]): void {
+  /**
+   * A commit tells what became of records, also of those that other processes appended. Answers with the outcomes that somebody elsewhere
+   * may be waiting for.
+   */
+  settled(partition: number, outcomes: readonly RecordOutcome[]): readonly RecordOutcome[] {
     const queue = this.#queues[partition]!;
+    const elsewhere: RecordOutcome[] = [];
     for (const outcome of outcomes) {
       const parts = queue.unsettled.get(outcome.offset);
       if (parts !== undefined) {
         queue.unsettled.delete(outcome.offset);
         settle(parts, outcome);
-      } else if (queue.appending > 0) {
-        queue.early.set(outcome.offset, outcome);
-        // Only a record under way can be meant; others are not ours.
-        for (const old of queue.early.keys()) {
-          if (queue.early.size <= MAX_EARLY) break;
-          queue.early.delete(old);
-        }
+        continue;
+      }
+      elsewhere.push(outcome);
+      if (queue.appending === 0) continue;
+      queue.early.set(outcome.offset, outcome);
+      // Only a record under way can be meant; others are not ours.
+      for (const old of queue.early.keys()) {
+        if (queue.early.size <= MAX_EARLY) break;
+        queue.early.delete(old);
       }
     }
+    return elsewhere;
   }
 
   /** Offsets of records that have waited for their outcome for longer than `ms`, by partition, at most `limit` each. */

@@ -91,8 +91,10 @@ function subscribers(
   const subscriber = (name: string, committed: CommitSubscriber["committed"]) => ({ name, committed });
   return [
     ...(tracing ? [subscriber("spans", (n) => committedSpans(n.partition, n.traced, n.events, n.modelVersion))] : []),
-    subscriber("own waiters", (n) => submitter.settled(n.partition, n.outcomes)),
-    ...(alone ? [] : [subscriber("waiters elsewhere", (n) => notices.publishSettled(n.partition, n.outcomes))]),
+    subscriber("waiters", (n) => {
+      const elsewhere = submitter.settled(n.partition, n.outcomes);
+      if (!alone && elsewhere.length > 0) notices.publishSettled(n.partition, elsewhere);
+    }),
     subscriber("live readings", (n) => n.live && notices.publishLive(n.live)),
     ...(stream === undefined ? [] : [subscriber("JSON stream", (n) => n.live && stream.committed(n.live))]),
     subscriber("alert watches", (n) => n.events.length > 0 && notices.publishAlerts()),
