@@ -8,6 +8,7 @@ import { Command } from "commander";
 import { kafkaNeeds, startKafka } from "../testing/kafka.ts";
 import { type Platform, startPlatform } from "../testing/platform.ts";
 import { startPostgres } from "../testing/postgres.ts";
+import { missing } from "../testing/programs.ts";
 import { startRedis } from "../testing/redis.ts";
 import { runScript, ScriptError } from "../testing/script.ts";
 import { copyRows } from "./baseline.ts";
@@ -21,21 +22,14 @@ import { incidentRows } from "./incidents.ts";
 import { measureLatencies } from "./latency.ts";
 import { mqttRows } from "./mqtt.ts";
 import { notifyRows } from "./notify.ts";
-import { besideRows } from "./notify-beside.ts";
+import { BESIDE_NEEDS, besideRows } from "./notify-beside.ts";
 import { protocolRows } from "./protocols.ts";
 import { registryRows } from "./registry.ts";
+import type { Row } from "./row.ts";
 import { scoreCost } from "./score.ts";
 import { storageRows } from "./storage.ts";
 import { openWatchers } from "./watchers.ts";
 import { BlockLoad, SingleLoad } from "./workload.ts";
-
-interface Row {
-  readonly name: string;
-  readonly value: number;
-  readonly unit: string;
-  /** What it is compared with, and what it was made of. */
-  readonly beside: Record<string, unknown>;
-}
 
 const PARTS = [
   "baseline",
@@ -52,7 +46,18 @@ const PARTS = [
   "notify",
   "protocols",
   "mqtt",
-];
+] as const;
+type Part = (typeof PARTS)[number];
+
+interface Options {
+  readonly json?: string;
+  readonly guard?: boolean;
+  readonly accept?: boolean;
+  readonly quick?: boolean;
+  readonly only: string;
+  readonly stored: string;
+  readonly limit: string;
+}
 
 const options = new Command("bench")
   .description("Measures the platform beside its parts, on this machine, in this run.")
@@ -62,10 +67,11 @@ const options = new Command("bench")
   .option("--quick", "a tenth of the load: for a look, not for figures")
   .option("--only <parts>", "comma list of the parts", PARTS.join(","))
   .option("--stored <readings>", "readings stored for the times of queries", "10000000")
+  .option("--limit <minutes>", "longest that a part may take", "60")
   .parse()
-  .opts<{ json?: string; guard?: boolean; accept?: boolean; quick?: boolean; only: string; stored: string }>();
+  .opts<Options>();
 
-const parts = new Set(options.only.split(","));
+const parts: ReadonlySet<string> = new Set(options.only.split(","));
 const scale = options.quick ? 0.1 : 1;
 const rows: Row[] = [];
 
@@ -214,10 +220,13 @@ const machine = {
 };
 
 async function main(): Promise<number> {
-  const unknown = [...parts].filter((part) => !PARTS.includes(part));
+  const unknown = [...parts].filter((part) => !PARTS.some((known) => known === part));
   if (unknown.length > 0) throw new ScriptError(`--only names "${unknown.join(", ")}"; there are ${PARTS.join(", ")}`);
   const stored = Number(options.stored) * scale;
   if (!(stored >= 1)) throw new ScriptError(`--stored is "${options.stored}": give a number of readings`);
+  if (!(Number(options.limit) > 0)) throw new ScriptError(`--limit is "${options.limit}": give a number of minutes`);
+  const alone = parts.has("notify") ? missing(BESIDE_NEEDS) : undefined;
+  if (alone !== undefined) console.error(`Notifications are measured alone: ${alone}.`);
   console.log(JSON.stringify(machine));
   if (options.guard) {
     const faults = await guard(options.accept === true);
@@ -231,59 +240,79 @@ async function main(): Promise<number> {
 
 /** @param stored readings behind the times of queries */
 async function measureParts(stored: number): Promise<void> {
-  const copies = parts.has("baseline") ? await baseline() : {};
-  if (parts.has("score")) {
-    const readings = options.quick ? 100 : 300;
-    const blocks = scoreCost(10_000, readings);
-    const about = { sensors: 10_000, model: blocks.modelVersion, state_bytes: blocks.bytesPerSensor };
-    add("score_us", blocks.us, "µs/reading", about);
-    add("score_singles_us", scoreCost(10_000, readings / 10, 1).us, "µs/reading", about);
-  }
-  if (parts.has("embedded")) await embedded(copies);
-  if (parts.has("kafka")) await cluster(copies);
-  if (parts.has("watch")) await watched();
-  if (parts.has("budget")) {
-    const { peak, half, perSecond } = await measureBudget(options.quick ? 1 : 4);
-    const sumOf = (b: Budget) => Object.values(b).reduce((sum, us) => sum + us, 0);
-    add("budget_us_peak", sumOf(peak), "µs/reading", { at_readings_per_s: Math.round(perSecond), stages: peak });
-    add("budget_us_half", sumOf(half), "µs/reading", { at_readings_per_s: Math.round(perSecond / 2), stages: half });
-  }
-  if (parts.has("sensors")) {
-    for (const [name, sensors] of Object.entries({ recover_100k_s: 100_000, recover_1m_s: 1_000_000 }))
-      add(name, await measureRecovery(sensors * scale), "s", { sensors: sensors * scale, after: "kill -9" });
-    const [few, many] = [20_000, 1_000_000 * scale];
-    const { bytesPerSensor } = await measureSensors(few, many);
-    add("bytes_per_sensor", bytesPerSensor, "bytes", {
-      slope_over_sensors: [few, many],
-      of: "one process, with garbage",
-    });
-  }
-  if (parts.has("storage")) {
-    const { rows: stores, table } = await storageRows(stored);
-    for (const r of stores) add(r.name, r.value, r.unit, r.beside);
-    console.log(table);
-  }
-  if (parts.has("charts")) {
-    for await (const r of chartRows(3 * stored, 200_000 * scale)) add(r.name, r.value, r.unit, r.beside);
-  }
-  if (parts.has("registry")) {
-    for (const r of await registryRows(200_000 * scale)) add(r.name, r.value, r.unit, r.beside);
-  }
-  if (parts.has("notify")) {
-    for (const r of await notifyRows(400 * scale, 10_000 * scale)) add(r.name, r.value, r.unit, r.beside);
-    for (const r of await besideRows(200 * scale, 10_000 * scale)) add(r.name, r.value, r.unit, r.beside);
-  }
-  if (parts.has("protocols")) {
-    for (const r of await protocolRows(400_000 * scale)) add(r.name, r.value, r.unit, r.beside);
-  }
-  if (parts.has("mqtt")) {
-    for (const r of await mqttRows(200 * scale)) add(r.name, r.value, r.unit, r.beside);
-  }
-  if (parts.has("incidents")) {
-    for (const r of await incidentRows(10_000 * scale)) add(r.name, r.value, r.unit, r.beside);
-  }
+  let copies: Copies = {};
+  const measures: Record<Part, () => Promise<void>> = {
+    async baseline() {
+      copies = await baseline();
+    },
+    score: async () => score(),
+    embedded: () => embedded(copies),
+    kafka: () => cluster(copies),
+    watch: () => watched(),
+    budget: () => budget(),
+    sensors: () => sensors(),
+    async storage() {
+      const { rows: stores, table } = await storageRows(stored);
+      addAll(stores);
+      console.log(table);
+    },
+    async charts() {
+      for await (const r of chartRows(3 * stored, 200_000 * scale)) addAll([r]);
+    },
+    registry: async () => addAll(await registryRows(200_000 * scale)),
+    incidents: async () => addAll(await incidentRows(10_000 * scale)),
+    async notify() {
+      addAll(await notifyRows(400 * scale, 10_000 * scale));
+      addAll(await besideRows(200 * scale, 10_000 * scale));
+    },
+    protocols: async () => addAll(await protocolRows(400_000 * scale)),
+    mqtt: async () => addAll(await mqttRows(200 * scale)),
+  };
+  for (const part of PARTS) if (parts.has(part)) await inTime(part, measures[part]());
 }
 
-const needs = parts.has("kafka") && !options.guard ? [...kafkaNeeds, "redis-server", "ps"] : [];
-const otherwise = `Without the real servers: npm run bench -- --only ${PARTS.filter((part) => part !== "kafka").join(",")}`;
+/** What hangs would keep the machine busy for ever: past the limit everything that was started is ended. */
+async function inTime(part: Part, measured: Promise<void>): Promise<void> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const message = `"${part}" has taken longer than ${options.limit} min (--limit): it is ended`;
+  const timer = setTimeout(() => reject(new ScriptError(message)), Number(options.limit) * 60_000);
+  await Promise.race([measured, late]).finally(() => clearTimeout(timer));
+}
+
+function addAll(found: readonly Row[]): void {
+  for (const r of found) add(r.name, r.value, r.unit, r.beside);
+}
+
+function score(): void {
+  const readings = options.quick ? 100 : 300;
+  const blocks = scoreCost(10_000, readings);
+  const about = { sensors: 10_000, model: blocks.modelVersion, state_bytes: blocks.bytesPerSensor };
+  add("score_us", blocks.us, "µs/reading", about);
+  add("score_singles_us", scoreCost(10_000, readings / 10, 1).us, "µs/reading", about);
+}
+
+async function budget(): Promise<void> {
+  const { peak, half, perSecond } = await measureBudget(options.quick ? 1 : 4);
+  const sumOf = (b: Budget) => Object.values(b).reduce((sum, us) => sum + us, 0);
+  add("budget_us_peak", sumOf(peak), "µs/reading", { at_readings_per_s: Math.round(perSecond), stages: peak });
+  add("budget_us_half", sumOf(half), "µs/reading", { at_readings_per_s: Math.round(perSecond / 2), stages: half });
+}
+
+async function sensors(): Promise<void> {
+  for (const [name, count] of Object.entries({ recover_100k_s: 100_000, recover_1m_s: 1_000_000 }))
+    add(name, await measureRecovery(count * scale), "s", { sensors: count * scale, after: "kill -9" });
+  const [few, many] = [20_000, 1_000_000 * scale];
+  const { bytesPerSensor } = await measureSensors(few, many);
+  add("bytes_per_sensor", bytesPerSensor, "bytes", {
+    slope_over_sensors: [few, many],
+    of: "one process, with garbage",
+  });
+}
+
+const NEEDS: Partial<Record<Part, readonly string[]>> = {
+  kafka: [...kafkaNeeds, "redis-server", "ps"],
+  mqtt: ["mosquitto"],
+};
+const needs = options.guard ? [] : PARTS.flatMap((part) => (parts.has(part) ? (NEEDS[part] ?? []) : []));
+const otherwise = `Without them: npm run bench -- --only ${PARTS.filter((part) => NEEDS[part] === undefined).join(",")}`;
 await runScript({ name: "npm run bench", needs, otherwise }, main);

@@ -39,18 +39,28 @@ export async function startPlatform(
   { firstStart = false }: { readonly firstStart?: boolean } = {},
 ): Promise<Platform> {
   const dataDir = environment.DATA_DIR ?? (await mkdtemp(join(tmpdir(), "telltale-platform-")));
+  let copied: Promise<void> | undefined;
+  let isReleased = false;
+  const releaseFolder = hold({ folder: dataDir }, async () => {
+    isReleased = true;
+    await Promise.allSettled([copied]);
+    await rm(dataDir, { recursive: true, force: true });
+  });
   // A database that may not run as root belongs to a user who must get in.
   await chmod(dataDir, 0o755);
   const hasDatabase = environment.DATABASE_URL !== undefined || existsSync(join(dataDir, "postgres"));
-  if (!hasDatabase && !firstStart) await copyEmbeddedDatabase(dataDir);
+  if (!hasDatabase && !firstStart) copied = copyEmbeddedDatabase(dataDir);
+  await copied;
+  if (isReleased) throw new Error("The platform was ended before it had started.");
   const child = spawn(process.execPath, ["--max-semi-space-size=8", MAIN], {
     env: { ...process.env, ...DEFAULTS, DATA_DIR: dataDir, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const stop = hold({ folder: dataDir, ...(child.pid === undefined ? {} : { pid: child.pid }) }, async () => {
-    await end(child);
-    await rm(dataDir, { recursive: true, force: true });
-  });
+  const endProcess = hold(child.pid === undefined ? {} : { pid: child.pid }, () => end(child));
+  const stop = async () => {
+    await endProcess();
+    await releaseFolder();
+  };
   const lines: string[] = [];
   const output = () => lines.join("\n");
   try {

@@ -58,7 +58,7 @@ async function started(script: CliRun, pattern: RegExp = /started/): Promise<voi
 const wanting = [
   [
     ["bench/main.ts"],
-    /^npm run bench cannot run: .*redis-server.* not installed \(Debian: apt-get install .*redis-server.*Without the real servers: npm run bench -- --only baseline,score/,
+    /^npm run bench cannot run: .*redis-server.* not installed \(Debian: apt-get install .*redis-server.*Without them: npm run bench -- --only baseline,score/,
   ],
   [["bench/scaling.ts"], /^npm run bench:scaling cannot run: .*redis-server/],
   [
@@ -69,6 +69,7 @@ const wanting = [
   [["test/spark/stubs.ts"], /^The stubs for Python cannot be made: python3/],
   [["bench/main.ts", "--only", "speed"], /^npm run bench: --only names "speed"; there are baseline, score/],
   [["bench/main.ts", "--only", "score", "--stored", "many"], /^npm run bench: --stored is "many"/],
+  [["bench/main.ts", "--only", "score", "--limit", "0"], /^npm run bench: --limit is "0": give a number of minutes/],
   [["bench/soak.ts", "--minutes", "0"], /^npm run soak: --minutes is "0": give a number above 0/],
   [["bench/attacks.ts", "unheard of"], /^npm run bench:attacks: no attack is named like "unheard of"; there are /],
   [["bench/storage.ts", "--readings", "x"], /^node bench\/storage.ts: --readings is "x"/],
@@ -83,6 +84,14 @@ test.each(wanting)("%j without what it needs ends at once with a sentence", asyn
   expect(it.stderr().trim().split("\n")).toHaveLength(1);
   await nothingLeft(folder);
 });
+
+test("a part of the benchmark that takes too long is ended, with what it had started", async () => {
+  const folder = temporary();
+  const it = runNode([join(ROOT, "bench/main.ts"), "--only", "embedded", "--limit", "0.02"], { TMPDIR: folder });
+  expect(await it.ended).toBe(1);
+  expect(it.stderr()).toBe('npm run bench: "embedded" has taken longer than 0.02 min (--limit): it is ended\n');
+  await nothingLeft(folder);
+}, 120_000);
 
 test("the broker's script says what is missing, whether or not the jars have been fetched", async () => {
   const folder = temporary();
