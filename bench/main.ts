@@ -225,14 +225,14 @@ async function main(): Promise<number> {
   const stored = Number(options.stored) * scale;
   if (!(stored >= 1)) throw new ScriptError(`--stored is "${options.stored}": give a number of readings`);
   if (!(Number(options.limit) > 0)) throw new ScriptError(`--limit is "${options.limit}": give a number of minutes`);
-  const alone = parts.has("notify") ? missing(BESIDE_NEEDS) : undefined;
-  if (alone !== undefined) console.error(`Notifications are measured alone: ${alone}.`);
   console.log(JSON.stringify(machine));
   if (options.guard) {
     const faults = await guard(options.accept === true);
     for (const fault of faults) console.error(fault);
     return faults.length === 0 ? 0 : 1;
   }
+  const alone = parts.has("notify") ? missing(BESIDE_NEEDS) : undefined;
+  if (alone !== undefined) console.error(`Notifications are measured alone: ${alone}.`);
   await measureParts(stored);
   if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify({ machine, rows }, null, 1)}\n`);
   return 0;

@@ -157,7 +157,7 @@ async function* watchAlerts(o: WatchOptions, r: WatchAlertsRequest, context: Han
         yield create(WatchAlertsResponseSchema, { event: message, resumeToken: writeNumbers(next) });
         sentMs = performance.now();
       }
-      // What is committed meanwhile is told of once more.
+      // What is committed while these are sent is a change since `seen`.
     } while (events.length >= EVENTS_AT_ONCE);
     if (performance.now() - sentMs >= SIGN_OF_LIFE_MS) {
       yield create(WatchAlertsResponseSchema, { resumeToken: writeNumbers(next) });
