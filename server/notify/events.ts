@@ -2,6 +2,7 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Sql } from "postgres";
 import { type AlertEvent, AlertEventSchema } from "../../gen/es/telltale/v1/watch_pb.ts";
+import { allEnded } from "../postgres/transaction.ts";
 import { readDetails } from "../registry/details.ts";
 import type { KnownAlert } from "./known-alert.ts";
 import { knownAlert } from "./labels.ts";
@@ -14,7 +15,7 @@ export const EVENTS_AT_ONCE = 500;
 
 /** Takes the next events of every partition, and moves the cursor behind them. A partition begins at its newest event. */
 export async function takeEvents(tx: Sql): Promise<KnownAlert[]> {
-  const [, rows] = await Promise.all([
+  const [, rows] = await allEnded([
     tx`insert into outbox_progress (sink, partition, next_number)
       select ${SINK}, partition, next_event from log_partition
       on conflict (sink, partition) do nothing`,

@@ -6,6 +6,7 @@ import type { Sql } from "postgres";
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../observe/logger.ts";
 import { type Changes, Leader } from "../postgres/leader.ts";
+import { allEnded } from "../postgres/transaction.ts";
 import { channelKeys } from "./config/channel-keys.ts";
 import type { NotifyConfig, Route } from "./config/config.ts";
 import { ConfigInForce } from "./config/in-force.ts";
@@ -105,7 +106,7 @@ export class Planner {
     this.#leader = new Leader({
       ...{ sql, logger, lock: LOCK, what: "notifications are decided", changes: alertsChanged },
       lookAgainMs: LOOK_AGAIN_MS,
-      read: (tx) => Promise.all([this.#configs.read(tx), readWriter(tx), overridesVersion(tx)]),
+      read: (tx) => allEnded([this.#configs.read(tx), readWriter(tx), overridesVersion(tx)]),
       step: (tx, read) => this.#decide(tx, read),
       onStep: (step) => {
         if (step === undefined) this.#forget();
@@ -139,7 +140,7 @@ export class Planner {
     if (current === undefined) return undefined;
     const { config, state } = current;
     // Side by side, so that they are one way to the database.
-    const [events, { missing, received }, brokenNow] = await Promise.all([
+    const [events, { missing, received }, brokenNow] = await allEnded([
       takeEvents(tx),
       this.#takeReceived(tx, config, nowUs),
       brokenAlerts(tx, isKnownTo(current)),
@@ -188,7 +189,7 @@ export class Planner {
   async #flush(tx: Sql, { config, overrides, routes, state, inhibitor }: Loaded, nowUs: number): Promise<Planned[]> {
     const limited = config.receivers.filter(({ maxMessagesPerMinute }) => maxMessagesPerMinute !== undefined);
     const names = limited.map(({ name }) => name);
-    const [silences, lately] = await Promise.all([
+    const [silences, lately] = await allEnded([
       this.#silences.read(tx, nowUs),
       names.length === 0 ? new Map() : messagesSince(tx, names, nowUs - RATE_WINDOW_US),
     ]);

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
 import type { Logger } from "../observe/logger.ts";
-import { transaction } from "./transaction.ts";
+import { allEnded, transaction } from "./transaction.ts";
 
 /** What tells that there is something to do: see `live/feed.ts`. */
 export interface Changes {
@@ -74,7 +74,7 @@ export class Leader<T, R> {
     const { lock, read, step } = this.#o;
     // Sent together, the lock first: it does not wait to be awaited.
     const asked = tx`select pg_try_advisory_lock(${lock}) as leads`.execute();
-    const [[row], found] = await Promise.all([asked, read(tx)]);
+    const [[row], found] = await allEnded([asked, read(tx)]);
     if (!row!.leads) return undefined;
     const done = await step(tx, found);
     if (done === undefined) await tx`select pg_advisory_unlock_all()`;

@@ -16,6 +16,21 @@ export async function transaction<T>(sql: Sql, work: (tx: Sql) => Promise<T>): P
   })) as T;
 }
 
+/**
+ * As `Promise.all`, for parts of a transaction: where one fails, it fails with that error once all have ended. Otherwise the
+ * transaction would be over while a part still has statements to send, which would then run on the connection outside of any transaction.
+ */
+export async function allEnded<const T extends readonly unknown[]>(
+  parts: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  try {
+    return await Promise.all(parts);
+  } catch (error) {
+    await Promise.allSettled(parts);
+    throw error;
+  }
+}
+
 /** The connection is gone, or the server has announced that it closes it. */
 function isLost(error: unknown): boolean {
   return /^(CONNECTION_|E[A-Z]+$|57P0)/.test((error as { code?: string }).code ?? "");

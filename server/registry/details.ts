@@ -1,6 +1,7 @@
 /** Sensors as they are shown: read from the store as they are now, a page at a time. */
 import type { Row, Sql } from "postgres";
 import type { Attributes } from "../../formats/attributes.ts";
+import { allEnded } from "../postgres/transaction.ts";
 import { attributesOf } from "../store/attributes.ts";
 import type { Profile } from "./profile.ts";
 import { profileOf } from "./profiles.ts";
@@ -38,7 +39,7 @@ export interface SensorDetails {
 export async function readDetails(sql: Sql, sensorIds: readonly string[]): Promise<SensorDetails[]> {
   if (sensorIds.length === 0) return [];
   const ids = sql`(select x collate "C" as sensor_id from jsonb_array_elements_text(${JSON.stringify(sensorIds)}::text::jsonb) x)`;
-  const [known, series, alerts] = await Promise.all([
+  const [known, series, alerts] = await allEnded([
     sql`select p.*, i.sensor_id, r.retired_us, r.retired_by, ${attributesOf(sql, sql`i.sensor_id`)} as sent, (
         select json_agg(o.name order by o.name) from sensor_name n join sensor_name o on o.key = n.key and o.name <> n.name
         where n.name = i.sensor_id) as other_ids

@@ -1,6 +1,6 @@
 /** What became of an attempt, and what follows from it, in one transaction. */
 import type { Sql } from "postgres";
-import { transaction } from "../../postgres/transaction.ts";
+import { allEnded, transaction } from "../../postgres/transaction.ts";
 import type { Sent } from "../channel.ts";
 import type { ReceiverConfig } from "../config/config.ts";
 import { DEFAULT_GIVE_UP_MS } from "../config/limits.ts";
@@ -78,7 +78,7 @@ async function tellInstead(
 
 async function recordSent(tx: Sql, delivery: Delivery, { nowUs, receiverOf }: RecordContext): Promise<void> {
   const { id, message, receiver } = delivery;
-  await Promise.all([finish(tx, { id, state: SENT, reason: "" }, nowUs), markWhole(tx, delivery)]);
+  await allEnded([finish(tx, { id, state: SENT, reason: "" }, nowUs), markWhole(tx, delivery)]);
   const ends = message.alerts.filter(({ status }) => status === "resolved").map((alert) => alert.id);
   if (ends.length === 0 || isTest(message)) return;
   const told = await toldInstead(tx, ends, receiver);

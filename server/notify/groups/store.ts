@@ -1,6 +1,7 @@
 /** The notifier's state in PostgreSQL: loaded as a whole by whoever becomes the one that notifies, and written as it changes. */
 import type { Sql } from "postgres";
 import { jsonText, list } from "../../postgres/literal.ts";
+import { allEnded } from "../../postgres/transaction.ts";
 import type { KnownAlert } from "../known-alert.ts";
 import { FIRST_RECEIVED_ID } from "../received/received-alert.ts";
 import type { ChannelTold } from "./group.ts";
@@ -68,7 +69,7 @@ export async function saveState(tx: Sql, state: State, planned: readonly Planned
     ...{ channel, channel_key: channelKey, kind, message, next_us: nowUs, created_us: nowUs },
   }));
   // Sent together, in this order.
-  await Promise.all([
+  await allEnded([
     goneAlerts.length > 0 && tx`delete from notify_alert where alert_id = any(${list(goneAlerts)}::bigint[])`,
     goneGroups.length > 0 &&
       tx`delete from notify_group where key in (select jsonb_array_elements_text(${jsonText(goneGroups)}::text::jsonb))`,

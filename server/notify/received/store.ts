@@ -1,7 +1,7 @@
 /** Received alerts in PostgreSQL. */
 import type { Row, Sql } from "postgres";
 import { jsonText } from "../../postgres/literal.ts";
-import { transaction } from "../../postgres/transaction.ts";
+import { allEnded, transaction } from "../../postgres/transaction.ts";
 import { fingerprint } from "../channels/fingerprint.ts";
 import { openOwnLabels } from "../heartbeats/store.ts";
 import { MAX_OPEN_RECEIVED_ALERTS } from "./limits.ts";
@@ -80,7 +80,7 @@ export async function receiveWithin(
 ): Promise<Receipt> {
   const hashes = alerts.map(({ labels }) => labelHash(labels));
   // Sent together; the database begins each when the one before is done. The lock is the first: it does not wait to be awaited.
-  const [, lines, [count], ownLabels] = await Promise.all([
+  const [, lines, [count], ownLabels] = await allEnded([
     tx`select pg_advisory_xact_lock(${LOCK})`.execute(),
     openLines(tx, hashes),
     tx`select count(*)::int as open from received_alert where closed_us is null`,

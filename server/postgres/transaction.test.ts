@@ -1,0 +1,51 @@
+import type { Sql } from "postgres";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { describeWith } from "../../testing/needs.ts";
+import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
+import { Stored } from "../../testing/stored.ts";
+import { allEnded, transaction } from "./transaction.ts";
+
+describeWith(["postgres"], "a transaction in parts", () => {
+  let server: TestPostgres;
+  let stored: Awaited<ReturnType<typeof Stored.create>>;
+  let sql: Sql;
+  beforeAll(async () => {
+    server = await startPostgres();
+    stored = await Stored.create(server.url, "in_parts");
+    sql = stored.sql;
+    await sql`create table noted (what text not null)`;
+  }, 60_000);
+  afterAll(async () => {
+    await stored?.close();
+    await server?.stop();
+  });
+
+  test("leaves nothing where one part fails while another still has statements to send", async () => {
+    const failed = Promise.withResolvers<void>();
+    let goesOn: Promise<unknown> | undefined;
+    const fails = async (tx: Sql) => {
+      await tx`select 1 / 0`.catch((error: unknown) => {
+        failed.resolve();
+        throw error;
+      });
+    };
+    const slow = async (tx: Sql) => {
+      await failed.promise;
+      // Long enough for a transaction that does not wait for this part to be over.
+      for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+      await tx`insert into noted values ('outside')`;
+    };
+    const whole = transaction(sql, (tx) => {
+      goesOn = slow(tx);
+      return allEnded([fails(tx), goesOn]);
+    });
+    await expect(whole).rejects.toThrow(/division by zero/);
+    await expect(goesOn).rejects.toThrow(/current transaction is aborted/);
+    expect(await sql`select * from noted`).toEqual([]);
+  });
+
+  test("gives what its parts give", async () => {
+    const parts = await transaction(sql, (tx) => allEnded([tx`select 1 as a`, Promise.resolve("b"), 3]));
+    expect([parts[0][0]!.a, parts[1], parts[2]]).toEqual([1, "b", 3]);
+  });
+});
