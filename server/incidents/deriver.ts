@@ -38,7 +38,8 @@ export class Deriver {
         // A program with older rules leaves it to a newer one.
         if (isOlder(progress)) return undefined;
         const step = await derive(tx, settings, this.#state);
-        return { ...step, ms: performance.now() - startedMs };
+        const done = { ...step, ms: performance.now() - startedMs };
+        return { statements: [], done: () => done };
       },
       onStep: (derived) => {
         this.#state = derived?.state;

@@ -10,6 +10,7 @@ import type { Bus } from "./cache.ts";
 const SETTLED = "telltale/settled";
 const LIVE = "telltale/live";
 const ALERTS = "telltale/alerts";
+const RECEIVED = "telltale/received-alerts";
 const INCIDENTS = "telltale/incidents";
 const INTEREST = "telltale/interest";
 const NAMES = "telltale/names";
@@ -65,6 +66,16 @@ export class Notices {
   /** The events are in the store: after a gap it is enough to look again. */
   async onAlerts(handle: () => void): Promise<void> {
     this.#ends.push(await this.#bus.subscribe(ALERTS, handle, handle));
+  }
+
+  /** Notifications have something to look at that is no alert event: received alerts, heartbeats, silences. */
+  publishReceived(): void {
+    this.#bus.publish(RECEIVED, empty);
+  }
+
+  /** All of it is in the store: after a gap it is enough to look again. */
+  async onReceived(handle: () => void): Promise<void> {
+    this.#ends.push(await this.#bus.subscribe(RECEIVED, handle, handle));
   }
 
   publishIncidents(): void {

@@ -54,7 +54,7 @@ receivers: [{ name: am, alertmanager_configs: [{ url: '${there.url}' }] }]
   function start(): Notifier {
     return new Notifier({
       planSql: openStoreSql(stored.url, 1, 60_000, "alertmanager-test"),
-      ...{ sql, clock: systemClock, logger: silentLogger(), alertsChanged: changes },
+      ...{ sql, clock: systemClock, logger: silentLogger(), changes },
       externalUrl: "https://telltale.example/",
       channels: {
         addresses: new AddressGuard(["127.0.0.1"]),

@@ -21,7 +21,7 @@ export interface NotifierOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly externalUrl: string;
-  readonly alertsChanged: Changes;
+  readonly changes: Changes;
   readonly channels: ChannelOptions;
   /** Absent: messages have no links by which people act. */
   readonly links?: LinksOptions | undefined;
@@ -41,7 +41,7 @@ export class Notifier {
   #channels: Channels | undefined;
 
   constructor(options: NotifierOptions) {
-    const { sql, planSql, clock, logger, externalUrl, alertsChanged, links, onAttempt } = options;
+    const { sql, planSql, clock, logger, externalUrl, changes, links, onAttempt } = options;
     this.#options = options;
     const channelOf = (receiver: string, key: string) => this.#channels?.find(receiver, key);
     this.#refresher = new Refresher({
@@ -60,7 +60,7 @@ export class Notifier {
       sendsSinceMs: () => this.#sender.lookedMs,
     });
     const onStep = (step: Step | undefined) => this.#onStep(step);
-    this.#planner = new Planner({ sql: planSql, clock, logger, externalUrl, alertsChanged, onStep });
+    this.#planner = new Planner({ sql: planSql, clock, logger, externalUrl, changes, onStep });
   }
 
   /** Lets another process go on at once; what is on its way is waited for. */
@@ -80,7 +80,7 @@ export class Notifier {
     }
     this.#notifies = step !== undefined;
     this.#options.onStep(step);
-    this.#sender.look(this.#notifies);
+    this.#sender.look(this.#notifies, step?.queued);
     this.#refresher.look(step?.config);
     if (step !== undefined) this.#pinger.look(step.config.pings);
   }

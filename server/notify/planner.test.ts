@@ -43,7 +43,7 @@ describeWith(["postgres"], "of several processes", () => {
     let last: Step | undefined;
     const planner = new Planner({
       sql: openStoreSql(stored.url, 1, 60_000, "planner-test"),
-      ...{ clock: systemClock, logger: silentLogger(), externalUrl: "", alertsChanged: changes },
+      ...{ clock: systemClock, logger: silentLogger(), externalUrl: "", changes },
       onStep: (step) => {
         last = step;
       },
@@ -55,7 +55,7 @@ describeWith(["postgres"], "of several processes", () => {
     const steps: boolean[] = [];
     const planner = new Planner({
       sql: openStoreSql(stored.url, 1, 60_000, "planner-test"),
-      ...{ clock: systemClock, logger: silentLogger(), externalUrl: "", alertsChanged: changes },
+      ...{ clock: systemClock, logger: silentLogger(), externalUrl: "", changes },
       onStep: (step) => steps.push(step !== undefined),
     });
     await expect.poll(() => steps.at(-1)).toBe(true);

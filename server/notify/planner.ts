@@ -6,13 +6,13 @@ import type { Sql } from "postgres";
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../observe/logger.ts";
 import { type Changes, Leader } from "../postgres/leader.ts";
-import { allEnded } from "../postgres/transaction.ts";
+import { allEnded, type Ending, endWithin } from "../postgres/transaction.ts";
 import { channelKeys } from "./config/channel-keys.ts";
 import type { NotifyConfig, Route } from "./config/config.ts";
 import { ConfigInForce } from "./config/in-force.ts";
 import { brokenAlerts, isBrokenId } from "./deliveries/broken.ts";
 import { isToldEnds, tellEndsInstead } from "./deliveries/ends.ts";
-import { failWithoutChannel, messagesSince } from "./deliveries/store.ts";
+import { type Delivery, failWithoutChannel, messagesSince } from "./deliveries/store.ts";
 import type { Target } from "./deliveries/target.ts";
 import { EVENTS_AT_ONCE, removedAlerts, takeEvents } from "./events.ts";
 import { flushDue, put, reroute } from "./groups/plan.ts";
@@ -29,6 +29,7 @@ import { toKnownAlert } from "./received/received-alert.ts";
 import { pruneReceived, takeReceived } from "./received/store.ts";
 import { routesById } from "./route.ts";
 import { SilencesInForce } from "./silences/in-force.ts";
+import type { SilenceIndex } from "./silences/silence.ts";
 import { tellOfSilences } from "./silences/tell.ts";
 
 /** Any constant of our own. */
@@ -44,7 +45,8 @@ export interface Step {
   readonly config: NotifyConfig;
   /** Of our alerts, and received ones that changed. */
   readonly events: number;
-  readonly planned: readonly Planned[];
+  /** Messages that may be sent at once: nothing that waits is before them. */
+  readonly queued: readonly Delivery[];
   readonly alerts: number;
   readonly groups: number;
   /** Channels that do not deliver. */
@@ -60,12 +62,19 @@ export interface PlannerOptions {
   readonly logger: Logger;
   readonly externalUrl: string;
   /** Changes whenever alert events or received alerts were committed. */
-  readonly alertsChanged: Changes;
+  readonly changes: Changes;
   readonly onStep: (step: Step | undefined) => void;
 }
 
-/** What a step reads first: the configuration, who wrote the state last, and how often overrides have changed. */
-type Read = [Awaited<ReturnType<ConfigInForce["read"]>>, string | undefined, number];
+/** What a step reads first. */
+interface Read {
+  readonly config: Awaited<ReturnType<ConfigInForce["read"]>>;
+  /** Who wrote the state last. */
+  readonly writer: string | undefined;
+  /** How often overrides have changed. */
+  readonly overridesVersion: number;
+  readonly silences: SilenceIndex;
+}
 
 /** The configuration in force, and the state that was routed by it. */
 interface Loaded {
@@ -101,12 +110,12 @@ export class Planner {
   #unread: number | undefined;
 
   constructor(options: PlannerOptions) {
-    const { sql, logger, alertsChanged, onStep } = options;
+    const { sql, logger, changes, onStep } = options;
     this.#o = options;
     this.#leader = new Leader({
-      ...{ sql, logger, lock: LOCK, what: "notifications are decided", changes: alertsChanged },
+      ...{ sql, logger, lock: LOCK, what: "notifications are decided", changes },
       lookAgainMs: LOOK_AGAIN_MS,
-      read: (tx) => allEnded([this.#configs.read(tx), readWriter(tx), overridesVersion(tx)]),
+      read: (tx) => this.#read(tx),
       step: (tx, read) => this.#decide(tx, read),
       onStep: (step) => {
         if (step === undefined) this.#forget();
@@ -133,7 +142,17 @@ export class Planner {
     return this.#leader.close();
   }
 
-  async #decide(tx: Sql, read: Read): Promise<Step | undefined> {
+  async #read(tx: Sql): Promise<Read> {
+    const [config, writer, version, silences] = await allEnded([
+      this.#configs.read(tx),
+      readWriter(tx),
+      overridesVersion(tx),
+      this.#silences.read(tx, this.#o.clock.nowUs()),
+    ]);
+    return { config, writer, overridesVersion: version, silences };
+  }
+
+  async #decide(tx: Sql, read: Read): Promise<Ending<Step> | undefined> {
     const { clock } = this.#o;
     const nowUs = clock.nowUs();
     const current = await this.#current(tx, read, nowUs);
@@ -157,20 +176,28 @@ export class Planner {
     }
     takeBroken(current, brokenNow, nowUs);
     const isDue = state.groups.values().some(({ nextUs }) => nextUs <= nowUs);
-    const planned = isDue ? await this.#flush(tx, current, nowUs) : [];
-    await saveState(tx, state, planned, nowUs);
-    await tellEnds(tx, current, nowUs);
-    if (clock.monotonicMs() - this.#toldMs >= LOOK_AGAIN_MS) {
-      const { externalUrl, logger } = this.#o;
-      const openAlerts = () =>
-        [...state.alerts.values()].map(({ alert }) => alert).filter(({ status }) => status === "firing");
-      await tellOfSilences(tx, { config, externalUrl, logger, openAlerts, nowUs });
-      this.#toldMs = clock.monotonicMs();
-    }
-    const { size: broken } = current.broken;
+    const planned = isDue ? await this.#flush(tx, current, { silences: read.silences, nowUs }) : [];
+    const saving = saveState(tx, state, planned, nowUs);
+    const { ended } = current;
+    const tellsOfSilences = clock.monotonicMs() - this.#toldMs >= LOOK_AGAIN_MS;
+    const ending = ended.size === 0 && !tellsOfSilences ? saving : ofNothing(await endWithin(saving));
+    if (ended.size > 0) await tellEnds(tx, current, nowUs);
+    if (tellsOfSilences) await this.#tellOfSilences(tx, current, nowUs);
     const taken = events.length + received.length;
-    const { alerts, groups } = state;
-    return { config, events: taken, planned, alerts: alerts.size, groups: groups.size, broken, missing };
+    const step = { config, events: taken, alerts: state.alerts.size, groups: state.groups.size };
+    const { size: broken } = current.broken;
+    return {
+      statements: ending.statements,
+      done: (rows) => ({ ...step, queued: ending.done(rows), broken, missing }),
+    };
+  }
+
+  async #tellOfSilences(tx: Sql, { config, state }: Loaded, nowUs: number): Promise<void> {
+    const { externalUrl, logger, clock } = this.#o;
+    const openAlerts = () =>
+      [...state.alerts.values()].map(({ alert }) => alert).filter(({ status }) => status === "firing");
+    await tellOfSilences(tx, { config, externalUrl, logger, openAlerts, nowUs });
+    this.#toldMs = clock.monotonicMs();
   }
 
   /** With what heartbeats have come to, whose alerts are received ones. */
@@ -186,13 +213,14 @@ export class Planner {
     return watchHeartbeats(tx, heartbeats);
   }
 
-  async #flush(tx: Sql, { config, overrides, routes, state, inhibitor }: Loaded, nowUs: number): Promise<Planned[]> {
+  async #flush(
+    tx: Sql,
+    { config, overrides, routes, state, inhibitor }: Loaded,
+    { silences, nowUs }: { readonly silences: SilenceIndex; readonly nowUs: number },
+  ): Promise<Planned[]> {
     const limited = config.receivers.filter(({ maxMessagesPerMinute }) => maxMessagesPerMinute !== undefined);
     const names = limited.map(({ name }) => name);
-    const [silences, lately] = await allEnded([
-      this.#silences.read(tx, nowUs),
-      names.length === 0 ? new Map() : messagesSince(tx, names, nowUs - RATE_WINDOW_US),
-    ]);
+    const lately = names.length === 0 ? new Map() : await messagesSince(tx, names, nowUs - RATE_WINDOW_US);
     const isSuppressed = ({ labels }: KnownAlert) =>
       silences.find(labels, nowUs) !== undefined || inhibitor.inhibitedBy(labels) !== undefined;
     const rooms = roomsOf(limited, lately, nowUs);
@@ -204,7 +232,9 @@ export class Planner {
    * The state as it is stored, and the configuration in force; what is open is routed by it where it has changed. Undefined: a newer version
    * has to notify by it.
    */
-  async #current(tx: Sql, [{ stored, parsed }, lastWriter, version]: Read, nowUs: number): Promise<Loaded | undefined> {
+  async #current(tx: Sql, read: Read, nowUs: number): Promise<Loaded | undefined> {
+    const { writer: lastWriter, overridesVersion: version } = read;
+    const { stored, parsed } = read.config;
     const { revision, appliedUs } = stored;
     if ("problems" in parsed) return this.#cannotRead(revision);
     const { config } = parsed;
@@ -239,6 +269,11 @@ export class Planner {
     for (const group of this.#loaded?.state.groups.values() ?? []) nextUs = Math.min(nextUs, group.nextUs);
     return Math.min(LOOK_AGAIN_MS, Math.max(0, (nextUs - this.#o.clock.nowUs()) / 1_000));
   }
+}
+
+/** What has ended already. */
+function ofNothing<T>(done: T): Ending<T> {
+  return { statements: [], done: () => done };
 }
 
 /** Whether the configuration has the channel. */
@@ -277,6 +312,6 @@ function take({ state, config, overrides, inhibitor, ended }: Loaded, alert: Kno
 async function tellEnds(tx: Sql, { config: { receivers }, ended }: Loaded, nowUs: number): Promise<void> {
   const isOfSome = receivers.some((each) => each.fallback !== undefined && !isToldEnds(each));
   const receiverOf = (wanted: string) => receivers.find(({ name }) => name === wanted);
-  if (ended.size > 0 && isOfSome) await tellEndsInstead(tx, ended, { receiverOf, nowUs });
+  if (isOfSome) await tellEndsInstead(tx, ended, { receiverOf, nowUs });
   ended.clear();
 }

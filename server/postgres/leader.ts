@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Sql } from "postgres";
 import type { Logger } from "../observe/logger.ts";
-import { allEnded, transaction } from "./transaction.ts";
+import { allEnded, type Ending, endingTransaction } from "./transaction.ts";
 
 /** What tells that there is something to do: see `live/feed.ts`. */
 export interface Changes {
@@ -27,12 +27,14 @@ export interface LeaderOptions<T, R> {
    * In the transaction of the session that leads. What is kept in memory from step to step has to be held against the store: another process
    * may have gone on, and this one lead again, between two steps. Undefined: another version of the program has to do it.
    */
-  readonly step: (tx: Sql, read: R) => Promise<T | undefined>;
+  readonly step: (tx: Sql, read: R) => Promise<Ending<T> | undefined>;
   /** What a step did, once it is committed; undefined: another process leads. Answers for how long there is nothing to do without a change. */
   readonly onStep: (done: T | undefined) => number;
   /** A step failed: what it has left in memory is perhaps not stored. */
   readonly onFailed: () => void;
 }
+
+const STANDS_BY: Ending<undefined> = { statements: [], done: () => undefined };
 
 /** Leads, or asks for the lock of whoever does. */
 export class Leader<T, R> {
@@ -59,7 +61,7 @@ export class Leader<T, R> {
       // Taken before the look, so that nothing committed meanwhile goes unseen.
       const seen = changes.next;
       try {
-        const waitMs = onStep(await transaction(sql, (tx) => this.#step(tx)));
+        const waitMs = onStep(await endingTransaction(sql, (tx) => this.#step(tx)));
         if (waitMs > 0) await changes.changed(seen, waitMs, signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -70,14 +72,15 @@ export class Leader<T, R> {
     }
   }
 
-  async #step(tx: Sql): Promise<T | undefined> {
+  async #step(tx: Sql): Promise<Ending<T | undefined>> {
     const { lock, read, step } = this.#o;
     // Sent together, the lock first: it does not wait to be awaited.
     const asked = tx`select pg_try_advisory_lock(${lock}) as leads`.execute();
     const [[row], found] = await allEnded([asked, read(tx)]);
-    if (!row!.leads) return undefined;
-    const done = await step(tx, found);
-    if (done === undefined) await tx`select pg_advisory_unlock_all()`;
-    return done;
+    if (!row!.leads) return STANDS_BY;
+    const ending = await step(tx, found);
+    if (ending !== undefined) return ending;
+    await tx`select pg_advisory_unlock_all()`;
+    return STANDS_BY;
   }
 }

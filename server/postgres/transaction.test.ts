@@ -1,9 +1,9 @@
-import type { Sql } from "postgres";
+import type { PendingQuery, Row, Sql } from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeWith } from "../../testing/needs.ts";
 import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 import { Stored } from "../../testing/stored.ts";
-import { allEnded, transaction } from "./transaction.ts";
+import { allEnded, endingTransaction, transaction } from "./transaction.ts";
 
 describeWith(["postgres"], "a transaction in parts", () => {
   let server: TestPostgres;
@@ -47,5 +47,19 @@ describeWith(["postgres"], "a transaction in parts", () => {
   test("gives what its parts give", async () => {
     const parts = await transaction(sql, (tx) => allEnded([tx`select 1 as a`, Promise.resolve("b"), 3]));
     expect([parts[0][0]!.a, parts[1], parts[2]]).toEqual([1, "b", 3]);
+  });
+
+  test("whose last statements are sent with the commit is stored with all of them, or fails and leaves nothing", async () => {
+    const noted = async () => (await sql`select what from noted order by what`).map(({ what }) => what);
+    const note = (what: string[], more: (tx: Sql) => PendingQuery<Row[]>) =>
+      endingTransaction(sql, async (tx) => {
+        await tx`insert into noted values (${what[0]!})`;
+        const last = tx`insert into noted values (${what[1]!}) returning what`;
+        return { statements: [last, more(tx)], done: ([rows]) => rows![0]!.what };
+      });
+    await expect(note(["a", "b"], (tx) => tx`select 1 / 0`)).rejects.toThrow(/division by zero/);
+    expect(await noted()).toEqual([]);
+    expect(await note(["a", "b"], (tx) => tx`select 1`)).toBe("b");
+    expect(await noted()).toEqual(["a", "b"]);
   });
 });

@@ -1,4 +1,5 @@
-import type { Sql } from "postgres";
+import { setImmediate as turn } from "node:timers/promises";
+import type { PendingQuery, Row, Sql } from "postgres";
 
 /**
  * The library's `begin`, made safe against a connection that is lost in the middle: the library would send "rollback" to the
@@ -14,6 +15,31 @@ export async function transaction<T>(sql: Sql, work: (tx: Sql) => Promise<T>): P
       throw error;
     }
   })) as T;
+}
+
+/** The last statements of a transaction, none of which needs another's answer, and what follows from their rows. */
+export interface Ending<T> {
+  readonly statements: readonly PendingQuery<Row[]>[];
+  readonly done: (rows: readonly (readonly Row[])[]) => T;
+}
+
+/** As `transaction`, with its last statements and the commit sent together: their answers are one wait for the database and not two. */
+export async function endingTransaction<T>(sql: Sql, work: (tx: Sql) => Promise<Ending<T>>): Promise<T> {
+  const { sent, done } = await transaction(sql, async (tx) => {
+    const ending = await work(tx);
+    const rows = allEnded(ending.statements.map((statement) => statement.execute()));
+    rows.catch(() => {}); // heard of below
+    // The library sends a statement some microtasks later; the commit comes behind them.
+    await turn();
+    return { ...ending, sent: { rows } };
+  });
+  // Where one has failed the commit was a rollback.
+  return done(await sent.rows);
+}
+
+/** The same in the middle of a transaction. */
+export async function endWithin<T>({ statements, done }: Ending<T>): Promise<T> {
+  return done(await allEnded(statements));
 }
 
 /**

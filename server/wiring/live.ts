@@ -23,6 +23,8 @@ export interface Live {
   readonly notices: Notices;
   readonly readings: Feed<EncodedReadings>;
   readonly alertsChanged: Feed<null>;
+  /** Also whenever there is something else for notifications to look at. */
+  readonly notifiableChanged: Feed<null>;
   readonly incidentsChanged: Feed<null>;
   /** Whether no other process shares the log and the store. */
   readonly alone: boolean;
@@ -49,7 +51,12 @@ export async function wireLive(w: Wiring, storage: Storage): Promise<Live> {
     },
     () => readings.gap(),
   );
-  await notices.onAlerts(() => alertsChanged.push(null, 1));
+  const notifiableChanged = new Feed<null>({ entries: 1, bytes: 1 }, 0);
+  await notices.onAlerts(() => {
+    alertsChanged.push(null, 1);
+    notifiableChanged.push(null, 1);
+  });
+  await notices.onReceived(() => notifiableChanged.push(null, 1));
   await notices.onNames(() => {
     names.refresh().catch((error: unknown) => logger.warn({ err: error }, "the names of sensors could not be read"));
   });
@@ -60,7 +67,7 @@ export async function wireLive(w: Wiring, storage: Storage): Promise<Live> {
     await notices.onSettled((partition, outcomes) => submitter.settled(partition, outcomes));
     lookUpOverdue(w, storage, submitter);
   }
-  return { submitter, notices, readings, alertsChanged, incidentsChanged, alone };
+  return { submitter, notices, readings, alertsChanged, notifiableChanged, incidentsChanged, alone };
 }
 
 /** Notices may be lost with the bus; the store has the outcomes. */

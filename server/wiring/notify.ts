@@ -15,7 +15,7 @@ const STATEMENT_TIMEOUT_MS = 60_000;
 export function wireNotify(
   { config, clock, metrics, logger, cleanups }: Wiring,
   { address, sql, queries }: Storage,
-  { alertsChanged }: Live,
+  { notifiableChanged }: Live,
 ): void {
   const { enabled, lifetimeUs, keys: given } = config.links;
   const keys = new LinkKeys({ sql, clock, environment: process.env, given });
@@ -26,7 +26,7 @@ export function wireNotify(
   cleanups.add("pictures of alerts", () => pictures.close());
   const notifier = new Notifier({
     planSql: openStoreSql(address, 1, STATEMENT_TIMEOUT_MS, "telltale-notify"),
-    ...{ sql, clock, logger, alertsChanged, externalUrl: config.externalUrl },
+    ...{ sql, clock, logger, changes: notifiableChanged, externalUrl: config.externalUrl },
     channels: {
       addresses: new AddressGuard(config.notifyAllowedHosts),
       environment: process.env,

@@ -82,7 +82,7 @@ ${receiver("watch", "")}
     decided = Promise.withResolvers();
     notifier = new Notifier({
       planSql: openStoreSql(stored.url, 1, 60_000, "fallback-test"),
-      ...{ sql, clock: systemClock, logger: silentLogger(), alertsChanged: changes, externalUrl: "" },
+      ...{ sql, clock: systemClock, logger: silentLogger(), changes, externalUrl: "" },
       channels: {
         addresses: new AddressGuard(["127.0.0.1"]),
         ...{ environment: {}, clock: systemClock, source: "/telltale" },

@@ -1,14 +1,23 @@
 /** What became of an attempt, and what follows from it, in one transaction. */
 import type { Sql } from "postgres";
-import { allEnded, transaction } from "../../postgres/transaction.ts";
+import { transaction } from "../../postgres/transaction.ts";
 import type { Sent } from "../channel.ts";
 import type { ReceiverConfig } from "../config/config.ts";
 import { DEFAULT_GIVE_UP_MS } from "../config/limits.ts";
 import { nextAttemptMs } from "./backoff.ts";
-import { markBroken, markWhole } from "./broken.ts";
+import { markBroken } from "./broken.ts";
 import { isToldEnds, takeTurn, tellPastEnds, wanting } from "./ends.ts";
 import { endsOf, fallbackOf } from "./fallback.ts";
-import { type Delivery, FAILED, finish, type Instead, postpone, queueInstead, SENT, toldInstead } from "./store.ts";
+import {
+  type Delivery,
+  FAILED,
+  finish,
+  finishSent,
+  type Instead,
+  postpone,
+  queueInstead,
+  toldInstead,
+} from "./store.ts";
 import { isTest } from "./test-message.ts";
 
 /** A channel that takes nothing for so long is broken, whether what waits is given up yet or not. */
@@ -28,8 +37,18 @@ export type Recorded =
   | { readonly kind: "waits" }
   | { readonly kind: "failed"; readonly fallbackTo: string };
 
-export function record(sql: Sql, delivery: Delivery, sent: Sent, context: RecordContext): Promise<Recorded> {
+export async function record(sql: Sql, delivery: Delivery, sent: Sent, context: RecordContext): Promise<Recorded> {
+  if (sent.kind === "ok" && endsIn(delivery).length === 0) {
+    await finishSent(sql, delivery, context.nowUs);
+    return { kind: "sent" };
+  }
   return transaction(sql, (tx) => recordIn(tx, delivery, sent, context));
+}
+
+/** Alerts that are over, of which others may have heard instead. */
+function endsIn({ message }: Delivery): string[] {
+  if (isTest(message)) return [];
+  return message.alerts.filter(({ status }) => status === "resolved").map((alert) => alert.id);
 }
 
 async function recordIn(tx: Sql, delivery: Delivery, sent: Sent, context: RecordContext): Promise<Recorded> {
@@ -77,10 +96,7 @@ async function tellInstead(
 }
 
 async function recordSent(tx: Sql, delivery: Delivery, { nowUs, receiverOf }: RecordContext): Promise<void> {
-  const { id, message, receiver } = delivery;
-  await allEnded([finish(tx, { id, state: SENT, reason: "" }, nowUs), markWhole(tx, delivery)]);
-  const ends = message.alerts.filter(({ status }) => status === "resolved").map((alert) => alert.id);
-  if (ends.length === 0 || isTest(message)) return;
-  const told = await toldInstead(tx, ends, receiver);
-  await queueInstead(tx, id, endsOf(delivery, wanting(told, receiverOf)), nowUs);
+  const told = await toldInstead(tx, endsIn(delivery), delivery.receiver);
+  await queueInstead(tx, delivery.id, endsOf(delivery, wanting(told, receiverOf)), nowUs);
+  await finishSent(tx, delivery, nowUs);
 }

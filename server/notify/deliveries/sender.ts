@@ -10,14 +10,11 @@ import type { Sent } from "../channel.ts";
 import type { ReceiverConfig } from "../config/config.ts";
 import { MAX_TIMEOUT_MS } from "../config/limits.ts";
 import type { Message } from "../message.ts";
+import { MAX_AT_ONCE, MAX_OF_RECEIVER } from "./limits.ts";
 import { record } from "./record.ts";
 import { type Delivery, dueDeliveries, nextDueUs, noChannel, pruneDeliveries } from "./store.ts";
 import type { FindChannel, Target } from "./target.ts";
 
-/** Messages on their way at once: a channel that hangs must not hold up the others. */
-const MAX_AT_ONCE = 256;
-/** Of one receiver. */
-const MAX_OF_RECEIVER = 4;
 /** One attempt may take so long: channels have times of their own, and none a longer one. */
 const ATTEMPT_MS = MAX_TIMEOUT_MS + 10_000;
 /** Longer ago than this, whatever configuration has a message's channel is known here. */
@@ -48,6 +45,8 @@ export class Sender {
   readonly #closing = new AbortController();
   readonly #cutting = new AbortController();
   readonly #sending = new Map<number, { delivery: Delivery; done: Promise<void> }>();
+  /** Those that ended since the store was asked for what is due. */
+  readonly #ended = new Set<number>();
   #wake = Promise.withResolvers<void>();
   #isActive = false;
   #lookedMs = Number.NEGATIVE_INFINITY;
@@ -59,10 +58,16 @@ export class Sender {
     this.#running = this.#run();
   }
 
-  /** Looks for what is queued. `isActive`: whether this process is the one that notifies. */
-  look(isActive: boolean): void {
+  /**
+   * Looks for what is queued. `isActive`: whether this process is the one that notifies; `queued`: messages that were just committed and that
+   * nothing is before: those for which there is room are begun at once, and the others found in their turn.
+   */
+  look(isActive: boolean, queued: readonly Delivery[] = []): void {
     this.#isActive = isActive;
-    if (isActive) this.#wake.resolve();
+    if (!isActive || this.#closing.signal.aborted) return;
+    const nowUs = this.#o.clock.nowUs();
+    for (const delivery of queued) this.#begin(delivery, nowUs);
+    this.#wake.resolve();
   }
 
   /** When it last looked for what is due without a failure, on the monotonic clock. */
@@ -122,18 +127,22 @@ export class Sender {
       this.#prunedMs = clock.monotonicMs();
     }
     // One that is sent and recorded while the store is asked would be in the answer, and be sent again.
-    const known = new Set(this.#sending.keys());
+    this.#ended.clear();
     for (const delivery of await this.#due(nowUs)) {
-      if (this.#sending.size >= MAX_AT_ONCE) break;
-      if (known.has(delivery.id) || this.#ofReceiver(delivery.receiver) >= MAX_OF_RECEIVER) continue;
-      if (this.#isAhead(delivery, nowUs) || this.#o.isHeld(delivery)) continue;
-      const done = this.#send(delivery);
-      this.#sending.set(delivery.id, { delivery, done });
+      if (!this.#ended.has(delivery.id)) this.#begin(delivery, nowUs);
     }
     // What is due and finds no room is begun when a sending ends, which wakes this loop.
     const nextUs = await nextDueUs(sql, nowUs);
     this.#lookedMs = clock.monotonicMs();
     return nextUs === undefined ? Number.POSITIVE_INFINITY : Math.max(0, (nextUs - clock.nowUs()) / 1_000);
+  }
+
+  /** Unless it is on its way already, or there is no room for it. */
+  #begin(delivery: Delivery, nowUs: number): void {
+    const { id, receiver } = delivery;
+    if (this.#sending.has(id) || this.#sending.size >= MAX_AT_ONCE) return;
+    if (this.#ofReceiver(receiver) >= MAX_OF_RECEIVER || this.#isAhead(delivery, nowUs)) return;
+    if (!this.#o.isHeld(delivery)) this.#sending.set(id, { delivery, done: this.#send(delivery) });
   }
 
   /** Whether the configuration that has its channel was applied a moment ago, and this process is yet to hear of it: then `look` follows. */
@@ -166,6 +175,7 @@ export class Sender {
       await delay(RETRY_MS);
     } finally {
       this.#sending.delete(delivery.id);
+      this.#ended.add(delivery.id);
       this.#wake.resolve();
     }
   }

@@ -1,8 +1,10 @@
 /** Messages on their way, and what became of them. */
 import type { Row, Sql } from "postgres";
 import { jsonText } from "../../postgres/literal.ts";
+import type { Ending } from "../../postgres/transaction.ts";
 import { channelKeys } from "../config/channel-keys.ts";
 import type { NotifyConfig } from "../config/config.ts";
+import type { Planned } from "../groups/planned.ts";
 import type { Message } from "../message.ts";
 
 export const QUEUED = 1;
@@ -45,18 +47,53 @@ export async function dueDeliveries(
   sql: Sql,
   { nowUs, limit, but }: { nowUs: number; limit: number; but: readonly string[] },
 ): Promise<Delivery[]> {
-  // Literals of the state: the partial indexes are for nothing else, so that a storm of messages costs no more than a few.
   const rows = await sql`select * from notify_delivery d
     where state = 1 and next_us <= ${nowUs}
       and receiver not in (select jsonb_array_elements_text(${JSON.stringify(but)}::text::jsonb))
-      and not exists (select 1 from notify_delivery b
-        where b.state = 1 and b.group_key = d.group_key and b.channel = d.channel and b.sequence < d.sequence)
-      and not exists (select 1 from notify_delivery b where b.state = 1 and b.merged
-        and b.receiver = d.receiver and b.channel_key = d.channel_key and b.id < d.id)
-      and (not d.merged or not exists (select 1 from notify_delivery b where b.state = 1
-        and b.receiver = d.receiver and b.channel_key = d.channel_key and b.id < d.id))
+      and ${isNext(sql)}
     order by next_us, id limit ${limit}`;
   return rows.map(deliveryOf);
+}
+
+/** Whether nothing that waits is before the message d. */
+function isNext(sql: Sql) {
+  // Literals of the state: the partial indexes are for nothing else, so that a storm of messages costs no more than a few.
+  return sql`not exists (select 1 from notify_delivery b
+      where b.state = 1 and b.group_key = d.group_key and b.channel = d.channel and b.sequence < d.sequence)
+    and not exists (select 1 from notify_delivery b where b.state = 1 and b.merged
+      and b.receiver = d.receiver and b.channel_key = d.channel_key and b.id < d.id)
+    and (not d.merged or not exists (select 1 from notify_delivery b where b.state = 1
+      and b.receiver = d.receiver and b.channel_key = d.channel_key and b.id < d.id))`;
+}
+
+/**
+ * Queues what was planned. Answers at most `limit` of these messages that nothing which waits is before, the first ones, as they are stored:
+ * once the transaction is committed they may be sent without being looked for.
+ */
+export function queuePlanned(
+  tx: Sql,
+  planned: readonly Planned[],
+  { nowUs, limit }: { readonly nowUs: number; readonly limit: number },
+): Ending<Delivery[]> {
+  if (planned.length === 0) return { statements: [], done: () => [] };
+  const rows = planned.map(({ message, groupKey, sequence, isMerged, channel, channelKey, kind }) => ({
+    ...{ key: message.key, group_key: groupKey, sequence, receiver: message.receiver, merged: isMerged },
+    ...{ channel, channel_key: channelKey, kind, message, next_us: nowUs, created_us: nowUs },
+  }));
+  // One statement does not see what it inserts: of a group a channel has one message here, and the order behind one of several groups is
+  // that of ids.
+  const merging = planned.filter(({ isMerged }) => isMerged).map(({ message }) => message.receiver);
+  const queued = tx`with d as (
+      insert into notify_delivery
+        (key, group_key, sequence, receiver, channel, channel_key, kind, message, state, next_us, created_us, merged)
+      select x.key, x.group_key, x.sequence, x.receiver, x.channel, x.channel_key, x.kind, x.message, 1, x.next_us, x.created_us, x.merged
+      from jsonb_to_recordset(${jsonText(rows)}::text::jsonb) as x(key text, group_key text, sequence bigint, receiver text,
+        channel int, channel_key text, kind text, message jsonb, next_us bigint, created_us bigint, merged boolean)
+      returning *)
+    select * from d where ${isNext(tx)}
+      and receiver not in (select jsonb_array_elements_text(${jsonText(merging)}::text::jsonb))
+    order by id limit ${limit}`;
+  return { statements: [queued], done: ([stored]) => stored!.map(deliveryOf) };
 }
 
 /** How many messages receivers got since a time, and when the first of them was queued. */
@@ -89,6 +126,16 @@ export async function finish(
       attempts = attempts + 1, done_us = ${nowUs}
     where id = ${id} and state = ${QUEUED}`;
   return count > 0;
+}
+
+/**
+ * The channel has taken it, and so works. The record does not wait for the disk: where the database dies before it is there, the message is
+ * sent again with its key.
+ */
+export async function finishSent(sql: Sql, { id, receiver, channelKey }: Delivery, nowUs: number): Promise<void> {
+  await sql`with whole as (delete from notify_broken where receiver = ${receiver} and channel_key = ${channelKey})
+    update notify_delivery set state = ${SENT}, reason = '', attempts = attempts + 1, done_us = ${nowUs}
+    where id = ${id} and state = ${QUEUED} and set_config('synchronous_commit', 'off', true) is not null`;
 }
 
 /** A message for a channel in place of another. */

@@ -1,7 +1,9 @@
 /** The notifier's state in PostgreSQL: loaded as a whole by whoever becomes the one that notifies, and written as it changes. */
 import type { Sql } from "postgres";
 import { jsonText, list } from "../../postgres/literal.ts";
-import { allEnded } from "../../postgres/transaction.ts";
+import type { Ending } from "../../postgres/transaction.ts";
+import { MAX_AT_ONCE } from "../deliveries/limits.ts";
+import { type Delivery, queuePlanned } from "../deliveries/store.ts";
 import type { KnownAlert } from "../known-alert.ts";
 import { FIRST_RECEIVED_ID } from "../received/received-alert.ts";
 import type { ChannelTold } from "./group.ts";
@@ -46,8 +48,13 @@ export async function loadState(sql: Sql): Promise<State> {
   return state;
 }
 
-/** Writes what has changed, and the messages that follow from it. */
-export async function saveState(tx: Sql, state: State, planned: readonly Planned[], nowUs: number): Promise<void> {
+/** Writes what has changed, and the messages that follow from it: which of these may be sent once that is committed. */
+export function saveState(
+  tx: Sql,
+  state: State,
+  planned: readonly Planned[],
+  nowUs: number,
+): Ending<readonly Delivery[]> {
   const { alerts, groups, changedAlerts, changedGroups } = state;
   const goneAlerts = [...changedAlerts].filter((id) => !alerts.has(id)).map(Number);
   const goneGroups = [...changedGroups].filter((key) => !groups.has(key));
@@ -64,35 +71,39 @@ export async function saveState(tx: Sql, state: State, planned: readonly Planned
     const told = Array.from(group.told, (each) => each ?? null);
     return [{ key, route, receiver, escalation, labels, next_us: nextUs, sequence, told }];
   });
-  const deliveries = planned.map(({ message, groupKey, sequence, isMerged, channel, channelKey, kind }) => ({
-    ...{ key: message.key, group_key: groupKey, sequence, receiver: message.receiver, merged: isMerged },
-    ...{ channel, channel_key: channelKey, kind, message, next_us: nowUs, created_us: nowUs },
-  }));
-  // Sent together, in this order.
-  await allEnded([
-    goneAlerts.length > 0 && tx`delete from notify_alert where alert_id = any(${list(goneAlerts)}::bigint[])`,
-    goneGroups.length > 0 &&
-      tx`delete from notify_group where key in (select jsonb_array_elements_text(${jsonText(goneGroups)}::text::jsonb))`,
-    alertRows.length > 0 &&
-      tx`insert into notify_alert (alert_id, alert, since_us, groups)
-        select * from jsonb_to_recordset(${jsonText(alertRows)}::text::jsonb)
-        as x(alert_id bigint, alert jsonb, since_us bigint, groups jsonb)
-        on conflict (alert_id) do update set alert = excluded.alert, since_us = excluded.since_us, groups = excluded.groups`,
-    groupRows.length > 0 &&
-      tx`insert into notify_group (key, route, receiver, escalation, labels, next_us, sequence, told)
-        select * from jsonb_to_recordset(${jsonText(groupRows)}::text::jsonb)
-        as x(key text, route text, receiver text, escalation jsonb, labels jsonb, next_us bigint, sequence bigint, told jsonb)
-        on conflict (key) do update set route = excluded.route, receiver = excluded.receiver,
-          next_us = excluded.next_us, sequence = excluded.sequence, told = excluded.told`,
-    deliveries.length > 0 &&
-      tx`insert into notify_delivery
-          (key, group_key, sequence, receiver, channel, channel_key, kind, message, state, next_us, created_us, merged)
-        select x.key, x.group_key, x.sequence, x.receiver, x.channel, x.channel_key, x.kind, x.message, 1, x.next_us, x.created_us, x.merged
-        from jsonb_to_recordset(${jsonText(deliveries)}::text::jsonb) as x(key text, group_key text, sequence bigint, receiver text,
-          channel int, channel_key text, kind text, message jsonb, next_us bigint, created_us bigint, merged boolean)`,
-  ]);
+  const queueing = queuePlanned(tx, planned, { nowUs, limit: MAX_AT_ONCE });
+  const statements = [
+    ...queueing.statements,
+    ...(goneAlerts.length === 0
+      ? []
+      : [tx`delete from notify_alert where alert_id = any(${list(goneAlerts)}::bigint[])`]),
+    ...(goneGroups.length === 0
+      ? []
+      : [
+          tx`delete from notify_group
+            where key in (select jsonb_array_elements_text(${jsonText(goneGroups)}::text::jsonb))`,
+        ]),
+    ...(alertRows.length === 0
+      ? []
+      : [
+          tx`insert into notify_alert (alert_id, alert, since_us, groups)
+            select * from jsonb_to_recordset(${jsonText(alertRows)}::text::jsonb)
+            as x(alert_id bigint, alert jsonb, since_us bigint, groups jsonb)
+            on conflict (alert_id) do update set alert = excluded.alert, since_us = excluded.since_us, groups = excluded.groups`,
+        ]),
+    ...(groupRows.length === 0
+      ? []
+      : [
+          tx`insert into notify_group (key, route, receiver, escalation, labels, next_us, sequence, told)
+            select * from jsonb_to_recordset(${jsonText(groupRows)}::text::jsonb)
+            as x(key text, route text, receiver text, escalation jsonb, labels jsonb, next_us bigint, sequence bigint, told jsonb)
+            on conflict (key) do update set route = excluded.route, receiver = excluded.receiver,
+              next_us = excluded.next_us, sequence = excluded.sequence, told = excluded.told`,
+        ]),
+  ];
   changedAlerts.clear();
   changedGroups.clear();
+  return { statements, done: queueing.done };
 }
 
 /** Open alerts as the notifier knows them. */

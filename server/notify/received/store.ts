@@ -1,7 +1,7 @@
 /** Received alerts in PostgreSQL. */
-import type { Row, Sql } from "postgres";
+import type { PendingQuery, Row, Sql } from "postgres";
 import { jsonText } from "../../postgres/literal.ts";
-import { allEnded, transaction } from "../../postgres/transaction.ts";
+import { allEnded, type Ending, endingTransaction, endWithin } from "../../postgres/transaction.ts";
 import { fingerprint } from "../channels/fingerprint.ts";
 import { openOwnLabels } from "../heartbeats/store.ts";
 import { MAX_OPEN_RECEIVED_ALERTS } from "./limits.ts";
@@ -61,7 +61,7 @@ class Line {
 /** Stores those of other programs in their order; once it resolves, they are committed. What the platform has raised they cannot change. */
 export function receive(sql: Sql, alerts: readonly SentAlert[], nowUs: number): Promise<Receipt> {
   const reception = { nowUs, most: MAX_OPEN_RECEIVED_ALERTS, isOwn: false };
-  return transaction(sql, (tx) => receiveWithin(tx, alerts, reception));
+  return endingTransaction(sql, (tx) => receiving(tx, alerts, reception));
 }
 
 export interface Reception {
@@ -73,11 +73,15 @@ export interface Reception {
 }
 
 /** As `receive`, within a transaction. */
-export async function receiveWithin(
+export async function receiveWithin(tx: Sql, alerts: readonly SentAlert[], reception: Reception): Promise<Receipt> {
+  return endWithin(await receiving(tx, alerts, reception));
+}
+
+async function receiving(
   tx: Sql,
   alerts: readonly SentAlert[],
   { nowUs, most, isOwn }: Reception,
-): Promise<Receipt> {
+): Promise<Ending<Receipt>> {
   const hashes = alerts.map(({ labels }) => labelHash(labels));
   // Sent together; the database begins each when the one before is done. The lock is the first: it does not wait to be awaited.
   const [, lines, [count], ownLabels] = await allEnded([
@@ -108,8 +112,9 @@ export async function receiveWithin(
       room--;
     }
   });
-  await write(tx, [...lines.values()], nowUs);
-  return { ...counts, tooMany, own, hasNews: counts.begun + counts.ended > 0 || lines.values().some((l) => l.isNews) };
+  const hasNews = counts.begun + counts.ended > 0 || lines.values().some((line) => line.isNews);
+  const statements = writing(tx, [...lines.values()], nowUs);
+  return { statements, done: () => ({ ...counts, tooMany, own, hasNews }) };
 }
 
 async function openLines(tx: Sql, hashes: readonly string[]): Promise<Map<string, Line>> {
@@ -124,7 +129,7 @@ async function openLines(tx: Sql, hashes: readonly string[]): Promise<Map<string
 }
 
 /** Ends before beginnings: labels have one open row. What began and ended in one call nobody is to hear of. */
-async function write(tx: Sql, lines: readonly Line[], nowUs: number): Promise<void> {
+function writing(tx: Sql, lines: readonly Line[], nowUs: number): PendingQuery<Row[]>[] {
   const changed = lines.flatMap(({ open, ended, isNews }) => [
     ...ended.filter(({ id }) => id !== undefined).map((each) => ({ ...columns(each), needs_step: true })),
     ...(open?.id === undefined ? [] : [{ ...columns(open), needs_step: isNews }]),
@@ -134,21 +139,21 @@ async function write(tx: Sql, lines: readonly Line[], nowUs: number): Promise<vo
     const { labels } = open.episode;
     return [{ ...columns(open), label_hash: hash, fingerprint: fingerprint(labels), labels }];
   });
-  if (changed.length > 0) {
-    await tx`update received_alert r set annotations = x.annotations, generator_url = x.generator_url, starts_us = x.starts_us,
+  const ends = () =>
+    tx`update received_alert r set annotations = x.annotations, generator_url = x.generator_url, starts_us = x.starts_us,
         ends_us = x.ends_us, is_timeout = x.is_timeout, closed_us = x.closed_us, updated_us = ${nowUs},
         needs_step = r.needs_step or x.needs_step
       from jsonb_to_recordset(${jsonText(changed)}::text::jsonb) as x(id bigint, annotations jsonb, generator_url text, starts_us bigint,
         ends_us bigint, is_timeout boolean, closed_us bigint, needs_step boolean)
       where r.id = x.id`;
-  }
-  if (begun.length === 0) return;
-  await tx`insert into received_alert (label_hash, fingerprint, labels, annotations, generator_url, starts_us, ends_us, is_timeout,
-      received_us, updated_us, needs_step)
-    select x.label_hash, x.fingerprint, x.labels, x.annotations, x.generator_url, x.starts_us, x.ends_us, x.is_timeout,
-      ${nowUs}, ${nowUs}, true
-    from jsonb_to_recordset(${jsonText(begun)}::text::jsonb) as x(label_hash text, fingerprint text, labels jsonb, annotations jsonb,
-      generator_url text, starts_us bigint, ends_us bigint, is_timeout boolean)`;
+  const beginnings = () =>
+    tx`insert into received_alert (label_hash, fingerprint, labels, annotations, generator_url, starts_us, ends_us, is_timeout,
+        received_us, updated_us, needs_step)
+      select x.label_hash, x.fingerprint, x.labels, x.annotations, x.generator_url, x.starts_us, x.ends_us, x.is_timeout,
+        ${nowUs}, ${nowUs}, true
+      from jsonb_to_recordset(${jsonText(begun)}::text::jsonb) as x(label_hash text, fingerprint text, labels jsonb, annotations jsonb,
+        generator_url text, starts_us bigint, ends_us bigint, is_timeout boolean)`;
+  return [...(changed.length === 0 ? [] : [ends()]), ...(begun.length === 0 ? [] : [beginnings()])];
 }
 
 function columns({ id, episode }: Kept) {

@@ -1,0 +1,93 @@
+import type { Sql } from "postgres";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { describeWith } from "../../../testing/needs.ts";
+import { notification } from "../../../testing/notification.ts";
+import { startPostgres, type TestPostgres } from "../../../testing/postgres.ts";
+import { Random } from "../../../testing/random.ts";
+import { Stored } from "../../../testing/stored.ts";
+import { systemClock } from "../../clock.ts";
+import { silentLogger } from "../../observe/logger.ts";
+import { endingTransaction } from "../../postgres/transaction.ts";
+import type { Channel } from "../channel.ts";
+import type { Planned } from "../groups/planned.ts";
+import type { Message } from "../message.ts";
+import { MAX_AT_ONCE } from "./limits.ts";
+import { Sender } from "./sender.ts";
+import { queuePlanned, SENT } from "./store.ts";
+
+const STEPS = 60;
+const RECEIVERS = ["a", "b"];
+
+describeWith(["postgres"], "messages that were planned", () => {
+  let server: TestPostgres;
+  let stored: Awaited<ReturnType<typeof Stored.create>>;
+  let sql: Sql;
+  beforeAll(async () => {
+    server = await startPostgres();
+    stored = await Stored.create(server.url, "sender");
+    sql = stored.sql;
+  }, 60_000);
+  afterAll(async () => {
+    await stored?.close();
+    await server?.stop();
+  });
+
+  test("are sent once, in the order of their groups, whether they are handed on or found", async () => {
+    const seed = Number(process.env.TELLTALE_SEED ?? Date.now() % 1_000_000);
+    process.stdout.write(`TELLTALE_SEED=${seed} repeats these messages\n`);
+    const random = new Random(seed);
+    const sent: Message[] = [];
+    const channel: Channel = {
+      kind: "webhook",
+      async send(message) {
+        for (let turns = random.between(0, 20); turns > 0; turns--) await new Promise(setImmediate);
+        sent.push(message);
+        return { kind: "ok" };
+      },
+      async close() {},
+    };
+    const sender = new Sender({
+      ...{ sql, clock: systemClock, logger: silentLogger(), onAttempt: () => {} },
+      ...{ channelOf: () => channel, receiverOf: () => undefined, isHeld: () => false },
+      prepare: async ({ message }) => message,
+    });
+    let planned = 0;
+    for (let step = 0; step < STEPS; step++) {
+      const isMerged = random.next() < 0.1;
+      const some = RECEIVERS.flatMap((receiver) => {
+        const groups = isMerged ? ["merged"] : ["g0", "g1", "g2"].filter(() => random.next() < 0.7);
+        return groups.map((group) => plannedFor(receiver, `${group}/${receiver}`, step, isMerged));
+      });
+      planned += some.length;
+      const nowUs = systemClock.nowUs();
+      const queued = await endingTransaction(sql, async (tx) => queuePlanned(tx, some, { nowUs, limit: MAX_AT_ONCE }));
+      // Some are lost on the way, as where another process had planned them.
+      sender.look(true, random.next() < 0.8 ? queued : []);
+    }
+    await expect.poll(() => sent.length, { timeout: 30_000 }).toBe(planned);
+    await sender.close();
+    expect(new Set(sent.map(({ key }) => key)).size, `TELLTALE_SEED=${seed}`).toBe(planned);
+    const [{ open }] =
+      (await sql`select count(*) filter (where state <> ${SENT})::int as open from notify_delivery`) as never;
+    expect(row!.open).toBe(0);
+    for (const [group, own] of Map.groupBy(sent, ({ groupKey }) => groupKey)) {
+      const steps = own.map(({ truncatedAlerts }) => truncatedAlerts);
+      expect(steps, `${group}, TELLTALE_SEED=${seed}`).toEqual(steps.toSorted((x, y) => x - y));
+    }
+  }, 60_000);
+
+  test("are handed on as they are stored, so that a repetition has the same text", async () => {
+    const labels = { zone: "z\ud800", alertname: "x", b: "1" };
+    const message = notification({ key: "as-stored", groupLabels: labels });
+    const planned = { ...plannedFor("c", "c", 1, false), message };
+    const [handed] = await endingTransaction(sql, async (tx) => queuePlanned(tx, [planned], { nowUs: 1, limit: 1 }));
+    const [row] = await sql`select message from notify_delivery where key = 'as-stored'`;
+    expect(JSON.stringify(handed!.message)).toBe(JSON.stringify(row!.message));
+  });
+});
+
+/** The step stands in a field that changes nothing else. */
+function plannedFor(receiver: string, groupKey: string, step: number, isMerged: boolean): Planned {
+  const message = notification({ key: `${groupKey}/${step}`, receiver, groupKey, truncatedAlerts: step });
+  return { message, groupKey, sequence: step, isMerged, channel: 0, channelKey: receiver, kind: "webhook" };
+}
