@@ -93,7 +93,7 @@ const hasAuthorization = (http: HttpChannelConfig) => ({
 const HTTP: Readonly<Record<Exclude<ChannelConfig["kind"], "email" | "web_push">, HttpReceiver>> = {
   webhook: {
     config: (http) => ({
-      ...{ kind: "webhook", ...hasAuthorization(http), signingKey: { value: SECRETS.signing }, maxAlerts: 0 },
+      ...{ kind: "webhook", ...hasAuthorization(http), signingKey: { value: SECRETS.signing }, maxAlerts: 0, picture: true },
     }),
     isOver: ({ status }) => status === "resolved",
     knows: SECRETS.signing,
@@ -107,13 +107,13 @@ const HTTP: Readonly<Record<Exclude<ChannelConfig["kind"], "email" | "web_push">
     taken: { status: 200, body: "ok" },
   },
   msteams: {
-    config: (http) => ({ kind: "msteams", ...hasAuthorization(http) }),
+    config: (http) => ({ kind: "msteams", picture: true, ...hasAuthorization(http) }),
     isOver: ({ attachments }) => attachments[0].content.body[0].inlines[0].text.startsWith("[RESOLVED"),
     maxSize: 28 * 1_024,
     taken: { status: 202, body: "" },
   },
   discord: {
-    config: (http) => ({ kind: "discord", ...hasAuthorization(http) }),
+    config: (http) => ({ kind: "discord", picture: true, ...hasAuthorization(http) }),
     isOver: ({ embeds }) => embeds[0].title.startsWith("[RESOLVED"),
     // All texts of a message; the description has at most 4,096 of them.
     size: ({ embeds }) => embeds[0].title.length + embeds[0].description.length,
@@ -132,6 +132,7 @@ const HTTP: Readonly<Record<Exclude<ChannelConfig["kind"], "email" | "web_push">
     config: (http) => ({
       ...{ kind: "telegram", ...http, botToken: { env: "TOKEN" }, chatId: -4711, parseMode: "HTML" },
       disableNotifications: false,
+      picture: true,
     }),
     isOver: ({ text }) => text.startsWith("<b>[RESOLVED"),
     size: ({ text }) => text.replace(/<[^>]*>/g, "").replace(/&\w+;/g, "&").length,
@@ -140,7 +141,7 @@ const HTTP: Readonly<Record<Exclude<ChannelConfig["kind"], "email" | "web_push">
     busy: { ok: false, error_code: 429, parameters: { retry_after: BUSY_MS / 1_000 } },
   },
   ntfy: {
-    config: (http) => ({ kind: "ntfy", ...http, topic: { value: "plant" }, token: { env: "TOKEN" }, tags: [] }),
+    config: (http) => ({ kind: "ntfy", ...http, topic: { value: "plant" }, token: { env: "TOKEN" }, tags: [], picture: true }),
     isOver: ({ title }) => title.startsWith("[RESOLVED"),
     maxSize: 4_096,
   },
@@ -215,6 +216,7 @@ async function startEmail({ authority, certificate }: Certified): Promise<Harnes
         insecureSkipVerify: false,
         ...(isTrusted ? { caFile: authority.caFile } : {}),
         headers: {},
+        picture: true,
         sendResolved: true,
       };
       return openChannel(config, options(opening));

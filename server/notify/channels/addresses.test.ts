@@ -115,7 +115,7 @@ test("a name that means another address when it is asked again does not lead the
   const sink = await startWebhookSink();
   // As an attacker's name server answers: first an address that passes, then the one that is meant.
   const { guard, asked } = guardOf(["127.0.0.2"], ["127.0.0.2"], ["127.0.0.1"]);
-  const config = { kind: "webhook", sendResolved: true, maxAlerts: 0, timeoutMs: 2_000 } as const;
+  const config = { kind: "webhook", sendResolved: true, maxAlerts: 0, picture: false, timeoutMs: 2_000 } as const;
   const url = { value: `http://rebind.example:${sink.port}/` };
   const options = { addresses: guard, environment: {}, clock: systemClock, source: "/telltale" };
   const send = () => openChannel({ ...config, url }, options).send(notification(), new AbortController().signal);

@@ -1,11 +1,13 @@
 /** Discord: webhooks of a channel. */
 import type { Channel } from "../channel.ts";
 import type { DiscordConfig } from "../config/config.ts";
+import type { Picture } from "../pictures/picture.ts";
 import { type ChatStyle, type ChatView, chatText, fitting } from "./chat.ts";
 import { colourOf } from "./colours.ts";
 import { answerJson, httpChannel, json, type Posted } from "./http-channel.ts";
-import { MAX_DISCORD_CHARACTERS, MAX_DISCORD_TITLE_CHARACTERS } from "./limits.ts";
+import { MAX_DISCORD_ALT_CHARACTERS, MAX_DISCORD_CHARACTERS, MAX_DISCORD_TITLE_CHARACTERS } from "./limits.ts";
 import type { ChannelOptions } from "./options.ts";
+import { formWith, PICTURE_NAME, pictureFor } from "./picture.ts";
 import type { Answer } from "./post.ts";
 import { secondsToWaitMs } from "./retry-after.ts";
 import { beginning } from "./texts.ts";
@@ -17,7 +19,14 @@ const STYLE: ChatStyle = {
 };
 
 export function discord(config: DiscordConfig, options: ChannelOptions): Channel {
-  const outgoing = ({ message }: Posted) => [{ body: json(fitting(message, (view) => payload(view, config), fits)) }];
+  const outgoing = async ({ message }: Posted) => {
+    const told = fitting(message, (view) => payload(view, config), fits);
+    const plain = { body: json(told) };
+    const picture = await pictureFor(message, config, options);
+    if (picture === undefined) return [plain];
+    const fields = { payload_json: JSON.stringify(pictured(told, picture)) };
+    return [{ ...formWith(fields, { name: "files[0]", png: picture.png }), plain }];
+  };
   return httpChannel({ kind: "discord", what: "Discord", outgoing, judge }, config, options);
 }
 
@@ -35,6 +44,16 @@ function payload(view: ChatView, { title, content, username }: DiscordConfig) {
         ...(view.url !== "" && { url: view.url }),
       },
     ],
+  };
+}
+
+/** The file stands in the embed, with what it shows below it. */
+function pictured({ embeds: [embed], ...told }: ReturnType<typeof payload>, { summary }: Picture) {
+  const description = beginning(summary, MAX_DISCORD_ALT_CHARACTERS);
+  return {
+    ...told,
+    embeds: [{ ...embed, image: { url: `attachment://${PICTURE_NAME}` }, footer: { text: description } }],
+    attachments: [{ id: 0, filename: PICTURE_NAME, description }],
   };
 }
 

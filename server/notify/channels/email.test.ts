@@ -44,6 +44,7 @@ function open(sink: MailSink, given: Partial<EmailConfig> = {}) {
     insecureSkipVerify: false,
     caFile: authority.caFile,
     headers: {},
+    picture: true,
     sendResolved: true,
     ...given,
   };

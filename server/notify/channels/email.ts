@@ -108,8 +108,9 @@ export class Email implements Channel {
 
   /** Of the first alerts, in their order. */
   #pictures({ alerts }: Message): Promise<(Picture | undefined)[]> {
-    const { pictureOf = async () => undefined } = this.#options;
-    return Promise.all(alerts.slice(0, MAX_PICTURES_IN_MAIL).map(pictureOf));
+    const { pictureOf } = this.#options;
+    if (!this.#config.picture || pictureOf === undefined) return Promise.resolve([]);
+    return Promise.all(alerts.slice(0, MAX_PICTURES_IN_MAIL).map((alert) => pictureOf(alert)));
   }
 
   #mail(message: Message, pictures: readonly (Picture | undefined)[]) {

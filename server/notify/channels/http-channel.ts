@@ -24,6 +24,8 @@ export interface Outgoing {
   /** Beside the usual ones, or instead of them. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: Buffer;
+  /** The same without its picture: posted instead where the receiver refuses it, as where a chat takes no files. */
+  readonly plain?: Outgoing;
 }
 
 export interface Posted {
@@ -61,10 +63,14 @@ export function httpChannel(
     const all = await outgoing({ url, message, secrets });
     const usual = { ...usualHeaders(message), ...(await credentials(config, secrets, what)) };
     const ca = config.caFile && (await readPublicFile(config.caFile, `the authorities of ${what}`));
-    for (const { address = url, headers, body } of all) {
+    const postOne = async ({ address = url, headers, body }: Outgoing) => {
       const to = addresses.checkUrl(address);
       const answer = await post({ url: to, headers: { ...usual, ...headers }, body, addresses, ca, signal });
-      const sent = outcome(answer, judge?.(answer), { secrets: secrets.known, nowMs: clock.nowUs() / 1_000 });
+      return outcome(answer, judge?.(answer), { secrets: secrets.known, nowMs: clock.nowUs() / 1_000 });
+    };
+    for (const each of all) {
+      const first = await postOne(each);
+      const sent = first.kind === "failed" && each.plain !== undefined ? await postOne(each.plain) : first;
       if (sent.kind !== "ok") return sent;
     }
     return { kind: "ok" };

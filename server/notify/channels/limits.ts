@@ -33,6 +33,9 @@ export const MAX_ALERTS_IN_CHAT = 20;
 /** Characters of a message to Slack: its limit is 40,000 for all, and it folds texts past some 700. */
 export const MAX_SLACK_CHARACTERS = 8_000;
 
+/** Pixels of a picture within a card for Teams, which has to have room in the card. */
+export const TEAMS_PICTURE_WIDTH = 600;
+
 /** Bytes of a card for Teams, whose limit is 28 KB with what Teams adds. */
 export const MAX_TEAMS_BYTES = 24_000;
 
@@ -42,8 +45,14 @@ export const MAX_DISCORD_CHARACTERS = 4_000;
 /** Characters of a title of Discord, which is its limit. */
 export const MAX_DISCORD_TITLE_CHARACTERS = 256;
 
+/** Characters of the words for a picture of Discord, which is its limit. */
+export const MAX_DISCORD_ALT_CHARACTERS = 1_024;
+
 /** Characters of a message to Telegram, which is its limit. */
 export const MAX_TELEGRAM_CHARACTERS = 4_096;
+
+/** Characters of the words that come with a picture to Telegram, which is its limit. */
+export const MAX_TELEGRAM_CAPTION_CHARACTERS = 1_024;
 
 /** Bytes of a message to ntfy, which is its limit: a longer one becomes an attachment, or is refused. */
 export const MAX_NTFY_BYTES = 4_096;

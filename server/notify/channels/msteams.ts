@@ -1,11 +1,13 @@
 /** Microsoft Teams: an Adaptive Card for the webhook of a workflow. */
 import type { Channel } from "../channel.ts";
 import type { TeamsConfig } from "../config/config.ts";
+import type { Picture } from "../pictures/picture.ts";
 import { actButtons, actText } from "./act-links.ts";
 import { type ChatView, fitting } from "./chat.ts";
 import { httpChannel, json, type Posted } from "./http-channel.ts";
-import { MAX_TEAMS_BYTES } from "./limits.ts";
+import { MAX_TEAMS_BYTES, TEAMS_PICTURE_WIDTH } from "./limits.ts";
 import type { ChannelOptions } from "./options.ts";
+import { pictureFor } from "./picture.ts";
 import type { AlertView } from "./view.ts";
 
 /** Colours of cards have names. */
@@ -18,16 +20,25 @@ const COLOURS: Readonly<Record<string, string>> = {
 };
 
 export function teams(config: TeamsConfig, options: ChannelOptions): Channel {
-  const outgoing = ({ message }: Posted) => [
-    {
-      body: fitting(
-        message,
-        (view) => json(envelope(card(view, config))),
-        (body) => body.length <= MAX_TEAMS_BYTES,
-      ),
-    },
-  ];
+  const outgoing = async ({ message }: Posted) => {
+    const told = fitting(message, (view) => card(view, config), hasRoom);
+    const plain = { body: json(envelope(told)) };
+    const picture = await pictureFor(message, config, options, { width: TEAMS_PICTURE_WIDTH });
+    const shown = picture && { ...told, body: [...told.body, image(picture), line([[picture.summary]])] };
+    // Words count more: a picture without room is left out.
+    return [shown === undefined || !hasRoom(shown) ? plain : { body: json(envelope(shown)), plain }];
+  };
   return httpChannel({ kind: "msteams", what: "Teams", outgoing }, config, options);
+}
+
+function hasRoom(content: object): boolean {
+  return json(envelope(content)).length <= MAX_TEAMS_BYTES;
+}
+
+/** In the card itself: Teams loads no picture that needs a credential. */
+function image({ png, summary }: Picture) {
+  const url = `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
+  return { type: "Image", url, altText: summary, size: "stretch" };
 }
 
 function envelope(content: object) {

@@ -15,6 +15,6 @@ export interface ChannelOptions {
   readonly source: string;
   /** Who is told by web push; absent: nobody. */
   readonly browsers?: Browsers;
-  /** Draws an alert, soon or not at all; absent: messages have no pictures. */
-  readonly pictureOf?: (alert: NotifiedAlert) => Promise<Picture | undefined>;
+  /** Draws an alert, soon or not at all; absent: messages have no pictures. `width`: in pixels, where it is not the usual one. */
+  readonly pictureOf?: (alert: NotifiedAlert, options?: { readonly width?: number }) => Promise<Picture | undefined>;
 }

@@ -1,7 +1,8 @@
 /** What each program is sent: the forms that their documentation asks for, and texts of others made harmless. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { partsOf } from "../../../testing/multipart.ts";
 import { notification, notifiedAlert } from "../../../testing/notification.ts";
-import { startWebhookSink, type WebhookSink } from "../../../testing/webhook-sink.ts";
+import { type Posted, startWebhookSink, type WebhookSink } from "../../../testing/webhook-sink.ts";
 import { manualClock } from "../../clock.ts";
 import type {
   AlertmanagerConfig,
@@ -12,10 +13,13 @@ import type {
   SlackConfig,
   TeamsConfig,
   TelegramConfig,
+  WebhookConfig,
 } from "../config/config.ts";
 import type { Message } from "../message.ts";
+import type { Picture } from "../pictures/picture.ts";
 import { AddressGuard } from "./addresses.ts";
 import { openChannel } from "./open.ts";
+import type { ChannelOptions } from "./options.ts";
 
 const NOW_US = Date.UTC(2026, 10, 23) * 1_000;
 const RUNBOOK = "https://wiki.example/press";
@@ -27,14 +31,35 @@ beforeAll(async () => {
 afterEach(() => sink.answer((response) => response.end("ok")));
 afterAll(() => sink.close());
 
+/** Of a sink that is yet to start. */
+const PLACE = { url: { value: "" }, sendResolved: true, timeoutMs: 5_000 };
 const http = () => ({ url: { value: sink.url }, sendResolved: true, timeoutMs: 5_000 });
 
 async function send(config: ChannelConfig, message: Message = notification()) {
-  const addresses = new AddressGuard(["127.0.0.1"]);
-  const channel = openChannel(config, { addresses, environment: {}, clock: manualClock(NOW_US), source: "/telltale" });
+  const channel = openChannel(config, options());
   const sent = await channel.send(message, new AbortController().signal);
   const { path, headers, body } = sink.posted.at(-1)!;
   return { sent, path, headers, body: JSON.parse(body.toString()) };
+}
+
+function options(): ChannelOptions {
+  const addresses = new AddressGuard(["127.0.0.1"]);
+  return { addresses, environment: {}, clock: manualClock(NOW_US), source: "/telltale" };
+}
+
+const PICTURE: Picture = {
+  png: Buffer.from("\x89PNG\r\n\x1a\n-- not a real one \xff\0", "latin1"),
+  summary: "Press 3 from 10:00 to 11:00: 61 to 98 °C; normal 70 to 73 °C",
+  ...{ top: "100 °C", bottom: "60 °C", from: "10:00", to: "11:00", hasBand: true },
+};
+
+/** Sends with a picture. Answers with all that was posted. */
+async function sendPictured(config: ChannelConfig, { message = notification(), png = PICTURE.png } = {}) {
+  const first = sink.posted.length;
+  const pictureOf = async () => ({ ...PICTURE, png });
+  const channel = openChannel(config, { ...options(), pictureOf });
+  const sent = await channel.send(message, new AbortController().signal);
+  return { sent, posted: sink.posted.slice(first) };
 }
 
 /** As an attacker would name a sensor. */
@@ -102,7 +127,7 @@ describe("Slack", () => {
 });
 
 describe("Teams", () => {
-  const teams = (given: Partial<TeamsConfig> = {}): TeamsConfig => ({ kind: "msteams", ...http(), ...given });
+  const teams = (given: Partial<TeamsConfig> = {}): TeamsConfig => ({ kind: "msteams", picture: true, ...http(), ...given });
   const texts = (body: { attachments: { content: { body: { inlines: { text: string }[] }[] } }[] }) =>
     body.attachments[0]!.content.body.map(({ inlines }) => inlines.map(({ text }) => text).join(""));
 
@@ -141,7 +166,7 @@ describe("Teams", () => {
 });
 
 describe("Discord", () => {
-  const discord = (given: Partial<DiscordConfig> = {}): DiscordConfig => ({ kind: "discord", ...http(), ...given });
+  const discord = (given: Partial<DiscordConfig> = {}): DiscordConfig => ({ kind: "discord", picture: true, ...http(), ...given });
 
   test("is sent an embed that mentions nobody", async () => {
     const { body } = await send(
@@ -155,6 +180,110 @@ describe("Discord", () => {
     expect(body.embeds[0].description).toContain("@everyone \\<@1\\> \\[x\\](y) \\_z\\_");
     expect(body.embeds[0].description).toContain(`[What to do](${RUNBOOK})`);
   });
+});
+
+describe("a picture", () => {
+  const discord: DiscordConfig = { kind: "discord", ...PLACE, picture: true };
+  const telegram: TelegramConfig = {
+    ...{ kind: "telegram", ...PLACE, botToken: { value: "1:abc" }, chatId: -5, messageThreadId: 7 },
+    ...{ parseMode: "HTML", disableNotifications: true, picture: true },
+  };
+  const ntfy: NtfyConfig = { kind: "ntfy", ...PLACE, topic: { value: "plant" }, tags: ["factory"], picture: true };
+  const teams: TeamsConfig = { kind: "msteams", ...PLACE, picture: true };
+  const webhook: WebhookConfig = { kind: "webhook", ...PLACE, maxAlerts: 0, picture: true };
+  const here = <T extends ChannelConfig>(config: T): T => ({ ...config, ...http() });
+
+  test("comes to Discord as a file that the embed shows", async () => {
+    const { sent, posted } = await sendPictured(here(discord));
+    expect([sent, posted.length]).toEqual([{ kind: "ok" }, 1]);
+    const parts = partsOf(posted[0]!.headers["content-type"]!, posted[0]!.body);
+    expect(parts.get("files[0]")).toEqual({ filename: "alert.png", type: "image/png", body: PICTURE.png });
+    expect(JSON.parse(String(parts.get("payload_json")!.body))).toMatchObject({
+      allowed_mentions: { parse: [] },
+      embeds: [
+        {
+          title: "[CRITICAL] Press 3 is not as usual",
+          ...{ image: { url: "attachment://alert.png" }, footer: { text: PICTURE.summary } },
+        },
+      ],
+      attachments: [{ id: 0, filename: "alert.png", description: PICTURE.summary }],
+    });
+  });
+
+  test("comes to Telegram with the words as its caption, and stays away where there are too many of them", async () => {
+    const { posted } = await sendPictured(here(telegram));
+    expect(posted.map(({ path }) => path)).toEqual(["/bot1:abc/sendPhoto"]);
+    const parts = partsOf(posted[0]!.headers["content-type"]!, posted[0]!.body);
+    expect(parts.get("photo")).toMatchObject({ type: "image/png", body: PICTURE.png });
+    const text = (name: string) => parts.get(name) && String(parts.get(name)!.body);
+    expect(["chat_id", "message_thread_id", "parse_mode", "disable_notification"].map(text)).toEqual([
+      ...["-5", "7", "HTML", "true"],
+    ]);
+    expect(text("caption")).toMatch(/^<b>\[CRITICAL\] Press 3 is not as usual<\/b>\n[^]*normal 70 to 73 °C$/);
+    const alerts = Array.from({ length: 12 }, (_, i) =>
+      notifiedAlert({ id: String(i), annotations: { description: "x".repeat(150) } }),
+    );
+    const many = await sendPictured(here(telegram), { message: notification({ alerts }) });
+    expect(many.posted.map(({ path }) => path)).toEqual(["/bot1:abc/sendMessage"]);
+  });
+
+  test("comes to ntfy as the file of a message whose words are headers", async () => {
+    const alert = notifiedAlert({ annotations: { summary: "Prüfstand läuft heiß", description: "one\ntwo" } });
+    const { posted } = await sendPictured(here(ntfy), { message: notification({ alerts: [alert] }) });
+    const { path, headers, body } = posted[0]!;
+    expect([path, headers["content-type"], headers["x-filename"]]).toEqual(["/plant", "image/png", "alert.png"]);
+    expect(body).toEqual(PICTURE.png);
+    const decoded = (name: string) => {
+      const [, encoded] = /^=\?UTF-8\?B\?([A-Za-z0-9+/=]*)\?=$/.exec(headers[name] as string)!;
+      return Buffer.from(encoded!, "base64").toString();
+    };
+    expect(decoded("x-title")).toBe("[CRITICAL] Prüfstand läuft heiß");
+    expect(decoded("x-message")).toContain("one\\ntwo\\n\\nPress 3 from 10:00");
+    expect(decoded("x-tags")).toBe("rotating_light,factory");
+    expect(headers["x-priority"]).toBe("5");
+    expect(JSON.parse(decoded("x-actions"))).toHaveLength(2);
+  });
+
+  test("stands in a card of Teams, and stays away where the card has no room for it", async () => {
+    const cardOf = ({ body }: Posted) => JSON.parse(String(body)).attachments[0].content.body as object[];
+    const { posted } = await sendPictured(here(teams));
+    const url = `data:image/png;base64,${Buffer.from(PICTURE.png).toString("base64")}`;
+    expect(cardOf(posted[0]!)).toContainEqual({ type: "Image", url, altText: PICTURE.summary, size: "stretch" });
+    const large = await sendPictured(here(teams), { png: Buffer.alloc(20_000) });
+    expect(large.posted[0]!.body.length).toBeLessThan(24_000);
+    expect(cardOf(large.posted[0]!)).toEqual(cardOf(posted[0]!).slice(0, -2));
+  });
+
+  test("is in the JSON of a webhook", async () => {
+    const { posted } = await sendPictured(here(webhook));
+    expect(JSON.parse(String(posted[0]!.body)).picture).toEqual({
+      ...{ contentType: "image/png", data: Buffer.from(PICTURE.png).toString("base64"), summary: PICTURE.summary },
+    });
+  });
+
+  test.each([
+    ["Discord", discord, "/"],
+    ["Telegram", telegram, "/bot1:abc/sendMessage"],
+    ["ntfy", ntfy, "/"],
+    ["Teams", teams, "/"],
+  ] as const)("that %s refuses does not cost the message", async (_, config, path) => {
+    sink.answer((response, { body }) => {
+      const isPictured = /image\/png|\x89PNG/.test(body.toString("latin1"));
+      response.writeHead(isPictured ? 400 : 200).end();
+    });
+    const { sent, posted } = await sendPictured(here(config));
+    expect([sent, posted.length, posted[1]!.path]).toEqual([{ kind: "ok" }, 2, path]);
+    expect(String(posted[1]!.body)).toContain("Press 3 is not as usual");
+  });
+
+  test.each([["Discord", discord] as const, ["webhook", webhook] as const])(
+    "that is not wanted by the configuration is not made: %s",
+    async (_, config) => {
+      const { posted } = await sendPictured({ ...here(config), picture: false });
+      expect(String(posted[0]!.body)).not.toContain("PNG");
+      expect(JSON.parse(String(posted[0]!.body)).picture).toBeUndefined();
+    },
+  );
 });
 
 describe("PagerDuty", () => {
@@ -205,7 +334,7 @@ describe("PagerDuty", () => {
 describe("Telegram", () => {
   const telegram = (given: Partial<TelegramConfig> = {}): TelegramConfig => ({
     ...{ kind: "telegram", ...http(), botToken: { value: "1:abc" }, chatId: -5, parseMode: "HTML" },
-    ...{ disableNotifications: false },
+    ...{ disableNotifications: false, picture: true },
     ...given,
   });
 
@@ -233,7 +362,7 @@ describe("Telegram", () => {
 
 describe("ntfy", () => {
   const ntfy = (given: Partial<NtfyConfig> = {}): NtfyConfig => ({
-    ...{ kind: "ntfy", ...http(), topic: { value: "plant" }, tags: ["factory"] },
+    ...{ kind: "ntfy", ...http(), topic: { value: "plant" }, tags: ["factory"], picture: true },
     ...given,
   });
 

@@ -1,11 +1,13 @@
-/** Telegram: `sendMessage` of the Bot API. */
+/** Telegram: `sendMessage` and `sendPhoto` of the Bot API. */
 import type { Channel } from "../channel.ts";
 import type { ParseMode, TelegramConfig } from "../config/config.ts";
+import type { Picture } from "../pictures/picture.ts";
 import { actButtons } from "./act-links.ts";
 import { type ChatStyle, type ChatView, chatText, fitting, PLAIN } from "./chat.ts";
 import { answerJson, httpChannel, json, type Posted } from "./http-channel.ts";
-import { MAX_TELEGRAM_CHARACTERS } from "./limits.ts";
+import { MAX_TELEGRAM_CAPTION_CHARACTERS, MAX_TELEGRAM_CHARACTERS } from "./limits.ts";
 import type { ChannelOptions } from "./options.ts";
+import { formWith, pictureFor } from "./picture.ts";
 import type { Answer } from "./post.ts";
 import { secondsToWaitMs } from "./retry-after.ts";
 
@@ -28,22 +30,30 @@ const STYLES: Readonly<Record<ParseMode, ChatStyle>> = {
 export function telegram(config: TelegramConfig, options: ChannelOptions): Channel {
   const outgoing = async ({ url, message, secrets }: Posted) => {
     const token = await secrets.read(config.botToken, "the bot token of Telegram");
-    const address = `${url.replace(/\/+$/, "")}/bot${token}/sendMessage`;
+    const to = (method: string) => `${url.replace(/\/+$/, "")}/bot${token}/${method}`;
     const view = fitting(message, (each) => each, fits);
-    return [{ address, body: json(payload(view, config)) }];
+    const words = { link_preview_options: { is_disabled: true }, text: textOf(view, STYLES[config.parseMode]) };
+    const plain = { address: to("sendMessage"), body: json({ ...place(view, config), ...words }) };
+    const picture = await pictureFor(message, config, options);
+    if (picture === undefined || !isCaption(view, picture)) return [plain];
+    const caption = captionOf(view, picture, STYLES[config.parseMode]);
+    const fields = Object.entries({ ...place(view, config), caption }).map(
+      ([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)] as const,
+    );
+    const form = formWith(Object.fromEntries(fields), { name: "photo", png: picture.png });
+    return [{ address: to("sendPhoto"), ...form, plain }];
   };
   return httpChannel({ kind: "telegram", what: "Telegram", outgoing, judge }, config, options);
 }
 
-function payload(view: ChatView, { chatId, messageThreadId, parseMode, disableNotifications }: TelegramConfig) {
+/** Where the message goes, and how it looks there. */
+function place(view: ChatView, { chatId, messageThreadId, parseMode, disableNotifications }: TelegramConfig) {
   const buttons = buttonsOf(view);
   return {
     chat_id: chatId,
     ...(messageThreadId !== undefined && { message_thread_id: messageThreadId }),
-    text: textOf(view, STYLES[parseMode]),
     ...(parseMode !== "" && { parse_mode: parseMode }),
     disable_notification: disableNotifications,
-    link_preview_options: { is_disabled: true },
     ...(buttons.length > 0 && { reply_markup: { inline_keyboard: [buttons.map(({ text, url }) => ({ text, url }))] } }),
   };
 }
@@ -51,6 +61,15 @@ function payload(view: ChatView, { chatId, messageThreadId, parseMode, disableNo
 function textOf(view: ChatView, style: ChatStyle): string {
   const buttons = buttonsOf(view).length > 0;
   return `${style.bold(style.plain(view.subject))}\n${chatText(view, style, { buttons })}`;
+}
+
+function captionOf(view: ChatView, { summary }: Picture, style: ChatStyle): string {
+  return `${textOf(view, style)}\n\n${style.plain(summary)}`;
+}
+
+/** Words that come with a picture are few: where there are more, they come without one. */
+function isCaption(view: ChatView, picture: Picture): boolean {
+  return captionOf(view, picture, PLAIN).length <= MAX_TELEGRAM_CAPTION_CHARACTERS;
 }
 
 /** Telegram refuses a message whole where a button leads to a host without a dot, such as `localhost`: there the link stands in the text. */

@@ -1,6 +1,7 @@
 /** The body that Alertmanager's webhooks have, version 4, so that what receives these receives ours. */
 import { isoTime, toTimestamp } from "../../lib/time.ts";
 import type { Message, NotifiedAlert } from "../message.ts";
+import type { Picture } from "../pictures/picture.ts";
 import { bounded } from "./bounded.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { MAX_BODY_BYTES } from "./limits.ts";
@@ -9,15 +10,25 @@ import { MAX_BODY_BYTES } from "./limits.ts";
 const NEVER = "0001-01-01T00:00:00Z";
 
 /** JSON of at most `MAX_BODY_BYTES`, unless a single alert has more; `maxAlerts` of 0: as many as have room. */
-export function webhookBody(message: Message, maxAlerts: number): Buffer {
+export function webhookBody(
+  message: Message,
+  { maxAlerts, picture }: { readonly maxAlerts: number; readonly picture?: Picture | undefined },
+): Buffer {
   for (let most = maxAlerts; ; ) {
     const shown = bounded(message, most);
-    const body = Buffer.from(JSON.stringify(payload(shown, message)));
+    const body = Buffer.from(JSON.stringify({ ...payload(shown, message), ...pictured(picture) }));
     const count = shown.alerts.length;
     if (body.length <= MAX_BODY_BYTES || count <= 1) return body;
     // In proportion, and at least one less: a few rounds for any message.
     most = Math.max(1, Math.min(count - 1, Math.floor((count * MAX_BODY_BYTES) / body.length)));
   }
+}
+
+/** Ours: of the first alert, where one is wanted and there is one. */
+function pictured(picture: Picture | undefined) {
+  if (picture === undefined) return {};
+  const { png, summary } = picture;
+  return { picture: { contentType: "image/png", data: Buffer.from(png).toString("base64"), summary } };
 }
 
 function payload(shown: Message, full: Message) {

@@ -30,6 +30,7 @@ async function send(message: Message, given: Partial<WebhookConfig> = {}) {
     url: { value: `${sink.url}/hook` },
     sendResolved: true,
     maxAlerts: 0,
+    picture: true,
     timeoutMs: 5_000,
     ...given,
   };

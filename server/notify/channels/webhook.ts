@@ -5,13 +5,15 @@ import type { WebhookConfig } from "../config/config.ts";
 import type { Message } from "../message.ts";
 import { httpChannel, messageId, type Posted } from "./http-channel.ts";
 import type { ChannelOptions } from "./options.ts";
+import { pictureFor } from "./picture.ts";
 import { signatureHeaders } from "./signature.ts";
 import { webhookBody } from "./webhook-body.ts";
 
 export function webhook(config: WebhookConfig, options: ChannelOptions): Channel {
   const outgoing = async ({ message, secrets }: Posted) => {
     const { signingKey } = config;
-    const body = webhookBody(message, config.maxAlerts);
+    const picture = await pictureFor(message, config, options);
+    const body = webhookBody(message, { maxAlerts: config.maxAlerts, picture });
     const key = signingKey && (await secrets.read(signingKey, "the signing key of the webhook"));
     const timestamp = Math.floor(options.clock.nowUs() / 1e6);
     const signature = key ? signatureHeaders({ id: messageId(message), timestamp, body }, key) : {};

@@ -102,7 +102,12 @@ export interface HttpChannelConfig extends HttpSettings {
   readonly timeoutMs: number;
 }
 
-export interface WebhookConfig extends HttpChannelConfig {
+/** Whether a message comes with a picture of what the sensor sent around its worst alert. */
+interface Pictured {
+  readonly picture: boolean;
+}
+
+export interface WebhookConfig extends HttpChannelConfig, Pictured {
   readonly kind: "webhook";
   /** Of HMAC-SHA256 signatures; absent: unsigned. */
   readonly signingKey?: Secret;
@@ -122,13 +127,13 @@ export interface SlackConfig extends HttpChannelConfig {
   readonly fields: readonly { readonly title: string; readonly value: string; readonly short: boolean }[];
 }
 
-export interface TeamsConfig extends HttpChannelConfig {
+export interface TeamsConfig extends HttpChannelConfig, Pictured {
   readonly kind: "msteams";
   readonly title?: string;
   readonly text?: string;
 }
 
-export interface DiscordConfig extends HttpChannelConfig {
+export interface DiscordConfig extends HttpChannelConfig, Pictured {
   readonly kind: "discord";
   readonly title?: string;
   /** Above the message. */
@@ -153,7 +158,7 @@ export interface PagerDutyConfig extends HttpChannelConfig {
 export type ParseMode = "HTML" | "MarkdownV2" | "";
 
 /** `url`: of the Bot API. */
-export interface TelegramConfig extends HttpChannelConfig {
+export interface TelegramConfig extends HttpChannelConfig, Pictured {
   readonly kind: "telegram";
   readonly botToken: Secret;
   readonly chatId: number;
@@ -163,7 +168,7 @@ export interface TelegramConfig extends HttpChannelConfig {
 }
 
 /** `url`: of the server, without the topic. */
-export interface NtfyConfig extends HttpChannelConfig {
+export interface NtfyConfig extends HttpChannelConfig, Pictured {
   readonly kind: "ntfy";
   /** Whoever knows it may read and write it, where the server has no users. */
   readonly topic: Secret;
@@ -192,7 +197,7 @@ export interface WebPushConfig {
   readonly timeoutMs: number;
 }
 
-export interface EmailConfig {
+export interface EmailConfig extends Pictured {
   readonly kind: "email";
   /** One or more addresses, separated by commas. */
   readonly to: string;

@@ -56,7 +56,7 @@ test("the least file has Alertmanager's defaults", () => {
 
 test("a webhook has Alertmanager's defaults, and those of its own win over global", () => {
   expect(channel("webhook_configs: [{url: 'https://x.example/y'}]")).toEqual({
-    ...{ kind: "webhook", url: { value: "https://x.example/y" }, sendResolved: true, maxAlerts: 0, timeoutMs: 10_000 },
+    ...{ kind: "webhook", url: { value: "https://x.example/y" }, sendResolved: true, maxAlerts: 0, timeoutMs: 10_000, picture: false },
   });
   const { receivers } = configOf(`
 global: {http_config: {authorization: {credentials: all}}}
@@ -64,7 +64,7 @@ ${ROUTE}
 receivers:
   - name: a
     webhook_configs:
-      - {url_file: /run/url, signing_key: k, send_resolved: no, max_alerts: 20, timeout: 1m}
+      - {url_file: /run/url, signing_key: k, send_resolved: no, max_alerts: 20, timeout: 1m, picture: true}
       - {url: '\${HOOK}', http_config: {basic_auth: {username: u, password_file: /run/pw}, tls_config: {ca_file: /ca.pem}}}
       - {url: http://x, http_config: {bearer_token: '\${TOKEN}'}}
 `);
@@ -72,11 +72,11 @@ receivers:
     {
       ...{ kind: "webhook", url: { file: "/run/url" }, signingKey: { value: "k" } },
       ...{ authorization: { type: "Bearer", credentials: { value: "all" } } },
-      ...{ sendResolved: false, maxAlerts: 20, timeoutMs: 60_000 },
+      ...{ sendResolved: false, maxAlerts: 20, timeoutMs: 60_000, picture: true },
     },
     {
       ...{ kind: "webhook", url: { env: "HOOK" }, basicAuth: { username: "u", password: { file: "/run/pw" } } },
-      ...{ caFile: "/ca.pem", sendResolved: true, maxAlerts: 0, timeoutMs: 10_000 },
+      ...{ caFile: "/ca.pem", sendResolved: true, maxAlerts: 0, timeoutMs: 10_000, picture: false },
     },
     {
       ...{
@@ -84,7 +84,7 @@ receivers:
         url: { value: "http://x" },
         authorization: { type: "Bearer", credentials: { env: "TOKEN" } },
       },
-      ...{ sendResolved: true, maxAlerts: 0, timeoutMs: 10_000 },
+      ...{ sendResolved: true, maxAlerts: 0, timeoutMs: 10_000, picture: false },
     },
   ]);
 });
@@ -115,16 +115,16 @@ receivers:
       ...{ kind: "slack", url: global.slack, channel: "#plant", ...http, sendResolved: false },
       fields: [{ title: "Plant", value: "North", short: true }],
     },
-    { kind: "msteams", url: { value: "https://teams.example/x" }, ...http },
-    { kind: "msteams", url: { file: "/run/teams" }, title: "Plant north", ...http },
-    { kind: "discord", url: { env: "DISCORD" }, sendResolved: true, timeoutMs: 10_000 },
+    { kind: "msteams", url: { value: "https://teams.example/x" }, ...http, picture: false },
+    { kind: "msteams", url: { file: "/run/teams" }, title: "Plant north", ...http, picture: false },
+    { kind: "discord", url: { env: "DISCORD" }, sendResolved: true, timeoutMs: 10_000, picture: true },
     { kind: "pagerduty", url: { value: global.pager }, routingKey: { value: "r" }, severity: "warning", ...http },
     {
       ...{ kind: "telegram", url: { value: "https://api.telegram.org" }, botToken: global.bot, parseMode: "" },
-      ...{ chatId: -1001234567890, disableNotifications: false, ...http, timeoutMs: 60_000 },
+      ...{ chatId: -1001234567890, disableNotifications: false, ...http, timeoutMs: 60_000, picture: true },
     },
     {
-      ...{ kind: "ntfy", url: { value: "https://ntfy.example" }, topic: { value: "plant" }, ...http },
+      ...{ kind: "ntfy", url: { value: "https://ntfy.example" }, topic: { value: "plant" }, ...http, picture: false },
       ...{ token: { file: "/run/token" }, tags: ["factory"] },
     },
     {
@@ -156,6 +156,7 @@ receivers:
         force_implicit_tls: true
         tls_config: {}
         send_resolved: true
+        picture: false
         headers: {X-Plant: north}
 `);
   expect(receivers[0]!.channels).toEqual([
@@ -163,7 +164,7 @@ receivers:
       ...{ kind: "email", to: 'x@example.com, "Last, First" <y@example.com>', from: "Plant <a@example.com>" },
       ...{ smarthost: { host: "2001:db8::1", port: 465 }, hello: "localhost", authUsername: "plant" },
       ...{ authPassword: { value: "two\nlines" }, requireTls: true, implicitTls: true, insecureSkipVerify: true },
-      ...{ caFile: "/etc/mail-ca.pem", headers: {}, sendResolved: false },
+      ...{ caFile: "/etc/mail-ca.pem", headers: {}, picture: true, sendResolved: false },
     },
     {
       ...{
@@ -174,7 +175,7 @@ receivers:
       },
       ...{ hello: "me.example.com", authUsername: "plant", authPassword: { file: "/run/pw" } },
       ...{ requireTls: false, implicitTls: true, insecureSkipVerify: false },
-      ...{ headers: { "X-Plant": "north" }, sendResolved: true },
+      ...{ headers: { "X-Plant": "north" }, picture: false, sendResolved: true },
     },
   ]);
 });

@@ -67,8 +67,7 @@ describeWith(["postgres"], "messages that were planned", () => {
     await expect.poll(() => sent.length, { timeout: 30_000 }).toBe(planned);
     await sender.close();
     expect(new Set(sent.map(({ key }) => key)).size, `TELLTALE_SEED=${seed}`).toBe(planned);
-    const [{ open }] =
-      (await sql`select count(*) filter (where state <> ${SENT})::int as open from notify_delivery`) as never;
+    const [row] = await sql`select count(*) filter (where state <> ${SENT})::int as open from notify_delivery`;
     expect(row!.open).toBe(0);
     for (const [group, own] of Map.groupBy(sent, ({ groupKey }) => groupKey)) {
       const steps = own.map(({ truncatedAlerts }) => truncatedAlerts);

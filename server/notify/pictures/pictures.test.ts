@@ -91,13 +91,13 @@ describe("the thread that draws", () => {
   const rasteriser = new Rasteriser();
   afterAll(() => rasteriser.close());
 
-  test("is replaced where it fails and where it is given up", async () => {
-    await expect(rasteriser.draw("no picture", forever)).rejects.toThrow();
+  test("is replaced where it fails and where it is given up, and draws in the width that is asked for", async () => {
+    await expect(rasteriser.draw("no picture", 4, forever)).rejects.toThrow();
     const given = new AbortController();
-    const late = rasteriser.draw(svg, given.signal);
+    const late = rasteriser.draw(svg, 4, given.signal);
     given.abort(new Error("too late"));
     await expect(late).rejects.toThrow("too late");
-    const { width, height, data } = decode(await rasteriser.draw(svg, forever));
-    expect([width, height, [...data.slice(0, 4)]]).toEqual([2, 1, [0x4a, 0x7b, 0xd0, 255]]);
+    const { width, height, data } = decode(await rasteriser.draw(svg, 4, forever));
+    expect([width, height, [...data.slice(0, 4)]]).toEqual([4, 2, [0x4a, 0x7b, 0xd0, 255]]);
   });
 });

@@ -7,7 +7,7 @@ import type { Queries } from "../../store/queries.ts";
 import type { NotifiedAlert } from "../message.ts";
 import { FIRST_RECEIVED_ID } from "../received/received-alert.ts";
 import { type Curve, curveOf, READINGS_BEFORE, spanAround, valueRange } from "./curve.ts";
-import { drawCurve } from "./draw.ts";
+import { drawCurve, WIDTH } from "./draw.ts";
 import type { Picture } from "./picture.ts";
 import { Rasteriser } from "./rasteriser.ts";
 
@@ -40,7 +40,7 @@ export class Pictures {
   }
 
   /** Of an alert of ours; undefined where there is none in time, whatever the reason. Never rejects. */
-  async of(alert: NotifiedAlert): Promise<Picture | undefined> {
+  async of(alert: NotifiedAlert, { width = WIDTH }: { readonly width?: number } = {}): Promise<Picture | undefined> {
     if (!isDrawn(alert)) return undefined;
     const { onOutcome, logger, maxWaitMs = MAX_WAIT_MS } = this.#o;
     if (this.#waiting >= MAX_WAITING) {
@@ -49,7 +49,7 @@ export class Pictures {
     }
     const signal = AbortSignal.timeout(maxWaitMs);
     try {
-      const picture = await orAbort(this.#inTurn(alert, signal), signal);
+      const picture = await orAbort(this.#inTurn(alert, width, signal), signal);
       onOutcome(picture === undefined ? "none" : "made");
       return picture;
     } catch (error) {
@@ -64,14 +64,14 @@ export class Pictures {
   }
 
   /** One after the other: a place is free again once the work on it has really ended, however long whoever asked for it has waited. */
-  #inTurn(alert: NotifiedAlert, signal: AbortSignal): Promise<Picture | undefined> {
+  #inTurn(alert: NotifiedAlert, width: number, signal: AbortSignal): Promise<Picture | undefined> {
     this.#waiting++;
-    const made = this.#last.then(() => this.#make(alert, signal)).finally(() => this.#waiting--);
+    const made = this.#last.then(() => this.#make(alert, width, signal)).finally(() => this.#waiting--);
     this.#last = made.catch(() => undefined); // whoever asked for it hears of it
     return made;
   }
 
-  async #make(alert: NotifiedAlert, signal: AbortSignal): Promise<Picture | undefined> {
+  async #make(alert: NotifiedAlert, width: number, signal: AbortSignal): Promise<Picture | undefined> {
     signal.throwIfAborted();
     this.#rasteriser.start();
     const { queries, clock } = this.#o;
@@ -89,7 +89,7 @@ export class Pictures {
     const { series } = await queries.chart([sensorId], { ...span, toUs: span.toUs + 1, columns: COLUMNS });
     const curve = series[0] && curveOf(series[0], span, alert);
     if (curve === undefined) return undefined;
-    const png = await this.#rasteriser.draw(drawCurve(curve), signal);
+    const png = await this.#rasteriser.draw(drawCurve(curve), width, signal);
     return { png, ...words(alert, curve) };
   }
 }

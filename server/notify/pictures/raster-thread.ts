@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parentPort } from "node:worker_threads";
 import { initWasm, Resvg } from "@resvg/resvg-wasm";
+import type { Drawing } from "./rasteriser.ts";
 import { lowerThreadPriority } from "../../lib/thread-priority.ts";
 
 /** Behind everything else: a picture is a courtesy. */
@@ -12,8 +13,8 @@ await initWasm(readFileSync(fileURLToPath(import.meta.resolve("@resvg/resvg-wasm
 // Only now: the first picture waits for the above.
 lowerThreadPriority(NICE);
 
-parentPort!.on("message", (svg: string) => {
-  const drawing = new Resvg(svg, { font: { loadSystemFonts: false } });
+parentPort!.on("message", ({ svg, width }: Drawing) => {
+  const drawing = new Resvg(svg, { fitTo: { mode: "width", value: width }, font: { loadSystemFonts: false } });
   const image = drawing.render();
   const png = image.asPng();
   image.free();

@@ -4,6 +4,14 @@ import { onAbort } from "../../lib/signals.ts";
 
 /** A thread without work ends after so long: it keeps some 30 MB. */
 const IDLE_MS = 60_000;
+
+/** What the thread is given. */
+export interface Drawing {
+  readonly svg: string;
+  /** Of the picture, in pixels. */
+  readonly width: number;
+}
+
 const THREAD = new URL("./raster-thread.ts", import.meta.url);
 
 export class Rasteriser {
@@ -18,11 +26,11 @@ export class Rasteriser {
   }
 
   /** One at a time. Rejects with the signal's reason, or where the thread fails; the next picture has a new thread then. */
-  async draw(svg: string, signal: AbortSignal): Promise<Uint8Array> {
+  async draw(svg: string, width: number, signal: AbortSignal): Promise<Uint8Array> {
     signal.throwIfAborted();
     this.start();
     try {
-      return await answerOf(this.#thread!, svg, signal);
+      return await answerOf(this.#thread!, { svg, width }, signal);
     } catch (error) {
       await this.close();
       throw error;
@@ -47,12 +55,12 @@ export class Rasteriser {
   }
 }
 
-function answerOf(thread: Worker, svg: string, signal: AbortSignal): Promise<Uint8Array> {
+function answerOf(thread: Worker, drawing: Drawing, signal: AbortSignal): Promise<Uint8Array> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const onExit = () => reject(new Error("the thread that draws pictures has ended"));
   thread.once("message", resolve).once("error", reject).once("exit", onExit);
   const leave = onAbort(signal, () => reject(signal.reason));
-  thread.postMessage(svg);
+  thread.postMessage(drawing);
   return promise.finally(() => {
     leave();
     thread.off("message", resolve).off("error", reject).off("exit", onExit);

@@ -4,12 +4,13 @@ import type { EmailConfig } from "../config.ts";
 import { MAX_NAME } from "../limits.ts";
 import { isAddress, splitAddresses } from "./addresses.ts";
 import type { Global } from "./global.ts";
+import { readPicture } from "./http-channel.ts";
 import { readSmtp, SMTP_NAMES } from "./smtp.ts";
 import type { Known, Value } from "./value.ts";
 
 const EMAIL: Known = {
   of: "an e-mail",
-  names: ["to", "headers", "send_resolved", ...SMTP_NAMES],
+  names: ["to", "headers", "send_resolved", "picture", ...SMTP_NAMES],
   later: ["html", "text", "auth_secret", "auth_secret_file", "auth_identity", "threading"],
 };
 
@@ -41,6 +42,7 @@ export function readEmail(value: Value, global: Global): EmailConfig | undefined
     implicitTls: smtp.implicitTls ?? smarthost.port === SMTPS_PORT,
     ...{ insecureSkipVerify: false, ...smtp.tls },
     headers,
+    ...readPicture(fields, true),
     sendResolved: fields.get("send_resolved")?.flag() ?? false,
   };
 }

@@ -28,6 +28,11 @@ export function readHttpChannel(
   };
 }
 
+/** Ours: whether a message comes with a picture. */
+export function readPicture(fields: Fields, byDefault: boolean): { readonly picture: boolean } {
+  return { picture: fields.get("picture")?.flag() ?? byDefault };
+}
+
 /** The secret of `name` or `name_file`; reports it where both are missing. */
 export function requiredSecret(
   fields: Fields,

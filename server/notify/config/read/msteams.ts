@@ -1,12 +1,12 @@
 import type { TeamsConfig } from "../config.ts";
 import type { Global } from "./global.ts";
-import { HTTP_CHANNEL_NAMES, readHttpChannel, readTexts, requiredSecret } from "./http-channel.ts";
+import { HTTP_CHANNEL_NAMES, readHttpChannel, readPicture, readTexts, requiredSecret } from "./http-channel.ts";
 import { urlTrouble } from "./troubles.ts";
 import type { Known, Value } from "./value.ts";
 
 const TEAMS: Known = {
   of: "a message to Teams",
-  names: ["webhook_url", "webhook_url_file", "title", "text", ...HTTP_CHANNEL_NAMES],
+  names: ["webhook_url", "webhook_url_file", "title", "text", "picture", ...HTTP_CHANNEL_NAMES],
   later: ["summary"],
 };
 
@@ -17,5 +17,5 @@ export function readTeams(value: Value, global: Global): TeamsConfig | undefined
   const url = requiredSecret(fields, "webhook_url", urlTrouble);
   const texts = readTexts(fields, { title: "title", text: "text" });
   const http = readHttpChannel(fields, { global, sendResolved: true });
-  return url && { kind: "msteams", url, ...texts, ...http };
+  return url && { kind: "msteams", url, ...texts, ...http, ...readPicture(fields, false) };
 }

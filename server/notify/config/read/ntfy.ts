@@ -1,6 +1,6 @@
 import type { NtfyConfig } from "../config.ts";
 import type { Global } from "./global.ts";
-import { HTTP_CHANNEL_NAMES, readHttpChannel, requiredSecret } from "./http-channel.ts";
+import { HTTP_CHANNEL_NAMES, readHttpChannel, readPicture, requiredSecret } from "./http-channel.ts";
 import { readSecret } from "./secret.ts";
 import { baseUrlTrouble } from "./troubles.ts";
 import type { Known, Value } from "./value.ts";
@@ -8,7 +8,7 @@ import type { Known, Value } from "./value.ts";
 /** Not Alertmanager's. */
 const NTFY: Known = {
   of: "a message to ntfy",
-  names: ["url", "url_file", "topic", "topic_file", "token", "token_file", "tags", ...HTTP_CHANNEL_NAMES],
+  names: ["url", "url_file", "topic", "topic_file", "token", "token_file", "tags", "picture", ...HTTP_CHANNEL_NAMES],
 };
 
 export function readNtfy(value: Value, global: Global): NtfyConfig | undefined {
@@ -22,7 +22,7 @@ export function readNtfy(value: Value, global: Global): NtfyConfig | undefined {
   if (token && hasOwnHttp && (http.authorization ?? http.basicAuth) !== undefined)
     return value.problem("has a token, and credentials in http_config: keep one of them.");
   const tags = [...(fields.get("tags")?.names("the tag").keys() ?? [])];
-  return url && topic && { kind: "ntfy", url, topic, ...(token && { token }), tags, ...http };
+  return url && topic && { kind: "ntfy", url, topic, ...(token && { token }), tags, ...http, ...readPicture(fields, false) };
 }
 
 function topicTrouble(text: string): string | undefined {

@@ -1,7 +1,7 @@
 import { quoted } from "../../../lib/quoted.ts";
 import type { ParseMode, TelegramConfig } from "../config.ts";
 import type { Global } from "./global.ts";
-import { HTTP_CHANNEL_NAMES, readHttpChannel, requiredSecret } from "./http-channel.ts";
+import { HTTP_CHANNEL_NAMES, readHttpChannel, readPicture, requiredSecret } from "./http-channel.ts";
 import { readSecret } from "./secret.ts";
 import { baseUrlTrouble, tokenTrouble } from "./troubles.ts";
 import type { Known, Value } from "./value.ts";
@@ -10,7 +10,7 @@ const TELEGRAM: Known = {
   of: "a message to Telegram",
   names: [
     ...["api_url", "api_url_file", "bot_token", "bot_token_file", "chat_id", "message_thread_id"],
-    ...["parse_mode", "disable_notifications", ...HTTP_CHANNEL_NAMES],
+    ...["parse_mode", "disable_notifications", "picture", ...HTTP_CHANNEL_NAMES],
   ],
   later: ["message", "chat_id_file"],
 };
@@ -35,6 +35,7 @@ export function readTelegram(value: Value, global: Global): TelegramConfig | und
     ...{ kind: "telegram", url, botToken, chatId, parseMode, disableNotifications },
     ...(messageThreadId && { messageThreadId }),
     ...http,
+    ...readPicture(fields, true),
   };
 }
 

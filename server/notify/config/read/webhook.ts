@@ -1,6 +1,6 @@
 import type { WebhookConfig } from "../config.ts";
 import type { Global } from "./global.ts";
-import { HTTP_CHANNEL_NAMES, readHttpChannel, requiredSecret } from "./http-channel.ts";
+import { HTTP_CHANNEL_NAMES, readHttpChannel, readPicture, requiredSecret } from "./http-channel.ts";
 import { readSecret } from "./secret.ts";
 import { urlTrouble } from "./troubles.ts";
 import type { Known, Value } from "./value.ts";
@@ -8,7 +8,7 @@ import type { Known, Value } from "./value.ts";
 const WEBHOOK: Known = {
   of: "a webhook",
   names: [
-    ...["url", "url_file", "max_alerts", ...HTTP_CHANNEL_NAMES],
+    ...["url", "url_file", "max_alerts", "picture", ...HTTP_CHANNEL_NAMES],
     // Not Alertmanager's.
     ...["signing_key", "signing_key_file"],
   ],
@@ -24,5 +24,5 @@ export function readWebhook(value: Value, global: Global): WebhookConfig | undef
   const signingKey = readSecret(fields, "signing_key");
   const http = readHttpChannel(fields, { global, sendResolved: true });
   const maxAlerts = fields.get("max_alerts")?.count(MAX_ALERTS) ?? 0;
-  return url && { kind: "webhook", url, ...(signingKey && { signingKey }), ...http, maxAlerts };
+  return url && { kind: "webhook", url, ...(signingKey && { signingKey }), ...http, maxAlerts, ...readPicture(fields, false) };
 }
