@@ -93,7 +93,13 @@ const hasAuthorization = (http: HttpChannelConfig) => ({
 const HTTP: Readonly<Record<Exclude<ChannelConfig["kind"], "email" | "web_push">, HttpReceiver>> = {
   webhook: {
     config: (http) => ({
-      ...{ kind: "webhook", ...hasAuthorization(http), signingKey: { value: SECRETS.signing }, maxAlerts: 0, picture: true },
+      ...{
+        kind: "webhook",
+        ...hasAuthorization(http),
+        signingKey: { value: SECRETS.signing },
+        maxAlerts: 0,
+        picture: true,
+      },
     }),
     isOver: ({ status }) => status === "resolved",
     knows: SECRETS.signing,
@@ -141,7 +147,14 @@ const HTTP: Readonly<Record<Exclude<ChannelConfig["kind"], "email" | "web_push">
     busy: { ok: false, error_code: 429, parameters: { retry_after: BUSY_MS / 1_000 } },
   },
   ntfy: {
-    config: (http) => ({ kind: "ntfy", ...http, topic: { value: "plant" }, token: { env: "TOKEN" }, tags: [], picture: true }),
+    config: (http) => ({
+      kind: "ntfy",
+      ...http,
+      topic: { value: "plant" },
+      token: { env: "TOKEN" },
+      tags: [],
+      picture: true,
+    }),
     isOver: ({ title }) => title.startsWith("[RESOLVED"),
     maxSize: 4_096,
   },

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { NotificationService } from "../../gen/es/telltale/v1/notification_pb.ts";
 import { MAX_OPEN_RECEIVED_ALERTS } from "../../server/notify/received/limits.ts";
 import { startAlertmanager } from "../../testing/alertmanager.ts";
@@ -275,66 +275,79 @@ test("a page of another site can neither send alerts nor silence any", async () 
   }
 });
 
-describeWith(["amtool"], "Debian's amtool", () => {
-  async function amtool(...args: string[]): Promise<string> {
-    const all = [`--alertmanager.url=${platform.http}`, "--no-version-check", ...args];
-    const { stdout } = await run(program("amtool")!, all, { env: { ...process.env, TZ: "UTC", HOME: folder } });
-    return stdout;
-  }
-  const json = async (...args: string[]) => JSON.parse(await amtool(...args, "-o", "json"));
+describe.each([
+  ["Debian's amtool 0.25", "amtool"],
+  ["today's amtool", "amtool-current"],
+])("%s", (_, tool) =>
+  describeWith([tool], "as people use it", () => {
+    // Each has alerts of its own.
+    const [leak, noise, early] = ["Leak", "Noise", "Early"].map((name) => `${name}By${tool.replace("-", "")}`) as [
+      string,
+      string,
+      string,
+    ];
 
-  test("adds an alert, lists it and finds it by matchers, state and receiver", async () => {
-    await amtool("alert", "add", "Leak", "node=a", "team=night", "--annotation=summary=water", `--end=${minutes(60)}`);
-    expect(await amtool("alert", "query", "Leak")).toMatch(/Leak +.*water +active/);
-    expect(await json("alert", "query", "node=~a|b", "team!=")).toMatchObject([
-      { labels: { alertname: "Leak", node: "a", team: "night" }, receivers: [{ name: "night" }] },
-    ]);
-    expect(await json("alert", "query", "Leak", "--receiver=ni.*")).toHaveLength(1);
-    expect(await json("alert", "query", "Leak", "--receiver=plant")).toEqual([]);
-    expect(await told("Leak", "firing")).toMatchObject({ annotations: { summary: "water" } });
-  });
+    async function amtool(...args: string[]): Promise<string> {
+      const all = [`--alertmanager.url=${platform.http}`, "--no-version-check", ...args];
+      const { stdout } = await run(program(tool)!, all, { env: { ...process.env, TZ: "UTC", HOME: folder } });
+      return stdout;
+    }
+    const json = async (...args: string[]) => JSON.parse(await amtool(...args, "-o", "json"));
 
-  test("silences, changes a silence in place or by another one, and expires it", async () => {
-    await amtool("alert", "add", "Noise", "node=a", `--end=${minutes(60)}`);
-    const add = ["silence", "add", "Noise", "node=~a|b", "--author=ann", "--comment=known", "--duration=2h"];
-    const id = (await amtool(...add)).trim();
-    expect(await json("alert", "query", "Noise")).toEqual([]);
-    expect(await json("alert", "query", "Noise", "--silenced")).toMatchObject([
-      { status: { state: "suppressed", silencedBy: [id] } },
-    ]);
-    expect(await json("silence", "query", "alertname=Noise")).toMatchObject([
-      { id, createdBy: "ann", comment: "known", status: { state: "active" } },
-    ]);
-    await amtool("silence", "update", "--duration=3h", "--comment=still known", id);
-    const [longer] = await json("silence", "query", "alertname=Noise");
-    expect(longer).toMatchObject({ id, comment: "still known", createdBy: "ann" });
-    expect(Date.parse(longer.endsAt) - Date.parse(longer.startsAt)).toBe(3 * 3_600_000);
-    await amtool("silence", "update", `--start=${minutes(60)}`, `--end=${minutes(120)}`, id);
-    const [later] = await json("silence", "query", "alertname=Noise");
-    expect(later).toMatchObject({ status: { state: "pending" }, comment: "still known" });
-    expect(later.id).not.toBe(id);
-    expect(await json("silence", "query", "--expired", "alertname=Noise")).toMatchObject([{ id }]);
-    await amtool("silence", "expire", later.id);
-    await amtool("silence", "expire", later.id);
-    expect(await json("silence", "query", "alertname=Noise")).toEqual([]);
-    await expect(amtool("silence", "expire", "1f71c53c-7242-4992-b39f-367a39660536")).rejects.toThrow(/404/);
-    const run = runCli("token", "audit", "--url", platform.grpc);
-    expect(await run.ended).toBe(0);
-    for (const action of ["silence.create", "silence.update", "silence.expire"]) expect(run.stdout()).toContain(action);
-  });
+    test("adds an alert, lists it and finds it by matchers, state and receiver", async () => {
+      await amtool("alert", "add", leak, "node=a", "team=night", "--annotation=summary=water", `--end=${minutes(60)}`);
+      expect(await amtool("alert", "query", leak)).toMatch(new RegExp(`${leak} +.*water +active`));
+      expect(await json("alert", "query", "node=~a|b", "team!=")).toMatchObject([
+        { labels: { alertname: leak, node: "a", team: "night" }, receivers: [{ name: "night" }] },
+      ]);
+      expect(await json("alert", "query", leak, "--receiver=ni.*")).toHaveLength(1);
+      expect(await json("alert", "query", leak, "--receiver=plant")).toEqual([]);
+      expect(await told(leak, "firing")).toMatchObject({ annotations: { summary: "water" } });
+    });
 
-  test("shows the configuration without its secrets, and the state of the cluster", async () => {
-    expect(await amtool("config", "show")).toContain("receiver: night");
-    expect(await amtool("config", "show")).not.toContain(sink.url);
-    expect(await amtool("cluster", "show")).toContain("disabled");
-  });
+    test("silences, changes a silence in place or by another one, and expires it", async () => {
+      await amtool("alert", "add", noise, "node=a", `--end=${minutes(60)}`);
+      const add = ["silence", "add", noise, "node=~a|b", "--author=ann", "--comment=known", "--duration=2h"];
+      const id = (await amtool(...add)).trim();
+      expect(await json("alert", "query", noise)).toEqual([]);
+      expect(await json("alert", "query", noise, "--silenced")).toMatchObject([
+        { status: { state: "suppressed", silencedBy: [id] } },
+      ]);
+      expect(await json("silence", "query", `alertname=${noise}`)).toMatchObject([
+        { id, createdBy: "ann", comment: "known", status: { state: "active" } },
+      ]);
+      await amtool("silence", "update", "--duration=3h", "--comment=still known", id);
+      const [longer] = await json("silence", "query", `alertname=${noise}`);
+      expect(longer).toMatchObject({ id, comment: "still known", createdBy: "ann" });
+      expect(Date.parse(longer.endsAt) - Date.parse(longer.startsAt)).toBe(3 * 3_600_000);
+      await amtool("silence", "update", `--start=${minutes(60)}`, `--end=${minutes(120)}`, id);
+      const [later] = await json("silence", "query", `alertname=${noise}`);
+      expect(later).toMatchObject({ status: { state: "pending" }, comment: "still known" });
+      expect(later.id).not.toBe(id);
+      expect(await json("silence", "query", "--expired", `alertname=${noise}`)).toMatchObject([{ id }]);
+      await amtool("silence", "expire", later.id);
+      await amtool("silence", "expire", later.id);
+      expect(await json("silence", "query", `alertname=${noise}`)).toEqual([]);
+      await expect(amtool("silence", "expire", "1f71c53c-7242-4992-b39f-367a39660536")).rejects.toThrow(/404/);
+      const run = runCli("token", "audit", "--url", platform.grpc);
+      expect(await run.ended).toBe(0);
+      for (const action of ["silence.create", "silence.update", "silence.expire"])
+        expect(run.stdout()).toContain(action);
+    });
 
-  test("is told why something is refused", async () => {
-    const early = ["--start=2026-01-02T00:00:00Z", "--end=2026-01-01T00:00:00Z"];
-    await expect(amtool("alert", "add", "Early", ...early)).rejects.toThrow(/start time must be before end time/);
-    await expect(amtool("silence", "add", "a=~.*", "--comment=x")).rejects.toThrow(/everything would be silent/);
-  });
-});
+    test("shows the configuration without its secrets, and the state of the cluster", async () => {
+      expect(await amtool("config", "show")).toContain("receiver: night");
+      expect(await amtool("config", "show")).not.toContain(sink.url);
+      expect(await amtool("cluster", "show")).toContain("disabled");
+    });
+
+    test("is told why something is refused", async () => {
+      const times = ["--start=2026-01-02T00:00:00Z", "--end=2026-01-01T00:00:00Z"];
+      await expect(amtool("alert", "add", early, ...times)).rejects.toThrow(/start time must be before end time/);
+      await expect(amtool("silence", "add", "a=~.*", "--comment=x")).rejects.toThrow(/everything would be silent/);
+    });
+  }),
+);
 
 describeWith(["prometheus-alertmanager"], "held against a real Alertmanager", () => {
   let oracle: Awaited<ReturnType<typeof startAlertmanager>>;

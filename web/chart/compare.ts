@@ -1,8 +1,10 @@
 /** Several sensors on one time axis: a chart for each unit, with a scale of its own, and lines that differ by dash and letter too. */
+
 import uPlot from "uplot";
+import { breaksIn, valueRange } from "../../formats/chart-frame.ts";
 import { type Colours, CURSOR, frameOf, HIDDEN, inside, isSparse, secondsOf, selected } from "./plot.ts";
 import type { Span } from "./range.ts";
-import { type ChartData, gapsOf, nearest, valueRange } from "./series.ts";
+import { type ChartData, nearest } from "./series.ts";
 
 export interface Line {
   readonly id: string;
@@ -48,7 +50,7 @@ export function joined(lines: readonly Line[]): uPlot.AlignedData {
 }
 
 function tableOf(data: ChartData): uPlot.AlignedData {
-  const gaps = gapsOf(data);
+  const gaps = breaksIn(data.times, data.columnMs);
   const half = data.columnMs / 2 || 0.5;
   const table: [number[], ...(number | null)[][]] = [[], [], [], []];
   for (const [index, time] of data.times.entries()) {

@@ -1,9 +1,11 @@
 /** uPlot as this console draws with it: a band of what is normal, the values, and anomalies as shapes. */
+
 import uPlot from "uplot";
+import { breaksIn, valueRange } from "../../formats/chart-frame.ts";
 import { numberText, partsOf } from "../app/format.ts";
 import type { SeverityName } from "../app/severity.ts";
 import type { Span } from "./range.ts";
-import { type ChartData, gapsOf, severityOfScore, valueRange } from "./series.ts";
+import { type ChartData, severityOfScore } from "./series.ts";
 import { drawTriedBand, edgesInside, type Tried } from "./tried.ts";
 import { drawVerdicts } from "./verdicts.ts";
 
@@ -63,7 +65,7 @@ export function coloursOf(element: Element): Colours {
 
 /** The arrays that uPlot draws; a point of nothing stands in each gap. */
 export function alignedOf(data: ChartData): uPlot.AlignedData {
-  const gaps = gapsOf(data);
+  const gaps = breaksIn(data.times, data.columnMs);
   const half = data.columnMs / 2 || 0.5;
   const times: number[] = [];
   const columns: (number | null)[][] = [[], [], [], [], [], []];

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { GetSeriesResponseSchema, type Series, SeriesSchema } from "../../gen/web/telltale/v1/chart_pb.ts";
-import { chartDataOf, gapsOf, nearest, severityOfScore, valueRange, withTail } from "./series.ts";
+import { chartDataOf, nearest, severityOfScore, withTail } from "./series.ts";
 
 const response = create(GetSeriesResponseSchema, {
   columnWidthUs: 60_000_000n,
@@ -60,17 +60,6 @@ test("a column is drawn at its middle", () => {
     counts: [2, 1],
     scores: [0.7, 0],
   });
-});
-
-test("the line breaks where nothing came for much longer than usual", () => {
-  expect([...gapsOf({ times: [0, 1, 2, 3, 100, 101], columnMs: 0 })]).toEqual([3]);
-  expect([...gapsOf({ times: [0, 60, 600], columnMs: 60 })]).toEqual([1]);
-});
-
-test("a wide band does not press the values flat", () => {
-  const [bottom, top] = valueRange({ low: [0, 1], high: [0, 1], lower: [-1e6, -0.1], upper: [1e6, 1.1] });
-  expect([bottom > -2, top < 3]).toEqual([true, true]);
-  expect(valueRange({ low: [], high: [], lower: [], upper: [] })).toEqual([0, 1]);
 });
 
 test("the nearest point is found, also beyond both ends", () => {

@@ -80,37 +80,6 @@ export function severityOfScore(score: number): SeverityName {
   return score >= 0.6 ? "medium" : "low";
 }
 
-/** Where the line breaks: after these points nothing came for much longer than usual. */
-export function gapsOf({ times, columnMs }: Pick<ChartData, "times" | "columnMs">): Set<number> {
-  const steps = times.slice(1).map((time, index) => time - times[index]!);
-  const usual = [...steps].sort((a, b) => a - b)[Math.floor((steps.length - 1) / 2)] ?? 0;
-  const most = Math.max(usual, columnMs) * GAP;
-  return new Set(steps.flatMap((step, index) => (step > most ? [index] : [])));
-}
-
-const GAP = 8;
-
-/** The values axis: all values, and the band as far as it does not press the values flat. */
-export function valueRange({
-  low,
-  high,
-  lower,
-  upper,
-}: Pick<ChartData, "low" | "high" | "lower" | "upper">): [number, number] {
-  const numbers = [...low, ...high].filter((value) => value !== null);
-  if (numbers.length === 0) return [0, 1];
-  const min = numbers.reduce((a, b) => Math.min(a, b));
-  const max = numbers.reduce((a, b) => Math.max(a, b));
-  const height = max - min || Math.abs(max) || 1;
-  const room = height * BAND_ROOM;
-  const bottom = lower.reduce<number>((a, b) => (b === null ? a : Math.min(a, Math.max(b, min - room))), min);
-  const top = upper.reduce<number>((a, b) => (b === null ? a : Math.max(a, Math.min(b, max + room))), max);
-  const margin = (top - bottom || Math.abs(top) || 1) * 0.06;
-  return [bottom - margin, top + margin];
-}
-
-const BAND_ROOM = 0.6;
-
 /** Index of the point nearest to a time; -1 where there is none. */
 export function nearest(times: readonly number[], ms: number): number {
   let low = 0;

@@ -1,12 +1,7 @@
 /** What a picture of an alert shows: a sensor's values and the band around it in the time around the alert. Pure. */
+import { spanAround } from "../../../formats/chart-frame.ts";
 import type { ChartSeries } from "../../store/chart/charts.ts";
 import type { NotifiedAlert } from "../message.ts";
-
-/** Readings before the alert that are worth seeing. */
-export const READINGS_BEFORE = 150;
-const LEAST_BEFORE_US = 30_000_000;
-/** Where it is not known how densely the sensor sends. */
-const BEFORE_US = 3_600_000_000;
 
 export interface Span {
   readonly fromUs: number;
@@ -26,25 +21,17 @@ export interface Curve extends Span {
   readonly alert: Span;
 }
 
-/**
- * The time that shows how the alert came and how it is now, or how it went: much as the console's page of the alert (`web/app/around.ts`).
- *
- * @param earlierUs when the reading READINGS_BEFORE before it was observed; undefined: there is none
- */
-export function spanAround(
+/** @param earlierUs when the reading READINGS_BEFORE before it was observed; undefined: there is none */
+export function spanAroundAlert(
   { startsUs, endsUs }: Pick<NotifiedAlert, "startsUs" | "endsUs">,
   earlierUs: number | undefined,
   nowUs: number,
 ): Span {
-  const untilUs = Math.max(startsUs, endsUs ?? nowUs);
-  const beforeUs = Math.max(
-    LEAST_BEFORE_US,
-    earlierUs === undefined ? BEFORE_US : startsUs - earlierUs,
-    (untilUs - startsUs) / 3,
-  );
-  // A while behind its end, as far as that is past.
-  const behindUs = Math.max(0, Math.min(nowUs - untilUs, beforeUs / 3));
-  return { fromUs: Math.floor(startsUs - beforeUs), toUs: Math.ceil(untilUs + behindUs) };
+  const nowMs = nowUs / 1_000;
+  const endedMs = endsUs === undefined ? nowMs : endsUs / 1_000;
+  const earlierMs = earlierUs === undefined ? undefined : earlierUs / 1_000;
+  const { fromMs, toMs } = spanAround({ openedMs: startsUs / 1_000, endedMs, earlierMs, nowMs });
+  return { fromUs: Math.floor(fromMs * 1_000), toUs: Math.ceil(toMs * 1_000) };
 }
 
 /** @returns undefined where there is no reading to draw */
@@ -87,19 +74,4 @@ function ofColumns({ grid, count, charted, smallest, largest, lowest, highest }:
 
 function finite(bound: number): number {
   return Number.isFinite(bound) ? bound : Number.NaN;
-}
-
-/** The band is shown as far as it does not press the values flat: by so much of their height. */
-const BAND_ROOM = 0.6;
-const MARGIN = 0.06;
-
-/** The lowest and the highest value that the picture has room for. */
-export function valueRange({ low, high, lower, upper }: Curve): readonly [number, number] {
-  const min = low.reduce((a, b) => Math.min(a, b));
-  const max = high.reduce((a, b) => Math.max(a, b));
-  const room = (max - min || Math.abs(max) || 1) * BAND_ROOM;
-  const bottom = lower.reduce((a, b) => (Number.isNaN(b) ? a : Math.min(a, Math.max(b, min - room))), min);
-  const top = upper.reduce((a, b) => (Number.isNaN(b) ? a : Math.max(a, Math.min(b, max + room))), max);
-  const margin = (top - bottom || Math.abs(top) || 1) * MARGIN;
-  return [bottom - margin, top + margin];
 }

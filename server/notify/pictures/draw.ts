@@ -1,5 +1,6 @@
 /** A curve as SVG. It has no text: a server has no fonts, so that words stand beside the picture. */
-import { type Curve, valueRange } from "./curve.ts";
+import { breaksIn, valueRange } from "../../../formats/chart-frame.ts";
+import type { Curve } from "./curve.ts";
 
 /** Pixels: twice what a mail program shows, for screens with two pixels to a point. */
 export const WIDTH = 1_200;
@@ -8,8 +9,6 @@ export const HEIGHT = 420;
 /** The ground is the mail program's own, light or dark: each colour has a contrast of 3 and more to white and to near-black. */
 export const COLOURS = { line: "#4a7bd0", band: "#2f8f87", alert: "#d9483b", grid: "#8a8a8a" } as const;
 
-/** Where nothing came for so many times the usual pause, the line breaks. */
-const GAP = 8;
 const LINE = 4;
 /** The foot of the alert's stretch: colour is not its only sign. */
 const FOOT = 14;
@@ -69,12 +68,11 @@ function stroke(points: readonly string[], colour: string, width: number): strin
 
 /** Stretches of elements that follow each other, without a gap in time, of which each is shown. */
 function runs(timesUs: readonly number[], isShown: (i: number) => boolean): number[][] {
-  const steps = timesUs.slice(1).map((time, i) => time - timesUs[i]!);
-  const usual = steps.toSorted((a, b) => a - b)[Math.floor((steps.length - 1) / 2)] ?? 0;
+  const breaks = breaksIn(timesUs);
   const found: number[][] = [];
   let run: number[] | undefined;
   for (const i of timesUs.keys()) {
-    if (!isShown(i) || (i > 0 && steps[i - 1]! > usual * GAP)) run = undefined;
+    if (!isShown(i) || breaks.has(i - 1)) run = undefined;
     if (!isShown(i)) continue;
     if (run === undefined) {
       run = [];

@@ -1,4 +1,5 @@
 /** Pictures of alerts for messages: what the sensor sent around the alert, and the band in which that would have passed as normal. */
+import { READINGS_BEFORE, valueRange } from "../../../formats/chart-frame.ts";
 import type { Clock } from "../../clock.ts";
 import { figure, instant } from "../../detect/index.ts";
 import { orAbort } from "../../lib/signals.ts";
@@ -6,7 +7,7 @@ import type { Logger } from "../../observe/logger.ts";
 import type { Queries } from "../../store/queries.ts";
 import type { NotifiedAlert } from "../message.ts";
 import { FIRST_RECEIVED_ID } from "../received/received-alert.ts";
-import { type Curve, curveOf, READINGS_BEFORE, spanAround, valueRange } from "./curve.ts";
+import { type Curve, curveOf, spanAroundAlert } from "./curve.ts";
 import { drawCurve, WIDTH } from "./draw.ts";
 import type { Picture } from "./picture.ts";
 import { Rasteriser } from "./rasteriser.ts";
@@ -84,7 +85,7 @@ export class Pictures {
     signal.throwIfAborted();
     const earliest = order.at(-1);
     const earlierUs = earliest === undefined ? undefined : points.timeUs[earliest]!;
-    const span = spanAround(alert, earlierUs, clock.nowUs());
+    const span = spanAroundAlert(alert, earlierUs, clock.nowUs());
     // The last reading too, which is often the one that opened the alert.
     const { series } = await queries.chart([sensorId], { ...span, toUs: span.toUs + 1, columns: COLUMNS });
     const curve = series[0] && curveOf(series[0], span, alert);

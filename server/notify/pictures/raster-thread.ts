@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parentPort } from "node:worker_threads";
 import { initWasm, Resvg } from "@resvg/resvg-wasm";
-import type { Drawing } from "./rasteriser.ts";
 import { lowerThreadPriority } from "../../lib/thread-priority.ts";
+import type { Drawing } from "./rasteriser.ts";
 
 /** Behind everything else: a picture is a courtesy. */
 const NICE = 10;

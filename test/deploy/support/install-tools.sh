@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts programs that Debian does not have into .cache/tools: vmalert, and those that judge the deployment files: kustomize, Kubernetes' own
+# Puts programs that Debian does not have into .cache/tools: vmalert and the amtool of today, and those that judge the deployment files: kustomize, Kubernetes' own
 # schemas with their validator, and what the operators of Kafka, PostgreSQL and Prometheus say of their kinds, as types and validators made
 # from their definitions.
 set -euo pipefail
@@ -9,6 +9,11 @@ mkdir -p "$tools/bin"
 export PATH=$PATH:/usr/local/go/bin
 [ -x "$tools/bin/kustomize" ] || GOBIN=$tools/bin go install sigs.k8s.io/kustomize/kustomize/v5@v5.4.3
 [ -x "$tools/bin/vmalert" ] || GOBIN=$tools/bin go install github.com/VictoriaMetrics/VictoriaMetrics/app/vmalert@v1.151.0
+# Debian's is of 2022.
+[ -x "$tools/bin/amtool-current" ] || {
+  GOBIN=$tools/go go install github.com/prometheus/alertmanager/cmd/amtool@v0.35.0
+  mv "$tools/go/amtool" "$tools/bin/amtool-current"
+}
 if ! [ -x "$tools/bin/kubernetes-validate" ]; then
   python3 -m venv "$tools/python"
   "$tools/python/bin/pip" -q --disable-pip-version-check install kubernetes-validate==1.37.0
