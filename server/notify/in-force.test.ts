@@ -1,8 +1,7 @@
 import type { Sql } from "postgres";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { describeWith } from "../../testing/needs.ts";
-import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
-import { Stored } from "../../testing/stored.ts";
+import { useDatabase } from "../../testing/use-database.ts";
 import { ConfigInForce } from "./config/in-force.ts";
 import { parseNotifyConfig } from "./config/parse.ts";
 import { writeConfig } from "./config/store.ts";
@@ -18,17 +17,9 @@ const NOW = 1_000 * HOUR;
 const BEHIND = NOW - HOUR / 60;
 
 describeWith(["postgres"], "what is in force", () => {
-  let server: TestPostgres;
-  let stored: Awaited<ReturnType<typeof Stored.create>>;
   let sql: Sql;
-  beforeAll(async () => {
-    server = await startPostgres();
-    stored = await Stored.create(server.url, "in_force");
-    sql = stored.sql;
-  }, 60_000);
-  afterAll(async () => {
-    await stored.close();
-    await server.stop();
+  useDatabase("in_force", (database) => {
+    sql = database.sql;
   });
 
   test("is the silences, also those that a process changes whose clock is behind", async () => {

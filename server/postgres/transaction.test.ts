@@ -1,23 +1,16 @@
 import type { PendingQuery, Row, Sql } from "postgres";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { describeWith } from "../../testing/needs.ts";
-import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
-import { Stored } from "../../testing/stored.ts";
+import { useDatabase } from "../../testing/use-database.ts";
 import { allEnded, endingTransaction, transaction } from "./transaction.ts";
 
 describeWith(["postgres"], "a transaction in parts", () => {
-  let server: TestPostgres;
-  let stored: Awaited<ReturnType<typeof Stored.create>>;
   let sql: Sql;
+  useDatabase("in_parts", (database) => {
+    sql = database.sql;
+  });
   beforeAll(async () => {
-    server = await startPostgres();
-    stored = await Stored.create(server.url, "in_parts");
-    sql = stored.sql;
     await sql`create table noted (what text not null)`;
-  }, 60_000);
-  afterAll(async () => {
-    await stored?.close();
-    await server?.stop();
   });
 
   test("leaves nothing where one part fails while another still has statements to send", async () => {

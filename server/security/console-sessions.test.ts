@@ -1,8 +1,7 @@
 import type { Sql } from "postgres";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { describeWith } from "../../testing/needs.ts";
-import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
-import { Stored } from "../../testing/stored.ts";
+import { useDatabase } from "../../testing/use-database.ts";
 import { type Clock, manualClock } from "../clock.ts";
 import { silentLogger } from "../observe/logger.ts";
 import { openStoreSql } from "../store/postgres.ts";
@@ -10,18 +9,10 @@ import { ConsoleSessions, MAX_SESSIONS_OF_CALLER } from "./console-sessions.ts";
 import { anonymous, type Principal } from "./principal.ts";
 
 describeWith(["postgres"], "sessions of browsers", () => {
-  let server: TestPostgres;
-  let stored: Awaited<ReturnType<typeof Stored.create>>;
   let sql: Sql;
-  beforeAll(async () => {
-    server = await startPostgres();
-    stored = await Stored.create(server.url, "sessions");
-    sql = openStoreSql(stored.url, 4);
-  }, 60_000);
-  afterAll(async () => {
-    await sql.end();
-    await stored.close();
-    await server.stop();
+  let url: string;
+  useDatabase("sessions", (database) => {
+    ({ sql, url } = database);
   });
 
   const ann: Principal = { ...anonymous, name: "jwt:ann" };
@@ -80,7 +71,7 @@ describeWith(["postgres"], "sessions of browsers", () => {
 
   test("while the database is away, those that were seen go on, and others cannot be checked", async () => {
     const clock = manualClock(Date.now() * 1_000);
-    const away = openStoreSql(stored.url, 1);
+    const away = openStoreSql(url, 1);
     const sessions = new ConsoleSessions({ sql: away, clock, logger: silentLogger() });
     const { id } = await sessions.begin(ann, "");
     expect(await sessions.isOpen(id)).toBe(true);

@@ -1,9 +1,8 @@
 import type { Sql } from "postgres";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { describeWith } from "../../../testing/needs.ts";
-import { startPostgres, type TestPostgres } from "../../../testing/postgres.ts";
 import { Random } from "../../../testing/random.ts";
-import { Stored } from "../../../testing/stored.ts";
+import { useDatabase } from "../../../testing/use-database.ts";
 import { dueDeliveries, finish, SENT } from "./store.ts";
 
 const ROWS = 120;
@@ -16,17 +15,9 @@ interface Place {
 }
 
 describeWith(["postgres"], "messages that wait", () => {
-  let server: TestPostgres;
-  let stored: Awaited<ReturnType<typeof Stored.create>>;
   let sql: Sql;
-  beforeAll(async () => {
-    server = await startPostgres();
-    stored = await Stored.create(server.url, "in_order");
-    sql = stored.sql;
-  }, 60_000);
-  afterAll(async () => {
-    await stored?.close();
-    await server?.stop();
+  useDatabase("in_order", (database) => {
+    sql = database.sql;
   });
 
   test("keep the order of their group, and one of several groups that of its channel", async () => {

@@ -1,10 +1,9 @@
 import type { Sql } from "postgres";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { describeWith } from "../../../testing/needs.ts";
 import { notification } from "../../../testing/notification.ts";
-import { startPostgres, type TestPostgres } from "../../../testing/postgres.ts";
 import { Random } from "../../../testing/random.ts";
-import { Stored } from "../../../testing/stored.ts";
+import { useDatabase } from "../../../testing/use-database.ts";
 import { systemClock } from "../../clock.ts";
 import { silentLogger } from "../../observe/logger.ts";
 import { endingTransaction } from "../../postgres/transaction.ts";
@@ -19,17 +18,9 @@ const STEPS = 60;
 const RECEIVERS = ["a", "b"];
 
 describeWith(["postgres"], "messages that were planned", () => {
-  let server: TestPostgres;
-  let stored: Awaited<ReturnType<typeof Stored.create>>;
   let sql: Sql;
-  beforeAll(async () => {
-    server = await startPostgres();
-    stored = await Stored.create(server.url, "sender");
-    sql = stored.sql;
-  }, 60_000);
-  afterAll(async () => {
-    await stored?.close();
-    await server?.stop();
+  useDatabase("sender", (database) => {
+    sql = database.sql;
   });
 
   test("are sent once, in the order of their groups, whether they are handed on or found", async () => {

@@ -12,7 +12,7 @@ import type { ChannelOptions } from "../channels/options.ts";
 import { post } from "../channels/post.ts";
 import type { PingConfig } from "../config/config.ts";
 import { MAX_IDLE_MS } from "./limits.ts";
-import { recordPing } from "./store.ts";
+import { forgetPingsBut, recordPing } from "./store.ts";
 
 /** One that was not taken is sent again after this time, or at its next turn. */
 const AGAIN_MS = 10_000;
@@ -33,6 +33,9 @@ export class Pinger {
   readonly #underWay = new Map<string, Promise<void>>();
   /** By name: when it is due, on the monotonic clock. */
   readonly #dueMs = new Map<string, number>();
+  #forgetting: Promise<void> = Promise.resolve();
+  /** Of the configuration by which it looked last. */
+  #pings: readonly PingConfig[] | undefined;
 
   constructor(options: PingerOptions) {
     this.#o = options;
@@ -40,6 +43,7 @@ export class Pinger {
 
   /** A step was decided: pings what is due. */
   look(pings: readonly PingConfig[]): void {
+    if (pings !== this.#pings) this.#configure(pings);
     const nowMs = this.#o.clock.monotonicMs();
     if (nowMs - this.#o.sendsSinceMs() > MAX_IDLE_MS) return;
     for (const ping of pings) {
@@ -53,9 +57,20 @@ export class Pinger {
     }
   }
 
+  #configure(pings: readonly PingConfig[]): void {
+    this.#pings = pings;
+    const names = pings.map(({ name }) => name);
+    for (const name of this.#dueMs.keys()) if (!names.includes(name)) this.#dueMs.delete(name);
+    const { sql, logger } = this.#o;
+    const before = this.#forgetting;
+    this.#forgetting = before
+      .then(() => forgetPingsBut(sql, names))
+      .catch((error: unknown) => logger.warn({ err: error }, "pings that are sent no more were not forgotten"));
+  }
+
   /** Once none is on its way. */
   async idle(): Promise<void> {
-    await Promise.all(this.#underWay.values());
+    await Promise.all([...this.#underWay.values(), this.#forgetting]);
   }
 
   async close(): Promise<void> {
@@ -74,6 +89,8 @@ export class Pinger {
         this.#dueMs.set(name, nowMs + Math.min(intervalMs, AGAIN_MS));
         logger.warn({ ping: name, reason: sent.reason }, "a ping was not taken");
       }
+      // Meanwhile it may have been taken out of the configuration.
+      if (this.#pings?.some((each) => each.name === name) !== true) return;
       await recordPing(sql, name, sent.kind === "ok" ? undefined : sent.reason);
     } catch (error) {
       logger.warn({ err: error, ping: name }, "what became of a ping was not recorded");

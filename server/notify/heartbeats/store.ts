@@ -103,6 +103,12 @@ export async function recordPing(sql: Sql, name: string, failure: string | undef
   }
 }
 
+/** Of those that are sent no more. */
+export async function forgetPingsBut(sql: Sql, names: readonly string[]): Promise<void> {
+  await sql`delete from notify_ping
+    where name not in (select jsonb_array_elements_text(${jsonText(names)}::text::jsonb))`;
+}
+
 export async function readPings(sql: Sql): Promise<StoredPing[]> {
   const rows = await sql`select * from notify_ping`;
   return rows.map(({ name, ok_us: ok, failed_us: failed, reason }) => {

@@ -1,13 +1,11 @@
 import type { Sql } from "postgres";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { testLogger } from "../../../testing/logger.ts";
 import { describeWith } from "../../../testing/needs.ts";
-import { startPostgres, type TestPostgres } from "../../../testing/postgres.ts";
-import { Stored } from "../../../testing/stored.ts";
+import { useDatabase } from "../../../testing/use-database.ts";
 import { startWebhookSink } from "../../../testing/webhook-sink.ts";
 import { manualClock } from "../../clock.ts";
 import { transaction } from "../../postgres/transaction.ts";
-import { openStoreSql } from "../../store/postgres.ts";
 import { AddressGuard } from "../channels/addresses.ts";
 import type { HeartbeatConfig } from "../config/config.ts";
 import { MAX_OPEN_RECEIVED_ALERTS } from "../received/limits.ts";
@@ -19,18 +17,9 @@ import { watchHeartbeats } from "./watch.ts";
 const HOUR_US = 3_600_000_000;
 
 describeWith(["postgres"], "heartbeats in the store", () => {
-  let server: TestPostgres;
-  let stored: Awaited<ReturnType<typeof Stored.create>>;
   let sql: Sql;
-  beforeAll(async () => {
-    server = await startPostgres();
-    stored = await Stored.create(server.url, "heartbeats");
-    sql = openStoreSql(stored.url, 4);
-  }, 60_000);
-  afterAll(async () => {
-    await sql.end();
-    await stored.close();
-    await server.stop();
+  useDatabase("heartbeats", (database) => {
+    sql = database.sql;
   });
   afterEach(() => sql`truncate received_alert, notify_heartbeat, notify_watch`);
 
@@ -125,6 +114,10 @@ describeWith(["postgres"], "heartbeats in the store", () => {
     clock.advanceMs(60_000);
     await look();
     expect(sink.posted).toHaveLength(2);
+    // Nothing is left of one that is taken out of the configuration.
+    pinger.look([]);
+    await pinger.idle();
+    expect(await readPings(sql)).toEqual([]);
     await pinger.close();
     await sink.close();
   });

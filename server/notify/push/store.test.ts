@@ -1,12 +1,10 @@
 import { randomUUID } from "node:crypto";
 import type { Sql } from "postgres";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { describeWith } from "../../../testing/needs.ts";
-import { startPostgres, type TestPostgres } from "../../../testing/postgres.ts";
-import { Stored } from "../../../testing/stored.ts";
+import { useDatabase } from "../../../testing/use-database.ts";
 import { systemClock } from "../../clock.ts";
 import { DAY_US } from "../../lib/time.ts";
-import { openStoreSql } from "../../store/postgres.ts";
 import { Secrets } from "../channels/secrets.ts";
 import { createBrowsers } from "./browsers.ts";
 import { BROWSER_DAYS, MAX_BROWSERS_OF_CALLER } from "./limits.ts";
@@ -15,18 +13,9 @@ import { liveSubscriptions, type NewSubscription, subscribe, subscriptionsOf } f
 const NOW = 1_800_000_000_000_000;
 
 describeWith(["postgres"], "browsers in the store", () => {
-  let server: TestPostgres;
-  let stored: Awaited<ReturnType<typeof Stored.create>>;
   let sql: Sql;
-  beforeAll(async () => {
-    server = await startPostgres();
-    stored = await Stored.create(server.url, "browsers");
-    sql = openStoreSql(stored.url, 4);
-  }, 60_000);
-  afterAll(async () => {
-    await sql.end();
-    await stored.close();
-    await server.stop();
+  useDatabase("browsers", (database) => {
+    sql = database.sql;
   });
   afterEach(() => sql`truncate web_push_subscription, web_push_key, api_token`);
 

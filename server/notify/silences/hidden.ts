@@ -39,8 +39,12 @@ async function ownBetween(
   sql: Sql,
   { fromUs, toUs, limit }: { readonly fromUs: number; readonly toUs: number; readonly limit: number },
 ): Promise<KnownAlert[]> {
+  // By the time of their end, so that what was over long before is not looked at.
   const rows = await sql`with a as (
-      select id from alert where opened_us < ${toUs} and (closed_us is null or closed_us > ${fromUs})
+      select id from (
+        select id from alert where closed_us is null and opened_us < ${toUs}
+        union all
+        select id from alert where closed_us > ${fromUs} and opened_us < ${toUs}) x
       order by id desc limit ${limit})
     select e.event from a cross join lateral (
       select event from alert_event e where e.alert_id = a.id order by e.partition, e.number desc limit 1) e`;

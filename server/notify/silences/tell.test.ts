@@ -1,9 +1,8 @@
 import type { Sql } from "postgres";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { describeWith } from "../../../testing/needs.ts";
 import { notifiedAlert } from "../../../testing/notification.ts";
-import { startPostgres, type TestPostgres } from "../../../testing/postgres.ts";
-import { Stored } from "../../../testing/stored.ts";
+import { useDatabase } from "../../../testing/use-database.ts";
 import { silentLogger } from "../../observe/logger.ts";
 import { transaction } from "../../postgres/transaction.ts";
 import type { NotifyConfig } from "../config/config.ts";
@@ -19,17 +18,9 @@ receivers: [{ name: all, webhook_configs: [{ url: 'http://example.test/' }] }]
 `) as { config: NotifyConfig };
 
 describeWith(["postgres"], "silences that are to tell of their end", () => {
-  let server: TestPostgres;
-  let stored: Awaited<ReturnType<typeof Stored.create>>;
   let sql: Sql;
-  beforeAll(async () => {
-    server = await startPostgres();
-    stored = await Stored.create(server.url, "tell");
-    sql = stored.sql;
-  }, 60_000);
-  afterAll(async () => {
-    await stored.close();
-    await server.stop();
+  useDatabase("tell", (database) => {
+    sql = database.sql;
   });
 
   test("one that hides something does, however many that hide nothing end before it", async () => {
