@@ -297,7 +297,7 @@ describe.each([
     test("adds an alert, lists it and finds it by matchers, state and receiver", async () => {
       await amtool("alert", "add", leak, "node=a", "team=night", "--annotation=summary=water", `--end=${minutes(60)}`);
       expect(await amtool("alert", "query", leak)).toMatch(new RegExp(`${leak} +.*water +active`));
-      expect(await json("alert", "query", "node=~a|b", "team!=")).toMatchObject([
+      expect(await json("alert", "query", `alertname=${leak}`, "node=~a|b", "team!=")).toMatchObject([
         { labels: { alertname: leak, node: "a", team: "night" }, receivers: [{ name: "night" }] },
       ]);
       expect(await json("alert", "query", leak, "--receiver=ni.*")).toHaveLength(1);

@@ -127,7 +127,12 @@ describe("Slack", () => {
 });
 
 describe("Teams", () => {
-  const teams = (given: Partial<TeamsConfig> = {}): TeamsConfig => ({ kind: "msteams", picture: true, ...http(), ...given });
+  const teams = (given: Partial<TeamsConfig> = {}): TeamsConfig => ({
+    kind: "msteams",
+    picture: true,
+    ...http(),
+    ...given,
+  });
   const texts = (body: { attachments: { content: { body: { inlines: { text: string }[] }[] } }[] }) =>
     body.attachments[0]!.content.body.map(({ inlines }) => inlines.map(({ text }) => text).join(""));
 
@@ -166,7 +171,12 @@ describe("Teams", () => {
 });
 
 describe("Discord", () => {
-  const discord = (given: Partial<DiscordConfig> = {}): DiscordConfig => ({ kind: "discord", picture: true, ...http(), ...given });
+  const discord = (given: Partial<DiscordConfig> = {}): DiscordConfig => ({
+    kind: "discord",
+    picture: true,
+    ...http(),
+    ...given,
+  });
 
   test("is sent an embed that mentions nobody", async () => {
     const { body } = await send(
@@ -219,7 +229,7 @@ describe("a picture", () => {
     expect(["chat_id", "message_thread_id", "parse_mode", "disable_notification"].map(text)).toEqual([
       ...["-5", "7", "HTML", "true"],
     ]);
-    expect(text("caption")).toMatch(/^<b>\[CRITICAL\] Press 3 is not as usual<\/b>\n[^]*normal 70 to 73 °C$/);
+    expect(text("caption")).toMatch(/^<b>\[CRITICAL\] Press 3 is not as usual<\/b>\n.*normal 70 to 73 °C$/s);
     const alerts = Array.from({ length: 12 }, (_, i) =>
       notifiedAlert({ id: String(i), annotations: { description: "x".repeat(150) } }),
     );

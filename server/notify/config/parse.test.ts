@@ -56,7 +56,14 @@ test("the least file has Alertmanager's defaults", () => {
 
 test("a webhook has Alertmanager's defaults, and those of its own win over global", () => {
   expect(channel("webhook_configs: [{url: 'https://x.example/y'}]")).toEqual({
-    ...{ kind: "webhook", url: { value: "https://x.example/y" }, sendResolved: true, maxAlerts: 0, timeoutMs: 10_000, picture: false },
+    ...{
+      kind: "webhook",
+      url: { value: "https://x.example/y" },
+      sendResolved: true,
+      maxAlerts: 0,
+      timeoutMs: 10_000,
+      picture: false,
+    },
   });
   const { receivers } = configOf(`
 global: {http_config: {authorization: {credentials: all}}}

@@ -22,7 +22,9 @@ export function readNtfy(value: Value, global: Global): NtfyConfig | undefined {
   if (token && hasOwnHttp && (http.authorization ?? http.basicAuth) !== undefined)
     return value.problem("has a token, and credentials in http_config: keep one of them.");
   const tags = [...(fields.get("tags")?.names("the tag").keys() ?? [])];
-  return url && topic && { kind: "ntfy", url, topic, ...(token && { token }), tags, ...http, ...readPicture(fields, false) };
+  return (
+    url && topic && { kind: "ntfy", url, topic, ...(token && { token }), tags, ...http, ...readPicture(fields, false) }
+  );
 }
 
 function topicTrouble(text: string): string | undefined {

@@ -24,5 +24,14 @@ export function readWebhook(value: Value, global: Global): WebhookConfig | undef
   const signingKey = readSecret(fields, "signing_key");
   const http = readHttpChannel(fields, { global, sendResolved: true });
   const maxAlerts = fields.get("max_alerts")?.count(MAX_ALERTS) ?? 0;
-  return url && { kind: "webhook", url, ...(signingKey && { signingKey }), ...http, maxAlerts, ...readPicture(fields, false) };
+  return (
+    url && {
+      kind: "webhook",
+      url,
+      ...(signingKey && { signingKey }),
+      ...http,
+      maxAlerts,
+      ...readPicture(fields, false),
+    }
+  );
 }
