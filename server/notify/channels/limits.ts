@@ -34,7 +34,7 @@ export const MAX_ALERTS_IN_CHAT = 20;
 export const MAX_SLACK_CHARACTERS = 8_000;
 
 /** Pixels of a picture within a card for Teams, which has to have room in the card. */
-export const TEAMS_PICTURE_WIDTH = 600;
+export const TEAMS_PICTURE_WIDTH = 320;
 
 /** Bytes of a card for Teams, whose limit is 28 KB with what Teams adds. */
 export const MAX_TEAMS_BYTES = 24_000;
