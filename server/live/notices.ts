@@ -10,7 +10,7 @@ import type { Bus } from "./cache.ts";
 const SETTLED = "telltale/settled";
 const LIVE = "telltale/live";
 const ALERTS = "telltale/alerts";
-const RECEIVED = "telltale/received-alerts";
+const NOTIFIABLE = "telltale/notifiable";
 const INCIDENTS = "telltale/incidents";
 const INTEREST = "telltale/interest";
 const NAMES = "telltale/names";
@@ -68,14 +68,14 @@ export class Notices {
     this.#ends.push(await this.#bus.subscribe(ALERTS, handle, handle));
   }
 
-  /** Notifications have something to look at that is no alert event: received alerts, heartbeats, silences. */
-  publishReceived(): void {
-    this.#bus.publish(RECEIVED, empty);
+  /** Notifications have something to look at that is no alert event, such as received alerts and silences. */
+  publishNotifiable(): void {
+    this.#bus.publish(NOTIFIABLE, empty);
   }
 
   /** All of it is in the store: after a gap it is enough to look again. */
-  async onReceived(handle: () => void): Promise<void> {
-    this.#ends.push(await this.#bus.subscribe(RECEIVED, handle, handle));
+  async onNotifiable(handle: () => void): Promise<void> {
+    this.#ends.push(await this.#bus.subscribe(NOTIFIABLE, handle, handle));
   }
 
   publishIncidents(): void {

@@ -31,7 +31,8 @@ export async function endingTransaction<T>(sql: Sql, work: (tx: Sql) => Promise<
     rows.catch(() => {}); // heard of below
     // The library sends a statement some microtasks later; the commit comes behind them.
     await turn();
-    return { ...ending, sent: { rows } };
+    // Not the promise itself, for which the commit would wait.
+    return { done: ending.done, sent: { rows } };
   });
   // Where one has failed the commit was a rollback.
   return done(await sent.rows);

@@ -232,7 +232,7 @@ function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, memory, reg
         acts: alertActions({ queries, submitter, partitions }),
         addresses: new AddressGuard(config.notifyAllowedHosts),
         pushKey: config.pushKey,
-        wake: () => notices.publishReceived(),
+        wake: () => notices.publishNotifiable(),
       }),
     ),
     served(ReportService, createReportService({ sql, clock })),

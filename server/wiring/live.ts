@@ -56,7 +56,7 @@ export async function wireLive(w: Wiring, storage: Storage): Promise<Live> {
     alertsChanged.push(null, 1);
     notifiableChanged.push(null, 1);
   });
-  await notices.onReceived(() => notifiableChanged.push(null, 1));
+  await notices.onNotifiable(() => notifiableChanged.push(null, 1));
   await notices.onNames(() => {
     names.refresh().catch((error: unknown) => logger.warn({ err: error }, "the names of sensors could not be read"));
   });
