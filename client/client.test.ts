@@ -337,7 +337,7 @@ describe("the buffer on disk", () => {
     // As after a crash: what the first one has on disk, without its goodbye.
     const copy = folder();
     cpSync(bufferDir, copy, { recursive: true });
-    rmSync(join(copy, "owner.pid"));
+    rmSync(join(copy, "owner.pid"), { recursive: true });
     await at.listen();
     const second = client(url, { bufferDir: copy });
     expect((await second.flush()).accepted).toBe(5n);

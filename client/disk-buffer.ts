@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -7,6 +7,7 @@ import { makeFolder } from "../formats/folder.ts";
 import { type StreamReadingsRequest, StreamReadingsRequestSchema } from "../gen/es/telltale/v1/ingest_pb.ts";
 import { readingsIn } from "./batch.ts";
 import { type Batch, type Buffer as BatchBuffer, Room } from "./buffer.ts";
+import { FolderLock } from "./folder-lock.ts";
 
 /** Settled segments are removed whole: small ones free their place sooner, large ones are fewer files. */
 const SEGMENT_BYTES = 8 * 1024 * 1024;
@@ -37,8 +38,7 @@ interface DiskBatch extends Batch {
  * follows it in its segment: it was never acknowledged to whoever handed it over. A segment is removed when all of its batches
  * are settled; after a crash, some settled batches are therefore resent, which the server recognises by epoch and sequence.
  *
- * One process at a time: the folder is locked by a file that names its process, and when that began: after a restart of the machine
- * another process may have its number.
+ * One process at a time has the folder.
  */
 export class DiskBuffer implements BatchBuffer {
   readonly #folder: string;
@@ -46,6 +46,7 @@ export class DiskBuffer implements BatchBuffer {
   readonly #sync: boolean;
   #segments: Segment[] = [];
   #removals: Promise<unknown>[] = [];
+  #lock: FolderLock | undefined;
 
   constructor(folder: string, maxBytes: number, fsync: "never" | "batch") {
     this.#folder = folder;
@@ -55,7 +56,7 @@ export class DiskBuffer implements BatchBuffer {
 
   async open(): Promise<readonly Batch[]> {
     makeFolder(this.#folder, 0o700);
-    this.#lock();
+    this.#lock = FolderLock.take(this.#folder);
     const names = readdirSync(this.#folder).filter((name) => /^\d{10}\.seg$/.test(name));
     const batches: Batch[] = [];
     for (const name of names.sort()) batches.push(...(await this.#read(name)));
@@ -103,8 +104,8 @@ export class DiskBuffer implements BatchBuffer {
     await Promise.all(this.#removals.splice(0));
     for (const segment of this.#segments.splice(0))
       await (segment.open === 0 ? discard(segment) : segment.file.close());
-    const path = join(this.#folder, "owner.pid");
-    if (inUse.delete(path)) await rm(path, { force: true });
+    this.#lock?.release();
+    this.#lock = undefined;
   }
 
   /** Writes at the end of the last segment; where the disk is full, waits for room and retries. */
@@ -187,61 +188,11 @@ export class DiskBuffer implements BatchBuffer {
     this.#segments.push(segment);
     return batches;
   }
-
-  #lock(): void {
-    const path = join(this.#folder, "owner.pid");
-    if (inUse.has(path)) throw new Error(`The buffer ${this.#folder} is in use by another client of this process.`);
-    const own = `${process.pid} ${beganAt(process.pid) ?? ""}`;
-    try {
-      writeFileSync(path, own, { flag: "wx" });
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      // Node's own error does not say which disk.
-      if (code === "ENOSPC" || code === "EDQUOT")
-        throw new Error(`The disk of the buffer ${this.#folder} is full: make room there.`, { cause: error });
-      if (code !== "EEXIST") throw error;
-      const [pid = "", began = ""] = readFileSync(path, "utf8").trim().split(" ");
-      if (pid !== String(process.pid) && isAlive(Number.parseInt(pid, 10), began)) {
-        throw new Error(
-          `The buffer ${this.#folder} is in use by process ${pid}; remove ${path} if that is not a sender.`,
-        );
-      }
-      writeFileSync(path, own);
-    }
-    inUse.add(path);
-  }
 }
-
-/** Folders that clients of this process hold. */
-const inUse = new Set<string>();
 
 async function discard(segment: Segment): Promise<void> {
   await segment.file.close();
   await rm(segment.path, { force: true });
-}
-
-/** @param began when the process of that number began, where it was known; empty: any process of the number counts */
-function isAlive(pid: number, began: string): boolean {
-  // After a power failure the file may be empty; 0 would be a whole group of processes.
-  if (!(pid > 0)) return false;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
-  }
-  return began === "" || (beganAt(pid) ?? began) === began;
-}
-
-/** When a process began, in the kernel's ticks since the start of the machine; undefined where the system has no /proc. */
-function beganAt(pid: number): string | undefined {
-  try {
-    // The second field is the program's name in parentheses, in which anything may stand.
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "");
-    return fields.split(" ")[19];
-  } catch (error) {
-    if (!["ENOENT", "ESRCH", "EACCES"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
-    return undefined;
-  }
 }
 
 async function syncFolder(path: string): Promise<void> {
