@@ -53,7 +53,7 @@ function taker() {
     );`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return { said: async () => (await lines.next()).value, end: () => child.stdin.end() };
+  return { said: async () => String((await lines.next()).value), end: () => child.stdin.end() };
 }
 
 test.each([

@@ -1,11 +1,11 @@
 /** The readings of a collector on their way: on disk before anything else, then to the platform, in order and once. */
-import { readFile } from "node:fs/promises";
 import { createDeviceClient, type DeviceClient, type DeviceReading } from "../client/index.ts";
 import { Changes, ignoreRejection, orAbort } from "../server/lib/signals.ts";
 import type { Logger } from "../server/observe/logger.ts";
 import type { SampledLines } from "../server/observe/sampled.ts";
 import type { CollectorSettings } from "./config/settings.ts";
 import type { Counters } from "./counters.ts";
+import { tlsOf, tokenOf } from "./platform.ts";
 
 /** Readings that wait in memory for the spool to take them. Past it those that cannot wait are left out. */
 const MAX_WAITING = 100_000;
@@ -167,20 +167,4 @@ export class Spool {
         "no connection to the platform: readings are kept in the spool",
       );
   }
-}
-
-async function tokenOf(file: string | undefined): Promise<string> {
-  if (file === undefined) return (process.env.TELLTALE_TOKEN ?? "").trim();
-  try {
-    return (await readFile(file, "utf8")).trim();
-  } catch (cause) {
-    throw new Error(`platform.token_file cannot be read: ${(cause as Error).message}`, { cause });
-  }
-}
-
-async function tlsOf({ caFile, certFile, keyFile }: CollectorSettings["platform"]) {
-  if (caFile === undefined && certFile === undefined) return undefined;
-  const text = async (file: string | undefined) => (file === undefined ? undefined : await readFile(file, "utf8"));
-  const [ca, cert, key] = await Promise.all([text(caFile), text(certFile), text(keyFile)]);
-  return { ...(ca !== undefined && { ca }), ...(cert !== undefined && { cert }), ...(key !== undefined && { key }) };
 }

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import { Command, Option } from "commander";
 import type { BrowseOptions } from "../../collect/opcua/index.ts";
 import type { Collector, Sample } from "../../collect/source.ts";
-import { fileTrouble } from "../errors.ts";
+import { fileTrouble, sentence } from "../errors.ts";
 import { inert } from "../text.ts";
 
 interface CollectOptions {
@@ -35,7 +35,7 @@ function collector(name: string, description: string, open: Open): Command {
   return new Command(name)
     .description(description)
     .argument("<config>", "the configuration, in YAML")
-    .option("--check", "read everything once, print it, and store nothing")
+    .option("--check", "read everything once, print it, ask the platform who the collector is, and store nothing")
     .addHelpText(
       "after",
       "\ndocs/guides/collectors.md has a configuration to copy. Ctrl-C ends it; what is not sent yet stays for the next start.",
@@ -87,10 +87,22 @@ async function run(opened: Collector): Promise<void> {
 }
 
 async function check(opened: Collector): Promise<void> {
-  const samples = await opened.sample();
+  const { checkPlatform } = await import("../../collect/platform.ts");
+  const { platform } = opened.settings;
+  const troubles: string[] = [];
+  // What the platform says is of use also where the device says nothing.
+  const samples = await opened.sample().catch((error: unknown) => {
+    troubles.push(sentence(error));
+    return [];
+  });
   for (const sample of samples) console.log(inert(sampleLine(sample)));
   const missing = samples.filter(({ found }) => typeof found === "string").length;
-  if (missing > 0) throw new Error(`${missing} of ${samples.length} give no reading.`);
+  if (missing > 0) troubles.push(`${missing} of ${samples.length} give no reading.`);
+  const sensorIds = samples.map(({ sensorId }) => sensorId);
+  const answer = await checkPlatform(platform, sensorIds);
+  if (answer.caller !== undefined) console.log(inert(`platform  ${platform.url}  ${answer.caller}`));
+  troubles.push(...answer.troubles);
+  if (troubles.length > 0) throw new Error(troubles.join("\n"));
 }
 
 function sampleLine({ sensorId, origin, found }: Sample): string {

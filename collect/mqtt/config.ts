@@ -1,5 +1,4 @@
 /** The configuration of `telltale collect mqtt`: the platform's own settings of a broker, in a file. */
-import { StartupError } from "../../server/errors.ts";
 import { loadMqttSettings, type MqttSettings } from "../../server/ingest/protocols/mqtt/settings.ts";
 import { readConfig, type Section } from "../config/section.ts";
 import { type CollectorSettings, readCollector } from "../config/settings.ts";
@@ -29,17 +28,13 @@ function readBroker(section: Section, producer: string): MqttSettings | undefine
   const given = NAMES.map((name) => [variable(name), section.texts(name)?.join(",")] as const);
   // A password stands in no file that is read for more than that.
   const environment = { ...Object.fromEntries(given), MQTT_PASSWORD: process.env.MQTT_PASSWORD };
-  try {
-    const settings = loadMqttSettings(environment);
-    if (settings === undefined) section.missing("url", "mqtt://192.0.2.10:1883");
-    // The session of the broker is of this collector, and not that of a platform beside it.
-    return settings && { ...settings, clientId: settings.clientId ?? producer };
-  } catch (error) {
-    if (!(error instanceof StartupError)) throw error;
-    const [name, ...rest] = inOwnNames(error.message).replace(/\.$/, "").split(" ");
+  const settings = loadMqttSettings(environment, (fault) => {
+    const [name, ...rest] = inOwnNames(fault.message).replace(/\.$/, "").split(" ");
     section.fault(NAMES.includes(name!) ? name! : "url", rest.join(" "));
-    return undefined;
-  }
+  });
+  if (!section.has("url")) section.missing("url", "mqtt://192.0.2.10:1883");
+  // The session of the broker is of this collector, and not that of a platform beside it.
+  return settings && { ...settings, clientId: settings.clientId ?? producer };
 }
 
 function variable(name: string): string {

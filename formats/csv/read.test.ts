@@ -282,7 +282,7 @@ describe("times", () => {
     ["1.7040672E+12", /is no time/],
     ["2026-01-01 00:00 CET", /is no time/],
     ["soon", /is no time/],
-    ["2026-01-01 00:00", /no time zone "Mars\/Base"/, { timeZone: "Mars/Base" }],
+    ["2026-01-01 00:00", /--time-zone: there is no time zone "Mars\/Base"/, { timeZone: "Mars/Base" }],
   ])("%s is refused: %s", (cell, why, options) => expect(one(cell, options)).rejects.toThrow(why));
 
   test.each([

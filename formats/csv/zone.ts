@@ -1,5 +1,5 @@
 /** Local times of an IANA time zone to instants, with the hours that occur twice and those that do not occur. */
-import { CsvProblem } from "./problem.ts";
+import { CsvProblem, quoted } from "./problem.ts";
 
 const DAY_SECONDS = 86_400;
 
@@ -29,7 +29,9 @@ export class Zone {
         era: "short",
       });
     } catch (cause) {
-      throw new CsvProblem(`there is no time zone "${name}"; wanted a name such as Europe/Berlin.`, { cause });
+      throw new CsvProblem(`--time-zone: there is no time zone ${quoted(name)}; wanted a name such as Europe/Berlin.`, {
+        cause,
+      });
     }
   }
 

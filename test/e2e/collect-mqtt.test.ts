@@ -12,7 +12,7 @@ import { startPublisher } from "../../testing/mqtt-publisher.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { startPlatform } from "../../testing/platform.ts";
 import { freePort } from "../../testing/processes.ts";
-import { allValues } from "../../testing/readings.ts";
+import { allReadings, allValues } from "../../testing/readings.ts";
 
 /** Without it, mosquitto throws away what it cannot send at once. */
 const KEEP_ALL = { lines: ["max_queued_messages 0"] };
@@ -86,18 +86,21 @@ describeWith(["mosquitto"], "telltale collect mqtt", () => {
   });
 
   test("--check prints what comes, stores nothing and takes nothing from the collector's session", async () => {
-    const { devices, config } = await plant();
+    const { devices, config, environment } = await plant();
     const collector = startCollector("mqtt", config);
     add(collector.kill);
     await collector.logged("connected to the MQTT broker");
     await collector.stop();
     await devices.publish("telltale/before", "1");
+    const platform = await startPlatform(environment);
+    add(() => platform.stop());
     const check = runCli("collect", "mqtt", config, "--check");
     await until(() => check.stderr().includes("connected to the MQTT broker"));
     await devices.publish("telltale/hall/boiler", { value: 61.5, unit: "C", type: "temperature" });
     expect(await check.ended).toBe(0);
     expect(check.stdout()).toMatch(/^hall\/boiler {2}61\.5 C {2}temperature {2}2\d{3}-/);
     expect(check.stdout()).not.toContain("before");
+    expect(await allReadings(platform.grpc, "hall/boiler")).toEqual([]);
     const again = startCollector("mqtt", config);
     add(again.kill);
     await again.logged("connected to the MQTT broker");
@@ -110,15 +113,34 @@ describeWith(["mosquitto"], "telltale collect mqtt", () => {
     const { config } = await plant();
     const check = runCli("collect", "mqtt", config, "--check");
     expect(await check.ended).toBe(1);
-    expect(check.stderr()).toMatch(/No reading came from mqtt:\/\/127\.0\.0\.1:\d+ within 5 s for telltale\/#\.\n$/);
+    expect(check.stderr()).toMatch(
+      /No reading came from mqtt:\/\/127\.0\.0\.1:\d+ within 5 s for telltale\/#\.\nThe platform cannot be reached at /,
+    );
   });
 
   test("a configuration that is wrong is refused with the names of the file", async () => {
-    const { config } = await plant({ mqtt: { url: "http://127.0.0.1", topics: ["plant/#/x"] } });
+    const { config } = await plant({
+      mqtt: {
+        url: "http://127.0.0.1",
+        topics: ["plant/#/x"],
+        version: 4,
+        discovery: "ha",
+        cert_file: "a.pem",
+        user: "x",
+      },
+      spool: { max_mebibytes: 0 },
+    });
     const refused = runCli("collect", "mqtt", config);
     expect(await refused.ended).toBe(1);
-    expect(refused.stderr()).toMatch(
-      /collect\.yaml, line \d+: mqtt\.url is "http:\/\/127\.0\.0\.1", but it must be an address that begins with mqtt:\/\//,
-    );
+    for (const fault of [
+      /mqtt\.url is "http:\/\/127\.0\.0\.1", but it must be an address that begins with mqtt:\/\//,
+      /mqtt\.topics is "plant\/#\/x", but it must be /,
+      /mqtt\.version is "4", but it must be 5 or 3\.1\.1/,
+      /mqtt\.discovery is "ha", but it must be one of none, homeassistant/,
+      /mqtt\.cert_file and key_file belong together/,
+      /mqtt\.user is no setting/,
+      /spool\.max_mebibytes is "0", but it must be/,
+    ])
+      expect(refused.stderr()).toMatch(new RegExp(`collect\\.yaml, line \\d+: ${fault.source}`));
   });
 });

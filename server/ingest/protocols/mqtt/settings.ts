@@ -35,16 +35,54 @@ export interface MqttSettings {
 const PORTS: Readonly<Record<string, number>> = { "mqtt:": 1883, "mqtts:": 8883 };
 const MAX_CLIENT_ID = 128;
 
-/** Reads what concerns the broker; throws StartupError as `loadConfig` does. Undefined where no broker is named. */
-export function loadMqttSettings(env: Environment): MqttSettings | undefined {
-  const address = url(env, "MQTT_URL", ["mqtt", "mqtts"]);
-  const rest = {
-    ...readCredentials(env),
-    ...readTlsFiles(env),
-    ...readSubscription(env),
-    ...readSession(env),
-    ...readForms(env),
+/**
+ * Reads what concerns the broker. Undefined where no broker is named.
+ *
+ * @param onFault hears of each fault, and what is answered is then of no use; by default the first one is thrown, as by `loadConfig`
+ * @throws StartupError
+ */
+export function loadMqttSettings(env: Environment, onFault: OnFault = raise): MqttSettings | undefined {
+  const read: Read = (setting) => {
+    try {
+      return setting();
+    } catch (error) {
+      if (!(error instanceof StartupError)) throw error;
+      onFault(error);
+      return undefined;
+    }
   };
+  const broker = read(() => readAddress(env));
+  const settings = {
+    ...read(() => readCredentials(env)),
+    ...read(() => readTlsFiles(env)),
+    ...readSubscription(env, read),
+    ...readSession(env, read),
+    ...readForms(env, read),
+  };
+  if (broker === undefined) return undefined;
+  for (const name of ["MQTT_CA_FILE", "MQTT_CERT_FILE"]) {
+    if (!broker.tls && text(env, name) !== undefined)
+      onFault(new StartupError(`${name} is set, which needs an MQTT_URL of mqtts://.`));
+  }
+  // Whatever is missing in it, was a fault.
+  return Object.freeze({
+    ...settings,
+    ...broker,
+    username: settings.username ?? broker.username,
+    password: settings.password ?? broker.password,
+  }) as MqttSettings;
+}
+
+type OnFault = (fault: StartupError) => void;
+/** What it reads; undefined where that is a fault. */
+type Read = <T>(setting: () => T) => T | undefined;
+
+function raise(fault: StartupError): never {
+  throw fault;
+}
+
+function readAddress(env: Environment) {
+  const address = url(env, "MQTT_URL", ["mqtt", "mqtts"]);
   if (address === undefined) return undefined;
   const { protocol, hostname, port, username, password, pathname } = new URL(address);
   if (hostname === "" || !["", "/"].includes(pathname)) {
@@ -52,19 +90,13 @@ export function loadMqttSettings(env: Environment): MqttSettings | undefined {
       "MQTT_URL has no host, or a path behind it, but it must be mqtt://host:port or mqtts://host:port.",
     );
   }
-  const tls = protocol === "mqtts:";
-  for (const name of ["MQTT_CA_FILE", "MQTT_CERT_FILE"]) {
-    if (!tls && text(env, name) !== undefined)
-      throw new StartupError(`${name} is set, which needs an MQTT_URL of mqtts://.`);
-  }
-  return Object.freeze({
-    ...rest,
+  return {
     host: hostname.replace(/^\[(.*)\]$/, "$1"),
     port: port === "" ? PORTS[protocol]! : Number(port),
-    tls,
-    username: rest.username ?? decoded(username),
-    password: rest.password ?? decoded(password),
-  });
+    tls: protocol === "mqtts:",
+    username: decoded(username),
+    password: decoded(password),
+  };
 }
 
 /** As people write it in an address: a percent sign that begins no escape stands for itself. */
@@ -95,7 +127,15 @@ function readTlsFiles(env: Environment) {
   return { ...files, caFile: text(env, "MQTT_CA_FILE") };
 }
 
-function readSubscription(env: Environment) {
+function readSubscription(env: Environment, read: Read) {
+  return {
+    topics: read(() => topicsOf(env)),
+    mappingFile: text(env, "MQTT_MAPPING_FILE"),
+    sharedGroup: read(() => nameOf(env, "MQTT_SHARED_GROUP")),
+  };
+}
+
+function topicsOf(env: Environment): readonly string[] {
   const given = list(env, "MQTT_TOPICS") ?? ["telltale/#"];
   const topics = given.length === 1 && given[0] === "none" ? [] : given;
   for (const topic of topics) {
@@ -104,39 +144,56 @@ function readSubscription(env: Environment) {
       refuse("MQTT_TOPICS", given.join(","), `"none" or a comma list of topic filters, but "${topic}" ${fault}`);
     }
   }
-  const sharedGroup = text(env, "MQTT_SHARED_GROUP");
-  if (sharedGroup !== undefined && /[/+#\0]/.test(sharedGroup)) {
-    refuse("MQTT_SHARED_GROUP", sharedGroup, 'a name without "/", "+" and "#"');
-  }
-  return { topics: Object.freeze(topics), mappingFile: text(env, "MQTT_MAPPING_FILE"), sharedGroup };
+  return Object.freeze(topics);
 }
 
-function readSession(env: Environment) {
+/** A name that becomes a level of topics. */
+function nameOf(env: Environment, variable: string): string | undefined {
+  const name = text(env, variable);
+  if (name !== undefined && /[/+#\0]/.test(name)) refuse(variable, name, 'a name without "/", "+" and "#"');
+  return name;
+}
+
+function readSession(env: Environment, read: Read) {
+  return {
+    clientId: read(() => clientIdOf(env)),
+    version: read(() => versionOf(env)),
+    sessionExpirySeconds: read(() =>
+      integer(env, "MQTT_SESSION_EXPIRY_SECONDS", 604_800, { min: 0, max: 4_294_967_295 }),
+    ),
+    keepaliveSeconds: read(() => integer(env, "MQTT_KEEPALIVE_SECONDS", 30, { min: 1, max: 65_535 })),
+    maxInFlight: read(() => integer(env, "MQTT_MAX_IN_FLIGHT", 2_000, { min: 1, max: MAX_IN_FLIGHT })),
+  };
+}
+
+function clientIdOf(env: Environment): string | undefined {
   const clientId = text(env, "MQTT_CLIENT_ID");
   if (clientId !== undefined && (clientId.length > MAX_CLIENT_ID || /\p{Cc}/u.test(clientId))) {
     refuse("MQTT_CLIENT_ID", clientId, `at most ${MAX_CLIENT_ID} characters without control characters`);
   }
+  return clientId;
+}
+
+function versionOf(env: Environment): 4 | 5 {
   const version = text(env, "MQTT_VERSION") ?? "5";
   if (version !== "5" && version !== "3.1.1") refuse("MQTT_VERSION", version, "5 or 3.1.1");
+  return version === "5" ? 5 : 4;
+}
+
+function readForms(env: Environment, read: Read) {
+  const kind = read(() => choice(env, "MQTT_DISCOVERY", "none", ["none", "homeassistant"]));
+  const prefix = read(() => prefixOf(env));
   return {
-    clientId,
-    version: version === "5" ? (5 as const) : (4 as const),
-    sessionExpirySeconds: integer(env, "MQTT_SESSION_EXPIRY_SECONDS", 604_800, { min: 0, max: 4_294_967_295 }),
-    keepaliveSeconds: integer(env, "MQTT_KEEPALIVE_SECONDS", 30, { min: 1, max: 65_535 }),
-    maxInFlight: integer(env, "MQTT_MAX_IN_FLIGHT", 2_000, { min: 1, max: MAX_IN_FLIGHT }),
+    discoveryPrefix: kind === "none" ? undefined : prefix,
+    sparkplugHostId: read(() => nameOf(env, "MQTT_SPARKPLUG_HOST_ID")),
   };
 }
 
-function readForms(env: Environment) {
-  const kind = choice(env, "MQTT_DISCOVERY", "none", ["none", "homeassistant"]);
+function prefixOf(env: Environment): string {
   const prefix = text(env, "MQTT_DISCOVERY_PREFIX") ?? "homeassistant";
   const fault = /[+#]/.test(prefix) ? "has a wildcard" : filterFault(prefix);
   if (fault !== undefined || prefix.endsWith("/")) {
     refuse("MQTT_DISCOVERY_PREFIX", prefix, "a topic without wildcards and without a slash at its end");
   }
-  const sparkplugHostId = text(env, "MQTT_SPARKPLUG_HOST_ID");
-  if (sparkplugHostId !== undefined && /[/+#\0]/.test(sparkplugHostId)) {
-    refuse("MQTT_SPARKPLUG_HOST_ID", sparkplugHostId, 'a name without "/", "+" and "#"');
-  }
-  return { discoveryPrefix: kind === "none" ? undefined : prefix, sparkplugHostId };
+  return prefix;
 }
