@@ -1,7 +1,11 @@
 /** Parquet and Arrow as the reader of commands and uploads reads them: what is whole, what is damaged, and what says more than it has. */
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { Bool, Float64, makeVector, Table, TimestampNanosecond, tableToIPC, Utf8, vectorFromArray } from "apache-arrow";
+import { Footer } from "apache-arrow/fb/footer";
+import { Message } from "apache-arrow/fb/message";
+import { RecordBatch } from "apache-arrow/fb/record-batch";
 import fc from "fast-check";
+import { ByteBuffer } from "flatbuffers";
 import { describe, expect, it } from "vitest";
 import { openColumnarFile } from "../../formats/columnar/index.ts";
 import { arrowOf } from "../../testing/columnar/arrow.ts";
@@ -28,6 +32,8 @@ const readings = (count: number): TestReading[] =>
   Array.from({ length: count }, (_, i) => ({ sensorId: `s${i % 3}`, timeUs: START_US + i * 1e6 + i, value: i / 4 }));
 const pointsOf = (all: readonly TestReading[]) => all.map(({ sensorId, timeUs, value }) => [sensorId, timeUs, value]);
 const MB = 1024 * 1024;
+/** Of what says where a record batch lies, and where a buffer lies in it, in Arrow. */
+const [BLOCK_BYTES, BUFFER_BYTES] = [24, 16];
 
 const WRITERS: readonly (readonly [string, (all: readonly TestReading[]) => Buffer | Promise<Buffer>])[] = [
   ["Parquet", (all) => parquetOf(all, 700)],
@@ -241,6 +247,45 @@ describe("a file that says more than it has", () => {
     const chunks: number[] = [];
     for await (const some of reader.chunks()) chunks.push(some.reduce((sum, { points }) => sum + points.length, 0));
     expect(chunks).toEqual(Array(rows).fill(5_000));
+  });
+
+  it("is refused where the footer of Parquet lists the same columns again and again", async () => {
+    const { points, problem } = await readTable(parquetFile({ ...readingColumns(readings(500)), listed: 40 }));
+    expect(problem).toMatch(/columns that lie in the same bytes/);
+    expect(points.length).toBeLessThanOrEqual(1_000);
+  });
+
+  it("is refused where the footer of an Arrow file lists the same record batch again and again", async () => {
+    const bytes = Buffer.from(await arrowOf(readings(1_050), { form: "file", firstRows: 1_000, batchRows: 1 }));
+    const end = bytes.length - 10;
+    const at = end - bytes.readInt32LE(end);
+    const footer = Footer.getRootAsFooter(new ByteBuffer(bytes.subarray(at, end)));
+    const place = (block: number) => at + footer.recordBatches(block)!.bb_pos;
+    for (let block = 1; block < footer.recordBatchesLength(); block++)
+      bytes.copy(bytes, place(block), place(0), place(0) + BLOCK_BYTES);
+    const { points, problem } = await readTable(bytes);
+    expect(problem).toMatch(/record batches that lie in the same bytes/);
+    expect(points.length).toBeLessThanOrEqual(3_000);
+  });
+
+  it("is refused where many columns of an Arrow record batch are the same bytes", async () => {
+    const rows = 1_000;
+    const times = BigInt64Array.from({ length: rows }, (_, i) => BigInt(START_US + i) * 1000n);
+    const flags = Array.from({ length: 30 }, (_, i) => [`f${i}`, vectorFromArray(Array(rows).fill(true), new Bool())]);
+    const table = new Table({
+      time: makeVector({ type: new TimestampNanosecond("UTC"), data: times, nullCount: 0 }),
+      value: makeVector({ type: new Float64(), data: new Float64Array(rows), nullCount: 0 }),
+      ...Object.fromEntries(flags),
+    });
+    const bytes = Buffer.from(tableToIPC(table, "stream"));
+    const at = 8 + bytes.readUInt32LE(4) + 8;
+    const message = Message.getRootAsMessage(new ByteBuffer(bytes.subarray(at)));
+    const batch = message.header(new RecordBatch())! as RecordBatch;
+    const places = Array.from({ length: batch.buffersLength() }, (_, i) => batch.buffers(i)!);
+    const large = places.find((buffer) => Number(buffer.length()) === rows * 8)!.bb_pos;
+    for (const buffer of places)
+      if (buffer.length() > 0n) bytes.copy(bytes, at + buffer.bb_pos, at + large, at + large + BUFFER_BYTES);
+    expect((await readTable(bytes)).problem).toMatch(/buffers that lie in the same bytes/);
   });
 
   it.each([

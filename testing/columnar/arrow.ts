@@ -15,10 +15,17 @@ import {
 } from "apache-arrow";
 import type { TestReading } from "./parquet.ts";
 
-/** In record batches of so many rows. */
+export interface ArrowForm {
+  readonly form?: "stream" | "file";
+  /** Of each record batch. */
+  readonly batchRows?: number;
+  /** Of the first one, where it has others. */
+  readonly firstRows?: number;
+}
+
 export async function arrowOf(
   readings: readonly TestReading[],
-  { form = "stream", batchRows = 10_000 }: { readonly form?: "stream" | "file"; readonly batchRows?: number } = {},
+  { form = "stream", batchRows = 10_000, firstRows = batchRows }: ArrowForm = {},
 ): Promise<Buffer<ArrayBuffer>> {
   const writer = form === "stream" ? new RecordBatchStreamWriter() : new RecordBatchFileWriter();
   const ids = [...new Set(readings.map(({ sensorId }) => sensorId))];
@@ -27,8 +34,8 @@ export async function arrowOf(
   const places = new Map(ids.map((id, i) => [id, i]));
   // The writer begins anew with each schema that is another object.
   let schema: Schema | undefined;
-  for (let from = 0; from < readings.length; from += batchRows) {
-    const some = readings.slice(from, from + batchRows);
+  for (let from = 0, to = firstRows; from < readings.length; from = to, to += batchRows) {
+    const some = readings.slice(from, to);
     const sensors = Int32Array.from(some, ({ sensorId }) => places.get(sensorId)!);
     const times = BigInt64Array.from(some, ({ timeUs }) => BigInt(timeUs));
     const table = new Table({

@@ -82,6 +82,8 @@ export interface ParquetColumn {
 export interface ParquetTable {
   readonly rows: number | bigint;
   readonly columns: readonly ParquetColumn[];
+  /** How often the footer lists the row group; absent: once. */
+  readonly listed?: number;
 }
 
 /** @param groups of the same columns */
@@ -92,7 +94,7 @@ export function parquetFile(...groups: readonly ParquetTable[]): Buffer<ArrayBuf
     parts.push(bytes);
     at += bytes.length;
   };
-  const rowGroups = groups.map(({ rows, columns }) => {
+  const rowGroups = groups.flatMap(({ rows, columns, listed = 1 }) => {
     const chunks = columns.map(({ name, type, codec, pages }) => {
       const from = at;
       let data = -1;
@@ -113,7 +115,8 @@ export function parquetFile(...groups: readonly ParquetTable[]): Buffer<ArrayBuf
         .int(11, dictionary);
       return new Thrift().text(1, name.slice(0, 0)).int(2, from).struct(3, meta);
     });
-    return new Thrift().structs(1, chunks).int(2, 0).int(3, rows);
+    const group = new Thrift().structs(1, chunks).int(2, 0).int(3, rows);
+    return Array.from({ length: listed }, () => group);
   });
   const columns = groups[0]!.columns;
   const elements = columns.map(({ name, type, converted, isHalf, isOptional = false }) => {

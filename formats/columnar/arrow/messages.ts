@@ -104,23 +104,42 @@ export async function readFooter(file: RandomAccess, budget: Budget): Promise<Ar
   const footer = Footer.getRootAsFooter(new ByteBuffer(await file.read(end - length, length)));
   const schema = footer.schema();
   if (schema === null) throw damaged("a footer without a schema");
+  function* blocks() {
+    for (let i = 0; i < footer.dictionariesLength(); i++) yield placeOf(footer.dictionaries(i), file);
+    for (let i = 0; i < footer.recordBatchesLength(); i++) yield placeOf(footer.recordBatches(i), file);
+  }
   async function* messages(isRead: (message: Message) => boolean) {
-    for (let i = 0; i < footer.dictionariesLength(); i++) yield* blockAt(file, footer.dictionaries(i), budget, isRead);
-    for (let i = 0; i < footer.recordBatchesLength(); i++)
-      yield* blockAt(file, footer.recordBatches(i), budget, isRead);
+    // Each byte is of one message at most: a small file would else be read as a large one.
+    let left = file.size;
+    for (const place of blocks()) {
+      left -= place.length + place.size;
+      if (left < 0) throw damaged("record batches that lie in the same bytes");
+      yield* messageAt(file, place, budget, isRead);
+    }
   }
   return { schema, messages };
 }
 
-async function* blockAt(
+interface MessagePlace {
+  readonly at: number;
+  /** Of its header, and of its body. */
+  readonly length: number;
+  readonly size: number;
+}
+
+function placeOf(block: Block | null, file: RandomAccess): MessagePlace {
+  const [at, length, size] = [Number(block?.offset()), block?.metaDataLength() ?? 0, Number(block?.bodyLength())];
+  if (at >= START_BYTES && length > START_BYTES && size >= 0 && at + length + size <= file.size)
+    return { at, length, size };
+  throw damaged("a record batch beyond its end");
+}
+
+async function* messageAt(
   file: RandomAccess,
-  block: Block | null,
+  { at, length, size }: MessagePlace,
   budget: Budget,
   isRead: (message: Message) => boolean,
 ): AsyncGenerator<ArrowMessage> {
-  const [at, length, size] = [Number(block?.offset()), block?.metaDataLength() ?? 0, Number(block?.bodyLength())];
-  if (!(at >= START_BYTES && length > START_BYTES && size >= 0 && at + length + size <= file.size))
-    throw damaged("a record batch beyond its end");
   budget.hold(length);
   const header = await file.read(at, length);
   // Before version 0.15 the length stood without the word before it.

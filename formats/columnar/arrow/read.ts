@@ -113,12 +113,15 @@ class BatchParts {
   #node = 0;
   #buffer = 0;
   #view = 0;
+  /** Bytes of the body that no buffer has had: each is of one at most. */
+  #left: number;
   /** Bytes beside the body. */
   held = 0;
 
   constructor(batch: RecordBatch, body: Uint8Array, budget: Budget) {
     this.#batch = batch;
     this.#body = body;
+    this.#left = body.length;
     this.#budget = budget;
     this.length = lengthOf(batch.length());
     const compression = batch.compression();
@@ -157,6 +160,8 @@ class BatchParts {
     const buffer = this.#batch.buffers(index)!;
     const [from, size] = [lengthOf(buffer.offset()), lengthOf(buffer.length())];
     if (from + size > this.#body.length) throw damaged("a buffer beyond the end of its record batch");
+    this.#left -= size;
+    if (this.#left < 0) throw damaged("buffers that lie in the same bytes");
     const bytes = this.#body.subarray(from, from + size);
     if (this.#codec === undefined || size === 0) return bytes;
     if (size < 8) throw damaged("a compressed buffer without its length");

@@ -102,7 +102,14 @@ function* rowGroupsOf(reader: ThriftReader, dataEnd: number): Generator<RowGroup
     starts.push(reader.at);
     reader.skipStruct();
   });
-  for (const at of starts) yield whole(() => rowGroupOf(new ThriftReader(reader.bytes, at), dataEnd));
+  // Each byte is of one column at most: a small file would else be read as a large one.
+  let left = dataEnd;
+  for (const at of starts) {
+    const group = whole(() => rowGroupOf(new ThriftReader(reader.bytes, at), dataEnd));
+    for (const { from, to } of group.chunks) left -= to - from;
+    if (left < 0) throw damaged("columns that lie in the same bytes");
+    yield group;
+  }
 }
 
 function rowGroupOf(reader: ThriftReader, dataEnd: number): RowGroup {
