@@ -87,7 +87,9 @@ describe("compose.yaml", () => {
       for (const port of ports) expect(port, name).toMatch(/^127\.0\.0\.1:/);
     }
     for (const role of [...roles, "migrate"]) {
-      expect(services[role]).toMatchObject({ read_only: true, cap_drop: ["ALL"], tmpfs: ["/tmp"] });
+      expect(services[role]).toMatchObject({ read_only: true, cap_drop: ["ALL"], tmpfs: ["/tmp:size=1280m"] });
     }
+    for (const [name, { tmpfs = [] }] of Object.entries(services))
+      for (const each of tmpfs) expect(each, name).toMatch(/size=\d+[mg]/);
   });
 });

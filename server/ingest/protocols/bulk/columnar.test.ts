@@ -5,7 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { arrowOf } from "../../../../testing/columnar/arrow.ts";
 import { parquetOf } from "../../../../testing/columnar/parquet.ts";
 import { noDisk, SmallDisk } from "../../../../testing/small-disk.ts";
+import { anonymous } from "../../../security/principal.ts";
+import type { StreamedRequest } from "../../protocol.ts";
 import { ColumnarUploads, type OpenedUpload } from "./columnar.ts";
+import { bulkUpload } from "./handler.ts";
 import type { BulkSource } from "./source.ts";
 
 const readings = Array.from({ length: 100 }, (_, i) => ({ sensorId: "a", timeUs: i * 1e6, value: i }));
@@ -94,6 +97,24 @@ it("a file that is too large is refused with what to do, and an Arrow stream of 
   const stream = await uploads.open(pieces(await arrowOf(readings)), upload("arrow"));
   expect(await count(stream)).toBe(100);
   await stream.close?.();
+});
+
+it("a file without readings is read no further when its caller is gone", async () => {
+  const caller = new AbortController();
+  const rows = 100_000;
+  const missing = Array.from({ length: rows }, (_, i) => ({ sensorId: "a", timeUs: i * 1e6, value: Number.NaN }));
+  async function* body() {
+    yield* pieces(parquetOf(missing));
+    caller.abort(new Error("the caller is gone"));
+  }
+  const none = () => Promise.reject(new Error("there is nothing to store"));
+  const request: StreamedRequest = {
+    ...{ who: "ann", principal: anonymous, skip: () => {}, submit: none, settled: none },
+    ...{ headers: new Headers(), query: new URLSearchParams({ format: "parquet" }) },
+    ...{ body: body(), signal: caller.signal },
+  };
+  await expect(bulkUpload().handleStream(request)).rejects.toThrow("the caller is gone");
+  expect(await spooled()).toBe(0);
 });
 
 it("more at once than there is memory for are told to come later, until one has ended", async () => {

@@ -41,7 +41,7 @@ type Open = (body: AsyncIterable<Uint8Array>, refuse: RefuseLine) => BulkSource 
 
 async function store(request: StreamedRequest, open: Open): Promise<ProtocolResponse> {
   const upload = new Upload(request);
-  const { source, stopped } = await readAll(request.body, open, upload, (points) => upload.add(points));
+  const { source, stopped } = await readAll(request, open, upload, (points) => upload.add(points));
   // What was understood by then is stored, and its lines are counted.
   await upload.end();
   const { conflicting, rejected } = upload.counts;
@@ -64,7 +64,7 @@ interface Stopped {
 
 /** Gives the points over until the body ends, or no more of it can be read. */
 async function readAll(
-  body: AsyncIterable<Uint8Array>,
+  { body, signal }: Pick<StreamedRequest, "body" | "signal">,
   open: Open,
   to: { readonly refuse: RefuseLine },
   take: (points: readonly BulkPoint[]) => Promise<void>,
@@ -73,7 +73,11 @@ async function readAll(
   let source: BulkSource | undefined;
   try {
     source = await open(body, refuse);
-    for await (const points of source.points()) await take(points);
+    for await (const points of source.points()) {
+      // What came whole may be read for minutes in which nothing is to be stored, and nobody waits for what becomes of it.
+      signal.throwIfAborted();
+      await take(points);
+    }
     return { source, stopped: undefined };
   } catch (error) {
     const { message } = error as Error;
@@ -122,7 +126,8 @@ async function look(request: StreamedRequest, options: BulkOptions, open: Open):
   const newestUs = new Map<string, number>();
   let readings = 0;
   let outOfOrder = 0;
-  const { source, stopped } = await readAll(beginning(), open, upload, async (points) => {
+  const { signal } = request;
+  const { source, stopped } = await readAll({ body: beginning(), signal }, open, upload, async (points) => {
     readings += points.length;
     first.push(...points.slice(0, MAX_SHOWN - first.length));
     for (const { series, timeUs } of points) {
