@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { DiskBuffer } from "../client/disk-buffer.ts";
 import { silentLogger } from "../server/observe/logger.ts";
 import type { CollectorSettings } from "./config/settings.ts";
 import { createCounters } from "./counters.ts";
@@ -28,6 +29,30 @@ test("a token file that cannot be read is named by its setting in the log", asyn
   spool.offer([{ sensorId: "a", sensorType: "t", unit: "C", value: 1, observedAtUs: 1 }]);
   expect(await said.promise).toMatch(/platform\.token_file cannot be read: ENOENT/);
   await spool.close(AbortSignal.abort(new Error("at once")));
+});
+
+test("readings stay in their order where more come while others are on their way", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "telltale-spool-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const settings = { ...settingsOf(folder), spool: { folder, maxBytes: 10_000_000, fsync: "never" as const } };
+  const parts = { counters: createCounters(), logger: silentLogger(), sampled: { say: () => {} } };
+  const spool = await Spool.open(settings, parts);
+  const some = (from: number, count: number) =>
+    Array.from({ length: count }, (_, i) => ({
+      ...{ sensorId: "a", sensorType: "t", unit: "C", value: from + i, observedAtUs: 1e6 * (from + i) },
+    }));
+  spool.offer(some(0, 5_000));
+  spool.offer(some(5_000, 100));
+  await spool.store(some(5_100, 1));
+  expect(await spool.close(AbortSignal.abort(new Error("at once")))).toBe(5_101);
+  const buffer = new DiskBuffer(folder, 10_000_000, "never");
+  const values: (number | undefined)[] = [];
+  for (const batch of await buffer.open()) {
+    const { readings, blocks } = await buffer.load(batch);
+    values.push(...readings.map(({ value }) => value), ...blocks.flatMap((block) => block.values));
+  }
+  await buffer.close();
+  expect(values).toEqual(Array.from({ length: 5_101 }, (_, i) => i));
 });
 
 test("a full spool leaves out the newest, counts them, and keeps what it has for the next start", async () => {

@@ -27,6 +27,8 @@ export class Spool {
   #stored = 0;
   /** Readings on their way to the spool. */
   #waiting = 0;
+  /** Resolves when what was given before has been handed to the client: readings of one sensor stay in their order. */
+  #turn: Promise<void> = Promise.resolve();
   /** Runs while something waits, and from the beginning when something was taken. */
   #stuck: NodeJS.Timeout | undefined;
   #isFull = false;
@@ -91,7 +93,7 @@ export class Spool {
     this.#waiting += readings.length;
     this.#stuck ??= setTimeout(() => this.#full(true), FULL_AFTER_MS);
     try {
-      for (const reading of readings) await this.#client.send(reading);
+      await this.#sendInTurn(readings);
       await this.#client.buffered();
     } catch (error) {
       this.#waiting -= readings.length;
@@ -103,6 +105,18 @@ export class Spool {
     this.#stored += readings.length;
     this.#parts.counters.spooled(readings.length);
     this.#progressed();
+  }
+
+  async #sendInTurn(readings: readonly DeviceReading[]): Promise<void> {
+    const before = this.#turn;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#turn = promise;
+    await before;
+    try {
+      for (const reading of readings) await this.#client.send(reading);
+    } finally {
+      resolve();
+    }
   }
 
   /** For those who cannot wait: without room, now or until the end, the readings are left out, and counted. @returns whether they are taken */

@@ -39,6 +39,8 @@ export interface NodeSettings extends SensorSettings {
 export interface OpcuaSettings extends CollectorSettings {
   readonly server: EndpointSettings;
   readonly publishingMs: number;
+  /** How old what is read from the server's history after an outage may be; 0: it is not read. */
+  readonly historyMs: number;
   readonly nodes: readonly NodeSettings[];
 }
 
@@ -52,7 +54,8 @@ export function readOpcuaConfig(file: string, text: string): OpcuaSettings {
     const nodes = sections.map((section) => readNode(section, samplingMs));
     refuseRepeated(nodes.map(({ sensorId }, i) => ({ sensorId, section: sections[i]! })));
     const publishingMs = root.duration("publishing_interval", { min: "50ms", max: "1m", fallback: 1_000 });
-    return { ...settings, server, publishingMs, nodes };
+    const historyMs = root.duration("history", { min: "0s", max: "31d", fallback: 86_400_000 });
+    return { ...settings, server, publishingMs, historyMs, nodes };
   });
 }
 
@@ -68,7 +71,7 @@ export function openEndpoint(endpoint: string, certificateFolder: string): Endpo
 export function readServer(file: string, text: string): EndpointSettings {
   return readConfig(file, text, (root) => {
     const { spool } = readCollector(root, "opcua");
-    root.ignore("nodes", "sampling_interval", "publishing_interval");
+    root.ignore("nodes", "sampling_interval", "publishing_interval", "history");
     return readEndpoint(root.section("server"), spool.folder);
   });
 }

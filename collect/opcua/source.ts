@@ -5,7 +5,9 @@ import { delay, ignoreRejection, onAbort, orAbort } from "../../server/lib/signa
 import { Pauses } from "../pauses.ts";
 import type { Sample, Source, SourceParts } from "../source.ts";
 import type { NodeSettings, OpcuaSettings } from "./config.ts";
+import { type Gap, historyOf, MAX_NODE_VALUES } from "./history.ts";
 import type { Opcua } from "./library.ts";
+import { NewestTimes } from "./newest.ts";
 import { openSession } from "./session.ts";
 import { hasOverflowed, readingOf } from "./values.ts";
 
@@ -23,16 +25,25 @@ const MORE_SILENCE_MS = 10_000;
  */
 const REPAIR_MS = 5_000;
 const LOOK_MS = 1_000;
+/** How often the times of the newest readings are written down. */
+const SAVE_MS = 5_000;
+/** History is read from so long before the newest reading of all nodes: those of others may have been on their way. */
+const MARGIN_US = 60_000_000;
+/** And to so long past now, by the collector's clock: the server's may be ahead. */
+const AHEAD_US = 3_600_000_000;
+/** Readings that wait until history is read. */
+const MAX_HELD = 100_000;
 
 export function opcuaSource(opcua: Opcua, settings: OpcuaSettings, parts: SourceParts): Source {
   const pauses = new Pauses();
   const { counters, sampled } = parts;
   const source = settings.server.endpoint;
+  const history = { newest: new NewestTimes(settings.spool.folder), isKept: false };
   return {
     run: async (signal) => {
       while (!signal.aborted) {
         try {
-          await new Subscribed(opcua, settings, parts, () => pauses.reset()).run(signal);
+          await new Subscribed(opcua, settings, { ...parts, history }, () => pauses.reset()).run(signal);
         } catch (error) {
           counters.sourceConnected.set({ source }, 0);
           if (signal.aborted) return;
@@ -69,21 +80,40 @@ export async function sampleOpcua(
   }
 }
 
+interface Parts extends SourceParts {
+  readonly history: {
+    readonly newest: NewestTimes;
+    /** The server has given some. */
+    isKept: boolean;
+  };
+}
+
+interface NodeReading {
+  readonly node: NodeSettings;
+  readonly reading: DeviceReading & { readonly observedAtUs: number };
+}
+
+type Session = Awaited<ReturnType<typeof openSession>>["session"];
+
 /** A session with a subscription, from its beginning to its end. */
 class Subscribed {
   readonly #opcua: Opcua;
   readonly #settings: OpcuaSettings;
-  readonly #parts: SourceParts;
+  readonly #parts: Parts;
   readonly #onHeard: () => void;
   readonly #broken = Promise.withResolvers<never>();
   /** Nodes that gave no reading the last time. */
   readonly #failing = new Set<NodeSettings>();
-  #gathered: DeviceReading[] = [];
+  #gathered: NodeReading[] = [];
+  /** What comes before the history of the time before it is read; undefined: nothing is waited for. */
+  #held: NodeReading[] | undefined = [];
+  /** Of the connection: history that is read at the time of one is read again after it. */
+  #losses = 0;
   #heardMs = 0;
   /** Since when there is a connection again whose session is not back. */
   #repairingMs: number | undefined;
 
-  constructor(opcua: Opcua, settings: OpcuaSettings, parts: SourceParts, onHeard: () => void) {
+  constructor(opcua: Opcua, settings: OpcuaSettings, parts: Parts, onHeard: () => void) {
     this.#opcua = opcua;
     this.#settings = settings;
     this.#parts = parts;
@@ -111,6 +141,8 @@ class Subscribed {
       });
       client.on("connection_lost", () => {
         this.#repairingMs = undefined;
+        this.#losses++;
+        this.#held ??= [];
         counters.sourceConnected.set({ source: endpoint }, 0);
         logger.warn({ server: endpoint }, "the connection to the server is lost: connecting again");
       });
@@ -118,21 +150,26 @@ class Subscribed {
         this.#repairingMs = undefined;
         counters.sourceConnected.set({ source: endpoint }, 1);
         logger.info({ server: endpoint }, "connected to the server again");
+        this.#fill(session).catch((error: unknown) => this.#broken.reject(error));
       });
       await Promise.race([this.#subscribe(session), this.#broken.promise]);
       logger.info({ server: endpoint, nodes: this.#settings.nodes.length }, "subscribed");
       counters.sourceConnected.set({ source: endpoint }, 1);
+      await Promise.race([this.#broken.promise, this.#fill(session)]);
       await Promise.race([this.#broken.promise, this.#watch(client, over.signal)]);
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
       left();
       over.abort(new Error("the session is over"));
+      // Of a server that keeps history, the next session brings it, behind what is missing before it.
+      if (!this.#parts.history.isKept) this.#handOver(this.#held ?? []);
+      this.#held = [];
       await close();
     }
   }
 
-  async #subscribe(session: Awaited<ReturnType<typeof openSession>>["session"]): Promise<void> {
+  async #subscribe(session: Session): Promise<void> {
     const { publishingMs, nodes } = this.#settings;
     const subscription = await session.createSubscription2({
       requestedPublishingInterval: publishingMs,
@@ -194,15 +231,91 @@ class Subscribed {
     }
     if (this.#failing.delete(node))
       logger.info({ sensor: node.sensorId, node: node.nodeId }, "the node gives readings again");
+    const each = { node, reading: found };
+    if (this.#held !== undefined) {
+      if (this.#held.length < MAX_HELD) this.#held.push(each);
+      else counters.lost("overflow");
+      return;
+    }
     // Those of one message of the server go to the spool together.
-    if (this.#gathered.length === 0) queueMicrotask(() => this.#handOver());
-    this.#gathered.push(found);
+    if (this.#gathered.length === 0) queueMicrotask(() => this.#handOver(this.#gathered.splice(0)));
+    this.#gathered.push(each);
   }
 
-  #handOver(): void {
-    const readings = this.#gathered;
-    this.#gathered = [];
-    this.#parts.spool.offer(readings);
+  #handOver(some: readonly NodeReading[]): void {
+    if (!this.#parts.spool.offer(some.map(({ reading }) => reading))) return;
+    for (const { node, reading } of some) this.#parts.history.newest.saw(node.nodeId, reading.observedAtUs);
+  }
+
+  /** Reads what came while nobody listened, and then lets go what has come since. */
+  async #fill(session: Session): Promise<void> {
+    const losses = this.#losses;
+    const gap = this.#gap();
+    const filled = gap === undefined ? new Set<NodeSettings>() : await this.#readHistory(session, gap);
+    // Lost meanwhile: what is missing now is read when the connection is back.
+    if (losses !== this.#losses) return;
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    const { newest } = this.#parts.history;
+    const isNew = ({ node, reading }: NodeReading) =>
+      !filled.has(node) || reading.observedAtUs > (newest.of(node.nodeId) ?? Number.NEGATIVE_INFINITY);
+    this.#handOver(held.filter(isNew));
+  }
+
+  /** Undefined where there was nothing before, or history is not wanted. */
+  #gap(): Gap | undefined {
+    const { clock, history } = this.#parts;
+    const { historyMs } = this.#settings;
+    const { latest } = history.newest;
+    if (latest === undefined || historyMs === 0) return undefined;
+    const nowUs = clock.nowUs();
+    return { fromUs: Math.max(latest - MARGIN_US, nowUs - historyMs * 1_000), toUs: nowUs + AHEAD_US };
+  }
+
+  /** @returns nodes of which it has given readings */
+  async #readHistory(session: Session, gap: Gap): Promise<ReadonlySet<NodeSettings>> {
+    const { logger, history } = this.#parts;
+    const { newest } = history;
+    const server = this.#settings.server.endpoint;
+    const filled = new Set<NodeSettings>();
+    // Before anything of them is taken: of what is older, nothing is missing.
+    const known = new Map(this.#settings.nodes.map(({ nodeId }) => [nodeId, newest.of(nodeId)]));
+    let count = 0;
+    try {
+      for await (const { node, values, isCut } of historyOf(this.#opcua, session, this.#settings.nodes, gap)) {
+        const readings = this.#missing(node, values, known.get(node.nodeId) ?? gap.fromUs - 1);
+        if (isCut)
+          logger.warn({ sensor: node.sensorId, readings: MAX_NODE_VALUES }, "the gap has more readings than are read");
+        if (readings.length === 0) continue;
+        await this.#parts.spool.store(readings);
+        history.isKept = true;
+        count += readings.length;
+        filled.add(node);
+        known.set(node.nodeId, readings.at(-1)!.observedAtUs);
+        newest.saw(node.nodeId, readings.at(-1)!.observedAtUs);
+      }
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      logger.info({ server, why }, "the server's history cannot be read: what came meanwhile is missing");
+    }
+    if (count > 0) {
+      const from = new Date(gap.fromUs / 1_000).toISOString();
+      logger.info({ server, readings: count, nodes: filled.size, from }, "read from the server's history");
+    }
+    return filled;
+  }
+
+  /** Readings behind a time, in the order of their times, one of each. */
+  #missing(node: NodeSettings, values: readonly DataValue[], afterUs: number): NodeReading["reading"][] {
+    const found: NodeReading["reading"][] = [];
+    for (const value of values) {
+      // Without a time it is nowhere.
+      const each = readingOf(node, value, Number.NaN);
+      if ("reason" in each) this.#parts.counters.lost(each.reason);
+      else if (each.observedAtUs > afterUs) found.push(each);
+    }
+    found.sort((a, b) => a.observedAtUs - b.observedAtUs);
+    return found.filter((each, i) => each.observedAtUs !== found[i - 1]?.observedAtUs);
   }
 
   #failed(node: NodeSettings, why: string): void {
@@ -215,9 +328,14 @@ class Subscribed {
   async #watch(client: OPCUAClient, over: AbortSignal): Promise<never> {
     const longestMs = 3 * KEEP_ALIVE_COUNT * this.#settings.publishingMs + MORE_SILENCE_MS;
     const { clock } = this.#parts;
+    let savedMs = clock.monotonicMs();
     for (;;) {
       await delay(LOOK_MS, over);
       const nowMs = clock.monotonicMs();
+      if (nowMs - savedMs >= SAVE_MS) {
+        savedMs = nowMs;
+        this.#parts.history.newest.save();
+      }
       if (this.#repairingMs !== undefined && nowMs - this.#repairingMs > REPAIR_MS) {
         throw new Error("the server does not bring the session back");
       }

@@ -10,7 +10,9 @@ const SEVERITY_SHIFT = 30;
 const UNCERTAIN = 1;
 const DATA_VALUE_OVERFLOW = 0x0480;
 
-export type Found = DeviceReading | { readonly reason: LossReason; readonly why: string };
+export type Found =
+  | (DeviceReading & { readonly observedAtUs: number })
+  | { readonly reason: LossReason; readonly why: string };
 
 /**
  * @param nowUs where the server gives no time

@@ -15,6 +15,7 @@ interface Service {
   readonly healthcheck?: object;
   readonly ports?: string[];
   readonly read_only?: boolean;
+  readonly tmpfs?: string[];
   readonly cap_drop?: string[];
 }
 

@@ -1,6 +1,6 @@
 /** `telltale collect opcua` against a server of asyncua, an implementation of others. */
 import { X509Certificate } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
@@ -9,7 +9,7 @@ import { cleanupAfterEach } from "../../testing/cleanup.ts";
 import { runCli } from "../../testing/cli.ts";
 import { startCollector, writeConfig } from "../../testing/collect/collector.ts";
 import { startPython } from "../../testing/collect/python-server.ts";
-import { until } from "../../testing/metric.ts";
+import { metric, until } from "../../testing/metric.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { startPlatform } from "../../testing/platform.ts";
 import { end, freePort } from "../../testing/processes.ts";
@@ -25,10 +25,10 @@ describeWith(
     const { add, started, installation } = cleanupAfterEach();
 
     /** A server that wants security and a user. */
-    async function plant() {
+    async function plant(...options: string[]) {
       const folder = mkdtempSync(join(tmpdir(), "telltale-collect-"));
       add(async () => rmSync(folder, { recursive: true, force: true }));
-      const server = await started(startPython("opcua_server.py", ASYNCUA, [folder]));
+      const server = await started(startPython("opcua_server.py", ASYNCUA, [folder, ...options]));
       const passwordFile = join(folder, "password");
       writeFileSync(passwordFile, "secret\n");
       const { fingerprint256 } = new X509Certificate(readFileSync(join(folder, "cert.der")));
@@ -115,6 +115,43 @@ describeWith(
       expect(await browse(address, "--root", "hall")).toMatch(
         /^--root is "hall", but it must be a node, such as ns=2;s=Hall\.?\n$/,
       );
+    });
+
+    test("what came while nobody listened is read from the server's history, in order and once", async () => {
+      const { folder, server, secure } = await plant("history");
+      const counted = () => Number(server.lines.at(-1)!.split(" ").at(-1));
+      const proxy = await started(startProxy(() => [server.port]));
+      const platform = await startPlatform();
+      add(() => platform.stop());
+      const config = writeConfig(folder, {
+        ...{ producer: "hall-1", platform: { url: platform.grpc } },
+        server: { ...secure, endpoint: `opc.tcp://127.0.0.1:${proxy.port}` },
+        ...{ sampling_interval: "10ms", publishing_interval: "100ms", nodes },
+      });
+      const newest = async () => (await allValues(platform.grpc, "Counter")).at(-1) ?? 0;
+      const first = startCollector("opcua", config);
+      add(first.kill);
+      // Until when readings are there it writes down for its next start.
+      await until(() => existsSync(join(folder, "spool", "opcua-newest.json")));
+      await first.kill();
+      const killed = counted();
+      await until(() => counted() > killed + 100);
+      const second = startCollector("opcua", config);
+      add(second.kill);
+      await second.logged("read from the server's history");
+      const cut = counted();
+      proxy.cut();
+      await second.logged("the connection to the server is lost");
+      await until(() => second.stderr().split("read from the server's history").length > 2);
+      const again = counted();
+      await until(async () => (await newest()) > again + 20);
+      expect(await second.stop()).toBe(0);
+      const values = await allValues(platform.grpc, "Counter");
+      expect(values[0]).toBeLessThan(killed);
+      expect(values.at(-1)).toBeGreaterThan(cut);
+      expect(values).toEqual(Array.from(values, (_, i) => values[0]! + i));
+      // Behind those of before, and before those that came since: none is late.
+      expect(await metric(platform.http, 'telltale_readings_total{outcome="late"}')).toBe(0);
     });
 
     test("no value is stored twice, and none lost of those that came while the collector lived", async () => {

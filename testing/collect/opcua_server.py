@@ -1,5 +1,6 @@
-"""An OPC UA server of asyncua: python opcua_server.py PORT FOLDER
+"""An OPC UA server of asyncua: python opcua_server.py PORT FOLDER [history]
 
+With "history" it keeps the values of the counter.
 Under Objects/Hall/Press 7 is a counter that rises every 20 ms with the time of its source, and one variable of each kind. Its certificate is
 made in the folder. User "plant", password "secret", where a user is given.
 """
@@ -80,6 +81,8 @@ async def main():
     await variable("Name", "press", ua.VariantType.String)
     await variable("Precise", 1.0, ua.VariantType.Double, at=START + timedelta(microseconds=123_456))
     async with server:
+        if "history" in sys.argv:
+            await server.historize_node_data_change(counter, period=None, count=0)
         print("ready", flush=True)
         count = 0
         while True:
