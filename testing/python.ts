@@ -16,6 +16,8 @@ export const GQL = ["gql[websockets]==4.4.0"];
 export const OPENTELEMETRY = ["opentelemetry-sdk==1.45.2", "opentelemetry-exporter-otlp==1.45.2"];
 export const COLUMNAR = ["pyarrow==26.0.1", "pandas==3.1.1", "polars==2.1.0"];
 export const LOCUST = ["locust==2.47.0", "grpcio==1.85.1", "grpcio-tools==1.85.1"];
+/** Clients that send while the platform is killed. */
+export const KILLED_CLIENTS = [...OPENTELEMETRY, "paho-mqtt==2.1.0", "influxdb-client==1.50.0"];
 /** A device and a server that collectors read. */
 export const PYMODBUS = ["pymodbus==3.16.1"];
 export const ASYNCUA = ["asyncua==2.1.0"];
@@ -56,6 +58,6 @@ export async function pythonWith(packages: readonly string[]): Promise<string> {
 
 // Alone, it only fetches what is needed, so that no test waits for it.
 if (import.meta.main) {
-  const sets = [SCHEMATHESIS, GQL, COLUMNAR, LOCUST, PYMODBUS, ASYNCUA, await requirements(EXAMPLES)];
+  const sets = [SCHEMATHESIS, GQL, COLUMNAR, LOCUST, PYMODBUS, ASYNCUA, KILLED_CLIENTS, await requirements(EXAMPLES)];
   await Promise.all(sets.map(pythonWith));
 }
