@@ -20,7 +20,7 @@ import {
   MAX_REFUSALS_DETAILED,
   MAX_TIME_US,
 } from "./limits.ts";
-import type { KnownSeries, SeriesTable } from "./series.ts";
+import type { KnownSeries, SeriesHandle, SeriesTable } from "./series.ts";
 
 export interface Batch {
   readonly producer: string;
@@ -29,10 +29,13 @@ export interface Batch {
   readonly sequence: bigint;
   readonly traceparent: string;
   readonly readings: readonly Reading[];
-  readonly blocks: readonly SeriesBlock[];
+  readonly blocks: readonly BatchBlock[];
   /** Whether the stored readings are wanted back. */
   readonly echo: boolean;
 }
+
+/** With what its sender keeps of the series, where it does. */
+export type BatchBlock = SeriesBlock & { handle?: SeriesHandle };
 
 export interface AcceptRules {
   /** The server's clock, microseconds since 1970. */
@@ -233,8 +236,12 @@ export class Acceptor {
 
   /** Undefined where a rule is broken; `seriesFaults` says which. */
   #resolve(from: SeriesFields, rules: AcceptRules): KnownSeries | undefined {
-    const { sensorId, sensorType, unit, location } = from;
-    const known = this.#table.find(sensorId, sensorType, unit, location);
+    const { sensorId, sensorType, unit, location, handle } = from;
+    let known = handle === undefined ? undefined : this.#table.known(handle);
+    if (known === undefined) {
+      known = this.#table.find(sensorId, sensorType, unit, location);
+      if (known !== undefined && handle !== undefined) this.#table.keep(handle, known);
+    }
     if (known === undefined && checkSeries(sensorId, sensorType, unit, location).length > 0) return undefined;
     if (!rules.mayWrite(sensorId) || rules.overLimit?.refused.has(sensorId)) return undefined;
     if (known !== undefined) return known;
@@ -244,7 +251,9 @@ export class Acceptor {
   }
 }
 
-type SeriesFields = Pick<Reading | SeriesBlock, "sensorId" | "sensorType" | "unit" | "location">;
+type SeriesFields = Pick<Reading | SeriesBlock, "sensorId" | "sensorType" | "unit" | "location"> & {
+  readonly handle?: SeriesHandle;
+};
 
 /** A broken rule, with the kind of refusal that it makes. */
 interface Refused extends Fault {

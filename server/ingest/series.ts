@@ -23,12 +23,22 @@ export function partitionOf(sensorId: string, partitions: number): number {
   return (h >>> 0) % partitions;
 }
 
+/**
+ * What a sender keeps beside a series that it names again and again, so that what is known of it need not be looked for: the texts of an id
+ * are in no cache by the time that thousands of others have come.
+ */
+export interface SeriesHandle {
+  known?: { readonly series: KnownSeries; readonly age: object };
+}
+
 /** A sensor that changes its unit with every reading must not grow a list without bound. */
 const MAX_SERIES_OF_A_SENSOR = 16;
 
 /** Remembers series by what identifies them, so that the strings of a known one are neither checked nor encoded again. */
 export class SeriesTable {
   readonly #sensors = new Map<string, KnownSeries>();
+  /** Of this table, and another one whenever handles are worth nothing any more: they hold it, and not what was forgotten. */
+  #age = {};
   readonly #texts = new SharedTexts();
   readonly #partitions: number;
   readonly #keyOf: (sensorId: string) => string;
@@ -42,6 +52,16 @@ export class SeriesTable {
   /** All are looked at anew: ids may lead to other sensors than before. */
   forget(): void {
     this.#sensors.clear();
+    this.#age = {};
+  }
+
+  /** What `find` found by the same fields before. */
+  known(handle: SeriesHandle): KnownSeries | undefined {
+    return handle.known?.age === this.#age ? handle.known.series : undefined;
+  }
+
+  keep(handle: SeriesHandle, series: KnownSeries): void {
+    handle.known = { series, age: this.#age };
   }
 
   find(sensorId: string, sensorType: string, unit: string, location: string | undefined): KnownSeries | undefined {
@@ -53,7 +73,7 @@ export class SeriesTable {
 
   /** The caller has checked the fields against the contract. */
   add(sensorId: string, sensorType: string, unit: string, location: string | undefined): KnownSeries {
-    if (this.#sensors.size >= MAX_CACHED_SENSORS) this.#sensors.clear();
+    if (this.#sensors.size >= MAX_CACHED_SENSORS) this.forget();
     const others = this.#sensors.get(sensorId);
     const key = this.#keyOf(sensorId);
     let count = 0;

@@ -6,6 +6,7 @@
 import type { Attributes } from "../../../formats/attributes.ts";
 import { MAX_SENSOR_ID } from "../../../formats/sensor-id.ts";
 import { sha256Hex } from "../../lib/hash.ts";
+import type { SeriesHandle } from "../series.ts";
 import { unitOf } from "./units.ts";
 
 export type Label = readonly [key: string, value: string];
@@ -16,6 +17,7 @@ export interface Identity {
   readonly unit: string;
   /** Frozen: they are looked at once and not with every reading. */
   readonly attributes: Attributes;
+  readonly handle?: SeriesHandle;
 }
 
 export interface Described {
@@ -52,6 +54,7 @@ export function identityOf({ name, idName = word(name), labels, more = [], kind,
     sensorType: cut(printable(name), MAX_SENSOR_TYPE, 8),
     unit: firstOf(printable(unit === "" ? unitOf(name) : unit), MAX_UNIT),
     attributes: attributesOf(name, kind, [...sorted, ...[...more].sort(byKey)]),
+    handle: {},
   };
 }
 

@@ -1,8 +1,9 @@
 /** Points of many sensors on their way to the ingestor: in columns, in batches of a bounded size. */
-import type { Reading, SeriesBlock } from "../../../gen/es/telltale/v1/reading_pb.ts";
+import type { Reading } from "../../../gen/es/telltale/v1/reading_pb.ts";
 import { sensorAt } from "../../lib/batch-size.ts";
 import { quoted } from "../../lib/quoted.ts";
 import { toTimestamp } from "../../lib/time.ts";
+import type { BatchBlock } from "../accept.ts";
 import type { ProtocolRequest } from "../protocol.ts";
 import type { Identity } from "./identity.ts";
 import { MAX_REQUEST_POINTS, POINT_BYTES, tooMany } from "./limits.ts";
@@ -22,7 +23,7 @@ const MAX_BATCH_CHARACTERS = 512 * 1024;
 export interface PointBatch {
   /** Points without a time, which get the server's, and those that are more than a number. */
   readonly readings: Reading[];
-  readonly blocks: SeriesBlock[];
+  readonly blocks: BatchBlock[];
 }
 
 /** What points are of. */
@@ -32,7 +33,7 @@ export interface Series extends Identity {
 
 interface OpenBlock {
   readonly series: Series;
-  readonly block: SeriesBlock;
+  readonly block: BatchBlock;
   readonly index: number;
   lastUs: number;
 }
@@ -131,11 +132,11 @@ export class Points {
 
 /** Without `create`, which takes longer than all the rest of a point. */
 function blockOf(
-  { sensorId, sensorType, unit, location, attributes }: Series,
+  { sensorId, sensorType, unit, location, attributes, handle }: Series,
   timeUs: number,
   value: number,
-): SeriesBlock {
-  const block: SeriesBlock = {
+): BatchBlock {
+  const block: BatchBlock = {
     $typeName: "telltale.v1.SeriesBlock",
     sensorId,
     sensorType,
@@ -145,6 +146,7 @@ function blockOf(
     values: [value],
     attributes: attributes as Record<string, string>,
   };
+  if (handle !== undefined) block.handle = handle;
   if (location !== undefined) block.location = location;
   return block;
 }

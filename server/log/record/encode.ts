@@ -107,10 +107,11 @@ function runSize(run: Run): number {
   return size;
 }
 
-function putRun(out: Uint8Array, at: number, run: Run): number {
+function putRun(out: Buffer, at: number, run: Run): number {
   out[at] = 0x0a;
   let p = putVarint(out, at + 1, run.key.length);
-  for (let i = 0; i < run.key.length; i++) out[p++] = run.key.charCodeAt(i);
+  // An eighth of the time of a loop.
+  p += out.write(run.key, p, "latin1");
   if (run.firstIndex > 0) {
     out[p] = 0x10;
     p = putVarint(out, p + 1, run.firstIndex);
@@ -142,7 +143,8 @@ export function encodeFragment(head: FragmentHead, runs: readonly Run[]): Uint8A
   for (const s of sizes) size += 1 + varintSize(s) + s;
   if (head.echo) size += 2;
 
-  const out = new Uint8Array(1 + varintSize(size) + size);
+  // Not of the pool, which would be held as long as the record waits; every byte of it is written.
+  const out = Buffer.allocUnsafeSlow(1 + varintSize(size) + size);
   out[0] = 0x1a;
   let p = putVarint(out, 1, size);
   if (producer.length > 0) p = putBytes(out, p, 0x0a, producer);
