@@ -132,6 +132,8 @@ class Subscribed {
     });
     const left = onAbort(signal, () => this.#broken.reject(signal.reason));
     const over = new AbortController();
+    // Beside the watch: it waits where the spool has no room.
+    const fill = () => void this.#fill(session).catch((error: unknown) => this.#broken.reject(error));
     try {
       session.on("session_closed", (status) =>
         this.#broken.reject(new Error(`the session was closed (${status.name})`)),
@@ -150,12 +152,12 @@ class Subscribed {
         this.#repairingMs = undefined;
         counters.sourceConnected.set({ source: endpoint }, 1);
         logger.info({ server: endpoint }, "connected to the server again");
-        this.#fill(session).catch((error: unknown) => this.#broken.reject(error));
+        fill();
       });
       await Promise.race([this.#subscribe(session), this.#broken.promise]);
       logger.info({ server: endpoint, nodes: this.#settings.nodes.length }, "subscribed");
       counters.sourceConnected.set({ source: endpoint }, 1);
-      await Promise.race([this.#broken.promise, this.#fill(session)]);
+      fill();
       await Promise.race([this.#broken.promise, this.#watch(client, over.signal)]);
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -269,7 +271,9 @@ class Subscribed {
     const { latest } = history.newest;
     if (latest === undefined || historyMs === 0) return undefined;
     const nowUs = clock.nowUs();
-    return { fromUs: Math.max(latest - MARGIN_US, nowUs - historyMs * 1_000), toUs: nowUs + AHEAD_US };
+    // A source whose clock is wrong may be far ahead.
+    const fromUs = Math.max(Math.min(latest, nowUs) - MARGIN_US, nowUs - historyMs * 1_000);
+    return { fromUs, toUs: nowUs + AHEAD_US };
   }
 
   /** @returns nodes of which it has given readings */
@@ -324,6 +328,16 @@ class Subscribed {
     this.#parts.logger.warn({ sensor: node.sensorId, node: node.nodeId, why }, "no reading of a node");
   }
 
+  #save(): void {
+    try {
+      this.#parts.history.newest.save();
+    } catch (error) {
+      // On a full disk readings wait; without the file the next start reads no history.
+      const why = error instanceof Error ? error.message : String(error);
+      this.#parts.sampled.say("newest", { why }, "the times of the newest readings cannot be written down");
+    }
+  }
+
   /** The library brings a lost connection back, and what it had subscribed; whether that has worked shows by what comes. */
   async #watch(client: OPCUAClient, over: AbortSignal): Promise<never> {
     const longestMs = 3 * KEEP_ALIVE_COUNT * this.#settings.publishingMs + MORE_SILENCE_MS;
@@ -334,7 +348,7 @@ class Subscribed {
       const nowMs = clock.monotonicMs();
       if (nowMs - savedMs >= SAVE_MS) {
         savedMs = nowMs;
-        this.#parts.history.newest.save();
+        this.#save();
       }
       if (this.#repairingMs !== undefined && nowMs - this.#repairingMs > REPAIR_MS) {
         throw new Error("the server does not bring the session back");
