@@ -10,6 +10,7 @@ import {
   type SensorOutcome,
   scoreCatalogue,
 } from "./catalogueScore.ts";
+import { earlySection } from "./earlyScore.ts";
 import { forecastTable, scoreForecasts } from "./forecastScore.ts";
 import { type LabelledSet, loadFamilies, nabSet, telemetrySet } from "./labelled.ts";
 import { countNab, LOW_FALSE_ALARMS, loadNab, type NabFile, STANDARD, scoreNab } from "./nab.ts";
@@ -168,7 +169,7 @@ async function makeReport(all: readonly Outcome[], data: Sets): Promise<string> 
   ];
   if (folder !== undefined) lines.push(...(await tablesOf(folder, () => true, true)));
   if (data.nab.length > 0) lines.push(...nabSection(all, data.nab), ...telemetrySection(all, data.telemetry));
-  lines.push(...catalogueSection(all), ...forecastSection(data));
+  lines.push(...catalogueSection(all), ...forecastSection(data), ...earlySection());
   if (data.nab.length > 0) lines.push(...(await thresholdSection(data)));
   lines.push(...costSection());
   if (data.nab.length > 0) lines.push(...failureSection(all.at(-1)!, data));

@@ -58,6 +58,7 @@ interface SetOptions extends ClearOptions {
   readonly holidaysFile?: string;
   readonly holidaysLike?: Weekday;
   readonly signalKind?: SignalKind;
+  readonly earlyAlertHours?: number;
 }
 
 /** `telltale config show|set|clear`: the detector's settings of a sensor, a sensor type, or all types. */
@@ -84,6 +85,11 @@ export function configCommand(): Command {
     .option("--holidays-file <file>", "the same, from an iCalendar file (.ics), beside those that are named")
     .option("--holidays-like <day>", "the day of the week that holidays run like, in place of sunday", weekdayOption)
     .option("--signal-kind <kind>", `what is said of its signal: ${KINDS.join(", ")}`, signalKindOption)
+    .option(
+      "--early-alert-hours <hours>",
+      "how far ahead of an end of the range an early alert opens; 0: never",
+      number({ min: 0, max: 168 }),
+    )
     .option("--unset <names...>", "settings to remove, such as range_min: those of the next wider scope count again")
     .action(change);
   const clear = new Command("clear")

@@ -17,7 +17,7 @@ import type { Control } from "../../gen/es/telltale/v1/log_pb.ts";
 import { PREVIEW_READINGS, PREVIEW_SENSORS, type Preview } from "../backtest/jobs.ts";
 import type { BacktestRunner } from "../backtest/runner.ts";
 import type { Clock } from "../clock.ts";
-import { MAX_HOLIDAYS } from "../detect/index.ts";
+import { DEFAULT_EARLY_ALERT_HOURS, MAX_HOLIDAYS } from "../detect/index.ts";
 import { TelltaleError } from "../errors.ts";
 import { partitionOf } from "../ingest/series.ts";
 import { CalendarError, daysOfCalendar } from "../lib/icalendar.ts";
@@ -160,7 +160,14 @@ function daysOfFile(file: string, nowMs: number): string[] {
 /** What holds where no layer says otherwise. */
 function platformOf({ alarmsPerSensorDay }: ConfigOptions, { platform }: Settings) {
   const timeZone = platform?.timeZone ?? "UTC";
-  return { alarmsPerSensorDay, reorderHoldMs: 0, direction: Direction.BOTH, off: false, timeZone };
+  return {
+    alarmsPerSensorDay,
+    reorderHoldMs: 0,
+    direction: Direction.BOTH,
+    off: false,
+    timeZone,
+    earlyAlertHours: DEFAULT_EARLY_ALERT_HOURS,
+  };
 }
 
 type Scope = Pick<DetectorConfig, "sensorId" | "sensorType">;

@@ -146,7 +146,7 @@ export class History implements LongHistorySource {
   async alerts(sensorId: string, fromUs: number, toUs: number): Promise<StoredAlert[]> {
     const to = Number.isFinite(toUs) ? toUs : Number.MAX_SAFE_INTEGER;
     const rows = await this.#sql`
-      select id, opened_us, case alert_type when 'silence' then coalesce(closed_us, last_seen_us) else last_seen_us end as until_us,
+      select id, opened_us, case alert_type when 'anomaly_detection' then last_seen_us else coalesce(closed_us, last_seen_us) end as until_us,
         label from alert where sensor_id = ${sensorId} and opened_us between ${fromUs} and ${to} order by id`;
     return rows.map((r) => ({ id: r.id, fromUs: r.opened_us, untilUs: r.until_us, label: r.label }));
   }

@@ -69,7 +69,7 @@ export class SensorReplay {
     this.flush();
     const state = this.#state;
     state.receivedUs = receivedUs;
-    if (state.sensors.ids.length > 0) this.#alerts.silent(state.silence(0), this.#changes);
+    if (state.sensors.ids.length > 0) this.#alerts.passed(0, this.#changes);
   }
 
   /** Somebody did something. */

@@ -63,13 +63,13 @@ export function addSensor(t: Totals, r: SensorResult): void {
   t.avoided += r.stored.filter((s) => !r.alerts.some((a) => meets(a, s))).length;
 }
 
-/** Whether the alert was open during the event. A silence lasts until it is closed, an excursion until it was last seen. */
+/** Whether the alert was open during the event. A silence or an early alert lasts until it is closed, an excursion until it was last seen. */
 export function meets(a: AlertRow, e: { readonly fromUs: number; readonly untilUs: number }): boolean {
   return a.openedUs <= e.untilUs && endOf(a) >= e.fromUs;
 }
 
 function endOf(a: AlertRow): number {
-  return a.alertType === "silence" ? (a.closedUs ?? Number.POSITIVE_INFINITY) : a.lastSeenUs;
+  return a.alertType === "anomaly_detection" ? a.lastSeenUs : (a.closedUs ?? Number.POSITIVE_INFINITY);
 }
 
 /** Of the alerts of a sensor, those that none of the others overlaps; newest first. */

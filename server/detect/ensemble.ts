@@ -4,8 +4,8 @@ import { FORMER_STATES, ROWS, STATE_VERSION, WARM_READINGS } from "./kernel/fiel
 import { offsetOf } from "./kernel/layout.ts";
 import { CHUNK_SENSORS } from "./memory.ts";
 import { Profiles } from "./profiles.ts";
-import { REASON_COLD_START, REASON_FORECASTER, REASONS } from "./reasons.ts";
-import { type DetectorSettings, typeNumber } from "./settings.ts";
+import { REASON_COLD_START, REASON_FORECASTER } from "./reasons.ts";
+import { type DetectorSettings, type LimitsAhead, typeNumber } from "./settings.ts";
 import { Shard } from "./shard.ts";
 import { Silence, type TickObserver } from "./silence.ts";
 import { stepOutside } from "./step.ts";
@@ -19,6 +19,8 @@ const FORMER_NAMES: ReadonlyMap<string, readonly string[]> = new Map([
   ["telltale-6", ["telltale-5", "telltale-4", "telltale-3", "telltale-2"]],
 ]);
 
+/** Up to the last of REASONS that votes. */
+const VOTERS = 1 + Math.max(...FEATURES.map(({ reason }) => reason));
 /** A cold-start factor that is hardly above 1. */
 const STEADY_FACTOR = 1.1;
 
@@ -52,6 +54,8 @@ export class EnsembleDetector implements Detector {
     interrupted: (slot) => this.#shardOf(slot).kernel.call.forgetArrival(this.#address(slot)),
   });
   readonly #profiles: Profiles;
+  /** By slot, as far as it was asked for since settings changed; `false`: none. */
+  #limitsAhead: (LimitsAhead | false | undefined)[] = [];
   /** Rows of a batch on their way through the kernel. */
   readonly #rows = new Int32Array(ROWS);
   #sensors = 0;
@@ -88,12 +92,14 @@ export class EnsembleDetector implements Detector {
 
   removeSensor(slot: number): void {
     this.configureSensor(slot, {});
+    this.#limitsAhead[slot] = undefined;
     this.#shardOf(slot).clear(slot % this.#shardSensors);
     this.#silence.forget(slot);
   }
 
   configure(sensorType: string, settings: DetectorSettings, inherits: boolean = false): void {
     const changed = this.#profiles.configure(sensorType, settings, inherits);
+    this.#limitsAhead = [];
     for (const shard of this.#shards) shard.renewProfiles(changed);
   }
 
@@ -105,6 +111,7 @@ export class EnsembleDetector implements Detector {
   configureSensor(slot: number, settings: DetectorSettings): void {
     const shard = this.#shardOf(slot);
     const { has, had } = this.#profiles.configureSensor(slot, settings);
+    this.#limitsAhead[slot] = undefined;
     if (has || had) shard.renewOwn(slot % this.#shardSensors, has);
   }
 
@@ -154,14 +161,22 @@ export class EnsembleDetector implements Detector {
     return this.#get(slot, "byRate") === 1;
   }
 
+  limitsAhead(slot: number): LimitsAhead | undefined {
+    const known = this.#limitsAhead[slot];
+    if (known !== undefined) return known || undefined;
+    const found = this.#profiles.limitsAhead(this.#get(slot, "type"), slot);
+    this.#limitsAhead[slot] = found ?? false;
+    return found;
+  }
+
   seasonal(slot: number, timeUs: number): number {
     return this.#shardOf(slot).kernel.call.seasonalAt(this.#address(slot), timeUs);
   }
 
   /** Votes of the detectors on the reading just judged; undefined where it was not judged. */
   #votes(shard: Shard, readings: number) {
-    const rawScore = new Float64Array(REASONS.length);
-    const weight = new Float64Array(REASONS.length);
+    const rawScore = new Float64Array(VOTERS);
+    const weight = new Float64Array(VOTERS);
     const votes = shard.kernel.votes();
     if (votes === undefined)
       return { rawScore, weight, threshold: Number.NaN, total: 0, muted: false, coldStart: readings < WARM_READINGS };

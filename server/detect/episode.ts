@@ -1,6 +1,6 @@
 import type { ScoreBatch } from "./detector.ts";
 import { CHUNK_MASK, CHUNK_SENSORS, CHUNK_SHIFT, Memory } from "./memory.ts";
-import { REASON_SILENCE, REASON_STUCK } from "./reasons.ts";
+import { REASON_LIMIT_AHEAD, REASON_SILENCE, REASON_STUCK } from "./reasons.ts";
 import { SEVERITY_HIGH, severityOf } from "./severity.ts";
 
 /**
@@ -15,7 +15,10 @@ import { SEVERITY_HIGH, severityOf } from "./severity.ts";
  *   may die in the middle of an anomaly. The sensor's next reading recovers it, by the time at which it arrived, and opens nothing
  *   itself: what a sensor says after a gap is judged with the reading that follows.
  *
- * Of each kind at most one episode of a sensor is open. Times are microseconds, scores and confidences steps of 1e-4.
+ * - An early alert (the sensor is heading for a limit of its settings) is a third kind, of which each limit has its own. It is opened and
+ *   closed by looks at where the readings lead (`server/forecast`), and is over when the limit is crossed.
+ *
+ * Of each kind, and of each limit, at most one episode of a sensor is open. Times are microseconds, scores and confidences steps of 1e-4.
  */
 export type Transition = "none" | "opened" | "raised" | "continued" | "recovered";
 
@@ -45,9 +48,24 @@ const OPENING_REASON = 15;
 /** The same cells once more for silence; then the id of a reading that opened no episode, which names the next silence. */
 const SILENCE = 16;
 const SPARE_ID = 32;
-const CELLS = 33;
-/** Cells of version 3 of a chunk's layout, where silence stood in those of the anomaly. */
-const FORMER_CELLS = 16;
+/** The spare id before that one, which names the next early alert: of the same reading silence could not be told. */
+const FORMER_SPARE_ID = 33;
+const CELLS = 34;
+/** Cells of former layouts: in the first, silence stood in those of the anomaly. */
+const FORMER_CELLS: Readonly<Record<EpisodeLayout, number>> = { joint: 16, apart: 33 };
+export type EpisodeLayout = "joint" | "apart";
+
+/** Of an early alert there are more cells; only sensors that have had one have any. */
+const EARLIEST = 16;
+const EXPECTED_AT = 17;
+const LATEST = 18;
+const CROSSED = 19;
+const EARLY_CELLS = 20;
+/** Cells of both limits. */
+const LIMITS_CELLS = 2 * EARLY_CELLS;
+/** Number of a limit among those of a sensor. */
+export const LIMIT_SIDES = { range_min: 0, range_max: 1 } as const;
+export type LimitName = keyof typeof LIMIT_SIDES;
 
 const NONE = 0;
 const OPEN = 1;
@@ -81,6 +99,22 @@ export interface Episode {
   readonly count: number;
   /** Of a silence, when the last reading before it was observed; NaN of an anomaly. */
   readonly heardAtUs: number;
+  /** Of an early alert; undefined of the other kinds. */
+  readonly limit?: LimitAhead;
+}
+
+/** A limit that a sensor is heading for, as of the newest look. */
+export interface LimitAhead {
+  readonly setting: LimitName;
+  readonly limit: number;
+  /** Probability of being beyond it at the time when that is most probable. */
+  readonly probability: number;
+  /** When it is beyond the limit with a probability of 2.5, 50 and 97.5 %; NaN where it is not within the time looked at. */
+  readonly earliestUs: number;
+  readonly expectedUs: number;
+  readonly latestUs: number;
+  /** The limit was crossed: so the alert ended. */
+  readonly isCrossed: boolean;
 }
 
 const NO_EPISODES: readonly Episode[] = [];
@@ -94,6 +128,8 @@ export interface LastReading {
 
 export class Episodes {
   readonly #memory = new Memory(CELLS, 0);
+  /** Early alerts of the sensors that have had any, by slot. */
+  readonly #early = new Map<number, Float64Array>();
   readonly chunkSensors: number = CHUNK_SENSORS;
 
   get bytesPerSensor(): number {
@@ -113,15 +149,29 @@ export class Episodes {
   removeSensor(slot: number): void {
     const o = (slot & CHUNK_MASK) * CELLS;
     this.#cells(slot).fill(0, o, o + CELLS);
+    this.#early.delete(slot);
   }
 
   saveChunk(chunk: number): Uint8Array {
-    return this.#memory.save(chunk);
+    const dense = this.#memory.save(chunk);
+    const first = chunk * CHUNK_SENSORS;
+    const early = [...this.#early].filter(([slot]) => slot >> CHUNK_SHIFT === chunk).sort(([a], [b]) => a - b);
+    const bytes = new Uint8Array(dense.length + 8 * early.length * (1 + LIMITS_CELLS));
+    bytes.set(dense);
+    const rest = Float64Array.from(early.flatMap(([slot, cells]) => [slot - first, ...cells]));
+    bytes.set(new Uint8Array(rest.buffer), dense.length);
+    return bytes;
   }
 
-  /** `former`: the chunk is of a layout that had one episode for both kinds. */
-  loadChunk(chunk: number, bytes: Uint8Array, sensors: number, former: boolean = false): void {
-    this.#memory.load(chunk, former ? migrated(bytes) : bytes, sensors);
+  /** `former`: the layout of the chunk, where it is one of before. */
+  loadChunk(chunk: number, bytes: Uint8Array, sensors: number, former?: EpisodeLayout): void {
+    const current = former === undefined ? bytes : migrated(bytes, former);
+    const size = CHUNK_SENSORS * this.bytesPerSensor;
+    this.#memory.load(chunk, current.subarray(0, size), sensors);
+    const rest = new Float64Array(Uint8Array.from(current.subarray(size)).buffer);
+    for (let at = 0; at < rest.length; at += 1 + LIMITS_CELLS) {
+      this.#early.set(chunk * CHUNK_SENSORS + rest[at]!, rest.slice(at + 1, at + 1 + LIMITS_CELLS));
+    }
   }
 
   /** Whether a silence of the sensor has not been ended by a reading yet, be it open or resolved: cheap. */
@@ -154,13 +204,16 @@ export class Episodes {
     const o = (slot & CHUNK_MASK) * CELLS;
     const abnormal = batch.anomaly[i] === 1;
     const opens = abnormal && !returned && this.#mayOpen(d, o, severityOf(batch.score[i]!));
-    if (!opens) d[o + SPARE_ID] = readingId;
+    if (!opens) {
+      d[o + FORMER_SPARE_ID] = d[o + SPARE_ID]!;
+      d[o + SPARE_ID] = readingId;
+    }
     if (!abnormal) return calm(d, o, batch.timeUs[i]!);
     d[o + CALM] = 0;
     const severity = severityOf(batch.score[i]!);
     if (d[o + STATE] === OPEN) return this.#again(d, o, batch, i, severity);
     if (!opens) return "none";
-    open(d, o, readingId, batch.timeUs[i]!, batch.reason[i]!, severity);
+    open(d, o, { id: readingId, timeUs: batch.timeUs[i]!, reason: batch.reason[i]!, severity });
     d[o + COUNT] = 1;
     peak(d, o, batch, i, severity);
     return "opened";
@@ -185,7 +238,7 @@ export class Episodes {
     // The id names one alert of the sensor, and an alert that exists keeps its own.
     if (id === d[anomaly + ID] || id === d[o + ID]) return "none";
     d[anomaly + SPARE_ID] = 0;
-    open(d, o, id, nowUs, reason, severityOf(score));
+    open(d, o, { id, timeUs: nowUs, reason, severity: severityOf(score) });
     d[o + HEARD_AT] = last.timeUs;
     d[o + PEAK_SCORE] = score;
     d[o + PEAK_VALUE] = last.value;
@@ -195,11 +248,72 @@ export class Episodes {
     return "opened";
   }
 
+  /**
+   * A look has found that the sensor is heading for a limit. Opens an early alert unless there is one, which then says what was found now.
+   * `last` is the newest reading.
+   */
+  heading(slot: number, ahead: Omit<LimitAhead, "isCrossed">, last: LastReading, score: number): Transition {
+    const d = this.#earlyCells(slot);
+    const o = LIMIT_SIDES[ahead.setting] * EARLY_CELLS;
+    const opens = d[o + STATE] !== OPEN;
+    if (opens) {
+      const cells = this.#cells(slot);
+      const anomaly = (slot & CHUNK_MASK) * CELLS;
+      const id = cells[anomaly + FORMER_SPARE_ID]!;
+      // No reading to be named by yet: the next look finds one.
+      if (id === 0) return "none";
+      cells[anomaly + FORMER_SPARE_ID] = 0;
+      const opening = { id, timeUs: last.timeUs, reason: REASON_LIMIT_AHEAD, severity: severityOf(score) };
+      open(d, o, opening, EARLY_CELLS);
+      d[o + PEAK_SCORE] = score;
+      d[o + BAND] = Number.NaN;
+    }
+    d[o + LAST_SEEN_AT] = last.timeUs;
+    d[o + PEAK_VALUE] = last.value;
+    d[o + PEAK_CONFIDENCE] = Math.round(10000 * ahead.probability);
+    d[o + EXPECTED] = ahead.limit;
+    d[o + EARLIEST] = ahead.earliestUs;
+    d[o + EXPECTED_AT] = ahead.expectedUs;
+    d[o + LATEST] = ahead.latestUs;
+    return opens ? "opened" : "continued";
+  }
+
+  /** The sensor is not heading for the limit any more, or has crossed it. */
+  arrived(slot: number, setting: LimitName, atUs: number, isCrossed: boolean): Transition {
+    const d = this.#early.get(slot);
+    const o = LIMIT_SIDES[setting] * EARLY_CELLS;
+    if (d === undefined || d[o + STATE] !== OPEN) return "none";
+    d[o + STATE] = RECOVERED;
+    d[o + CLOSED_AT] = Math.max(atUs, d[o + OPENED_AT]!);
+    d[o + CROSSED] = Number(isCrossed);
+    return "recovered";
+  }
+
+  /** The newest early alert of a limit; undefined where it never had one. */
+  early(slot: number, setting: LimitName): Episode | undefined {
+    const d = this.#early.get(slot);
+    const o = LIMIT_SIDES[setting] * EARLY_CELLS;
+    const episode = d === undefined ? undefined : read(d, o);
+    if (episode === undefined || d === undefined) return undefined;
+    const limit = {
+      ...{ setting, limit: d[o + EXPECTED]!, probability: d[o + PEAK_CONFIDENCE]! / 10000 },
+      ...{ earliestUs: d[o + EARLIEST]!, expectedUs: d[o + EXPECTED_AT]!, latestUs: d[o + LATEST]! },
+      isCrossed: d[o + CROSSED] === 1,
+    };
+    return { ...episode, expected: Number.NaN, limit };
+  }
+
+  #earlyCells(slot: number): Float64Array {
+    const known = this.#early.get(slot) ?? new Float64Array(LIMITS_CELLS);
+    this.#early.set(slot, known);
+    return known;
+  }
+
   /** A person closes the episode `id`. False where the sensor's open episodes are others, or none. */
   resolve(slot: number, id: number, nowUs: number): boolean {
-    const d = this.#cells(slot);
-    const o = openAt(d, (slot & CHUNK_MASK) * CELLS, id);
-    if (o < 0) return false;
+    const found = this.#openAt(slot, id);
+    if (found === undefined) return false;
+    const { d, o } = found;
     d[o + STATE] = RESOLVED;
     d[o + CLOSED_AT] = nowUs;
     return true;
@@ -212,9 +326,10 @@ export class Episodes {
 
   /** A person has seen the episode `id`. False where it is not open here or was acknowledged before. */
   acknowledge(slot: number, id: number, nowUs: number): boolean {
-    const d = this.#cells(slot);
-    const o = openAt(d, (slot & CHUNK_MASK) * CELLS, id);
-    if (o < 0 || !Number.isNaN(d[o + ACKNOWLEDGED_AT]!)) return false;
+    const found = this.#openAt(slot, id);
+    if (found === undefined) return false;
+    const { d, o } = found;
+    if (!Number.isNaN(d[o + ACKNOWLEDGED_AT]!)) return false;
     d[o + ACKNOWLEDGED_AT] = nowUs;
     return true;
   }
@@ -233,8 +348,21 @@ export class Episodes {
   open(slot: number): readonly Episode[] {
     const d = this.#cells(slot);
     const o = (slot & CHUNK_MASK) * CELLS;
-    if (d[o + STATE] !== OPEN && d[o + SILENCE + STATE] !== OPEN) return NO_EPISODES;
-    return [this.get(slot), this.silence(slot)].filter((e) => e !== undefined && e.state === "open") as Episode[];
+    if (d[o + STATE] !== OPEN && d[o + SILENCE + STATE] !== OPEN && !this.#early.has(slot)) return NO_EPISODES;
+    const all = [this.get(slot), this.silence(slot), this.early(slot, "range_min"), this.early(slot, "range_max")];
+    return all.filter((e): e is Episode => e?.state === "open");
+  }
+
+  /** The cells of the sensor's open episode `id`. */
+  #openAt(slot: number, id: number): { readonly d: Float64Array; readonly o: number } | undefined {
+    const isOpen = (d: Float64Array, o: number) => d[o + STATE] === OPEN && d[o + ID] === id;
+    const d = this.#cells(slot);
+    const anomaly = (slot & CHUNK_MASK) * CELLS;
+    const o = [anomaly, anomaly + SILENCE].find((at) => isOpen(d, at));
+    if (o !== undefined) return { d, o };
+    const early = this.#early.get(slot);
+    const of = early === undefined ? undefined : [0, EARLY_CELLS].find((at) => isOpen(early, at));
+    return early === undefined || of === undefined ? undefined : { d: early, o: of };
   }
 
   #again(d: Float64Array, o: number, batch: ScoreBatch, i: number, severity: number): Transition {
@@ -256,12 +384,6 @@ export class Episodes {
     }
     return chunk.f64;
   }
-}
-
-/** Where the cells of the sensor's open episode `id` begin; -1 where there is none. */
-function openAt(d: Float64Array, anomaly: number, id: number): number {
-  for (const o of [anomaly, anomaly + SILENCE]) if (d[o + STATE] === OPEN && d[o + ID] === id) return o;
-  return -1;
 }
 
 function read(d: Float64Array, o: number): Episode | undefined {
@@ -286,21 +408,29 @@ function read(d: Float64Array, o: number): Episode | undefined {
   };
 }
 
-/** A chunk of the former cells in those of today: an episode of silence moves to its own. */
-function migrated(bytes: Uint8Array): Uint8Array {
+/** A chunk of the former cells in those of today: where both kinds stood in the same, an episode of silence moves to its own. */
+function migrated(bytes: Uint8Array, layout: EpisodeLayout): Uint8Array {
   const former = new Float64Array(Uint8Array.from(bytes).buffer);
-  const current = new Float64Array((former.length / FORMER_CELLS) * CELLS);
-  for (let k = 0; k * FORMER_CELLS < former.length; k++) {
-    const cells = former.subarray(k * FORMER_CELLS, (k + 1) * FORMER_CELLS);
-    const silence = cells[OPENING_REASON] === REASON_SILENCE;
+  const size = FORMER_CELLS[layout];
+  const current = new Float64Array((former.length / size) * CELLS);
+  for (let k = 0; k * size < former.length; k++) {
+    const cells = former.subarray(k * size, (k + 1) * size);
+    const silence = layout === "joint" && cells[OPENING_REASON] === REASON_SILENCE;
     current.set(cells, k * CELLS + (silence ? SILENCE : 0));
     if (silence) current[k * CELLS + SILENCE + HEARD_AT] = cells[OPENED_AT]!;
   }
   return new Uint8Array(current.buffer);
 }
 
-function open(d: Float64Array, o: number, id: number, timeUs: number, reason: number, severity: number): void {
-  d.fill(0, o, o + SILENCE);
+interface Opening {
+  readonly id: number;
+  readonly timeUs: number;
+  readonly reason: number;
+  readonly severity: number;
+}
+
+function open(d: Float64Array, o: number, { id, timeUs, reason, severity }: Opening, cells: number = SILENCE): void {
+  d.fill(0, o, o + cells);
   d[o + STATE] = OPEN;
   d[o + ID] = id;
   d[o + OPENED_AT] = timeUs;

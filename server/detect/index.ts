@@ -21,13 +21,29 @@ export { type Holidays, type ZoneRules, zoneRules } from "./calendar.ts";
 export { defaultModel, LARGEST_REACH, LEAST_REACH, parseModel } from "./committed-model.ts";
 export { createScoreBatch, type Detector, type Explanation, type ScoreBatch } from "./detector.ts";
 export type { DetectorOptions } from "./ensemble.ts";
-export { CALM_READINGS, type Episode, Episodes, type LastReading, type Transition } from "./episode.ts";
+export {
+  CALM_READINGS,
+  type Episode,
+  type EpisodeLayout,
+  Episodes,
+  type LastReading,
+  LIMIT_SIDES,
+  type LimitAhead,
+  type LimitName,
+  type Transition,
+} from "./episode.ts";
 export { PARTS, type Part } from "./kernel/features.ts";
 export { MAX_HOLIDAYS } from "./kernel/fields.ts";
 export type { TrunkModel, TypePrior } from "./kernel/trunk-model.ts";
 export { alertMessage, duration, figure, instant, type MessageInput, renamedMessage } from "./message.ts";
-export { REASON_DETAILS, REASON_SILENCE, REASONS } from "./reasons.ts";
-export { type DetectorSettings, type Direction, layerSettings } from "./settings.ts";
+export { REASON_DETAILS, REASON_LIMIT_AHEAD, REASON_SILENCE, REASONS } from "./reasons.ts";
+export {
+  DEFAULT_EARLY_ALERT_HOURS,
+  type DetectorSettings,
+  type Direction,
+  type LimitsAhead,
+  layerSettings,
+} from "./settings.ts";
 export {
   SEVERITY_CRITICAL,
   SEVERITY_HIGH,

@@ -1,3 +1,4 @@
+import type { LimitAhead } from "./episode.ts";
 import {
   FAULT_HEADLINES,
   FAULT_KINDS,
@@ -30,6 +31,8 @@ export interface MessageInput {
   readonly sinceUs: number;
   /** When it recovered; NaN where it has not. */
   readonly recoveredUs: number;
+  /** Of an early alert: the limit, and the time of the look that it follows from. */
+  readonly ahead?: LimitAhead & { readonly asOfUs: number };
 }
 
 /** From so many abnormal readings on a level that is wrong is no spike. */
@@ -42,12 +45,51 @@ const SHIFT_READINGS = 10;
  * when, and how long it lasted.
  */
 export function alertMessage(input: MessageInput): string {
+  if (input.ahead !== undefined) return earlyMessage(input, input.ahead);
   const head = `Anomaly detected with score ${(input.score / 10000).toFixed(4)}`;
   const over = Number.isFinite(input.recoveredUs);
   const recovered = over
     ? `, recovered ${instant(input.recoveredUs)} after ${duration(input.recoveredUs - input.sinceUs)}`
     : "";
   return `${head}${recovered}: ${what(input)} ${where(input)}; ${how(input)}; ${likely(input)}`;
+}
+
+/**
+ * The sentence of an early alert. For example "Limit ahead: temperature of boiler-1 (hall 1) expected to rise above 80 C in about 5 h, at
+ * 2026-11-22 23:40 UTC (between 3 h and 9 h; probability 0.93); medium: 71.4 C at 2026-11-22 18:40:00 UTC; likely …".
+ */
+function earlyMessage(input: MessageInput, ahead: NonNullable<MessageInput["ahead"]>): string {
+  const { setting, limit } = ahead;
+  const over = Number.isFinite(input.recoveredUs);
+  const place = input.location === undefined || input.location === "" ? "" : ` (${input.location})`;
+  const course = setting === "range_max" ? "rise above" : "fall below";
+  const will = `${over ? "was " : ""}expected to ${course} ${quantity(limit, input.unit)} ${when(ahead)}`;
+  const now = `${quantity(input.value, input.unit)} at ${instant(ahead.asOfUs)}`;
+  const severity = SEVERITY_NAMES[input.severity] ?? "";
+  return `${over ? endOf(input, ahead) : "Limit ahead"}: ${subject(input)} ${input.sensorId}${place} ${will}; ${severity}: ${now}; ${likely(input)}`;
+}
+
+function endOf({ recoveredUs, sinceUs }: MessageInput, { isCrossed }: LimitAhead): string {
+  const at = `at ${instant(recoveredUs)}, ${duration(recoveredUs - sinceUs)} after this alert opened`;
+  return isCrossed ? `Limit crossed ${at}` : `Limit no longer ahead ${at}`;
+}
+
+/** When a limit will be crossed, as of the look. */
+function when({ asOfUs, earliestUs, expectedUs, latestUs, probability }: NonNullable<MessageInput["ahead"]>): string {
+  const after = (us: number) => roughly(Math.max(0, us - asOfUs));
+  const expected = Number.isFinite(expectedUs) ? `in about ${after(expectedUs)}, at ${instant(expectedUs)}` : "soon";
+  const range = Number.isFinite(latestUs)
+    ? `between ${after(earliestUs)} and ${after(latestUs)}`
+    : `not before ${after(earliestUs)}`;
+  return `${expected} (${range}; probability ${probability.toFixed(2)})`;
+}
+
+/** A length of time that is not known to the minute. */
+function roughly(us: number): string {
+  const minutes = us / 60e6;
+  if (minutes < 100) return `${Math.round(minutes / 10) * 10} min`;
+  const hours = minutes / 60;
+  return hours < 36 ? `${Math.round(hours)} h` : `${Math.round(hours / 24)} d`;
 }
 
 /**

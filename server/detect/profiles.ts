@@ -2,6 +2,7 @@ import type { TypePrior } from "./kernel/trunk-model.ts";
 import {
   DEFAULT_BUDGET,
   type DetectorSettings,
+  type LimitsAhead,
   layerSettings,
   resolveSettings,
   type TypeSettings,
@@ -62,12 +63,19 @@ export class Profiles {
   }
 
   /** Of a type, or of the sensor of that type in the slot. */
-  of(type: number, slot: number | undefined): Profile {
+  of(type: number, slot: number | undefined): Profile & LimitsAhead {
     const own = slot === undefined ? undefined : this.#bySlot.get(slot);
     const typed = this.#byType.get(type);
     const ofAll = typed === undefined || typed.inherits ? this.#ofAll : undefined;
     const settings = resolveSettings(layerSettings([own, typed?.settings, ofAll, this.#ofPlatform]), this.#budget);
     return { ...settings, reach: this.prior(type).reach };
+  }
+
+  /** What early alerts of the sensor of that type in the slot are about; undefined where there are none. */
+  limitsAhead(type: number, slot: number): LimitsAhead | undefined {
+    const { rangeMin, rangeMax, earlyAlertUs, sides } = this.of(type, slot);
+    const isLimited = Number.isFinite(rangeMin) || Number.isFinite(rangeMax);
+    return isLimited && earlyAlertUs > 0 && sides !== 0 ? { rangeMin, rangeMax, earlyAlertUs } : undefined;
   }
 
   /** Prior of a type: its own, or that of types that the model does not know. */

@@ -22,6 +22,7 @@ export const REASONS: readonly string[] = [
   "season, long",
   "scatter",
   "rare level",
+  "limit ahead",
 ];
 
 /** What each detector saw, as the second half of an alert's sentence. */
@@ -48,6 +49,7 @@ export const REASON_DETAILS: readonly string[] = [
   "the readings have kept away from their usual course for long",
   "the readings scatter more than they ever did",
   "the value stays where it has rarely been",
+  "the readings lead to the limit as they never did before",
 ];
 
 /** A reason by its name. */
@@ -68,6 +70,7 @@ export const REASON_SILENCE: number = named("silence");
 export const REASON_PATTERN: number = named("pattern");
 export const REASON_SCATTER: number = named("scatter");
 export const REASON_RARE: number = named("rare level");
+export const REASON_LIMIT_AHEAD: number = named("limit ahead");
 
 /** Reasons that speak of where a single value lies: it may be called high or low. */
 export const LEVEL_REASONS: ReadonlySet<number> = new Set([
@@ -108,6 +111,7 @@ export const FAULT_HEADLINES: readonly string[] = [
   "away from its usual course for long",
   "more restless than ever",
   "at a level that it rarely has",
+  "heading for its limit",
 ];
 
 const SPREAD_KIND = "noise: vibration, a loose contact or interference";
@@ -136,4 +140,5 @@ export const FAULT_KINDS: readonly (string | undefined)[] = [
   "a slow drift or a schedule unlike other days",
   SPREAD_KIND,
   "a level shift or a process that runs unlike before",
+  "a drift, wear or a process that runs away",
 ];

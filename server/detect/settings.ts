@@ -29,6 +29,8 @@ export interface DetectorSettings {
   readonly zone?: ZoneRules | undefined;
   /** Days that run like a day of rest. Default none. */
   readonly holidays?: Holidays | undefined;
+  /** How far ahead a sensor that is heading for an end of its range is told of, in hours; 0: not at all. Default 12. */
+  readonly earlyAlertHours?: number | undefined;
 }
 
 /** With every default filled in; what is not set can never be reached. */
@@ -46,7 +48,12 @@ export interface Settings {
   readonly sides: number;
   /** Undefined: UTC without holidays. */
   readonly calendar: Calendar | undefined;
+  /** 0: no early alerts. */
+  readonly earlyAlertUs: number;
 }
+
+/** What early alerts are about; an infinite end of the range is none. */
+export type LimitsAhead = Pick<Settings, "rangeMin" | "rangeMax" | "earlyAlertUs">;
 
 /** Settings of a type. */
 export interface TypeSettings {
@@ -58,6 +65,7 @@ export interface TypeSettings {
 const SIDES: Readonly<Record<Direction, number>> = { both: 3, high: 1, low: 2 };
 
 export const DEFAULT_BUDGET = 0.1;
+export const DEFAULT_EARLY_ALERT_HOURS = 12;
 
 /** One set of settings, field by field: of each the first that is there. Undefined layers have none. */
 export function layerSettings(layers: readonly (DetectorSettings | undefined)[]): DetectorSettings {
@@ -79,9 +87,11 @@ export function resolveSettings(settings: DetectorSettings, budget: number): Set
     counter: settings.counter === undefined ? byKind(settings.signalKind) : Number(settings.counter),
     sides: settings.off ? 0 : SIDES[settings.direction ?? "both"],
     calendar: calendarOf(settings.zone, settings.holidays),
+    earlyAlertUs: (settings.earlyAlertHours ?? DEFAULT_EARLY_ALERT_HOURS) * HOUR_US,
   };
 }
 
+const HOUR_US = 3_600_000_000;
 const RECOGNISED_COUNTER = 2;
 
 function byKind(kind: SignalKind | undefined): number {

@@ -20,8 +20,11 @@ export interface Crossing {
 const EARLIEST = 0.025;
 
 /** Undefined where it is improbable for all times. */
-export function crossingOf(forecasts: readonly Forecast[], { setting, value }: Limit): Crossing | undefined {
-  const chance = (forecast: Forecast) => {
+export function crossingOf(
+  forecasts: readonly Pick<Forecast, "timeUs" | "above">[],
+  { setting, value }: Limit,
+): Crossing | undefined {
+  const chance = (forecast: Pick<Forecast, "above">) => {
     const above = forecast.above(value);
     return setting === "range_max" ? above : 1 - above;
   };

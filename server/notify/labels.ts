@@ -43,7 +43,8 @@ export function knownAlert({ type, alert }: AlertEvent, details: SensorDetails |
 }
 
 function summaryOf(sensor: string, alertType: string): string {
-  return alertType === "silence" ? `${sensor} stopped reporting` : `${sensor} is not as usual`;
+  if (alertType === "silence") return `${sensor} stopped reporting`;
+  return alertType === "limit_forecast" ? `${sensor} is heading for a limit` : `${sensor} is not as usual`;
 }
 
 function attributeLabels(attributes: Readonly<Record<string, string>>): Record<string, string> {

@@ -1,7 +1,14 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { AlertState } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { AlertEventSchema, AlertEventType } from "../../gen/es/telltale/v1/watch_pb.ts";
-import { alertMessage, type Episode, REASONS, renamedMessage } from "../detect/index.ts";
+import {
+  alertMessage,
+  type Episode,
+  REASON_LIMIT_AHEAD,
+  REASON_SILENCE,
+  REASONS,
+  renamedMessage,
+} from "../detect/index.ts";
 import type { AlertEventRow, AlertRow, Store } from "../store/store.ts";
 import { toAlert } from "./alert.ts";
 import type { Rows } from "./rows.ts";
@@ -42,6 +49,12 @@ export class AlertChanges {
     this.events.push({ number, alertId: alert.id, event: toBinary(AlertEventSchema, event) });
   }
 }
+
+/** Kinds of alerts besides those of abnormal readings, by the detector that opened them. */
+const ALERT_TYPES: Readonly<Record<number, string>> = {
+  [REASON_SILENCE]: "silence",
+  [REASON_LIMIT_AHEAD]: "limit_forecast",
+};
 
 const TRANSITIONS = {
   opened: AlertEventType.OPENED,
@@ -122,21 +135,26 @@ export class Alerts {
       const slot = batch.slot[i]!;
       const id = points.id[i]!;
       const returned = this.#state.returned(slot, id);
-      const transition = episodes.observe(batch, i, id, returned);
-      if (!returned && transition === "none") continue;
+      const transition = this.#state.observe(batch, i, id, returned);
+      const { earlyEnded } = this.#state;
+      if (!returned && transition === "none" && earlyEnded.length === 0) continue;
       const series = rows.series[i]!;
       const trace = rows.traces.get(i);
       if (returned) this.#change(episodes.silence(slot)!, series, changes, AlertEventType.RECOVERED, trace);
-      if (transition === "none") continue;
-      this.#change(episodes.get(slot)!, series, changes, TRANSITIONS[transition], trace);
+      if (transition !== "none") this.#change(episodes.get(slot)!, series, changes, TRANSITIONS[transition], trace);
+      // After the alert of the limit itself, so that their incident goes on.
+      for (const ended of earlyEnded) this.#change(ended.episode, series, changes, AlertEventType.RECOVERED, trace);
     }
   }
 
-  /** The slots have become silent. */
-  silent(slots: readonly number[], changes: AlertChanges): void {
+  /** A tick of the log at the offset: sensors may have become silent, or be heading for a limit. */
+  passed(offset: number, changes: AlertChanges): void {
     const { sensors, series } = this.#state;
-    for (const slot of slots) {
+    for (const slot of this.#state.silence(offset)) {
       this.#change(sensors.episodes.silence(slot)!, series.ofSlot(slot).at(-1)!, changes, AlertEventType.OPENED);
+    }
+    for (const { slot, episode, transition } of this.#state.lookAhead(offset)) {
+      this.#change(episode, series.ofSlot(slot).at(-1)!, changes, TRANSITIONS[transition]);
     }
   }
 
@@ -158,12 +176,12 @@ export class Alerts {
       id: e.id,
       sensorId: series.sensorId,
       sensorType: series.sensorType,
-      alertType: REASONS[e.openingReason] === "silence" ? "silence" : "anomaly_detection",
+      alertType: ALERT_TYPES[e.openingReason] ?? "anomaly_detection",
       severity: e.severity,
       message: messageOf(e, series, this.#state.shown.of(series.sensorId)),
       score: e.peakScore / 10000,
       value: number(e.peakValue) ?? 0,
-      threshold: known ? number(e.peakValue >= e.expected ? e.expected + e.band : e.expected - e.band) : null,
+      threshold: e.limit?.limit ?? (known ? number(boundOf(e)) : null),
       openedUs: e.openedAtUs,
       lastSeenUs: e.lastSeenAtUs,
       closedUs: number(e.closedAtUs),
@@ -218,6 +236,11 @@ export class Alerts {
   }
 }
 
+/** The bound of normal that the value at the peak is nearest to. */
+function boundOf({ peakValue, expected, band }: Episode): number {
+  return peakValue >= expected ? expected + band : expected - band;
+}
+
 function messageOf(e: Episode, { sensorType, unit, location }: Series, sensorId: string): string {
   return alertMessage({
     ...{ sensorId, sensorType, unit, location },
@@ -225,5 +248,6 @@ function messageOf(e: Episode, { sensorType, unit, location }: Series, sensorId:
     ...{ value: e.peakValue, expected: e.expected, band: e.band },
     sinceUs: Number.isNaN(e.heardAtUs) ? e.openedAtUs : e.heardAtUs,
     recoveredUs: e.state === "recovered" ? e.closedAtUs : Number.NaN,
+    ...(e.limit === undefined ? {} : { ahead: { ...e.limit, asOfUs: e.lastSeenAtUs } }),
   });
 }

@@ -244,14 +244,16 @@ export class PartitionOwner {
     // What waits at the end of the rebuilding is published when it continues.
     if (waits(open) || this.#state.quarantine.isPending(offset)) this.#unfinished.push(open);
     scoreRows(rows, state, [taken]);
-    const { detector, episodes } = state.sensors;
+    const { detector } = state.sensors;
     for (let i = 0; i < rows.points.length; i++) {
       const id = rows.points.id[i]!;
-      episodes.observe(rows.batch, i, id, state.returned(rows.batch.slot[i]!, id));
+      state.observe(rows.batch, i, id, state.returned(rows.batch.slot[i]!, id));
     }
     keepEchoes(this.#unfinished, rows, detector.modelVersion, this.#state.shown);
     for (const { control } of record.left) applyControl(control, state, offset);
-    if (record.tick) state.silence(offset);
+    if (!record.tick) return;
+    state.silence(offset);
+    state.lookAhead(offset);
   }
 
   async #advance(run: readonly Taken[]): Promise<void> {
@@ -344,7 +346,7 @@ export class PartitionOwner {
       if (!staysInSettings(control)) continue;
       settings.push({ offset, tick, receivedUs, control: toBinary(ControlSchema, control) });
     }
-    if (last.tick) this.#alerts.silent(state.silence(offset), changes);
+    if (last.tick) this.#alerts.passed(offset, changes);
     const rowsOfControls = controlRows(
       last.left.map(({ control }) => control),
       { partition, offset, tick, receivedUs },

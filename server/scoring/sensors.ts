@@ -1,6 +1,7 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { type Detector, Episodes } from "../detect/index.ts";
 import type { NewestRow } from "../store/store.ts";
+import { Outlooks } from "./outlooks.ts";
 
 const FIRST_CAPACITY = 1024;
 /** In saved names, between the id of a sensor that was begun anew and the offset of the deletion before. No id has it. */
@@ -39,10 +40,14 @@ export interface Waiting {
 
 /**
  * Layout of a saved chunk around the detector's and the episodes' own. 1 had no list of what waits: it was saved only where
- * nothing did, and is read as that. From 3 on all of it is packed by zstd; from 4 on silence has an episode of its own.
+ * nothing did, and is read as that. From 3 on all of it is packed by zstd; from 4 on silence has an episode of its own; from 5 on there are
+ * early alerts.
  */
-export const CHUNK_LAYOUT = 4;
-export const FORMER_LAYOUTS: readonly number[] = [1, 2, 3];
+export const CHUNK_LAYOUT = 5;
+export const FORMER_LAYOUTS: readonly number[] = [1, 2, 3, 4];
+/** Before the names: how many sensors, and how long each part is. Former layouts had fewer parts. */
+const HEAD_BYTES = 24;
+const HEAD_BYTES_OF: Readonly<Record<number, number>> = { 1: 16, 2: 20, 3: 20, 4: 20 };
 /** Ids and columns of a chunk. */
 const NAMES_BYTES = 16_384;
 /** To two fifths of its size for 2 ms of CPU a MB; a database takes 4 ms to store one. */
@@ -55,6 +60,7 @@ const PACKING = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 export class Sensors {
   readonly detector: Detector;
   readonly episodes = new Episodes();
+  readonly outlooks: Outlooks;
   /** By id; of a sensor that was begun anew after a deletion by its id, `ANEW` and the deletion's offset. */
   readonly #slots = new Map<string, number>();
   /** By slot; empty: the slot is free. */
@@ -82,6 +88,7 @@ export class Sensors {
 
   constructor(detector: Detector) {
     this.detector = detector;
+    this.outlooks = new Outlooks(detector, this.episodes);
   }
 
   get chunkSensors(): number {
@@ -114,6 +121,7 @@ export class Sensors {
     this.lastId[slot] = 0;
     this.detector.removeSensor(slot);
     this.episodes.removeSensor(slot);
+    this.outlooks.remove(slot);
     this.#addFree(slot);
     return slot;
   }
@@ -216,18 +224,20 @@ export class Sensors {
     const detector = this.detector.saveChunk(chunk);
     const episodes = this.episodes.saveChunk(chunk);
     const waits = Buffer.from(Float64Array.from(waiting?.ids ?? []).buffer);
-    const head = Buffer.alloc(20);
+    const outlooks = this.outlooks.save(from, to - from);
+    const head = Buffer.alloc(HEAD_BYTES);
     head.writeUInt32LE(to - from, 0);
     head.writeUInt32LE(names.length, 4);
     head.writeUInt32LE(detector.length, 8);
     head.writeUInt32LE(episodes.length, 12);
     head.writeUInt32LE(waits.length, 16);
+    head.writeUInt32LE(outlooks.length, 20);
     const column = (c: Float64Array) => Buffer.from(c.slice(from, to).buffer);
     this.asOf[chunk] = nextOffset;
     this.#dirty[chunk] = waiting?.oldest;
     if (chunk === this.#settledChunks && this.#isFull(chunk)) this.#settledChunks++;
     const columns = [column(this.lastUs), column(this.lastValue), column(this.lastId)];
-    return zstdCompressSync(joined([head, names, ...columns, detector, episodes, waits]), PACKING);
+    return zstdCompressSync(joined([head, names, ...columns, detector, episodes, outlooks, waits]), PACKING);
   }
 
   /** Restores chunks one by one, in order. */
@@ -240,7 +250,8 @@ export class Sensors {
     const episodeBytes = b.readUInt32LE(12);
     const from = chunk * this.chunkSensors;
     if (this.ids.length !== from) throw new RangeError(`state chunk ${chunk} follows ${this.ids.length} sensors`);
-    let p = layout === 1 ? 16 : 20;
+    const outlookBytes = layout < 5 ? 0 : b.readUInt32LE(20);
+    let p = HEAD_BYTES_OF[layout] ?? HEAD_BYTES;
     for (const name of JSON.parse(b.toString("utf8", p, p + nameBytes)) as string[]) {
       const slot = this.ids.length;
       const [id, begunAfter] = name.split(ANEW) as [string, string?];
@@ -256,8 +267,11 @@ export class Sensors {
     }
     this.detector.loadChunk(chunk, b.subarray(p, p + detectorBytes), count, stateVersion);
     p += detectorBytes;
-    this.episodes.loadChunk(chunk, b.subarray(p, p + episodeBytes), count, layout < CHUNK_LAYOUT);
+    const former = layout < 4 ? "joint" : layout < 5 ? "apart" : undefined;
+    this.episodes.loadChunk(chunk, b.subarray(p, p + episodeBytes), count, former);
     p += episodeBytes;
+    this.outlooks.load(from, b.subarray(p, p + outlookBytes));
+    p += outlookBytes;
     if (layout > 1 && p < b.length) this.#waited.set(chunk, new Set(doublesOf(b.subarray(p))));
     this.asOf[chunk] = asOf;
     if (count === this.chunkSensors) this.#settledChunks = chunk + 1;
@@ -265,7 +279,9 @@ export class Sensors {
 
   /** Bytes that a chunk has at most, but where ids are long: what is larger is put together from pieces. */
   get #roomOfChunk(): number {
-    return this.chunkSensors * (this.detector.bytesPerSensor + this.episodes.bytesPerSensor) + NAMES_BYTES;
+    const { detector, episodes, outlooks } = this;
+    const bytes = detector.bytesPerSensor + episodes.bytesPerSensor + outlooks.bytesPerSensor;
+    return this.chunkSensors * bytes + NAMES_BYTES;
   }
 
   /** Whether a record before the chunk's last saving is being read again: it is in the state already. */

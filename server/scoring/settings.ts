@@ -5,7 +5,7 @@ import {
   SignalKind,
 } from "../../gen/es/telltale/v1/detector_pb.ts";
 import type { LabelControl, TimeZoneRules } from "../../gen/es/telltale/v1/log_pb.ts";
-import { type DetectorSettings, REASONS, SIGNAL_KINDS } from "../detect/index.ts";
+import { type DetectorSettings, REASON_LIMIT_AHEAD, REASONS, SIGNAL_KINDS } from "../detect/index.ts";
 import { enumValue } from "../lib/enum-name.ts";
 import { toMicros } from "../lib/time.ts";
 import { tickOfId } from "../log/id-clock.ts";
@@ -101,7 +101,8 @@ export class PartitionSettings {
     if (l.withdrawn) this.#labels.delete(id);
     else this.#labels.set(id, { sensorId, correct: l.correct, reason: Math.max(0, REASONS.indexOf(l.detector)) });
     const slot = sensors.find(sensorId);
-    if (slot === undefined || !change(slot)) return;
+    // An early alert follows from where readings lead, and not from the threshold that labels move.
+    if (slot === undefined || l.detector === REASONS[REASON_LIMIT_AHEAD] || !change(slot)) return;
     const after = this.#labels.get(id);
     if (before !== undefined) sensors.detector.label(slot, before.correct, -1, before.reason);
     if (after !== undefined) sensors.detector.label(slot, after.correct, 1, after.reason);

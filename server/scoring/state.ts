@@ -1,6 +1,7 @@
-import { type Detector, REASON_SILENCE } from "../detect/index.ts";
+import { type Detector, REASON_SILENCE, type ScoreBatch, type Transition } from "../detect/index.ts";
 import { receivedUsOf } from "../log/id-clock.ts";
 import type { PartitionRow, StateChunk } from "../store/store.ts";
+import type { EarlyChange } from "./outlooks.ts";
 import { Producers } from "./producers.ts";
 import { Quarantine } from "./quarantine.ts";
 import { ReorderBuffer } from "./reorder-buffer.ts";
@@ -34,6 +35,8 @@ export class PartitionState {
   readonly series: SeriesBook;
   readonly shown: Shown;
   readonly buffer = new ReorderBuffer();
+  /** Early alerts that the reading observed last has ended. */
+  earlyEnded: readonly EarlyChange[] = [];
   /** What of the records is left out. */
   readonly quarantine: Quarantine;
   /** Offset after the last record taken (scored, perhaps not yet stored). */
@@ -124,6 +127,31 @@ export class PartitionState {
   returned(slot: number, readingId: number): boolean {
     const { episodes } = this.sensors;
     return episodes.isSilent(slot) && episodes.heard(slot, this.receivedUsOf(readingId));
+  }
+
+  /**
+   * Takes a scored reading into its sensor's episodes. `returned` as of `returned()`. What it means for early alerts is in `earlyEnded`
+   * afterwards.
+   */
+  observe(batch: ScoreBatch, i: number, readingId: number, returned: boolean): Transition {
+    const { episodes, outlooks } = this.sensors;
+    const transition = episodes.observe(batch, i, readingId, returned);
+    this.earlyEnded = outlooks.reading(batch.slot[i]!, batch.timeUs[i]!, batch.value[i]!);
+    return transition;
+  }
+
+  /** Time has passed: looks where the sensors are heading of which a step has ended. */
+  lookAhead(offset: number): EarlyChange[] {
+    const at = this.at(offset);
+    const { outlooks, ids, lastId, lastUs, lastValue } = this.sensors;
+    const due = outlooks.due.filter((slot) => !this.has(slot, offset));
+    return due
+      .sort((a, b) => lastId[a]! - lastId[b]!)
+      .flatMap((slot) => {
+        this.sensors.touch(slot, at);
+        const newest = { id: lastId[slot]!, timeUs: lastUs[slot]!, value: lastValue[slot]! };
+        return outlooks.look(slot, newest, this.receivedUs, this.settings.isRetired(ids[slot]!));
+      });
   }
 
   /** Time has passed: opens episodes of the sensors that have become silent, and answers with their slots. */

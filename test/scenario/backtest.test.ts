@@ -35,8 +35,14 @@ afterAll(() => postgres.stop());
 function* plant(random: Random, from: number, to: number): Generator<Uint8Array> {
   for (let minute = from; minute < to; minute++) {
     const readings: SentReading[] = [];
-    for (let s = 0; s < 12; s++) {
+    for (let s = 0; s < 13; s++) {
       if (s === 7 && minute % 400 > 320) continue;
+      if (s === 12) {
+        // Heads for its limit for hours, crosses it, and is repaired.
+        const drift = minute > 700 && minute < 1000 ? (minute - 700) / 8 : 0;
+        readings.push({ sensor: "s12", value: 20 + drift + random.next(), at: minute * 60 + 12 });
+        continue;
+      }
       const jump = s % 4 === 3 && minute % 197 > 190 ? 40 : 0;
       const value = Math.round((20 + 3 * Math.sin(minute / 60) + jump + random.next()) * 100) / 100;
       const late = s === 5 && random.next() < 0.1 ? -90 : 0;
@@ -84,6 +90,7 @@ async function live(seed: number): Promise<TestPartition> {
   await act(0, { case: "config", value: { sensorType: "held", reorderHoldMs: 9000 } });
   // Before its first reading.
   await act(0, { case: "settings", value: { sensorId: "s5", reorderHoldMs: 4000, rangeMax: 45 } });
+  await act(0, { case: "settings", value: { sensorId: "s12", rangeMax: 45, earlyAlertHours: 1 } });
   await go(0, 300);
   await act(300, { case: "config", value: { alarmsPerSensorDay: 1, rangeMax: 60 } });
   await act(300, { case: "settings", value: { sensorType: "type 0", alarmsPerSensorDay: 3, silenceSeconds: 900 } });
@@ -148,21 +155,24 @@ function point(p: import("../../server/store/points.ts").Points, i: number): Row
   return [p.timeUs[i], p.id[i], p.value[i], ...verdict, String(p.expected[i]), String(p.band[i])];
 }
 
-test("a history with crashes, late and held readings, silence, other settings, windows, labels and closed alerts is found again to the bit", async () => {
+test("a history with crashes, late and held readings, silence, early alerts, other settings, windows, labels and closed alerts is found again to the bit", async () => {
   const partition = await live(1);
   const history = new History(partition.sql);
   const compare = async () => {
     let alerts = 0;
     let silences = 0;
+    let early = 0;
     for (const sensor of await history.sensors([], 100)) {
       const { stored, again, storedAlerts, againAlerts } = await both(partition, history, sensor);
       expect(again, sensor.sensorId).toEqual(stored);
       expect(againAlerts, sensor.sensorId).toEqual(storedAlerts);
       alerts += againAlerts.length;
       silences += againAlerts.filter((a) => a[12] === "silence").length;
+      early += againAlerts.filter((a) => a[12] === "limit ahead").length;
     }
     expect(alerts).toBeGreaterThan(10);
     expect(silences).toBeGreaterThan(1);
+    expect(early).toBeGreaterThan(0);
   };
   await compare();
   await compareLines(partition, history);
@@ -177,7 +187,7 @@ test("a history with crashes, late and held readings, silence, other settings, w
   await maintenance.close();
   await compare();
   await partition.close();
-}, 120_000);
+}, 240_000);
 
 /** A plain process with the lines of a history on its standard input says what is stored. */
 async function compareLines(partition: TestPartition, history: History): Promise<void> {

@@ -10,11 +10,12 @@ export interface Compared {
   readonly kind: VerdictKind;
 }
 
-/** A silence lasts until it is closed, an excursion until it was last seen: as the platform compares them. */
+/** A silence or an early alert lasts until it is closed, an excursion until it was last seen: as the platform compares them. */
 function extentOf({ alertType, openedAt, lastSeenAt, closedAt }: Alert): { from: number; to: number } {
   const from = openedAt === undefined ? 0 : msOf(openedAt);
-  const end = alertType === "silence" ? closedAt : lastSeenAt;
-  const open = alertType === "silence" ? Number.POSITIVE_INFINITY : from;
+  const untilClosed = alertType === "silence" || alertType === "limit_forecast";
+  const end = untilClosed ? closedAt : lastSeenAt;
+  const open = untilClosed ? Number.POSITIVE_INFINITY : from;
   return { from, to: end === undefined ? open : msOf(end) };
 }
 

@@ -27,7 +27,8 @@ export function candidatesOf(alerts: readonly Alert[], config: DetectorConfig | 
   if (alerts.length === 0) return [];
   const silences = alerts.filter(({ alertType }) => alertType === "silence");
   const stuck = alerts.filter(({ detector }) => detector === "stuck value");
-  const others = alerts.filter(({ alertType, detector }) => alertType !== "silence" && detector !== "stuck value");
+  const apart = ["silence", "limit_forecast"];
+  const others = alerts.filter(({ alertType, detector }) => !apart.includes(alertType) && detector !== "stuck value");
   const share = (of: readonly Alert[]) => of.length / alerts.length;
   return [
     ...(share(silences) >= SHARE ? [longer("silence_seconds", "Silent", silences, config?.silenceSeconds)] : []),

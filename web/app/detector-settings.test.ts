@@ -39,7 +39,12 @@ test("a form has what the sensor itself sets, and gives nothing else back", () =
     ...{ alarms_per_sensor_day: "0.5", range_min: "-1e3", range_max: " 7 ", max_rate_per_second: "2" },
     ...{ stuck_seconds: "60", silence_seconds: "5.5", reorder_hold_ms: "100" },
     ...{ counter: "no", direction: String(Direction.LOW), off: "no" },
-    ...{ signal_kind: "4", time_zone: "Europe/Berlin", holidays: "2026-12-25 2027-01-01 like friday" },
+    ...{
+      signal_kind: "4",
+      early_alert_hours: "6",
+      time_zone: "Europe/Berlin",
+      holidays: "2026-12-25 2027-01-01 like friday",
+    },
   };
   const config = create(DetectorConfigSchema, configOf("a", all));
   const origins = Object.keys(all).map((field) => ({ field, source: DetectorConfigSource.SENSOR }));

@@ -82,6 +82,11 @@ const SHOWN: Readonly<
     "Abnormal",
     ({ direction }) => (direction === undefined ? undefined : (SIDES[direction] ?? "both sides")),
   ],
+  early_alert_hours: [
+    "Early alerts",
+    ({ earlyAlertHours: n }) =>
+      n === undefined ? undefined : n === 0 ? "off" : `${durationText(n * 3_600_000)} ahead`,
+  ],
   off: ["Judged", ({ off }) => (off === undefined ? undefined : off ? "no" : "yes")],
   time_zone: ["Time zone", ({ timeZone }) => timeZone],
   signal_kind: [
@@ -123,6 +128,7 @@ type NumberKey =
   | "maxRatePerSecond"
   | "stuckSeconds"
   | "silenceSeconds"
+  | "earlyAlertHours"
   | "reorderHoldMs";
 
 export interface EditedSetting {
@@ -175,6 +181,7 @@ const EDITORS: Readonly<Record<string, Editor>> = {
   },
   range_min: numeric("rangeMin", (unit) => unit),
   range_max: numeric("rangeMax", (unit) => unit),
+  early_alert_hours: numeric("earlyAlertHours", () => "hours ahead; 0: none"),
   max_rate_per_second: numeric("maxRatePerSecond", (unit) => `${unit} a second`.trim()),
   stuck_seconds: numeric("stuckSeconds", () => "seconds"),
   silence_seconds: numeric("silenceSeconds", () => "seconds"),

@@ -38,7 +38,8 @@ export type Alert = Message<"telltale.v1.Alert"> & {
   sensorId: string;
 
   /**
-   * "anomaly_detection", or "silence" for a sensor that stopped reporting.
+   * "anomaly_detection", "silence" for a sensor that stopped reporting, or "limit_forecast" for one that is heading for a limit of its
+   * settings: an early alert.
    *
    * @generated from field: string alert_type = 3;
    */

@@ -115,7 +115,7 @@ export type IncidentMember = Message<"telltale.v1.IncidentMember"> & {
   sensorId: string;
 
   /**
-   * "anomaly_detection" or "silence".
+   * "anomaly_detection", "silence" or "limit_forecast".
    *
    * @generated from field: string alert_type = 3;
    */

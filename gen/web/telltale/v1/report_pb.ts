@@ -427,7 +427,7 @@ export type StandingAlarm = Message<"telltale.v1.StandingAlarm"> & {
   sensorId: string;
 
   /**
-   * "anomaly_detection" or "silence".
+   * "anomaly_detection", "silence" or "limit_forecast".
    *
    * @generated from field: string alert_type = 3;
    */

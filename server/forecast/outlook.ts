@@ -1,0 +1,174 @@
+/**
+ * Whether a sensor is heading for a limit of its settings, from little memory: of each of the newest steps of time the lowest and the highest
+ * reading, and what the season expected of it. Pure: no clock, no I/O.
+ */
+import { type Approach, BARRED, QUIET } from "./approach.ts";
+import { type Crossing, crossingOf, type Limit } from "./crossing.ts";
+import type { Seasonal } from "./forecaster.ts";
+import { trendOf } from "./trend.ts";
+
+/** Steps in the time that is looked ahead, and steps that are kept: eight times as many. */
+const STEPS_AHEAD = 16;
+const STEPS_KEPT = 8 * STEPS_AHEAD;
+/** The season is kept from before a step begins: of those that are forecast, and one more that is under way. */
+const SEASONS_AHEAD = STEPS_AHEAD + 2;
+const SEASONS_KEPT = STEPS_KEPT + SEASONS_AHEAD;
+/** A limit farther away than so many times what the sensor has moved within so many steps is out of reach: nothing is computed. */
+const REACH = 1.5;
+
+const STEP_US = 0;
+/** Number of the step under way: whole lengths of a step since 1970. */
+const STEP = 1;
+const LOW = 2;
+const HIGH = 3;
+/** 1 where a step has ended since the last look. */
+const DUE = 4;
+/** Number of the last step of which the season is kept. */
+const SEASONS = 5;
+/** Of the lower and the upper limit: 0 quiet, 1 barred, from 2 on open with so many calm looks. */
+const APPROACH = 6;
+const CELLS = 8;
+
+/** Single-precision cells: of each kept step, by its number modulo STEPS_KEPT, the lowest reading and the highest; then the seasons. NaN: none. */
+export const OUTLOOK_BYTES: number = 8 * CELLS + 4 * (2 * STEPS_KEPT + SEASONS_KEPT);
+
+/** What is kept of one sensor. */
+export class Outlook {
+  readonly bytes: Uint8Array = new Uint8Array(OUTLOOK_BYTES);
+  readonly #cells = new Float64Array(this.bytes.buffer, 0, CELLS);
+  readonly #lows = new Float32Array(this.bytes.buffer, 8 * CELLS, STEPS_KEPT);
+  readonly #highs = new Float32Array(this.bytes.buffer, 8 * CELLS + 4 * STEPS_KEPT, STEPS_KEPT);
+  readonly #seasons = new Float32Array(this.bytes.buffer, 8 * CELLS + 8 * STEPS_KEPT, SEASONS_KEPT);
+
+  /** One that has seen nothing yet. */
+  static begun(aheadUs: number): Outlook {
+    const outlook = new Outlook();
+    outlook.#cells[STEP_US] = aheadUs / STEPS_AHEAD;
+    outlook.#cells[STEP] = -1;
+    outlook.#cells[SEASONS] = -1;
+    for (const cells of [outlook.#lows, outlook.#highs, outlook.#seasons]) cells.fill(Number.NaN);
+    return outlook;
+  }
+
+  /** @param bytes OUTLOOK_BYTES of them, as saved */
+  static saved(bytes: Uint8Array): Outlook {
+    const outlook = new Outlook();
+    outlook.bytes.set(bytes);
+    return outlook;
+  }
+
+  /** How far it looks ahead, microseconds. */
+  get aheadUs(): number {
+    return this.#cells[STEP_US]! * STEPS_AHEAD;
+  }
+
+  /** Whether a step has ended since the last look. */
+  get due(): boolean {
+    return this.#cells[DUE] === 1;
+  }
+
+  /** The next reading; true where it ends a step. */
+  reading(timeUs: number, value: number): boolean {
+    const cells = this.#cells;
+    const step = Math.floor(timeUs / cells[STEP_US]!);
+    const now = cells[STEP]!;
+    if (step === now) {
+      if (value < cells[LOW]!) cells[LOW] = value;
+      if (value > cells[HIGH]!) cells[HIGH] = value;
+      return false;
+    }
+    const ends = now >= 0;
+    if (ends) this.#end(now, step);
+    cells[STEP] = step;
+    cells[LOW] = value;
+    cells[HIGH] = value;
+    return ends;
+  }
+
+  #end(now: number, next: number): void {
+    this.#lows[now % STEPS_KEPT] = this.#cells[LOW]!;
+    this.#highs[now % STEPS_KEPT] = this.#cells[HIGH]!;
+    const last = Math.min(next, now + STEPS_KEPT);
+    for (let skipped = now + 1; skipped < last; skipped++) {
+      this.#lows[skipped % STEPS_KEPT] = Number.NaN;
+      this.#highs[skipped % STEPS_KEPT] = Number.NaN;
+    }
+    this.#cells[DUE] = 1;
+  }
+
+  /**
+   * Somebody looks. What the season expects of a step is kept before the step begins: afterwards it has learnt of it, and a course that
+   * leaves the season would look as if the season were following it.
+   */
+  look(seasonal: Seasonal): void {
+    const cells = this.#cells;
+    const now = cells[STEP]!;
+    for (let step = Math.max(now - STEPS_KEPT, cells[SEASONS]! + 1); step <= now + SEASONS_AHEAD; step++) {
+      const season = seasonal((step + 0.5) * cells[STEP_US]!);
+      if (Number.isNaN(season)) break;
+      this.#seasons[step % SEASONS_KEPT] = season;
+      cells[SEASONS] = step;
+    }
+    cells[DUE] = 0;
+  }
+
+  /** What is said of the lower limit (0) or the upper one (1). */
+  approach(side: number): Approach {
+    const cell = this.#cells[APPROACH + side]!;
+    return cell === 0 ? QUIET : cell === 1 ? BARRED : { state: "open", calm: cell - 2 };
+  }
+
+  setApproach(side: number, approach: Approach): void {
+    const { state } = approach;
+    this.#cells[APPROACH + side] = state === "quiet" ? 0 : state === "barred" ? 1 : 2 + approach.calm;
+  }
+
+  /** When the limit will be crossed within the time ahead; undefined where that is improbable, or no trend leads there. */
+  crossing(limit: Limit): Crossing | undefined {
+    const isUpper = limit.setting === "range_max";
+    const ring = isUpper ? this.#highs : this.#lows;
+    const stepUs = this.#cells[STEP_US]!;
+    const now = this.#cells[STEP]!;
+    const first = Math.max(0, now - STEPS_KEPT);
+    const readings = Float64Array.from({ length: now - first }, (_, k) => ring[(first + k) % STEPS_KEPT]!);
+    const sign = isUpper ? 1 : -1;
+    if (!isInReach(readings, sign, limit.value)) return undefined;
+    const season = (step: number) => this.#seasons[step % SEASONS_KEPT]!;
+    const trend = trendOf(
+      readings.map((value, k) => value - season(first + k)),
+      sign,
+    );
+    if (trend === undefined) return undefined;
+    // Twice a step, from the middle of the one under way; the trend is as of the middle of the one before.
+    const forecasts = Array.from({ length: 2 * STEPS_AHEAD }, (_, k) => {
+      const later = (k + 2) / 2;
+      const expected = season(Math.ceil(now - 1 + later)) + trend.level + later * trend.slope;
+      const deviation = trend.deviation(later);
+      return { timeUs: (now - 0.5 + later) * stepUs, above: (value: number) => above((value - expected) / deviation) };
+    });
+    return crossingOf(forecasts, limit);
+  }
+}
+
+/** By the largest move toward the limit within the time ahead, in blocks of that length. */
+function isInReach(readings: Float64Array, sign: number, limit: number): boolean {
+  let newest = Number.NaN;
+  let most = 0;
+  let lowest = Number.POSITIVE_INFINITY;
+  readings.forEach((value, k) => {
+    if (k % STEPS_AHEAD === 0) lowest = Number.POSITIVE_INFINITY;
+    if (Number.isNaN(value)) return;
+    newest = sign * value;
+    lowest = Math.min(lowest, newest);
+    most = Math.max(most, newest - lowest);
+  });
+  return sign * limit - newest <= REACH * most;
+}
+
+/** Probability that a normal variable is above so many deviations (Abramowitz and Stegun 26.2.17, within 7.5e-8). */
+function above(deviations: number): number {
+  const t = 1 / (1 + 0.2316419 * Math.abs(deviations));
+  const series = t * (0.31938153 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+  const outer = (Math.exp((-deviations * deviations) / 2) / Math.sqrt(2 * Math.PI)) * series;
+  return deviations > 0 ? outer : 1 - outer;
+}

@@ -1,0 +1,154 @@
+/**
+ * Early alerts: whether a partition's sensors are heading for limits of their settings. A reading costs some additions here; a sensor is
+ * looked at by a tick of the log after one of its steps has ended, so that the result does not depend on how the log is cut into batches.
+ */
+import {
+  type Detector,
+  type Episode,
+  type Episodes,
+  LIMIT_SIDES,
+  type LimitName,
+  type LimitsAhead,
+  type Transition,
+} from "../detect/index.ts";
+import { approach, BARRED } from "../forecast/approach.ts";
+import { OUTLOOK_BYTES, Outlook } from "../forecast/outlook.ts";
+
+/** Anomaly score of an early alert, in steps of 1e-4: medium, since nothing is wrong yet. */
+const EARLY_SCORE = 6500;
+const SETTINGS = Object.keys(LIMIT_SIDES) as LimitName[];
+/** Of a saved one: the place of its sensor in the chunk, before its own bytes. */
+const PLACE_BYTES = 8;
+
+/** A change of an early alert. */
+export interface EarlyChange {
+  readonly slot: number;
+  readonly episode: Episode;
+  readonly transition: Exclude<Transition, "none" | "raised">;
+}
+
+/** A sensor's newest reading. */
+interface Newest {
+  readonly id: number;
+  readonly timeUs: number;
+  readonly value: number;
+}
+
+export class Outlooks {
+  readonly #detector: Detector;
+  readonly #episodes: Episodes;
+  readonly #bySlot = new Map<number, Outlook>();
+  /** Slots of which a step has ended since they were looked at. */
+  readonly #due = new Set<number>();
+
+  constructor(detector: Detector, episodes: Episodes) {
+    this.#detector = detector;
+    this.#episodes = episodes;
+  }
+
+  /** Bytes of a sensor that has limits. */
+  readonly bytesPerSensor: number = OUTLOOK_BYTES + PLACE_BYTES;
+
+  /** A reading of a sensor, after the verdict. Answers with the early alerts that it ends. */
+  reading(slot: number, timeUs: number, value: number): readonly EarlyChange[] {
+    const limits = this.#detector.limitsAhead(slot);
+    if (limits === undefined) return this.#bySlot.size > 0 ? this.#forget(slot, timeUs) : NONE;
+    if (this.#detector.isMaintained(slot, timeUs)) return NONE;
+    let outlook = this.#bySlot.get(slot);
+    if (outlook?.aheadUs !== limits.earlyAlertUs) {
+      outlook = Outlook.begun(limits.earlyAlertUs);
+      this.#bySlot.set(slot, outlook);
+    }
+    if (outlook.reading(timeUs, value)) this.#due.add(slot);
+    if (value >= limits.rangeMin && value <= limits.rangeMax) return NONE;
+    const setting = value > limits.rangeMax ? "range_max" : "range_min";
+    outlook.setApproach(LIMIT_SIDES[setting], BARRED);
+    return this.#over(slot, setting, timeUs, true);
+  }
+
+  /** The sensor has no limits any more. */
+  #forget(slot: number, timeUs: number): readonly EarlyChange[] {
+    if (!this.remove(slot)) return NONE;
+    return SETTINGS.flatMap((setting) => this.#over(slot, setting, timeUs, false));
+  }
+
+  #over(slot: number, setting: LimitName, timeUs: number, isCrossed: boolean): readonly EarlyChange[] {
+    const transition = this.#episodes.arrived(slot, setting, timeUs, isCrossed);
+    if (transition !== "recovered") return NONE;
+    return [{ slot, episode: this.#episodes.early(slot, setting)!, transition }];
+  }
+
+  /** Nothing is kept of the slot any more; true where something was. */
+  remove(slot: number): boolean {
+    this.#due.delete(slot);
+    return this.#bySlot.delete(slot);
+  }
+
+  /** Slots that a look is due of. */
+  get due(): readonly number[] {
+    return [...this.#due];
+  }
+
+  /** Looks at a sensor. `nowUs`: the log's time. With `isQuiet` nothing opens. */
+  look(slot: number, newest: Newest, nowUs: number, isQuiet: boolean): readonly EarlyChange[] {
+    this.#due.delete(slot);
+    const outlook = this.#bySlot.get(slot)!;
+    outlook.look((timeUs) => this.#detector.seasonal(slot, timeUs));
+    const limits = isQuiet || this.#detector.judgesRate(slot) ? undefined : this.#detector.limitsAhead(slot);
+    return SETTINGS.flatMap((setting) => this.#lookAt(slot, outlook, { setting, limits, newest, nowUs }));
+  }
+
+  #lookAt(
+    slot: number,
+    outlook: Outlook,
+    {
+      setting,
+      limits,
+      newest,
+      nowUs,
+    }: { setting: LimitName; limits: LimitsAhead | undefined; newest: Newest; nowUs: number },
+  ): readonly EarlyChange[] {
+    const side = LIMIT_SIDES[setting];
+    const value = (setting === "range_max" ? limits?.rangeMax : limits?.rangeMin) ?? Number.NaN;
+    const crossing = Number.isFinite(value) ? outlook.crossing({ setting, value }) : undefined;
+    const said = outlook.approach(side);
+    // A person has closed it: nothing is said again of the same approach.
+    const isClosed = said.state === "open" && this.#episodes.early(slot, setting)?.state !== "open";
+    const next = approach(isClosed ? BARRED : said, crossing, nowUs);
+    outlook.setApproach(side, next);
+    if (next.state !== "open") return this.#over(slot, setting, newest.timeUs, false);
+    if (crossing === undefined) return NONE;
+    const { limit, probability, earliestUs, expectedUs = Number.NaN, latestUs = Number.NaN } = crossing;
+    const ahead = { setting, limit, probability, earliestUs, expectedUs, latestUs };
+    const transition = this.#episodes.heading(slot, ahead, newest, EARLY_SCORE);
+    if (transition === "opened" || transition === "continued")
+      return [{ slot, episode: this.#episodes.early(slot, setting)!, transition }];
+    // There was no reading to name it by: the next look tries again.
+    outlook.setApproach(side, said);
+    return NONE;
+  }
+
+  /** Those of the slots from `first` on, up to `sensors` of them. */
+  save(first: number, sensors: number): Uint8Array {
+    const kept = [...this.#bySlot]
+      .filter(([slot]) => slot >= first && slot < first + sensors)
+      .sort(([a], [b]) => a - b);
+    const bytes = Buffer.alloc(kept.length * this.bytesPerSensor);
+    kept.forEach(([slot, outlook], k) => {
+      bytes.writeDoubleLE(slot - first, k * this.bytesPerSensor);
+      bytes.set(outlook.bytes, k * this.bytesPerSensor + PLACE_BYTES);
+    });
+    return bytes;
+  }
+
+  load(first: number, saved: Buffer): void {
+    for (let at = 0; at < saved.length; at += this.bytesPerSensor) {
+      const slot = first + saved.readDoubleLE(at);
+      const outlook = Outlook.saved(saved.subarray(at + PLACE_BYTES, at + this.bytesPerSensor));
+      this.#bySlot.set(slot, outlook);
+      if (outlook.due) this.#due.add(slot);
+    }
+  }
+}
+
+const NONE: readonly EarlyChange[] = [];
