@@ -19,6 +19,8 @@ const FORMER_NAMES: ReadonlyMap<string, readonly string[]> = new Map([
   ["telltale-6", ["telltale-5", "telltale-4", "telltale-3", "telltale-2"]],
 ]);
 
+const MAINTENANCE_FROM = offsetOf("sensor", "maintenanceFrom") >>> 3;
+const MAINTENANCE_UNTIL = offsetOf("sensor", "maintenanceUntil") >>> 3;
 /** Up to the last of REASONS that votes. */
 const VOTERS = 1 + Math.max(...FEATURES.map(({ reason }) => reason));
 /** A cold-start factor that is hardly above 1. */
@@ -127,7 +129,9 @@ export class EnsembleDetector implements Detector {
   }
 
   isMaintained(slot: number, timeUs: number): boolean {
-    return timeUs >= this.#get(slot, "maintenanceFrom") && timeUs < this.#get(slot, "maintenanceUntil");
+    const { f64 } = this.#shardOf(slot).views;
+    const at = this.#address(slot) >>> 3;
+    return timeUs >= f64[at + MAINTENANCE_FROM]! && timeUs < f64[at + MAINTENANCE_UNTIL]!;
   }
 
   tick(nowUs: number, observer?: TickObserver): number[] {
