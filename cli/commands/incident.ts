@@ -3,6 +3,7 @@ import { type Client, createClient } from "@connectrpc/connect";
 import { Command, Option } from "commander";
 import { connect } from "../../client/transport.ts";
 import { counted } from "../../formats/counted.ts";
+import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import {
   IncidentEventType,
   IncidentSchema,
@@ -13,6 +14,7 @@ import {
 import { enumName } from "../../server/lib/enum-name.ts";
 import { number, readId } from "../errors.ts";
 import { follow } from "../follow.ts";
+import { peerLines } from "../incident/peers.ts";
 import { incidentLine, incidentLines, memberLine } from "../incident/text.ts";
 import { printList } from "../pages.ts";
 import { credentials, type ServerOptions, withServer } from "../server.ts";
@@ -35,7 +37,7 @@ interface ListOptions extends FilterOptions {
 
 type Incidents = Client<typeof IncidentService>;
 
-/** `telltale incident list|show|watch|acknowledge|rebuild`: alerts that belong together. */
+/** `telltale incident list|show|watch|acknowledge|peers|rebuild`: alerts that belong together, and the sensors around them. */
 export function incidentCommand(): Command {
   const whole = (min: number, max: number) => number({ min, max, integer: true });
   const list = withFilters(new Command("list").description("print incidents, newest first"))
@@ -54,12 +56,26 @@ export function incidentCommand(): Command {
     .description("acknowledge all alerts of an incident")
     .argument("<id>", "the incident, or any alert in it", readId)
     .action(acknowledgeIncident);
+  const peers = new Command("peers")
+    .description("print what the other sensors of an alert's asset did when it opened")
+    .argument("<alert>", "the alert", readId)
+    .action(showPeers);
   const rebuild = new Command("rebuild")
     .description("derive all incidents again from the stored alert events; needs a token with the scope admin")
     .action(rebuildIncidents);
   const command = new Command("incident").description("alerts that belong together");
-  for (const each of [list, show, watch, acknowledge, rebuild]) command.addCommand(withServer(each));
+  for (const each of [list, show, watch, acknowledge, peers, rebuild]) command.addCommand(withServer(each));
   return command;
+}
+
+async function showPeers(alertId: bigint, options: ServerOptions): Promise<void> {
+  const connection = connect(credentials(options));
+  try {
+    const answer = await createClient(AlertService, connection.transport).getAlertPeers({ alertId });
+    for (const line of peerLines(answer)) console.log(line);
+  } finally {
+    connection.close();
+  }
 }
 
 function withFilters(command: Command): Command {

@@ -98,6 +98,13 @@ const queries: readonly FieldRow[] = [
   },
   {
     root: "Query",
+    name: "alertPeers",
+    rpc: "AlertService.GetAlertPeers",
+    args: { alertId: "SafeInt!" },
+    description: "What the other sensors of the alert's asset did when it opened.",
+  },
+  {
+    root: "Query",
     name: "incidents",
     rpc: "IncidentService.ListIncidents",
     args: { limit: "Int = 100", minAlerts: "Int = 1" },

@@ -13,10 +13,12 @@ import { TelltaleError } from "../errors.ts";
 import { MAX_TIME_US } from "../ingest/limits.ts";
 import type { LogSubmitter } from "../ingest/log-submitter.ts";
 import { partitionOf } from "../ingest/series.ts";
+import type { Registry } from "../registry/registry.ts";
 import { toAlert } from "../scoring/alert.ts";
 import { canAccessSensor } from "../security/principal.ts";
 import type { Queries } from "../store/queries.ts";
 import type { AlertRow } from "../store/store.ts";
+import { alertPeers } from "./alert-peers.ts";
 import { type Filters, readPageToken } from "./page-token.ts";
 import { FRAME_BYTES, page } from "./pages.ts";
 import { principalOf } from "./principal.ts";
@@ -71,9 +73,14 @@ export function alertActions(o: AlertOptions): AlertActions {
   return { find, act };
 }
 
-export function createAlertService(o: AlertOptions): ServiceImpl<typeof AlertService> {
+export function createAlertService(
+  o: AlertOptions & { readonly registry: Registry },
+): ServiceImpl<typeof AlertService> {
   const { find, act } = alertActions(o);
   return {
+    async getAlertPeers({ alertId }, context) {
+      return alertPeers(o, await find(alertId, context), principalOf(context));
+    },
     async listAlerts(request, context) {
       const principal = principalOf(context);
       if (request.sensorId !== "" && !canAccessSensor(principal, request.sensorId))

@@ -34,6 +34,7 @@ export const rules: Readonly<Record<string, Rule>> = {
   "telltale.v1.WatchService/WatchAlerts": Scope.READ,
   "telltale.v1.AlertService/ListAlerts": Scope.READ,
   "telltale.v1.AlertService/GetAlert": Scope.READ,
+  "telltale.v1.AlertService/GetAlertPeers": Scope.READ,
   "telltale.v1.AlertService/AcknowledgeAlert": Scope.OPERATE,
   "telltale.v1.AlertService/ResolveAlert": Scope.OPERATE,
   "telltale.v1.DetectorService/ExplainReading": Scope.READ,

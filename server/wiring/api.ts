@@ -197,7 +197,7 @@ function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, memory, reg
       ...createCharts({ queries, registry }),
     }),
     served(WatchService, createWatchService({ ...watch, interested })),
-    served(AlertService, createAlertService({ queries, submitter, partitions })),
+    served(AlertService, createAlertService({ queries, registry, submitter, partitions })),
     served(
       DetectorService,
       createDetectorService({ queries, submitter, partitions, clock, runner, threshold, alarmsPerSensorDay }),

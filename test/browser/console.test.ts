@@ -8,6 +8,7 @@ import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { DetectorService, Direction } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { MatcherType, NotificationService } from "../../gen/es/telltale/v1/notification_pb.ts";
+import { RegistryService } from "../../gen/es/telltale/v1/registry_pb.ts";
 import { findingsOf, launchBrowser, misfitsOf, openPage, SCREENS } from "../../testing/browser.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
@@ -440,6 +441,20 @@ describeWith(["chromium"], "the console", () => {
     await page.getByText("Silenced for").waitFor();
     await heading(page, "Sensors");
     expect(new URL(page.url()).pathname).toBe("/ui/sensors");
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it("says beside an alert what the other sensors of its asset did", async () => {
+    const changes = ["press-1", "press-2"].map((sensorId) => ({ profile: { sensorId, asset: "hall/press" } }));
+    await createClient(RegistryService, transport()).applySensors({ changes });
+    await send("press-2", STEADY, 0);
+    await send("press-1", STEADY, 1);
+    const { alerts } = await createClient(AlertService, transport()).listAlerts({ sensorId: "press-1" });
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    await page.goto(`${platform.http}/ui/alerts/${alerts[0]!.id}`);
+    await page.getByText("1 of 1 other sensor of hall/press was as usual").waitFor();
+    await page.getByRole("link", { name: "press-2", exact: true }).waitFor();
     expect(wrong).toEqual([]);
     await context.close();
   });

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/alert.proto.
  */
 export const file_telltale_v1_alert: GenFile = /*@__PURE__*/
-  fileDesc("Chd0ZWxsdGFsZS92MS9hbGVydC5wcm90bxILdGVsbHRhbGUudjEi+gUKBUFsZXJ0EgoKAmlkGAEgASgDEhEKCXNlbnNvcl9pZBgCIAEoCRISCgphbGVydF90eXBlGAMgASgJEicKCHNldmVyaXR5GAQgASgOMhUudGVsbHRhbGUudjEuU2V2ZXJpdHkSDwoHbWVzc2FnZRgFIAEoCRIVCg1hbm9tYWx5X3Njb3JlGAYgASgBEhQKDHNlbnNvcl92YWx1ZRgHIAEoARIWCgl0aHJlc2hvbGQYCCABKAFIAIgBARItCglvcGVuZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGxhc3Rfc2Vlbl9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJY2xvc2VkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9hY2tub3dsZWRnZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Fja25vd2xlZGdlZF9ieRgNIAEoCRITCgtyZXNvbHZlZF9ieRgOIAEoCRImCgVzdGF0ZRgPIAEoDjIXLnRlbGx0YWxlLnYxLkFsZXJ0U3RhdGUSFQoNcmVhZGluZ19jb3VudBgQIAEoAxIQCghkZXRlY3RvchgRIAEoCRISCgpjb25maWRlbmNlGBIgASgBEhUKCGV4cGVjdGVkGBMgASgBSAGIAQESFQoNbW9kZWxfdmVyc2lvbhgUIAEoCRITCgtzZW5zb3JfdHlwZRgVIAEoCRIaCg1sYWJlbF9jb3JyZWN0GBYgASgISAKIAQESLwoLbGFiZWxsZWRfYXQYFyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2xhYmVsbGVkX2J5GBggASgJEhUKDWxhYmVsX2NvbW1lbnQYGSABKAlCDAoKX3RocmVzaG9sZEILCglfZXhwZWN0ZWRCEAoOX2xhYmVsX2NvcnJlY3QizAIKEUxpc3RBbGVydHNSZXF1ZXN0EhwKCXNlbnNvcl9pZBgBIAEoCUIJukgGcgS6AQEAEjEKCHNldmVyaXR5GAIgASgOMhUudGVsbHRhbGUudjEuU2V2ZXJpdHlCCLpIBYIBAhABEhUKCHJlc29sdmVkGAMgASgISACIAQESLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhwKBWxpbWl0GAYgASgNQgi6SAUqAxjoB0gBiAEBEh4KBm9mZnNldBgHIAEoBEIOukgLMgkY/////////w8SHAoKcGFnZV90b2tlbhgIIAEoCUIIukgFcgMYyAFCCwoJX3Jlc29sdmVkQggKBl9saW1pdCJfChJMaXN0QWxlcnRzUmVzcG9uc2USIgoGYWxlcnRzGAEgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSDAoEbW9yZRgCIAEoCBIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkiIwoPR2V0QWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDIjUKEEdldEFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydCIrChdBY2tub3dsZWRnZUFsZXJ0UmVxdWVzdBIQCghhbGVydF9pZBgBIAEoAyI9ChhBY2tub3dsZWRnZUFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydCJCChNSZXNvbHZlQWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDEhkKB2NvbW1lbnQYAiABKAlCCLpIBXIDGOgHIjkKFFJlc29sdmVBbGVydFJlc3BvbnNlEiEKBWFsZXJ0GAEgASgLMhIudGVsbHRhbGUudjEuQWxlcnQqdAoKQWxlcnRTdGF0ZRIbChdBTEVSVF9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEFMRVJUX1NUQVRFX09QRU4QARIZChVBTEVSVF9TVEFURV9SRUNPVkVSRUQQAhIYChRBTEVSVF9TVEFURV9SRVNPTFZFRBADMtwCCgxBbGVydFNlcnZpY2USTQoKTGlzdEFsZXJ0cxIeLnRlbGx0YWxlLnYxLkxpc3RBbGVydHNSZXF1ZXN0Gh8udGVsbHRhbGUudjEuTGlzdEFsZXJ0c1Jlc3BvbnNlEkcKCEdldEFsZXJ0EhwudGVsbHRhbGUudjEuR2V0QWxlcnRSZXF1ZXN0Gh0udGVsbHRhbGUudjEuR2V0QWxlcnRSZXNwb25zZRJfChBBY2tub3dsZWRnZUFsZXJ0EiQudGVsbHRhbGUudjEuQWNrbm93bGVkZ2VBbGVydFJlcXVlc3QaJS50ZWxsdGFsZS52MS5BY2tub3dsZWRnZUFsZXJ0UmVzcG9uc2USUwoMUmVzb2x2ZUFsZXJ0EiAudGVsbHRhbGUudjEuUmVzb2x2ZUFsZXJ0UmVxdWVzdBohLnRlbGx0YWxlLnYxLlJlc29sdmVBbGVydFJlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_reading]);
+  fileDesc("Chd0ZWxsdGFsZS92MS9hbGVydC5wcm90bxILdGVsbHRhbGUudjEi+gUKBUFsZXJ0EgoKAmlkGAEgASgDEhEKCXNlbnNvcl9pZBgCIAEoCRISCgphbGVydF90eXBlGAMgASgJEicKCHNldmVyaXR5GAQgASgOMhUudGVsbHRhbGUudjEuU2V2ZXJpdHkSDwoHbWVzc2FnZRgFIAEoCRIVCg1hbm9tYWx5X3Njb3JlGAYgASgBEhQKDHNlbnNvcl92YWx1ZRgHIAEoARIWCgl0aHJlc2hvbGQYCCABKAFIAIgBARItCglvcGVuZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGxhc3Rfc2Vlbl9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJY2xvc2VkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9hY2tub3dsZWRnZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Fja25vd2xlZGdlZF9ieRgNIAEoCRITCgtyZXNvbHZlZF9ieRgOIAEoCRImCgVzdGF0ZRgPIAEoDjIXLnRlbGx0YWxlLnYxLkFsZXJ0U3RhdGUSFQoNcmVhZGluZ19jb3VudBgQIAEoAxIQCghkZXRlY3RvchgRIAEoCRISCgpjb25maWRlbmNlGBIgASgBEhUKCGV4cGVjdGVkGBMgASgBSAGIAQESFQoNbW9kZWxfdmVyc2lvbhgUIAEoCRITCgtzZW5zb3JfdHlwZRgVIAEoCRIaCg1sYWJlbF9jb3JyZWN0GBYgASgISAKIAQESLwoLbGFiZWxsZWRfYXQYFyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2xhYmVsbGVkX2J5GBggASgJEhUKDWxhYmVsX2NvbW1lbnQYGSABKAlCDAoKX3RocmVzaG9sZEILCglfZXhwZWN0ZWRCEAoOX2xhYmVsX2NvcnJlY3QizAIKEUxpc3RBbGVydHNSZXF1ZXN0EhwKCXNlbnNvcl9pZBgBIAEoCUIJukgGcgS6AQEAEjEKCHNldmVyaXR5GAIgASgOMhUudGVsbHRhbGUudjEuU2V2ZXJpdHlCCLpIBYIBAhABEhUKCHJlc29sdmVkGAMgASgISACIAQESLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhwKBWxpbWl0GAYgASgNQgi6SAUqAxjoB0gBiAEBEh4KBm9mZnNldBgHIAEoBEIOukgLMgkY/////////w8SHAoKcGFnZV90b2tlbhgIIAEoCUIIukgFcgMYyAFCCwoJX3Jlc29sdmVkQggKBl9saW1pdCJfChJMaXN0QWxlcnRzUmVzcG9uc2USIgoGYWxlcnRzGAEgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSDAoEbW9yZRgCIAEoCBIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkiIwoPR2V0QWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDIjUKEEdldEFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydCIrChdBY2tub3dsZWRnZUFsZXJ0UmVxdWVzdBIQCghhbGVydF9pZBgBIAEoAyI9ChhBY2tub3dsZWRnZUFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydCJCChNSZXNvbHZlQWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDEhkKB2NvbW1lbnQYAiABKAlCCLpIBXIDGOgHIjkKFFJlc29sdmVBbGVydFJlc3BvbnNlEiEKBWFsZXJ0GAEgASgLMhIudGVsbHRhbGUudjEuQWxlcnQiKAoUR2V0QWxlcnRQZWVyc1JlcXVlc3QSEAoIYWxlcnRfaWQYASABKAMivQEKCUFsZXJ0UGVlchIRCglzZW5zb3JfaWQYASABKAkSKgoFc3RhdGUYAiABKA4yGy50ZWxsdGFsZS52MS5BbGVydFBlZXJTdGF0ZRIvCgtvYnNlcnZlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoFdmFsdWUYBCABKAFIAIgBARIVCghleHBlY3RlZBgFIAEoAUgBiAEBQggKBl92YWx1ZUILCglfZXhwZWN0ZWQicAoVR2V0QWxlcnRQZWVyc1Jlc3BvbnNlEg0KBWFzc2V0GAEgASgJEiUKBXBlZXJzGAIgAygLMhYudGVsbHRhbGUudjEuQWxlcnRQZWVyEhAKCGxlZnRfb3V0GAMgASgEEg8KB3N1bW1hcnkYBCABKAkqdAoKQWxlcnRTdGF0ZRIbChdBTEVSVF9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEFMRVJUX1NUQVRFX09QRU4QARIZChVBTEVSVF9TVEFURV9SRUNPVkVSRUQQAhIYChRBTEVSVF9TVEFURV9SRVNPTFZFRBADKqoBCg5BbGVydFBlZXJTdGF0ZRIgChxBTEVSVF9QRUVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASHQoZQUxFUlRfUEVFUl9TVEFURV9BU19VU1VBTBABEhoKFkFMRVJUX1BFRVJfU1RBVEVfQUJPVkUQAhIaChZBTEVSVF9QRUVSX1NUQVRFX0JFTE9XEAMSHwobQUxFUlRfUEVFUl9TVEFURV9OT19SRUFESU5HEAQytAMKDEFsZXJ0U2VydmljZRJNCgpMaXN0QWxlcnRzEh4udGVsbHRhbGUudjEuTGlzdEFsZXJ0c1JlcXVlc3QaHy50ZWxsdGFsZS52MS5MaXN0QWxlcnRzUmVzcG9uc2USRwoIR2V0QWxlcnQSHC50ZWxsdGFsZS52MS5HZXRBbGVydFJlcXVlc3QaHS50ZWxsdGFsZS52MS5HZXRBbGVydFJlc3BvbnNlElYKDUdldEFsZXJ0UGVlcnMSIS50ZWxsdGFsZS52MS5HZXRBbGVydFBlZXJzUmVxdWVzdBoiLnRlbGx0YWxlLnYxLkdldEFsZXJ0UGVlcnNSZXNwb25zZRJfChBBY2tub3dsZWRnZUFsZXJ0EiQudGVsbHRhbGUudjEuQWNrbm93bGVkZ2VBbGVydFJlcXVlc3QaJS50ZWxsdGFsZS52MS5BY2tub3dsZWRnZUFsZXJ0UmVzcG9uc2USUwoMUmVzb2x2ZUFsZXJ0EiAudGVsbHRhbGUudjEuUmVzb2x2ZUFsZXJ0UmVxdWVzdBohLnRlbGx0YWxlLnYxLlJlc29sdmVBbGVydFJlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_reading]);
 
 /**
  * An episode of abnormal readings of one sensor.
@@ -447,6 +447,118 @@ export const ResolveAlertResponseSchema: GenMessage<ResolveAlertResponse> = /*@_
   messageDesc(file_telltale_v1_alert, 8);
 
 /**
+ * Asks what the sensors around an alert did.
+ *
+ * @generated from message telltale.v1.GetAlertPeersRequest
+ */
+export type GetAlertPeersRequest = Message<"telltale.v1.GetAlertPeersRequest"> & {
+  /**
+   * The alert.
+   *
+   * @generated from field: int64 alert_id = 1;
+   */
+  alertId: bigint;
+};
+
+/**
+ * Describes the message telltale.v1.GetAlertPeersRequest.
+ * Use `create(GetAlertPeersRequestSchema)` to create a new message.
+ */
+export const GetAlertPeersRequestSchema: GenMessage<GetAlertPeersRequest> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_alert, 9);
+
+/**
+ * Another sensor of the alert's asset, within a quarter of an hour of the alert's opening.
+ *
+ * @generated from message telltale.v1.AlertPeer
+ */
+export type AlertPeer = Message<"telltale.v1.AlertPeer"> & {
+  /**
+   * The sensor.
+   *
+   * @generated from field: string sensor_id = 1;
+   */
+  sensorId: string;
+
+  /**
+   * How it was.
+   *
+   * @generated from field: telltale.v1.AlertPeerState state = 2;
+   */
+  state: AlertPeerState;
+
+  /**
+   * Its most abnormal reading; where none was abnormal the one nearest to the opening. Absent where there is none.
+   *
+   * @generated from field: google.protobuf.Timestamp observed_at = 3;
+   */
+  observedAt?: Timestamp | undefined;
+
+  /**
+   * The value of that reading.
+   *
+   * @generated from field: optional double value = 4;
+   */
+  value?: number | undefined;
+
+  /**
+   * What was expected of it; absent where it was too young to be judged.
+   *
+   * @generated from field: optional double expected = 5;
+   */
+  expected?: number | undefined;
+};
+
+/**
+ * Describes the message telltale.v1.AlertPeer.
+ * Use `create(AlertPeerSchema)` to create a new message.
+ */
+export const AlertPeerSchema: GenMessage<AlertPeer> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_alert, 10);
+
+/**
+ * What the other sensors of the asset did.
+ *
+ * @generated from message telltale.v1.GetAlertPeersResponse
+ */
+export type GetAlertPeersResponse = Message<"telltale.v1.GetAlertPeersResponse"> & {
+  /**
+   * The asset of the alert's sensor as it is now; empty where it has none, and then there are no peers.
+   *
+   * @generated from field: string asset = 1;
+   */
+  asset: string;
+
+  /**
+   * At most eight, by id.
+   *
+   * @generated from field: repeated telltale.v1.AlertPeer peers = 2;
+   */
+  peers: AlertPeer[];
+
+  /**
+   * Sensors of the asset that were not looked at.
+   *
+   * @generated from field: uint64 left_out = 3;
+   */
+  leftOut: bigint;
+
+  /**
+   * What follows from it, for example "5 of 6 other sensors of site-1/press were as usual". Empty where nothing does.
+   *
+   * @generated from field: string summary = 4;
+   */
+  summary: string;
+};
+
+/**
+ * Describes the message telltale.v1.GetAlertPeersResponse.
+ * Use `create(GetAlertPeersResponseSchema)` to create a new message.
+ */
+export const GetAlertPeersResponseSchema: GenMessage<GetAlertPeersResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_alert, 11);
+
+/**
  * Where an alert is in its life.
  *
  * @generated from enum telltale.v1.AlertState
@@ -495,6 +607,61 @@ export const AlertStateSchema: GenEnum<AlertState> = /*@__PURE__*/
   enumDesc(file_telltale_v1_alert, 0);
 
 /**
+ * How another sensor was when an alert opened.
+ *
+ * @generated from enum telltale.v1.AlertPeerState
+ */
+export const AlertPeerState = {
+  /**
+   * Never set by this version.
+   *
+   * @generated from enum value: ALERT_PEER_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It had readings, and none was abnormal.
+   *
+   * @generated from enum value: ALERT_PEER_STATE_AS_USUAL = 1;
+   */
+  AS_USUAL: 1,
+
+  /**
+   * Its most abnormal reading was above what was expected.
+   *
+   * @generated from enum value: ALERT_PEER_STATE_ABOVE = 2;
+   */
+  ABOVE: 2,
+
+  /**
+   * Its most abnormal reading was below what was expected.
+   *
+   * @generated from enum value: ALERT_PEER_STATE_BELOW = 3;
+   */
+  BELOW: 3,
+
+  /**
+   * It had no reading.
+   *
+   * @generated from enum value: ALERT_PEER_STATE_NO_READING = 4;
+   */
+  NO_READING: 4,
+} as const;
+
+/**
+ * How another sensor was when an alert opened.
+ *
+ * @generated from enum telltale.v1.AlertPeerState
+ */
+export type AlertPeerState = (typeof AlertPeerState)[keyof typeof AlertPeerState] | UnknownEnum;
+
+/**
+ * Describes the enum telltale.v1.AlertPeerState.
+ */
+export const AlertPeerStateSchema: GenEnum<AlertPeerState> = /*@__PURE__*/
+  enumDesc(file_telltale_v1_alert, 1);
+
+/**
  * Alerts are episodes: one from the first abnormal reading until the sensor is normal again or a person closes it.
  *
  * @generated from service telltale.v1.AlertService
@@ -519,6 +686,17 @@ export const AlertService: GenService<{
     methodKind: "unary";
     input: typeof GetAlertRequestSchema;
     output: typeof GetAlertResponseSchema;
+  },
+  /**
+   * What the other sensors of the alert's asset did when it opened, as stored: whether it is the sensor alone, or a common cause. At most
+   * eight sensors are compared. It changes nothing. Errors: NOT_FOUND.
+   *
+   * @generated from rpc telltale.v1.AlertService.GetAlertPeers
+   */
+  getAlertPeers: {
+    methodKind: "unary";
+    input: typeof GetAlertPeersRequestSchema;
+    output: typeof GetAlertPeersResponseSchema;
   },
   /**
    * Records that a person has seen it. Repeating it changes nothing. Errors: NOT_FOUND.
