@@ -2,6 +2,33 @@ import { fileURLToPath } from "node:url";
 import { svelte, vitePreprocess } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
 
+const SERVICES_APART = ["detector", "incident", "notification", "query", "registry", "report"];
+/** What every page calls with. */
+const WIRE =
+  /[\\/]node_modules[\\/]@(?:bufbuild|connectrpc)[\\/]|[\\/]web[\\/]app[\\/](?:transport|services[\\/](?:admin|alert|watch))\.ts$|[\\/]v1[\\/](?:admin|alert|ingest|reading|watch)_pb\.ts$/;
+
+/** The generated code of a service, and its client. */
+function serviceOf(name: string): RegExp {
+  const contracts = name === "query" ? "(?:query|chart)" : name;
+  return new RegExp(`[\\\\/](?:services[\\\\/]${name}|v1[\\\\/]${contracts}_pb)\\.ts$`);
+}
+
+/**
+ * What several pages need comes in few files: each costs a request, and headers of half a kilobyte. A contract that not every page needs is a file
+ * of its own: to read one takes the browser some milliseconds, on a slow machine tens of them.
+ */
+const GROUPS = [
+  { name: "wire", test: WIRE, priority: 4 },
+  {
+    name: "shared",
+    test: /[\\/]node_modules[\\/](?:svelte|esm-env|clsx)[\\/]|[\\/]chart[\\/](?:columns|range|series|tried)\.ts$/,
+    priority: 3,
+  },
+  ...SERVICES_APART.map((name) => ({ name, test: serviceOf(name), priority: 2 })),
+  { name: "shared", test: /[\\/]web[\\/](?:lib|app|pages)[\\/]/, minShareCount: 4, priority: 1 },
+  { name: "chart", test: /[\\/]uplot[\\/]|[\\/]web[\\/]chart[\\/]/ },
+];
+
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
   base: "/ui/",
@@ -20,10 +47,7 @@ export default defineConfig({
     rolldownOptions: {
       checks: { pluginTimings: false },
       output: {
-        // What several pages need comes in few files: each costs a request, and headers of half a kilobyte.
-        codeSplitting: {
-          groups: [{ name: "shared", test: /[\\/]web[\\/](?:lib|app|pages)[\\/]/, minShareCount: 4 }],
-        },
+        codeSplitting: { groups: GROUPS },
       },
     },
   },

@@ -8,6 +8,11 @@ import { fill, type Secured, startSecured } from "../../testing/secured.ts";
 
 /** Browsers write each refusal to their console. */
 const REFUSED = [/status of 401/];
+const SERVICES: Readonly<Record<string, string>> = {
+  GetCaller: "AdminService",
+  GetSensor: "RegistryService",
+  GetSeries: "QueryService",
+};
 
 describeWith(["chromium"], "signing in to the console", () => {
   let platform: Secured;
@@ -77,10 +82,19 @@ describeWith(["chromium"], "signing in to the console", () => {
     const code = `[...document.querySelectorAll('head > link[rel="modulepreload"]')].map(({ href }) => new URL(href).pathname)`;
     const [early] = ((await page.evaluate(code)) as string[]).filter((path) => path.includes("/Alerts-"));
     expect(asked.indexOf(early!)).toBeGreaterThan(-1);
-    expect(asked.indexOf(early!)).toBeLessThan(asked.findIndex((path) => path.endsWith("/ListAlerts")));
+    expect(asked.findIndex((path) => path.endsWith("/ListAlerts"))).toBeLessThan(asked.indexOf(early!));
     await page.getByText("seen by").waitFor();
+    expect(asked.filter((path) => path.endsWith("/ListAlerts"))).toHaveLength(2); // the inbox, and the number of open ones
+    // A sensor's page asks for the sensor and its series before its own code.
+    asked.length = 0;
+    await page.goto(`${platform.http}/ui/sensors/line-4%2Fboiler`);
+    await page.locator("main canvas").waitFor();
+    const first = ["GetCaller", "GetSensor", "GetSeries"].map((name) => `/telltale.v1.${SERVICES[name]}/${name}`);
+    expect(asked.filter((path) => path.startsWith("/telltale.v1.")).slice(0, 3)).toEqual(first);
+    expect(asked.indexOf(first[2]!)).toBeLessThan(asked.findIndex((path) => path.includes("/Sensor-")));
+    expect(asked.filter((path) => path === first[1])).toHaveLength(1);
     await context.clearCookies();
-    await page.getByRole("link", { name: "line-4/boiler", exact: true }).click();
+    await page.getByRole("link", { name: "Alerts" }).first().click();
     await page.getByRole("heading", { name: "Sign in to Telltale" }).waitFor();
     expect(wrong).toEqual([]);
     await context.close();

@@ -3,11 +3,12 @@ import type { Alert } from "../../gen/web/telltale/v1/alert_pb.ts";
 import type { BacktestPicture, BacktestSummary } from "../../gen/web/telltale/v1/detector_pb.ts";
 import type { Span } from "../chart/range.ts";
 import { bandOf, type TriedBand } from "../chart/tried.ts";
-import { api } from "./api.ts";
 import { type Compared, compared } from "./backtest.ts";
 import { configOf, type SettingsForm } from "./detector-settings.ts";
 import { timestampOf } from "./format.ts";
 import { isCanceled, type Problem, problemOf } from "./problems.ts";
+import { alertApi } from "./services/alert.ts";
+import { detectorApi } from "./services/detector.ts";
 
 const PAGE = 1_000;
 /** Of the band: as many as a wide screen has room for. */
@@ -52,11 +53,11 @@ export class BacktestRun {
     this.#ending.abort();
   }
 
-  async #replay(request: Parameters<typeof api.detector.backtest>[0], signal: AbortSignal) {
+  async #replay(request: Parameters<typeof detectorApi.backtest>[0], signal: AbortSignal) {
     const alerts: Alert[] = [];
     let summary: BacktestSummary | undefined;
     let picture: BacktestPicture | undefined;
-    for await (const response of api.detector.backtest(request, { signal })) {
+    for await (const response of detectorApi.backtest(request, { signal })) {
       alerts.push(...response.alerts);
       summary = response.summary ?? summary;
       picture = response.picture ?? picture;
@@ -67,11 +68,11 @@ export class BacktestRun {
   }
 }
 
-export async function storedAlerts(filter: Parameters<typeof api.alerts.listAlerts>[0], signal: AbortSignal) {
+export async function storedAlerts(filter: Parameters<typeof alertApi.listAlerts>[0], signal: AbortSignal) {
   const all: Alert[] = [];
   let pageToken = "";
   do {
-    const { alerts, nextPageToken } = await api.alerts.listAlerts({ ...filter, limit: PAGE, pageToken }, { signal });
+    const { alerts, nextPageToken } = await alertApi.listAlerts({ ...filter, limit: PAGE, pageToken }, { signal });
     all.push(...alerts);
     pageToken = nextPageToken;
   } while (pageToken !== "");

@@ -6,8 +6,8 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type AlertEvent, AlertEventSchema } from "../../gen/web/telltale/v1/watch_pb.ts";
-import { api } from "./api.ts";
 import { backoffMs } from "./backoff.ts";
+import { watchApi } from "./services/watch.ts";
 
 export type LinkState = "connecting" | "live" | "lost";
 /** "missed": what happened meanwhile is not known event by event; load anew. */
@@ -82,7 +82,7 @@ class Live {
     const silence = new AbortController();
     let timer = setTimeout(() => silence.abort(), SILENCE_MS);
     try {
-      const stream = api.watch.watchAlerts(
+      const stream = watchApi.watchAlerts(
         { resumeToken: this.#token },
         { signal: AbortSignal.any([signal, silence.signal]) },
       );

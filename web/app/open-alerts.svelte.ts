@@ -1,6 +1,7 @@
 /** How many alerts are open, for the navigation: counted once the page has asked for its own, and after each event, at most so many. */
-import { api } from "./api.ts";
+
 import { live } from "./live.svelte.ts";
+import { alertApi } from "./services/alert.ts";
 import { session } from "./session.svelte.ts";
 
 const MOST = 1_000;
@@ -16,7 +17,7 @@ class OpenAlerts {
   async count(): Promise<void> {
     if (session.state !== "signed-in" || !session.mayRead) return;
     try {
-      const { alerts, nextPageToken } = await api.alerts.listAlerts({ resolved: false, limit: MOST });
+      const { alerts, nextPageToken } = await alertApi.listAlerts({ resolved: false, limit: MOST });
       // At the icon of the installed console, where the browser has that. Without permission there is no number.
       navigator.setAppBadge?.(alerts.length).catch(() => {});
       this.text = alerts.length === 0 ? "" : `${alerts.length}${nextPageToken === "" ? "" : "+"}`;

@@ -1,8 +1,8 @@
 /** Whether this browser is told of alerts while the console is closed. */
 import type { PushSubscription as Kept } from "../../gen/web/telltale/v1/notification_pb.ts";
-import { api } from "./api.ts";
 import { browserLabel } from "./browser-label.ts";
 import { installed } from "./installed.svelte.ts";
+import { notificationApi } from "./services/notification.ts";
 import { session } from "./session.svelte.ts";
 
 class Push {
@@ -29,7 +29,7 @@ class Push {
   async look(): Promise<void> {
     const registration = installed.registration;
     if (registration === undefined || this.reason !== "") return;
-    const { publicKey, receivers } = await api.notifications.getPushSettings({});
+    const { publicKey, receivers } = await notificationApi.getPushSettings({});
     this.receivers = receivers;
     const found = await registration.pushManager.getSubscription();
     if (found === null) this.kept = undefined;
@@ -43,7 +43,7 @@ class Push {
       this.permission = await Notification.requestPermission();
       if (this.permission !== "granted") throw new Error("You have not allowed notifications.");
       const registration = await navigator.serviceWorker.ready;
-      const { publicKey } = await api.notifications.getPushSettings({});
+      const { publicKey } = await notificationApi.getPushSettings({});
       await this.#subscribe(registration, publicKey, await registration.pushManager.getSubscription());
     });
   }
@@ -54,7 +54,7 @@ class Push {
       const id = this.kept?.id;
       await (await registration.pushManager.getSubscription())?.unsubscribe();
       this.kept = undefined;
-      if (id !== undefined) await api.notifications.unsubscribePush({ id });
+      if (id !== undefined) await notificationApi.unsubscribePush({ id });
     });
   }
 
@@ -91,7 +91,7 @@ async function keep(found: PushSubscription): Promise<Kept | undefined> {
   const [p256dh, auth] = (["p256dh", "auth"] as const).map((name) => new Uint8Array(found.getKey(name)!));
   const label = browserLabel(navigator.userAgent);
   const request = { endpoint: found.endpoint, p256dh: p256dh!, auth: auth!, label };
-  return (await api.notifications.subscribePush(request)).subscription;
+  return (await notificationApi.subscribePush(request)).subscription;
 }
 
 export const push = new Push();

@@ -1,9 +1,10 @@
 /** A list of sensors of any length: pages of a thousand, loaded one behind the other as far as somebody looks, kept in few words each. */
 import type { RegisteredSensor, SensorSort } from "../../gen/web/telltale/v1/registry_pb.ts";
-import { api } from "./api.ts";
 import { msOf } from "./format.ts";
 import { isCanceled, type Problem, problemOf } from "./problems.ts";
-import { type SensorStateName, type SeverityName, sensorStateName, severityName } from "./severity.ts";
+import { type SensorStateName, sensorStateName } from "./sensor-state.ts";
+import { registryApi } from "./services/registry.ts";
+import { type SeverityName, severityName } from "./severity.ts";
 
 const PAGE = 1_000;
 
@@ -94,7 +95,7 @@ export class SensorList {
       pageToken: this.#token,
       withCounts: first,
     };
-    const { sensors, nextPageToken, counts } = await api.registry.listSensors(request, { signal: this.#ending.signal });
+    const { sensors, nextPageToken, counts } = await registryApi.listSensors(request, { signal: this.#ending.signal });
     if (counts !== undefined) {
       const numbers = {
         alerting: Number(counts.alerting),

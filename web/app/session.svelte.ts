@@ -1,9 +1,10 @@
 /** Who is signed in, and what they may do: pages offer nothing that would be refused. */
-import { fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { type GetCallerResponse, GetCallerResponseSchema, Scope } from "../../gen/web/telltale/v1/admin_pb.ts";
-import { api, onCallError } from "./api.ts";
+import { Scope } from "../../gen/web/telltale/v1/admin_pb.ts";
+import { dropEarly } from "../early/answers.ts";
 import { type Problem, problemOf } from "./problems.ts";
+import { adminApi } from "./services/admin.ts";
+import { onCallError } from "./transport.ts";
 
 type State = "asking" | "signed-out" | "signed-in" | "unreachable";
 
@@ -54,7 +55,7 @@ class Session {
 
   async ask(): Promise<void> {
     try {
-      const { name, scopes, sensorPrefix, authenticated } = (await earlyCaller()) ?? (await api.admin.getCaller({}));
+      const { name, scopes, sensorPrefix, authenticated } = await adminApi.getCaller({});
       this.name = name;
       this.sensorPrefix = sensorPrefix;
       this.required = authenticated;
@@ -129,6 +130,7 @@ class Session {
     if (ConnectError.from(error).code === Code.Unauthenticated) {
       this.required = true;
       this.state = "signed-out";
+      dropEarly();
       return;
     }
     if (this.state === "signed-in") return; // the pages say so themselves
@@ -136,15 +138,6 @@ class Session {
     this.state = "unreachable";
     setTimeout(() => void this.ask(), RETRY_MS);
   }
-}
-
-/** What was asked before this code had come; undefined: it was taken already, or is no answer. */
-async function earlyCaller(): Promise<GetCallerResponse | undefined> {
-  const asked = globalThis.telltaleCaller;
-  globalThis.telltaleCaller = undefined;
-  const answer = await asked;
-  if (answer?.status === 401) throw new ConnectError("nobody is signed in", Code.Unauthenticated);
-  return answer?.ok ? fromBinary(GetCallerResponseSchema, new Uint8Array(await answer.arrayBuffer())) : undefined;
 }
 
 function refusalOf(status: number, { detail }: { detail?: string }): string {

@@ -1,7 +1,6 @@
 /** Severities and states as words and classes: colour is never the only sign. */
 import { type Alert, AlertState } from "../../gen/web/telltale/v1/alert_pb.ts";
 import { Severity } from "../../gen/web/telltale/v1/reading_pb.ts";
-import { SensorState } from "../../gen/web/telltale/v1/registry_pb.ts";
 
 export type SeverityName = "critical" | "high" | "medium" | "low";
 
@@ -39,12 +38,4 @@ export function shortMessage({ message }: Pick<Alert, "message">): string {
 export function stateText({ state }: Pick<Alert, "state">): string {
   if (state === AlertState.OPEN) return "open";
   return state === AlertState.RECOVERED ? "recovered" : "resolved";
-}
-
-export type SensorStateName = "alerting" | "stale" | "ok" | "retired";
-
-export function sensorStateName(state: SensorState): SensorStateName {
-  if (state === SensorState.ALERTING) return "alerting";
-  if (state === SensorState.STALE) return "stale";
-  return state === SensorState.RETIRED ? "retired" : "ok";
 }

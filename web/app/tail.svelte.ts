@@ -1,8 +1,8 @@
 /** Readings of one sensor as they are stored, for a chart that ends now. Only while the page is shown: each stream is a connection. */
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { ScoredReading } from "../../gen/web/telltale/v1/reading_pb.ts";
-import { api } from "./api.ts";
 import { backoffMs } from "./backoff.ts";
+import { watchApi } from "./services/watch.ts";
 
 /** Called with readings, and with "missed" where some may not have come. */
 type Listener = (news: readonly ScoredReading[] | "missed") => void;
@@ -33,7 +33,7 @@ async function read(sensorId: string, listener: Listener, signal: AbortSignal): 
   let token = "";
   for (let failures = 0; !signal.aborted; failures++) {
     try {
-      for await (const { readings, resumeToken, missed } of api.watch.watchReadings(
+      for await (const { readings, resumeToken, missed } of watchApi.watchReadings(
         { sensorId, resumeToken: token },
         { signal },
       )) {

@@ -3,14 +3,11 @@
  * the names of files.
  */
 import { pageOf } from "../app/routes.ts";
+import { type Early, earlyKey } from "./answers.ts";
+import { caller, callsOf } from "./calls.ts";
 
 /** Files of each page beside those of all, by the name of its component. */
 declare const FILES_OF_PAGES: Readonly<Record<string, readonly string[]>>;
-
-declare global {
-  /** The answer to who this is; undefined: the platform was not reached. */
-  var telltaleCaller: Promise<Response | undefined> | undefined;
-}
 
 const HOME = "/ui/";
 
@@ -22,15 +19,21 @@ try {
   // A browser that keeps nothing follows the system's theme.
 }
 
-// A unary call by Connect; the empty message has no bytes.
-globalThis.telltaleCaller = fetch("/telltale.v1.AdminService/GetCaller", {
-  method: "POST",
-  headers: { "content-type": "application/proto", "connect-protocol-version": "1" },
-  body: new Uint8Array(),
-}).catch(() => undefined);
+const page = pageOf(location.pathname.slice(HOME.length - 1));
+const early: Early = { nowMs: Date.now(), answers: new Map() };
+const where = { query: new URLSearchParams(location.search), nowMs: early.nowMs, width: innerWidth };
+for (const { method, body } of [caller(), ...callsOf(page, where)]) {
+  const path = `/telltale.v1.${method}`;
+  // A unary call by Connect.
+  const headers = { "content-type": "application/proto", "connect-protocol-version": "1" };
+  const answer = fetch(path, { method: "POST", headers, body });
+  early.answers.set(earlyKey(path, body), answer);
+  // Whoever takes it says so.
+  answer.catch(() => {});
+}
+globalThis.telltaleEarly = early;
 
-const { name } = pageOf(location.pathname.slice(HOME.length - 1));
-for (const file of FILES_OF_PAGES[componentOf(name)] ?? []) {
+for (const file of FILES_OF_PAGES[componentOf(page.name)] ?? []) {
   const link = document.createElement("link");
   link.href = HOME + file;
   if (file.endsWith(".css")) {

@@ -1,0 +1,47 @@
+/** How the console calls the platform's services, on this page's own origin. Each service has a module beside this: a page loads those it calls. */
+import type { DescService } from "@bufbuild/protobuf";
+import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-web";
+import { takeEarly } from "../early/answers.ts";
+
+/** Called with the error of each call that failed, also in the middle of a stream. */
+const listeners = new Set<(error: unknown) => void>();
+
+export function onCallError(listener: (error: unknown) => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+const tell: Interceptor = (next) => async (request) => {
+  try {
+    const response = await next(request);
+    return response.stream ? { ...response, message: told(response.message) } : response;
+  } catch (error) {
+    tellListeners(error);
+    throw error;
+  }
+};
+
+async function* told<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
+  try {
+    yield* messages;
+  } catch (error) {
+    tellListeners(error);
+    throw error;
+  }
+}
+
+function tellListeners(error: unknown): void {
+  for (const listener of listeners) listener(error);
+}
+
+const transport = createConnectTransport({
+  baseUrl: location.origin,
+  useBinaryFormat: true,
+  interceptors: [tell],
+  fetch: (input, init) => takeEarly(String(input), init?.body) ?? fetch(input, init),
+});
+
+export function client<S extends DescService>(service: S): Client<S> {
+  return createClient(service, transport);
+}
