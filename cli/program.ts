@@ -27,6 +27,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   oncall: async () => (await import("./commands/oncall.ts")).onCallCommand(),
   silence: async () => (await import("./commands/silence.ts")).silenceCommand(),
   token: async () => (await import("./commands/token.ts")).tokenCommand(),
+  session: async () => (await import("./commands/session.ts")).sessionCommand(),
 };
 
 /** Former names. */

@@ -4,7 +4,7 @@ import { allowLong } from "../server/lib/long-requests.ts";
 import type { Alertmanager } from "./alertmanager/serve.ts";
 import { consoleAsset, hasConsole, sendAsset } from "./console/assets.ts";
 import { CONNECT_PREFIX, CONNECT_ROUTE, type Forwarder, refuse } from "./console/connect.ts";
-import { BEGIN_PATH, CALLBACK_PATH } from "./console/oidc.ts";
+import { BEGIN_PATH, CALLBACK_PATH, LOGOUT_PATH } from "./console/oidc.ts";
 import type { Sessions } from "./console/sessions.ts";
 import { checkedRequest } from "./graphql/request.ts";
 import { GRAPHQL_PATH } from "./graphql/runtime.ts";
@@ -152,6 +152,7 @@ export class Router {
     };
     this.#add("/ui", { GET: async () => ({ status: 307, body: "", headers: { location: UI } }) });
     this.#add(BEGIN_PATH, { GET: (_request, _response, { query }) => sessions.toProvider(query) });
+    this.#add(LOGOUT_PATH, { POST: (request) => sessions.byProvider(request) });
     this.#add(CALLBACK_PATH, { GET: (request, response) => sessions.fromProvider(request, response) });
     this.#add(SESSION_PATH, {
       GET: async () => sessions.ways(),

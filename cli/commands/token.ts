@@ -1,11 +1,10 @@
 import { timestampDate } from "@bufbuild/protobuf/wkt";
-import { createClient } from "@connectrpc/connect";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { connect } from "../../client/transport.ts";
 import { counted } from "../../formats/counted.ts";
-import { AdminService, Scope, type Token } from "../../gen/es/telltale/v1/admin_pb.ts";
+import { Scope, type Token } from "../../gen/es/telltale/v1/admin_pb.ts";
+import { asAdmin } from "../admin.ts";
 import { printList } from "../pages.ts";
-import { credentials, type ServerOptions, withServer } from "../server.ts";
+import { type ServerOptions, withServer } from "../server.ts";
 import { timeOption, timestampOf } from "../time.ts";
 
 const scopeNames = ["ingest", "read", "operate", "admin"] as const;
@@ -92,18 +91,6 @@ async function printAudit(options: ServerOptions): Promise<void> {
     }
     if (events.length === 0) console.error("No events.");
   });
-}
-
-async function asAdmin(
-  options: ServerOptions,
-  call: (admin: ReturnType<typeof createClient<typeof AdminService>>) => Promise<void>,
-): Promise<void> {
-  const connection = connect(credentials(options));
-  try {
-    await call(createClient(AdminService, connection.transport));
-  } finally {
-    connection.close();
-  }
 }
 
 function describe({ id, name, scopes: given, sensorPrefix, expiresAt, lastUsedAt, revokedAt }: Token): string {

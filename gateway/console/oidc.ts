@@ -20,6 +20,8 @@ export interface OidcSignIn {
 }
 
 export const BEGIN_PATH = "/ui/session/oidc";
+/** Where the provider says that somebody signed out there. */
+export const LOGOUT_PATH = "/ui/session/oidc/backchannel-logout";
 export const CALLBACK_PATH = "/ui/session/oidc/callback";
 const COOKIE = "telltale-sign-in";
 /** For a person to find a second factor. */

@@ -35,6 +35,9 @@ export interface SessionsOptions {
 
 const NOT_ENDED =
   "This browser is signed out, but the platform does not answer: a copy of the cookie, if there is one, counts until the session ends";
+const FORM_TYPE = "application/x-www-form-urlencoded";
+const NO_STORE = { "cache-control": "no-store" };
+const AGAIN = { ...NO_STORE, "retry-after": "1" };
 const NO_PROVIDER = detail(404, "No identity provider is set up: OIDC_CLIENT_ID sets one");
 
 /** What the cookie adds to a call. */
@@ -142,6 +145,28 @@ export class Sessions {
     return { status: 204, body: "", headers: removed };
   }
 
+  /**
+   * `POST /ui/session/oidc/backchannel-logout` by the identity provider, with the form field `logout_token`: what it names has ended. Answers as
+   * OpenID Connect Back-Channel Logout 1.0 says. No page of ours sends it, and no cookie counts.
+   */
+  async byProvider(request: IncomingMessage): Promise<Answer> {
+    if (this.#options.oidc === undefined) return NO_PROVIDER;
+    const body = await readBody(request).catch(tooLarge);
+    const isForm = request.headers["content-type"]?.split(";")[0]?.trim().toLowerCase() === FORM_TYPE;
+    const [logoutToken = "", ...more] =
+      isForm && body !== undefined ? new URLSearchParams(body.toString("utf8")).getAll("logout_token") : [];
+    if (logoutToken === "" || more.length > 0)
+      return refused(400, "invalid_request", `Send one logout_token as ${FORM_TYPE}`);
+    try {
+      await this.#admin.endSessionsByLogoutToken({ logoutToken }, callOptions(request.headers, undefined));
+    } catch (error) {
+      const { code, rawMessage } = ConnectError.from(error);
+      if (code === Code.InvalidArgument) return refused(400, "invalid_request", rawMessage);
+      return { ...refused(503, "temporarily_unavailable", "The platform cannot end sessions now"), headers: AGAIN };
+    }
+    return { status: 200, body: "", headers: NO_STORE };
+  }
+
   /** Undefined where there is none, or it is over as far as the cookie says. */
   #sessionOf({ cookie }: IncomingHttpHeaders): Session | undefined {
     const sealed = cookieOf(cookie, COOKIE);
@@ -173,7 +198,12 @@ function authorizationOf({ id, token }: Session): string {
   return `Console ${id} ${token}`;
 }
 
-function callOptions(given: IncomingHttpHeaders, authorization: string): CallOptions {
+/** As OAuth's clients are told. */
+function refused(status: number, error: string, text: string): Answer {
+  return { status, body: { error, error_description: text }, headers: NO_STORE };
+}
+
+function callOptions(given: IncomingHttpHeaders, authorization: string | undefined): CallOptions {
   const headers = passedOn({ ...(given as Record<string, string | undefined>), authorization });
   return { headers, timeoutMs: TIMEOUT_MS };
 }

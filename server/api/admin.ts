@@ -6,6 +6,7 @@ import type { Clock } from "../clock.ts";
 import { TelltaleError } from "../errors.ts";
 import type { Audit, AuditRow } from "../security/audit.ts";
 import type { ConsoleSessions } from "../security/console-sessions.ts";
+import type { LogoutVerifier } from "../security/logout-token.ts";
 import type { TokenRecord, Tokens } from "../security/tokens.ts";
 import { createSessionMethods } from "./console-sessions.ts";
 import { readPageToken, readTextPageToken } from "./page-token.ts";
@@ -27,6 +28,7 @@ const NO_TOKENS =
 export function createAdminService(parts: {
   tokens: Tokens;
   consoleSessions: ConsoleSessions;
+  verifyLogout: LogoutVerifier | undefined;
   audit: Audit;
   clock: Clock;
   quarantine: QuarantineMethods;
@@ -36,7 +38,7 @@ export function createAdminService(parts: {
   const { tokens, audit, clock, auth } = parts;
   return {
     ...parts.quarantine,
-    ...createSessionMethods(parts.consoleSessions, auth),
+    ...createSessionMethods(parts.consoleSessions, parts.verifyLogout, auth),
 
     async getCaller(_, context) {
       const { name, scopes, sensorPrefix } = principalOf(context);

@@ -5,6 +5,7 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import { type AdminService, type BrowserSessionSchema, Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { TelltaleError } from "../errors.ts";
 import type { ConsoleSession, ConsoleSessions } from "../security/console-sessions.ts";
+import type { LogoutVerifier } from "../security/logout-token.ts";
 import type { Principal } from "../security/principal.ts";
 import { checkRule } from "../security/rules.ts";
 import { principalOf } from "./principal.ts";
@@ -13,9 +14,16 @@ const DEFAULT_LIMIT = 100;
 /** For whose sessions are not one's own. */
 const ADMINISTRATORS = { scope: Scope.ADMIN, whole: true } as const;
 
-type Methods = Pick<ServiceImpl<typeof AdminService>, "beginSession" | "listSessions" | "endSession">;
+type Methods = Pick<
+  ServiceImpl<typeof AdminService>,
+  "beginSession" | "listSessions" | "endSession" | "endSessions" | "endSessionsByLogoutToken"
+>;
 
-export function createSessionMethods(sessions: ConsoleSessions, auth: boolean): Methods {
+export function createSessionMethods(
+  sessions: ConsoleSessions,
+  verifyLogout: LogoutVerifier | undefined,
+  auth: boolean,
+): Methods {
   return {
     async beginSession({ browser }, context) {
       if (!auth) throw new TelltaleError("conflict", "AUTH is off: nobody has to sign in");
@@ -37,7 +45,30 @@ export function createSessionMethods(sessions: ConsoleSessions, auth: boolean): 
       if (ended === undefined) throw new TelltaleError("not_found", `There is no session ${JSON.stringify(id)}`);
       return { session: messageOf(ended, principal) };
     },
+
+    async endSessions({ caller, keepCurrent }, context) {
+      const principal = principalOf(context);
+      const isOwn = caller === "";
+      if (!isOwn) checkRule(ADMINISTRATORS, principal);
+      const ended = await sessions.endAll(isOwn ? principal : { name: caller }, keepCurrent ? principal.sessionId : "");
+      return { ended, caller: isOwn ? principal.name : caller };
+    },
+
+    async endSessionsByLogoutToken({ logoutToken }) {
+      if (verifyLogout === undefined)
+        throw new TelltaleError("conflict", "No identity provider is set up: OIDC_CLIENT_ID sets one");
+      const logout = await verifyLogout(logoutToken);
+      const ended = logout && (await sessions.endByProvider(logout));
+      // One sentence for every way to be wrong, as for other credentials.
+      if (ended === undefined)
+        throw invalid("logout_token", "is none of the identity provider, is old, or came before");
+      return { ended, caller: logout!.subject === undefined ? "" : `jwt:${logout!.subject}` };
+    },
   };
+}
+
+function invalid(field: string, description: string): TelltaleError {
+  return new TelltaleError("invalid", `${field} ${description}`, { violations: [{ field, description }] });
 }
 
 function messageOf(

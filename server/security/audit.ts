@@ -182,6 +182,16 @@ export const audited: Readonly<Record<string, Entry>> = {
     action: "session.end",
     target: (_, { session }) => `session of ${session?.caller}`,
   },
+  "telltale.v1.AdminService/EndSessions": {
+    action: "session.end",
+    target: (_, { caller }) => `all sessions of ${caller}`,
+    detail: ({ keepCurrent }, { ended }) => `${counted(ended, "session")}${keepCurrent ? ", but for this one" : ""}`,
+  },
+  "telltale.v1.AdminService/EndSessionsByLogoutToken": {
+    action: "session.end",
+    target: (_, { caller }) => `sessions of ${caller || "a person"} at the identity provider`,
+    detail: (_, { ended }) => counted(ended, "session"),
+  },
   "telltale.v1.AdminService/RevokeToken": { action: "token.revoke", target: ({ id }) => `token ${id}` },
 };
 

@@ -40,6 +40,60 @@ describeWith(["postgres"], "sessions of browsers", () => {
     expect(await sessions.isOpen(id)).toBe(false);
   });
 
+  test("all sessions of a caller end at once, but for the one that is kept", async () => {
+    const sessions = replica();
+    const cid: Principal = { ...anonymous, name: "jwt:cid" };
+    const [kept, other, ofGil] = [
+      await sessions.begin(cid, "Firefox"),
+      await sessions.begin(cid, "Chrome"),
+      await sessions.begin({ ...anonymous, name: "jwt:gil" }, "Edge"),
+    ];
+    const goOn = () => Promise.all([kept, other, ofGil].map(({ id }) => sessions.isOpen(id)));
+    expect(await goOn()).toEqual([true, true, true]);
+    expect(await sessions.endAll(cid, kept.id)).toBe(1);
+    expect(await goOn()).toEqual([true, false, true]);
+    expect([await sessions.endAll({ name: "jwt:cid" }), await sessions.endAll(cid)]).toEqual([1, 0]);
+    expect(await goOn()).toEqual([false, false, true]);
+  });
+
+  test("a logout token ends the session that it names, or all of its person, and counts once", async () => {
+    const sessions = replica();
+    const at = (subject: string, sid?: string): Principal => ({
+      ...anonymous,
+      name: `jwt:${subject}`,
+      provider: { subject, sid },
+    });
+    const names = { first: at("dan", "s1"), second: at("dan", "s2"), unnamed: at("dan"), other: at("eve", "s1") };
+    const ids = Object.fromEntries(
+      await Promise.all(
+        Object.entries(names).map(async ([name, who]) => [name, (await sessions.begin(who, "")).id] as const),
+      ),
+    );
+    const open = async () => {
+      const found = await Promise.all(Object.keys(names).map((name) => sessions.isOpen(ids[name]!)));
+      return Object.keys(names).filter((_, index) => found[index]);
+    };
+    const logout = (jti: string, subject?: string, sid?: string) =>
+      sessions.endByProvider({ jti, subject, sid, endsMs: Date.now() + 60_000 });
+    // The one that began without a name cannot be told from the one that is named.
+    expect([await logout("a", "dan", "s1"), await open()]).toEqual([2, ["second", "other"]]);
+    expect([await logout("a", "dan"), await open()]).toEqual([undefined, ["second", "other"]]);
+    expect([await logout("b", undefined, "s2"), await open()]).toEqual([1, ["other"]]);
+    expect([await logout("c", "eve"), await open()]).toEqual([1, []]);
+    expect(await logout("d", "nobody")).toBe(0);
+  });
+
+  test("a logout token is forgotten once it is too old to count", async () => {
+    const sessions = replica();
+    const logout = (jti: string, endsMs: number) =>
+      sessions.endByProvider({ jti, subject: "fay", sid: undefined, endsMs });
+    await logout("old", Date.now() - 1_000);
+    await logout("new", Date.now() + 60_000);
+    expect((await sql`select jti from logout_token where jti in ('old', 'new')`).map(({ jti }) => jti)).toEqual([
+      "new",
+    ]);
+  });
+
   test("a person sees and ends their own; those that are idle for longer than the cookie lasts are not shown", async () => {
     const sessions = replica();
     const { id } = await sessions.begin(bob, "Chrome");

@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import { SESSION_TIMES } from "../lib/session-times.ts";
 import type { Logger } from "../observe/logger.ts";
 import { LastUse } from "./last-use.ts";
+import type { Logout } from "./logout-token.ts";
 import { callerKeyOf, type Principal } from "./principal.ts";
 import { ShortMemory } from "./short-memory.ts";
 
@@ -45,9 +46,11 @@ export class ConsoleSessions {
   async begin(principal: Principal, browser: string): Promise<ConsoleSession> {
     const id = randomBytes(16).toString("base64url");
     const sql = this.#sql;
-    const [row] = await sql`insert into console_session (id, caller, caller_key, browser, ends_at)
+    const [row] =
+      await sql`insert into console_session (id, caller, caller_key, browser, ends_at, provider_subject, provider_sid)
       values (${id}, ${principal.name}, ${callerKeyOf(principal)}, ${browser},
-        now() + ${SESSION_TIMES.absoluteMs} * interval '1 millisecond')
+        now() + ${SESSION_TIMES.absoluteMs} * interval '1 millisecond',
+        ${principal.provider?.subject ?? null}, ${principal.provider?.sid ?? null})
       returning *`;
     await sql`delete from console_session where ends_at < now() - ${KEPT_DAYS} * interval '1 day'
       or id in (select id from console_session where caller_key = ${callerKeyOf(principal)}
@@ -88,6 +91,39 @@ export class ConsoleSessions {
       returning *`;
     this.#memory.forget(id);
     return row === undefined ? undefined : sessionOf(row as Row);
+  }
+
+  /** Ends all of a caller, but for the one that is kept. @returns how many went on until then */
+  async endAll(of: Principal | { readonly name: string }, kept = ""): Promise<number> {
+    const sql = this.#sql;
+    // Of somebody else the name is known alone, which tokens may share.
+    const whose = "scopes" in of ? sql`caller_key = ${callerKeyOf(of)}` : sql`caller = ${of.name}`;
+    const rows = await sql`update console_session set ended_at = now()
+      where ended_at is null and ends_at > now() and ${whose} and id <> ${kept} returning id`;
+    return this.#forget(rows);
+  }
+
+  /** Ends what the identity provider has ended; undefined where the token has counted before. */
+  async endByProvider({ subject, sid, jti, endsMs }: Logout): Promise<number | undefined> {
+    const rows = await this.#sql.begin(async (sql) => {
+      await sql`delete from logout_token where ends_at < now()`;
+      const first = await sql`insert into logout_token (jti, ends_at) values (${jti}, ${new Date(endsMs)})
+        on conflict do nothing returning jti`;
+      if (first.length === 0) return undefined;
+      // A session that began without a name of its own at the provider ends with any of its person.
+      return sql`update console_session set ended_at = now()
+        where ended_at is null and ends_at > now()
+          and (${subject ?? null}::text is null or provider_subject = ${subject ?? null})
+          and (${sid ?? null}::text is null or provider_sid = ${sid ?? null}
+            or (provider_sid is null and provider_subject = ${subject ?? null}))
+        returning id`;
+    });
+    return rows && this.#forget(rows);
+  }
+
+  #forget(rows: readonly { readonly [name: string]: unknown }[]): number {
+    for (const { id } of rows) this.#memory.forget(id as string);
+    return rows.length;
   }
 
   async #endOf(id: string): Promise<number | undefined> {

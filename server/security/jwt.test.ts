@@ -2,7 +2,8 @@ import { createLocalJWKSet, exportJWK, exportSPKI, generateKeyPair, type JWTPayl
 import { describe, expect, it } from "vitest";
 import { Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { TelltaleError } from "../errors.ts";
-import { createJwtVerifier } from "./jwt.ts";
+import { createJwtVerifier, remoteKeys } from "./jwt.ts";
+import { LOGOUT_EVENT } from "./logout-token.ts";
 
 const settings = {
   jwksUrl: "https://idp.example/keys",
@@ -101,6 +102,7 @@ describe("a token of an OpenID Connect issuer", () => {
     ["with a prefix that is null", () => token({ payload: { ...claims, sensor_prefix: null } })],
     ["with an empty prefix", () => token({ payload: { ...claims, sensor_prefix: "" } })],
     ["with a list of prefixes", () => token({ payload: { ...claims, sensor_prefix: ["line-1/"] } })],
+    ["that says who signed out", () => token({ payload: { ...claims, events: { [LOGOUT_EVENT]: {} } } })],
     ["cut short", async () => (await token()).slice(0, -4)],
     ["that is empty between its dots", () => ".."],
   ];
@@ -109,7 +111,8 @@ describe("a token of an OpenID Connect issuer", () => {
   });
 
   it("cannot be judged while the issuer does not answer: the caller is told to try again", async () => {
-    const alone = createJwtVerifier({ ...settings, jwksUrl: "http://127.0.0.1:1/keys" });
+    const away = { ...settings, jwksUrl: "http://127.0.0.1:1/keys" };
+    const alone = createJwtVerifier(away, remoteKeys(away));
     const failed = alone(await token());
     await expect(failed).rejects.toBeInstanceOf(TelltaleError);
     await expect(failed).rejects.toMatchObject({ kind: "unavailable", retryable: true });

@@ -7,7 +7,7 @@ import { scopeOf } from "./rules.ts";
 import type { OidcSettings } from "./settings.ts";
 
 // Asymmetric only: with HS256 a public key could be taken for a shared secret, and "none" is no signature.
-const algorithms = [
+export const ALGORITHMS = [
   "RS256",
   "RS384",
   "RS512",
@@ -20,7 +20,7 @@ const algorithms = [
   "EdDSA",
   "Ed25519",
 ];
-const clockToleranceSeconds = 5;
+export const CLOCK_TOLERANCE_SECONDS = 5;
 const jwksTimeoutMs = 5_000;
 /** The claim of a token that is to reach all sensors: said, never left out. */
 const everySensor = "*";
@@ -31,31 +31,36 @@ export type JwtVerifier = (token: string) => Promise<Principal | undefined>;
  * Recognises the tokens of an OpenID Connect issuer. Undefined for a token that is not valid; throws "unavailable" where the
  * issuer's keys cannot be had. Scopes are those of ours that the claim names, "read" or "telltale:read".
  */
-export function createJwtVerifier(settings: OidcSettings, keys: JWTVerifyGetKey = remoteKeys(settings)): JwtVerifier {
+export function createJwtVerifier(settings: OidcSettings, keys: JWTVerifyGetKey): JwtVerifier {
   const { issuer, audience } = settings;
   const options = {
-    algorithms,
-    issuer,
-    audience,
-    clockTolerance: clockToleranceSeconds,
+    ...{ algorithms: ALGORITHMS, issuer, audience },
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
     requiredClaims: ["exp", "sub"],
   };
-  return async (token) => {
-    try {
+  return (token) =>
+    unlessUnknown(async () => {
       const { payload } = await jwtVerify(token, keys, options);
-      return principalOf(payload, settings);
-    } catch (error) {
-      // The generic one is an answer of the issuer that is no key set.
-      const known = error instanceof errors.JOSEError && error.code !== "ERR_JOSE_GENERIC";
-      if (!known || error instanceof errors.JWKSTimeout) {
-        throw new TelltaleError("unavailable", "Tokens cannot be checked now", { cause: error, retryAfterMs: 1_000 });
-      }
-      return undefined;
-    }
-  };
+      // A logout token says who has gone, and lets nobody in.
+      return payload.events === undefined ? principalOf(payload, settings) : undefined;
+    });
 }
 
-function remoteKeys({ jwksUrl }: OidcSettings): JWTVerifyGetKey {
+/** Undefined for a token that the issuer did not sign, or not so; throws "unavailable" where the issuer's keys cannot be had. */
+export async function unlessUnknown<T>(verify: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await verify();
+  } catch (error) {
+    // The generic one is an answer of the issuer that is no key set.
+    const known = error instanceof errors.JOSEError && error.code !== "ERR_JOSE_GENERIC";
+    if (!known || error instanceof errors.JWKSTimeout) {
+      throw new TelltaleError("unavailable", "Tokens cannot be checked now", { cause: error, retryAfterMs: 1_000 });
+    }
+    return undefined;
+  }
+}
+
+export function remoteKeys({ jwksUrl }: OidcSettings): JWTVerifyGetKey {
   return createRemoteJWKSet(new URL(jwksUrl), { timeoutDuration: jwksTimeoutMs });
 }
 
@@ -67,6 +72,7 @@ function principalOf(payload: JWTPayload, { scopeClaim, prefixClaim }: OidcSetti
     scopes: scopesOf(payload[scopeClaim]),
     sensorPrefix,
     expiresAtMs: (payload.exp as number) * 1_000,
+    provider: { subject: payload.sub!, sid: typeof payload.sid === "string" ? payload.sid : undefined },
   };
 }
 

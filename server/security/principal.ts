@@ -15,6 +15,8 @@ export interface Principal {
   readonly sessionId?: string;
   /** Wall clock time after which the credential is worth nothing. */
   readonly expiresAtMs?: number;
+  /** Whom an identity provider's token names, and in which session there; undefined: it is another credential. */
+  readonly provider?: { readonly subject: string; readonly sid: string | undefined };
   /** A device known by its certificate sends as this producer and no other. */
   readonly producer?: string;
 }

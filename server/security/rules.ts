@@ -107,6 +107,9 @@ export const rules: Readonly<Record<string, Rule>> = {
   "telltale.v1.AdminService/BeginSession": "known",
   "telltale.v1.AdminService/ListSessions": "known",
   "telltale.v1.AdminService/EndSession": "known",
+  "telltale.v1.AdminService/EndSessions": "known",
+  // The token in the request is the credential.
+  "telltale.v1.AdminService/EndSessionsByLogoutToken": "link",
   "telltale.v1.AdminService/CreateToken": whole(Scope.ADMIN),
   "telltale.v1.AdminService/ListTokens": whole(Scope.ADMIN),
   "telltale.v1.AdminService/RevokeToken": whole(Scope.ADMIN),

@@ -13,7 +13,8 @@ import { Audit } from "./audit.ts";
 import { type Authenticator, createAuthenticator } from "./authenticate.ts";
 import { ConsoleSessions } from "./console-sessions.ts";
 import { createHostCheck } from "./hosts.ts";
-import { createJwtVerifier } from "./jwt.ts";
+import { createJwtVerifier, remoteKeys } from "./jwt.ts";
+import { createLogoutVerifier, type LogoutVerifier } from "./logout-token.ts";
 import { anonymous, nobody, type Peer, type Principal } from "./principal.ts";
 import { Quota } from "./quota.ts";
 import { checkRule, isSafeFromPages, ruleOf } from "./rules.ts";
@@ -50,6 +51,8 @@ export interface Security {
   /** For AdminService. */
   readonly tokens: Tokens;
   readonly consoleSessions: ConsoleSessions;
+  /** Undefined where nobody signs in at an identity provider. */
+  readonly verifyLogout: LogoutVerifier | undefined;
   readonly audit: Audit;
   /** For both listeners. */
   readonly allowsHost: (authority: string) => boolean;
@@ -80,6 +83,8 @@ export async function createSecurity(options: SecurityOptions): Promise<Security
   const consoleSessions = new ConsoleSessions({ sql, clock, logger });
   const audit = new Audit(sql);
   const sessions = createSessions({ tokens, consoleSessions, clock, logger });
+  const { oidc } = settings;
+  const keys = oidc && remoteKeys(oidc);
   const admin = settings.auth ? await adminToken(options) : undefined;
   const authenticate: Authenticator =
     admin === undefined
@@ -88,7 +93,7 @@ export async function createSecurity(options: SecurityOptions): Promise<Security
           tokens,
           consoleSessions,
           adminToken: admin.secret,
-          jwt: settings.oidc && createJwtVerifier(settings.oidc),
+          jwt: oidc && createJwtVerifier(oidc, keys!),
         });
   const attempts = new Attempts(clock);
   const identify: Authenticator = (authorization, peer) =>
@@ -116,6 +121,7 @@ export async function createSecurity(options: SecurityOptions): Promise<Security
     sessions,
     tokens,
     consoleSessions,
+    verifyLogout: oidc?.signIn && createLogoutVerifier(oidc, oidc.signIn.clientId, keys!),
     audit,
     allowsHost: createHostCheck(settings, options.bindAddress),
     tls,

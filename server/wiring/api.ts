@@ -241,6 +241,7 @@ function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, memory, reg
       createAdminService({
         tokens: security.tokens,
         consoleSessions: security.consoleSessions,
+        verifyLogout: security.verifyLogout,
         audit: security.audit,
         clock,
         quarantine,

@@ -7,7 +7,7 @@ import Provider from "oidc-provider";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { AdminService } from "../../gen/es/telltale/v1/admin_pb.ts";
-import { findingsOf, launchBrowser, openPage } from "../../testing/browser.ts";
+import { findingsOf, launchBrowser, openPage, type Watched } from "../../testing/browser.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 import { freePort } from "../../testing/processes.ts";
@@ -43,10 +43,20 @@ describeWith(["chromium"], "signing in at an identity provider", () => {
     // Another site than the console's, as providers are: cookies do not mind ports.
     issuer = `http://localhost:${own}`;
     const redirectUrl = `http://127.0.0.1:${console}/ui/session/oidc/callback`;
+    const logoutUrl = `http://127.0.0.1:${console}/ui/session/oidc/backchannel-logout`;
     const oidc = new Provider(issuer, {
-      clients: [{ ...CLIENT, redirect_uris: [redirectUrl] }],
+      clients: [
+        {
+          ...{ ...CLIENT, redirect_uris: [redirectUrl] },
+          ...{ backchannel_logout_uri: logoutUrl, backchannel_logout_session_required: true },
+        },
+      ],
+      features: { backchannelLogout: { enabled: true } },
       pkce: { required: () => true },
       claims: { openid: CLAIMS },
+      // Its own refuses addresses of this machine.
+      fetch: (address, { method, headers, body } = {}) =>
+        fetch(address, { method: method!, headers: headers!, body: body!, redirect: "manual" }),
       conformIdTokenClaims: false,
       findAccount: (_, sub) => ({ accountId: sub, claims: async () => ({ sub, ...PEOPLE[sub] }) }),
     });
@@ -115,6 +125,67 @@ describeWith(["chromium"], "signing in at an identity provider", () => {
     expect((await admin.listSessions({ all: true })).sessions).toEqual([]);
     expect(wrong).toEqual([]);
     await context.close();
+  });
+
+  it("signs a person out whom the provider has signed out, and nobody else", async () => {
+    const admin = createClient(AdminService, asAdmin(platform.grpc));
+    const people = [await opened(), await opened()];
+    for (const { page } of people) {
+      await page.goto(`${platform.http}/ui/alerts`);
+      await page.getByRole("button", { name: /^Sign in with/ }).click();
+      await page.waitForURL((url) => url.origin === issuer);
+      await atProvider(page, "ann");
+      await page.getByText("Live", { exact: true }).waitFor();
+    }
+    expect((await admin.listSessions({ all: true })).sessions).toHaveLength(2);
+    const [{ page: leaving, context }, { page: staying }] = people as [Watched, Watched];
+    const console = await context.newPage();
+    await console.goto(`${platform.http}/ui/alerts`);
+    await console.getByText("Live", { exact: true }).waitFor();
+    await leaving.goto(`${issuer}/session/end`);
+    await leaving.getByRole("button", { name: "Yes, sign me out" }).click();
+    // The other tab of the same browser was told by nobody but the platform.
+    await console.getByRole("heading", { name: "Sign in to Telltale" }).waitFor();
+    const { sessions } = await admin.listSessions({ all: true });
+    expect(sessions.map(({ caller }) => caller)).toEqual(["jwt:ann"]);
+    await staying.reload();
+    await staying.getByText("Live", { exact: true }).waitFor();
+    const { events } = await admin.listAuditEvents({});
+    expect(events).toContainEqual(
+      expect.objectContaining({
+        ...{ principal: "anonymous", action: "session.end", detail: "1 session" },
+        target: "sessions of jwt:ann at the identity provider",
+      }),
+    );
+
+    // She signs out everywhere else herself.
+    await staying.goto(`${platform.http}/ui/administration`);
+    expect(await findingsOf(staying)).toEqual([]);
+    await staying.getByRole("button", { name: "Sign out everywhere" }).click();
+    await staying.getByRole("heading", { name: "Sign in to Telltale" }).waitFor();
+    expect((await admin.listSessions({ all: true })).sessions).toEqual([]);
+    await Promise.all(people.map((each) => each.context.close()));
+  });
+
+  it("believes nobody who says that a person has signed out", async () => {
+    const say = (body: string, type = "application/x-www-form-urlencoded") =>
+      fetch(`${platform.http}/ui/session/oidc/backchannel-logout`, {
+        ...{ method: "POST", body, headers: { "content-type": type } },
+      });
+    const unsigned = [{ alg: "none" }, { iss: issuer, sub: "ann" }].map((part) =>
+      Buffer.from(JSON.stringify(part)).toString("base64url"),
+    );
+    const refused = [
+      await say(""),
+      await say("logout_token=made-up"),
+      await say(`logout_token=${unsigned.join(".")}.`),
+      await say("logout_token=a&logout_token=b"),
+      await say('{"logout_token":"a"}', "application/json"),
+    ];
+    for (const answer of refused) {
+      expect([answer.status, answer.headers.get("cache-control")]).toEqual([400, "no-store"]);
+      expect(await answer.json()).toMatchObject({ error: "invalid_request" });
+    }
   });
 
   it("says why nobody was let in, and begins no session", async () => {

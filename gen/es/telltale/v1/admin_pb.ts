@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/admin.proto.
  */
 export const file_telltale_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("Chd0ZWxsdGFsZS92MS9hZG1pbi5wcm90bxILdGVsbHRhbGUudjEiyAIKBVRva2VuEgoKAmlkGAEgASgJEhcKBG5hbWUYAiABKAlCCbpIBnIEEAEYZBI3CgZzY29wZXMYAyADKA4yEi50ZWxsdGFsZS52MS5TY29wZUITukgQkgENCAEQBCIHggEEEAEgABIfCg1zZW5zb3JfcHJlZml4GAQgASgJQgi6SAVyAxjIARIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldENhbGxlclJlcXVlc3QicwoRR2V0Q2FsbGVyUmVzcG9uc2USDAoEbmFtZRgBIAEoCRIiCgZzY29wZXMYAiADKA4yEi50ZWxsdGFsZS52MS5TY29wZRIVCg1zZW5zb3JfcHJlZml4GAMgASgJEhUKDWF1dGhlbnRpY2F0ZWQYBCABKAgi2wEKDkJyb3dzZXJTZXNzaW9uEgoKAmlkGAEgASgJEg4KBmNhbGxlchgCIAEoCRIPCgdicm93c2VyGAMgASgJEiwKCGJlZ3VuX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2VuZHNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2N1cnJlbnQYByABKAgiNAoTQmVnaW5TZXNzaW9uUmVxdWVzdBIdCgdicm93c2VyGAEgASgJQgy6SAlyBxisAroBAQAiRAoUQmVnaW5TZXNzaW9uUmVzcG9uc2USLAoHc2Vzc2lvbhgBIAEoCzIbLnRlbGx0YWxlLnYxLkJyb3dzZXJTZXNzaW9uIkoKE0xpc3RTZXNzaW9uc1JlcXVlc3QSCwoDYWxsGAEgASgIEhwKBWxpbWl0GAIgASgNQgi6SAUqAxjoB0gAiAEBQggKBl9saW1pdCJFChRMaXN0U2Vzc2lvbnNSZXNwb25zZRItCghzZXNzaW9ucxgBIAMoCzIbLnRlbGx0YWxlLnYxLkJyb3dzZXJTZXNzaW9uIigKEUVuZFNlc3Npb25SZXF1ZXN0EhMKAmlkGAEgASgJQge6SARyAhhkIkIKEkVuZFNlc3Npb25SZXNwb25zZRIsCgdzZXNzaW9uGAEgASgLMhsudGVsbHRhbGUudjEuQnJvd3NlclNlc3Npb24iPwoSQ3JlYXRlVG9rZW5SZXF1ZXN0EikKBXRva2VuGAEgASgLMhIudGVsbHRhbGUudjEuVG9rZW5CBrpIA8gBASJIChNDcmVhdGVUb2tlblJlc3BvbnNlEiEKBXRva2VuGAEgASgLMhIudGVsbHRhbGUudjEuVG9rZW4SDgoGc2VjcmV0GAIgASgJIlkKEUxpc3RUb2tlbnNSZXF1ZXN0EhwKBWxpbWl0GAEgASgNQgi6SAUqAxjoB0gAiAEBEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGPQDQggKBl9saW1pdCJRChJMaXN0VG9rZW5zUmVzcG9uc2USIgoGdG9rZW5zGAEgAygLMhIudGVsbHRhbGUudjEuVG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIisKElJldm9rZVRva2VuUmVxdWVzdBIVCgJpZBgBIAEoCUIJukgGcgQQARhkIjgKE1Jldm9rZVRva2VuUmVzcG9uc2USIQoFdG9rZW4YASABKAsyEi50ZWxsdGFsZS52MS5Ub2tlbiJxChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EhwKBWxpbWl0GAEgASgNQgi6SAUqAxjoB0gAiAEBEhEKCWJlZm9yZV9pZBgCIAEoAxIcCgpwYWdlX3Rva2VuGAMgASgJQgi6SAVyAxj0A0IICgZfbGltaXQigwEKCkF1ZGl0RXZlbnQSCgoCaWQYASABKAMSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXByaW5jaXBhbBgDIAEoCRIOCgZhY3Rpb24YBCABKAkSDgoGdGFyZ2V0GAUgASgJEg4KBmRldGFpbBgGIAEoCSJbChdMaXN0QXVkaXRFdmVudHNSZXNwb25zZRInCgZldmVudHMYASADKAsyFy50ZWxsdGFsZS52MS5BdWRpdEV2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKaAwoSUXVhcmFudGluZWRSZWFkaW5nEgoKAmlkGAEgASgDEioKBGtpbmQYAiABKA4yHC50ZWxsdGFsZS52MS5RdWFyYW50aW5lZEtpbmQSJQoHcmVhZGluZxgDIAEoCzIULnRlbGx0YWxlLnYxLlJlYWRpbmcSFQoNcmVhZGluZ19jb3VudBgEIAEoDRIOCgZyZWFzb24YBSABKAkSEAoIc3Fsc3RhdGUYBiABKAkSEQoJcGFydGl0aW9uGAcgASgNEg4KBm9mZnNldBgIIAEoAxIvCgtyZWNlaXZlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoFc3RhdGUYCiABKA4yHS50ZWxsdGFsZS52MS5RdWFyYW50aW5lZFN0YXRlEi4KCmRlY2lkZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKCmRlY2lkZWRfYnkYDCABKAkSDwoHcGF5bG9hZBgNIAEoDBIVCg1wYXlsb2FkX2J5dGVzGA4gASgDIpIBCh5MaXN0UXVhcmFudGluZWRSZWFkaW5nc1JlcXVlc3QSHAoFbGltaXQYASABKA1CCLpIBSoDGOgHSACIAQESEQoJYmVmb3JlX2lkGAIgASgDEhcKD2luY2x1ZGVfZGVjaWRlZBgDIAEoCBIcCgpwYWdlX3Rva2VuGAQgASgJQgi6SAVyAxj0A0IICgZfbGltaXQifgofTGlzdFF1YXJhbnRpbmVkUmVhZGluZ3NSZXNwb25zZRIxCghyZWFkaW5ncxgBIAMoCzIfLnRlbGx0YWxlLnYxLlF1YXJhbnRpbmVkUmVhZGluZxIPCgd3YWl0aW5nGAIgASgDEhcKD25leHRfcGFnZV90b2tlbhgDIAEoCSItCh9SZXBsYXlRdWFyYW50aW5lZFJlYWRpbmdSZXF1ZXN0EgoKAmlkGAEgASgDIqcBCiBSZXBsYXlRdWFyYW50aW5lZFJlYWRpbmdSZXNwb25zZRIwCgdyZWFkaW5nGAEgASgLMh8udGVsbHRhbGUudjEuUXVhcmFudGluZWRSZWFkaW5nEikKBmNvdW50cxgCIAEoCzIZLnRlbGx0YWxlLnYxLkluZ2VzdENvdW50cxImCghyZWZ1c2FscxgDIAMoCzIULnRlbGx0YWxlLnYxLlJlZnVzYWwiLgogRGlzY2FyZFF1YXJhbnRpbmVkUmVhZGluZ1JlcXVlc3QSCgoCaWQYASABKAMiVQohRGlzY2FyZFF1YXJhbnRpbmVkUmVhZGluZ1Jlc3BvbnNlEjAKB3JlYWRpbmcYASABKAsyHy50ZWxsdGFsZS52MS5RdWFyYW50aW5lZFJlYWRpbmcqZAoFU2NvcGUSFQoRU0NPUEVfVU5TUEVDSUZJRUQQABIQCgxTQ09QRV9JTkdFU1QQARIOCgpTQ09QRV9SRUFEEAISEQoNU0NPUEVfT1BFUkFURRADEg8KC1NDT1BFX0FETUlOEAQqjAEKD1F1YXJhbnRpbmVkS2luZBIgChxRVUFSQU5USU5FRF9LSU5EX1VOU1BFQ0lGSUVEEAASHAoYUVVBUkFOVElORURfS0lORF9SRUFESU5HEAESHAoYUVVBUkFOVElORURfS0lORF9DT05UUk9MEAISGwoXUVVBUkFOVElORURfS0lORF9SRUNPUkQQAyqVAQoQUXVhcmFudGluZWRTdGF0ZRIhCh1RVUFSQU5USU5FRF9TVEFURV9VTlNQRUNJRklFRBAAEh0KGVFVQVJBTlRJTkVEX1NUQVRFX1dBSVRJTkcQARIeChpRVUFSQU5USU5FRF9TVEFURV9SRVBMQVlFRBACEh8KG1FVQVJBTlRJTkVEX1NUQVRFX0RJU0NBUkRFRBADMo8ICgxBZG1pblNlcnZpY2USSgoJR2V0Q2FsbGVyEh0udGVsbHRhbGUudjEuR2V0Q2FsbGVyUmVxdWVzdBoeLnRlbGx0YWxlLnYxLkdldENhbGxlclJlc3BvbnNlElMKDEJlZ2luU2Vzc2lvbhIgLnRlbGx0YWxlLnYxLkJlZ2luU2Vzc2lvblJlcXVlc3QaIS50ZWxsdGFsZS52MS5CZWdpblNlc3Npb25SZXNwb25zZRJTCgxMaXN0U2Vzc2lvbnMSIC50ZWxsdGFsZS52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiEudGVsbHRhbGUudjEuTGlzdFNlc3Npb25zUmVzcG9uc2USTQoKRW5kU2Vzc2lvbhIeLnRlbGx0YWxlLnYxLkVuZFNlc3Npb25SZXF1ZXN0Gh8udGVsbHRhbGUudjEuRW5kU2Vzc2lvblJlc3BvbnNlElAKC0NyZWF0ZVRva2VuEh8udGVsbHRhbGUudjEuQ3JlYXRlVG9rZW5SZXF1ZXN0GiAudGVsbHRhbGUudjEuQ3JlYXRlVG9rZW5SZXNwb25zZRJNCgpMaXN0VG9rZW5zEh4udGVsbHRhbGUudjEuTGlzdFRva2Vuc1JlcXVlc3QaHy50ZWxsdGFsZS52MS5MaXN0VG9rZW5zUmVzcG9uc2USUAoLUmV2b2tlVG9rZW4SHy50ZWxsdGFsZS52MS5SZXZva2VUb2tlblJlcXVlc3QaIC50ZWxsdGFsZS52MS5SZXZva2VUb2tlblJlc3BvbnNlElwKD0xpc3RBdWRpdEV2ZW50cxIjLnRlbGx0YWxlLnYxLkxpc3RBdWRpdEV2ZW50c1JlcXVlc3QaJC50ZWxsdGFsZS52MS5MaXN0QXVkaXRFdmVudHNSZXNwb25zZRJ0ChdMaXN0UXVhcmFudGluZWRSZWFkaW5ncxIrLnRlbGx0YWxlLnYxLkxpc3RRdWFyYW50aW5lZFJlYWRpbmdzUmVxdWVzdBosLnRlbGx0YWxlLnYxLkxpc3RRdWFyYW50aW5lZFJlYWRpbmdzUmVzcG9uc2USdwoYUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nEiwudGVsbHRhbGUudjEuUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nUmVxdWVzdBotLnRlbGx0YWxlLnYxLlJlcGxheVF1YXJhbnRpbmVkUmVhZGluZ1Jlc3BvbnNlEnoKGURpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmcSLS50ZWxsdGFsZS52MS5EaXNjYXJkUXVhcmFudGluZWRSZWFkaW5nUmVxdWVzdBouLnRlbGx0YWxlLnYxLkRpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmdSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_ingest, file_telltale_v1_reading]);
+  fileDesc("Chd0ZWxsdGFsZS92MS9hZG1pbi5wcm90bxILdGVsbHRhbGUudjEiyAIKBVRva2VuEgoKAmlkGAEgASgJEhcKBG5hbWUYAiABKAlCCbpIBnIEEAEYZBI3CgZzY29wZXMYAyADKA4yEi50ZWxsdGFsZS52MS5TY29wZUITukgQkgENCAEQBCIHggEEEAEgABIfCg1zZW5zb3JfcHJlZml4GAQgASgJQgi6SAVyAxjIARIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldENhbGxlclJlcXVlc3QicwoRR2V0Q2FsbGVyUmVzcG9uc2USDAoEbmFtZRgBIAEoCRIiCgZzY29wZXMYAiADKA4yEi50ZWxsdGFsZS52MS5TY29wZRIVCg1zZW5zb3JfcHJlZml4GAMgASgJEhUKDWF1dGhlbnRpY2F0ZWQYBCABKAgi2wEKDkJyb3dzZXJTZXNzaW9uEgoKAmlkGAEgASgJEg4KBmNhbGxlchgCIAEoCRIPCgdicm93c2VyGAMgASgJEiwKCGJlZ3VuX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2VuZHNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2N1cnJlbnQYByABKAgiNAoTQmVnaW5TZXNzaW9uUmVxdWVzdBIdCgdicm93c2VyGAEgASgJQgy6SAlyBxisAroBAQAiRAoUQmVnaW5TZXNzaW9uUmVzcG9uc2USLAoHc2Vzc2lvbhgBIAEoCzIbLnRlbGx0YWxlLnYxLkJyb3dzZXJTZXNzaW9uIkoKE0xpc3RTZXNzaW9uc1JlcXVlc3QSCwoDYWxsGAEgASgIEhwKBWxpbWl0GAIgASgNQgi6SAUqAxjoB0gAiAEBQggKBl9saW1pdCJFChRMaXN0U2Vzc2lvbnNSZXNwb25zZRItCghzZXNzaW9ucxgBIAMoCzIbLnRlbGx0YWxlLnYxLkJyb3dzZXJTZXNzaW9uIigKEUVuZFNlc3Npb25SZXF1ZXN0EhMKAmlkGAEgASgJQge6SARyAhhkIkIKEkVuZFNlc3Npb25SZXNwb25zZRIsCgdzZXNzaW9uGAEgASgLMhsudGVsbHRhbGUudjEuQnJvd3NlclNlc3Npb24iSAoSRW5kU2Vzc2lvbnNSZXF1ZXN0EhwKBmNhbGxlchgBIAEoCUIMukgJcgcY9AO6AQEAEhQKDGtlZXBfY3VycmVudBgCIAEoCCI0ChNFbmRTZXNzaW9uc1Jlc3BvbnNlEg0KBWVuZGVkGAEgASgNEg4KBmNhbGxlchgCIAEoCSJECh9FbmRTZXNzaW9uc0J5TG9nb3V0VG9rZW5SZXF1ZXN0EiEKDGxvZ291dF90b2tlbhgBIAEoCUILukgIcgYQARignAEiQQogRW5kU2Vzc2lvbnNCeUxvZ291dFRva2VuUmVzcG9uc2USDQoFZW5kZWQYASABKA0SDgoGY2FsbGVyGAIgASgJIj8KEkNyZWF0ZVRva2VuUmVxdWVzdBIpCgV0b2tlbhgBIAEoCzISLnRlbGx0YWxlLnYxLlRva2VuQga6SAPIAQEiSAoTQ3JlYXRlVG9rZW5SZXNwb25zZRIhCgV0b2tlbhgBIAEoCzISLnRlbGx0YWxlLnYxLlRva2VuEg4KBnNlY3JldBgCIAEoCSJZChFMaXN0VG9rZW5zUmVxdWVzdBIcCgVsaW1pdBgBIAEoDUIIukgFKgMY6AdIAIgBARIcCgpwYWdlX3Rva2VuGAIgASgJQgi6SAVyAxj0A0IICgZfbGltaXQiUQoSTGlzdFRva2Vuc1Jlc3BvbnNlEiIKBnRva2VucxgBIAMoCzISLnRlbGx0YWxlLnYxLlRva2VuEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIrChJSZXZva2VUb2tlblJlcXVlc3QSFQoCaWQYASABKAlCCbpIBnIEEAEYZCI4ChNSZXZva2VUb2tlblJlc3BvbnNlEiEKBXRva2VuGAEgASgLMhIudGVsbHRhbGUudjEuVG9rZW4icQoWTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBIcCgVsaW1pdBgBIAEoDUIIukgFKgMY6AdIAIgBARIRCgliZWZvcmVfaWQYAiABKAMSHAoKcGFnZV90b2tlbhgDIAEoCUIIukgFcgMY9ANCCAoGX2xpbWl0IoMBCgpBdWRpdEV2ZW50EgoKAmlkGAEgASgDEiYKAmF0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwcmluY2lwYWwYAyABKAkSDgoGYWN0aW9uGAQgASgJEg4KBnRhcmdldBgFIAEoCRIOCgZkZXRhaWwYBiABKAkiWwoXTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2USJwoGZXZlbnRzGAEgAygLMhcudGVsbHRhbGUudjEuQXVkaXRFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimgMKElF1YXJhbnRpbmVkUmVhZGluZxIKCgJpZBgBIAEoAxIqCgRraW5kGAIgASgOMhwudGVsbHRhbGUudjEuUXVhcmFudGluZWRLaW5kEiUKB3JlYWRpbmcYAyABKAsyFC50ZWxsdGFsZS52MS5SZWFkaW5nEhUKDXJlYWRpbmdfY291bnQYBCABKA0SDgoGcmVhc29uGAUgASgJEhAKCHNxbHN0YXRlGAYgASgJEhEKCXBhcnRpdGlvbhgHIAEoDRIOCgZvZmZzZXQYCCABKAMSLwoLcmVjZWl2ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKBXN0YXRlGAogASgOMh0udGVsbHRhbGUudjEuUXVhcmFudGluZWRTdGF0ZRIuCgpkZWNpZGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpkZWNpZGVkX2J5GAwgASgJEg8KB3BheWxvYWQYDSABKAwSFQoNcGF5bG9hZF9ieXRlcxgOIAEoAyKSAQoeTGlzdFF1YXJhbnRpbmVkUmVhZGluZ3NSZXF1ZXN0EhwKBWxpbWl0GAEgASgNQgi6SAUqAxjoB0gAiAEBEhEKCWJlZm9yZV9pZBgCIAEoAxIXCg9pbmNsdWRlX2RlY2lkZWQYAyABKAgSHAoKcGFnZV90b2tlbhgEIAEoCUIIukgFcgMY9ANCCAoGX2xpbWl0In4KH0xpc3RRdWFyYW50aW5lZFJlYWRpbmdzUmVzcG9uc2USMQoIcmVhZGluZ3MYASADKAsyHy50ZWxsdGFsZS52MS5RdWFyYW50aW5lZFJlYWRpbmcSDwoHd2FpdGluZxgCIAEoAxIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkiLQofUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nUmVxdWVzdBIKCgJpZBgBIAEoAyKnAQogUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nUmVzcG9uc2USMAoHcmVhZGluZxgBIAEoCzIfLnRlbGx0YWxlLnYxLlF1YXJhbnRpbmVkUmVhZGluZxIpCgZjb3VudHMYAiABKAsyGS50ZWxsdGFsZS52MS5Jbmdlc3RDb3VudHMSJgoIcmVmdXNhbHMYAyADKAsyFC50ZWxsdGFsZS52MS5SZWZ1c2FsIi4KIERpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmdSZXF1ZXN0EgoKAmlkGAEgASgDIlUKIURpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmdSZXNwb25zZRIwCgdyZWFkaW5nGAEgASgLMh8udGVsbHRhbGUudjEuUXVhcmFudGluZWRSZWFkaW5nKmQKBVNjb3BlEhUKEVNDT1BFX1VOU1BFQ0lGSUVEEAASEAoMU0NPUEVfSU5HRVNUEAESDgoKU0NPUEVfUkVBRBACEhEKDVNDT1BFX09QRVJBVEUQAxIPCgtTQ09QRV9BRE1JThAEKowBCg9RdWFyYW50aW5lZEtpbmQSIAocUVVBUkFOVElORURfS0lORF9VTlNQRUNJRklFRBAAEhwKGFFVQVJBTlRJTkVEX0tJTkRfUkVBRElORxABEhwKGFFVQVJBTlRJTkVEX0tJTkRfQ09OVFJPTBACEhsKF1FVQVJBTlRJTkVEX0tJTkRfUkVDT1JEEAMqlQEKEFF1YXJhbnRpbmVkU3RhdGUSIQodUVVBUkFOVElORURfU1RBVEVfVU5TUEVDSUZJRUQQABIdChlRVUFSQU5USU5FRF9TVEFURV9XQUlUSU5HEAESHgoaUVVBUkFOVElORURfU1RBVEVfUkVQTEFZRUQQAhIfChtRVUFSQU5USU5FRF9TVEFURV9ESVNDQVJERUQQAzLaCQoMQWRtaW5TZXJ2aWNlEkoKCUdldENhbGxlchIdLnRlbGx0YWxlLnYxLkdldENhbGxlclJlcXVlc3QaHi50ZWxsdGFsZS52MS5HZXRDYWxsZXJSZXNwb25zZRJTCgxCZWdpblNlc3Npb24SIC50ZWxsdGFsZS52MS5CZWdpblNlc3Npb25SZXF1ZXN0GiEudGVsbHRhbGUudjEuQmVnaW5TZXNzaW9uUmVzcG9uc2USUwoMTGlzdFNlc3Npb25zEiAudGVsbHRhbGUudjEuTGlzdFNlc3Npb25zUmVxdWVzdBohLnRlbGx0YWxlLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlEk0KCkVuZFNlc3Npb24SHi50ZWxsdGFsZS52MS5FbmRTZXNzaW9uUmVxdWVzdBofLnRlbGx0YWxlLnYxLkVuZFNlc3Npb25SZXNwb25zZRJQCgtFbmRTZXNzaW9ucxIfLnRlbGx0YWxlLnYxLkVuZFNlc3Npb25zUmVxdWVzdBogLnRlbGx0YWxlLnYxLkVuZFNlc3Npb25zUmVzcG9uc2USdwoYRW5kU2Vzc2lvbnNCeUxvZ291dFRva2VuEiwudGVsbHRhbGUudjEuRW5kU2Vzc2lvbnNCeUxvZ291dFRva2VuUmVxdWVzdBotLnRlbGx0YWxlLnYxLkVuZFNlc3Npb25zQnlMb2dvdXRUb2tlblJlc3BvbnNlElAKC0NyZWF0ZVRva2VuEh8udGVsbHRhbGUudjEuQ3JlYXRlVG9rZW5SZXF1ZXN0GiAudGVsbHRhbGUudjEuQ3JlYXRlVG9rZW5SZXNwb25zZRJNCgpMaXN0VG9rZW5zEh4udGVsbHRhbGUudjEuTGlzdFRva2Vuc1JlcXVlc3QaHy50ZWxsdGFsZS52MS5MaXN0VG9rZW5zUmVzcG9uc2USUAoLUmV2b2tlVG9rZW4SHy50ZWxsdGFsZS52MS5SZXZva2VUb2tlblJlcXVlc3QaIC50ZWxsdGFsZS52MS5SZXZva2VUb2tlblJlc3BvbnNlElwKD0xpc3RBdWRpdEV2ZW50cxIjLnRlbGx0YWxlLnYxLkxpc3RBdWRpdEV2ZW50c1JlcXVlc3QaJC50ZWxsdGFsZS52MS5MaXN0QXVkaXRFdmVudHNSZXNwb25zZRJ0ChdMaXN0UXVhcmFudGluZWRSZWFkaW5ncxIrLnRlbGx0YWxlLnYxLkxpc3RRdWFyYW50aW5lZFJlYWRpbmdzUmVxdWVzdBosLnRlbGx0YWxlLnYxLkxpc3RRdWFyYW50aW5lZFJlYWRpbmdzUmVzcG9uc2USdwoYUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nEiwudGVsbHRhbGUudjEuUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nUmVxdWVzdBotLnRlbGx0YWxlLnYxLlJlcGxheVF1YXJhbnRpbmVkUmVhZGluZ1Jlc3BvbnNlEnoKGURpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmcSLS50ZWxsdGFsZS52MS5EaXNjYXJkUXVhcmFudGluZWRSZWFkaW5nUmVxdWVzdBouLnRlbGx0YWxlLnYxLkRpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmdSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_ingest, file_telltale_v1_reading]);
 
 /**
  * A token, without its secret.
@@ -343,6 +343,111 @@ export const EndSessionResponseSchema: GenMessage<EndSessionResponse> = /*@__PUR
   messageDesc(file_telltale_v1_admin, 9);
 
 /**
+ * Ends all sessions of somebody.
+ *
+ * @generated from message telltale.v1.EndSessionsRequest
+ */
+export type EndSessionsRequest = Message<"telltale.v1.EndSessionsRequest"> & {
+  /**
+   * As `BrowserSession.caller` has it. Empty: the caller's own. Tokens of one name are one caller here.
+   *
+   * @generated from field: string caller = 1;
+   */
+  caller: string;
+
+  /**
+   * The session by which this call comes goes on.
+   *
+   * @generated from field: bool keep_current = 2;
+   */
+  keepCurrent: boolean;
+};
+
+/**
+ * Describes the message telltale.v1.EndSessionsRequest.
+ * Use `create(EndSessionsRequestSchema)` to create a new message.
+ */
+export const EndSessionsRequestSchema: GenMessage<EndSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 10);
+
+/**
+ * They have ended.
+ *
+ * @generated from message telltale.v1.EndSessionsResponse
+ */
+export type EndSessionsResponse = Message<"telltale.v1.EndSessionsResponse"> & {
+  /**
+   * How many went on until then.
+   *
+   * @generated from field: uint32 ended = 1;
+   */
+  ended: number;
+
+  /**
+   * Whose they were.
+   *
+   * @generated from field: string caller = 2;
+   */
+  caller: string;
+};
+
+/**
+ * Describes the message telltale.v1.EndSessionsResponse.
+ * Use `create(EndSessionsResponseSchema)` to create a new message.
+ */
+export const EndSessionsResponseSchema: GenMessage<EndSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 11);
+
+/**
+ * Hands on what the identity provider sent.
+ *
+ * @generated from message telltale.v1.EndSessionsByLogoutTokenRequest
+ */
+export type EndSessionsByLogoutTokenRequest = Message<"telltale.v1.EndSessionsByLogoutTokenRequest"> & {
+  /**
+   * The token, a JWT that the identity provider signed.
+   *
+   * @generated from field: string logout_token = 1;
+   */
+  logoutToken: string;
+};
+
+/**
+ * Describes the message telltale.v1.EndSessionsByLogoutTokenRequest.
+ * Use `create(EndSessionsByLogoutTokenRequestSchema)` to create a new message.
+ */
+export const EndSessionsByLogoutTokenRequestSchema: GenMessage<EndSessionsByLogoutTokenRequest> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 12);
+
+/**
+ * They have ended.
+ *
+ * @generated from message telltale.v1.EndSessionsByLogoutTokenResponse
+ */
+export type EndSessionsByLogoutTokenResponse = Message<"telltale.v1.EndSessionsByLogoutTokenResponse"> & {
+  /**
+   * How many went on until then.
+   *
+   * @generated from field: uint32 ended = 1;
+   */
+  ended: number;
+
+  /**
+   * Whose they were; empty where the token names a session alone.
+   *
+   * @generated from field: string caller = 2;
+   */
+  caller: string;
+};
+
+/**
+ * Describes the message telltale.v1.EndSessionsByLogoutTokenResponse.
+ * Use `create(EndSessionsByLogoutTokenResponseSchema)` to create a new message.
+ */
+export const EndSessionsByLogoutTokenResponseSchema: GenMessage<EndSessionsByLogoutTokenResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 13);
+
+/**
  * The token to create.
  *
  * @generated from message telltale.v1.CreateTokenRequest
@@ -361,7 +466,7 @@ export type CreateTokenRequest = Message<"telltale.v1.CreateTokenRequest"> & {
  * Use `create(CreateTokenRequestSchema)` to create a new message.
  */
 export const CreateTokenRequestSchema: GenMessage<CreateTokenRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 10);
+  messageDesc(file_telltale_v1_admin, 14);
 
 /**
  * The token created.
@@ -389,7 +494,7 @@ export type CreateTokenResponse = Message<"telltale.v1.CreateTokenResponse"> & {
  * Use `create(CreateTokenResponseSchema)` to create a new message.
  */
 export const CreateTokenResponseSchema: GenMessage<CreateTokenResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 11);
+  messageDesc(file_telltale_v1_admin, 15);
 
 /**
  * Pages through tokens.
@@ -417,7 +522,7 @@ export type ListTokensRequest = Message<"telltale.v1.ListTokensRequest"> & {
  * Use `create(ListTokensRequestSchema)` to create a new message.
  */
 export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 12);
+  messageDesc(file_telltale_v1_admin, 16);
 
 /**
  * Newest first.
@@ -445,7 +550,7 @@ export type ListTokensResponse = Message<"telltale.v1.ListTokensResponse"> & {
  * Use `create(ListTokensResponseSchema)` to create a new message.
  */
 export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 13);
+  messageDesc(file_telltale_v1_admin, 17);
 
 /**
  * Revokes one token.
@@ -466,7 +571,7 @@ export type RevokeTokenRequest = Message<"telltale.v1.RevokeTokenRequest"> & {
  * Use `create(RevokeTokenRequestSchema)` to create a new message.
  */
 export const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 14);
+  messageDesc(file_telltale_v1_admin, 18);
 
 /**
  * The token as it is now.
@@ -487,7 +592,7 @@ export type RevokeTokenResponse = Message<"telltale.v1.RevokeTokenResponse"> & {
  * Use `create(RevokeTokenResponseSchema)` to create a new message.
  */
 export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 15);
+  messageDesc(file_telltale_v1_admin, 19);
 
 /**
  * Pages through the record.
@@ -522,7 +627,7 @@ export type ListAuditEventsRequest = Message<"telltale.v1.ListAuditEventsRequest
  * Use `create(ListAuditEventsRequestSchema)` to create a new message.
  */
 export const ListAuditEventsRequestSchema: GenMessage<ListAuditEventsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 16);
+  messageDesc(file_telltale_v1_admin, 20);
 
 /**
  * One action.
@@ -578,7 +683,7 @@ export type AuditEvent = Message<"telltale.v1.AuditEvent"> & {
  * Use `create(AuditEventSchema)` to create a new message.
  */
 export const AuditEventSchema: GenMessage<AuditEvent> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 17);
+  messageDesc(file_telltale_v1_admin, 21);
 
 /**
  * Newest first.
@@ -606,7 +711,7 @@ export type ListAuditEventsResponse = Message<"telltale.v1.ListAuditEventsRespon
  * Use `create(ListAuditEventsResponseSchema)` to create a new message.
  */
 export const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 18);
+  messageDesc(file_telltale_v1_admin, 22);
 
 /**
  * Something that is set aside. It has changed no state and no score.
@@ -718,7 +823,7 @@ export type QuarantinedReading = Message<"telltale.v1.QuarantinedReading"> & {
  * Use `create(QuarantinedReadingSchema)` to create a new message.
  */
 export const QuarantinedReadingSchema: GenMessage<QuarantinedReading> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 19);
+  messageDesc(file_telltale_v1_admin, 23);
 
 /**
  * Pages through what is set aside.
@@ -760,7 +865,7 @@ export type ListQuarantinedReadingsRequest = Message<"telltale.v1.ListQuarantine
  * Use `create(ListQuarantinedReadingsRequestSchema)` to create a new message.
  */
 export const ListQuarantinedReadingsRequestSchema: GenMessage<ListQuarantinedReadingsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 20);
+  messageDesc(file_telltale_v1_admin, 24);
 
 /**
  * Newest first.
@@ -795,7 +900,7 @@ export type ListQuarantinedReadingsResponse = Message<"telltale.v1.ListQuarantin
  * Use `create(ListQuarantinedReadingsResponseSchema)` to create a new message.
  */
 export const ListQuarantinedReadingsResponseSchema: GenMessage<ListQuarantinedReadingsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 21);
+  messageDesc(file_telltale_v1_admin, 25);
 
 /**
  * Names what is to be submitted again.
@@ -816,7 +921,7 @@ export type ReplayQuarantinedReadingRequest = Message<"telltale.v1.ReplayQuarant
  * Use `create(ReplayQuarantinedReadingRequestSchema)` to create a new message.
  */
 export const ReplayQuarantinedReadingRequestSchema: GenMessage<ReplayQuarantinedReadingRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 22);
+  messageDesc(file_telltale_v1_admin, 26);
 
 /**
  * What became of it.
@@ -851,7 +956,7 @@ export type ReplayQuarantinedReadingResponse = Message<"telltale.v1.ReplayQuaran
  * Use `create(ReplayQuarantinedReadingResponseSchema)` to create a new message.
  */
 export const ReplayQuarantinedReadingResponseSchema: GenMessage<ReplayQuarantinedReadingResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 23);
+  messageDesc(file_telltale_v1_admin, 27);
 
 /**
  * Names what is discarded.
@@ -872,7 +977,7 @@ export type DiscardQuarantinedReadingRequest = Message<"telltale.v1.DiscardQuara
  * Use `create(DiscardQuarantinedReadingRequestSchema)` to create a new message.
  */
 export const DiscardQuarantinedReadingRequestSchema: GenMessage<DiscardQuarantinedReadingRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 24);
+  messageDesc(file_telltale_v1_admin, 28);
 
 /**
  * What was discarded.
@@ -893,7 +998,7 @@ export type DiscardQuarantinedReadingResponse = Message<"telltale.v1.DiscardQuar
  * Use `create(DiscardQuarantinedReadingResponseSchema)` to create a new message.
  */
 export const DiscardQuarantinedReadingResponseSchema: GenMessage<DiscardQuarantinedReadingResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 25);
+  messageDesc(file_telltale_v1_admin, 29);
 
 /**
  * What a token may do.
@@ -1092,6 +1197,27 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof EndSessionRequestSchema;
     output: typeof EndSessionResponseSchema;
+  },
+  /**
+   * Ends all sessions of the caller, or of somebody else, which needs the scope `admin` and no prefix; their streams end within seconds.
+   *
+   * @generated from rpc telltale.v1.AdminService.EndSessions
+   */
+  endSessions: {
+    methodKind: "unary";
+    input: typeof EndSessionsRequestSchema;
+    output: typeof EndSessionsResponseSchema;
+  },
+  /**
+   * Ends the sessions of whom the identity provider has signed out (OpenID Connect Back-Channel Logout 1.0). The logout token is the credential.
+   * Errors: INVALID_ARGUMENT for one that does not count, FAILED_PRECONDITION where no identity provider is set up.
+   *
+   * @generated from rpc telltale.v1.AdminService.EndSessionsByLogoutToken
+   */
+  endSessionsByLogoutToken: {
+    methodKind: "unary";
+    input: typeof EndSessionsByLogoutTokenRequestSchema;
+    output: typeof EndSessionsByLogoutTokenResponseSchema;
   },
   /**
    * Creates a token. Its secret is in this answer and nowhere else.

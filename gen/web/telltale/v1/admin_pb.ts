@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/admin.proto.
  */
 export const file_telltale_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("Chd0ZWxsdGFsZS92MS9hZG1pbi5wcm90bxILdGVsbHRhbGUudjEingIKBVRva2VuEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSIgoGc2NvcGVzGAMgAygOMhIudGVsbHRhbGUudjEuU2NvcGUSFQoNc2Vuc29yX3ByZWZpeBgEIAEoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldENhbGxlclJlcXVlc3QicwoRR2V0Q2FsbGVyUmVzcG9uc2USDAoEbmFtZRgBIAEoCRIiCgZzY29wZXMYAiADKA4yEi50ZWxsdGFsZS52MS5TY29wZRIVCg1zZW5zb3JfcHJlZml4GAMgASgJEhUKDWF1dGhlbnRpY2F0ZWQYBCABKAgi2wEKDkJyb3dzZXJTZXNzaW9uEgoKAmlkGAEgASgJEg4KBmNhbGxlchgCIAEoCRIPCgdicm93c2VyGAMgASgJEiwKCGJlZ3VuX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2VuZHNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2N1cnJlbnQYByABKAgiJgoTQmVnaW5TZXNzaW9uUmVxdWVzdBIPCgdicm93c2VyGAEgASgJIkQKFEJlZ2luU2Vzc2lvblJlc3BvbnNlEiwKB3Nlc3Npb24YASABKAsyGy50ZWxsdGFsZS52MS5Ccm93c2VyU2Vzc2lvbiJAChNMaXN0U2Vzc2lvbnNSZXF1ZXN0EgsKA2FsbBgBIAEoCBISCgVsaW1pdBgCIAEoDUgAiAEBQggKBl9saW1pdCJFChRMaXN0U2Vzc2lvbnNSZXNwb25zZRItCghzZXNzaW9ucxgBIAMoCzIbLnRlbGx0YWxlLnYxLkJyb3dzZXJTZXNzaW9uIh8KEUVuZFNlc3Npb25SZXF1ZXN0EgoKAmlkGAEgASgJIkIKEkVuZFNlc3Npb25SZXNwb25zZRIsCgdzZXNzaW9uGAEgASgLMhsudGVsbHRhbGUudjEuQnJvd3NlclNlc3Npb24iNwoSQ3JlYXRlVG9rZW5SZXF1ZXN0EiEKBXRva2VuGAEgASgLMhIudGVsbHRhbGUudjEuVG9rZW4iSAoTQ3JlYXRlVG9rZW5SZXNwb25zZRIhCgV0b2tlbhgBIAEoCzISLnRlbGx0YWxlLnYxLlRva2VuEg4KBnNlY3JldBgCIAEoCSJFChFMaXN0VG9rZW5zUmVxdWVzdBISCgVsaW1pdBgBIAEoDUgAiAEBEhIKCnBhZ2VfdG9rZW4YAiABKAlCCAoGX2xpbWl0IlEKEkxpc3RUb2tlbnNSZXNwb25zZRIiCgZ0b2tlbnMYASADKAsyEi50ZWxsdGFsZS52MS5Ub2tlbhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIAoSUmV2b2tlVG9rZW5SZXF1ZXN0EgoKAmlkGAEgASgJIjgKE1Jldm9rZVRva2VuUmVzcG9uc2USIQoFdG9rZW4YASABKAsyEi50ZWxsdGFsZS52MS5Ub2tlbiJdChZMaXN0QXVkaXRFdmVudHNSZXF1ZXN0EhIKBWxpbWl0GAEgASgNSACIAQESEQoJYmVmb3JlX2lkGAIgASgDEhIKCnBhZ2VfdG9rZW4YAyABKAlCCAoGX2xpbWl0IoMBCgpBdWRpdEV2ZW50EgoKAmlkGAEgASgDEiYKAmF0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglwcmluY2lwYWwYAyABKAkSDgoGYWN0aW9uGAQgASgJEg4KBnRhcmdldBgFIAEoCRIOCgZkZXRhaWwYBiABKAkiWwoXTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2USJwoGZXZlbnRzGAEgAygLMhcudGVsbHRhbGUudjEuQXVkaXRFdmVudBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkimgMKElF1YXJhbnRpbmVkUmVhZGluZxIKCgJpZBgBIAEoAxIqCgRraW5kGAIgASgOMhwudGVsbHRhbGUudjEuUXVhcmFudGluZWRLaW5kEiUKB3JlYWRpbmcYAyABKAsyFC50ZWxsdGFsZS52MS5SZWFkaW5nEhUKDXJlYWRpbmdfY291bnQYBCABKA0SDgoGcmVhc29uGAUgASgJEhAKCHNxbHN0YXRlGAYgASgJEhEKCXBhcnRpdGlvbhgHIAEoDRIOCgZvZmZzZXQYCCABKAMSLwoLcmVjZWl2ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKBXN0YXRlGAogASgOMh0udGVsbHRhbGUudjEuUXVhcmFudGluZWRTdGF0ZRIuCgpkZWNpZGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgpkZWNpZGVkX2J5GAwgASgJEg8KB3BheWxvYWQYDSABKAwSFQoNcGF5bG9hZF9ieXRlcxgOIAEoAyJ+Ch5MaXN0UXVhcmFudGluZWRSZWFkaW5nc1JlcXVlc3QSEgoFbGltaXQYASABKA1IAIgBARIRCgliZWZvcmVfaWQYAiABKAMSFwoPaW5jbHVkZV9kZWNpZGVkGAMgASgIEhIKCnBhZ2VfdG9rZW4YBCABKAlCCAoGX2xpbWl0In4KH0xpc3RRdWFyYW50aW5lZFJlYWRpbmdzUmVzcG9uc2USMQoIcmVhZGluZ3MYASADKAsyHy50ZWxsdGFsZS52MS5RdWFyYW50aW5lZFJlYWRpbmcSDwoHd2FpdGluZxgCIAEoAxIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkiLQofUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nUmVxdWVzdBIKCgJpZBgBIAEoAyKnAQogUmVwbGF5UXVhcmFudGluZWRSZWFkaW5nUmVzcG9uc2USMAoHcmVhZGluZxgBIAEoCzIfLnRlbGx0YWxlLnYxLlF1YXJhbnRpbmVkUmVhZGluZxIpCgZjb3VudHMYAiABKAsyGS50ZWxsdGFsZS52MS5Jbmdlc3RDb3VudHMSJgoIcmVmdXNhbHMYAyADKAsyFC50ZWxsdGFsZS52MS5SZWZ1c2FsIi4KIERpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmdSZXF1ZXN0EgoKAmlkGAEgASgDIlUKIURpc2NhcmRRdWFyYW50aW5lZFJlYWRpbmdSZXNwb25zZRIwCgdyZWFkaW5nGAEgASgLMh8udGVsbHRhbGUudjEuUXVhcmFudGluZWRSZWFkaW5nKmQKBVNjb3BlEhUKEVNDT1BFX1VOU1BFQ0lGSUVEEAASEAoMU0NPUEVfSU5HRVNUEAESDgoKU0NPUEVfUkVBRBACEhEKDVNDT1BFX09QRVJBVEUQAxIPCgtTQ09QRV9BRE1JThAEKowBCg9RdWFyYW50aW5lZEtpbmQSIAocUVVBUkFOVElORURfS0lORF9VTlNQRUNJRklFRBAAEhwKGFFVQVJBTlRJTkVEX0tJTkRfUkVBRElORxABEhwKGFFVQVJBTlRJTkVEX0tJTkRfQ09OVFJPTBACEhsKF1FVQVJBTlRJTkVEX0tJTkRfUkVDT1JEEAMqlQEKEFF1YXJhbnRpbmVkU3RhdGUSIQodUVVBUkFOVElORURfU1RBVEVfVU5TUEVDSUZJRUQQABIdChlRVUFSQU5USU5FRF9TVEFURV9XQUlUSU5HEAESHgoaUVVBUkFOVElORURfU1RBVEVfUkVQTEFZRUQQAhIfChtRVUFSQU5USU5FRF9TVEFURV9ESVNDQVJERUQQAzKPCAoMQWRtaW5TZXJ2aWNlEkoKCUdldENhbGxlchIdLnRlbGx0YWxlLnYxLkdldENhbGxlclJlcXVlc3QaHi50ZWxsdGFsZS52MS5HZXRDYWxsZXJSZXNwb25zZRJTCgxCZWdpblNlc3Npb24SIC50ZWxsdGFsZS52MS5CZWdpblNlc3Npb25SZXF1ZXN0GiEudGVsbHRhbGUudjEuQmVnaW5TZXNzaW9uUmVzcG9uc2USUwoMTGlzdFNlc3Npb25zEiAudGVsbHRhbGUudjEuTGlzdFNlc3Npb25zUmVxdWVzdBohLnRlbGx0YWxlLnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlEk0KCkVuZFNlc3Npb24SHi50ZWxsdGFsZS52MS5FbmRTZXNzaW9uUmVxdWVzdBofLnRlbGx0YWxlLnYxLkVuZFNlc3Npb25SZXNwb25zZRJQCgtDcmVhdGVUb2tlbhIfLnRlbGx0YWxlLnYxLkNyZWF0ZVRva2VuUmVxdWVzdBogLnRlbGx0YWxlLnYxLkNyZWF0ZVRva2VuUmVzcG9uc2USTQoKTGlzdFRva2VucxIeLnRlbGx0YWxlLnYxLkxpc3RUb2tlbnNSZXF1ZXN0Gh8udGVsbHRhbGUudjEuTGlzdFRva2Vuc1Jlc3BvbnNlElAKC1Jldm9rZVRva2VuEh8udGVsbHRhbGUudjEuUmV2b2tlVG9rZW5SZXF1ZXN0GiAudGVsbHRhbGUudjEuUmV2b2tlVG9rZW5SZXNwb25zZRJcCg9MaXN0QXVkaXRFdmVudHMSIy50ZWxsdGFsZS52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0GiQudGVsbHRhbGUudjEuTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2USdAoXTGlzdFF1YXJhbnRpbmVkUmVhZGluZ3MSKy50ZWxsdGFsZS52MS5MaXN0UXVhcmFudGluZWRSZWFkaW5nc1JlcXVlc3QaLC50ZWxsdGFsZS52MS5MaXN0UXVhcmFudGluZWRSZWFkaW5nc1Jlc3BvbnNlEncKGFJlcGxheVF1YXJhbnRpbmVkUmVhZGluZxIsLnRlbGx0YWxlLnYxLlJlcGxheVF1YXJhbnRpbmVkUmVhZGluZ1JlcXVlc3QaLS50ZWxsdGFsZS52MS5SZXBsYXlRdWFyYW50aW5lZFJlYWRpbmdSZXNwb25zZRJ6ChlEaXNjYXJkUXVhcmFudGluZWRSZWFkaW5nEi0udGVsbHRhbGUudjEuRGlzY2FyZFF1YXJhbnRpbmVkUmVhZGluZ1JlcXVlc3QaLi50ZWxsdGFsZS52MS5EaXNjYXJkUXVhcmFudGluZWRSZWFkaW5nUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_telltale_v1_ingest, file_telltale_v1_reading]);
+  fileDesc("Chd0ZWxsdGFsZS92MS9hZG1pbi5wcm90bxILdGVsbHRhbGUudjEingIKBVRva2VuEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSIgoGc2NvcGVzGAMgAygOMhIudGVsbHRhbGUudjEuU2NvcGUSFQoNc2Vuc29yX3ByZWZpeBgEIAEoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldENhbGxlclJlcXVlc3QicwoRR2V0Q2FsbGVyUmVzcG9uc2USDAoEbmFtZRgBIAEoCRIiCgZzY29wZXMYAiADKA4yEi50ZWxsdGFsZS52MS5TY29wZRIVCg1zZW5zb3JfcHJlZml4GAMgASgJEhUKDWF1dGhlbnRpY2F0ZWQYBCABKAgi2wEKDkJyb3dzZXJTZXNzaW9uEgoKAmlkGAEgASgJEg4KBmNhbGxlchgCIAEoCRIPCgdicm93c2VyGAMgASgJEiwKCGJlZ3VuX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB2VuZHNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2N1cnJlbnQYByABKAgiJgoTQmVnaW5TZXNzaW9uUmVxdWVzdBIPCgdicm93c2VyGAEgASgJIkQKFEJlZ2luU2Vzc2lvblJlc3BvbnNlEiwKB3Nlc3Npb24YASABKAsyGy50ZWxsdGFsZS52MS5Ccm93c2VyU2Vzc2lvbiJAChNMaXN0U2Vzc2lvbnNSZXF1ZXN0EgsKA2FsbBgBIAEoCBISCgVsaW1pdBgCIAEoDUgAiAEBQggKBl9saW1pdCJFChRMaXN0U2Vzc2lvbnNSZXNwb25zZRItCghzZXNzaW9ucxgBIAMoCzIbLnRlbGx0YWxlLnYxLkJyb3dzZXJTZXNzaW9uIh8KEUVuZFNlc3Npb25SZXF1ZXN0EgoKAmlkGAEgASgJIkIKEkVuZFNlc3Npb25SZXNwb25zZRIsCgdzZXNzaW9uGAEgASgLMhsudGVsbHRhbGUudjEuQnJvd3NlclNlc3Npb24iOgoSRW5kU2Vzc2lvbnNSZXF1ZXN0Eg4KBmNhbGxlchgBIAEoCRIUCgxrZWVwX2N1cnJlbnQYAiABKAgiNAoTRW5kU2Vzc2lvbnNSZXNwb25zZRINCgVlbmRlZBgBIAEoDRIOCgZjYWxsZXIYAiABKAkiNwofRW5kU2Vzc2lvbnNCeUxvZ291dFRva2VuUmVxdWVzdBIUCgxsb2dvdXRfdG9rZW4YASABKAkiQQogRW5kU2Vzc2lvbnNCeUxvZ291dFRva2VuUmVzcG9uc2USDQoFZW5kZWQYASABKA0SDgoGY2FsbGVyGAIgASgJIjcKEkNyZWF0ZVRva2VuUmVxdWVzdBIhCgV0b2tlbhgBIAEoCzISLnRlbGx0YWxlLnYxLlRva2VuIkgKE0NyZWF0ZVRva2VuUmVzcG9uc2USIQoFdG9rZW4YASABKAsyEi50ZWxsdGFsZS52MS5Ub2tlbhIOCgZzZWNyZXQYAiABKAkiRQoRTGlzdFRva2Vuc1JlcXVlc3QSEgoFbGltaXQYASABKA1IAIgBARISCgpwYWdlX3Rva2VuGAIgASgJQggKBl9saW1pdCJRChJMaXN0VG9rZW5zUmVzcG9uc2USIgoGdG9rZW5zGAEgAygLMhIudGVsbHRhbGUudjEuVG9rZW4SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiAKElJldm9rZVRva2VuUmVxdWVzdBIKCgJpZBgBIAEoCSI4ChNSZXZva2VUb2tlblJlc3BvbnNlEiEKBXRva2VuGAEgASgLMhIudGVsbHRhbGUudjEuVG9rZW4iXQoWTGlzdEF1ZGl0RXZlbnRzUmVxdWVzdBISCgVsaW1pdBgBIAEoDUgAiAEBEhEKCWJlZm9yZV9pZBgCIAEoAxISCgpwYWdlX3Rva2VuGAMgASgJQggKBl9saW1pdCKDAQoKQXVkaXRFdmVudBIKCgJpZBgBIAEoAxImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcHJpbmNpcGFsGAMgASgJEg4KBmFjdGlvbhgEIAEoCRIOCgZ0YXJnZXQYBSABKAkSDgoGZGV0YWlsGAYgASgJIlsKF0xpc3RBdWRpdEV2ZW50c1Jlc3BvbnNlEicKBmV2ZW50cxgBIAMoCzIXLnRlbGx0YWxlLnYxLkF1ZGl0RXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIpoDChJRdWFyYW50aW5lZFJlYWRpbmcSCgoCaWQYASABKAMSKgoEa2luZBgCIAEoDjIcLnRlbGx0YWxlLnYxLlF1YXJhbnRpbmVkS2luZBIlCgdyZWFkaW5nGAMgASgLMhQudGVsbHRhbGUudjEuUmVhZGluZxIVCg1yZWFkaW5nX2NvdW50GAQgASgNEg4KBnJlYXNvbhgFIAEoCRIQCghzcWxzdGF0ZRgGIAEoCRIRCglwYXJ0aXRpb24YByABKA0SDgoGb2Zmc2V0GAggASgDEi8KC3JlY2VpdmVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCgVzdGF0ZRgKIAEoDjIdLnRlbGx0YWxlLnYxLlF1YXJhbnRpbmVkU3RhdGUSLgoKZGVjaWRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoKZGVjaWRlZF9ieRgMIAEoCRIPCgdwYXlsb2FkGA0gASgMEhUKDXBheWxvYWRfYnl0ZXMYDiABKAMifgoeTGlzdFF1YXJhbnRpbmVkUmVhZGluZ3NSZXF1ZXN0EhIKBWxpbWl0GAEgASgNSACIAQESEQoJYmVmb3JlX2lkGAIgASgDEhcKD2luY2x1ZGVfZGVjaWRlZBgDIAEoCBISCgpwYWdlX3Rva2VuGAQgASgJQggKBl9saW1pdCJ+Ch9MaXN0UXVhcmFudGluZWRSZWFkaW5nc1Jlc3BvbnNlEjEKCHJlYWRpbmdzGAEgAygLMh8udGVsbHRhbGUudjEuUXVhcmFudGluZWRSZWFkaW5nEg8KB3dhaXRpbmcYAiABKAMSFwoPbmV4dF9wYWdlX3Rva2VuGAMgASgJIi0KH1JlcGxheVF1YXJhbnRpbmVkUmVhZGluZ1JlcXVlc3QSCgoCaWQYASABKAMipwEKIFJlcGxheVF1YXJhbnRpbmVkUmVhZGluZ1Jlc3BvbnNlEjAKB3JlYWRpbmcYASABKAsyHy50ZWxsdGFsZS52MS5RdWFyYW50aW5lZFJlYWRpbmcSKQoGY291bnRzGAIgASgLMhkudGVsbHRhbGUudjEuSW5nZXN0Q291bnRzEiYKCHJlZnVzYWxzGAMgAygLMhQudGVsbHRhbGUudjEuUmVmdXNhbCIuCiBEaXNjYXJkUXVhcmFudGluZWRSZWFkaW5nUmVxdWVzdBIKCgJpZBgBIAEoAyJVCiFEaXNjYXJkUXVhcmFudGluZWRSZWFkaW5nUmVzcG9uc2USMAoHcmVhZGluZxgBIAEoCzIfLnRlbGx0YWxlLnYxLlF1YXJhbnRpbmVkUmVhZGluZypkCgVTY29wZRIVChFTQ09QRV9VTlNQRUNJRklFRBAAEhAKDFNDT1BFX0lOR0VTVBABEg4KClNDT1BFX1JFQUQQAhIRCg1TQ09QRV9PUEVSQVRFEAMSDwoLU0NPUEVfQURNSU4QBCqMAQoPUXVhcmFudGluZWRLaW5kEiAKHFFVQVJBTlRJTkVEX0tJTkRfVU5TUEVDSUZJRUQQABIcChhRVUFSQU5USU5FRF9LSU5EX1JFQURJTkcQARIcChhRVUFSQU5USU5FRF9LSU5EX0NPTlRST0wQAhIbChdRVUFSQU5USU5FRF9LSU5EX1JFQ09SRBADKpUBChBRdWFyYW50aW5lZFN0YXRlEiEKHVFVQVJBTlRJTkVEX1NUQVRFX1VOU1BFQ0lGSUVEEAASHQoZUVVBUkFOVElORURfU1RBVEVfV0FJVElORxABEh4KGlFVQVJBTlRJTkVEX1NUQVRFX1JFUExBWUVEEAISHwobUVVBUkFOVElORURfU1RBVEVfRElTQ0FSREVEEAMy2gkKDEFkbWluU2VydmljZRJKCglHZXRDYWxsZXISHS50ZWxsdGFsZS52MS5HZXRDYWxsZXJSZXF1ZXN0Gh4udGVsbHRhbGUudjEuR2V0Q2FsbGVyUmVzcG9uc2USUwoMQmVnaW5TZXNzaW9uEiAudGVsbHRhbGUudjEuQmVnaW5TZXNzaW9uUmVxdWVzdBohLnRlbGx0YWxlLnYxLkJlZ2luU2Vzc2lvblJlc3BvbnNlElMKDExpc3RTZXNzaW9ucxIgLnRlbGx0YWxlLnYxLkxpc3RTZXNzaW9uc1JlcXVlc3QaIS50ZWxsdGFsZS52MS5MaXN0U2Vzc2lvbnNSZXNwb25zZRJNCgpFbmRTZXNzaW9uEh4udGVsbHRhbGUudjEuRW5kU2Vzc2lvblJlcXVlc3QaHy50ZWxsdGFsZS52MS5FbmRTZXNzaW9uUmVzcG9uc2USUAoLRW5kU2Vzc2lvbnMSHy50ZWxsdGFsZS52MS5FbmRTZXNzaW9uc1JlcXVlc3QaIC50ZWxsdGFsZS52MS5FbmRTZXNzaW9uc1Jlc3BvbnNlEncKGEVuZFNlc3Npb25zQnlMb2dvdXRUb2tlbhIsLnRlbGx0YWxlLnYxLkVuZFNlc3Npb25zQnlMb2dvdXRUb2tlblJlcXVlc3QaLS50ZWxsdGFsZS52MS5FbmRTZXNzaW9uc0J5TG9nb3V0VG9rZW5SZXNwb25zZRJQCgtDcmVhdGVUb2tlbhIfLnRlbGx0YWxlLnYxLkNyZWF0ZVRva2VuUmVxdWVzdBogLnRlbGx0YWxlLnYxLkNyZWF0ZVRva2VuUmVzcG9uc2USTQoKTGlzdFRva2VucxIeLnRlbGx0YWxlLnYxLkxpc3RUb2tlbnNSZXF1ZXN0Gh8udGVsbHRhbGUudjEuTGlzdFRva2Vuc1Jlc3BvbnNlElAKC1Jldm9rZVRva2VuEh8udGVsbHRhbGUudjEuUmV2b2tlVG9rZW5SZXF1ZXN0GiAudGVsbHRhbGUudjEuUmV2b2tlVG9rZW5SZXNwb25zZRJcCg9MaXN0QXVkaXRFdmVudHMSIy50ZWxsdGFsZS52MS5MaXN0QXVkaXRFdmVudHNSZXF1ZXN0GiQudGVsbHRhbGUudjEuTGlzdEF1ZGl0RXZlbnRzUmVzcG9uc2USdAoXTGlzdFF1YXJhbnRpbmVkUmVhZGluZ3MSKy50ZWxsdGFsZS52MS5MaXN0UXVhcmFudGluZWRSZWFkaW5nc1JlcXVlc3QaLC50ZWxsdGFsZS52MS5MaXN0UXVhcmFudGluZWRSZWFkaW5nc1Jlc3BvbnNlEncKGFJlcGxheVF1YXJhbnRpbmVkUmVhZGluZxIsLnRlbGx0YWxlLnYxLlJlcGxheVF1YXJhbnRpbmVkUmVhZGluZ1JlcXVlc3QaLS50ZWxsdGFsZS52MS5SZXBsYXlRdWFyYW50aW5lZFJlYWRpbmdSZXNwb25zZRJ6ChlEaXNjYXJkUXVhcmFudGluZWRSZWFkaW5nEi0udGVsbHRhbGUudjEuRGlzY2FyZFF1YXJhbnRpbmVkUmVhZGluZ1JlcXVlc3QaLi50ZWxsdGFsZS52MS5EaXNjYXJkUXVhcmFudGluZWRSZWFkaW5nUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_telltale_v1_ingest, file_telltale_v1_reading]);
 
 /**
  * A token, without its secret.
@@ -342,6 +342,111 @@ export const EndSessionResponseSchema: GenMessage<EndSessionResponse> = /*@__PUR
   messageDesc(file_telltale_v1_admin, 9);
 
 /**
+ * Ends all sessions of somebody.
+ *
+ * @generated from message telltale.v1.EndSessionsRequest
+ */
+export type EndSessionsRequest = Message<"telltale.v1.EndSessionsRequest"> & {
+  /**
+   * As `BrowserSession.caller` has it. Empty: the caller's own. Tokens of one name are one caller here.
+   *
+   * @generated from field: string caller = 1;
+   */
+  caller: string;
+
+  /**
+   * The session by which this call comes goes on.
+   *
+   * @generated from field: bool keep_current = 2;
+   */
+  keepCurrent: boolean;
+};
+
+/**
+ * Describes the message telltale.v1.EndSessionsRequest.
+ * Use `create(EndSessionsRequestSchema)` to create a new message.
+ */
+export const EndSessionsRequestSchema: GenMessage<EndSessionsRequest> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 10);
+
+/**
+ * They have ended.
+ *
+ * @generated from message telltale.v1.EndSessionsResponse
+ */
+export type EndSessionsResponse = Message<"telltale.v1.EndSessionsResponse"> & {
+  /**
+   * How many went on until then.
+   *
+   * @generated from field: uint32 ended = 1;
+   */
+  ended: number;
+
+  /**
+   * Whose they were.
+   *
+   * @generated from field: string caller = 2;
+   */
+  caller: string;
+};
+
+/**
+ * Describes the message telltale.v1.EndSessionsResponse.
+ * Use `create(EndSessionsResponseSchema)` to create a new message.
+ */
+export const EndSessionsResponseSchema: GenMessage<EndSessionsResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 11);
+
+/**
+ * Hands on what the identity provider sent.
+ *
+ * @generated from message telltale.v1.EndSessionsByLogoutTokenRequest
+ */
+export type EndSessionsByLogoutTokenRequest = Message<"telltale.v1.EndSessionsByLogoutTokenRequest"> & {
+  /**
+   * The token, a JWT that the identity provider signed.
+   *
+   * @generated from field: string logout_token = 1;
+   */
+  logoutToken: string;
+};
+
+/**
+ * Describes the message telltale.v1.EndSessionsByLogoutTokenRequest.
+ * Use `create(EndSessionsByLogoutTokenRequestSchema)` to create a new message.
+ */
+export const EndSessionsByLogoutTokenRequestSchema: GenMessage<EndSessionsByLogoutTokenRequest> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 12);
+
+/**
+ * They have ended.
+ *
+ * @generated from message telltale.v1.EndSessionsByLogoutTokenResponse
+ */
+export type EndSessionsByLogoutTokenResponse = Message<"telltale.v1.EndSessionsByLogoutTokenResponse"> & {
+  /**
+   * How many went on until then.
+   *
+   * @generated from field: uint32 ended = 1;
+   */
+  ended: number;
+
+  /**
+   * Whose they were; empty where the token names a session alone.
+   *
+   * @generated from field: string caller = 2;
+   */
+  caller: string;
+};
+
+/**
+ * Describes the message telltale.v1.EndSessionsByLogoutTokenResponse.
+ * Use `create(EndSessionsByLogoutTokenResponseSchema)` to create a new message.
+ */
+export const EndSessionsByLogoutTokenResponseSchema: GenMessage<EndSessionsByLogoutTokenResponse> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_admin, 13);
+
+/**
  * The token to create.
  *
  * @generated from message telltale.v1.CreateTokenRequest
@@ -360,7 +465,7 @@ export type CreateTokenRequest = Message<"telltale.v1.CreateTokenRequest"> & {
  * Use `create(CreateTokenRequestSchema)` to create a new message.
  */
 export const CreateTokenRequestSchema: GenMessage<CreateTokenRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 10);
+  messageDesc(file_telltale_v1_admin, 14);
 
 /**
  * The token created.
@@ -388,7 +493,7 @@ export type CreateTokenResponse = Message<"telltale.v1.CreateTokenResponse"> & {
  * Use `create(CreateTokenResponseSchema)` to create a new message.
  */
 export const CreateTokenResponseSchema: GenMessage<CreateTokenResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 11);
+  messageDesc(file_telltale_v1_admin, 15);
 
 /**
  * Pages through tokens.
@@ -416,7 +521,7 @@ export type ListTokensRequest = Message<"telltale.v1.ListTokensRequest"> & {
  * Use `create(ListTokensRequestSchema)` to create a new message.
  */
 export const ListTokensRequestSchema: GenMessage<ListTokensRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 12);
+  messageDesc(file_telltale_v1_admin, 16);
 
 /**
  * Newest first.
@@ -444,7 +549,7 @@ export type ListTokensResponse = Message<"telltale.v1.ListTokensResponse"> & {
  * Use `create(ListTokensResponseSchema)` to create a new message.
  */
 export const ListTokensResponseSchema: GenMessage<ListTokensResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 13);
+  messageDesc(file_telltale_v1_admin, 17);
 
 /**
  * Revokes one token.
@@ -465,7 +570,7 @@ export type RevokeTokenRequest = Message<"telltale.v1.RevokeTokenRequest"> & {
  * Use `create(RevokeTokenRequestSchema)` to create a new message.
  */
 export const RevokeTokenRequestSchema: GenMessage<RevokeTokenRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 14);
+  messageDesc(file_telltale_v1_admin, 18);
 
 /**
  * The token as it is now.
@@ -486,7 +591,7 @@ export type RevokeTokenResponse = Message<"telltale.v1.RevokeTokenResponse"> & {
  * Use `create(RevokeTokenResponseSchema)` to create a new message.
  */
 export const RevokeTokenResponseSchema: GenMessage<RevokeTokenResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 15);
+  messageDesc(file_telltale_v1_admin, 19);
 
 /**
  * Pages through the record.
@@ -521,7 +626,7 @@ export type ListAuditEventsRequest = Message<"telltale.v1.ListAuditEventsRequest
  * Use `create(ListAuditEventsRequestSchema)` to create a new message.
  */
 export const ListAuditEventsRequestSchema: GenMessage<ListAuditEventsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 16);
+  messageDesc(file_telltale_v1_admin, 20);
 
 /**
  * One action.
@@ -577,7 +682,7 @@ export type AuditEvent = Message<"telltale.v1.AuditEvent"> & {
  * Use `create(AuditEventSchema)` to create a new message.
  */
 export const AuditEventSchema: GenMessage<AuditEvent> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 17);
+  messageDesc(file_telltale_v1_admin, 21);
 
 /**
  * Newest first.
@@ -605,7 +710,7 @@ export type ListAuditEventsResponse = Message<"telltale.v1.ListAuditEventsRespon
  * Use `create(ListAuditEventsResponseSchema)` to create a new message.
  */
 export const ListAuditEventsResponseSchema: GenMessage<ListAuditEventsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 18);
+  messageDesc(file_telltale_v1_admin, 22);
 
 /**
  * Something that is set aside. It has changed no state and no score.
@@ -717,7 +822,7 @@ export type QuarantinedReading = Message<"telltale.v1.QuarantinedReading"> & {
  * Use `create(QuarantinedReadingSchema)` to create a new message.
  */
 export const QuarantinedReadingSchema: GenMessage<QuarantinedReading> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 19);
+  messageDesc(file_telltale_v1_admin, 23);
 
 /**
  * Pages through what is set aside.
@@ -759,7 +864,7 @@ export type ListQuarantinedReadingsRequest = Message<"telltale.v1.ListQuarantine
  * Use `create(ListQuarantinedReadingsRequestSchema)` to create a new message.
  */
 export const ListQuarantinedReadingsRequestSchema: GenMessage<ListQuarantinedReadingsRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 20);
+  messageDesc(file_telltale_v1_admin, 24);
 
 /**
  * Newest first.
@@ -794,7 +899,7 @@ export type ListQuarantinedReadingsResponse = Message<"telltale.v1.ListQuarantin
  * Use `create(ListQuarantinedReadingsResponseSchema)` to create a new message.
  */
 export const ListQuarantinedReadingsResponseSchema: GenMessage<ListQuarantinedReadingsResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 21);
+  messageDesc(file_telltale_v1_admin, 25);
 
 /**
  * Names what is to be submitted again.
@@ -815,7 +920,7 @@ export type ReplayQuarantinedReadingRequest = Message<"telltale.v1.ReplayQuarant
  * Use `create(ReplayQuarantinedReadingRequestSchema)` to create a new message.
  */
 export const ReplayQuarantinedReadingRequestSchema: GenMessage<ReplayQuarantinedReadingRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 22);
+  messageDesc(file_telltale_v1_admin, 26);
 
 /**
  * What became of it.
@@ -850,7 +955,7 @@ export type ReplayQuarantinedReadingResponse = Message<"telltale.v1.ReplayQuaran
  * Use `create(ReplayQuarantinedReadingResponseSchema)` to create a new message.
  */
 export const ReplayQuarantinedReadingResponseSchema: GenMessage<ReplayQuarantinedReadingResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 23);
+  messageDesc(file_telltale_v1_admin, 27);
 
 /**
  * Names what is discarded.
@@ -871,7 +976,7 @@ export type DiscardQuarantinedReadingRequest = Message<"telltale.v1.DiscardQuara
  * Use `create(DiscardQuarantinedReadingRequestSchema)` to create a new message.
  */
 export const DiscardQuarantinedReadingRequestSchema: GenMessage<DiscardQuarantinedReadingRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 24);
+  messageDesc(file_telltale_v1_admin, 28);
 
 /**
  * What was discarded.
@@ -892,7 +997,7 @@ export type DiscardQuarantinedReadingResponse = Message<"telltale.v1.DiscardQuar
  * Use `create(DiscardQuarantinedReadingResponseSchema)` to create a new message.
  */
 export const DiscardQuarantinedReadingResponseSchema: GenMessage<DiscardQuarantinedReadingResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_admin, 25);
+  messageDesc(file_telltale_v1_admin, 29);
 
 /**
  * What a token may do.
@@ -1091,6 +1196,27 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof EndSessionRequestSchema;
     output: typeof EndSessionResponseSchema;
+  },
+  /**
+   * Ends all sessions of the caller, or of somebody else, which needs the scope `admin` and no prefix; their streams end within seconds.
+   *
+   * @generated from rpc telltale.v1.AdminService.EndSessions
+   */
+  endSessions: {
+    methodKind: "unary";
+    input: typeof EndSessionsRequestSchema;
+    output: typeof EndSessionsResponseSchema;
+  },
+  /**
+   * Ends the sessions of whom the identity provider has signed out (OpenID Connect Back-Channel Logout 1.0). The logout token is the credential.
+   * Errors: INVALID_ARGUMENT for one that does not count, FAILED_PRECONDITION where no identity provider is set up.
+   *
+   * @generated from rpc telltale.v1.AdminService.EndSessionsByLogoutToken
+   */
+  endSessionsByLogoutToken: {
+    methodKind: "unary";
+    input: typeof EndSessionsByLogoutTokenRequestSchema;
+    output: typeof EndSessionsByLogoutTokenResponseSchema;
   },
   /**
    * Creates a token. Its secret is in this answer and nowhere else.
