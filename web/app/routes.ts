@@ -9,6 +9,8 @@ export type Page =
         | "incidents"
         | "silences"
         | "new-silence"
+        | "maintenance"
+        | "new-maintenance"
         | "notifications"
         | "administration"
         | "start"
@@ -28,6 +30,8 @@ const PLAIN = {
   "/incidents": "incidents",
   "/silences": "silences",
   "/silences/new": "new-silence",
+  "/maintenance": "maintenance",
+  "/maintenance/new": "new-maintenance",
   "/notifications": "notifications",
   "/administration": "administration",
   "/start": "start",

@@ -2,7 +2,7 @@
 
 import { columnsOf } from "../chart/columns.ts";
 import type { Span } from "../chart/range.ts";
-import { type ChartData, chartDataOf } from "../chart/series.ts";
+import { type ChartData, chartDataOf, NOTHING } from "../chart/series.ts";
 import { timestampOf } from "./format.ts";
 import { pause } from "./pause.ts";
 import { type Resource, resource } from "./resource.svelte.ts";
@@ -35,20 +35,3 @@ export function seriesOf(
     return { data: series === undefined ? NOTHING : chartDataOf(response, series), span };
   });
 }
-
-export const NOTHING: ChartData = {
-  ...{ unit: "", raw: true, columnMs: 0, otherUnits: [] },
-  ...{
-    times: [],
-    first: [],
-    low: [],
-    high: [],
-    last: [],
-    expected: [],
-    lower: [],
-    upper: [],
-    counts: [],
-    anomalies: [],
-    scores: [],
-  },
-};

@@ -3,11 +3,12 @@
 export type Theme = "system" | "light" | "dark";
 
 /** Asked for once: each question costs tens of microseconds, and each time that is shown asks. */
-const OWN_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+export const OWN_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 class Settings {
   theme = $state<Theme>(stored("telltale-theme", ["light", "dark"], "system"));
-  utc = $state(stored("telltale-zone", ["utc", "local"], "local") === "utc");
+  /** What was chosen: "local" is the browser's own zone, "utc", or an IANA name, such as that of the plant. */
+  chosenZone = $state(storedZone());
   /** Grows when the colours change: charts are drawn anew. */
   painted = $state(0);
 
@@ -19,14 +20,16 @@ class Settings {
     this.painted++;
   }
 
-  setUtc(utc: boolean): void {
-    this.utc = utc;
-    keep("telltale-zone", utc ? "utc" : "local");
+  setZone(zone: string): void {
+    this.chosenZone = zone;
+    keep("telltale-zone", zone);
+    this.painted++;
   }
 
   /** IANA name of the zone that times are shown in. */
   get zone(): string {
-    return this.utc ? "UTC" : OWN_ZONE;
+    if (this.chosenZone === "utc") return "UTC";
+    return this.chosenZone === "local" ? OWN_ZONE : this.chosenZone;
   }
 
   /** Follows the system's theme. Answers with a function that ends it. */
@@ -46,6 +49,26 @@ function stored<T extends string>(name: string, known: readonly T[], fallback: T
     return value !== null && known.includes(value) ? value : fallback;
   } catch {
     return fallback; // a browser that keeps nothing
+  }
+}
+
+function storedZone(): string {
+  try {
+    const zone = localStorage.getItem("telltale-zone") ?? "local";
+    return zone === "local" || zone === "utc" || isZone(zone) ? zone : "local";
+  } catch {
+    return "local"; // a browser that keeps nothing
+  }
+}
+
+/** Whether the browser knows a zone of this name. */
+export function isZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: name });
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
   }
 }
 

@@ -29,6 +29,23 @@ export interface ChartData {
   readonly otherUnits: readonly string[];
 }
 
+export const NOTHING: ChartData = {
+  ...{ unit: "", raw: true, columnMs: 0, otherUnits: [] },
+  ...{
+    times: [],
+    first: [],
+    low: [],
+    high: [],
+    last: [],
+    expected: [],
+    lower: [],
+    upper: [],
+    counts: [],
+    anomalies: [],
+    scores: [],
+  },
+};
+
 export function chartDataOf(response: GetSeriesResponse, series: Series): ChartData {
   const shared = { unit: series.unit, otherUnits: series.otherUnits };
   if (series.readings !== undefined) return { ...shared, ...ofReadings(series.readings) };
