@@ -58,7 +58,7 @@ describeWith(["chromium"], "views of the console", () => {
     await page.mouse.down();
     await page.mouse.move(lane.x + lane.width * 0.95, middle, { steps: 4 });
     await page.mouse.up();
-    await page.waitForFunction('!document.querySelector("main").textContent.includes("press-2")');
+    await lanes.getByRole("link", { name: /^press-2 ?,/ }).waitFor({ state: "detached" });
     expect(await lanes.getByRole("link", { name: /^press-1 ?,/ }).count()).toBe(1);
     const { searchParams } = new URL(page.url());
     const [from, to] = ["from", "to"].map((name) => Date.parse(searchParams.get(name)!));
@@ -142,7 +142,9 @@ describeWith(["chromium"], "views of the console", () => {
     await page.getByLabel("Comment").fill("bearing change");
     await page.getByRole("button", { name: "Plan it" }).click();
     await page.getByRole("heading", { name: "February 2099" }).waitFor();
-    const entry = page.getByRole("link", { name: /^maintenance, press-1, from 2099-02-27 22:00:00 to 2099-03-02 06:00:00/ });
+    const entry = page.getByRole("link", {
+      name: /^maintenance, press-1, from 2099-02-27 22:00:00 to 2099-03-02 06:00:00/,
+    });
     await expect.poll(() => entry.count()).toBe(3);
     for (const size of SCREENS) {
       await page.setViewportSize(size);
