@@ -123,16 +123,37 @@ function cut(text: string, most: number, digits: number): string {
   return `${firstOf(text, most - digits - 1)}~${hash}`;
 }
 
+interface Kept {
+  readonly key: string;
+  readonly identity: Identity;
+  /** In the order of those used lately. */
+  readonly index: number;
+}
+
 /** Identities by what they are made of: those used lately, at least `MAX_KEPT` of them and at most twice as many. */
 export class Identities {
-  #lately = new Map<string, Identity>();
-  #before = new Map<string, Identity>();
+  #lately = new Map<string, Kept>();
+  #before = new Map<string, Kept>();
+  /**
+   * Those used lately in the order in which they were met: senders name their series in the same order again and again. To compare a key
+   * with the next one costs a quarter of finding it, for which it has to be hashed.
+   */
+  #order: Kept[] = [];
+  #at = -1;
 
   find(key: string): Identity | undefined {
+    const next = this.#order[this.#at + 1];
+    if (next?.key === key) {
+      this.#at++;
+      return next.identity;
+    }
     const recent = this.#lately.get(key);
-    if (recent !== undefined) return recent;
+    if (recent !== undefined) {
+      this.#at = recent.index;
+      return recent.identity;
+    }
     const before = this.#before.get(key);
-    return before === undefined ? undefined : this.#keep(key, before);
+    return before === undefined ? undefined : this.#keep(key, before.identity);
   }
 
   /** What `find` does not know. */
@@ -144,8 +165,12 @@ export class Identities {
     if (this.#lately.size >= MAX_KEPT) {
       this.#before = this.#lately;
       this.#lately = new Map();
+      this.#order = [];
     }
-    this.#lately.set(key, identity);
+    this.#at = this.#order.length;
+    const kept = { key, identity, index: this.#at };
+    this.#order.push(kept);
+    this.#lately.set(key, kept);
     return identity;
   }
 }
