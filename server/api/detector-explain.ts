@@ -10,7 +10,7 @@ import type { ScoredReading } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { EXPLAIN_READINGS, type Explained } from "../backtest/jobs.ts";
 import type { BacktestRunner } from "../backtest/runner.ts";
 import { figure, REASON_DETAILS, REASONS, type SignalKind as SignalKindName } from "../detect/index.ts";
-import { FEATURES } from "../detect/kernel/features.ts";
+import { FEATURES, type Feature } from "../detect/kernel/features.ts";
 import { WARM_READINGS } from "../detect/kernel/fields.ts";
 import { REASON_COLD_START } from "../detect/reasons.ts";
 import { DEFAULT_BUDGET } from "../detect/settings.ts";
@@ -82,7 +82,7 @@ export function createExplain(o: ExplainOptions) {
 
 /** Everybody who had a say, the loudest first. */
 function votesOf(e: Explained, r: ScoredReading): Vote[] {
-  const speakers = e.coldStart ? [REASON_COLD_START] : FEATURES.map(({ reason }) => reason);
+  const speakers = e.coldStart ? [REASON_COLD_START] : FEATURES.map((feature) => speaker(feature, e));
   const votes = speakers.map((k) => vote(k, e.rawScore[k]!, e));
   // Rules, and a value that stays outside the band of an open incident, speak beside the votes.
   const loudest = Math.max(...votes.map((v) => v.surprise));
@@ -91,6 +91,11 @@ function votesOf(e: Explained, r: ScoredReading): Vote[] {
   }
   const own = vote(REASONS.indexOf(r.reason), e.total, e);
   return [own, ...votes.filter((v) => v.detector !== r.reason)].sort(louder);
+}
+
+/** Reason of a feature: of a sensor of two states, which alone has weights of those, the one of states. */
+function speaker({ reason, reasonOfStates }: Feature, { weight }: Explained): number {
+  return reasonOfStates !== undefined && weight[reasonOfStates]! > 0 ? reasonOfStates : reason;
 }
 
 const louder = (a: Vote, b: Vote) => b.surprise - a.surprise;

@@ -1,5 +1,5 @@
 import { createScoreBatch, type Detector, type Explanation, type ScoreBatch } from "./detector.ts";
-import { FEATURES, PARTS, type Part } from "./kernel/features.ts";
+import { FEATURES, type Feature, PARTS, type Part } from "./kernel/features.ts";
 import { FORMER_STATES, ROWS, STATE_VERSION, WARM_READINGS } from "./kernel/fields.ts";
 import { offsetOf } from "./kernel/layout.ts";
 import { CHUNK_SENSORS } from "./memory.ts";
@@ -16,7 +16,7 @@ const SHARD_SENSORS = 262_144;
 
 /** What the committed model was called with the rules of before: the weights are the same, so its state goes on. */
 const FORMER_NAMES: ReadonlyMap<string, readonly string[]> = new Map([
-  ["telltale-6", ["telltale-5", "telltale-4", "telltale-3", "telltale-2"]],
+  ["telltale-7", ["telltale-6", "telltale-5", "telltale-4", "telltale-3", "telltale-2"]],
 ]);
 
 const MAINTENANCE_FROM = offsetOf("sensor", "maintenanceFrom") >>> 3;
@@ -119,7 +119,8 @@ export class EnsembleDetector implements Detector {
 
   label(slot: number, correct: boolean, count: number, reason: number = 0): void {
     this.#add(slot, correct ? "labelledTrue" : "labelledFalse", 0, count);
-    const feature = reason === 0 ? -1 : FEATURES.findIndex((known) => known.reason === reason);
+    const speaksFor = (known: Feature) => known.reason === reason || known.reasonOfStates === reason;
+    const feature = reason === 0 ? -1 : FEATURES.findIndex(speaksFor);
     if (feature >= 0) this.#add(slot, "netLabels", feature, correct ? -count : count);
   }
 
@@ -184,7 +185,8 @@ export class EnsembleDetector implements Detector {
     const votes = shard.kernel.votes();
     if (votes === undefined)
       return { rawScore, weight, threshold: Number.NaN, total: 0, muted: false, coldStart: readings < WARM_READINGS };
-    FEATURES.forEach(({ reason }, k) => {
+    FEATURES.forEach((feature, k) => {
+      const reason = votes.states ? (feature.reasonOfStates ?? feature.reason) : feature.reason;
       rawScore[reason] = votes.score[k]!;
       weight[reason] = votes.weight[k]!;
     });

@@ -23,6 +23,7 @@ export const REASONS: readonly string[] = [
   "scatter",
   "rare level",
   "limit ahead",
+  "time in state",
 ];
 
 /** What each detector saw, as the second half of an alert's sentence. */
@@ -50,6 +51,7 @@ export const REASON_DETAILS: readonly string[] = [
   "the readings scatter more than they ever did",
   "the value stays where it has rarely been",
   "the readings lead to the limit as they never did before",
+  "the state has lasted for longer than it ever did at such times",
 ];
 
 /** A reason by its name. */
@@ -71,6 +73,7 @@ export const REASON_PATTERN: number = named("pattern");
 export const REASON_SCATTER: number = named("scatter");
 export const REASON_RARE: number = named("rare level");
 export const REASON_LIMIT_AHEAD: number = named("limit ahead");
+export const REASON_HELD: number = named("time in state");
 
 /** Reasons that speak of where a single value lies: it may be called high or low. */
 export const LEVEL_REASONS: ReadonlySet<number> = new Set([
@@ -112,6 +115,7 @@ export const FAULT_HEADLINES: readonly string[] = [
   "more restless than ever",
   "at a level that it rarely has",
   "heading for its limit",
+  "in one state for too long",
 ];
 
 const SPREAD_KIND = "noise: vibration, a loose contact or interference";
@@ -141,4 +145,5 @@ export const FAULT_KINDS: readonly (string | undefined)[] = [
   SPREAD_KIND,
   "a level shift or a process that runs unlike before",
   "a drift, wear or a process that runs away",
+  "a cycle that did not come, or something left open or running",
 ];

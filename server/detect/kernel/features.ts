@@ -1,5 +1,6 @@
 import {
   REASON_FORECASTER,
+  REASON_HELD,
   REASON_MEAN24,
   REASON_MEAN96,
   REASON_PATTERN,
@@ -22,6 +23,8 @@ export interface Feature {
   readonly reason: number;
   /** Which values are strange: beyond either end of the range so far, above it, or any: the feature is a distance already. */
   readonly sides: "both" | "above" | "distance";
+  /** The same of a sensor of two states, where it is another one. */
+  readonly reasonOfStates?: number;
 }
 
 /** The kernel's table of features (assembly/tables.ts is made from it). Its order is that of extremes and labels in the saved state. */
@@ -33,6 +36,6 @@ export const FEATURES: readonly Feature[] = [
   { name: "rarity", group: "patterns", reason: REASON_RARE, sides: "above" },
   { name: "residual", group: "forecaster", reason: REASON_FORECASTER, sides: "above" },
   { name: "scatter", group: "forecaster", reason: REASON_SCATTER, sides: "above" },
-  { name: "stuck", group: "stuck", reason: REASON_STUCK, sides: "above" },
+  { name: "stuck", group: "stuck", reason: REASON_STUCK, sides: "above", reasonOfStates: REASON_HELD },
   { name: "pattern", group: "patterns", reason: REASON_PATTERN, sides: "distance" },
 ];

@@ -4,9 +4,9 @@ import { FEATURES } from "./features.ts";
  * What the kernel keeps in its memory, field by field: the one place from which the offsets of both sides follow (layout.ts for
  * TypeScript, assembly/layout.ts, generated, for the kernel). Changing what is saved changes STATE_VERSION.
  */
-export const STATE_VERSION = 10;
+export const STATE_VERSION = 11;
 /** Former versions that can be read: each has the cells of the one before, and after them those that it added. */
-export const FORMER_STATES: readonly number[] = [6, 7, 8, 9];
+export const FORMER_STATES: readonly number[] = [6, 7, 8, 9, 10];
 
 /** Readings before a sensor is judged: its 24th is the first. */
 export const WARM_READINGS = 23;
@@ -129,6 +129,14 @@ export const SENSOR: readonly Field[] = [
     f64("binWidth", "width of a cell, scaled"),
     f64("binTotal", "values in it, fading"),
   ]),
+  ...since(11, [
+    f64("statesSince", "since when the sensor is known to have two states, µs; 0: it has none"),
+    f64(
+      "dwell",
+      "time in the present state, each reading by how much of such time is spent in the other one, usual intervals",
+    ),
+    f64("stateFrom", "when the present state began, µs"),
+  ]),
   {
     name: "extreme",
     type: "f32",
@@ -183,6 +191,10 @@ export const SENSOR: readonly Field[] = [
     kept(f32("repeats", "share that were the same, fading")),
     f32("bin", "histogram of values: how many in each cell, fading", BINS),
   ]),
+  ...since(11, [
+    f32("lowState", "where the values of the lower state end, scaled"),
+    f32("highState", "where those of the higher one begin, scaled"),
+  ]),
 ];
 
 /** Settings of a sensor's type or of one sensor, and the type's prior. */
@@ -235,6 +247,7 @@ export const READING: readonly Field[] = [
   f64("sidedScore", "total of the votes on the side that is reported, before damping; only where one side is"),
   f64("outside", "raw score of staying or coming back outside the band, 0 = none"),
   f64("ruleScore", "raw score of a broken rule, 0 = none"),
+  f64("ended", "time in the state that ended with this reading, as the sensor's dwell; 0 while one lasts"),
   f64("baselineScore", "raw score of the residual's second extremes"),
   f64("expected", "expected value"),
   f64("band", "half width of the band of normal around it"),
@@ -253,6 +266,7 @@ export const READING: readonly Field[] = [
 export const VOTES: readonly Field[] = [
   { name: "asked", type: "u32", meaning: "1: an explanation is wanted; 0 again once it is here" },
   { name: "coldStart", type: "u32", meaning: "1: the cold start's score decided" },
+  { name: "states", type: "u32", meaning: "1: the sensor has two states" },
   { name: "muted", type: "u32", meaning: "1: abnormal, and not reported: on the other side, or the sensor is off" },
   f64("threshold", "raw score from which the reading is anomalous, times the damping, as all here"),
   f64("total", "total of the votes and the rules"),

@@ -23,6 +23,7 @@ interface Exports {
   migrateFrom7(sensor: number): void;
   migrateFrom8(sensor: number): void;
   migrateFrom9(sensor: number): void;
+  migrateFrom10(sensor: number): void;
   arrived(sensor: number, nowUs: number): number;
   forgetArrival(sensor: number): void;
   followSeries(sensor: number, value: number): void;
@@ -60,6 +61,7 @@ export interface Views {
 /** What each detector had to say of a reading. Raw scores, by the sensor's own damping. */
 export interface Votes {
   readonly coldStart: boolean;
+  readonly states: boolean;
   readonly muted: boolean;
   readonly threshold: number;
   readonly total: number;
@@ -169,6 +171,7 @@ export class Kernel {
     const features = (name: string) => f64.slice(place(name), place(name) + FEATURES.length);
     return {
       coldStart: u32[(at + offsetOf("votes", "coldStart")) >>> 2] === 1,
+      states: u32[(at + offsetOf("votes", "states")) >>> 2] === 1,
       muted: u32[(at + offsetOf("votes", "muted")) >>> 2] === 1,
       threshold: f64[place("threshold")]!,
       total: f64[place("total")]!,

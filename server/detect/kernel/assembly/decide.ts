@@ -30,6 +30,7 @@ import {
   COLD_START_READINGS,
   REASON_COLD_START,
   REASON_FORECASTER,
+  REASON_HELD,
   REASON_STUCK,
   REASON_VALUE,
   RESIDUAL,
@@ -62,7 +63,7 @@ export function decide(s: Sensor, profile: Profile, r: Reading): void {
   r.rawScore = r.rawScore / r.damping;
   applyRules(s, profile, r);
   const height = (alarmScore(profile, r) * r.damping) / coldStartFactor(s.readings);
-  const signal = emit(s, compress(height) / r.damping);
+  const signal = emit(s, compress(height) / r.damping, r.reason === REASON_HELD);
   store<f32>(columns + COLUMNS_SIGNAL + (r.row << 2), <f32>signal);
   judgeIncident(s, r, sticky);
   learn(s, r);
@@ -90,7 +91,8 @@ function judgeIncident(s: Sensor, r: Reading, sticky: bool): void {
   const threshold = r.threshold;
   const stuck = s.called === <f64>REASON_STUCK && r.value === s.lastValue;
   const echo = isEcho(s) && isOfWindow(r.reason) && abs(r.value - r.expected) <= r.band;
-  const sticks = stuck || (r.reason === REASON_STUCK && r.rawScore > 0);
+  const held = r.reason === REASON_HELD;
+  const sticks = stuck || ((held || r.reason === REASON_STUCK) && r.rawScore > 0);
   const back = !r.coldStart && !sticks && (isBack(s, r) || echo);
   if (back) r.rawScore = min<f64>(r.rawScore, ECHO_SHARE * threshold);
   if (r.ruleScore > r.rawScore) {
@@ -99,7 +101,7 @@ function judgeIncident(s: Sensor, r: Reading, sticky: bool): void {
   }
   let outside = max<f64>(sticky ? (threshold * abs(r.value - r.expected)) / r.band : 0, stuck ? threshold : 0);
   r.baselineScore = RESIDUAL_GAIN * scoreAbove(extremeOf(s, BASELINE), feature(RESIDUAL));
-  follow(s, r, max<f64>(r.rawScore, outside) >= threshold, stuck);
+  follow(s, r, max<f64>(r.rawScore, outside) >= threshold, stuck || held);
   if (s.incident === 0) updateSeason(s, r.halfHour, r.weekday, r.scaled, r.before - WARM_READINGS);
   const returned = scoreReturn(s, r, back || max<f64>(r.rawScore, outside) >= threshold);
   if (returned > outside) outside = returned;

@@ -23,10 +23,10 @@ export function compress(rawScore: f64): f64 {
   return rawScore > CERTAIN ? CERTAIN * (1 + ln(rawScore / CERTAIN)) : rawScore;
 }
 
-/** The signal: the first of an excursion, then only what is clearly higher. */
-export function emit(s: Sensor, signal: f64): f64 {
+/** The signal: the first of an excursion, then only what is clearly higher. A state that `lasts` is one excursion for as long. */
+export function emit(s: Sensor, signal: f64, lasts: bool): f64 {
   s.alarms = s.alarms * (1 - 1 / ALARM_MEMORY);
-  s.sinceEmission = s.sinceEmission + 1;
+  if (!lasts || s.sinceEmission > QUIET_READINGS) s.sinceEmission = s.sinceEmission + 1;
   if (signal <= 0) return 0;
   if (s.sinceEmission <= QUIET_READINGS && signal <= QUIET_FACTOR * s.peak) return 0;
   s.sinceEmission = 0;

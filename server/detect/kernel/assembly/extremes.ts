@@ -142,7 +142,10 @@ export function valueAtThreshold(at: usize, threshold: f64): f64 {
   return max<f64>(x, get(at + HIGH));
 }
 
-/** The largest value within the range. */
+/** The least and the largest value within the range. */
+export function rangeBottom(at: usize): f64 {
+  return get(at + LOW);
+}
 export function rangeTop(at: usize): f64 {
   return get(at + HIGH);
 }

@@ -7,6 +7,7 @@ import { patternDistance, point } from "./patterns";
 import { rarityOf } from "./rarity";
 import { profileAt } from "./season";
 import { features } from "./state";
+import { followState, hasStates } from "./states";
 import { MEAN24, MEAN96, PATTERN, RARITY, RESIDUAL, SCATTER, SEASON, STUCK, VALUE } from "./tables";
 
 /** Smoothing of the distance from the season, over about 12 readings, and of how rare values are, over about 30. */
@@ -43,7 +44,7 @@ export function senseFeatures(s: Sensor, r: Reading, seen: f64, first: f64): voi
   updateScatter(s, seen, first, error);
   setFeature(SCATTER, s.scatterMean);
   s.run = r.value === s.lastValue ? s.run + 1 : 0;
-  setFeature(STUCK, s.run === 0 ? 0 : ln(1 + s.run));
+  setFeature(STUCK, hasStates(s) ? followState(s, r) : s.run === 0 ? 0 : ln(1 + s.run));
   setFeature(PATTERN, 0);
 }
 

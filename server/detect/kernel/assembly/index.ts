@@ -22,13 +22,14 @@ import {
   COLUMNS_TAKEN,
   COLUMNS_TIME,
   COLUMNS_VALUE,
+  forgetValues,
   Profile,
   Reading,
   SENSOR_TRUNK,
   Sensor,
 } from "./layout";
 import { startJudging, updateInterval } from "./learn";
-import { firstScale, normalise, pushWindow, updateLocation } from "./normalise";
+import { firstScale, isLost, normalise, pushWindow, updateLocation } from "./normalise";
 import { squash } from "./numbers";
 import { chooseQuantity, rateOf } from "./quantity";
 import { startReadout } from "./readout";
@@ -39,7 +40,7 @@ import { strictnessOf } from "./threshold";
 import { stepTrunk } from "./trunk";
 
 export { errorScaleAt as roughnessAt, updateErrorProfile } from "./errorProfile";
-export { migrateFrom6, migrateFrom7, migrateFrom8, migrateFrom9 } from "./migrate";
+export { migrateFrom6, migrateFrom7, migrateFrom8, migrateFrom9, migrateFrom10 } from "./migrate";
 export { arrived, forgetArrival } from "./rhythm";
 export { halfHourOf, seasonAt, updateSeason, weekdayOf } from "./season";
 export { coldStartFactor } from "./threshold";
@@ -177,6 +178,7 @@ function observeRow(s: Sensor, i: i32): bool {
     return false;
   }
   chooseQuantity(s, raw);
+  if (isLost(s)) forgetValues(s, <i32>model.units);
   const value = s.byRate !== 0 ? rateOf(s, time, raw) : raw;
   store<f64>(columns + COLUMNS_JUDGED + ((<usize>i) << 3), value);
   updateLocation(s, value);

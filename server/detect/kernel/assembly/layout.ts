@@ -120,6 +120,12 @@ export class Sensor {
   binWidth: f64;
   /** Values in it, fading. */
   binTotal: f64;
+  /** Since when the sensor is known to have two states, µs; 0: it has none. */
+  statesSince: f64;
+  /** Time in the present state, each reading by how much of such time is spent in the other one, usual intervals. */
+  dwell: f64;
+  /** When the present state began, µs. */
+  stateFrom: f64;
   /** Its mean, scaled. */
   courseMean: f32;
   /** Its variance. */
@@ -148,169 +154,173 @@ export class Sensor {
   resets: f32;
   /** Share that were the same, fading. */
   repeats: f32;
+  /** Where the values of the lower state end, scaled. */
+  lowState: f32;
+  /** Where those of the higher one begin, scaled. */
+  highState: f32;
   /** Address of its own profile, or of its type's. */
   profile: u32;
 }
 /** 9 × f64. Of each feature, alerts labelled false less those labelled right. */
-export const SENSOR_NET_LABELS: usize = 536;
+export const SENSOR_NET_LABELS: usize = 568;
 export const SENSOR_NET_LABELS_COUNT: i32 = 9;
 /** 6 × f64. Readout: weight of each input. */
-export const SENSOR_WEIGHTS: usize = 608;
+export const SENSOR_WEIGHTS: usize = 640;
 export const SENSOR_WEIGHTS_COUNT: i32 = 6;
 /** 6 × f64. Readout: the inputs known at the last reading, in usual moves. */
-export const SENSOR_INPUTS: usize = 656;
+export const SENSOR_INPUTS: usize = 688;
 export const SENSOR_INPUTS_COUNT: i32 = 6;
 /** 10 × f64. Gaps that reached each height, fading. */
-export const SENSOR_GAPS: usize = 704;
+export const SENSOR_GAPS: usize = 736;
 export const SENSOR_GAPS_COUNT: i32 = 10;
 /** 9 × f32. Low: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW: usize = 784;
+export const SENSOR_EXTREME_LOW: usize = 816;
 export const SENSOR_EXTREME_LOW_COUNT: i32 = 9;
 /** 9 × f32. High: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH: usize = 820;
+export const SENSOR_EXTREME_HIGH: usize = 852;
 export const SENSOR_EXTREME_HIGH_COUNT: i32 = 9;
 /** 9 × f32. Slow: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_SLOW: usize = 856;
+export const SENSOR_EXTREME_SLOW: usize = 888;
 export const SENSOR_EXTREME_SLOW_COUNT: i32 = 9;
 /** 9 × f32. SlopeUp: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_SLOPE_UP: usize = 892;
+export const SENSOR_EXTREME_SLOPE_UP: usize = 924;
 export const SENSOR_EXTREME_SLOPE_UP_COUNT: i32 = 9;
 /** 9 × f32. CentreUp: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_CENTRE_UP: usize = 928;
+export const SENSOR_EXTREME_CENTRE_UP: usize = 960;
 export const SENSOR_EXTREME_CENTRE_UP_COUNT: i32 = 9;
 /** 9 × f32. SlopeDown: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_SLOPE_DOWN: usize = 964;
+export const SENSOR_EXTREME_SLOPE_DOWN: usize = 996;
 export const SENSOR_EXTREME_SLOPE_DOWN_COUNT: i32 = 9;
 /** 9 × f32. CentreDown: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_CENTRE_DOWN: usize = 1000;
+export const SENSOR_EXTREME_CENTRE_DOWN: usize = 1032;
 export const SENSOR_EXTREME_CENTRE_DOWN_COUNT: i32 = 9;
 /** 9 × f32. Highest50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGHEST50: usize = 1036;
+export const SENSOR_EXTREME_HIGHEST50: usize = 1068;
 export const SENSOR_EXTREME_HIGHEST50_COUNT: i32 = 9;
 /** 9 × f32. Lowest50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOWEST50: usize = 1072;
+export const SENSOR_EXTREME_LOWEST50: usize = 1104;
 export const SENSOR_EXTREME_LOWEST50_COUNT: i32 = 9;
 /** 9 × f32. HighMean50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_MEAN50: usize = 1108;
+export const SENSOR_EXTREME_HIGH_MEAN50: usize = 1140;
 export const SENSOR_EXTREME_HIGH_MEAN50_COUNT: i32 = 9;
 /** 9 × f32. HighVariance50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_VARIANCE50: usize = 1144;
+export const SENSOR_EXTREME_HIGH_VARIANCE50: usize = 1176;
 export const SENSOR_EXTREME_HIGH_VARIANCE50_COUNT: i32 = 9;
 /** 9 × f32. LowMean50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_MEAN50: usize = 1180;
+export const SENSOR_EXTREME_LOW_MEAN50: usize = 1212;
 export const SENSOR_EXTREME_LOW_MEAN50_COUNT: i32 = 9;
 /** 9 × f32. LowVariance50: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_VARIANCE50: usize = 1216;
+export const SENSOR_EXTREME_LOW_VARIANCE50: usize = 1248;
 export const SENSOR_EXTREME_LOW_VARIANCE50_COUNT: i32 = 9;
 /** 9 × f32. Highest100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGHEST100: usize = 1252;
+export const SENSOR_EXTREME_HIGHEST100: usize = 1284;
 export const SENSOR_EXTREME_HIGHEST100_COUNT: i32 = 9;
 /** 9 × f32. Lowest100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOWEST100: usize = 1288;
+export const SENSOR_EXTREME_LOWEST100: usize = 1320;
 export const SENSOR_EXTREME_LOWEST100_COUNT: i32 = 9;
 /** 9 × f32. HighMean100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_MEAN100: usize = 1324;
+export const SENSOR_EXTREME_HIGH_MEAN100: usize = 1356;
 export const SENSOR_EXTREME_HIGH_MEAN100_COUNT: i32 = 9;
 /** 9 × f32. HighVariance100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_VARIANCE100: usize = 1360;
+export const SENSOR_EXTREME_HIGH_VARIANCE100: usize = 1392;
 export const SENSOR_EXTREME_HIGH_VARIANCE100_COUNT: i32 = 9;
 /** 9 × f32. LowMean100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_MEAN100: usize = 1396;
+export const SENSOR_EXTREME_LOW_MEAN100: usize = 1428;
 export const SENSOR_EXTREME_LOW_MEAN100_COUNT: i32 = 9;
 /** 9 × f32. LowVariance100: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_VARIANCE100: usize = 1432;
+export const SENSOR_EXTREME_LOW_VARIANCE100: usize = 1464;
 export const SENSOR_EXTREME_LOW_VARIANCE100_COUNT: i32 = 9;
 /** 9 × f32. Highest200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGHEST200: usize = 1468;
+export const SENSOR_EXTREME_HIGHEST200: usize = 1500;
 export const SENSOR_EXTREME_HIGHEST200_COUNT: i32 = 9;
 /** 9 × f32. Lowest200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOWEST200: usize = 1504;
+export const SENSOR_EXTREME_LOWEST200: usize = 1536;
 export const SENSOR_EXTREME_LOWEST200_COUNT: i32 = 9;
 /** 9 × f32. HighMean200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_MEAN200: usize = 1540;
+export const SENSOR_EXTREME_HIGH_MEAN200: usize = 1572;
 export const SENSOR_EXTREME_HIGH_MEAN200_COUNT: i32 = 9;
 /** 9 × f32. HighVariance200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_VARIANCE200: usize = 1576;
+export const SENSOR_EXTREME_HIGH_VARIANCE200: usize = 1608;
 export const SENSOR_EXTREME_HIGH_VARIANCE200_COUNT: i32 = 9;
 /** 9 × f32. LowMean200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_MEAN200: usize = 1612;
+export const SENSOR_EXTREME_LOW_MEAN200: usize = 1644;
 export const SENSOR_EXTREME_LOW_MEAN200_COUNT: i32 = 9;
 /** 9 × f32. LowVariance200: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_VARIANCE200: usize = 1648;
+export const SENSOR_EXTREME_LOW_VARIANCE200: usize = 1680;
 export const SENSOR_EXTREME_LOW_VARIANCE200_COUNT: i32 = 9;
 /** 9 × f32. Highest400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGHEST400: usize = 1684;
+export const SENSOR_EXTREME_HIGHEST400: usize = 1716;
 export const SENSOR_EXTREME_HIGHEST400_COUNT: i32 = 9;
 /** 9 × f32. Lowest400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOWEST400: usize = 1720;
+export const SENSOR_EXTREME_LOWEST400: usize = 1752;
 export const SENSOR_EXTREME_LOWEST400_COUNT: i32 = 9;
 /** 9 × f32. HighMean400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_MEAN400: usize = 1756;
+export const SENSOR_EXTREME_HIGH_MEAN400: usize = 1788;
 export const SENSOR_EXTREME_HIGH_MEAN400_COUNT: i32 = 9;
 /** 9 × f32. HighVariance400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_HIGH_VARIANCE400: usize = 1792;
+export const SENSOR_EXTREME_HIGH_VARIANCE400: usize = 1824;
 export const SENSOR_EXTREME_HIGH_VARIANCE400_COUNT: i32 = 9;
 /** 9 × f32. LowMean400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_MEAN400: usize = 1828;
+export const SENSOR_EXTREME_LOW_MEAN400: usize = 1860;
 export const SENSOR_EXTREME_LOW_MEAN400_COUNT: i32 = 9;
 /** 9 × f32. LowVariance400: range so far and its slow mean, calibration, and of each block length the block's extremes and their moments. */
-export const SENSOR_EXTREME_LOW_VARIANCE400: usize = 1864;
+export const SENSOR_EXTREME_LOW_VARIANCE400: usize = 1896;
 export const SENSOR_EXTREME_LOW_VARIANCE400_COUNT: i32 = 9;
 /** 48 × f32. Mean of each half hour of the day, scaled. */
-export const SENSOR_DAY_MEAN: usize = 1900;
+export const SENSOR_DAY_MEAN: usize = 1932;
 export const SENSOR_DAY_MEAN_COUNT: i32 = 48;
 /** 48 × f32. Readings of each half hour of the day. */
-export const SENSOR_DAY_COUNT: usize = 2092;
+export const SENSOR_DAY_COUNT: usize = 2124;
 export const SENSOR_DAY_COUNT_COUNT: i32 = 48;
 /** 48 × f32. The week's course: each half hour of the day, scaled. */
-export const SENSOR_COURSE: usize = 2284;
+export const SENSOR_COURSE: usize = 2316;
 export const SENSOR_COURSE_COUNT: i32 = 48;
 /** 7 × f32. How strongly each weekday follows the course, less one. */
-export const SENSOR_WEEKDAY_GAIN: usize = 2476;
+export const SENSOR_WEEKDAY_GAIN: usize = 2508;
 export const SENSOR_WEEKDAY_GAIN_COUNT: i32 = 7;
 /** 7 × f32. How much higher it is, scaled. */
-export const SENSOR_WEEKDAY_OFFSET: usize = 2504;
+export const SENSOR_WEEKDAY_OFFSET: usize = 2536;
 export const SENSOR_WEEKDAY_OFFSET_COUNT: i32 = 7;
 /** 28 × f32. Low0: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_LOW0: usize = 2532;
+export const SENSOR_BOX_LOW0: usize = 2564;
 export const SENSOR_BOX_LOW0_COUNT: i32 = 28;
 /** 28 × f32. Low1: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_LOW1: usize = 2644;
+export const SENSOR_BOX_LOW1: usize = 2676;
 export const SENSOR_BOX_LOW1_COUNT: i32 = 28;
 /** 28 × f32. Low2: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_LOW2: usize = 2756;
+export const SENSOR_BOX_LOW2: usize = 2788;
 export const SENSOR_BOX_LOW2_COUNT: i32 = 28;
 /** 28 × f32. High0: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_HIGH0: usize = 2868;
+export const SENSOR_BOX_HIGH0: usize = 2900;
 export const SENSOR_BOX_HIGH0_COUNT: i32 = 28;
 /** 28 × f32. High1: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_HIGH1: usize = 2980;
+export const SENSOR_BOX_HIGH1: usize = 3012;
 export const SENSOR_BOX_HIGH1_COUNT: i32 = 28;
 /** 28 × f32. High2: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_HIGH2: usize = 3092;
+export const SENSOR_BOX_HIGH2: usize = 3124;
 export const SENSOR_BOX_HIGH2_COUNT: i32 = 28;
 /** 28 × f32. Used: pattern boxes: lows and highs of the three coordinates, and the reading that used the box last. */
-export const SENSOR_BOX_USED: usize = 3204;
+export const SENSOR_BOX_USED: usize = 3236;
 export const SENSOR_BOX_USED_COUNT: i32 = 28;
 /** 3 × f32. Low: running range of each coordinate. */
-export const SENSOR_COORDINATE_LOW: usize = 3316;
+export const SENSOR_COORDINATE_LOW: usize = 3348;
 export const SENSOR_COORDINATE_LOW_COUNT: i32 = 3;
 /** 3 × f32. High: running range of each coordinate. */
-export const SENSOR_COORDINATE_HIGH: usize = 3328;
+export const SENSOR_COORDINATE_HIGH: usize = 3360;
 export const SENSOR_COORDINATE_HIGH_COUNT: i32 = 3;
 /** 48 × f32. Time-of-day error profile: fading maximum of the forecast's errors in each half hour, scaled. */
-export const SENSOR_ERROR_PROFILE: usize = 3340;
+export const SENSOR_ERROR_PROFILE: usize = 3372;
 export const SENSOR_ERROR_PROFILE_COUNT: i32 = 48;
 /** 96 × f32. The last readings, scaled. */
-export const SENSOR_RING: usize = 3532;
+export const SENSOR_RING: usize = 3564;
 export const SENSOR_RING_COUNT: i32 = 96;
 /** 21 × f32. Readout: upper triangle of the inverse correlation matrix, row by row. */
-export const SENSOR_MATRIX: usize = 3916;
+export const SENSOR_MATRIX: usize = 3948;
 export const SENSOR_MATRIX_COUNT: i32 = 21;
 /** 32 × f32. Histogram of values: how many in each cell, fading. */
-export const SENSOR_BIN: usize = 4000;
+export const SENSOR_BIN: usize = 4032;
 export const SENSOR_BIN_COUNT: i32 = 32;
-export const SENSOR_BYTES: i32 = 4128;
+export const SENSOR_BYTES: i32 = 4160;
 
 @unmanaged
 export class Profile {
@@ -399,6 +409,8 @@ export class Reading {
   outside: f64;
   /** Raw score of a broken rule, 0 = none. */
   ruleScore: f64;
+  /** Time in the state that ended with this reading, as the sensor's dwell; 0 while one lasts. */
+  ended: f64;
   /** Raw score of the residual's second extremes. */
   baselineScore: f64;
   /** Expected value. */
@@ -424,7 +436,7 @@ export class Reading {
   /** 1 until the extremes of two blocks are known. */
   coldStart: u32;
 }
-export const READING_BYTES: i32 = 184;
+export const READING_BYTES: i32 = 192;
 
 @unmanaged
 export class Votes {
@@ -440,6 +452,8 @@ export class Votes {
   asked: u32;
   /** 1: the cold start's score decided. */
   coldStart: u32;
+  /** 1: the sensor has two states. */
+  states: u32;
   /** 1: abnormal, and not reported: on the other side, or the sensor is off. */
   muted: u32;
 }
@@ -506,7 +520,7 @@ export const MODEL_BYTES: i32 = 9952;
 /** Rows that a call takes at most. */
 export const ROWS: i32 = 1024;
 /** The trunk's state: hidden values, then cell values, in single precision. */
-export const SENSOR_TRUNK: usize = 4128;
+export const SENSOR_TRUNK: usize = 4160;
 
 /** Forgets all that was learnt of a sensor's values; the trunk has so many units. */
 export function forgetValues(s: Sensor, units: i32): void {
@@ -551,6 +565,9 @@ export function forgetValues(s: Sensor, units: i32): void {
   s.binFrom = 0;
   s.binWidth = 0;
   s.binTotal = 0;
+  s.statesSince = 0;
+  s.dwell = 0;
+  s.stateFrom = 0;
   s.courseMean = 0;
   s.courseVariance = 0;
   s.flatMean = 0;
@@ -561,6 +578,8 @@ export function forgetValues(s: Sensor, units: i32): void {
   s.boxes = 0;
   s.latestBox = 0;
   s.errorMean = 0;
+  s.lowState = 0;
+  s.highState = 0;
   memory.fill(changetype<usize>(s) + SENSOR_WEIGHTS, 0, 48);
   memory.fill(changetype<usize>(s) + SENSOR_INPUTS, 0, 48);
   memory.fill(changetype<usize>(s) + SENSOR_EXTREME_LOW, 0, 36);

@@ -9,7 +9,9 @@ import {
   closeBlocks,
   extremeOf,
   lengthenBlocks,
+  rangeTop,
   startExtreme,
+  startExtremeHigh,
   updateExtreme,
   updateExtremes,
   withinRange,
@@ -18,9 +20,10 @@ import { feature, senseFeatures } from "./features";
 import { ACCEPT_READINGS, isEcho, isSticky } from "./incident";
 import { Reading, Sensor } from "./layout";
 import { fixScale, normalise, ringAt } from "./normalise";
-import { clamp } from "./numbers";
+import { clamp, ln } from "./numbers";
 import { learnValue } from "./rarity";
 import { features, learnt } from "./state";
+import { findStates, hasStates, learntLength } from "./states";
 import {
   BASELINE,
   BOTH_SIDES,
@@ -47,9 +50,10 @@ const LEAST_BOUNDED_READINGS: f64 = 8;
 const BOUNDED_US: f64 = 4 * 3600e6;
 const MOST_INCIDENTS: f64 = 5;
 const INCIDENT_MEMORY: f64 = 2000;
-/** A run that ends in an incident counts as no more than so many times the longest one, and so many readings. */
+/** A run that ends in an incident counts as no more than so many times the longest one, and so many readings; or as this share of itself. */
 const RUN_GROWTH: f64 = 2;
 const LEAST_RUN: f64 = 4;
+const RUN_SHARE: f64 = 0.25;
 
 /**
  * What a sensor that reads often does in an hour says little of what it does in a day. Once its longest block (so many of its shortest)
@@ -76,7 +80,8 @@ export function updateInterval(s: Sensor, r: Reading): void {
 export function updateLongestRun(s: Sensor, r: Reading): void {
   if (r.value === s.lastValue) return;
   const longest = s.longestRun;
-  const counted = s.incident === 0 ? s.run : min<f64>(s.run, RUN_GROWTH * longest + LEAST_RUN);
+  const most = max<f64>(RUN_GROWTH * longest + LEAST_RUN, RUN_SHARE * s.run);
+  const counted = s.incident === 0 ? s.run : min<f64>(s.run, most);
   s.longestRun = max<f64>(longest, counted);
 }
 
@@ -114,7 +119,13 @@ export function learn(s: Sensor, r: Reading): void {
   const bounded = isSticky(s) && s.incident <= boundedFor(s) && s.incidents <= MOST_INCIDENTS;
   if (bounded) boundFeatures(s);
   if (s.incident === 0 || s.incidents > MOST_INCIDENTS) learnValue(s, r.scaled);
-  updateExtremes(s, EXTREMES_SCORED, bounded ? learnt : features, rate);
+  const from = bounded ? learnt : features;
+  if (hasStates(s)) {
+    // Time in a state is learnt of states that have ended: readings in between say nothing of it.
+    updateExtremes(s, SCATTER, from, rate);
+    updateExtreme(extremeOf(s, SCATTER), load<f64>(from + ((<usize>SCATTER) << 3)), rate);
+    if (r.ended > 0) learnLength(s, r, rate);
+  } else updateExtremes(s, EXTREMES_SCORED, from, rate);
   if (s.incident === 0) {
     if (!isEcho(s)) updateErrorProfile(s, r.halfHour, r.forecastError);
     const outside = r.baselineScore >= r.threshold;
@@ -126,11 +137,22 @@ export function learn(s: Sensor, r: Reading): void {
   const blocks = judged / shortest;
   if (blocks !== floor(blocks)) return;
   for (let k = 0; k < EXTREMES; k++) closeBlocks(extremeOf(s, k), judged, leastOf(k), shortest);
+  if (findStates(s, r)) {
+    // From now on it is runs of equal values again.
+    startExtremeHigh(extremeOf(s, STUCK), ln(1 + s.longestRun));
+    calibrateExtreme(s, STUCK);
+  }
   const longest = LENGTHS * shortest;
   const closed = judged / longest;
   if (closed < LONG_BLOCKS || closed !== floor(closed) || longest * s.interval >= LONGEST_US) return;
   s.blockDoublings = s.blockDoublings + 1;
   for (let k = 0; k < EXTREMES; k++) lengthenBlocks(extremeOf(s, k));
+}
+
+/** Takes the length of a state that has ended in. */
+function learnLength(s: Sensor, r: Reading, rate: f64): void {
+  const at = extremeOf(s, STUCK);
+  updateExtreme(at, learntLength(s, r, rangeTop(at)), rate);
 }
 
 /** Readings of the sensor's shortest block. */

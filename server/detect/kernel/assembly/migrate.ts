@@ -48,6 +48,15 @@ export function migrateFrom9(s: Sensor): void {
   calibrateExtreme(s, RARITY);
 }
 
+/** A sensor of version 10: whether it has two states is found out with its next block. */
+export function migrateFrom10(s: Sensor): void {
+  s.statesSince = 0;
+  s.dwell = 0;
+  s.stateFrom = 0;
+  s.lowState = 0;
+  s.highState = 0;
+}
+
 /** The nearest whole number, the higher one of two. */
 function nearest(x: f64): f64 {
   const above = ceil(x);

@@ -3,15 +3,29 @@
  * and 96 of them are kept by adding the newest and taking off the oldest, and summed afresh each time the ring starts over, so that
  * rounding never gathers and one huge value leaves nothing behind.
  */
+
+import { extremeOf, rangeBottom, rangeTop } from "./extremes";
 import { SENSOR_RING, SENSOR_RING_COUNT, Sensor } from "./layout";
 import { clamp, get, set } from "./numbers";
+import { VALUE, WARM_READINGS } from "./tables";
 
 const RING_LENGTH: i32 = SENSOR_RING_COUNT;
 /** The location moves by this share toward a reading, once 50 have been seen. */
 const LOCATION_RATE: f64 = 0.02;
 const EARLY_READINGS: f64 = 50;
-/** Moves and distances beyond this many usual ones count as this many. */
+/** Moves and distances beyond this many usual ones count as this many; so many while they are hardly known. */
 const FAR: f64 = 4;
+const FAR_EARLY: f64 = 1e4;
+/** Before so many readings nothing is usual, and while they are all alike: deviate from their location by less than this share of it. */
+const FIRST_READINGS: f64 = 3;
+const LEAST_SPREAD: f64 = 1e-6;
+/**
+ * One of the first readings that is no measurement makes a scale of which the sensor uses next to nothing: less than one in so many units
+ * over so many readings. That shows within these readings of a sensor.
+ */
+const MOST_UNITS: f64 = 1e5;
+const SCALE_READINGS: i32 = 50;
+const LAST_SCALED: f64 = 2000;
 
 /** A value in the sensor's own scale. */
 export function normalise(s: Sensor, value: f64): f64 {
@@ -34,11 +48,13 @@ export function updateLocation(s: Sensor, value: f64): void {
   const distance = value - s.location;
   const size = abs(distance);
   const move = abs(value - s.lastValue);
-  const far = FAR * spread;
-  s.location = s.location + rate * (early || size <= far ? distance : distance > 0 ? far : -far);
-  s.spread = spread + rate * ((early || size <= far ? size : far) - spread);
+  const first = n < FIRST_READINGS || (early && spread <= LEAST_SPREAD * abs(s.location));
+  const most = early ? FAR_EARLY : FAR;
+  const far = most * spread;
+  s.location = s.location + rate * (first || size <= far ? distance : distance > 0 ? far : -far);
+  s.spread = spread + rate * ((first || size <= far ? size : far) - spread);
   const usual = s.move;
-  s.move = usual + rate * ((early || move <= FAR * usual ? move : FAR * usual) - usual);
+  s.move = usual + rate * ((first || move <= most * usual ? move : most * usual) - usual);
   // A spread of exactly zero could never grow again: it is kept above a billionth of the value. One value that is no measurement, such as
   // the largest number there is, must not make it larger than where the sensor is.
   const least = min<f64>(1e-9 * abs(value), max<f64>(abs(s.location), 1)) + 1e-300;
@@ -72,6 +88,26 @@ export function fixScale(s: Sensor, seen: i32): void {
     set(at, normalise(s, origin + get(at) * unit));
   }
   sumAfresh(s, <f64>seen);
+}
+
+/** Whether the scale is no use: the sensor moves, and that by next to nothing in it. */
+export function isLost(s: Sensor): bool {
+  const n = s.readings;
+  if (n < WARM_READINGS + <f64>SCALE_READINGS || n > LAST_SCALED || s.run + 1 >= <f64>SCALE_READINGS) return false;
+  // One by the size of equal values is no use either until they move, and then fits.
+  if (rangeTop(extremeOf(s, VALUE)) - rangeBottom(extremeOf(s, VALUE)) < 1) return false;
+  const most = 1 / (s.gain * MOST_UNITS);
+  if (abs(s.lastValue - s.olderValue) >= most || 1e-3 * abs(s.lastValue) >= most) return false;
+  const ring = changetype<usize>(s) + SENSOR_RING;
+  const newest = ringIndex(n - 1);
+  let low = cell(ring, newest);
+  let high = low;
+  for (let back = 1; back < SCALE_READINGS; back++) {
+    const x = cell(ring, newest - back);
+    if (x < low) low = x;
+    if (x > high) high = x;
+  }
+  return (high - low) * MOST_UNITS < 1;
 }
 
 /** Units of nothing (a sensor that only ever sent 0) are units of one. */

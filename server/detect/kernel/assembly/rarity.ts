@@ -6,7 +6,7 @@
 import { SENSOR_BIN, SENSOR_BIN_COUNT, Sensor } from "./layout";
 import { get, ln, set } from "./numbers";
 
-const BINS: i32 = SENSOR_BIN_COUNT;
+export const BINS: i32 = SENSOR_BIN_COUNT;
 const HALF: i32 = BINS / 2;
 /** All counts are halved when there are so many. */
 const MEMORY: f64 = 20_000;
@@ -17,6 +17,11 @@ const FIRST_WIDTH: f64 = 2;
 
 function cell(s: Sensor, bin: i32): usize {
   return changetype<usize>(s) + SENSOR_BIN + ((<usize>bin) << 2);
+}
+
+/** How many values are in a cell. */
+export function cellOf(s: Sensor, bin: i32): f64 {
+  return get(cell(s, bin));
 }
 
 /** Rarity of a value before it is learnt; 0 while none is known. */

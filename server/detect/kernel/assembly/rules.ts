@@ -7,7 +7,16 @@ import { feature } from "./features";
 import { Profile, Reading, Sensor } from "./layout";
 import { ln } from "./numbers";
 import { SHARE_READINGS } from "./quantity";
-import { REASON_COUNTER, REASON_DROPOUT, REASON_RANGE, REASON_RATE, REASON_STUCK, REASON_UNIT, VALUE } from "./tables";
+import {
+  REASON_COUNTER,
+  REASON_DROPOUT,
+  REASON_HELD,
+  REASON_RANGE,
+  REASON_RATE,
+  REASON_STUCK,
+  REASON_UNIT,
+  VALUE,
+} from "./tables";
 
 const RANGE_SCORE: f64 = 6; // critical
 const RATE_SCORE: f64 = 3; // high
@@ -92,5 +101,5 @@ function renameReason(r: Reading, foreign: bool): u32 {
 
 /** Reasons that say all there is to say. */
 function isCertain(reason: u32): bool {
-  return reason >= REASON_RANGE && reason <= REASON_COUNTER;
+  return (reason >= REASON_RANGE && reason <= REASON_COUNTER) || reason === REASON_HELD;
 }

@@ -55,6 +55,12 @@ export function profileAt(s: Sensor, halfHour: u32, weekday: u32): f64 {
   return s.season === 1 ? get(changetype<usize>(s) + SENSOR_DAY_MEAN + (halfHour << 2)) : weekly(s, halfHour, weekday);
 }
 
+/** The same by the better one of the two profiles, even where neither beats the slow mean. */
+export function courseAt(s: Sensor, halfHour: u32, weekday: u32): f64 {
+  if (<f64>s.weekError < <f64>s.dayError) return weekly(s, halfHour, weekday);
+  return get(changetype<usize>(s) + SENSOR_DAY_MEAN + (halfHour << 2));
+}
+
 /** Takes a reading at a half hour of a weekday in: `x` its value, `n` the sensor's readings judged before it. */
 export function updateSeason(s: Sensor, halfHour: u32, weekday: u32, x: f64, n: f64): void {
   const day = changetype<usize>(s) + SENSOR_DAY_MEAN + (halfHour << 2);

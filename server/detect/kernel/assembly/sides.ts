@@ -9,8 +9,9 @@ import { feature } from "./features";
 import { Profile, Reading, Sensor } from "./layout";
 import { ECHO_SHARE, nameReason } from "./rules";
 import { votes } from "./state";
-import { BOTH_SIDES, FEATURES, REASON_FORECASTER, REASON_STUCK, RESIDUAL, reasonOf, STUCK } from "./tables";
-import { STUCK_GAIN, scoreOf } from "./vote";
+import { hasStates, isHighState } from "./states";
+import { BOTH_SIDES, FEATURES, REASON_FORECASTER, REASON_STUCK, RESIDUAL, STUCK } from "./tables";
+import { reasonOfVote, scoreOf, scoreOfRun } from "./vote";
 
 const NOTHING: u32 = 0;
 const ABOVE: u32 = 1;
@@ -25,6 +26,7 @@ function sideOf(value: f64, expected: f64): u32 {
 /** The side on which a feature votes; NOTHING of scatter and pattern, which have none. */
 function sideOfVote(s: Sensor, r: Reading, k: i32): u32 {
   if (k < BOTH_SIDES) return isAbove(extremeOf(s, k), feature(k)) ? ABOVE : BELOW;
+  if (k === STUCK) return isHighState(s, r.scaled) ? ABOVE : BELOW;
   return k === RESIDUAL ? sideOf(r.value, r.expected) : NOTHING;
 }
 
@@ -47,16 +49,16 @@ export function voteOnSide(s: Sensor, profile: Profile, r: Reading): void {
   let reason: u32 = 0;
   let neitherReason: u32 = 0;
   for (let k = 0; k < FEATURES; k++) {
-    if (k === STUCK) continue;
+    if (k === STUCK && !hasStates(s)) continue;
     const score = scoreOf(s, k);
     if (score === 0) continue;
     const side = sideOfVote(s, r, k);
     if (side === NOTHING && score > neither) {
       neither = score;
-      neitherReason = reasonOf(k);
+      neitherReason = reasonOfVote(k);
     } else if ((side & profile.sides) !== 0 && score > own) {
       own = score;
-      reason = reasonOf(k);
+      reason = reasonOfVote(k);
     } else if (side !== NOTHING && score > other) other = score;
   }
   const outside = abs(r.value - r.expected) > r.band;
@@ -65,7 +67,7 @@ export function voteOnSide(s: Sensor, profile: Profile, r: Reading): void {
     own = neither;
     reason = neitherReason;
   }
-  r.sidedScore = own + STUCK_GAIN * scoreOf(s, STUCK);
+  r.sidedScore = own + scoreOfRun(s);
   r.sidedReason = reason === 0 ? REASON_STUCK : reason;
 }
 

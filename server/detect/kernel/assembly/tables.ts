@@ -29,6 +29,7 @@ export const REASON_COLD_START: u32 = 11;
 export const REASON_COUNTER: u32 = 16;
 export const REASON_DROPOUT: u32 = 14;
 export const REASON_FORECASTER: u32 = 10;
+export const REASON_HELD: u32 = 23;
 export const REASON_LIMIT_AHEAD: u32 = 22;
 export const REASON_MEAN24: u32 = 2;
 export const REASON_MEAN96: u32 = 4;

@@ -3,12 +3,14 @@ import { allWithin, extremeOf, scoreAbove, scoreBothSides } from "./extremes";
 import { feature } from "./features";
 import { MODEL_VOICE, Reading, Sensor, VOTES_SCORE, VOTES_WEIGHT } from "./layout";
 import { model, votes } from "./state";
+import { hasStates, judgesStates } from "./states";
 import {
   BOTH_SIDES,
   EXTREMES_SCORED,
   FEATURES,
   PATTERN,
   RARITY,
+  REASON_HELD,
   REASON_STUCK,
   RESIDUAL,
   reasonOf,
@@ -20,12 +22,14 @@ import { weightOf } from "./threshold";
 /** Raw score of a pattern one range away from all known ones. */
 const PATTERN_GAIN: f64 = 1.8;
 /** A stuck value alone is common; it adds this share of its raw score to that of the others. */
-export const STUCK_GAIN: f64 = 0.5;
+const STUCK_GAIN: f64 = 0.5;
 /** What the raw scores of the forecast's error and of the distances from the season count. */
 export const RESIDUAL_GAIN: f64 = 0.85;
 const SEASON_GAIN: f64 = 0.95;
 /** What the raw score of a rare level counts. */
 const RARITY_GAIN: f64 = 0.8;
+/** What the raw score of a time in a state counts. */
+const HELD_GAIN: f64 = 1.6;
 /** Distances from the season count less where no season was found. */
 const NO_SEASON_GAIN: f64 = 0.72;
 
@@ -39,15 +43,25 @@ export function vote(s: Sensor, r: Reading): void {
   let reason: u32 = 0;
   const calm = allWithin(s, EXTREMES_SCORED);
   for (let k = calm ? PATTERN : 0; k < FEATURES; k++) {
-    if (k === STUCK) continue;
+    if (k === STUCK && !hasStates(s)) continue;
     const score = scoreOf(s, k);
     if (score > loudest) {
       loudest = score;
-      reason = reasonOf(k);
+      reason = reasonOfVote(k);
     }
   }
-  r.rawScore = loudest + STUCK_GAIN * (calm ? 0 : scoreOf(s, STUCK));
+  r.rawScore = loudest + (calm ? 0 : scoreOfRun(s));
   r.reason = reason === 0 ? REASON_STUCK : reason;
+}
+
+/** What a run of equal values adds. Of a sensor of two states it is the time in a state that is judged, which votes like any other. */
+export function scoreOfRun(s: Sensor): f64 {
+  return hasStates(s) ? 0 : STUCK_GAIN * scoreOf(s, STUCK);
+}
+
+/** Reason of a feature that votes for itself. */
+export function reasonOfVote(k: i32): u32 {
+  return k === STUCK ? REASON_HELD : reasonOf(k);
 }
 
 /** A detector's vote: its raw score, by what people's labels made of its weight. */
@@ -62,6 +76,7 @@ function rawScoreOf(s: Sensor, k: i32): f64 {
   const extreme = extremeOf(s, k);
   if (k === RARITY) return RARITY_GAIN * scoreAbove(extreme, x);
   if (k === RESIDUAL) return RESIDUAL_GAIN * scoreAbove(extreme, x);
+  if (k === STUCK && hasStates(s)) return judgesStates(s) ? HELD_GAIN * scoreAbove(extreme, x) : 0;
   if (k >= BOTH_SIDES) return scoreAbove(extreme, x);
   const score = scoreBothSides(extreme, x);
   if (k !== SEASON || score === 0) return score;
@@ -74,6 +89,7 @@ export function writeVotes(s: Sensor, r: Reading): void {
   votes.muted = 0;
   votes.threshold = r.threshold * r.damping;
   votes.coldStart = r.coldStart;
+  votes.states = hasStates(s) ? 1 : 0;
   votes.coldStartScore = r.coldStart ? r.rawScore : 0;
   const at = changetype<usize>(votes);
   for (let k = 0; k < FEATURES; k++) {
