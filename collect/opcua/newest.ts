@@ -9,6 +9,8 @@ export class NewestTimes {
   readonly #file: string;
   /** Microseconds, by node id. */
   readonly #times: Map<string, number>;
+  #isGap = false;
+  #gapUs: number | undefined;
   /** As JSON: at the last call of `save`, and in the file. */
   #before: string | undefined;
   #written: string | undefined;
@@ -23,8 +25,25 @@ export class NewestTimes {
     return this.#times.get(nodeId);
   }
 
-  /** Of all nodes; undefined where none has given a reading. */
-  get latest(): number | undefined {
+  /** Nobody listens from now on: until `closeGap` something may be missing behind the newest reading of all nodes. */
+  openGap(): void {
+    this.#isGap = true;
+    // What is read of it, node by node, does not end it for the nodes that are yet to come.
+    this.#gapUs ??= this.#latest();
+  }
+
+  /** All that was missing is in the spool. */
+  closeGap(): void {
+    this.#isGap = false;
+    this.#gapUs = undefined;
+  }
+
+  /** When the gap began that is open; undefined: there was no reading before. */
+  get gapUs(): number | undefined {
+    return this.#gapUs;
+  }
+
+  #latest(): number | undefined {
     let latest: number | undefined;
     for (const us of this.#times.values()) if (latest === undefined || us > latest) latest = us;
     return latest;
@@ -36,9 +55,10 @@ export class NewestTimes {
 
   /**
    * Writes what was so at the call before: readings of that time are in the spool by now, while the newest may still be on their way there.
-   * What is asked for twice, the platform recognises.
+   * What is asked for twice, the platform recognises. While a gap is open the next start has to begin before it, and nothing is written.
    */
   save(): void {
+    if (this.#isGap) return;
     const now = JSON.stringify(Object.fromEntries(this.#times));
     if (this.#before !== undefined && this.#before !== this.#written) {
       writeFileSync(`${this.#file}.new`, this.#before, { mode: 0o600 });

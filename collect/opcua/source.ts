@@ -38,7 +38,7 @@ export function opcuaSource(opcua: Opcua, settings: OpcuaSettings, parts: Source
   const pauses = new Pauses();
   const { counters, sampled } = parts;
   const source = settings.server.endpoint;
-  const history = { newest: new NewestTimes(settings.spool.folder), isKept: false };
+  const history = { newest: new NewestTimes(settings.spool.folder), kept: new Set<string>() };
   return {
     run: async (signal) => {
       while (!signal.aborted) {
@@ -83,8 +83,8 @@ export async function sampleOpcua(
 interface Parts extends SourceParts {
   readonly history: {
     readonly newest: NewestTimes;
-    /** The server has given some. */
-    isKept: boolean;
+    /** Ids of the nodes of which the server has given some. */
+    readonly kept: Set<string>;
   };
 }
 
@@ -107,7 +107,7 @@ class Subscribed {
   #gathered: NodeReading[] = [];
   /** What comes before the history of the time before it is read; undefined: nothing is waited for. */
   #held: NodeReading[] | undefined = [];
-  /** Of the connection: history that is read at the time of one is read again after it. */
+  /** Of the connection, or of the session: history that is read at the time of one is read again after it. */
   #losses = 0;
   #heardMs = 0;
   /** Since when there is a connection again whose session is not back. */
@@ -125,6 +125,7 @@ class Subscribed {
     const { counters, logger } = this.#parts;
     const { endpoint } = this.#settings.server;
     const opening = openSession(this.#opcua, this.#settings.server);
+    this.#parts.history.newest.openGap();
     const { client, session, close } = await orAbort(opening, signal).catch((error: unknown) => {
       // A server that answers after the end.
       opening.then((late) => late.close(), ignoreRejection);
@@ -145,6 +146,7 @@ class Subscribed {
         this.#repairingMs = undefined;
         this.#losses++;
         this.#held ??= [];
+        this.#parts.history.newest.openGap();
         counters.sourceConnected.set({ source: endpoint }, 0);
         logger.warn({ server: endpoint }, "the connection to the server is lost: connecting again");
       });
@@ -164,9 +166,8 @@ class Subscribed {
     } finally {
       left();
       over.abort(new Error("the session is over"));
-      // Of a server that keeps history, the next session brings it, behind what is missing before it.
-      if (!this.#parts.history.isKept) this.#handOver(this.#held ?? []);
-      this.#held = [];
+      this.#losses++;
+      this.#letGo();
       await close();
     }
   }
@@ -249,6 +250,15 @@ class Subscribed {
     for (const { node, reading } of some) this.#parts.history.newest.saw(node.nodeId, reading.observedAtUs);
   }
 
+  /** At the end of the session: what the server keeps of it the next one brings, behind what is missing before it. */
+  #letGo(): void {
+    const { spool, history } = this.#parts;
+    // Not as the newest of their nodes: what is missing is before them.
+    const rest = (this.#held ?? []).filter(({ node }) => !history.kept.has(node.nodeId));
+    spool.offer(rest.map(({ reading }) => reading));
+    this.#held = [];
+  }
+
   /** Reads what came while nobody listened, and then lets go what has come since. */
   async #fill(session: Session): Promise<void> {
     const losses = this.#losses;
@@ -259,6 +269,7 @@ class Subscribed {
     const held = this.#held ?? [];
     this.#held = undefined;
     const { newest } = this.#parts.history;
+    newest.closeGap();
     const isNew = ({ node, reading }: NodeReading) =>
       !filled.has(node) || reading.observedAtUs > (newest.of(node.nodeId) ?? Number.NEGATIVE_INFINITY);
     this.#handOver(held.filter(isNew));
@@ -268,11 +279,11 @@ class Subscribed {
   #gap(): Gap | undefined {
     const { clock, history } = this.#parts;
     const { historyMs } = this.#settings;
-    const { latest } = history.newest;
-    if (latest === undefined || historyMs === 0) return undefined;
+    const { gapUs } = history.newest;
+    if (gapUs === undefined || historyMs === 0) return undefined;
     const nowUs = clock.nowUs();
     // A source whose clock is wrong may be far ahead.
-    const fromUs = Math.max(Math.min(latest, nowUs) - MARGIN_US, nowUs - historyMs * 1_000);
+    const fromUs = Math.max(Math.min(gapUs, nowUs) - MARGIN_US, nowUs - historyMs * 1_000);
     return { fromUs, toUs: nowUs + AHEAD_US };
   }
 
@@ -292,7 +303,7 @@ class Subscribed {
           logger.warn({ sensor: node.sensorId, readings: MAX_NODE_VALUES }, "the gap has more readings than are read");
         if (readings.length === 0) continue;
         await this.#parts.spool.store(readings);
-        history.isKept = true;
+        history.kept.add(node.nodeId);
         count += readings.length;
         filled.add(node);
         known.set(node.nodeId, readings.at(-1)!.observedAtUs);
