@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { startAlertmanager } from "../testing/alertmanager.ts";
 import { startPlatform } from "../testing/platform.ts";
-import { program } from "../testing/programs.ts";
+import { missing } from "../testing/programs.ts";
 import { startPrometheus } from "../testing/prometheus.ts";
 import { type Posted, startWebhookSink } from "../testing/webhook-sink.ts";
 import { quantile } from "./load.ts";
@@ -61,6 +61,8 @@ async function startReceiver() {
 
 type Receiver = Awaited<ReturnType<typeof startReceiver>>;
 
+export const BESIDE_NEEDS: readonly string[] = ["prometheus", "prometheus-alertmanager"];
+
 /** What takes alerts as an Alertmanager does. */
 interface Notifier {
   readonly url: string;
@@ -69,11 +71,7 @@ interface Notifier {
 
 /** @param single alerts whose delay is measured one by one; @param storm alerts that come at 10,000 a minute. None where the programs are missing. */
 export async function besideRows(single: number, storm: number): Promise<StorageRow[]> {
-  const missing = ["prometheus", "prometheus-alertmanager"].filter((name) => program(name) === undefined);
-  if (missing.length > 0) {
-    console.error(`Without ${missing.join(" and ")} notifications are measured alone.`);
-    return [];
-  }
+  if (missing(BESIDE_NEEDS) !== undefined) return [];
   const [ownReceiver, theirReceiver] = await Promise.all([startReceiver(), startReceiver()]);
   const platform = await startPlatform({ NOTIFY_ALLOWED_HOSTS: "127.0.0.1" });
   await applyText(platform.grpc, fileOf(ownReceiver.url));
