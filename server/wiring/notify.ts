@@ -33,7 +33,7 @@ export function wireNotify(
       clock,
       source: config.externalUrl || "/telltale",
       browsers: createBrowsers({ sql, clock, given: config.pushKey }),
-      pictureOf: (alert, size) => pictures.of(alert, size),
+      pictureOf: (alert, options) => pictures.of(alert, options),
     },
     links: enabled ? { keys, lifetimeUs, logger } : undefined,
     onStep: (step) => countStep(metrics, step),

@@ -1,7 +1,7 @@
 import type { Clock } from "../../clock.ts";
 import type { Environment } from "../../environment.ts";
 import type { NotifiedAlert } from "../message.ts";
-import type { Picture } from "../pictures/picture.ts";
+import type { Picture, PictureOptions } from "../pictures/picture.ts";
 import type { Browsers } from "../push/browsers.ts";
 import type { AddressGuard } from "./addresses.ts";
 
@@ -15,6 +15,6 @@ export interface ChannelOptions {
   readonly source: string;
   /** Who is told by web push; absent: nobody. */
   readonly browsers?: Browsers;
-  /** Draws an alert, soon or not at all; absent: messages have no pictures. `width`: in pixels, where it is not the usual one. */
-  readonly pictureOf?: (alert: NotifiedAlert, options?: { readonly width?: number }) => Promise<Picture | undefined>;
+  /** Draws an alert, soon or not at all; absent: messages have no pictures. */
+  readonly pictureOf?: (alert: NotifiedAlert, options?: PictureOptions) => Promise<Picture | undefined>;
 }

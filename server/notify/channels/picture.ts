@@ -1,5 +1,6 @@
 /** A picture beside the words of a message. */
 import { randomUUID } from "node:crypto";
+import type { HttpChannelConfig } from "../config/config.ts";
 import type { Message } from "../message.ts";
 import type { Picture } from "../pictures/picture.ts";
 import type { Outgoing } from "./http-channel.ts";
@@ -11,11 +12,13 @@ export const PICTURE_NAME = "alert.png";
 /** Of the worst alert; undefined where none is wanted, or there is none in time. */
 export async function pictureFor(
   { alerts: [worst] }: Message,
-  { picture }: { readonly picture: boolean },
+  { picture, timeoutMs }: Pick<HttpChannelConfig, "timeoutMs"> & { readonly picture: boolean },
   { pictureOf }: Pick<ChannelOptions, "pictureOf">,
   size: { readonly width?: number } = {},
 ): Promise<Picture | undefined> {
-  return picture && worst !== undefined ? pictureOf?.(worst, size) : undefined;
+  if (!picture || worst === undefined) return undefined;
+  // The rest is for the message: a picture that is always late would let none through.
+  return pictureOf?.(worst, { ...size, withinMs: Math.floor(timeoutMs / 2) });
 }
 
 /** Fields and the picture as a form (RFC 7578). The library's FormData would write line breaks of the fields anew. */

@@ -286,6 +286,13 @@ describe("a picture", () => {
     expect(String(posted[1]!.body)).toContain("Press 3 is not as usual");
   });
 
+  test("that is late does not cost the time in which the message is to be sent", async () => {
+    const pictureOf: ChannelOptions["pictureOf"] = (_, { withinMs = 60_000 } = {}) =>
+      new Promise((resolve) => setTimeout(resolve, withinMs, undefined).unref());
+    const channel = openChannel({ ...here(telegram), timeoutMs: 1_000 }, { ...options(), pictureOf });
+    expect(await channel.send(notification(), new AbortController().signal)).toEqual({ kind: "ok" });
+  });
+
   test.each([["Discord", discord] as const, ["webhook", webhook] as const])(
     "that is not wanted by the configuration is not made: %s",
     async (_, config) => {

@@ -10,3 +10,10 @@ export interface Picture {
   readonly to: string;
   readonly hasBand: boolean;
 }
+
+export interface PictureOptions {
+  /** Pixels; absent: the usual ones. */
+  readonly width?: number;
+  /** For how long it is worth waiting for; absent: as long as for any. */
+  readonly withinMs?: number;
+}

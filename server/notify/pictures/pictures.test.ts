@@ -70,9 +70,12 @@ test("a store that fails or does not answer leaves the picture out, with a count
   expect(await failing.of(alert)).toBeUndefined();
   const hanging = open({ ...store, readings: () => new Promise(() => {}) }, 1);
   expect(await hanging.of(alert)).toBeUndefined();
-  expect(outcomes).toEqual(["failed", "late"]);
+  const patient = open({ ...store, readings: () => new Promise(() => {}) }, 60_000);
+  expect(await patient.of(alert, { withinMs: 1 })).toBeUndefined();
+  expect(outcomes).toEqual(["failed", "late", "late"]);
   expect(lines().map(({ msg, err }) => [msg, (err as Error).message])).toEqual([
     ["a message is sent without its picture", "the database is gone"],
+    ["a message is sent without its picture", expect.stringContaining("timeout")],
     ["a message is sent without its picture", expect.stringContaining("timeout")],
   ]);
 });

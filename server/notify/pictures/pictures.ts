@@ -9,7 +9,7 @@ import type { NotifiedAlert } from "../message.ts";
 import { FIRST_RECEIVED_ID } from "../received/received-alert.ts";
 import { type Curve, curveOf, spanAroundAlert } from "./curve.ts";
 import { drawCurve, WIDTH } from "./draw.ts";
-import type { Picture } from "./picture.ts";
+import type { Picture, PictureOptions } from "./picture.ts";
 import { Rasteriser } from "./rasteriser.ts";
 
 /** A message waits no longer than this for its pictures. */
@@ -41,14 +41,15 @@ export class Pictures {
   }
 
   /** Of an alert of ours; undefined where there is none in time, whatever the reason. Never rejects. */
-  async of(alert: NotifiedAlert, { width = WIDTH }: { readonly width?: number } = {}): Promise<Picture | undefined> {
+  async of(alert: NotifiedAlert, options: PictureOptions = {}): Promise<Picture | undefined> {
     if (!isDrawn(alert)) return undefined;
     const { onOutcome, logger, maxWaitMs = MAX_WAIT_MS } = this.#o;
+    const { width = WIDTH, withinMs = maxWaitMs } = options;
     if (this.#waiting >= MAX_WAITING) {
       onOutcome("busy");
       return undefined;
     }
-    const signal = AbortSignal.timeout(maxWaitMs);
+    const signal = AbortSignal.timeout(Math.min(maxWaitMs, withinMs));
     try {
       const picture = await orAbort(this.#inTurn(alert, width, signal), signal);
       onOutcome(picture === undefined ? "none" : "made");
