@@ -26,8 +26,8 @@ export interface HistoryPage {
 
 /** Nodes without history give no page. @throws where the server has no such service, or does not answer */
 export async function* historyOf(
-  opcua: Opcua,
-  session: ClientSession,
+  { client }: Pick<Opcua, "client">,
+  session: Pick<ClientSession, "readHistoryValue">,
   nodes: readonly NodeSettings[],
   { fromUs, toUs }: Gap,
 ): AsyncGenerator<HistoryPage> {
@@ -35,7 +35,7 @@ export async function* historyOf(
   const read = (some: readonly { nodeId: string; continuationPoint?: Buffer }[], start: Date) =>
     session.readHistoryValue([...some], start, end, {
       ...{ numValuesPerNode: PAGE_VALUES, returnBounds: false },
-      timestampsToReturn: opcua.client.TimestampsToReturn.Both,
+      timestampsToReturn: client.TimestampsToReturn.Both,
     });
   const first = new Date(Math.floor(fromUs / 1_000));
   for (let i = 0; i < nodes.length; i += NODES_AT_ONCE) {
@@ -44,7 +44,13 @@ export async function* historyOf(
       some.map(({ nodeId }) => ({ nodeId })),
       first,
     );
-    for (const [k, node] of some.entries()) yield* pagesOf(node, results[k]!, first, read);
+    for (const [k, node] of some.entries()) {
+      let result = results[k]!;
+      // Servers keep few at once: those of the nodes before it are used up by now.
+      if (result.statusCode.equals(client.StatusCodes.BadNoContinuationPoints))
+        [result] = (await read([{ nodeId: node.nodeId }], first)) as [HistoryReadResult];
+      yield* pagesOf(node, result, first, read);
+    }
   }
 }
 
