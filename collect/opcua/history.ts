@@ -73,9 +73,9 @@ async function* pagesOf(
     if (isOver || isCut) return;
     if (continuationPoint?.length) {
       [result] = (await read([{ nodeId, continuationPoint }], start)) as [HistoryReadResult];
-      continue;
+      if (result.statusCode.isGood()) continue;
     }
-    // Some servers give as many as were asked for, and no word of more.
+    // Some servers give as many as were asked for, and no word of more; others forget where they were.
     const last = values.at(-1)?.sourceTimestamp;
     if (!last || last <= start) return;
     start = last;
