@@ -185,6 +185,19 @@ test("early alerts, and what they follow from, are part of the saved state", () 
   expect(restored.episodes.early(slot, "range_max")).toBeUndefined();
 });
 
+test("a sensor whose time ahead was changed is due of a look after a restart where it is without one", () => {
+  const { state, slot } = headed();
+  const { outlooks, detector } = state.sensors;
+  outlooks.reading(slot, START + DAY * MINUTE_US, 58);
+  expect(outlooks.due).toEqual([slot]);
+  detector.configure("temperature", { ...LIMITS, earlyAlertHours: 6 }, true);
+  outlooks.reading(slot, START + DAY * MINUTE_US + 1, 58);
+  const restored = new Sensors(createDetector());
+  const saved = Uint8Array.from(state.sensors.save(0, 5, undefined));
+  restored.load(0, 5, saved, { layout: CHUNK_LAYOUT, stateVersion: restored.detector.stateVersion });
+  expect(restored.outlooks.due).toEqual(outlooks.due);
+});
+
 test("a label of an early alert moves no threshold", () => {
   const { state } = headed();
   const before = state.sensors.detector.saveChunk(0);

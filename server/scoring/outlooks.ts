@@ -56,6 +56,8 @@ export class Outlooks {
     if (this.#detector.isMaintained(slot, timeUs)) return NONE;
     let outlook = this.#bySlot.get(slot);
     if (outlook?.aheadUs !== limits.earlyAlertUs) {
+      // What is saved of it is not due either: a replay from there looks when this does.
+      this.#due.delete(slot);
       outlook = Outlook.begun(limits.earlyAlertUs);
       this.#bySlot.set(slot, outlook);
     }
