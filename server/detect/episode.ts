@@ -155,7 +155,11 @@ export class Episodes {
   saveChunk(chunk: number): Uint8Array {
     const dense = this.#memory.save(chunk);
     const first = chunk * CHUNK_SENSORS;
-    const early = [...this.#early].filter(([slot]) => slot >> CHUNK_SHIFT === chunk).sort(([a], [b]) => a - b);
+    // Asked for one by one: of all sensors of a partition a chunk has few.
+    const early = Array.from(
+      { length: CHUNK_SENSORS },
+      (_, k) => [first + k, this.#early.get(first + k)] as const,
+    ).filter((each): each is readonly [number, Float64Array] => each[1] !== undefined);
     const bytes = new Uint8Array(dense.length + 8 * early.length * (1 + LIMITS_CELLS));
     bytes.set(dense);
     const rest = Float64Array.from(early.flatMap(([slot, cells]) => [slot - first, ...cells]));

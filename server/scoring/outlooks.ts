@@ -132,9 +132,10 @@ export class Outlooks {
 
   /** Those of the slots from `first` on, up to `sensors` of them. */
   save(first: number, sensors: number): Uint8Array {
-    const kept = [...this.#bySlot]
-      .filter(([slot]) => slot >= first && slot < first + sensors)
-      .sort(([a], [b]) => a - b);
+    // Asked for one by one: of all sensors of a partition a chunk has few.
+    const kept = Array.from({ length: sensors }, (_, k) => [first + k, this.#bySlot.get(first + k)] as const).filter(
+      (each): each is readonly [number, Outlook] => each[1] !== undefined,
+    );
     const bytes = Buffer.alloc(kept.length * this.bytesPerSensor);
     kept.forEach(([slot, outlook], k) => {
       bytes.writeDoubleLE(slot - first, k * this.bytesPerSensor);
