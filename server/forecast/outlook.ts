@@ -130,14 +130,14 @@ export class Outlook {
     const stepUs = this.#cells[STEP_US]!;
     const now = this.#cells[STEP]!;
     const first = Math.max(0, now - STEPS_KEPT);
-    const readings = Float64Array.from({ length: now - first }, (_, k) => ring[(first + k) % STEPS_KEPT]!);
+    // By plain loops: a million sensors may be looked at in the same moment, and mostly this is all that is done.
+    const readings = new Float64Array(Math.max(0, now - first));
+    for (let k = 0; k < readings.length; k++) readings[k] = ring[(first + k) % STEPS_KEPT]!;
     const sign = isUpper ? 1 : -1;
     if (!isInReach(readings, sign, limit.value)) return undefined;
     const season = (step: number) => this.#seasons[step % SEASONS_KEPT]!;
-    const trend = trendOf(
-      readings.map((value, k) => value - season(first + k)),
-      sign,
-    );
+    for (let k = 0; k < readings.length; k++) readings[k]! -= season(first + k);
+    const trend = trendOf(readings, sign);
     if (trend === undefined) return undefined;
     // Twice a step, from the middle of the one under way; the trend is as of the middle of the one before.
     const forecasts = Array.from({ length: 2 * STEPS_AHEAD }, (_, k) => {
@@ -155,13 +155,14 @@ function isInReach(readings: Float64Array, sign: number, limit: number): boolean
   let newest = Number.NaN;
   let most = 0;
   let lowest = Number.POSITIVE_INFINITY;
-  readings.forEach((value, k) => {
+  for (let k = 0; k < readings.length; k++) {
     if (k % STEPS_AHEAD === 0) lowest = Number.POSITIVE_INFINITY;
-    if (Number.isNaN(value)) return;
+    const value = readings[k]!;
+    if (Number.isNaN(value)) continue;
     newest = sign * value;
-    lowest = Math.min(lowest, newest);
-    most = Math.max(most, newest - lowest);
-  });
+    if (newest < lowest) lowest = newest;
+    if (newest - lowest > most) most = newest - lowest;
+  }
   return sign * limit - newest <= REACH * most;
 }
 
