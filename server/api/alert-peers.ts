@@ -44,16 +44,15 @@ export async function alertPeers(
     matchers: [
       { name: "asset", operator: "=", value: asset },
       { name: "state", operator: "!=", value: "retired" },
+      { name: "sensor_id", operator: "!=", value: sensorId },
     ],
-    limit: MAX_PEERS + 1,
+    limit: MAX_PEERS,
   });
-  const others = page.map((place) => place.sensorId).filter((id) => id !== sensorId);
-  const compared = others.slice(0, MAX_PEERS);
-  const peers = await Promise.all(compared.map((id) => peerAt(queries, id, openedUs)));
-  const total = Number(counts?.total ?? others.length + 1) - 1;
+  const compared = page.slice(0, MAX_PEERS);
+  const peers = await Promise.all(compared.map((place) => peerAt(queries, place.sensorId, openedUs)));
   return {
     ...{ asset, summary: peersSummary(asset, peers), peers: peers.map(messageOf) },
-    leftOut: BigInt(Math.max(0, total - peers.length)),
+    leftOut: BigInt(counts!.total - peers.length),
   };
 }
 

@@ -68,3 +68,11 @@ test("the command prints them", async () => {
   expect(run.stdout()).toMatch(/ {2}above {6} .* a\/2 {2}500 where \d+(\.\d+)? was expected/);
   expect(run.stdout()).toContain("Not looked at: 1 more sensor.");
 });
+
+test("a sensor that is retired is still none of its peers, and retired ones are not counted", async () => {
+  const registry = createClient(RegistryService, platform.as(platform.adminToken));
+  await registry.retireSensors({ sensorIds: ["a/1"] });
+  const of = async (sensorId: string) => as().getAlertPeers({ alertId: await alertOf(sensorId) });
+  await expect.poll(async () => (await of("a/2")).leftOut).toBe(0n);
+  expect(await of("a/1")).toMatchObject({ leftOut: 1n, peers: [{ sensorId: "a/2" }, ...Array(7).fill({})] });
+});
