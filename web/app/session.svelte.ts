@@ -77,6 +77,8 @@ class Session {
     }).catch(() => undefined);
     if (answer === undefined) return "The platform does not answer. Check the network, then try again.";
     if (!answer.ok) return refusalOf(answer.status, (await answer.json().catch(() => ({}))) as { detail?: string });
+    // Whoever was here before may have left some.
+    dropEarly();
     await this.ask();
     return undefined;
   }
@@ -130,7 +132,6 @@ class Session {
     if (ConnectError.from(error).code === Code.Unauthenticated) {
       this.required = true;
       this.state = "signed-out";
-      dropEarly();
       return;
     }
     if (this.state === "signed-in") return; // the pages say so themselves
