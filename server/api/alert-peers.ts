@@ -14,9 +14,10 @@ import { toTimestamp } from "../lib/time.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Principal } from "../security/principal.ts";
 import type { Queries } from "../store/queries.ts";
+import type { ReadingFilter } from "../store/reading-queries.ts";
 import type { AlertRow } from "../store/store.ts";
 
-/** Readings of a sensor that are looked at, the newest of the window: at 1 Hz all. */
+/** Readings of a sensor that are looked at, the newest of the window. */
 const MAX_READINGS = 2_000;
 
 const STATES: Readonly<Record<PeerState, AlertPeerState>> = {
@@ -57,21 +58,30 @@ export async function alertPeers(
 }
 
 async function peerAt(queries: Queries, sensorId: string, openedUs: number): Promise<Peer> {
-  const { points, order } = await queries.readings(
-    {
-      ...{ sensorId, sensorPrefix: "", sensorType: undefined, location: undefined, anomaliesOnly: false },
-      ...{ fromUs: openedUs - PEER_WINDOW_US, toUs: openedUs + PEER_WINDOW_US, after: undefined },
-    },
-    MAX_READINGS,
-    0,
-  );
-  const readings = order.map(
-    (i): PeerReading => ({
-      ...{ timeUs: points.timeUs[i]!, value: points.value[i]!, expected: points.expected[i]! },
-      ...{ isAnomaly: points.anomaly[i] === 1, score: points.score[i]! },
-    }),
-  );
-  return peerOf(sensorId, readings.reverse(), openedUs);
+  const [fromUs, toUs] = [openedUs - PEER_WINDOW_US, openedUs + PEER_WINDOW_US];
+  const read = (range: ReadingRange, limit: number) => readingsOf(queries, sensorId, range, limit);
+  // Abnormal ones first, and alone: of a sensor that reads often they are few among many.
+  const abnormal = await read({ fromUs, toUs, anomaliesOnly: true }, MAX_READINGS);
+  if (abnormal.length > 0) return peerOf(sensorId, abnormal, openedUs);
+  const before = await read({ fromUs, toUs: openedUs, anomaliesOnly: false }, 1);
+  const after = await read({ fromUs: openedUs, toUs, anomaliesOnly: false }, MAX_READINGS);
+  return peerOf(sensorId, [...before, ...after], openedUs);
+}
+
+type ReadingRange = Pick<ReadingFilter, "fromUs" | "toUs" | "anomaliesOnly">;
+
+/** In order of time; the newest, where there are more. */
+async function readingsOf(queries: Queries, sensorId: string, range: ReadingRange, limit: number) {
+  const any = { sensorPrefix: "", sensorType: undefined, location: undefined, after: undefined };
+  const { points, order } = await queries.readings({ sensorId, ...any, ...range }, limit, 0);
+  return order
+    .map(
+      (i): PeerReading => ({
+        ...{ timeUs: points.timeUs[i]!, value: points.value[i]!, expected: points.expected[i]! },
+        ...{ isAnomaly: points.anomaly[i] === 1, score: points.score[i]! },
+      }),
+    )
+    .reverse();
 }
 
 function messageOf({ sensorId, state, reading }: Peer) {

@@ -46,6 +46,25 @@ test("the other sensors of the asset are told as they were when the alert opened
   );
 });
 
+test("what was abnormal is found among many readings that were not", async () => {
+  const registry = createClient(RegistryService, platform.as(platform.adminToken));
+  await registry.applySensors({
+    changes: ["f/1", "f/2"].map((sensorId) => ({ profile: { sensorId, asset: "fast" } })),
+  });
+  for (const sensorId of ["f/1", "f/2"]) await fill(platform.as(platform.adminToken), sensorId);
+  const count = 2_500;
+  const block = {
+    ...{ sensorId: "f/2", sensorType: "temperature", unit: "C", baseTimeUs: BigInt(Date.now()) * 1_000n },
+    ...{
+      timeDeltasUs: Array(count).fill(1_000),
+      values: Array.from({ length: count }, (_, i) => 20 + Math.sin(i) / 10),
+    },
+  };
+  await createClient(IngestService, platform.as(platform.adminToken)).submitReadings({ blocks: [block] });
+  const { peers } = await as().getAlertPeers({ alertId: await alertOf("f/1") });
+  expect(peers).toMatchObject([{ sensorId: "f/2", state: AlertPeerState.ABOVE, value: 500 }]);
+});
+
 test("a sensor without an asset has no peers, and an alert that there is not is not found", async () => {
   expect(await as().getAlertPeers({ alertId: await alertOf("alone") })).toMatchObject({ asset: "", peers: [] });
   const missing = as().getAlertPeers({ alertId: 1n });
