@@ -15,6 +15,7 @@ const MORE_FOLDERS = [
 const PACKAGES: Readonly<Record<string, string>> = {
   amtool: "prometheus-alertmanager",
   java: "default-jre-headless",
+  javac: "default-jdk-headless",
   mvn: "maven",
   mosquitto_passwd: "mosquitto",
   ps: "procps",

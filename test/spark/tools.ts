@@ -1,16 +1,13 @@
 /** Apache Spark as a user installs it: from PyPI, with its connectors from Maven Central, kept for later runs. */
-import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { promisify } from "node:util";
 import { hold } from "../../testing/held.ts";
+import { jarsOf } from "../../testing/maven.ts";
 import { freePort } from "../../testing/processes.ts";
 import { missing } from "../../testing/programs.ts";
 import { pythonWith, requirements } from "../../testing/python.ts";
 
-const run = promisify(execFile);
 const root = join(import.meta.dirname, "../..");
 const folder = join(root, "deploy/spark");
 
@@ -25,35 +22,13 @@ export interface SparkTools {
 }
 
 export async function sparkTools(): Promise<SparkTools> {
-  const [bin, jars] = await Promise.all([pythonFrom("requirements.txt"), connectors()]);
+  const [bin, jars] = await Promise.all([pythonFrom("requirements.txt"), jarsOf(join(folder, "pom.xml"), "spark")]);
   return { bin, jars };
 }
 
 /** Folder of the programs of a Python that has what the file lists. */
 export async function pythonFrom(list: "requirements.txt" | "requirements-dev.txt"): Promise<string> {
   return pythonWith(await requirements(join(folder, list)));
-}
-
-async function connectors(): Promise<string[]> {
-  const pom = join(folder, "pom.xml");
-  const name = createHash("sha256")
-    .update(await readFile(pom))
-    .digest("hex")
-    .slice(0, 12);
-  const kept = join(root, ".cache", `spark-jars-${name}`);
-  const list = () => readdir(kept).catch((): string[] => []); // not there yet
-  if ((await list()).length === 0) {
-    await mkdir(join(root, ".cache"), { recursive: true });
-    const made = await mkdtemp(`${kept}-`);
-    const goal = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
-    await run("mvn", ["-q", "-B", "-f", pom, goal, "-DincludeScope=runtime", `-DoutputDirectory=${made}`]);
-    // Another run may have been faster; its files are the same.
-    await rename(made, kept).catch(async (error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
-      await rm(made, { recursive: true });
-    });
-  }
-  return (await list()).map((file) => join(kept, file));
 }
 
 export interface SparkProcess {

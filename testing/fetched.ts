@@ -1,0 +1,11 @@
+import type { TestContext } from "vitest";
+
+/** What a test needs of a package registry; where it cannot be had, for example without a network, the test is skipped with the reason. */
+export async function fetched<T>({ skip }: TestContext, name: string, fetch: () => Promise<T>): Promise<T> {
+  try {
+    return await fetch();
+  } catch (error) {
+    const why = error instanceof Error ? error.message.trim().split("\n").at(-1) : String(error);
+    return skip(`[needs ${name}, which cannot be fetched here: ${why}]`);
+  }
+}
