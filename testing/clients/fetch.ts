@@ -1,4 +1,5 @@
 /** Fetches clients of others, so that no test waits for them. */
+import { nodeRed } from "./node-red.ts";
 import { tahuJars } from "./tahu.ts";
 
-await tahuJars();
+await Promise.all([tahuJars(), nodeRed()]);
