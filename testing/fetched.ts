@@ -5,7 +5,8 @@ export async function fetched<T>({ skip }: TestContext, name: string, fetch: () 
   try {
     return await fetch();
   } catch (error) {
-    const why = error instanceof Error ? error.message.trim().split("\n").at(-1) : String(error);
+    // Of a program that failed, the first line names it, and the second says why.
+    const [first, why = first] = error instanceof Error ? error.message.split("\n").filter(Boolean) : [String(error)];
     return skip(`[needs ${name}, which cannot be fetched here: ${why}]`);
   }
 }

@@ -37,7 +37,12 @@ export async function nodeRed(): Promise<string> {
   const made = await mkdtemp(`${folder}-`);
   await writeFile(join(made, "package.json"), '{ "private": true }\n');
   const options = ["--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional"];
-  await promisify(execFile)("npm", ["install", ...options, `node-red@${VERSION}`], { cwd: made });
+  try {
+    await promisify(execFile)("npm", ["install", ...options, `node-red@${VERSION}`], { cwd: made });
+  } catch (error) {
+    await rm(made, { recursive: true });
+    throw error;
+  }
   // Another run may have been faster; its files are the same.
   await rename(made, folder).catch(async (error: NodeJS.ErrnoException) => {
     if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
