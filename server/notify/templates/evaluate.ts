@@ -1,0 +1,259 @@
+/** Fills a template in. Pure and bounded: so many steps, calls and characters, and it ends with what there is no sense in. */
+import { checkCount, functions, methodOf } from "./functions.ts";
+import { HtmlWriter } from "./html.ts";
+import { CHARACTERS_PER_STEP, MAX_CALLS, MAX_OUTPUT_CHARACTERS, MAX_STEPS } from "./limits.ts";
+import type { Command, Definition, Definitions, Node, Operand, Pipe } from "./nodes.ts";
+import { placeIn, TemplateProblem } from "./problem.ts";
+import { Failure, isTrue, Labels, List, type Method, printed, Safe, Struct, typeName, type Value } from "./values.ts";
+
+/** `html`: values are escaped where they stand. `slack`: nothing in them is a mention or a link. */
+export type Mode = "text" | "html" | "slack";
+
+export interface Evaluation {
+  readonly template: Definition;
+  readonly definitions: Definitions;
+  readonly data: Value;
+  readonly mode: Mode;
+  readonly nowUs: number;
+}
+
+/** @throws Error that names the file, the line and what failed */
+export function evaluate(evaluation: Evaluation): string {
+  return new Evaluator(evaluation).run();
+}
+
+interface Writer {
+  markup(text: string): string;
+  value(value: Value): string;
+}
+
+const SLACK_ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+const WRITERS: Readonly<Record<Mode, () => Writer>> = {
+  text: () => ({ markup: (text) => text, value: printed }),
+  html: () => new HtmlWriter(),
+  slack: () => ({
+    markup: (text) => text,
+    value: (value) =>
+      value instanceof Safe ? value.text : printed(value).replace(/[&<>]/g, (character) => SLACK_ENTITIES[character]!),
+  }),
+};
+
+type Ended = "break" | "continue" | undefined;
+
+/** Variables, the inner ones last. */
+type Scope = { readonly name: string; value: Value }[];
+
+class Evaluator {
+  readonly #o: Evaluation;
+  readonly #functions: ReadonlyMap<string, Method>;
+  readonly #writer: Writer;
+  readonly #pieces: string[] = [];
+  #characters = 0;
+  #steps = 0;
+  #calls = 0;
+  #current: Definition;
+
+  constructor(evaluation: Evaluation) {
+    this.#o = evaluation;
+    this.#current = evaluation.template;
+    this.#writer = WRITERS[evaluation.mode]();
+    this.#functions = functions({ nowUs: evaluation.nowUs, spend: (steps) => this.#spend(steps) });
+  }
+
+  run(): string {
+    const { template, data } = this.#o;
+    try {
+      this.#call(template, data);
+    } catch (error) {
+      if (!(error instanceof TemplateProblem)) throw error;
+      const { source, file } = this.#current;
+      throw new Error(`${file}:${placeIn(source, error.offset).line}: ${error.message}`, { cause: error });
+    }
+    return this.#pieces.join("");
+  }
+
+  #call(template: Definition, data: Value): void {
+    const before = this.#current;
+    this.#current = template;
+    this.#calls++;
+    this.#list(template.body, data, [{ name: "$", value: data }]);
+    this.#calls--;
+    this.#current = before;
+  }
+
+  #list(nodes: readonly Node[], dot: Value, scope: Scope): Ended {
+    for (const node of nodes) {
+      const ended = this.#node(node, dot, scope);
+      if (ended !== undefined) return ended;
+    }
+    return undefined;
+  }
+
+  #node(node: Node, dot: Value, scope: Scope): Ended {
+    this.#at(node.at, () => this.#spend(1));
+    switch (node.kind) {
+      case "text":
+        this.#write(node.at, (writer) => writer.markup(node.text));
+        return undefined;
+      case "print": {
+        const value = this.#pipe(node.pipe, dot, scope);
+        if (node.pipe.variables.length === 0) this.#write(node.at, (writer) => writer.value(value));
+        return undefined;
+      }
+      case "if":
+      case "with":
+        return this.#choose(node, dot, scope);
+      case "range":
+        return this.#range(node, dot, scope);
+      case "template":
+        this.#template(node, dot, scope);
+        return undefined;
+      default:
+        return node.kind;
+    }
+  }
+
+  #choose(node: Node & { kind: "if" | "with" | "range" }, dot: Value, scope: Scope): Ended {
+    const before = scope.length;
+    const value = this.#pipe(node.pipe, dot, scope);
+    const inner = node.kind === "with" && isTrue(value) ? value : dot;
+    const ended = this.#list(isTrue(value) ? node.body : node.otherwise, inner, scope);
+    scope.length = before;
+    return ended;
+  }
+
+  #range({ at, pipe, body, otherwise }: Node & { kind: "range" | "if" | "with" }, dot: Value, scope: Scope): Ended {
+    const before = scope.length;
+    const over = this.#pipe({ ...pipe, variables: [] }, dot, scope);
+    const entries = this.#at(at, () => entriesOf(over));
+    if (entries.length === 0) return this.#list(otherwise, dot, scope);
+    for (const [key, value] of entries) {
+      this.#at(at, () => this.#spend(1));
+      const named = pipe.variables.length === 1 ? [value] : [key, value];
+      for (const [i, name] of pipe.variables.entries()) this.#set(scope, name, named[i], pipe.isAssignment);
+      const ended = this.#list(body, value, scope);
+      scope.length = before;
+      if (ended === "break") break;
+    }
+    return undefined;
+  }
+
+  #template({ at, name, pipe }: Node & { kind: "template" }, dot: Value, scope: Scope): void {
+    const template = this.#o.definitions.get(name);
+    if (template === undefined) throw new TemplateProblem(at, `there is no template ${JSON.stringify(name)}.`);
+    if (this.#calls >= MAX_CALLS) throw new TemplateProblem(at, `templates call each other past ${MAX_CALLS} levels.`);
+    this.#call(template, pipe === undefined ? undefined : this.#pipe(pipe, dot, scope));
+  }
+
+  #pipe({ variables, isAssignment, commands }: Pipe, dot: Value, scope: Scope): Value {
+    let value: Value;
+    for (const [i, command] of commands.entries()) value = this.#command(command, dot, scope, i === 0 ? [] : [value]);
+    for (const name of variables) this.#set(scope, name, value, isAssignment);
+    return value;
+  }
+
+  #set(scope: Scope, name: string, value: Value, isAssignment: boolean): void {
+    const known = isAssignment ? scope.findLast((each) => each.name === name) : undefined;
+    if (known === undefined) scope.push({ name, value });
+    else known.value = value;
+  }
+
+  #command({ operands: [first, ...rest] }: Command, dot: Value, scope: Scope, piped: readonly Value[]): Value {
+    if (first.kind === "function" && (first.name === "and" || first.name === "or"))
+      return this.#logical(first, rest, dot, scope, piped);
+    const args = () => [...rest.map((each) => this.#operand(each, dot, scope)), ...piped];
+    if (first.kind === "function") {
+      const call = this.#functions.get(first.name)!;
+      const given = args();
+      return this.#at(first.at, () => call(given));
+    }
+    if (first.kind === "field") return this.#field(first, dot, scope, args());
+    return this.#operand(first, dot, scope);
+  }
+
+  /** Up to the first that decides. */
+  #logical(
+    first: Operand & { kind: "function" },
+    rest: readonly Operand[],
+    dot: Value,
+    scope: Scope,
+    piped: readonly Value[],
+  ): Value {
+    this.#at(first.at, () => checkCount(first.name, rest.length + piped.length, 1, 100));
+    let value: Value;
+    for (const each of rest) {
+      value = this.#operand(each, dot, scope);
+      if (isTrue(value) === (first.name === "or")) return value;
+    }
+    return piped.length > 0 ? piped[0] : value;
+  }
+
+  #operand(operand: Operand, dot: Value, scope: Scope): Value {
+    this.#at(operand.at, () => this.#spend(1));
+    switch (operand.kind) {
+      case "literal":
+        return operand.value;
+      case "dot":
+        return dot;
+      case "variable":
+        return scope.findLast(({ name }) => name === operand.name)?.value;
+      case "function":
+        return this.#command({ at: operand.at, operands: [operand] }, dot, scope, []);
+      case "pipe":
+        return this.#pipe(operand.pipe, dot, scope);
+      case "field":
+        return this.#field(operand, dot, scope, []);
+    }
+  }
+
+  #field({ at, of, name }: Operand & { kind: "field" }, dot: Value, scope: Scope, args: readonly Value[]): Value {
+    const from = this.#operand(of, dot, scope);
+    return this.#at(at, () => fieldOf(from, name, args));
+  }
+
+  #write(at: number, make: (writer: Writer) => string): void {
+    this.#at(at, () => {
+      const text = make(this.#writer);
+      this.#characters += text.length;
+      if (this.#characters > MAX_OUTPUT_CHARACTERS)
+        throw new Failure(`makes more than ${MAX_OUTPUT_CHARACTERS} characters.`);
+      this.#pieces.push(text);
+    });
+  }
+
+  #spend(steps: number): void {
+    this.#steps += steps;
+    if (this.#steps > MAX_STEPS) throw new Failure(`takes more than ${MAX_STEPS} steps.`);
+  }
+
+  #at<T>(at: number, run: () => T): T {
+    try {
+      const made = run();
+      if (typeof made !== "string") return made;
+      if (made.length > MAX_OUTPUT_CHARACTERS)
+        throw new Failure(`makes more than ${MAX_OUTPUT_CHARACTERS} characters.`);
+      // Long texts that are made again and again are work too.
+      this.#spend(Math.floor(made.length / CHARACTERS_PER_STEP));
+      return made;
+    } catch (error) {
+      throw error instanceof Failure ? new TemplateProblem(at, error.message) : error;
+    }
+  }
+}
+
+function entriesOf(value: Value): readonly (readonly [Value, Value])[] {
+  if (value === undefined) return [];
+  if (value instanceof List) return value.items.map((item, at) => [at, item]);
+  if (value instanceof Labels) return [...value.entries];
+  throw new Failure(`range wants a list or labels, and gets ${typeName(value)}.`);
+}
+
+/** Arguments are those of a method. */
+function fieldOf(from: Value, name: string, args: readonly Value[]): Value {
+  const method = methodOf(from, name);
+  if (method !== undefined) return method(args);
+  if (args.length > 0) throw new Failure(`gives arguments to ${name}, which takes none.`);
+  if (from instanceof Struct && Object.hasOwn(from.fields, name)) return from.fields[name];
+  if (from instanceof Labels) return from.entries.get(name) ?? "";
+  throw new Failure(`asks ${typeName(from)} for ${name}, which it does not have.`);
+}
