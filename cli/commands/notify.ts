@@ -1,9 +1,9 @@
 import { Command } from "commander";
 import { counted } from "../../formats/counted.ts";
 import { type NotifyConfig, parseNotifyConfig, routesOf } from "../../server/notify/index.ts";
-import { readText } from "../input.ts";
 import { problemLine } from "../notify/file.ts";
 import { serverCommands } from "../notify/server.ts";
+import { readConfigFiles } from "../notify/templates.ts";
 import { receiverLines, treeLines } from "../notify/tree.ts";
 import { wayLines } from "../notify/way.ts";
 import { readPair } from "../pair.ts";
@@ -56,7 +56,8 @@ async function showRoutes(file: string, { label = [], at = Date.now() * 1_000 }:
 }
 
 async function readConfig(file: string): Promise<NotifyConfig> {
-  const parsed = parseNotifyConfig(await readText(file));
+  const { text, templates } = await readConfigFiles(file);
+  const parsed = parseNotifyConfig(text, templates);
   if ("config" in parsed) return parsed.config;
   throw new Error(parsed.problems.map((problem) => problemLine(file, problem)).join("\n"));
 }

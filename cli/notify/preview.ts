@@ -3,11 +3,11 @@ import { Command } from "commander";
 import { counted } from "../../formats/counted.ts";
 import type { ReceiverPreview } from "../../gen/es/telltale/v1/notification_pb.ts";
 import { number } from "../errors.ts";
-import { readText } from "../input.ts";
 import type { ServerOptions } from "../server.ts";
 import { inert } from "../text.ts";
 import { problemLine } from "./file.ts";
 import { withNotifications } from "./service.ts";
+import { readConfigFiles } from "./templates.ts";
 
 /** Years of alerts are gone through. */
 const PREVIEW_MS = 120_000;
@@ -28,9 +28,10 @@ export function previewCommand(): Command {
 }
 
 async function preview(file: string | undefined, { days, timeZone = "", ...options }: PreviewOptions): Promise<void> {
-  const text = file === undefined ? "" : await readText(file);
+  const files = file === undefined ? { text: "", templates: [] } : await readConfigFiles(file);
+  const asked = { text: files.text, templates: [...files.templates], days, timeZone };
   await withNotifications(options, async (notifications) => {
-    const answer = await notifications.previewNotifications({ text, days, timeZone }, { timeoutMs: PREVIEW_MS });
+    const answer = await notifications.previewNotifications(asked, { timeoutMs: PREVIEW_MS });
     for (const problem of answer.problems) console.error(problemLine(file ?? "the configuration in force", problem));
     if (answer.problems.length > 0) {
       process.exitCode = 1;

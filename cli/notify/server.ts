@@ -5,7 +5,6 @@ import { counted } from "../../formats/counted.ts";
 import { DeliveryState, type NotificationDelivery } from "../../gen/es/telltale/v1/notification_pb.ts";
 import { enumName } from "../../server/lib/enum-name.ts";
 import { number, readId } from "../errors.ts";
-import { readText } from "../input.ts";
 import { printList } from "../pages.ts";
 import { type ServerOptions, withServer } from "../server.ts";
 import { inert } from "../text.ts";
@@ -14,6 +13,7 @@ import { problemLine } from "./file.ts";
 import { heartbeatsCommand } from "./heartbeats.ts";
 import { previewCommand } from "./preview.ts";
 import { withNotifications } from "./service.ts";
+import { readConfigFiles } from "./templates.ts";
 
 /** A channel that hangs is waited for. */
 const TEST_MS = 60_000;
@@ -61,10 +61,10 @@ export function serverCommands(): Command[] {
 }
 
 async function applyFile(file: string, options: ApplyOptions): Promise<void> {
-  const text = await readText(file);
+  const { text, templates } = await readConfigFiles(file);
   await withNotifications(options, async (notifications) => {
     const { problems, warnings, config } = await notifications.setNotificationConfig({
-      text,
+      ...{ text, templates: [...templates] },
       dryRun: options.dryRun ?? false,
     });
     for (const problem of problems) console.error(problemLine(file, problem));
@@ -89,6 +89,7 @@ async function showConfig(options: ServerOptions): Promise<void> {
     const at = config.appliedAt === undefined ? "" : timestampDate(config.appliedAt).toISOString();
     console.error(`Revision ${config.revision}, applied ${at} by ${inert(config.appliedBy)}`);
     process.stdout.write(config.text);
+    for (const { path } of config.templates) console.error(`with the templates of ${inert(path)}`);
   });
 }
 
@@ -97,7 +98,9 @@ async function testReceiver(receiver: string, options: ServerOptions): Promise<v
     const { channels } = await notifications.testReceiver({ receiver }, { timeoutMs: TEST_MS });
     if (channels.length === 0) console.log(`${inert(receiver)} has no channels: nobody is told.`);
     for (const { channel, kind, delivered, reason } of channels) {
-      console.log(`${kind} ${channel + 1}: ${delivered ? "taken" : `not taken: ${inert(reason)}`}`);
+      console.log(
+        `${kind} ${channel + 1}: ${delivered ? `taken${reason === "" ? "" : `: ${inert(reason)}`}` : `not taken: ${inert(reason)}`}`,
+      );
       if (!delivered) process.exitCode = 1;
     }
   });

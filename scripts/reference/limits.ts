@@ -13,6 +13,7 @@ const FILES: readonly (readonly [file: string, heading: string])[] = [
   ["gateway/graphql/limits.ts", "GraphQL operations"],
   ["gateway/http.ts", "HTTP requests"],
   ["server/notify/config/limits.ts", "Notification files"],
+  ["server/notify/templates/limits.ts", "Templates of notifications"],
   ["server/notify/channels/limits.ts", "Messages of notifications"],
   ["server/notify/received/limits.ts", "Alerts of other programs"],
   ["server/notify/heartbeats/limits.ts", "Signs of life"],

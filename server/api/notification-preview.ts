@@ -31,9 +31,9 @@ export function createPreviewMethod({
 }: PreviewOptions): Pick<ServiceImpl<typeof NotificationService>, "previewNotifications"> {
   let busy = false;
   return {
-    async previewNotifications({ text, days, timeZone }, { signal }) {
+    async previewNotifications({ text, templates, days, timeZone }, { signal }) {
       if (timeZone !== "" && !isZone(timeZone)) throw invalid("time_zone", noZone(timeZone));
-      const parsed = text === "" ? await applied(sql, inForce) : parseNotifyConfig(text);
+      const parsed = text === "" ? await applied(sql, inForce) : parseNotifyConfig(text, templates);
       if ("problems" in parsed) return { problems: [...parsed.problems] };
       if (busy) {
         throw new TelltaleError("exhausted", "another preview is being made: ask again", { retryAfterMs: RETRY_MS });

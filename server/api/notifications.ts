@@ -73,14 +73,16 @@ export function createNotificationService(o: NotificationOptions): ServiceImpl<t
       return { config: configMessage(stored), ...view };
     },
 
-    async setNotificationConfig({ text, revision, dryRun }, context) {
-      const parsed = parseNotifyConfig(text);
+    async setNotificationConfig({ text, templates, revision, dryRun }, context) {
+      const parsed = parseNotifyConfig(text, templates);
       if ("problems" in parsed) return { problems: [...parsed.problems] };
       const { revision: after } = await readConfig(sql);
       if (revision !== undefined && Number(revision) !== after) throw changedMeanwhile(after, Number(revision));
       const warnings = await missing(parsed.references, o.environment);
       if (dryRun) return { warnings };
-      const applied = { after, text, appliedUs: clock.nowUs(), appliedBy: principalOf(context).name };
+      const files = templates.map((file) => ({ path: file.path, text: file.text }));
+      const by = { appliedUs: clock.nowUs(), appliedBy: principalOf(context).name };
+      const applied = { after, text, templates: files, ...by };
       const stored = await writeConfig(sql, applied);
       if (stored === undefined) throw changedMeanwhile(after + 1, after);
       return { config: configMessage(stored), warnings };
@@ -178,9 +180,10 @@ function changedMeanwhile(is: number, wanted: number): TelltaleError {
   );
 }
 
-function configMessage({ text, revision, appliedUs, appliedBy }: StoredConfig) {
+function configMessage({ text, templates, revision, appliedUs, appliedBy }: StoredConfig) {
   if (revision === 0) return {};
-  return { text: redactText(text) ?? "", revision: BigInt(revision), appliedAt: toTimestamp(appliedUs), appliedBy };
+  const applied = { revision: BigInt(revision), appliedAt: toTimestamp(appliedUs), appliedBy };
+  return { text: redactText(text) ?? "", templates: [...templates], ...applied };
 }
 
 type Item = MessageInitShape<typeof NotificationDeliverySchema>;

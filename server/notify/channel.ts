@@ -2,7 +2,8 @@ import type { Message } from "./message.ts";
 
 /** What became of a message. */
 export type Sent =
-  | { readonly kind: "ok" }
+  /** `note`: what of it is not as the configuration wants it. */
+  | { readonly kind: "ok"; readonly note?: string }
   /** It may be taken later: after `afterMs` where the other side names a time. */
   | { readonly kind: "retry"; readonly reason: string; readonly afterMs?: number }
   /** It will never be taken as it is: trying again is of no use. */

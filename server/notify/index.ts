@@ -3,5 +3,7 @@ export { channelText } from "./config/channel-text.ts";
 export type { ChannelConfig, NotifyConfig, ReceiverConfig, Route, Secret } from "./config/config.ts";
 export { parseNotifyConfig } from "./config/parse.ts";
 export type { Problem } from "./config/problem.ts";
+export { templateGlobs } from "./config/template-globs.ts";
 export { type Muted, mutedBy } from "./intervals.ts";
 export { groupOf, routesOf } from "./route.ts";
+export type { TemplateFile } from "./templates/template.ts";

@@ -30,7 +30,7 @@ export function discord(config: DiscordConfig, options: ChannelOptions): Channel
   return httpChannel({ kind: "discord", what: "Discord", outgoing, judge }, config, options);
 }
 
-function payload(view: ChatView, { title, content, username }: DiscordConfig) {
+function payload(view: ChatView, { title, content, body, username }: DiscordConfig) {
   return {
     ...(username !== undefined && { username }),
     ...(content !== undefined && { content }),
@@ -39,7 +39,7 @@ function payload(view: ChatView, { title, content, username }: DiscordConfig) {
     embeds: [
       {
         title: beginning(title ?? view.subject, MAX_DISCORD_TITLE_CHARACTERS),
-        description: chatText(view, STYLE, { isTitled: title === undefined }),
+        description: body ?? chatText(view, STYLE, { isTitled: title === undefined }),
         color: Number.parseInt(colourOf(view.severity).slice(1), 16),
         ...(view.url !== "" && { url: view.url }),
       },

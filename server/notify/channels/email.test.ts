@@ -58,6 +58,15 @@ async function send(message: Message, sink = plain, given: Partial<EmailConfig> 
 }
 
 describe("what people read", () => {
+  test("parts of the configuration stand in place of ours, and one that is empty is not sent", async () => {
+    const { got } = await send(notification(), plain, { html: "<p>own</p>" });
+    expect(got.mail.html).toBe("<p>own</p>");
+    expect(got.mail.text).toContain("An alert is open.");
+    const texts = await send(notification(), plain, { html: "", text: "own" });
+    expect(texts.got.mail.html).toBe(false);
+    expect(texts.got.mail.text?.trim()).toBe("own");
+  });
+
   test("one alert: state, sensor, value and expected value, since when, severity, place and what to do", async () => {
     const { sent, got } = await send(notification());
     expect(sent).toEqual({ kind: "ok" });

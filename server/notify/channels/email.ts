@@ -109,12 +109,13 @@ export class Email implements Channel {
   /** Of the first alerts, in their order. */
   #pictures({ alerts }: Message): Promise<(Picture | undefined)[]> {
     const { pictureOf } = this.#options;
-    if (!this.#config.picture || pictureOf === undefined) return Promise.resolve([]);
+    // HTML of the configuration shows none.
+    if (!this.#config.picture || this.#config.html !== undefined || pictureOf === undefined) return Promise.resolve([]);
     return Promise.all(alerts.slice(0, MAX_PICTURES_IN_MAIL).map((alert) => pictureOf(alert)));
   }
 
   #mail(message: Message, pictures: readonly (Picture | undefined)[]) {
-    const { from, to } = this.#config;
+    const { from, to, text, html } = this.#config;
     const view = messageView(message, { maxAlerts: MAX_ALERTS_IN_MAIL, maxText: MAX_TEXT_CHARACTERS });
     return {
       from: this.#own.from ?? from,
@@ -122,8 +123,8 @@ export class Email implements Channel {
       // Whoever else the headers name.
       envelope: { from, to },
       subject: this.#own.subject ?? view.subject,
-      text: mailText(view, pictures),
-      html: mailHtml(view, pictures),
+      ...(text !== "" && { text: text ?? mailText(view, pictures) }),
+      ...(html !== "" && { html: html ?? mailHtml(view, pictures) }),
       // Inline: they belong to the HTML part (multipart/related) and are no files to save.
       attachments: pictures.flatMap((picture, at) =>
         picture === undefined

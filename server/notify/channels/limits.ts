@@ -21,6 +21,9 @@ export const MAX_PICTURES_IN_MAIL = 3;
 /** Characters of an e-mail's subject: RFC 5322 allows a line 998, and phones show about 40. */
 export const MAX_SUBJECT_CHARACTERS = 200;
 
+/** Characters of a text or HTML of the configuration in an e-mail: mail programs cut what is larger than 102 kB. */
+export const MAX_MAIL_CHARACTERS = 200_000;
+
 /** Characters of a link in a message; a longer one is left out, because its beginning leads nowhere. */
 export const MAX_LINK_CHARACTERS = 1_000;
 
@@ -38,6 +41,12 @@ export const TEAMS_PICTURE_WIDTH = 320;
 
 /** Bytes of a card for Teams, whose limit is 28 KB with what Teams adds. */
 export const MAX_TEAMS_BYTES = 24_000;
+
+/** Characters of a text of the configuration in a card: in UTF-8 they have room. */
+export const MAX_TEAMS_TEXT_CHARACTERS = 4_000;
+
+/** Lines of a text of the configuration in a card: each is a block of some 120 bytes. */
+export const MAX_TEAMS_LINES = 60;
 
 /** Characters of an embed of Discord: its limit is 4,096 for the description and 6,000 for all of it. */
 export const MAX_DISCORD_CHARACTERS = 4_000;

@@ -5,7 +5,7 @@ import type { Picture } from "../pictures/picture.ts";
 import { actButtons, actText } from "./act-links.ts";
 import { type ChatView, fitting } from "./chat.ts";
 import { httpChannel, json, type Posted } from "./http-channel.ts";
-import { MAX_TEAMS_BYTES, TEAMS_PICTURE_WIDTH } from "./limits.ts";
+import { MAX_TEAMS_BYTES, MAX_TEAMS_LINES, TEAMS_PICTURE_WIDTH } from "./limits.ts";
 import type { ChannelOptions } from "./options.ts";
 import { pictureFor } from "./picture.ts";
 import type { AlertView } from "./view.ts";
@@ -48,12 +48,18 @@ function envelope(content: object) {
   };
 }
 
-function card(view: ChatView, { title, text }: TeamsConfig) {
+function card(view: ChatView, { title, text, body }: TeamsConfig) {
   const { alerts, detailed, more, url, severity } = view;
   const isOne = alerts.length === 1 && more === "" && title === undefined;
   const buttons = actButtons(view);
   const acts = buttons.length === 0;
   const rest = alerts.slice(detailed).map(({ badge, title: what }) => line([[`[${badge}] `, true], [what]]));
+  const told = [
+    line([[view.headline]]),
+    ...alerts.slice(0, detailed).flatMap((alert) => details(alert, { hasHeading: !isOne, acts })),
+    ...rest,
+    ...(more === "" ? [] : [line([[more]])]),
+  ];
   return {
     $schema: "http://adaptivecards.io/schemas/adaptive-card.json",
     type: "AdaptiveCard",
@@ -62,10 +68,7 @@ function card(view: ChatView, { title, text }: TeamsConfig) {
     body: [
       line([[title ?? view.subject, true]], { size: "large", color: COLOURS[severity] ?? "default" }),
       ...(text === undefined ? [] : [line([[text]])]),
-      line([[view.headline]]),
-      ...alerts.slice(0, detailed).flatMap((alert) => details(alert, { hasHeading: !isOne, acts })),
-      ...rest,
-      ...(more === "" ? [] : [line([[more]])]),
+      ...(body === undefined ? told : linesOf(body)),
     ],
     actions: [
       ...buttons.map(({ text: label, url: to }) => ({ type: "Action.OpenUrl", title: label, url: to })),
@@ -75,6 +78,12 @@ function card(view: ChatView, { title, text }: TeamsConfig) {
         .map((link) => ({ type: "Action.OpenUrl", title: "What to do", url: link })),
     ],
   };
+}
+
+/** Each line of a text is a block of its own: without empty ones, and as many as have room. */
+function linesOf(body: string) {
+  const filled = body.split("\n").filter((each) => each.trim() !== "");
+  return filled.slice(0, MAX_TEAMS_LINES).map((each) => line([[each]]));
 }
 
 function details(alert: AlertView, { hasHeading, acts }: { readonly hasHeading: boolean; readonly acts: boolean }) {

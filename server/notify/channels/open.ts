@@ -1,5 +1,6 @@
 import type { Channel } from "../channel.ts";
 import type { ChannelConfig } from "../config/config.ts";
+import type { Text } from "../templates/template.ts";
 import { alertmanager } from "./alertmanager.ts";
 import { discord } from "./discord.ts";
 import { Email } from "./email.ts";
@@ -9,6 +10,7 @@ import type { ChannelOptions } from "./options.ts";
 import { pagerDuty } from "./pagerduty.ts";
 import { slack } from "./slack.ts";
 import { telegram } from "./telegram.ts";
+import { hasTemplates, templated } from "./templated.ts";
 import { webPush } from "./web-push.ts";
 import { webhook } from "./webhook.ts";
 
@@ -17,7 +19,13 @@ import { webhook } from "./webhook.ts";
  *
  * @throws TelltaleError "invalid" where the configuration can never work
  */
-export function openChannel(config: ChannelConfig, options: ChannelOptions): Channel {
+export function openChannel(config: ChannelConfig<Text>, options: ChannelOptions): Channel {
+  if (!hasTemplates(config)) return open(config as ChannelConfig, options);
+  const { clock } = options;
+  return templated(config, { open: (filled) => open(filled, options), nowUs: () => clock.nowUs() });
+}
+
+function open(config: ChannelConfig, options: ChannelOptions): Channel {
   switch (config.kind) {
     case "webhook":
       return webhook(config, options);

@@ -69,11 +69,11 @@ function payload(message: Message, view: ChatView, config: PagerDutyConfig) {
   };
   const startsUs = Math.min(...message.alerts.map((alert) => alert.startsUs));
   return {
-    summary: beginning(view.subject, MAX_PAGERDUTY_SUMMARY_CHARACTERS),
+    summary: beginning(config.description || view.subject, MAX_PAGERDUTY_SUMMARY_CHARACTERS),
     source: label("sensor_id") || "telltale",
     severity: config.severity ?? SEVERITIES[view.severity] ?? "error",
     ...(Number.isFinite(startsUs) && { timestamp: isoTime(toTimestamp(startsUs)) }),
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== "")),
-    custom_details: { alerts: chatText(view, PLAIN) },
+    custom_details: { alerts: chatText(view, PLAIN), ...config.details },
   };
 }

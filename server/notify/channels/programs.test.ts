@@ -447,3 +447,37 @@ describe("Alertmanager", () => {
     expect(over.body[0]).toMatchObject({ labels: { severity: "low" }, endsAt: "2026-11-23T00:00:00.000000Z" });
   });
 });
+
+describe("a text of the configuration in place of ours", () => {
+  test("is Slack's text, with what stands around it, and the buttons stay", async () => {
+    const config: SlackConfig = { kind: "slack", ...http(), fields: [], body: "*own*", pretext: "a", footer: "b" };
+    const { body } = await send({ ...config, fallback: "c" });
+    const shown = { text: "*own*", pretext: "a", footer: "b", fallback: "c", mrkdwn_in: ["text", "pretext"] };
+    expect(body.attachments[0]).toMatchObject(shown);
+  });
+
+  test("is Discord's description, and what Telegram and PagerDuty show", async () => {
+    const discord = await send({ kind: "discord", ...http(), picture: false, body: "**own**" });
+    expect(discord.body.embeds[0].description).toBe("**own**");
+    const details = { details: { team: "north" }, description: "own" };
+    const pagerDuty = await send({ kind: "pagerduty", ...http(), routingKey: { value: "key" }, ...details });
+    expect(pagerDuty.body.payload.summary).toBe("own");
+    expect(pagerDuty.body.payload.custom_details).toEqual({ alerts: expect.any(String), team: "north" });
+    const chat = { botToken: { value: "1:a" }, chatId: 1, parseMode: "HTML", disableNotifications: false } as const;
+    const telegram: TelegramConfig = { kind: "telegram", ...http(), ...chat, picture: false };
+    expect((await send({ ...telegram, body: "<b>own</b>" })).body.text).toBe("<b>own</b>");
+    // Telegram refuses what is empty.
+    expect((await send({ ...telegram, body: " \n" })).body.text).toContain("Press 3 is not as usual");
+  });
+
+  test("is lines of Teams' card, as many as have room", async () => {
+    const teams: TeamsConfig = { kind: "msteams", ...http(), picture: false };
+    const texts = (card: { body: { inlines: { text: string }[] }[] }) =>
+      card.body.map(({ inlines }) => inlines[0]!.text);
+    const short = await send({ ...teams, title: "T", body: "one\n\ntwo" });
+    expect(texts(short.body.attachments[0].content)).toEqual(["T", "one", "two"]);
+    const long = await send({ ...teams, title: "T", body: "é\n".repeat(2_000) });
+    expect(texts(long.body.attachments[0].content)).toHaveLength(61);
+    expect(JSON.stringify(long.body).length).toBeLessThan(24_000);
+  });
+});

@@ -22,7 +22,8 @@ export function slack(config: SlackConfig, options: ChannelOptions): Channel {
   return httpChannel({ kind: "slack", what: "Slack", outgoing, judge }, config, options);
 }
 
-function payload(view: ChatView, { channel, username, title, titleLink, text, color, fields }: SlackConfig) {
+function payload(view: ChatView, config: SlackConfig) {
+  const { channel, username, title, titleLink, text, body, color, fields, pretext, footer, fallback } = config;
   const told = chatText(view, STYLE, { isTitled: title === undefined, buttons: true });
   const buttons = actButtons(view).map(({ text: label, url }) => ({ type: "button", text: label, url }));
   const link = titleLink ?? view.url;
@@ -32,11 +33,13 @@ function payload(view: ChatView, { channel, username, title, titleLink, text, co
     attachments: [
       {
         color: color ?? colourOf(view.severity),
-        fallback: STYLE.plain(view.subject),
+        fallback: STYLE.plain(fallback ?? view.subject),
+        ...(pretext !== undefined && { pretext }),
         title: STYLE.plain(title ?? view.subject),
         ...(link !== "" && { title_link: link }),
-        text: text === undefined ? told : `${text}\n\n${told}`,
-        mrkdwn_in: ["text"],
+        text: body ?? (text === undefined ? told : `${text}\n\n${told}`),
+        mrkdwn_in: ["text", ...(pretext === undefined ? [] : ["pretext"])],
+        ...(footer !== undefined && { footer }),
         ...(fields.length > 0 && { fields }),
         // Links only: Slack asks for no app of ours.
         ...(buttons.length > 0 && { actions: buttons }),

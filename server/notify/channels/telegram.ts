@@ -32,11 +32,13 @@ export function telegram(config: TelegramConfig, options: ChannelOptions): Chann
     const token = await secrets.read(config.botToken, "the bot token of Telegram");
     const to = (method: string) => `${url.replace(/\/+$/, "")}/bot${token}/${method}`;
     const view = fitting(message, (each) => each, fits);
-    const words = { link_preview_options: { is_disabled: true }, text: textOf(view, STYLES[config.parseMode]) };
+    const text = own(config) ?? textOf(view, STYLES[config.parseMode]);
+    const words = { link_preview_options: { is_disabled: true }, text };
     const plain = { address: to("sendMessage"), body: json({ ...place(view, config), ...words }) };
     const picture = await pictureFor(message, config, options);
-    if (picture === undefined || !isCaption(view, picture)) return [plain];
-    const caption = captionOf(view, picture, STYLES[config.parseMode]);
+    if (picture === undefined || !isCaption(own(config) ?? textOf(view, PLAIN), picture)) return [plain];
+    const style = STYLES[config.parseMode];
+    const caption = captionOf(own(config) ?? textOf(view, style), picture, style);
     const fields = Object.entries({ ...place(view, config), caption }).map(
       ([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)] as const,
     );
@@ -63,13 +65,18 @@ function textOf(view: ChatView, style: ChatStyle): string {
   return `${style.bold(style.plain(view.subject))}\n${chatText(view, style, { buttons })}`;
 }
 
-function captionOf(view: ChatView, { summary }: Picture, style: ChatStyle): string {
-  return `${textOf(view, style)}\n\n${style.plain(summary)}`;
+/** The configuration's text; Telegram takes none that is empty. */
+function own({ body }: TelegramConfig): string | undefined {
+  return body?.trim() === "" ? undefined : body;
+}
+
+function captionOf(text: string, { summary }: Picture, style: ChatStyle): string {
+  return `${text}\n\n${style.plain(summary)}`;
 }
 
 /** Words that come with a picture are few: where there are more, they come without one. */
-function isCaption(view: ChatView, picture: Picture): boolean {
-  return captionOf(view, picture, PLAIN).length <= MAX_TELEGRAM_CAPTION_CHARACTERS;
+function isCaption(text: string, picture: Picture): boolean {
+  return captionOf(text, picture, PLAIN).length <= MAX_TELEGRAM_CAPTION_CHARACTERS;
 }
 
 /** Telegram refuses a message whole where a button leads to a host without a dot, such as `localhost`: there the link stands in the text. */

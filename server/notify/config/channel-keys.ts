@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Text } from "../templates/template.ts";
 import type { ChannelConfig } from "./config.ts";
 
 /**
@@ -6,7 +7,7 @@ import type { ChannelConfig } from "./config.ts";
  * where others are put before it or taken out. Of several to the same place the later ones are numbered. A hash, because an address may be
  * secret.
  */
-export function channelKeys(channels: readonly ChannelConfig[]): string[] {
+export function channelKeys(channels: readonly ChannelConfig<Text>[]): string[] {
   const seen = new Map<string, number>();
   return channels.map((channel) => {
     const text = JSON.stringify([channel.kind, ...addressOf(channel)]);
@@ -18,7 +19,7 @@ export function channelKeys(channels: readonly ChannelConfig[]): string[] {
 }
 
 /** What stays the same where texts and credentials are changed. */
-function addressOf(channel: ChannelConfig): unknown[] {
+function addressOf(channel: ChannelConfig<Text>): unknown[] {
   switch (channel.kind) {
     case "email":
       return [channel.to];

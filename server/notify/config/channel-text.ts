@@ -1,8 +1,10 @@
 /** A channel as a person reads it, without its secrets. */
+
+import type { Text } from "../templates/template.ts";
 import type { ChannelConfig, Secret } from "./config.ts";
 
 /** Its program and where it sends to. */
-export function channelText(channel: ChannelConfig): string {
+export function channelText(channel: ChannelConfig<Text>): string {
   switch (channel.kind) {
     case "webhook":
       return `webhook to ${urlText(channel.url)}`;

@@ -1,5 +1,6 @@
 /** How notifications are routed, as read from a file in Alertmanager's format. Durations are milliseconds. */
 import type { Matcher } from "../../../formats/matchers.ts";
+import type { Text } from "../templates/template.ts";
 
 export interface NotifyConfig {
   /** The root: it matches every alert. */
@@ -63,7 +64,7 @@ export interface Route {
 
 export interface ReceiverConfig {
   readonly name: string;
-  readonly channels: readonly ChannelConfig[];
+  readonly channels: readonly ChannelConfig<Text>[];
   /** The receiver that gets what a channel of this one refuses, or has not taken in time; no circle. */
   readonly fallback?: string;
   /** A message that is not taken for so long is given up. */
@@ -75,14 +76,15 @@ export interface ReceiverConfig {
 /** Where a secret is: in the file itself, in a file, or in an environment variable. */
 export type Secret = { readonly value: string } | { readonly file: string } | { readonly env: string };
 
-export type ChannelConfig =
+/** `T`: of texts that may be templates. A channel gets them filled in. */
+export type ChannelConfig<T = string> =
   | WebhookConfig
-  | EmailConfig
-  | SlackConfig
-  | TeamsConfig
-  | DiscordConfig
-  | PagerDutyConfig
-  | TelegramConfig
+  | EmailConfig<T>
+  | SlackConfig<T>
+  | TeamsConfig<T>
+  | DiscordConfig<T>
+  | PagerDutyConfig<T>
+  | TelegramConfig<T>
   | NtfyConfig
   | AlertmanagerConfig
   | WebPushConfig;
@@ -115,56 +117,67 @@ export interface WebhookConfig extends HttpChannelConfig, Pictured {
   readonly maxAlerts: number;
 }
 
-/** Texts that stand instead of the platform's own. */
-export interface SlackConfig extends HttpChannelConfig {
+/** `text`: above the platform's own. `body`: in place of it. */
+export interface SlackConfig<T = string> extends HttpChannelConfig {
   readonly kind: "slack";
   readonly channel?: string;
-  readonly username?: string;
-  readonly title?: string;
-  readonly titleLink?: string;
+  readonly username?: T;
+  readonly title?: T;
+  readonly titleLink?: T;
   readonly text?: string;
-  readonly color?: string;
-  readonly fields: readonly { readonly title: string; readonly value: string; readonly short: boolean }[];
+  readonly body?: T;
+  readonly pretext?: T;
+  readonly footer?: T;
+  readonly fallback?: T;
+  readonly color?: T;
+  readonly fields: readonly { readonly title?: T; readonly value?: T; readonly short: boolean }[];
 }
 
-export interface TeamsConfig extends HttpChannelConfig, Pictured {
+export interface TeamsConfig<T = string> extends HttpChannelConfig, Pictured {
   readonly kind: "msteams";
-  readonly title?: string;
+  readonly title?: T;
   readonly text?: string;
+  readonly body?: T;
 }
 
-export interface DiscordConfig extends HttpChannelConfig, Pictured {
+export interface DiscordConfig<T = string> extends HttpChannelConfig, Pictured {
   readonly kind: "discord";
-  readonly title?: string;
+  readonly title?: T;
   /** Above the message. */
-  readonly content?: string;
-  readonly username?: string;
+  readonly content?: T;
+  readonly body?: T;
+  readonly username?: T;
 }
 
 export type PagerDutySeverity = "critical" | "error" | "warning" | "info";
 
-export interface PagerDutyConfig extends HttpChannelConfig {
+export interface PagerDutyConfig<T = string> extends HttpChannelConfig {
   readonly kind: "pagerduty";
   readonly routingKey: Secret;
   /** Absent: by the severity of the worst alert. */
   readonly severity?: PagerDutySeverity;
-  readonly client?: string;
-  readonly clientUrl?: string;
-  readonly class?: string;
-  readonly component?: string;
-  readonly group?: string;
+  readonly client?: T;
+  readonly clientUrl?: T;
+  readonly class?: T;
+  readonly component?: T;
+  readonly group?: T;
+  readonly description?: T;
+  /** Beside those of the platform. */
+  readonly details?: Readonly<Record<string, T>>;
 }
 
 export type ParseMode = "HTML" | "MarkdownV2" | "";
 
 /** `url`: of the Bot API. */
-export interface TelegramConfig extends HttpChannelConfig, Pictured {
+export interface TelegramConfig<T = string> extends HttpChannelConfig, Pictured {
   readonly kind: "telegram";
   readonly botToken: Secret;
   readonly chatId: number;
   readonly messageThreadId?: number;
   readonly parseMode: ParseMode;
   readonly disableNotifications: boolean;
+  /** In place of the platform's own text, marked as `parseMode` says. */
+  readonly body?: T;
 }
 
 /** `url`: of the server, without the topic. */
@@ -197,7 +210,7 @@ export interface WebPushConfig {
   readonly timeoutMs: number;
 }
 
-export interface EmailConfig extends Pictured {
+export interface EmailConfig<T = string> extends Pictured {
   readonly kind: "email";
   /** One or more addresses, separated by commas. */
   readonly to: string;
@@ -212,7 +225,10 @@ export interface EmailConfig extends Pictured {
   readonly insecureSkipVerify: boolean;
   /** PEM of the authorities to trust instead of the known ones, as a plant's own has it. */
   readonly caFile?: string;
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, T>>;
+  /** In place of the platform's own; "": there is no such part. */
+  readonly html?: T;
+  readonly text?: T;
   readonly sendResolved: boolean;
 }
 

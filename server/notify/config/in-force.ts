@@ -6,13 +6,14 @@ import { readConfig, type StoredConfig } from "./store.ts";
 
 /** The configuration in force, read as often as it is asked for, and parsed once: a large one takes half a second. */
 export class ConfigInForce {
-  #last: { readonly text: string; readonly parsed: Parsed } | undefined;
+  #last: { readonly of: string; readonly parsed: Parsed } | undefined;
 
   /** Problems: a newer version has to read it. */
   async read(sql: Sql): Promise<{ readonly stored: StoredConfig; readonly parsed: Parsed }> {
     const stored = await readConfig(sql);
-    const { text } = stored;
-    if (this.#last?.text !== text) this.#last = { text, parsed: parseNotifyConfig(text) };
+    const { text, templates } = stored;
+    const of = JSON.stringify([text, templates]);
+    if (this.#last?.of !== of) this.#last = { of, parsed: parseNotifyConfig(text, templates) };
     return { stored, parsed: this.#last.parsed };
   }
 

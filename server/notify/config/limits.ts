@@ -30,6 +30,10 @@ export const MAX_LIST = 100;
 export const MAX_NAME = 200;
 /** Characters of any other text: addresses, regular expressions, passwords. */
 export const MAX_TEXT = 4_096;
+/** Characters of a template that stands in the file itself. */
+export const MAX_TEMPLATE = 65_536;
+/** Characters of a line that a template makes: channels have limits of their own. */
+export const MAX_LINE = 1_024;
 /** Milliseconds, a hundred years: what is longer is a mistake in the unit. */
 export const MAX_DURATION_MS = 3_155_760_000_000;
 /** Milliseconds that a receiver may take for one message: who is slower than five minutes is told again. */

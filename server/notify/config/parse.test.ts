@@ -320,14 +320,14 @@ templates: [a.tmpl]
     `16:5 receivers[0].opsgenie_configs: is not available yet: receivers have ${KINDS}; remove it.`,
     "17:21 receivers[0].email_configs[0]: has no from: write it here, or smtp_from in global.",
     '17:26 receivers[0].email_configs[0].to: "b" is no address: write name@example.com, and commas between several.',
-    "17:29 receivers[0].email_configs[0].html: is not available yet: remove it.",
-    "17:65 receivers[0].email_configs[0].headers.Subject: has a template: templates are not available yet; write the text itself, or remove it.",
+    '17:35 receivers[0].email_configs[0].html: there is no function "x": functions are those of the guide.',
+    '17:65 receivers[0].email_configs[0].headers.Subject: there is no function "y": functions are those of the guide.',
     '18:11 receivers[1].name: "mails" is the name of a receiver before it: rename one.',
     '19:5 receivers[1].webhook_config: "webhook_config" is no setting of a receiver; did you mean webhook_configs?',
     '22:34 time_intervals[0].time_intervals[0].weekdays[0]: "mondya" is no weekday; did you mean monday?',
     '22:53 time_intervals[0].time_intervals[0].location: "Europe/Berlni" is no time zone; did you mean Europe/Berlin?',
     "22:75 time_intervals[0].time_intervals[0].times: is an empty list: write at least one entry, or remove it.",
-    "23:12 templates: templates are not available yet: remove the list; messages have texts of their own.",
+    "23:13 templates[0]: there is no such file.",
   ]);
 });
 
@@ -376,13 +376,13 @@ test.each([
     '"h:99999" is no host with a port: write for example mail.example.com:587.',
   ],
   ["slack_configs: [{channel: x}]", "has no api_url: write api_url or api_url_file."],
-  ["slack_configs: [{api_url: 'https://x', pretext: y}]", "is not available yet: remove it."],
+  ["slack_configs: [{api_url: 'https://x', image_url: y}]", "is not available yet: remove it."],
   [
-    "slack_configs: [{api_url: 'https://x', title: '{{ .Status }}'}]",
-    "has a template: templates are not available yet; write the text itself, or remove it.",
+    "slack_configs: [{api_url: 'https://x', channel: '{{ .Status }}'}]",
+    "has a template, which is not available here: write the text itself, or remove it.",
   ],
   ["msteamsv2_configs: [{webhook_url: hunter2}]", "is no address: write http:// or https:// with a host."],
-  ["discord_configs: [{webhook_url: 'https://x', message: y}]", "is not available yet: remove it."],
+  ["discord_configs: [{webhook_url: 'https://x', avatar_url: y}]", "is not available yet: remove it."],
   ["pagerduty_configs: [{severity: error}]", "has no routing_key: write routing_key or routing_key_file."],
   [
     "pagerduty_configs: [{routing_key: hunter2, severity: critcal}]",

@@ -1,4 +1,5 @@
 /** Reads a file in Alertmanager's format. Pure: files and variables that it refers to are not looked at. */
+import type { TemplateFile } from "../templates/template.ts";
 import type { NotifyConfig } from "./config.ts";
 import type { Problem } from "./problem.ts";
 import { readEscalations } from "./read/escalations.ts";
@@ -10,6 +11,7 @@ import { readReceivers } from "./read/receivers.ts";
 import { readRoot } from "./read/route.ts";
 import { readSchedules } from "./read/schedules.ts";
 import { Source, Stop } from "./read/source.ts";
+import { readTemplates } from "./read/templates.ts";
 import { type Fields, type Known, Value } from "./read/value.ts";
 import type { Reference } from "./reference.ts";
 
@@ -27,16 +29,20 @@ const FILE: Known = {
   later: ["tracing", "event_recorder"],
 };
 
-/** The configuration of a text, or all that is wrong with it, from its beginning to its end: nothing is taken by halves. */
-export function parseNotifyConfig(text: string): Parsed {
+/**
+ * The configuration of a text, or all that is wrong with it, from its beginning to its end: nothing is taken by halves.
+ *
+ * @param templates the files that its list of that name fits
+ */
+export function parseNotifyConfig(text: string, templates: readonly TemplateFile[] = []): Parsed {
   const source = new Source(text);
-  const config = readFile(source);
+  const config = readFile(source, templates);
   return config === undefined || source.hasProblems
     ? { problems: source.problems }
     : { config, references: source.references };
 }
 
-function readFile(source: Source): NotifyConfig | undefined {
+function readFile(source: Source, templates: readonly TemplateFile[]): NotifyConfig | undefined {
   const { root } = source;
   try {
     if (root === undefined) {
@@ -44,7 +50,9 @@ function readFile(source: Source): NotifyConfig | undefined {
       return undefined;
     }
     const fields = new Value(source, "", root).fields(FILE);
-    return fields && readSections(fields);
+    if (fields === undefined) return undefined;
+    readTemplates(fields.get("templates"), templates, source.templates);
+    return readSections(fields);
   } catch (error) {
     if (error instanceof Stop) return undefined;
     throw error;
@@ -52,9 +60,6 @@ function readFile(source: Source): NotifyConfig | undefined {
 }
 
 function readSections(fields: Fields): NotifyConfig | undefined {
-  const templates = fields.get("templates");
-  if (templates !== undefined && !templates.isEmpty)
-    templates.problem("templates are not available yet: remove the list; messages have texts of their own.");
   const global = readGlobal(fields.get("global"));
   const receivers = readReceivers(fields.get("receivers"), global);
   const timeIntervals = readTimeIntervals([fields.get("time_intervals"), fields.get("mute_time_intervals")]);

@@ -1,5 +1,7 @@
 /** The configuration in PostgreSQL, with what it was before. */
 import type { Row, Sql } from "postgres";
+import { jsonText } from "../../postgres/literal.ts";
+import type { TemplateFile } from "../templates/template.ts";
 
 /** Earlier configurations that are kept. */
 const KEPT = 100;
@@ -8,6 +10,8 @@ export interface StoredConfig {
   /** Grows by one with each change; 0: nothing was ever applied. */
   readonly revision: number;
   readonly text: string;
+  /** The files that it names. */
+  readonly templates: readonly TemplateFile[];
   readonly appliedUs: number;
   readonly appliedBy: string;
 }
@@ -16,6 +20,7 @@ export interface StoredConfig {
 export const NO_CONFIG: StoredConfig = {
   revision: 0,
   text: "route:\n  receiver: nobody\nreceivers:\n  - name: nobody\n",
+  templates: [],
   appliedUs: 0,
   appliedBy: "",
 };
@@ -28,11 +33,17 @@ export async function readConfig(sql: Sql): Promise<StoredConfig> {
 /** Undefined where somebody else has applied one meanwhile. */
 export async function writeConfig(
   sql: Sql,
-  { after, ...config }: Omit<StoredConfig, "revision"> & { readonly after: number },
+  {
+    after,
+    ...config
+  }: Omit<StoredConfig, "revision" | "templates"> & {
+    readonly after: number;
+    readonly templates?: readonly TemplateFile[];
+  },
 ): Promise<StoredConfig | undefined> {
-  const { text, appliedUs, appliedBy } = config;
-  const [row] = await sql`insert into notify_config (revision, text, applied_us, applied_by)
-    select ${after + 1}, ${text}, ${appliedUs}, ${appliedBy}
+  const { text, templates = [], appliedUs, appliedBy } = config;
+  const [row] = await sql`insert into notify_config (revision, text, templates, applied_us, applied_by)
+    select ${after + 1}, ${text}, ${jsonText(templates)}::text::jsonb, ${appliedUs}, ${appliedBy}
     where (select coalesce(max(revision), 0) from notify_config) = ${after}
     on conflict (revision) do nothing returning *`;
   await sql`delete from notify_config where revision <= ${after + 1 - KEPT}`;
@@ -40,5 +51,11 @@ export async function writeConfig(
 }
 
 function configOf(r: Row): StoredConfig {
-  return { revision: r.revision, text: r.text, appliedUs: r.applied_us, appliedBy: r.applied_by };
+  return {
+    revision: r.revision,
+    text: r.text,
+    templates: r.templates,
+    appliedUs: r.applied_us,
+    appliedBy: r.applied_by,
+  };
 }

@@ -39,7 +39,7 @@ export type Recorded =
 
 export async function record(sql: Sql, delivery: Delivery, sent: Sent, context: RecordContext): Promise<Recorded> {
   if (sent.kind === "ok" && endsIn(delivery).length === 0) {
-    await finishSent(sql, delivery, context.nowUs);
+    await finishSent(sql, delivery, { nowUs: context.nowUs, note: sent.note });
     return { kind: "sent" };
   }
   return transaction(sql, (tx) => recordIn(tx, delivery, sent, context));
@@ -53,7 +53,7 @@ function endsIn({ message }: Delivery): string[] {
 
 async function recordIn(tx: Sql, delivery: Delivery, sent: Sent, context: RecordContext): Promise<Recorded> {
   if (sent.kind === "ok") {
-    await recordSent(tx, delivery, context);
+    await recordSent(tx, delivery, { ...context, note: sent.note });
     return { kind: "sent" };
   }
   const { nowUs, receiverOf } = context;
@@ -95,8 +95,12 @@ async function tellInstead(
   if (!isToldLater) await tellPastEnds(tx, id, open, context);
 }
 
-async function recordSent(tx: Sql, delivery: Delivery, { nowUs, receiverOf }: RecordContext): Promise<void> {
+async function recordSent(
+  tx: Sql,
+  delivery: Delivery,
+  { nowUs, receiverOf, note }: RecordContext & { readonly note: string | undefined },
+): Promise<void> {
   const told = await toldInstead(tx, endsIn(delivery), delivery.receiver);
   await queueInstead(tx, delivery.id, endsOf(delivery, wanting(told, receiverOf)), nowUs);
-  await finishSent(tx, delivery, nowUs);
+  await finishSent(tx, delivery, { nowUs, note });
 }

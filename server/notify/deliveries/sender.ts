@@ -197,6 +197,7 @@ export class Sender {
     const { sql, clock, logger, receiverOf } = this.#o;
     const { attempts, receiver, kind } = delivery;
     const recorded = await record(sql, delivery, sent, { receiverOf, nowUs: clock.nowUs(), random: Math.random() });
+    if (sent.kind === "ok" && sent.note !== undefined) logger.warn({ receiver, kind }, sent.note);
     if (sent.kind === "ok" || recorded.kind === "sent") return;
     const about = { receiver, kind, attempts: attempts + 1, reason: sent.reason };
     if (recorded.kind === "waits") logger.warn(about, "a message waits for its receiver");

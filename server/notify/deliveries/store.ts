@@ -132,9 +132,13 @@ export async function finish(
  * The channel has taken it, and so works. The record does not wait for the disk: where the database dies before it is there, the message is
  * sent again with its key.
  */
-export async function finishSent(sql: Sql, { id, receiver, channelKey }: Delivery, nowUs: number): Promise<void> {
+export async function finishSent(
+  sql: Sql,
+  { id, receiver, channelKey }: Delivery,
+  { nowUs, note = "" }: { readonly nowUs: number; readonly note?: string | undefined },
+): Promise<void> {
   await sql`with whole as (delete from notify_broken where receiver = ${receiver} and channel_key = ${channelKey})
-    update notify_delivery set state = ${SENT}, reason = '', attempts = attempts + 1, done_us = ${nowUs}
+    update notify_delivery set state = ${SENT}, reason = ${note}, attempts = attempts + 1, done_us = ${nowUs}
     where id = ${id} and state = ${QUEUED} and set_config('synchronous_commit', 'off', true) is not null`;
 }
 

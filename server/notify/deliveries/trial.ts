@@ -6,6 +6,7 @@ import { jsonText } from "../../postgres/literal.ts";
 import { channelKeys } from "../config/channel-keys.ts";
 import type { ChannelConfig } from "../config/config.ts";
 import type { Message } from "../message.ts";
+import type { Text } from "../templates/template.ts";
 import { FAILED, finish, QUEUED, SENT } from "./store.ts";
 import { overOf } from "./test-message.ts";
 
@@ -26,7 +27,7 @@ export interface Trial {
 /** Sends it to each channel of its receiver, by place, and waits for what becomes of it. */
 export async function sendTest(
   sql: Sql,
-  { message, channels }: { message: Message; channels: readonly ChannelConfig[] },
+  { message, channels }: { message: Message; channels: readonly ChannelConfig<Text>[] },
   { clock, signal }: { clock: Clock; signal: AbortSignal },
 ): Promise<Trial[]> {
   const keys = channelKeys(channels);

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { ChannelConfig } from "../config/config.ts";
 import type { KnownAlert } from "../known-alert.ts";
 import type { Message, NotifiedAlert } from "../message.ts";
+import type { Text } from "../templates/template.ts";
 import { type Group, isWorse, type Told } from "./group.ts";
 
 /** Alerts in one message: past it a person reads no further, and channels refuse the size. The rest is counted. */
@@ -10,7 +11,7 @@ export const MAX_ALERTS = 100;
 const MAX_ALERTS_FOR_PROGRAMS = 1_000;
 
 export interface MessageContext {
-  readonly channel: ChannelConfig;
+  readonly channel: ChannelConfig<Text>;
   /** What the channel was told before. */
   readonly before: Told | undefined;
   readonly externalUrl: string;
@@ -45,7 +46,7 @@ export function messageOf(
   };
 }
 
-function mostAlerts(channel: ChannelConfig): number {
+function mostAlerts(channel: ChannelConfig<Text>): number {
   if (channel.kind === "alertmanager") return MAX_ALERTS_FOR_PROGRAMS;
   return channel.kind === "webhook" && channel.maxAlerts > 0 ? Math.min(channel.maxAlerts, MAX_ALERTS) : MAX_ALERTS;
 }

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { channelKeys } from "../config/channel-keys.ts";
-import type { ChannelConfig, EscalationStep, NotifyConfig, Route } from "../config/config.ts";
+import type { EscalationStep, NotifyConfig, Route } from "../config/config.ts";
 import { mutedBy } from "../intervals.ts";
 import type { KnownAlert } from "../known-alert.ts";
 import { routesOf } from "../route.ts";
@@ -247,6 +247,6 @@ function forget(state: State, group: Group, config: NotifyConfig): void {
   if (group.members.size === 0) state.remove(group);
 }
 
-function channelsOf({ receivers }: NotifyConfig, name: string): readonly ChannelConfig[] {
+function channelsOf({ receivers }: NotifyConfig, name: string): NotifyConfig["receivers"][number]["channels"] {
   return receivers.find((receiver) => receiver.name === name)?.channels ?? [];
 }

@@ -1,5 +1,5 @@
 /** Receivers that get at most so many messages a minute: groups wait, and those that wait are told together. Pure. */
-import type { ChannelConfig, ReceiverConfig } from "../config/config.ts";
+import type { ReceiverConfig } from "../config/config.ts";
 import type { KnownAlert } from "../known-alert.ts";
 import { type Group, isWorse } from "./group.ts";
 import { mergedMessage } from "./message-of.ts";
@@ -33,7 +33,7 @@ export function roomsOf(receivers: readonly ReceiverConfig[], lately: Lately, no
 
 interface Told {
   readonly room: Room;
-  readonly channels: readonly ChannelConfig[];
+  readonly channels: ReceiverConfig["channels"];
   readonly alertOf: (id: string) => KnownAlert;
   /** Messages of the group now, to each channel: none where there is no news. */
   readonly flush: (group: Group) => Planned[];

@@ -1,3 +1,5 @@
+import { MAX_DISCORD_CHARACTERS } from "../../channels/limits.ts";
+import type { Text } from "../../templates/template.ts";
 import type { DiscordConfig } from "../config.ts";
 import type { Global } from "./global.ts";
 import { HTTP_CHANNEL_NAMES, readHttpChannel, readPicture, readTexts, requiredSecret } from "./http-channel.ts";
@@ -6,15 +8,34 @@ import type { Known, Value } from "./value.ts";
 
 const DISCORD: Known = {
   of: "a message to Discord",
-  names: ["webhook_url", "webhook_url_file", "title", "content", "username", "picture", ...HTTP_CHANNEL_NAMES],
-  later: ["message", "avatar_url"],
+  names: [
+    "webhook_url",
+    "webhook_url_file",
+    "title",
+    "content",
+    "message",
+    "username",
+    "picture",
+    ...HTTP_CHANNEL_NAMES,
+  ],
+  later: ["avatar_url"],
 };
 
-export function readDiscord(value: Value, global: Global): DiscordConfig | undefined {
+export function readDiscord(value: Value, global: Global): DiscordConfig<Text> | undefined {
   const fields = value.fields(DISCORD);
   if (fields === undefined) return undefined;
   const url = requiredSecret(fields, "webhook_url", urlTrouble);
   const texts = readTexts(fields, { title: "title", content: "content", username: "username" });
+  const body = fields.get("message")?.templated({ mode: "text", most: MAX_DISCORD_CHARACTERS, isWhole: false });
   const http = readHttpChannel(fields, { global, sendResolved: true });
-  return url && { kind: "discord", url, ...texts, ...http, ...readPicture(fields, true) };
+  return (
+    url && {
+      kind: "discord",
+      url,
+      ...texts,
+      ...(body !== undefined && { body }),
+      ...http,
+      ...readPicture(fields, true),
+    }
+  );
 }

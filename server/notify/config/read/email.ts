@@ -1,28 +1,31 @@
 import { quoted } from "../../../lib/quoted.ts";
+import { MAX_MAIL_CHARACTERS } from "../../channels/limits.ts";
 import { isReserved } from "../../channels/mail/headers.ts";
+import type { Text } from "../../templates/template.ts";
 import type { EmailConfig } from "../config.ts";
 import { MAX_NAME } from "../limits.ts";
 import { isAddress, splitAddresses } from "./addresses.ts";
 import type { Global } from "./global.ts";
 import { readPicture } from "./http-channel.ts";
 import { readSmtp, SMTP_NAMES } from "./smtp.ts";
-import type { Known, Value } from "./value.ts";
+import type { Fields, Known, Value } from "./value.ts";
 
 const EMAIL: Known = {
   of: "an e-mail",
-  names: ["to", "headers", "send_resolved", "picture", ...SMTP_NAMES],
-  later: ["html", "text", "auth_secret", "auth_secret_file", "auth_identity", "threading"],
+  names: ["to", "headers", "html", "text", "send_resolved", "picture", ...SMTP_NAMES],
+  later: ["auth_secret", "auth_secret_file", "auth_identity", "threading"],
 };
 
 const HEADER_NAME = /^[\x21-\x39\x3b-\x7e]+$/;
 /** The port where TLS is spoken from the first byte. */
 const SMTPS_PORT = 465;
 
-export function readEmail(value: Value, global: Global): EmailConfig | undefined {
+export function readEmail(value: Value, global: Global): EmailConfig<Text> | undefined {
   const fields = value.fields(EMAIL);
   if (fields === undefined) return undefined;
   const to = readRecipients(fields.required("to"));
   const headers = readHeaders(fields.get("headers"));
+  const body = readMailBody(fields);
   const own = readSmtp(fields, "");
   const smtp = { ...global.smtp, ...own };
   const { from, smarthost, hello = "localhost", authUsername, authPassword } = smtp;
@@ -42,6 +45,7 @@ export function readEmail(value: Value, global: Global): EmailConfig | undefined
     implicitTls: smtp.implicitTls ?? smarthost.port === SMTPS_PORT,
     ...{ insecureSkipVerify: false, ...smtp.tls },
     headers,
+    ...body,
     ...readPicture(fields, true),
     sendResolved: fields.get("send_resolved")?.flag() ?? false,
   };
@@ -56,10 +60,19 @@ function readRecipients(value: Value | undefined): string | undefined {
   return value.problem(`${quoted(wrong ?? text)} is no address: write name@example.com, and commas between several.`);
 }
 
-function readHeaders(value: Value | undefined): Record<string, string> {
-  const headers = new Map<string, readonly [string, string]>();
+/** Parts of the e-mail; an empty text: there is none of them. */
+function readMailBody(fields: Fields): Pick<EmailConfig<Text>, "html" | "text"> {
+  const read = (name: "html" | "text") =>
+    fields.get(name)?.templated({ mode: name, most: MAX_MAIL_CHARACTERS, isWhole: name === "html" });
+  const [html, text] = [read("html"), read("text")];
+  if (html === "" && text === "") fields.at.problem("has neither html nor text: leave one of them out for ours.");
+  return { ...(html !== undefined && { html }), ...(text !== undefined && { text }) };
+}
+
+function readHeaders(value: Value | undefined): Record<string, Text> {
+  const headers = new Map<string, readonly [string, Text]>();
   for (const [name, each] of value?.entries() ?? []) {
-    const text = each.untemplated();
+    const text = each.templatedLine();
     if (!HEADER_NAME.test(name) || name.length > MAX_NAME) each.problem(`${quoted(name)} is no name of a header.`);
     if (isReserved(name)) each.problem(`the header ${quoted(name)} is set by the platform and cannot be changed.`);
     // Header names have no case.

@@ -1,4 +1,5 @@
 /** Settings of all channels over HTTP. */
+import type { TemplateOptions, Text } from "../../templates/template.ts";
 import type { HttpChannelConfig, Secret } from "../config.ts";
 import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../limits.ts";
 import { readDuration } from "./duration.ts";
@@ -6,6 +7,13 @@ import type { Global } from "./global.ts";
 import { readHttp } from "./http.ts";
 import { readSecret } from "./secret.ts";
 import type { Fields } from "./value.ts";
+
+/** A text above the platform's own where it is as it is, and in place of it where it is a template, as in Alertmanager. */
+export function readBody(fields: Fields, name: string, options: TemplateOptions): { text?: string; body?: Text } {
+  const text = fields.get(name)?.templated(options);
+  if (text === undefined) return {};
+  return typeof text === "string" ? { text } : { body: text };
+}
 
 export const HTTP_CHANNEL_NAMES = ["send_resolved", "http_config", "timeout"];
 
@@ -45,10 +53,10 @@ export function requiredSecret(
 }
 
 /** Texts of one line by their names in the result; those that are not written are absent. */
-export function readTexts<K extends string>(fields: Fields, names: Readonly<Record<K, string>>): { [N in K]?: string } {
-  const found: { [N in K]?: string } = {};
+export function readTexts<K extends string>(fields: Fields, names: Readonly<Record<K, string>>): { [N in K]?: Text } {
+  const found: { [N in K]?: Text } = {};
   for (const [key, name] of Object.entries(names) as [K, string][]) {
-    const text = fields.get(name)?.untemplated();
+    const text = fields.get(name)?.templatedLine();
     if (text !== undefined) found[key] = text;
   }
   return found;

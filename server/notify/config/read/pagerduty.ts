@@ -1,5 +1,7 @@
 import { quoted } from "../../../lib/quoted.ts";
 import { didYouMean } from "../../../lib/suggest.ts";
+import { MAX_TEXT_CHARACTERS } from "../../channels/limits.ts";
+import type { Text } from "../../templates/template.ts";
 import type { PagerDutyConfig, PagerDutySeverity } from "../config.ts";
 import type { Global } from "./global.ts";
 import { HTTP_CHANNEL_NAMES, readHttpChannel, readTexts, requiredSecret } from "./http-channel.ts";
@@ -11,14 +13,14 @@ const PAGERDUTY: Known = {
   of: "an event of PagerDuty",
   names: [
     ...["routing_key", "routing_key_file", "url", "url_file", "severity", "class", "component", "group"],
-    ...["client", "client_url", ...HTTP_CHANNEL_NAMES],
+    ...["client", "client_url", "description", "details", ...HTTP_CHANNEL_NAMES],
   ],
-  later: ["service_key", "service_key_file", "description", "details", "images", "links", "source"],
+  later: ["service_key", "service_key_file", "images", "links", "source"],
 };
 const EVENTS_URL = "https://events.pagerduty.com/v2/enqueue";
 const SEVERITIES: readonly string[] = ["critical", "error", "warning", "info"];
 
-export function readPagerDuty(value: Value, global: Global): PagerDutyConfig | undefined {
+export function readPagerDuty(value: Value, global: Global): PagerDutyConfig<Text> | undefined {
   const fields = value.fields(PAGERDUTY);
   if (fields === undefined) return undefined;
   const routingKey = requiredSecret(fields, "routing_key");
@@ -27,9 +29,27 @@ export function readPagerDuty(value: Value, global: Global): PagerDutyConfig | u
   const severity = readSeverity(fields.get("severity"));
   const texts = readTexts(fields, {
     ...{ client: "client", clientUrl: "client_url", class: "class", component: "component", group: "group" },
+    description: "description",
   });
   const http = readHttpChannel(fields, { global, sendResolved: true });
-  return url && routingKey && { kind: "pagerduty", url, routingKey, ...(severity && { severity }), ...texts, ...http };
+  return (
+    url &&
+    routingKey && {
+      kind: "pagerduty",
+      url,
+      routingKey,
+      ...(severity && { severity }),
+      ...texts,
+      ...readDetails(fields.get("details")),
+      ...http,
+    }
+  );
+}
+
+function readDetails(value: Value | undefined): { details?: Record<string, Text> } {
+  if (value === undefined) return {};
+  const options = { mode: "text", most: MAX_TEXT_CHARACTERS, isWhole: false } as const;
+  return { details: Object.fromEntries(value.entries().map(([name, each]) => [name, each.templated(options) ?? ""])) };
 }
 
 function readSeverity(value: Value | undefined): PagerDutySeverity | undefined {

@@ -1,3 +1,4 @@
+import type { Text } from "../../templates/template.ts";
 import type { ChannelConfig, ReceiverConfig } from "../config.ts";
 import { MAX_CHANNELS, MAX_MESSAGES_PER_MINUTE, MAX_RECEIVERS } from "../limits.ts";
 import { readAlertmanager } from "./alertmanager.ts";
@@ -18,7 +19,7 @@ import { readWebhook } from "./webhook.ts";
 /** How the entries of a name are read. New kinds stand behind the others: a message that waits knows its channel's place. */
 const CHANNELS: readonly (readonly [
   name: string,
-  read: (value: Value, global: Global) => ChannelConfig | undefined,
+  read: (value: Value, global: Global) => ChannelConfig<Text> | undefined,
 ])[] = [
   ["webhook_configs", readWebhook],
   ["email_configs", readEmail],
@@ -68,7 +69,7 @@ function readRate(fields: Fields): Pick<ReceiverConfig, "maxMessagesPerMinute"> 
   return maxMessagesPerMinute === undefined ? {} : { maxMessagesPerMinute };
 }
 
-function readChannels(fields: Fields, global: Global): ChannelConfig[] {
+function readChannels(fields: Fields, global: Global): ChannelConfig<Text>[] {
   return CHANNELS.flatMap(([name, read]) =>
     (fields.get(name)?.items(MAX_CHANNELS) ?? []).flatMap((each) => read(each, global) ?? []),
   );

@@ -1,5 +1,6 @@
 /** A YAML file under examination: its tree with places, and what is wrong with it. */
 import { type Alias, type Document, isAlias, LineCounter, type Node, parseDocument, visit } from "yaml";
+import { TemplateLibrary } from "../../templates/template.ts";
 import { MAX_FILE_CHARACTERS, MAX_INSTRUCTIONS, MAX_PROBLEMS, MAX_VALUES } from "../limits.ts";
 import type { Problem } from "../problem.ts";
 import type { Reference } from "../reference.ts";
@@ -17,10 +18,14 @@ export class Source {
   readonly #lines = new LineCounter();
   readonly #document: Document | undefined;
   readonly #targets = new Map<Alias, Node>();
+  readonly #text: string;
+  /** Loaded before what uses them is read. */
+  readonly templates = new TemplateLibrary();
   #values = 0;
   #instructions = 0;
 
   constructor(text: string) {
+    this.#text = text;
     if (text.length > MAX_FILE_CHARACTERS) {
       this.report(
         0,
@@ -62,7 +67,7 @@ export class Source {
   }
 
   /** @throws Stop where it is one too many */
-  report(offset: number, path: string, message: string): void {
+  report(offset: number, path: string, message: string): undefined {
     const { line, col } = this.#lines.linePos(offset);
     // Without any line break before the place there is no line.
     this.#problems.push({ line: Math.max(line, 1), column: Math.max(col, 1), path, message });
@@ -88,6 +93,17 @@ export class Source {
     if (found === undefined)
       this.report(node.range?.[0] ?? 0, path, `no value before it has the anchor &${node.source}.`);
     return found;
+  }
+
+  /** Where a line behind that of the offset begins. */
+  offsetOfLine(offset: number, line: number): number {
+    let at = offset;
+    for (let i = 0; i < line; i++) {
+      const next = this.#text.indexOf("\n", at);
+      if (next < 0) return at;
+      at = next + 1;
+    }
+    return at + (/^ */.exec(this.#text.slice(at, at + 1_000))?.[0].length ?? 0);
   }
 
   /**

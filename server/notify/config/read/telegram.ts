@@ -1,4 +1,6 @@
 import { quoted } from "../../../lib/quoted.ts";
+import { MAX_TELEGRAM_CHARACTERS } from "../../channels/limits.ts";
+import type { Text } from "../../templates/template.ts";
 import type { ParseMode, TelegramConfig } from "../config.ts";
 import type { Global } from "./global.ts";
 import { HTTP_CHANNEL_NAMES, readHttpChannel, readPicture, requiredSecret } from "./http-channel.ts";
@@ -10,14 +12,14 @@ const TELEGRAM: Known = {
   of: "a message to Telegram",
   names: [
     ...["api_url", "api_url_file", "bot_token", "bot_token_file", "chat_id", "message_thread_id"],
-    ...["parse_mode", "disable_notifications", "picture", ...HTTP_CHANNEL_NAMES],
+    ...["parse_mode", "disable_notifications", "message", "picture", ...HTTP_CHANNEL_NAMES],
   ],
-  later: ["message", "chat_id_file"],
+  later: ["chat_id_file"],
 };
 const API_URL = "https://api.telegram.org";
 const PARSE_MODES: readonly string[] = ["HTML", "MarkdownV2", ""];
 
-export function readTelegram(value: Value, global: Global): TelegramConfig | undefined {
+export function readTelegram(value: Value, global: Global): TelegramConfig<Text> | undefined {
   const fields = value.fields(TELEGRAM);
   if (fields === undefined) return undefined;
   const hasOwn = fields.get("bot_token") !== undefined || fields.get("bot_token_file") !== undefined;
@@ -27,6 +29,8 @@ export function readTelegram(value: Value, global: Global): TelegramConfig | und
   const url = hasUrl ? readSecret(fields, "api_url", baseUrlTrouble) : (global.telegramUrl ?? { value: API_URL });
   const chatId = readChatId(fields.required("chat_id"));
   const parseMode = readParseMode(fields.get("parse_mode"));
+  const mode = parseMode === "HTML" ? "html" : "text";
+  const body = fields.get("message")?.templated({ mode, most: MAX_TELEGRAM_CHARACTERS, isWhole: true });
   const messageThreadId = fields.get("message_thread_id")?.count(Number.MAX_SAFE_INTEGER);
   const disableNotifications = fields.get("disable_notifications")?.flag() ?? false;
   const http = readHttpChannel(fields, { global, sendResolved: true });
@@ -34,6 +38,7 @@ export function readTelegram(value: Value, global: Global): TelegramConfig | und
   return {
     ...{ kind: "telegram", url, botToken, chatId, parseMode, disableNotifications },
     ...(messageThreadId && { messageThreadId }),
+    ...(body !== undefined && { body }),
     ...http,
     ...readPicture(fields, true),
   };

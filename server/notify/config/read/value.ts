@@ -2,7 +2,9 @@
 import { isAlias, isMap, isScalar, isSeq, type Node, type Pair, Scalar } from "yaml";
 import { quoted } from "../../../lib/quoted.ts";
 import { didYouMean } from "../../../lib/suggest.ts";
-import { MAX_LIST, MAX_NAME, MAX_TEXT } from "../limits.ts";
+import { placeIn, TemplateProblem } from "../../templates/problem.ts";
+import type { TemplateOptions, Text } from "../../templates/template.ts";
+import { MAX_LINE, MAX_LIST, MAX_NAME, MAX_TEMPLATE, MAX_TEXT } from "../limits.ts";
 import { REDACTED } from "../redact.ts";
 import type { Reference } from "../reference.ts";
 import type { Source } from "./source.ts";
@@ -93,7 +95,7 @@ export class Value {
   }
 
   /** Any text, which may be a secret: messages do not quote it. */
-  text(): string | undefined {
+  text(most = MAX_TEXT): string | undefined {
     const node = this.#node;
     if (node === undefined) return undefined;
     if (!isScalar(node)) return this.problem("is no text.");
@@ -102,7 +104,7 @@ export class Value {
     if (text === REDACTED) {
       return this.problem(`is ${REDACTED}, as a configuration is shown: write the secret itself, or refer to a file.`);
     }
-    if (text.length > MAX_TEXT) return this.problem(`has ${text.length} characters: at most ${MAX_TEXT} are taken.`);
+    if (text.length > most) return this.problem(`has ${text.length} characters: at most ${most} are taken.`);
     return text;
   }
 
@@ -120,11 +122,43 @@ export class Value {
     return this.line(MAX_NAME);
   }
 
-  /** A text on one line in which Alertmanager would fill in a template. */
+  /** A text, or a template of one. */
+  templated(options: TemplateOptions): Text | undefined {
+    const text = this.text(MAX_TEMPLATE);
+    if (text === undefined || !text.includes("{{")) return text;
+    try {
+      return this.#source.templates.read(text, this.path, options);
+    } catch (error) {
+      if (!(error instanceof TemplateProblem)) throw error;
+      const { line } = placeIn(text, error.offset);
+      return this.#source.report(
+        this.#offsetOfLine(line),
+        this.path,
+        this.#isBlock ? error.message : inLine(line, error.message),
+      );
+    }
+  }
+
+  /** A text on one line, or a template of one. */
+  templatedLine(): Text | undefined {
+    const isTemplate = isScalar(this.#node) && String(this.#node.value).includes("{{");
+    return isTemplate ? this.templated({ mode: "text", most: MAX_LINE, isWhole: false, isLine: true }) : this.line();
+  }
+
+  get #isBlock(): boolean {
+    return isScalar(this.#node) && this.#node.type === "BLOCK_LITERAL";
+  }
+
+  /** Of a line of the text, where each is a line of the file. */
+  #offsetOfLine(line: number): number {
+    return this.#isBlock ? this.#source.offsetOfLine(this.#node!.range![0], line) : this.#offset;
+  }
+
+  /** A text on one line in which Alertmanager would fill in a template, and that is the same for all messages here. */
   untemplated(): string | undefined {
     const text = this.line();
     if (text === undefined || !text.includes("{{")) return text;
-    return this.problem("has a template: templates are not available yet; write the text itself, or remove it.");
+    return this.problem("has a template, which is not available here: write the text itself, or remove it.");
   }
 
   flag(): boolean | undefined {
@@ -204,6 +238,10 @@ export class Value {
     }
     return own;
   }
+}
+
+function inLine(line: number, message: string): string {
+  return line === 1 ? message : `in line ${line} of the text: ${message}`;
 }
 
 interface KeyAndValue {

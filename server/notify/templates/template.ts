@@ -1,0 +1,98 @@
+/** Templates of a configuration: those that have names, and the texts of receivers that may use them. */
+import { beginning, oneLine } from "../channels/texts.ts";
+import type { Message } from "../message.ts";
+import { templateData } from "./data.ts";
+import { DEFAULTS } from "./defaults.ts";
+import { evaluate, type Mode } from "./evaluate.ts";
+import type { Definition, Definitions } from "./nodes.ts";
+import { parseTemplate } from "./parse.ts";
+import { TemplateProblem } from "./problem.ts";
+
+/** A file that `templates` of a configuration names. */
+export interface TemplateFile {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** A text as it is, or one that is filled in for each message. */
+export type Text = string | Template;
+
+export interface TemplateOptions {
+  readonly mode: Mode;
+  /** Characters of what it makes; what is longer is cut, or a failure where a part of it would be no whole. */
+  readonly most: number;
+  readonly isWhole: boolean;
+  /** Line breaks become blanks. */
+  readonly isLine?: boolean;
+}
+
+export class Template {
+  readonly #definition: Definition;
+  readonly #definitions: Definitions;
+  readonly #options: TemplateOptions;
+
+  constructor(definition: Definition, definitions: Definitions, options: TemplateOptions) {
+    this.#definition = definition;
+    this.#definitions = definitions;
+    this.#options = options;
+  }
+
+  /** @throws Error that says where and why it cannot be filled in */
+  fill(message: Message, nowUs: number): string {
+    const { mode, most, isWhole, isLine = false } = this.#options;
+    const [template, definitions] = [this.#definition, this.#definitions];
+    const text = evaluate({ template, definitions, mode, nowUs, data: templateData(message) });
+    if (text.length > most && isWhole) throw new Error(`${template.file}: makes more than ${most} characters.`);
+    return beginning(isLine ? oneLine(text) : text, most);
+  }
+}
+
+/** What is wrong with a file, and where: without a place of its own it is the list that names it. */
+export type ReportFile = (file: TemplateFile, offset: number, message: string) => void;
+
+/** Templates by name: Alertmanager's, and those of the files, of which the last one counts. */
+export class TemplateLibrary {
+  #definitions: Definitions = DEFAULTS;
+
+  /** All files together, because each may use what another defines. */
+  load(files: readonly TemplateFile[], report: ReportFile): void {
+    const parsed = files.flatMap((file) => {
+      try {
+        return [{ file, ...parseTemplate(file.text, file.path) }];
+      } catch (error) {
+        report(file, offsetOf(error), (error as Error).message);
+        return [];
+      }
+    });
+    // A file is a template too, by its name without folders.
+    const whole = parsed.map(
+      ({ file, body }) => [file.path.replace(/^.*\//, ""), { body, source: file.text, file: file.path }] as const,
+    );
+    this.#definitions = new Map([...DEFAULTS, ...whole, ...parsed.flatMap(({ defined }) => [...defined])]);
+    if (parsed.length < files.length) return;
+    for (const { file, called } of parsed) {
+      for (const [name, at] of called) {
+        if (!this.#definitions.has(name)) report(file, at, noTemplate(name));
+      }
+    }
+  }
+
+  /** @throws TemplateProblem at the first thing that cannot be taken */
+  read(source: string, path: string, options: TemplateOptions): Template {
+    const { body, defined, called } = parseTemplate(source, path);
+    const definitions = defined.size === 0 ? this.#definitions : new Map([...this.#definitions, ...defined]);
+    for (const [name, at] of called) {
+      if (!definitions.has(name)) throw new TemplateProblem(at, noTemplate(name));
+    }
+    return new Template({ body, source, file: path }, definitions, options);
+  }
+}
+
+function noTemplate(name: string): string {
+  return `there is no template ${JSON.stringify(name)}: define it, or add its file to templates.`;
+}
+
+function offsetOf(error: unknown): number {
+  if (error instanceof TemplateProblem) return error.offset;
+  throw error;
+}
