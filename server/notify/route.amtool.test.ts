@@ -1,6 +1,6 @@
 /** Alertmanager's own tool as the oracle: what it accepts we accept, and where it routes we route. */
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -10,6 +10,7 @@ import { describeWith, program } from "../../testing/needs.ts";
 import { Random } from "../../testing/random.ts";
 import { parseNotifyConfig } from "./config/parse.ts";
 import { routesOf } from "./route.ts";
+import type { TemplateFile } from "./templates/template.ts";
 
 const run = promisify(execFile);
 const SEED = Number(process.env.TELLTALE_TEST_SEED ?? 20);
@@ -236,11 +237,14 @@ describeWith(["amtool"], "with Alertmanager's amtool as the oracle", () => {
   test("the guides' examples are taken, and what of them is Alertmanager's is taken by it", async () => {
     const examples = await exampleFiles();
     expect(examples.length).toBeGreaterThanOrEqual(10);
+    const templates = await exampleTemplates();
+    await mkdir(join(folder, "templates"));
+    await Promise.all(templates.map(({ path, text }) => writeFile(join(folder, path), text)));
     const names = examples.map((_, i) => join(folder, `example-${i}.yml`));
     await Promise.all(examples.map((text, i) => writeFile(names[i]!, theirPart(text))));
     const said = await amtool("check-config", ...names);
     for (const [i, text] of examples.entries()) {
-      expect(parseNotifyConfig(text)).toHaveProperty("config");
+      expect(parseNotifyConfig(text, parse(text).templates === undefined ? [] : templates)).toHaveProperty("config");
       expect(said).toContain(`Checking '${names[i]}'  SUCCESS`);
     }
   });
@@ -251,11 +255,21 @@ const GUIDES = ["notifications.md", "notification-channels.md"];
 const NOT_THEIRS =
   /^(ntfy|alertmanager|msteams|msteamsv2|web_push)_configs$|^(signing_key|username|content|bot_token_file|fallback|give_up_after|max_messages_per_minute)$/;
 
+function guides(): Promise<string[]> {
+  return Promise.all(GUIDES.map((name) => readFile(new URL(`../../docs/guides/${name}`, import.meta.url), "utf8")));
+}
+
+/** Template files of the guides: their first line names them. */
+async function exampleTemplates(): Promise<TemplateFile[]> {
+  const blocks = (await guides()).flatMap((text) => [
+    ...text.matchAll(/^```go-template\n(\{\{\/\* (\S+)[\s\S]*?)```/gm),
+  ]);
+  return blocks.map(([, text, path]) => ({ path: path!, text: text! }));
+}
+
 /** The files of the guides, those that show only receivers with a route. */
 async function exampleFiles(): Promise<string[]> {
-  const texts = await Promise.all(
-    GUIDES.map((name) => readFile(new URL(`../../docs/guides/${name}`, import.meta.url), "utf8")),
-  );
+  const texts = await guides();
   const blocks = texts.flatMap((text) => [...text.matchAll(/^```yaml\n([\s\S]*?)```/gm)].map(([, block]) => block!));
   const files = blocks.filter((block) => parse(block).receivers !== undefined);
   return files.map((block) => {
