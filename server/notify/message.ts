@@ -47,12 +47,20 @@ export interface Message {
   readonly alerts: readonly NotifiedAlert[];
   /** Alerts of the group that are not in `alerts`. */
   readonly truncatedAlerts: number;
+  /** Of the route by which it is sent, filled in; absent: none. */
+  readonly routeLabels?: Readonly<Record<string, string>>;
+  /** Why labels of the route are not there. */
+  readonly routeLabelTroubles?: readonly string[];
+  /** Why it is sent now, in Alertmanager's words; absent: not because of the alerts of one group. */
+  readonly why?: string;
   /** Of an escalation, by which it is sent; absent: the route's own receiver is told. */
   readonly escalation?: { readonly name: string; readonly step: number };
   /** What it is about, where that is no alert. */
   readonly notice?: string;
   /** Where another receiver was not told, and this one is instead. */
   readonly fallback?: Fallback;
+  /** Whether it is to be sent without pictures: the channel did not take it with one. */
+  readonly isPlain?: boolean;
   /** Where people see more; empty where the installation has not been told its own address. */
   readonly externalUrl: string;
 }

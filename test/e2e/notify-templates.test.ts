@@ -69,7 +69,7 @@ receivers:
     slack_configs:
       - channel: '#alerts'
         send_resolved: true
-        icon_url: https://avatars.example/prometheus.png
+        update_message: true
         title: '{{ template "custom_title" . }}'
         text: '{{ template "custom_slack_message" . }}'
         color: '{{ if eq .Status "firing" }}danger{{ else }}good{{ end }}'
@@ -79,7 +79,7 @@ receivers:
           Subject: '${subject}'
         html: '{{ template "mail.html" . }}'
 `;
-  const taken = (subject?: string) => configuration(subject).replace(/ +icon_url: .*\n/, "");
+  const taken = (subject?: string) => configuration(subject).replace(/ +update_message: .*\n/, "");
   async function apply(text: string, ...more: string[]) {
     const file = join(folder, "alertmanager.yml");
     await writeFile(file, text);
@@ -102,7 +102,9 @@ receivers:
   test("what cannot be taken is named by line, and nothing is applied", async () => {
     const { code, err } = await apply(configuration("{{ .Status | shout }}"), "--dry-run");
     expect(code).toBe(1);
-    expect(err).toMatch(/alertmanager\.yml:20:\d+: receivers\[0\]\.slack_configs\[0\]\.icon_url: is not available yet/);
+    expect(err).toMatch(
+      /alertmanager\.yml:20:\d+: receivers\[0\]\.slack_configs\[0\]\.update_message: is not available yet/,
+    );
     expect(err).toMatch(/alertmanager\.yml:27:\d+: .*headers\.Subject: there is no function "shout"/);
     await writeFile(join(folder, "templates/wrong.tmpl"), '{{ define "x" }}\n{{ end');
     expect((await apply(taken())).err).toMatch(/alertmanager\.yml:9:\d+: templates: templates\/wrong\.tmpl:2:1: /);
@@ -134,7 +136,7 @@ receivers:
     await expect.poll(() => mail.mailed.length).toBe(2);
     expect(mail.mailed[1]!.mail.subject).toBe("[CRITICAL] <b>hot</b>");
     const why =
-      "a template failed, and a text of the platform was sent instead: receivers[0].email_configs[0].headers.Subject:1: asks for entry 7 of 1";
+      "a template failed, and a text of the platform was sent instead: receivers[0].email_configs[0].headers.Subject:1:4: asks for entry 7 of 1";
     const listed = async () => {
       const run = runCli("notify", "deliveries", "--state", "sent", "--url", platform.grpc);
       await run.ended;

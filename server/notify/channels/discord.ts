@@ -30,9 +30,10 @@ export function discord(config: DiscordConfig, options: ChannelOptions): Channel
   return httpChannel({ kind: "discord", what: "Discord", outgoing, judge }, config, options);
 }
 
-function payload(view: ChatView, { title, content, body, username }: DiscordConfig) {
+function payload(view: ChatView, { title, content, body, username, avatarUrl }: DiscordConfig) {
   return {
     ...(username !== undefined && { username }),
+    ...(avatarUrl !== undefined && { avatar_url: avatarUrl }),
     ...(content !== undefined && { content }),
     // Whatever a sensor is named, nobody is mentioned.
     allowed_mentions: { parse: [] },

@@ -107,10 +107,11 @@ export class Email implements Channel {
   }
 
   /** Of the first alerts, in their order. */
-  #pictures({ alerts }: Message): Promise<(Picture | undefined)[]> {
+  #pictures({ alerts, isPlain = false }: Message): Promise<(Picture | undefined)[]> {
     const { pictureOf } = this.#options;
     // HTML of the configuration shows none.
-    if (!this.#config.picture || this.#config.html !== undefined || pictureOf === undefined) return Promise.resolve([]);
+    if (!this.#config.picture || isPlain || this.#config.html !== undefined || pictureOf === undefined)
+      return Promise.resolve([]);
     return Promise.all(alerts.slice(0, MAX_PICTURES_IN_MAIL).map((alert) => pictureOf(alert)));
   }
 

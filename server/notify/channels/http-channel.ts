@@ -61,7 +61,8 @@ export function httpChannel(
     const url = await secrets.read(config.url, `the URL of ${what}`);
     secrets.hide(...secretsOfUrl(url));
     const all = await outgoing({ url, message, secrets });
-    const usual = { ...usualHeaders(message), ...(await credentials(config, secrets, what)) };
+    const own = await ownHeaders(config, secrets, what);
+    const usual = { ...own, ...usualHeaders(message), ...(await credentials(config, secrets, what)) };
     const ca = config.caFile && (await readPublicFile(config.caFile, `the authorities of ${what}`));
     const postOne = async ({ address = url, headers, body }: Outgoing) => {
       const to = addresses.checkUrl(address);
@@ -107,6 +108,19 @@ function usualHeaders(message: Message): Record<string, string> {
     "user-agent": "Telltale",
     "idempotency-key": messageId(message),
   };
+}
+
+/** Of the configuration: several values of one are separated by commas. */
+async function ownHeaders(
+  { headers = {} }: HttpChannelConfig,
+  secrets: Secrets,
+  what: string,
+): Promise<Record<string, string>> {
+  const read = Object.entries(headers).map(async ([name, values]) => {
+    const texts = await Promise.all(values.map((value) => secrets.read(value, `the header ${name} of ${what}`)));
+    return [name.toLowerCase(), texts.join(", ")] as const;
+  });
+  return Object.fromEntries(await Promise.all(read));
 }
 
 /** Those of the URL are Node's to send, where there are no others. */

@@ -22,11 +22,13 @@ const COLOURS: Readonly<Record<string, string>> = {
 export function teams(config: TeamsConfig, options: ChannelOptions): Channel {
   const outgoing = async ({ message }: Posted) => {
     const told = fitting(message, (view) => card(view, config), hasRoom);
-    const plain = { body: json(envelope(told)) };
+    const { summary } = config;
+    const enveloped = (content: object) => envelope(content, summary);
+    const plain = { body: json(enveloped(told)) };
     const picture = await pictureFor(message, config, options, { width: TEAMS_PICTURE_WIDTH });
     const shown = picture && { ...told, body: [...told.body, image(picture), line([[picture.summary]])] };
     // Words count more: a picture without room is left out.
-    return [shown === undefined || !hasRoom(shown) ? plain : { body: json(envelope(shown)), plain }];
+    return [shown === undefined || !hasRoom(shown) ? plain : { body: json(enveloped(shown)), plain }];
   };
   return httpChannel({ kind: "msteams", what: "Teams", outgoing }, config, options);
 }
@@ -41,9 +43,10 @@ function image({ png, summary }: Picture) {
   return { type: "Image", url, altText: summary, size: "stretch" };
 }
 
-function envelope(content: object) {
+function envelope(content: object, summary?: string) {
   return {
     type: "message",
+    ...(summary && { summary }),
     attachments: [{ contentType: "application/vnd.microsoft.card.adaptive", content }],
   };
 }

@@ -44,7 +44,11 @@ function event(
   const links = [
     { href: runbook, text: "What to do" },
     ...view.alerts.slice(0, view.detailed).map((alert) => ({ href: alert.actUrl, text: linkText(view, alert) })),
+    ...(config.links ?? []).map(({ href = "", text = href }) => ({ href, text })),
   ].filter(({ href }) => href !== "");
+  const images = (config.images ?? []).flatMap(({ src, href, alt }) =>
+    src ? [{ src, ...(href && { href }), ...(alt && { alt }) }] : [],
+  );
   return {
     routing_key: routingKey,
     event_action: message.status === "resolved" ? "resolve" : "trigger",
@@ -52,6 +56,7 @@ function event(
     client: config.client ?? "Telltale",
     ...(clientUrl !== "" && { client_url: clientUrl }),
     ...(links.length > 0 && { links }),
+    ...(images.length > 0 && { images }),
     payload: payload(message, view, config),
   };
 }
@@ -70,7 +75,7 @@ function payload(message: Message, view: ChatView, config: PagerDutyConfig) {
   const startsUs = Math.min(...message.alerts.map((alert) => alert.startsUs));
   return {
     summary: beginning(config.description || view.subject, MAX_PAGERDUTY_SUMMARY_CHARACTERS),
-    source: label("sensor_id") || "telltale",
+    source: config.source || label("sensor_id") || "telltale",
     severity: config.severity ?? SEVERITIES[view.severity] ?? "error",
     ...(Number.isFinite(startsUs) && { timestamp: isoTime(toTimestamp(startsUs)) }),
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== "")),

@@ -11,12 +11,12 @@ export const PICTURE_NAME = "alert.png";
 
 /** Of the worst alert; undefined where none is wanted, or there is none in time. */
 export async function pictureFor(
-  { alerts: [worst] }: Message,
+  { alerts: [worst], isPlain = false }: Message,
   { picture, timeoutMs }: Pick<HttpChannelConfig, "timeoutMs"> & { readonly picture: boolean },
   { pictureOf }: Pick<ChannelOptions, "pictureOf">,
   size: { readonly width?: number } = {},
 ): Promise<Picture | undefined> {
-  if (!picture || worst === undefined) return undefined;
+  if (!picture || isPlain || worst === undefined) return undefined;
   // The rest is for the message: a picture that is always late would let none through.
   return pictureOf?.(worst, { ...size, withinMs: Math.floor(timeoutMs / 2) });
 }

@@ -23,13 +23,15 @@ export function slack(config: SlackConfig, options: ChannelOptions): Channel {
 }
 
 function payload(view: ChatView, config: SlackConfig) {
-  const { channel, username, title, titleLink, text, body, color, fields, pretext, footer, fallback } = config;
+  const { title, titleLink, text, body, color, fields, pretext, footer, fallback } = config;
   const told = chatText(view, STYLE, { isTitled: title === undefined, buttons: true });
   const buttons = actButtons(view).map(({ text: label, url }) => ({ type: "button", text: label, url }));
+  const own = (config.actions ?? []).flatMap(({ text: label, url, style }) =>
+    isLink(url) && label ? [{ type: "button", text: label, url, ...(style && { style }) }] : [],
+  );
   const link = titleLink ?? view.url;
   return {
-    ...(channel !== undefined && { channel }),
-    ...(username !== undefined && { username }),
+    ...sender(config),
     attachments: [
       {
         color: color ?? colourOf(view.severity),
@@ -38,14 +40,33 @@ function payload(view: ChatView, config: SlackConfig) {
         title: STYLE.plain(title ?? view.subject),
         ...(link !== "" && { title_link: link }),
         text: body ?? (text === undefined ? told : `${text}\n\n${told}`),
-        mrkdwn_in: ["text", ...(pretext === undefined ? [] : ["pretext"])],
+        mrkdwn_in: config.markedParts ?? ["text", ...(pretext === undefined ? [] : ["pretext"])],
         ...(footer !== undefined && { footer }),
         ...(fields.length > 0 && { fields }),
+        ...(config.callbackId && { callback_id: config.callbackId }),
+        ...(isLink(config.imageUrl) && { image_url: config.imageUrl }),
+        ...(isLink(config.thumbUrl) && { thumb_url: config.thumbUrl }),
         // Links only: Slack asks for no app of ours.
-        ...(buttons.length > 0 && { actions: buttons }),
+        ...(buttons.length + own.length > 0 && { actions: [...own, ...buttons] }),
       },
     ],
   };
+}
+
+/** What stands above the attachment. What a template leaves empty is not there. */
+function sender({ channel, username, iconEmoji, iconUrl, linkNames, messageText }: SlackConfig) {
+  return {
+    ...(channel !== undefined && { channel }),
+    ...(username !== undefined && { username }),
+    ...(iconEmoji && { icon_emoji: iconEmoji }),
+    ...(isLink(iconUrl) && { icon_url: iconUrl }),
+    ...(linkNames && { link_names: true }),
+    ...(messageText && { text: messageText }),
+  };
+}
+
+function isLink(url: string | undefined): url is string {
+  return url !== undefined && /^https?:\/\//i.test(url);
 }
 
 function fits({ attachments: [attachment] }: ReturnType<typeof payload>): boolean {

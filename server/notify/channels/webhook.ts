@@ -10,10 +10,13 @@ import { signatureHeaders } from "./signature.ts";
 import { webhookBody } from "./webhook-body.ts";
 
 export function webhook(config: WebhookConfig, options: ChannelOptions): Channel {
-  const outgoing = async ({ message, secrets }: Posted) => {
-    const { signingKey } = config;
+  const usualBody = async (message: Message) => {
     const picture = await pictureFor(message, config, options);
-    const body = webhookBody(message, { maxAlerts: config.maxAlerts, picture });
+    return webhookBody(message, { maxAlerts: config.maxAlerts, picture });
+  };
+  const outgoing = async ({ message, secrets }: Posted) => {
+    const { signingKey, payload } = config;
+    const body = payload === undefined ? await usualBody(message) : Buffer.from(payload);
     const key = signingKey && (await secrets.read(signingKey, "the signing key of the webhook"));
     const timestamp = Math.floor(options.clock.nowUs() / 1e6);
     const signature = key ? signatureHeaders({ id: messageId(message), timestamp, body }, key) : {};

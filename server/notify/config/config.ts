@@ -57,6 +57,8 @@ export interface Route {
   readonly activeTimeIntervals: readonly string[];
   /** The name of an escalation; "" where there is none. */
   readonly escalation: string;
+  /** For templates of its messages, with those of the routes above it. */
+  readonly labels: Readonly<Record<string, Text>>;
   /** Whether siblings behind it are tried where it matches. */
   readonly continue: boolean;
   readonly routes: readonly Route[];
@@ -78,7 +80,7 @@ export type Secret = { readonly value: string } | { readonly file: string } | { 
 
 /** `T`: of texts that may be templates. A channel gets them filled in. */
 export type ChannelConfig<T = string> =
-  | WebhookConfig
+  | WebhookConfig<T>
   | EmailConfig<T>
   | SlackConfig<T>
   | TeamsConfig<T>
@@ -95,6 +97,8 @@ export interface HttpSettings {
   readonly basicAuth?: { readonly username: string; readonly password: Secret };
   /** PEM of the authorities to trust instead of the known ones, as a plant's own has it. */
   readonly caFile?: string;
+  /** Beside those of the platform, by their names. */
+  readonly headers?: Readonly<Record<string, readonly Secret[]>>;
 }
 
 /** What all channels over HTTP have. */
@@ -109,8 +113,10 @@ interface Pictured {
   readonly picture: boolean;
 }
 
-export interface WebhookConfig extends HttpChannelConfig, Pictured {
+export interface WebhookConfig<T = string> extends HttpChannelConfig, Pictured {
   readonly kind: "webhook";
+  /** JSON in place of the platform's own. */
+  readonly payload?: T;
   /** Of HMAC-SHA256 signatures; absent: unsigned. */
   readonly signingKey?: Secret;
   /** At most so many alerts in a message; 0: no limit of its own. */
@@ -130,11 +136,26 @@ export interface SlackConfig<T = string> extends HttpChannelConfig {
   readonly footer?: T;
   readonly fallback?: T;
   readonly color?: T;
+  /** Above the attachment, and what a phone shows of it. */
+  readonly messageText?: T;
+  readonly iconEmoji?: T;
+  readonly iconUrl?: T;
+  readonly imageUrl?: T;
+  readonly thumbUrl?: T;
+  readonly callbackId?: T;
+  /** Whether @name and #channel of the texts are links. */
+  readonly linkNames?: boolean;
+  /** Parts in which Slack reads its marks; absent: the text, and what is above it. */
+  readonly markedParts?: readonly string[];
+  /** Buttons beside ours. */
+  readonly actions?: readonly { readonly text?: T; readonly url?: T; readonly style?: T }[];
   readonly fields: readonly { readonly title?: T; readonly value?: T; readonly short: boolean }[];
 }
 
 export interface TeamsConfig<T = string> extends HttpChannelConfig, Pictured {
   readonly kind: "msteams";
+  /** What is shown before the card is. */
+  readonly summary?: T;
   readonly title?: T;
   readonly text?: string;
   readonly body?: T;
@@ -147,6 +168,7 @@ export interface DiscordConfig<T = string> extends HttpChannelConfig, Pictured {
   readonly content?: T;
   readonly body?: T;
   readonly username?: T;
+  readonly avatarUrl?: string;
 }
 
 export type PagerDutySeverity = "critical" | "error" | "warning" | "info";
@@ -162,6 +184,10 @@ export interface PagerDutyConfig<T = string> extends HttpChannelConfig {
   readonly component?: T;
   readonly group?: T;
   readonly description?: T;
+  readonly source?: T;
+  readonly images?: readonly { readonly src?: T; readonly href?: T; readonly alt?: T }[];
+  /** Beside those of the platform. */
+  readonly links?: readonly { readonly href?: T; readonly text?: T }[];
   /** Beside those of the platform. */
   readonly details?: Readonly<Record<string, T>>;
 }

@@ -10,6 +10,10 @@ export const MAX_VALUES = 200_000;
 export const MAX_ROUTE_DEPTH = 20;
 /** Routes of the tree: each may be tried for every alert. */
 export const MAX_ROUTES = 5_000;
+/** Labels of a route, those above it included as they are written there. */
+export const MAX_ROUTE_LABELS = 100;
+/** Characters of a route's label, which is a part of each of its messages. */
+export const MAX_ROUTE_LABEL = 4_096;
 /** Instructions of all regular expressions together: a usual one has some twenty, and so many are compiled in about a second. */
 export const MAX_INSTRUCTIONS = 200_000;
 /** Receivers: one for each person of a large organisation. */

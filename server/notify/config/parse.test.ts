@@ -46,7 +46,7 @@ test("the least file has Alertmanager's defaults", () => {
     route: {
       ...{ id: "0", key: "{}", receiver: "a", matchers: [], groupBy: [], continue: false, routes: [] },
       ...{ groupWaitMs: 30_000, groupIntervalMs: 300_000, repeatIntervalMs: 14_400_000 },
-      ...{ muteTimeIntervals: [], activeTimeIntervals: [], escalation: "" },
+      ...{ muteTimeIntervals: [], activeTimeIntervals: [], escalation: "", labels: {} },
     },
     receivers: [{ name: "a", channels: [], giveUpAfterMs: 86_400_000 }],
     ...{ inhibitRules: [], timeIntervals: [], schedules: [], escalations: [], resolveTimeoutMs: 300_000 },
@@ -320,8 +320,8 @@ templates: [a.tmpl]
     `16:5 receivers[0].opsgenie_configs: is not available yet: receivers have ${KINDS}; remove it.`,
     "17:21 receivers[0].email_configs[0]: has no from: write it here, or smtp_from in global.",
     '17:26 receivers[0].email_configs[0].to: "b" is no address: write name@example.com, and commas between several.',
-    '17:35 receivers[0].email_configs[0].html: there is no function "x": functions are those of the guide.',
-    '17:65 receivers[0].email_configs[0].headers.Subject: there is no function "y": functions are those of the guide.',
+    '17:39 receivers[0].email_configs[0].html: there is no function "x": functions are those of the guide.',
+    '17:69 receivers[0].email_configs[0].headers.Subject: there is no function "y": functions are those of the guide.',
     '18:11 receivers[1].name: "mails" is the name of a receiver before it: rename one.',
     '19:5 receivers[1].webhook_config: "webhook_config" is no setting of a receiver; did you mean webhook_configs?',
     '22:34 time_intervals[0].time_intervals[0].weekdays[0]: "mondya" is no weekday; did you mean monday?',
@@ -376,19 +376,25 @@ test.each([
     '"h:99999" is no host with a port: write for example mail.example.com:587.',
   ],
   ["slack_configs: [{channel: x}]", "has no api_url: write api_url or api_url_file."],
-  ["slack_configs: [{api_url: 'https://x', image_url: y}]", "is not available yet: remove it."],
+  ["slack_configs: [{api_url: 'https://x', update_message: true}]", "is not available yet: write api_url"],
   [
     "slack_configs: [{api_url: 'https://x', channel: '{{ .Status }}'}]",
     "has a template, which is not available here: write the text itself, or remove it.",
   ],
   ["msteamsv2_configs: [{webhook_url: hunter2}]", "is no address: write http:// or https:// with a host."],
-  ["discord_configs: [{webhook_url: 'https://x', avatar_url: y}]", "is not available yet: remove it."],
+  [
+    "discord_configs: [{webhook_url: 'https://x', avatar: y}]",
+    '"avatar" is no setting of a message to Discord: remove it.',
+  ],
   ["pagerduty_configs: [{severity: error}]", "has no routing_key: write routing_key or routing_key_file."],
   [
     "pagerduty_configs: [{routing_key: hunter2, severity: critcal}]",
     '"critcal" is no severity of PagerDuty; did you mean critical?',
   ],
-  ["pagerduty_configs: [{routing_key: x, service_key: hunter2}]", "is not available yet: remove it."],
+  [
+    "pagerduty_configs: [{routing_key: x, service_key: hunter2}]",
+    "is not available yet: it is of the API before this one",
+  ],
   [
     "telegram_configs: [{bot_token: 'hunter2/x', chat_id: 1}]",
     "is no token of a bot: write it as BotFather gave it, digits:letters.",

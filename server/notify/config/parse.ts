@@ -27,6 +27,7 @@ const FILE: Known = {
     ...["schedules", "escalations", "heartbeats", "pings"],
   ],
   later: ["tracing", "event_recorder"],
+  instead: "the platform has traces and an audit log of its own; remove it.",
 };
 
 /**

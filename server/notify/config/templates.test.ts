@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { notification } from "../../../testing/notification.ts";
 import { filledIn } from "../channels/templated.ts";
+import { filledRouteLabels } from "../templates/route-labels.ts";
 import type { TemplateFile } from "../templates/template.ts";
 import { parseNotifyConfig } from "./parse.ts";
 import { templateGlobs } from "./template-globs.ts";
@@ -40,9 +41,9 @@ test("what is wrong with a text is told with its line, also within a block", () 
 `),
     ),
   ).toEqual([
-    '6:16 receivers[0].slack_configs[0].title: there is no function "nope": functions are those of the guide.',
-    '10:13 receivers[0].slack_configs[0].text: there is no function "upper"; did you mean toUpper?',
-    `12:17 receivers[0].slack_configs[0].footer: there is no template "nobody's": define it, or add its file to templates.`,
+    '6:30 receivers[0].slack_configs[0].title: there is no function "nope": functions are those of the guide.',
+    '10:26 receivers[0].slack_configs[0].text: there is no function "upper"; did you mean toUpper?',
+    `12:17 receivers[0].slack_configs[0].footer: at line 1, column 13 of the text: there is no template "nobody's": define it, or add its file to templates.`,
   ]);
 });
 
@@ -96,7 +97,7 @@ test("a text that cannot be filled in is left out, and the reason names its plac
   expect(config).not.toHaveProperty("title");
   expect(config).toMatchObject({ username: "firing" });
   expect(failures).toEqual([
-    "receivers[0].slack_configs[0].title:1: asks a message for Lables, which it does not have.",
+    "receivers[0].slack_configs[0].title:1:4: asks a message for Lables, which it does not have.",
   ]);
 });
 
@@ -126,4 +127,37 @@ test("the files that a configuration names are known before it is read, whatever
   expect(templateGlobs("templates: [a.tmpl, 'b/*.tmpl']\nroute: 7")).toEqual(["a.tmpl", "b/*.tmpl"]);
   expect(templateGlobs("templates: a.tmpl")).toEqual([]);
   expect(templateGlobs("[")).toEqual([]);
+});
+
+const ROUTES = `route:
+  receiver: a
+  labels:
+    team: north
+    where: '{{ .CommonLabels.location }} of {{ routeLabels "team" }}'
+    why: "{{ .NotificationReason }}"
+  routes:
+    - matchers: [severity="critical"]
+      labels: { team: "{{ .Receiver }}", round: '{{ routeLabels "about" }}', about: '{{ routeLabels "round" }}' }
+receivers:
+  - name: a
+    slack_configs: [{ api_url: "https://x.example", title: '{{ .RouteLabels.where }}/{{ routeLabels "none" }}' }]
+`;
+
+test("labels of routes are inherited one by one, filled in for the message, and use each other but not themselves", () => {
+  const parsed = parseNotifyConfig(ROUTES);
+  if ("problems" in parsed) throw new Error(JSON.stringify(parsed.problems));
+  const { route, receivers } = parsed.config;
+  const own = filledRouteLabels(route.labels, notification(), NOW_US);
+  expect(own).toEqual({ routeLabels: { team: "north", where: "hall 1 of north", why: "unknown" } });
+  const below = filledRouteLabels(route.routes[0]!.labels, notification({ receiver: "a" }), NOW_US);
+  expect(below).toEqual({
+    routeLabels: { team: "a", where: "hall 1 of a", why: "unknown" },
+    routeLabelTroubles: [
+      "labels of a route use each other: round → about → round.",
+      "labels of a route use each other: about → round → about.",
+    ],
+  });
+  const { config, failures } = filledIn(receivers[0]!.channels[0]!, { ...notification(), ...below }, NOW_US);
+  expect(config).toMatchObject({ title: "hall 1 of a/" });
+  expect(failures).toEqual(below.routeLabelTroubles);
 });

@@ -66,6 +66,30 @@ describeWith(["postgres"], "messages that were planned", () => {
     }
   }, 60_000);
 
+  test("come without a picture from the second attempt on, so that the words do not wait for it", async () => {
+    const attempts: (boolean | undefined)[] = [];
+    const channel: Channel = {
+      kind: "webhook",
+      async send({ isPlain }) {
+        attempts.push(isPlain);
+        return isPlain ? { kind: "ok" } : { kind: "retry", reason: "answered 500", afterMs: 1 };
+      },
+      async close() {},
+    };
+    const sender = new Sender({
+      ...{ sql, clock: systemClock, logger: silentLogger(), onAttempt: () => {} },
+      ...{ channelOf: () => channel, receiverOf: () => undefined, isHeld: () => false },
+      prepare: async ({ message }) => message,
+    });
+    const nowUs = systemClock.nowUs();
+    const planned = [plannedFor("pictured", "pictured", 1, false)];
+    const queued = await endingTransaction(sql, async (tx) => queuePlanned(tx, planned, { nowUs, limit: 1 }));
+    sender.look(true, queued);
+    await expect.poll(() => attempts.length, { timeout: 30_000 }).toBe(2);
+    await sender.close();
+    expect(attempts).toEqual([undefined, true]);
+  });
+
   test("are handed on as they are stored, so that a repetition has the same text", async () => {
     const labels = { zone: "z\ud800", alertname: "x", b: "1" };
     const message = notification({ key: "as-stored", groupLabels: labels });

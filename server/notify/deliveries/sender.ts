@@ -181,11 +181,13 @@ export class Sender {
   }
 
   async #attempt(delivery: Delivery): Promise<Sent> {
-    const { receiver, channelKey, message } = delivery;
+    const { receiver, channelKey, message, attempts } = delivery;
     const target = this.#o.channelOf(receiver, channelKey);
     if (target === undefined) return { kind: "failed", reason: noChannel(receiver) };
     try {
-      const sent = await this.#o.prepare(delivery);
+      const prepared = await this.#o.prepare(delivery);
+      // The words must not wait for a picture that is too much for the other side.
+      const sent = attempts === 0 ? prepared : { ...prepared, isPlain: true };
       return await target.send(sent, AbortSignal.any([AbortSignal.timeout(ATTEMPT_MS), this.#cutting.signal]));
     } catch (error) {
       this.#o.logger.error({ err: error, key: message.key }, "a channel failed by itself");

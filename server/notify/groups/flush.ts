@@ -19,6 +19,8 @@ export interface FlushInput {
 export interface Flush {
   readonly alerts: readonly KnownAlert[];
   readonly told: Told;
+  /** In Alertmanager's words, which its templates know. */
+  readonly why: string;
 }
 
 export function flush({ alerts, told, sendsResolved, repeatUs, nowUs }: FlushInput): Flush | undefined {
@@ -33,7 +35,11 @@ export function flush({ alerts, told, sendsResolved, repeatUs, nowUs }: FlushInp
   const shown = sendsResolved ? [...firing, ...over] : firing;
   const now = Object.fromEntries(shown.map(({ id, status, severity }) => [id, status === "firing" ? severity : ""]));
   // What is suppressed meanwhile stays known: it is told to be over, and not told again when it is suppressed no longer.
-  return { alerts: shown, told: { atUs: nowUs, alerts: { ...before, ...now } } };
+  const isFirst = Object.values(before).every((severity) => severity === "");
+  const news = isFirst ? "first notification" : "new alerts added";
+  const ends = firing.length === 0 ? "all alerts resolved" : "some alerts resolved";
+  const why = hasNews ? news : tellsOver ? ends : "repeat interval elapsed";
+  return { alerts: shown, told: { atUs: nowUs, alerts: { ...before, ...now } }, why };
 }
 
 /** Whether nobody is left who has to hear of an alert that is over. */

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
-import type { ChannelConfig } from "../config/config.ts";
+import type { ChannelConfig, Route } from "../config/config.ts";
 import type { KnownAlert } from "../known-alert.ts";
 import type { Message, NotifiedAlert } from "../message.ts";
+import { filledRouteLabels } from "../templates/route-labels.ts";
 import type { Text } from "../templates/template.ts";
 import { type Group, isWorse, type Told } from "./group.ts";
 
@@ -15,16 +16,20 @@ export interface MessageContext {
   /** What the channel was told before. */
   readonly before: Told | undefined;
   readonly externalUrl: string;
+  readonly why: string;
+  /** Of the group's route. */
+  readonly routeLabels: Route["labels"];
+  readonly nowUs: number;
 }
 
 /** What the group's channel is told of these alerts. */
 export function messageOf(
   group: Group,
   alerts: readonly KnownAlert[],
-  { channel, before, externalUrl }: MessageContext,
+  { channel, before, externalUrl, why, routeLabels, nowUs }: MessageContext,
 ): Message {
   const shown = [...alerts].sort(worstFirst).slice(0, mostAlerts(channel));
-  return {
+  const message: Message = {
     key: `${group.key}/${group.sequence}`,
     receiver: group.receiver,
     groupKey: group.key,
@@ -42,8 +47,9 @@ export function messageOf(
     })),
     truncatedAlerts: alerts.length - shown.length,
     ...(group.escalation === undefined ? {} : { escalation: group.escalation }),
-    externalUrl,
+    ...{ externalUrl, why },
   };
+  return { ...message, ...filledRouteLabels(routeLabels, message, nowUs) };
 }
 
 function mostAlerts(channel: ChannelConfig<Text>): number {
@@ -82,6 +88,9 @@ export function mergedMessage(messages: readonly Message[], first: Message): Mes
     status: messages.every(({ status }) => status === "resolved") ? "resolved" : "firing",
     alerts: shown,
     truncatedAlerts: hidden + sorted.length - shown.length,
+    ...(messages.some(({ routeLabels }) => routeLabels !== undefined) && {
+      routeLabels: common(messages.map(({ routeLabels = {} }) => routeLabels)),
+    }),
     ...(first.escalation !== undefined && isOfOneStep ? { escalation: first.escalation } : {}),
     externalUrl,
   };

@@ -202,7 +202,10 @@ function flushGroup(state: State, group: Group, context: PlanContext): Planned[]
     group.sequence = sequence;
     const channelKey = keys[i]!;
     group.told[i] = { ...flushed.told, channel: channelKey };
-    const message = messageOf(group, flushed.alerts, { channel, before, externalUrl: context.externalUrl });
+    const message = messageOf(group, flushed.alerts, {
+      ...{ channel, before, externalUrl: context.externalUrl },
+      ...{ why: flushed.why, routeLabels: route.labels, nowUs },
+    });
     const place = { groupKey: group.key, sequence, isMerged: false };
     planned.push({ message, ...place, channel: i, channelKey, kind: channel.kind });
   });

@@ -9,20 +9,20 @@ export function templateData(message: Message): Struct {
     ...{ Receiver: receiver, Status: status, Alerts: alertList(message.alerts, externalUrl) },
     ...{ GroupLabels: new Labels(groupLabels), CommonLabels: new Labels(commonLabels) },
     ...{ CommonAnnotations: new Labels(commonAnnotations), ExternalURL: externalUrl },
+    ...{ RouteLabels: new Labels(message.routeLabels ?? {}), NotificationReason: message.why ?? "unknown" },
   });
 }
 
+/** Those of a state are chosen once: templates ask for them again and again. */
 function alertList(alerts: readonly NotifiedAlert[], externalUrl: string): List {
-  const those = (wanted: string) => () =>
-    alertList(
-      alerts.filter(({ status }) => status === wanted),
-      externalUrl,
+  const all = alerts.map((alert) => alertData(alert, externalUrl));
+  const of = (state: string) =>
+    new List(
+      "alerts",
+      all.filter((_, at) => alerts[at]!.status === state),
     );
-  return new List(
-    "alerts",
-    alerts.map((alert) => alertData(alert, externalUrl)),
-    { Firing: those("firing"), Resolved: those("resolved") },
-  );
+  const [firing, resolved] = [of("firing"), of("resolved")];
+  return new List("alerts", all, { Firing: () => firing, Resolved: () => resolved });
 }
 
 function alertData(alert: NotifiedAlert, externalUrl: string): Struct {

@@ -1,10 +1,24 @@
 /** Fills a template in. Pure and bounded: so many steps, calls and characters, and it ends with what there is no sense in. */
-import { checkCount, functions, methodOf } from "./functions.ts";
+import { Failure } from "./failure.ts";
+import { checkCount, functions } from "./functions.ts";
 import { HtmlWriter } from "./html.ts";
 import { CHARACTERS_PER_STEP, MAX_CALLS, MAX_OUTPUT_CHARACTERS, MAX_STEPS } from "./limits.ts";
+import { methodOf } from "./methods.ts";
 import type { Command, Definition, Definitions, Node, Operand, Pipe } from "./nodes.ts";
 import { placeIn, TemplateProblem } from "./problem.ts";
-import { Failure, isTrue, Labels, List, type Method, printed, Safe, Struct, typeName, type Value } from "./values.ts";
+import {
+  Dict,
+  isTrue,
+  Labels,
+  List,
+  type Method,
+  printed,
+  Safe,
+  Struct,
+  typeName,
+  type Value,
+  weightOf,
+} from "./values.ts";
 
 /** `html`: values are escaped where they stand. `slack`: nothing in them is a mention or a link. */
 export type Mode = "text" | "html" | "slack";
@@ -15,6 +29,8 @@ export interface Evaluation {
   readonly data: Value;
   readonly mode: Mode;
   readonly nowUs: number;
+  /** Of the route by which the message is sent, by name; "" where there is none. */
+  readonly routeLabel: (name: string) => string;
 }
 
 /** @throws Error that names the file, the line and what failed */
@@ -34,7 +50,9 @@ const WRITERS: Readonly<Record<Mode, () => Writer>> = {
   slack: () => ({
     markup: (text) => text,
     value: (value) =>
-      value instanceof Safe ? value.text : printed(value).replace(/[&<>]/g, (character) => SLACK_ENTITIES[character]!),
+      value instanceof Safe && value.what !== "query"
+        ? value.text
+        : printed(value).replace(/[&<>]/g, (character) => SLACK_ENTITIES[character]!),
   }),
 };
 
@@ -57,7 +75,11 @@ class Evaluator {
     this.#o = evaluation;
     this.#current = evaluation.template;
     this.#writer = WRITERS[evaluation.mode]();
-    this.#functions = functions({ nowUs: evaluation.nowUs, spend: (steps) => this.#spend(steps) });
+    this.#functions = functions({
+      nowUs: evaluation.nowUs,
+      spend: (steps) => this.#spend(steps),
+      routeLabel: evaluation.routeLabel,
+    });
   }
 
   run(): string {
@@ -67,7 +89,8 @@ class Evaluator {
     } catch (error) {
       if (!(error instanceof TemplateProblem)) throw error;
       const { source, file } = this.#current;
-      throw new Error(`${file}:${placeIn(source, error.offset).line}: ${error.message}`, { cause: error });
+      const { line, column } = placeIn(source, error.offset);
+      throw new Error(`${file}:${line}:${column}: ${error.message}`, { cause: error });
     }
     return this.#pieces.join("");
   }
@@ -97,7 +120,8 @@ class Evaluator {
         return undefined;
       case "print": {
         const value = this.#pipe(node.pipe, dot, scope);
-        if (node.pipe.variables.length === 0) this.#write(node.at, (writer) => writer.value(value));
+        if (node.pipe.variables.length === 0)
+          this.#write(node.at, (writer) => writer.value(escapedBy(node.pipe, value)));
         return undefined;
       }
       case "if":
@@ -126,8 +150,9 @@ class Evaluator {
     const before = scope.length;
     const over = this.#pipe({ ...pipe, variables: [] }, dot, scope);
     const entries = this.#at(at, () => entriesOf(over));
-    if (entries.length === 0) return this.#list(otherwise, dot, scope);
+    let isEmpty = true;
     for (const [key, value] of entries) {
+      isEmpty = false;
       this.#at(at, () => this.#spend(1));
       const named = pipe.variables.length === 1 ? [value] : [key, value];
       for (const [i, name] of pipe.variables.entries()) this.#set(scope, name, named[i], pipe.isAssignment);
@@ -135,7 +160,7 @@ class Evaluator {
       scope.length = before;
       if (ended === "break") break;
     }
-    return undefined;
+    return isEmpty ? this.#list(otherwise, dot, scope) : undefined;
   }
 
   #template({ at, name, pipe }: Node & { kind: "template" }, dot: Value, scope: Scope): void {
@@ -165,7 +190,10 @@ class Evaluator {
     if (first.kind === "function") {
       const call = this.#functions.get(first.name)!;
       const given = args();
-      return this.#at(first.at, () => call(given));
+      return this.#at(first.at, () => {
+        this.#weigh(given);
+        return call(given);
+      });
     }
     if (first.kind === "field") return this.#field(first, dot, scope, args());
     return this.#operand(first, dot, scope);
@@ -208,7 +236,12 @@ class Evaluator {
 
   #field({ at, of, name }: Operand & { kind: "field" }, dot: Value, scope: Scope, args: readonly Value[]): Value {
     const from = this.#operand(of, dot, scope);
-    return this.#at(at, () => fieldOf(from, name, args));
+    return this.#at(at, () => {
+      const method = methodOf(from, name);
+      if (method === undefined) return fieldOf(from, name, args);
+      this.#weigh([from, ...args]);
+      return method(args);
+    });
   }
 
   #write(at: number, make: (writer: Writer) => string): void {
@@ -219,6 +252,12 @@ class Evaluator {
         throw new Failure(`makes more than ${MAX_OUTPUT_CHARACTERS} characters.`);
       this.#pieces.push(text);
     });
+  }
+
+  /** To look at a value is work, whatever comes of it. */
+  #weigh(values: readonly Value[]): void {
+    const characters = values.reduce((sum: number, value) => sum + weightOf(value), 0);
+    this.#spend(Math.floor(characters / CHARACTERS_PER_STEP));
   }
 
   #spend(steps: number): void {
@@ -241,19 +280,30 @@ class Evaluator {
   }
 }
 
-function entriesOf(value: Value): readonly (readonly [Value, Value])[] {
-  if (value === undefined) return [];
-  if (value instanceof List) return value.items.map((item, at) => [at, item]);
-  if (value instanceof Labels) return [...value.entries];
-  throw new Failure(`range wants a list or labels, and gets ${typeName(value)}.`);
+/** html and urlquery at the end of a pipe have done what the place asks for: it is not done twice. */
+function escapedBy({ commands }: Pipe, value: Value): Value {
+  const last = commands.at(-1)!.operands[0];
+  if (last.kind !== "function" || typeof value !== "string") return value;
+  if (last.name === "html") return new Safe(value, "escaped");
+  return last.name === "urlquery" ? new Safe(value, "query") : value;
 }
 
-/** Arguments are those of a method. */
+function entriesOf(value: Value): Iterable<readonly [Value, Value]> {
+  if (value === undefined) return [];
+  if (value instanceof List) return value.items.map((item, at) => [at, item] as const);
+  if (value instanceof Labels || value instanceof Dict) return [...value.entries];
+  if (typeof value === "number") return upTo(value);
+  throw new Failure(`range wants a list, labels or a whole number, and gets ${typeName(value)}.`);
+}
+
+function* upTo(count: number): Iterable<readonly [Value, Value]> {
+  for (let i = 0; i < count; i++) yield [i, i];
+}
+
 function fieldOf(from: Value, name: string, args: readonly Value[]): Value {
-  const method = methodOf(from, name);
-  if (method !== undefined) return method(args);
   if (args.length > 0) throw new Failure(`gives arguments to ${name}, which takes none.`);
   if (from instanceof Struct && Object.hasOwn(from.fields, name)) return from.fields[name];
   if (from instanceof Labels) return from.entries.get(name) ?? "";
+  if (from instanceof Dict) return from.entries.get(name);
   throw new Failure(`asks ${typeName(from)} for ${name}, which it does not have.`);
 }

@@ -4,10 +4,8 @@ export const FUNCTION_NAMES: ReadonlySet<string> = new Set([
   ...["len", "index", "slice", "print", "println", "printf", "html", "urlquery"],
   ...["toUpper", "toLower", "title", "trimSpace", "join", "match", "reReplaceAll", "stringSlice"],
   ...["safeHtml", "safeUrl", "urlUnescape", "toJson", "date", "tz", "now", "since", "humanizeDuration"],
+  ...["toDate", "mustToDate", "addDuration", "base64encode", "base64decode", "list", "append", "dict", "routeLabels"],
 ]);
 
-/** What Alertmanager and Go have beside them. */
-export const LATER_FUNCTIONS: ReadonlySet<string> = new Set([
-  ...["call", "js", "list", "append", "dict", "routeLabels", "toDate", "mustToDate", "addDuration"],
-  ...["base64encode", "base64decode"],
-]);
+/** What Go has beside them. */
+export const LATER_FUNCTIONS: ReadonlySet<string> = new Set(["call", "js"]);

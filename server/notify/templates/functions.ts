@@ -1,25 +1,26 @@
 /** What templates call: Go's own functions, and Alertmanager's. `and` and `or` are the evaluator's: they leave out what is not needed. */
-import { RE2JS, RE2JSException } from "re2js";
-import { expressionBound } from "../../../formats/matchers.ts";
 import { escapeHtml } from "../../lib/html.ts";
 import { isTimeZone } from "../../lib/time-zone.ts";
+import { Expressions } from "./expressions.ts";
+import { Failure } from "./failure.ts";
 import { formatTime } from "./go-time.ts";
-import { MATCHING_PER_STEP, MAX_PROGRAM } from "./limits.ts";
+import { parseDuration, parseTime } from "./go-time-parse.ts";
 import { Float } from "./nodes.ts";
-import { generalText, printf } from "./printf.ts";
+import { generalText, printf, shown } from "./printf.ts";
 import {
+  Dict,
   Duration,
-  Failure,
   isTrue,
+  items,
   jsonOf,
   Labels,
   List,
   type Method,
   printed,
   Safe,
-  Struct,
-  sortedEntries,
   Time,
+  text,
+  timeOf,
   typeName,
   type Value,
 } from "./values.ts";
@@ -29,10 +30,13 @@ export interface Surroundings {
   readonly nowUs: number;
   /** Counts work; throws where there is too much. */
   readonly spend: (steps: number) => void;
+  /** The label of the route by which the message is sent; "" where it has none of this name. */
+  readonly routeLabel: (name: string) => string;
 }
 
 /** By name; `and` and `or` are not among them. */
-export function functions({ nowUs, spend }: Surroundings): ReadonlyMap<string, Method> {
+export function functions({ nowUs, spend, routeLabel }: Surroundings): ReadonlyMap<string, Method> {
+  const expressions = new Expressions(spend);
   const all: Record<string, Method> = {
     ...{ not: ([value]) => !isTrue(value), eq, ne: (args) => !eq(args) },
     ...{ lt: ([a, b]) => compare(a, b) < 0, le: ([a, b]) => compare(a, b) <= 0 },
@@ -42,14 +46,13 @@ export function functions({ nowUs, spend }: Surroundings): ReadonlyMap<string, M
     printf: ([format, ...args]) => printf(text(format), args),
     html: (args) => goEscaped(joined(args)),
     urlquery: (args) => queryEscaped(joined(args)),
-    toUpper: ([value]) => text(value).toUpperCase(),
-    toLower: ([value]) => text(value).toLowerCase(),
+    toUpper: ([value]) => mapped(text(value), (character) => character.toUpperCase()),
+    toLower: ([value]) => mapped(text(value), (character) => character.toLowerCase()),
     title: ([value]) => titled(text(value)),
     trimSpace: ([value]) => text(value).trim(),
     join: ([separator, list]) => items(list).map(printed).join(text(separator)),
-    match: ([pattern, value]) => compiled(text(pattern), text(value), spend).matcher(text(value)).find(),
-    reReplaceAll: ([pattern, by, value]) =>
-      replaced(compiled(text(pattern), text(value), spend), text(by), text(value)),
+    match: ([pattern, value]) => expressions.match(text(pattern), text(value)),
+    reReplaceAll: ([pattern, by, value]) => expressions.replaceAll(text(pattern), text(by), text(value)),
     stringSlice: (args) => new List("texts", args.map(text)),
     safeHtml: ([value]) => new Safe(text(value), "html"),
     safeUrl: ([value]) => new Safe(text(value), "url"),
@@ -58,8 +61,17 @@ export function functions({ nowUs, spend }: Surroundings): ReadonlyMap<string, M
     date: ([layout, time]) => formatTime(timeOf(time), text(layout)),
     tz: ([zone, time]) => timeOf(time).in(zoneOf(text(zone))),
     now: () => Time.ofUs(nowUs),
-    since: ([time]) => new Duration((nowUs - timeOf(time).ms * 1_000 - timeOf(time).micros) / 1e6),
+    since: ([time]) => Time.ofUs(nowUs).since(timeOf(time)),
     humanizeDuration: ([value]) => humanized(seconds(value)),
+    toDate: ([layout, value]) => parseTime(text(layout), text(value)) ?? Time.zero,
+    mustToDate: ([layout, value]) => parseTime(text(layout), text(value)) ?? notOfLayout(text(layout), text(value)),
+    addDuration: ([by, time]) => timeOf(time).plus(parseDuration(text(by))).ms,
+    base64encode: ([value]) => toBase64(text(value)),
+    base64decode: ([value]) => fromBase64(text(value)),
+    list: (args) => new List("any", args),
+    append: ([list, ...more]) => new List("any", [...items(list), ...more]),
+    dict,
+    routeLabels: ([name]) => routeLabel(text(name)),
   };
   return new Map(Object.entries(all).map(([name, call]) => [name, counted(name, call)]));
 }
@@ -69,6 +81,7 @@ const ARGUMENTS: Readonly<Record<string, readonly [number, number]>> = {
   ...{ not: [1, 1], eq: [2, 100], ne: [2, 2], lt: [2, 2], le: [2, 2], gt: [2, 2], ge: [2, 2] },
   ...{ len: [1, 1], index: [1, 10], slice: [1, 3], printf: [1, 100], now: [0, 0] },
   ...{ join: [2, 2], match: [2, 2], reReplaceAll: [3, 3], date: [2, 2], tz: [2, 2], stringSlice: [0, 100] },
+  ...{ toDate: [2, 2], mustToDate: [2, 2], addDuration: [2, 2], list: [0, 100], append: [1, 100], dict: [0, 100] },
   ...{ print: [0, 100], println: [0, 100], html: [0, 100], urlquery: [0, 100] },
 };
 
@@ -84,23 +97,6 @@ export function checkCount(name: string, count: number, least: number, most: num
   if (count >= least && count <= most) return;
   const wanted = least === most ? `${least}` : `${least} to ${most}`;
   throw new Failure(`${name} has ${count} arguments: it takes ${wanted}.`);
-}
-
-function text(value: Value): string {
-  if (typeof value === "string") return value;
-  if (value instanceof Safe) return value.text;
-  throw new Failure(`wants a text, and gets ${typeName(value)}.`);
-}
-
-function items(value: Value): readonly Value[] {
-  if (value instanceof List) return value.items;
-  if (value === undefined) return [];
-  throw new Failure(`wants a list, and gets ${typeName(value)}.`);
-}
-
-function timeOf(value: Value): Time {
-  if (value instanceof Time) return value;
-  throw new Failure(`wants a time, and gets ${typeName(value)}.`);
 }
 
 function zoneOf(name: string): string {
@@ -142,7 +138,7 @@ function compare(a: Value, b: Value): number {
 function lengthOf(value: Value): number {
   // Go counts bytes.
   if (typeof value === "string" || value instanceof Safe) return Buffer.byteLength(text(value));
-  if (value instanceof Labels) return value.entries.size;
+  if (value instanceof Labels || value instanceof Dict) return value.entries.size;
   if (value instanceof List) return value.items.length;
   throw new Failure(`len wants a text, a list or labels, and gets ${typeName(value)}.`);
 }
@@ -150,6 +146,7 @@ function lengthOf(value: Value): number {
 function index([value, ...keys]: readonly Value[]): Value {
   return keys.reduce((from: Value, key) => {
     if (from instanceof Labels) return from.entries.get(text(key)) ?? "";
+    if (from instanceof Dict) return from.entries.get(text(key));
     if (typeof from === "string") return Buffer.from(from)[placeOf(key, Buffer.byteLength(from))];
     if (!(from instanceof List)) throw new Failure(`index wants a list or labels, and gets ${typeName(from)}.`);
     return from.items[placeOf(key, from.items.length)];
@@ -171,10 +168,6 @@ function slice([value, ...bounds]: readonly Value[]): Value {
     throw new Failure(`slice is out of bounds: there are ${length}.`);
   if (value instanceof List) return new List(value.type, value.items.slice(from, to), value.methods);
   return Buffer.from(value).subarray(from, to).toString();
-}
-
-function shown(value: Value): string {
-  return value === undefined ? "<nil>" : printed(value);
 }
 
 /** Blanks between two of which neither is a text. */
@@ -201,11 +194,41 @@ export function queryEscaped(value: string): string {
 }
 
 function unescapedQuery(value: string): string {
-  try {
-    return decodeURIComponent(value.replaceAll("+", " "));
-  } catch {
-    throw new Failure("urlUnescape gets a text that is not escaped as in a URL.");
-  }
+  if (/%(?![\da-f]{2})/i.test(value)) throw new Failure("urlUnescape gets a text that is not escaped as in a URL.");
+  return value
+    .replaceAll("+", " ")
+    .replace(/(?:%[\da-f]{2})+/gi, (escaped) => Buffer.from(escaped.replaceAll("%", ""), "hex").toString());
+}
+
+/** With the alphabet of URLs, and padded. */
+function toBase64(value: string): string {
+  const bare = Buffer.from(value).toString("base64url");
+  return bare.padEnd(Math.ceil(bare.length / 4) * 4, "=");
+}
+
+function fromBase64(value: string): string {
+  const isWhole = value.length % 4 === 0 && /^[\w-]*={0,2}$/.test(value);
+  if (isWhole) return Buffer.from(value, "base64url").toString();
+  throw new Failure("base64decode gets a text that is not of URL-safe base64, padded with =.");
+}
+
+function notOfLayout(layout: string, value: string): never {
+  throw new Failure(`${JSON.stringify(value.slice(0, 60))} is no time of the layout ${JSON.stringify(layout)}.`);
+}
+
+function dict(args: readonly Value[]): Dict {
+  if (args.length % 2 === 1) throw new Failure("dict has a name without a value.");
+  const all = new Map<string, Value>();
+  for (let i = 0; i < args.length; i += 2) all.set(text(args[i]), args[i + 1]);
+  return new Dict(all);
+}
+
+/** Letter by letter: what would become several letters stays as it is. */
+function mapped(value: string, map: (character: string) => string): string {
+  return value.replace(/\P{ASCII}|[a-zA-Z]+/gu, (part) => {
+    const made = map(part);
+    return [...made].length === [...part].length ? made : part;
+  });
 }
 
 /** The first letter of each word large, the others small. */
@@ -213,43 +236,6 @@ function titled(value: string): string {
   return value.replace(/[\p{L}\p{M}\p{N}_]+(?:['’.:·][\p{L}\p{M}_]+)*/gu, (word) =>
     word.toLowerCase().replace(/\p{L}/u, (letter) => letter.toUpperCase()),
   );
-}
-
-function compiled(pattern: string, value: string, spend: Surroundings["spend"]): RE2JS {
-  if (expressionBound(pattern) > MAX_PROGRAM) throw new Failure("has a regular expression that is too large.");
-  try {
-    const expression = RE2JS.compile(pattern);
-    const size = expression.programSize();
-    spend(Math.ceil((size * (value.length + 1)) / MATCHING_PER_STEP));
-    return expression;
-  } catch (error) {
-    if (!(error instanceof RE2JSException)) throw error;
-    throw new Failure(`${JSON.stringify(pattern.slice(0, 60))} is no regular expression of RE2: ${error.message}`);
-  }
-}
-
-/** As in Go: `$name` takes all letters, digits and underscores. */
-const REFERENCE = /\$(?:\$|(\w+)|\{(\w+)\})/g;
-
-function replaced(expression: RE2JS, by: string, value: string): string {
-  const matcher = expression.matcher(value);
-  const names = expression.namedGroups();
-  const pieces: string[] = [];
-  let end = 0;
-  const group = (name: string) => {
-    const number = /^\d+$/.test(name) ? Number(name) : undefined;
-    if (number !== undefined) return number <= matcher.groupCount() ? (matcher.group(number) ?? "") : "";
-    return Object.hasOwn(names, name) ? (matcher.group(name) ?? "") : "";
-  };
-  while (matcher.find()) {
-    const expanded = by.replace(REFERENCE, (whole, name?: string, braced?: string) => {
-      const wanted = name ?? braced;
-      return wanted === undefined ? (whole === "$$" ? "$" : whole) : group(wanted);
-    });
-    pieces.push(value.slice(end, matcher.start()), expanded);
-    end = matcher.end();
-  }
-  return pieces.join("") + value.slice(end);
 }
 
 function seconds(value: Value): number {
@@ -283,75 +269,4 @@ function humanized(value: number): string {
     rest *= 1_000;
   }
   return `${sign}${generalText(rest, 4)}${unit}s`;
-}
-
-/** Methods of values that are not the data's own. */
-export function methodOf(value: Value, name: string): Method | undefined {
-  const own =
-    value instanceof Labels
-      ? labelsMethods(value)
-      : value instanceof Time
-        ? timeMethods(value)
-        : durationMethods(value);
-  if (own !== undefined) return Object.hasOwn(own, name) ? own[name] : undefined;
-  if (!(value instanceof Struct || value instanceof List)) return undefined;
-  return Object.hasOwn(value.methods, name) ? value.methods[name] : undefined;
-}
-
-function labelsMethods(labels: Labels): Record<string, Method> {
-  return {
-    SortedPairs: () => sortedPairs(labels),
-    Names: () => sortedPairs(labels).methods.Names!([]),
-    Values: () => sortedPairs(labels).methods.Values!([]),
-    Remove: ([names]) => {
-      const gone = new Set(items(names).map(text));
-      return new Labels(Object.fromEntries([...labels.entries].filter(([name]) => !gone.has(name))));
-    },
-  };
-}
-
-function sortedPairs(labels: Labels): List {
-  const all = sortedEntries(labels);
-  return new List(
-    "pairs",
-    all.map(([Name, Value]) => new Struct("Pair", { Name, Value })),
-    {
-      Names: () => textList(all.map(([name]) => name)),
-      Values: () => textList(all.map(([, value]) => value)),
-    },
-  );
-}
-
-function textList(texts: readonly string[]): List {
-  return new List("texts", texts, { Join: ([separator]) => texts.join(text(separator)) });
-}
-
-function timeMethods(time: Time): Record<string, Method> {
-  return {
-    Format: ([layout]) => formatTime(time, text(layout)),
-    UTC: () => time.in("UTC"),
-    // The platform's clocks show UTC.
-    Local: () => time.in("UTC"),
-    Unix: () => Math.floor(time.ms / 1_000),
-    UnixMilli: () => time.ms,
-    IsZero: () => time.ms === Time.zero.ms,
-    Sub: ([other]) => new Duration((time.ms - timeOf(other).ms) / 1_000 + (time.micros - timeOf(other).micros) / 1e6),
-    Before: ([other]) => before(time, timeOf(other)),
-    After: ([other]) => before(timeOf(other), time),
-    String: () => printed(time),
-  };
-}
-
-function before(a: Time, b: Time): boolean {
-  return a.ms < b.ms || (a.ms === b.ms && a.micros < b.micros);
-}
-
-function durationMethods(value: Value): Record<string, Method> | undefined {
-  if (!(value instanceof Duration)) return undefined;
-  return {
-    Seconds: () => new Float(value.seconds),
-    Minutes: () => new Float(value.seconds / 60),
-    Hours: () => new Float(value.seconds / 3_600),
-    String: () => printed(value),
-  };
 }

@@ -2,8 +2,9 @@
  * Keeps track of where in an HTML text a value stands, so that nothing in it becomes markup. Not html/template: scripts, handlers and the like
  * take no values at all.
  */
+import { Failure } from "./failure.ts";
 import { goEscaped } from "./functions.ts";
-import { Failure, printed, Safe, type Value } from "./values.ts";
+import { printed, Safe, type Value } from "./values.ts";
 
 type Place =
   | { readonly kind: "text" | "comment" | "tag" }
@@ -11,28 +12,42 @@ type Place =
   | { readonly kind: "name"; readonly text: string }
   /** `title` and `textarea`: text only. `script` and `style`: nobody's values. */
   | { readonly kind: "raw"; readonly element: string }
-  | { readonly kind: "attribute"; readonly name: string; readonly quote: string; readonly value: string };
+  | {
+      readonly kind: "attribute";
+      readonly what: Attribute;
+      readonly name: string;
+      readonly quote: string;
+      /** Its beginning. */
+      readonly value: string;
+      /** Of a URL: whether what follows is a part of its query or its fragment, as the template has it. */
+      readonly isQuery: boolean;
+    };
+
+type Attribute = "plain" | "url" | "style" | "program";
 
 const TEXT: Place = { kind: "text" };
 const RAW = new Set(["script", "style", "title", "textarea", "iframe", "noscript", "xmp", "noembed", "noframes"]);
 const URLS = new Set([
-  "href",
-  "src",
-  "action",
-  "formaction",
-  "cite",
-  "poster",
-  "background",
-  "data",
-  "longdesc",
-  "usemap",
-  "ping",
-  "xlink:href",
+  ...[
+    "action",
+    "archive",
+    "background",
+    "cite",
+    "classid",
+    "codebase",
+    "data",
+    "formaction",
+    "href",
+    "icon",
+    "longdesc",
+  ],
+  ...["manifest", "ping", "poster", "profile", "src", "usemap", "xmlns"],
 ]);
 const HARMLESS_SCHEME = /^(?:https?|mailto|tel|cid):/i;
 /** In so many a scheme has shown itself. */
 const SCHEME_CHARACTERS = 100;
-const STYLE_VALUE = /^[\w #.,%+-]*$/;
+/** What html/template refuses in a style: by these a value would be more than a value. */
+const NO_STYLE = /["'()/;@[\\\]`{}<>\0]|--|expression|mozbinding/i;
 
 export class HtmlWriter {
   #place: Place = TEXT;
@@ -40,42 +55,49 @@ export class HtmlWriter {
   #element = "";
   #attribute = "";
 
-  /** What the template itself says. */
+  /** What the template itself says, without its comments: nobody reads them, and what is in them may be a value. */
   markup(text: string): string {
-    this.#follow(text);
-    return text;
+    return this.#follow(text, true);
   }
 
   /** A value, as it may stand here. @throws Failure where none may */
   value(value: Value): string {
-    const made = this.#escaped(value);
-    this.#follow(made);
-    return made;
+    return this.#place.kind === "comment" ? "" : this.#follow(this.#escaped(value), false);
   }
 
   #escaped(value: Value): string {
     const place = this.#place;
     // What is no value at all is nothing here.
     const text = value === undefined ? "" : printed(value);
-    const isSafe = value instanceof Safe;
-    if (place.kind === "text") return isSafe && value.what === "html" ? text : escapedText(text);
-    if (place.kind === "raw" && (place.element === "title" || place.element === "textarea")) return escapedText(text);
+    const safe = value instanceof Safe ? value.what : undefined;
+    if (place.kind === "text") return safe === "html" || safe === "escaped" ? text : escapedText(text);
+    if (place.kind === "raw" && (place.element === "title" || place.element === "textarea"))
+      return safe === "escaped" ? text : escapedText(text);
     if (place.kind !== "attribute")
       throw new Failure(`stands ${WHERE[place.kind]}, where no value may be: put it into text.`);
-    if (/^on|^srcdoc$|^srcset$/.test(place.name))
-      throw new Failure(`stands in the attribute ${place.name}, where no value may be.`);
-    if (place.name === "style" && !STYLE_VALUE.test(text)) return "ZgotmplZ";
-    const escaped = /["']/.test(place.quote) ? escapedText(text) : escapedText(text).replace(/[\s=`]/g, reference);
-    if (!URLS.has(place.name) || (isSafe && value.what === "url")) return escaped;
-    return isHarmlessUrl(place.value + text) ? escaped : "#ZgotmplZ";
+    if (place.what === "program") throw new Failure(`stands in the attribute ${place.name}, where no value may be.`);
+    if (place.what === "style" && NO_STYLE.test(text)) return "ZgotmplZ";
+    const made = place.what === "url" ? urlText(place, text, safe) : text;
+    const escaped = safe === "escaped" ? made : escapedText(made);
+    if (/["']/.test(place.quote)) return escaped;
+    // Without quotes nothing would be the beginning of what follows.
+    return escaped === "" ? "ZgotmplZ" : escaped.replace(/[\s=`]/g, reference);
   }
 
-  #follow(text: string): void {
-    for (let at = 0; at < text.length; ) at = this.#step(text, at);
+  #follow(text: string, isMarkup: boolean): string {
+    let kept = "";
+    for (let at = 0; at < text.length; ) {
+      const wasComment = this.#place.kind === "comment";
+      const next = this.#step(text, at, isMarkup);
+      const piece = wasComment ? "" : text.slice(at, next);
+      kept += this.#place.kind === "comment" ? piece.replace(/<!--$/, "") : piece;
+      at = next;
+    }
+    return kept;
   }
 
   /** One character, or as many as change nothing. */
-  #step(text: string, at: number): number {
+  #step(text: string, at: number, isMarkup: boolean): number {
     const place = this.#place;
     const character = text[at]!;
     switch (place.kind) {
@@ -95,42 +117,52 @@ export class HtmlWriter {
         return end < 0 ? text.length : end + 3;
       }
       case "raw": {
-        const end = text.toLowerCase().indexOf(`</${place.element}`, at);
-        if (end >= 0) this.#place = TEXT;
-        return end < 0 ? text.length : end;
+        const end = new RegExp(`</${place.element}`, "gi");
+        end.lastIndex = at;
+        const found = end.exec(text);
+        if (found !== null) this.#place = TEXT;
+        return found === null ? text.length : found.index;
       }
       case "name":
         return this.#name(place.text, character, at);
       case "tag":
         if (character === ">") this.#endTag();
+        // Blanks may stand before it.
+        else if (character === "=" && this.#attribute !== "") this.#beginValue();
         else if (!/[\s/]/.test(character)) {
           this.#place = { kind: "name", text: "" };
           return at;
         }
         return at + 1;
       case "attribute":
-        return this.#inAttribute(place, character, at);
+        return this.#inAttribute(place, { text, at, isMarkup });
     }
   }
 
   #name(text: string, character: string, at: number): number {
     const isElement = this.#element === "<";
-    if (!/[\s/>=]/.test(character) || (isElement && character === "/" && text === "")) {
+    if (!/[\s/>=]/.test(character) || (text === "" && (isElement ? character === "/" : character === "="))) {
       this.#place = { kind: "name", text: text + character };
       return at + 1;
     }
     if (isElement) this.#element = text.toLowerCase();
     else this.#attribute = text.toLowerCase();
-    if (character === "=" && !isElement) {
-      this.#place = { kind: "attribute", name: this.#attribute, quote: "?", value: "" };
-      return at + 1;
-    }
     this.#place = { kind: "tag" };
     return at;
   }
 
-  #inAttribute(place: Place & { kind: "attribute" }, character: string, at: number): number {
+  #beginValue(): void {
+    const name = this.#attribute;
+    this.#attribute = "";
+    this.#place = { kind: "attribute", what: attributeOf(name), name, quote: "?", value: "", isQuery: false };
+  }
+
+  #inAttribute(
+    place: Place & { kind: "attribute" },
+    { text, at, isMarkup }: { readonly text: string; readonly at: number; readonly isMarkup: boolean },
+  ): number {
     const { quote, value } = place;
+    const character = text[at]!;
     if (quote === "?") {
       if (/\s/.test(character)) return at + 1;
       const isQuoted = character === '"' || character === "'";
@@ -141,7 +173,10 @@ export class HtmlWriter {
       this.#place = { kind: "tag" };
       return quote === "" ? at : at + 1;
     }
-    if (value.length < SCHEME_CHARACTERS) this.#place = { ...place, value: value + character };
+    // A # behind & is of a character's number.
+    const isQuery = place.isQuery || (isMarkup && (character === "?" || (character === "#" && text[at - 1] !== "&")));
+    if (value.length < SCHEME_CHARACTERS || isQuery !== place.isQuery)
+      this.#place = { ...place, value: value.length < SCHEME_CHARACTERS ? value + character : value, isQuery };
     return at + 1;
   }
 
@@ -151,9 +186,37 @@ export class HtmlWriter {
   }
 }
 
+/** As html/template sorts them: names of one's own are judged by what they say. */
+function attributeOf(name: string): Attribute {
+  const bare = name.replace(/^data-/, "").replace(/^.*:/, "");
+  if (/^on|^srcdoc$|^srcset$/.test(bare)) return "program";
+  if (bare === "style") return "style";
+  const isOwn = name.startsWith("data-") || !URLS.has(bare);
+  return URLS.has(bare) || (isOwn && /src|uri|url/.test(bare)) || name.startsWith("xmlns:") ? "url" : "plain";
+}
+
+/** A value as a part of a URL: in its query nothing of it separates parameters. */
+function urlText(
+  { value, isQuery }: Place & { kind: "attribute" },
+  text: string,
+  safe: Safe["what"] | undefined,
+): string {
+  if (safe !== "url" && !isHarmlessUrl(value + text)) return "#ZgotmplZ";
+  if (safe === "query") return text;
+  return percentEncoded(text, isQuery && safe !== "url" ? NO_PART : NO_URL);
+}
+
+/** What cannot stand in a URL; by the parentheses and the single quote somebody could leave where it stands. */
+const NO_URL = /%(?![\da-f]{2})|[^\w.~!#$&*+,/:;=?@[\]%-]/giu;
+const NO_PART = /[^\w.~-]/gu;
+
+function percentEncoded(text: string, what: RegExp): string {
+  return text.toWellFormed().replace(what, (character) => Buffer.from(character).toString("hex").replace(/../g, "%$&"));
+}
+
 /** As html/template writes it: UTF-7 has no way in by a plus. */
 function escapedText(text: string): string {
-  return goEscaped(text).replaceAll("+", reference);
+  return goEscaped(text.replaceAll("\0", "\ufffd")).replaceAll("+", reference);
 }
 
 function reference(character: string): string {

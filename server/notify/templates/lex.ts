@@ -18,11 +18,11 @@ export type Token =
   | { readonly kind: "mark"; readonly at: number; readonly text: string; readonly glued: boolean };
 
 const TRIMMED = " \t\r\n";
-/** Behind its {{. */
-const COMMENT = /(?:-[ \t\r\n])?\/\*[\s\S]*?\*\/(?:[ \t\r\n]-)?\}\}/y;
+/** Behind a comment. */
+const COMMENT_END = /(?:[ \t\r\n]-)?\}\}/y;
 /** What a token may be, the longer ones first. */
 const TOKEN =
-  /(?<blank>\s+)|(?<raw>`[^`]*`)|(?<text>"(?:[^"\\\n]|\\.)*")|(?<number>[+-]?(?:0[xX][\da-fA-F_]+|(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?))|(?<variable>\$[\p{L}\p{N}_]*)|(?<field>\.[\p{L}_][\p{L}\p{N}_]*)|(?<word>[\p{L}_][\p{L}\p{N}_]*)|(?<mark>:=|[=|(),.])/uy;
+  /(?<blank>[ \t\r\n]+)|(?<raw>`[^`]*`)|(?<text>"(?:[^"\\\n]|\\.)*")|(?<character>'(?:[^'\\\n]|\\.[\da-fA-F]*)')|(?<number>[+-]?(?:0[xX][\da-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?))|(?<variable>\$[\p{L}\p{N}_]*)|(?<field>\.[\p{L}_][\p{L}\p{N}_]*)|(?<word>[\p{L}_][\p{L}\p{N}_]*)|(?<mark>:=|[=|(),.])/uy;
 const ESCAPE = /\\(?:([abfnrtv\\"'])|x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{3}))|\\/g;
 const ESCAPES: Readonly<Record<string, string>> = {
   ...{ a: "\x07", b: "\b", f: "\f", n: "\n", r: "\r", t: "\t", v: "\v" },
@@ -41,20 +41,26 @@ export function lex(source: string): Piece[] {
     if (text !== "") pieces.push({ kind: "text", at, text });
     if (open < 0) return pieces;
     const start = open + (trimsEnd ? 3 : 2);
-    COMMENT.lastIndex = open + 2;
-    const comment = COMMENT.exec(source);
-    if (comment !== null) {
-      at = COMMENT.lastIndex;
-      trimsStart = comment[0].endsWith("-}}");
+    const comment = trimsEnd ? start + 1 : start;
+    if (source.startsWith("/*", comment)) {
+      at = endOfComment(source, open, comment);
+      trimsStart = source[at - 3] === "-";
       continue;
     }
-    if (source.startsWith("/*", trimsEnd ? start + 1 : start))
-      throw new TemplateProblem(open, "begins a comment that nothing ends.");
     const { tokens, end, trims } = lexAction(source, open, start);
     pieces.push({ kind: "action", at: open, end, tokens });
     at = end;
     trimsStart = trims;
   }
+}
+
+/** Go's comments fill their action: only blanks to trim by may stand behind one. */
+function endOfComment(source: string, open: number, start: number): number {
+  const close = source.indexOf("*/", start + 2);
+  if (close < 0) throw new TemplateProblem(open, "begins a comment that nothing ends.");
+  COMMENT_END.lastIndex = close + 2;
+  if (COMMENT_END.test(source)) return COMMENT_END.lastIndex;
+  throw new TemplateProblem(close, "ends a comment before the action ends: write */}} or */ -}}.");
 }
 
 function trimmed(text: string, start: boolean, end: boolean): string {
@@ -89,14 +95,17 @@ function strange(source: string, at: number): TemplateProblem {
   const character = String.fromCodePoint(source.codePointAt(at)!);
   if (character === '"' || character === "`") return new TemplateProblem(at, "opens a quote and does not close it.");
   if (character === "'")
-    return new TemplateProblem(at, "has a character constant, which is not available: write a text in quotes.");
+    return new TemplateProblem(at, "has no single character between ' and ': quote texts with \".");
   return new TemplateProblem(at, `has ${quoted(character)} in an action.`);
 }
 
 function tokenOf(groups: Readonly<Record<string, string | undefined>>, at: number, glued: boolean): Token | undefined {
-  const { raw, text, number, variable, field, word, mark } = groups;
+  const { raw, text, character, number, variable, field, word, mark } = groups;
   if (raw !== undefined) return { kind: "literal", at, value: raw.slice(1, -1).replaceAll("\r", "") };
   if (text !== undefined) return { kind: "literal", at, value: unescaped(text.slice(1, -1), at) };
+  // As in Go, a character is its number.
+  if (character !== undefined)
+    return { kind: "literal", at, value: unescaped(character.slice(1, -1), at).codePointAt(0)! };
   if (number !== undefined) return { kind: "literal", at, value: numberOf(number, at) };
   if (variable !== undefined) return { kind: "variable", at, text: variable, glued };
   if (field !== undefined) return { kind: "field", at, text: field.slice(1), glued };
@@ -105,7 +114,11 @@ function tokenOf(groups: Readonly<Record<string, string | undefined>>, at: numbe
 }
 
 function numberOf(text: string, at: number): number | Float {
-  const digits = text.replaceAll("_", "").replace(/^\+/, "");
+  // With a zero before it a number is octal.
+  const digits = text
+    .replaceAll("_", "")
+    .replace(/^\+/, "")
+    .replace(/^(-?)0(?=[0-7]+$)/, "$10o");
   const isFloat = !/^-?0x/i.test(digits) && /[.e]/i.test(digits);
   const isNegative = digits.startsWith("-");
   const value = Number(isNegative ? digits.slice(1) : digits) * (isNegative ? -1 : 1);

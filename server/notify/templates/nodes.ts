@@ -50,6 +50,8 @@ export type Definitions = ReadonlyMap<string, Definition>;
 
 export interface Definition {
   readonly body: readonly Node[];
+  /** Whether it has nothing but blanks. */
+  readonly isEmpty?: boolean;
   /** The text it was parsed from, and what it is called. */
   readonly source: string;
   readonly file: string;

@@ -3,7 +3,7 @@ import { quoted } from "../../lib/quoted.ts";
 import { didYouMean } from "../../lib/suggest.ts";
 import { FUNCTION_NAMES, LATER_FUNCTIONS } from "./function-names.ts";
 import { lex, type Piece, type Token } from "./lex.ts";
-import { MAX_NESTING } from "./limits.ts";
+import { MAX_NESTING, MAX_VARIABLES } from "./limits.ts";
 import type { Command, Definition, Node, Operand, Pipe } from "./nodes.ts";
 import { checkFormat } from "./printf.ts";
 import { TemplateProblem } from "./problem.ts";
@@ -122,7 +122,11 @@ class Parser {
     if (body.end?.word !== "end") throw new TemplateProblem(at, "begins an action that no {{ end }} ends.");
     this.#variables = outer;
     this.#ranges = ranges;
-    this.#defined.set(name, { body: body.nodes, source: this.#source, file: this.#file });
+    // As in Go: what has nothing but blanks takes the place of nothing else.
+    const isEmpty = body.nodes.every((node) => node.kind === "text" && /^[ \t\r\n]*$/.test(node.text));
+    const known = this.#defined.get(name);
+    const definition = { body: body.nodes, source: this.#source, file: this.#file, isEmpty };
+    if (known === undefined || !isEmpty) this.#defined.set(name, definition);
   }
 
   #branch(kind: "if" | "with" | "range", tokens: Tokens, at: number): Node {
@@ -176,6 +180,8 @@ class Parser {
     tokens.done();
     if (isAssignment) for (const name of variables) this.#checkVariable(tokens.at, name);
     else this.#variables.push(...variables);
+    if (this.#variables.length > MAX_VARIABLES)
+      throw new TemplateProblem(tokens.at, `has more than ${MAX_VARIABLES} variables: take some out.`);
     return { ...pipe, variables, isAssignment };
   }
 

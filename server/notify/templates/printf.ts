@@ -1,43 +1,52 @@
 /** Go's `printf` for the verbs that texts of notifications use. */
+import { Failure } from "./failure.ts";
 import { Float } from "./nodes.ts";
 import { TemplateProblem } from "./problem.ts";
-import { Duration, exponential, Failure, floatText, printed, Safe, typeName, type Value } from "./values.ts";
+import { Duration, exponential, floatText, List, printed, Safe, type Value } from "./values.ts";
 
-const VERB = /%([-+ 0#]*)(\d{0,4})(?:\.(\d{0,3}))?(.?)/gsu;
-const VERBS = "svqdtfeEgxXc%";
+const VERB = /%([-+# 0]*)(\d{0,4})(?:\.(\d{0,3}))?(?:\[(\d{1,3})\])?(.?)/gsu;
+const VERBS = "svqdtfFeEgGxXobUc%";
 
 /** @throws TemplateProblem where a format that is written out has another verb */
 export function checkFormat(format: unknown, at: number): void {
   if (typeof format !== "string") throw new TemplateProblem(at, "printf has no format in quotes.");
-  for (const [whole, , , , verb] of format.matchAll(VERB)) {
-    if (verb === "" || !VERBS.includes(verb!))
+  for (const [whole, flags, , , , verb] of format.matchAll(VERB)) {
+    if (!isTaken(verb!, flags!))
       throw new TemplateProblem(at, `printf has ${JSON.stringify(whole)}: verbs are %${[...VERBS].join(" %")}.`);
   }
 }
 
+/** What a # changes is how Go writes values, which nobody is to read. */
+function isTaken(verb: string, flags: string): boolean {
+  return verb !== "" && VERBS.includes(verb) && (!flags.includes("#") || "xX".includes(verb));
+}
+
 export function printf(format: string, args: readonly Value[]): string {
   let next = 0;
-  const text = format.replace(
-    VERB,
-    (whole, flags: string, width: string, precision: string | undefined, verb: string) => {
-      if (verb === "%") return "%";
-      if (verb === "" || !VERBS.includes(verb))
-        throw new Failure(`printf has ${JSON.stringify(whole)}, which is no verb that is taken.`);
-      if (next >= args.length) return `%!${verb}(MISSING)`;
-      const made = verbText(verb, args[next++], {
-        flags,
-        precision: precision === undefined ? undefined : Number(precision),
-      });
-      const missing = Number(width || 0) - [...made].length;
-      if (missing <= 0) return made;
-      if (flags.includes("-")) return made + " ".repeat(missing);
-      if (!flags.includes("0") || "svqt".includes(verb)) return " ".repeat(missing) + made;
-      const sign = /^[+-]/.exec(made)?.[0] ?? "";
-      return sign + "0".repeat(missing) + made.slice(sign.length);
-    },
-  );
-  const extra = args.slice(next).map((arg) => `${goType(arg)}=${printed(arg)}`);
+  let isInOrder = true;
+  const text = format.replace(VERB, (whole, flags: string, width: string, precision, place, verb: string) => {
+    if (verb === "%") return "%";
+    if (!isTaken(verb, flags))
+      throw new Failure(`printf has ${JSON.stringify(whole)}, which is no verb that is taken.`);
+    if (place !== undefined) {
+      isInOrder = false;
+      next = Number(place) - 1;
+    }
+    if (next < 0 || next >= args.length) return place === undefined ? `%!${verb}(MISSING)` : `%!${verb}(BADINDEX)`;
+    const shape = { flags, precision: precision === undefined ? undefined : Number(precision) };
+    return padded(verbText(verb, args[next++], shape), { verb, flags, width: Number(width || 0) });
+  });
+  const extra = isInOrder ? args.slice(next).map((arg) => `${goType(arg)}=${printed(arg)}`) : [];
   return extra.length === 0 ? text : `${text}%!(EXTRA ${extra.join(", ")})`;
+}
+
+function padded(made: string, { verb, flags, width }: { verb: string; flags: string; width: number }): string {
+  const missing = width === 0 ? 0 : width - [...made].length;
+  if (missing <= 0) return made;
+  if (flags.includes("-")) return made + " ".repeat(missing);
+  if (!flags.includes("0") || verb === "t") return " ".repeat(missing) + made;
+  const sign = "dfFeEgG".includes(verb) ? (/^[+-]/.exec(made)?.[0] ?? "") : "";
+  return sign + "0".repeat(missing) + made.slice(sign.length);
 }
 
 interface Shape {
@@ -45,47 +54,97 @@ interface Shape {
   readonly precision: number | undefined;
 }
 
-function verbText(verb: string, value: Value, { flags, precision }: Shape): string {
+function verbText(verb: string, value: Value, shape: Shape): string {
   switch (verb) {
     case "v":
-      return value === undefined ? "<nil>" : printed(value);
+      return shown(value);
     case "t":
       return typeof value === "boolean" ? String(value) : wrong(verb, value);
     case "s":
     case "q":
+      return textVerb(verb, value, shape);
     case "x":
     case "X":
-      return textVerb(verb, value, precision);
+      return hex(verb, value, shape);
     case "d":
-      return signed(whole(verb, value).toFixed(0), flags);
+    case "o":
+    case "b":
+    case "U":
     case "c":
-      return String.fromCodePoint(Math.max(0, Math.min(whole(verb, value), 0x10ffff)));
+      return wholeVerb(verb, value, shape);
     default:
-      if (!(value instanceof Float)) return wrong(verb, value);
-      return signed(floatVerb(verb, value.value, precision), flags);
+      return value instanceof Float
+        ? signed(floatVerb(verb, value.value, shape.precision), shape.flags)
+        : wrong(verb, value);
   }
 }
 
-function textVerb(verb: string, value: Value, precision: number | undefined): string {
-  if (verb === "s" || verb === "q") {
-    if (typeof value === "number" || typeof value === "boolean" || value instanceof Float) return wrong(verb, value);
-    const text = value === undefined ? "%!s(<nil>)" : printed(value);
-    const cut = precision === undefined ? text : [...text].slice(0, precision).join("");
-    return verb === "q" ? JSON.stringify(cut) : cut;
-  }
+function textVerb(verb: string, value: Value, { precision }: Shape): string {
+  if (value instanceof List && value.type === "texts")
+    return `[${value.items.map((each) => textVerb(verb, each, { flags: "", precision })).join(" ")}]`;
+  if (typeof value === "number" && verb === "q") return goQuoted(String.fromCodePoint(codePoint(value)), "'");
+  if (typeof value === "number" || typeof value === "boolean" || value instanceof Float || value === undefined)
+    return wrong(verb, value);
+  const text = printed(value);
+  const cut = precision === undefined ? text : [...text].slice(0, precision).join("");
+  return verb === "q" ? goQuoted(cut, '"') : cut;
+}
+
+function hex(verb: string, value: Value, { flags }: Shape): string {
   const isText = typeof value === "string" || value instanceof Safe;
-  const hex = isText ? Buffer.from(printed(value)).toString("hex") : whole(verb, value).toString(16);
-  return verb === "X" ? hex.toUpperCase() : hex;
+  const number = isText ? undefined : whole(value);
+  if (!isText && number === undefined) return wrong(verb, value);
+  const digits = isText ? Buffer.from(printed(value)).toString("hex") : number!.toString(16);
+  const made = `${flags.includes("#") ? "0x" : ""}${digits}`;
+  return verb === "X" ? made.toUpperCase() : made;
 }
 
-function whole(verb: string, value: Value): number {
+function wholeVerb(verb: string, value: Value, { flags }: Shape): string {
+  const number = whole(value);
+  if (number === undefined) return wrong(verb, value);
+  if (verb === "c") return String.fromCodePoint(codePoint(number));
+  if (verb === "U") return `U+${number.toString(16).toUpperCase().padStart(4, "0")}`;
+  return signed(number.toString(verb === "d" ? 10 : verb === "o" ? 8 : 2), flags);
+}
+
+function whole(value: Value): number | undefined {
   if (value instanceof Duration) return Math.round(value.seconds * 1e9);
-  if (typeof value === "number") return value;
-  throw new Failure(`printf wants a whole number for %${verb}, and gets ${typeName(value)}.`);
+  return typeof value === "number" ? value : undefined;
+}
+
+function codePoint(number: number): number {
+  return number < 0 || number > 0x10ffff ? 0xfffd : number;
+}
+
+const QUOTED: Readonly<Record<string, string>> = {
+  ...{ "\x07": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\" },
+};
+
+/** As Go's strconv.Quote. */
+function goQuoted(value: string, quote: string): string {
+  const escaped = (character: string) => {
+    if (character === quote) return `\\${quote}`;
+    if (Object.hasOwn(QUOTED, character)) return QUOTED[character]!;
+    const code = character.codePointAt(0)!;
+    if (code < 0x80) return `\\x${code.toString(16).padStart(2, "0")}`;
+    return code < 0x10000 ? `\\u${code.toString(16).padStart(4, "0")}` : `\\U${code.toString(16).padStart(8, "0")}`;
+  };
+  return (
+    quote +
+    value.replace(/["'\\]|[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, (each) =>
+      /["']/.test(each) && each !== quote ? each : escaped(each),
+    ) +
+    quote
+  );
 }
 
 function wrong(verb: string, value: Value): string {
   return `%!${verb}(${value === undefined ? "<nil>" : `${goType(value)}=${printed(value)}`})`;
+}
+
+/** As Go's %v. */
+export function shown(value: Value): string {
+  return value === undefined ? "<nil>" : printed(value);
 }
 
 function goType(value: Value): string {
@@ -101,12 +160,13 @@ function signed(text: string, flags: string): string {
 
 function floatVerb(verb: string, value: number, precision: number | undefined): string {
   if (!Number.isFinite(value)) return floatText(value);
-  if (verb === "f") return value.toFixed(Math.min(precision ?? 6, 100));
-  if (verb !== "g") {
+  if (verb === "f" || verb === "F") return value.toFixed(Math.min(precision ?? 6, 100));
+  if (verb !== "g" && verb !== "G") {
     const text = exponential(value.toExponential(Math.min(precision ?? 6, 100)));
     return verb === "E" ? text.toUpperCase() : text;
   }
-  return precision === undefined ? floatText(value) : generalText(value, precision);
+  const text = precision === undefined ? floatText(value) : generalText(value, precision);
+  return verb === "G" ? text.toUpperCase() : text;
 }
 
 /** `%.4g`: so many digits that count, without zeros at the end. */

@@ -7,6 +7,7 @@ import { evaluate, type Mode } from "./evaluate.ts";
 import type { Definition, Definitions } from "./nodes.ts";
 import { parseTemplate } from "./parse.ts";
 import { TemplateProblem } from "./problem.ts";
+import type { Struct } from "./values.ts";
 
 /** A file that `templates` of a configuration names. */
 export interface TemplateFile {
@@ -26,25 +27,39 @@ export interface TemplateOptions {
   readonly isLine?: boolean;
 }
 
-export class Template {
-  readonly #definition: Definition;
-  readonly #definitions: Definitions;
-  readonly #options: TemplateOptions;
+export abstract class Template {
+  /** @throws Error that says where and why it cannot be filled in */
+  abstract fill(filling: Filling): string;
+}
 
-  constructor(definition: Definition, definitions: Definitions, options: TemplateOptions) {
-    this.#definition = definition;
-    this.#definitions = definitions;
-    this.#options = options;
+class TextTemplate extends Template {
+  readonly #o: TemplateOptions & { readonly template: Definition; readonly definitions: Definitions };
+
+  constructor(options: TemplateOptions & { readonly template: Definition; readonly definitions: Definitions }) {
+    super();
+    this.#o = options;
   }
 
-  /** @throws Error that says where and why it cannot be filled in */
-  fill(message: Message, nowUs: number): string {
-    const { mode, most, isWhole, isLine = false } = this.#options;
-    const [template, definitions] = [this.#definition, this.#definitions];
-    const text = evaluate({ template, definitions, mode, nowUs, data: templateData(message) });
+  override fill({ data, nowUs, routeLabel }: Filling): string {
+    const { template, definitions, mode, most, isWhole, isLine = false } = this.#o;
+    const text = evaluate({ template, definitions, mode, nowUs, data, routeLabel });
     if (text.length > most && isWhole) throw new Error(`${template.file}: makes more than ${most} characters.`);
     return beginning(isLine ? oneLine(text) : text, most);
   }
+}
+
+/** What a message fills its templates in with. */
+export interface Filling {
+  readonly data: Struct;
+  readonly nowUs: number;
+  /** By name; "" where there is none. */
+  readonly routeLabel: (name: string) => string;
+}
+
+export function fillingOf(message: Message, nowUs: number): Filling {
+  const { routeLabels = {} } = message;
+  const routeLabel = (name: string) => (Object.hasOwn(routeLabels, name) ? routeLabels[name]! : "");
+  return { data: templateData(message), nowUs, routeLabel };
 }
 
 /** What is wrong with a file, and where: without a place of its own it is the list that names it. */
@@ -68,7 +83,7 @@ export class TemplateLibrary {
     const whole = parsed.map(
       ({ file, body }) => [file.path.replace(/^.*\//, ""), { body, source: file.text, file: file.path }] as const,
     );
-    this.#definitions = new Map([...DEFAULTS, ...whole, ...parsed.flatMap(({ defined }) => [...defined])]);
+    this.#definitions = withDefinitions(DEFAULTS, [...whole, ...parsed.flatMap(({ defined }) => [...defined])]);
     if (parsed.length < files.length) return;
     for (const { file, called } of parsed) {
       for (const [name, at] of called) {
@@ -80,12 +95,19 @@ export class TemplateLibrary {
   /** @throws TemplateProblem at the first thing that cannot be taken */
   read(source: string, path: string, options: TemplateOptions): Template {
     const { body, defined, called } = parseTemplate(source, path);
-    const definitions = defined.size === 0 ? this.#definitions : new Map([...this.#definitions, ...defined]);
+    const definitions = defined.size === 0 ? this.#definitions : withDefinitions(this.#definitions, defined);
     for (const [name, at] of called) {
       if (!definitions.has(name)) throw new TemplateProblem(at, noTemplate(name));
     }
-    return new Template({ body, source, file: path }, definitions, options);
+    return new TextTemplate({ ...options, template: { body, source, file: path }, definitions });
   }
+}
+
+/** The last one of a name counts, but for those that are empty. */
+function withDefinitions(before: Definitions, added: Iterable<readonly [string, Definition]>): Definitions {
+  const all = new Map(before);
+  for (const [name, definition] of added) if (definition.isEmpty !== true || !all.has(name)) all.set(name, definition);
+  return all;
 }
 
 function noTemplate(name: string): string {

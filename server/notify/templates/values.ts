@@ -1,22 +1,36 @@
 /** Values of templates, as Go has them, and how they are printed. */
+import { localMs } from "../wall-time.ts";
+import { Failure } from "./failure.ts";
 import { formatTime, RFC3339, STRING_LAYOUT } from "./go-time.ts";
 import { Float } from "./nodes.ts";
 
-export type Value = string | number | boolean | undefined | Float | Time | Duration | Safe | Struct | List | Labels;
+export type Value =
+  | string
+  | number
+  | boolean
+  | undefined
+  | Float
+  | Time
+  | Duration
+  | Safe
+  | Struct
+  | List
+  | Labels
+  | Dict;
 
 /** What a value can be asked for beside its fields. */
 export type Method = (args: readonly Value[]) => Value;
 export type Methods = Readonly<Record<string, Method>>;
 
-/** A failure without a place: whoever evaluates adds it. */
-export class Failure extends Error {}
-
-/** Text that is marked as harmless where it stands. */
+/**
+ * Text that is marked as harmless where it stands: as HTML, or as a URL, by the template, or because its last function has escaped it already
+ * (`escaped`: as html does, `query`: as urlquery does).
+ */
 export class Safe {
   readonly text: string;
-  readonly what: "html" | "url";
+  readonly what: "html" | "url" | "escaped" | "query";
 
-  constructor(text: string, what: "html" | "url") {
+  constructor(text: string, what: Safe["what"]) {
     this.text = text;
     this.what = what;
   }
@@ -54,7 +68,31 @@ export class Time {
   in(zone: string): Time {
     return new Time(this.ms, this.micros, zone);
   }
+
+  /** What the zone's clocks show, as milliseconds since 1970-01-01T00:00 on them. */
+  get localMs(): number {
+    return this.zone === "UTC" ? this.ms : localMs(this.ms * 1_000, this.zone);
+  }
+
+  since(other: Time): Duration {
+    return new Duration((this.ms - other.ms) / 1_000 + (this.micros - other.micros) / 1e6);
+  }
+
+  plus({ seconds }: Duration): Time {
+    const micros = this.micros + Math.round(seconds * 1e6);
+    const ms = this.ms + Math.floor(micros / 1_000);
+    if (!(Math.abs(ms) <= MAX_TIME_MS)) throw new Failure("makes a time that no calendar has.");
+    return new Time(ms, micros - Math.floor(micros / 1_000) * 1_000, this.zone);
+  }
+
+  /** Below zero: before the other. */
+  compare(other: Time): number {
+    return this.ms - other.ms || this.micros - other.micros;
+  }
 }
+
+/** Of JavaScript's calendar. */
+const MAX_TIME_MS = 8.64e15;
 
 /** A record with known fields. */
 export class Struct {
@@ -91,6 +129,43 @@ export class Labels {
   }
 }
 
+/** What `dict` makes: values of any kind by name. */
+export class Dict {
+  /** By name, in the order of names. */
+  readonly entries: ReadonlyMap<string, Value>;
+
+  constructor(all: ReadonlyMap<string, Value>) {
+    this.entries = new Map([...all].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+}
+
+/** How much work there is in looking at a value, as characters. */
+export function weightOf(value: Value): number {
+  if (typeof value === "string") return value.length;
+  if (value instanceof Safe) return value.text.length;
+  if (value instanceof List) return value.items.length * CHARACTERS_PER_ITEM;
+  return value instanceof Labels || value instanceof Dict ? value.entries.size * CHARACTERS_PER_ITEM : 0;
+}
+
+const CHARACTERS_PER_ITEM = 32;
+
+export function text(value: Value): string {
+  if (typeof value === "string") return value;
+  if (value instanceof Safe) return value.text;
+  throw new Failure(`wants a text, and gets ${typeName(value)}.`);
+}
+
+export function items(value: Value): readonly Value[] {
+  if (value instanceof List) return value.items;
+  if (value === undefined) return [];
+  throw new Failure(`wants a list, and gets ${typeName(value)}.`);
+}
+
+export function timeOf(value: Value): Time {
+  if (value instanceof Time) return value;
+  throw new Failure(`wants a time, and gets ${typeName(value)}.`);
+}
+
 /** `alertname` first, then by name. */
 export function sortedEntries({ entries }: Labels): (readonly [name: string, value: string])[] {
   return [...entries].sort(([a], [b]) => Number(b === "alertname") - Number(a === "alertname"));
@@ -110,7 +185,7 @@ export function isTrue(value: Value): boolean {
   if (value instanceof Duration) return value.seconds !== 0;
   if (value instanceof Safe) return value.text !== "";
   if (value instanceof List) return value.items.length > 0;
-  if (value instanceof Labels) return value.entries.size > 0;
+  if (value instanceof Labels || value instanceof Dict) return value.entries.size > 0;
   return value instanceof Struct || value instanceof Time || Boolean(value);
 }
 
@@ -123,7 +198,10 @@ export function typeName(value: Value): string {
   if (value instanceof Time) return "a time";
   if (value instanceof Duration) return "a duration";
   if (value instanceof Labels) return "labels";
-  return value instanceof Struct ? `a ${value.type}` : `a list of ${value.type}`;
+  if (value instanceof Dict) return "a dict";
+  return value instanceof Struct
+    ? `${/^[aeiou]/i.test(value.type) ? "an" : "a"} ${value.type}`
+    : `a list of ${value.type}`;
 }
 
 /** As Go's `%v` prints it. @throws Failure where it prints the insides of a record */
@@ -136,6 +214,8 @@ export function printed(value: Value): string {
   if (value instanceof List && value.type === "pairs") return value.items.map(pairOf).map(pairText).join(", ");
   if (value instanceof List) return `[${value.items.map(printed).join(" ")}]`;
   if (value instanceof Labels) return sortedEntries(value).map(pairText).join(", ");
+  if (value instanceof Dict)
+    return `map[${[...value.entries].map(([name, each]) => `${name}:${printed(each)}`).join(" ")}]`;
   if (value instanceof Struct) {
     if (value.type !== "Pair") throw new Failure(`prints ${typeName(value)}: name a field of it.`);
     return `{${Object.values(value.fields).map(printed).join(" ")}}`;
@@ -143,11 +223,16 @@ export function printed(value: Value): string {
   return String(value);
 }
 
+/** Of ten: from it on Go writes the exponent. */
+const EXPONENT_SHOWN_FROM = 6;
+
 /** As Go's `%v`: the shortest text that reads as the number. */
 export function floatText(value: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
-  const exponent = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value)));
-  return exponent < -4 || exponent >= 21 ? exponential(value.toExponential()) : String(value);
+  const shortest = value.toExponential();
+  const exponent = Number(shortest.slice(shortest.indexOf("e") + 1));
+  if (exponent < -4 || exponent >= EXPONENT_SHOWN_FROM) return exponential(shortest);
+  return Object.is(value, -0) ? "-0" : String(value);
 }
 
 /** Go's exponents have two digits. */
@@ -186,6 +271,7 @@ function plain(value: Value): unknown {
   if (value instanceof Time) return formatTime(value, RFC3339);
   if (value instanceof List) return value.items.map(plain);
   if (value instanceof Labels) return Object.fromEntries(value.entries);
+  if (value instanceof Dict) return Object.fromEntries([...value.entries].map(([name, each]) => [name, plain(each)]));
   if (!(value instanceof Struct)) return value;
   const names = JSON_NAMES[value.type] ?? {};
   return Object.fromEntries(Object.entries(value.fields).map(([name, each]) => [names[name] ?? name, plain(each)]));
@@ -195,9 +281,10 @@ const JSON_NAMES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   message: {
     ...{ Receiver: "receiver", Status: "status", Alerts: "alerts", GroupLabels: "groupLabels" },
     ...{ CommonLabels: "commonLabels", CommonAnnotations: "commonAnnotations", ExternalURL: "externalURL" },
+    ...{ RouteLabels: "routeLabels", NotificationReason: "notification_reason" },
   },
   alert: {
     ...{ Status: "status", Labels: "labels", Annotations: "annotations", StartsAt: "startsAt", EndsAt: "endsAt" },
-    ...{ GeneratorURL: "generatorURL", Fingerprint: "fingerprint" },
+    ...{ GeneratorURL: "generatorURL", Fingerprint: "fingerprint", ActURL: "actURL" },
   },
 };

@@ -15,10 +15,10 @@ const DISCORD: Known = {
     "content",
     "message",
     "username",
+    "avatar_url",
     "picture",
     ...HTTP_CHANNEL_NAMES,
   ],
-  later: ["avatar_url"],
 };
 
 export function readDiscord(value: Value, global: Global): DiscordConfig<Text> | undefined {
@@ -27,6 +27,7 @@ export function readDiscord(value: Value, global: Global): DiscordConfig<Text> |
   const url = requiredSecret(fields, "webhook_url", urlTrouble);
   const texts = readTexts(fields, { title: "title", content: "content", username: "username" });
   const body = fields.get("message")?.templated({ mode: "text", most: MAX_DISCORD_CHARACTERS, isWhole: false });
+  const avatarUrl = fields.get("avatar_url")?.line();
   const http = readHttpChannel(fields, { global, sendResolved: true });
   return (
     url && {
@@ -34,6 +35,7 @@ export function readDiscord(value: Value, global: Global): DiscordConfig<Text> |
       url,
       ...texts,
       ...(body !== undefined && { body }),
+      ...(avatarUrl !== undefined && { avatarUrl }),
       ...http,
       ...readPicture(fields, true),
     }

@@ -12,9 +12,12 @@ import type { Fields, Known, Value } from "./value.ts";
 
 const EMAIL: Known = {
   of: "an e-mail",
-  names: ["to", "headers", "html", "text", "send_resolved", "picture", ...SMTP_NAMES],
-  later: ["auth_secret", "auth_secret_file", "auth_identity", "threading"],
+  names: ["to", "headers", "html", "text", "send_resolved", "picture", "threading", ...SMTP_NAMES],
+  later: ["auth_secret", "auth_secret_file", "auth_identity"],
+  instead: "write auth_password, or remove it.",
 };
+/** E-mails of a group form one conversation, whatever is written there. */
+const THREADING: Known = { of: "threading", names: ["enabled", "thread_by_date"] };
 
 const HEADER_NAME = /^[\x21-\x39\x3b-\x7e]+$/;
 /** The port where TLS is spoken from the first byte. */
@@ -25,6 +28,7 @@ export function readEmail(value: Value, global: Global): EmailConfig<Text> | und
   if (fields === undefined) return undefined;
   const to = readRecipients(fields.required("to"));
   const headers = readHeaders(fields.get("headers"));
+  fields.get("threading")?.fields(THREADING);
   const body = readMailBody(fields);
   const own = readSmtp(fields, "");
   const smtp = { ...global.smtp, ...own };

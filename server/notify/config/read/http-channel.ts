@@ -1,4 +1,5 @@
 /** Settings of all channels over HTTP. */
+import type { Mode } from "../../templates/evaluate.ts";
 import type { TemplateOptions, Text } from "../../templates/template.ts";
 import type { HttpChannelConfig, Secret } from "../config.ts";
 import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../limits.ts";
@@ -53,10 +54,14 @@ export function requiredSecret(
 }
 
 /** Texts of one line by their names in the result; those that are not written are absent. */
-export function readTexts<K extends string>(fields: Fields, names: Readonly<Record<K, string>>): { [N in K]?: Text } {
+export function readTexts<K extends string>(
+  fields: Fields,
+  names: Readonly<Record<K, string>>,
+  mode?: Mode,
+): { [N in K]?: Text } {
   const found: { [N in K]?: Text } = {};
   for (const [key, name] of Object.entries(names) as [K, string][]) {
-    const text = fields.get(name)?.templatedLine();
+    const text = fields.get(name)?.templatedLine(mode);
     if (text !== undefined) found[key] = text;
   }
   return found;

@@ -1,17 +1,21 @@
 import { quoted } from "../../../lib/quoted.ts";
-import type { HttpSettings } from "../config.ts";
-import { readSecret } from "./secret.ts";
+import type { HttpSettings, Secret } from "../config.ts";
+import { readPath, readSecret, readSecretValue } from "./secret.ts";
 import { readHttpTls } from "./tls.ts";
 import type { Fields, Known, Value } from "./value.ts";
 
 const HTTP: Known = {
   of: "http_config",
-  names: ["authorization", "basic_auth", "bearer_token", "bearer_token_file", "tls_config"],
-  later: [
-    ...["proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header", "oauth2"],
+  names: [
+    ...["authorization", "basic_auth", "bearer_token", "bearer_token_file", "tls_config"],
     ...["follow_redirects", "enable_http2", "http_headers"],
   ],
+  later: ["proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header", "oauth2"],
 };
+const HEADER: Known = { of: "a header", names: ["values", "secrets", "files"] };
+/** Set by the platform for each request. */
+const OWN_HEADERS =
+  /^(?:authorization|connection|content-.*|host|idempotency-key|transfer-encoding|user-agent|ce-.*|webhook-.*)$/i;
 const AUTHORIZATION: Known = {
   of: "authorization",
   names: ["type", "credentials", "credentials_file"],
@@ -33,7 +37,35 @@ export function readHttp(value: Value): HttpSettings {
   const authorization = readAuthorization(fields);
   const basicAuth = readBasicAuth(fields.get("basic_auth"));
   const tls = fields.get("tls_config");
-  return { ...(authorization && { authorization }), ...(basicAuth && { basicAuth }), ...(tls && readHttpTls(tls)) };
+  const redirects = fields.get("follow_redirects");
+  if (redirects?.flag() === true)
+    redirects.problem("is true: redirects are not followed, because where they lead is another's choice; remove it.");
+  // HTTP/1.1 is what every server takes.
+  fields.get("enable_http2")?.flag();
+  const headers = readHeaders(fields.get("http_headers"));
+  return {
+    ...(headers && { headers }),
+    ...(authorization && { authorization }),
+    ...(basicAuth && { basicAuth }),
+    ...(tls && readHttpTls(tls)),
+  };
+}
+
+function readHeaders(value: Value | undefined): HttpSettings["headers"] | undefined {
+  if (value === undefined) return undefined;
+  const entries = value.entries().map(([name, each]) => {
+    if (!TOKEN.test(name)) each.problem(`${quoted(name)} is no name of a header.`);
+    if (OWN_HEADERS.test(name))
+      each.problem(`the header ${quoted(name)} is set by the platform and cannot be changed.`);
+    return [name, readHeader(each.fields(HEADER))] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function readHeader(fields: Fields | undefined): Secret[] {
+  const written = ["values", "secrets"].flatMap((name) => fields?.get(name)?.items() ?? []);
+  const files = (fields?.get("files")?.items() ?? []).flatMap((item) => readPath(item) ?? []);
+  return [...written.flatMap((item) => readSecretValue(item, headerTrouble) ?? []), ...files.map((file) => ({ file }))];
 }
 
 function readAuthorization(http: Fields): HttpSettings["authorization"] {

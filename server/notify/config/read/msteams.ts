@@ -15,8 +15,7 @@ import type { Known, Value } from "./value.ts";
 
 const TEAMS: Known = {
   of: "a message to Teams",
-  names: ["webhook_url", "webhook_url_file", "title", "text", "picture", ...HTTP_CHANNEL_NAMES],
-  later: ["summary"],
+  names: ["webhook_url", "webhook_url_file", "title", "summary", "text", "picture", ...HTTP_CHANNEL_NAMES],
 };
 
 /** Of `msteams_configs` and of `msteamsv2_configs`: both are sent as cards to a workflow. */
@@ -24,7 +23,7 @@ export function readTeams(value: Value, global: Global): TeamsConfig<Text> | und
   const fields = value.fields(TEAMS);
   if (fields === undefined) return undefined;
   const url = requiredSecret(fields, "webhook_url", urlTrouble);
-  const texts = readTexts(fields, { title: "title" });
+  const texts = readTexts(fields, { title: "title", summary: "summary" });
   const body = readBody(fields, "text", { mode: "text", most: MAX_TEAMS_TEXT_CHARACTERS, isWhole: false });
   const http = readHttpChannel(fields, { global, sendResolved: true });
   return url && { kind: "msteams", url, ...texts, ...body, ...http, ...readPicture(fields, false) };

@@ -13,10 +13,13 @@ const PAGERDUTY: Known = {
   of: "an event of PagerDuty",
   names: [
     ...["routing_key", "routing_key_file", "url", "url_file", "severity", "class", "component", "group"],
-    ...["client", "client_url", "description", "details", ...HTTP_CHANNEL_NAMES],
+    ...["client", "client_url", "description", "details", "source", "images", "links", ...HTTP_CHANNEL_NAMES],
   ],
-  later: ["service_key", "service_key_file", "images", "links", "source"],
+  later: ["service_key", "service_key_file"],
+  instead: "it is of the API before this one: write the routing_key of an integration with Events API v2.",
 };
+const IMAGE: Known = { of: "an image", names: ["src", "href", "alt"] };
+const LINK: Known = { of: "a link", names: ["href", "text"] };
 const EVENTS_URL = "https://events.pagerduty.com/v2/enqueue";
 const SEVERITIES: readonly string[] = ["critical", "error", "warning", "info"];
 
@@ -29,8 +32,10 @@ export function readPagerDuty(value: Value, global: Global): PagerDutyConfig<Tex
   const severity = readSeverity(fields.get("severity"));
   const texts = readTexts(fields, {
     ...{ client: "client", clientUrl: "client_url", class: "class", component: "component", group: "group" },
-    description: "description",
+    ...{ description: "description", source: "source" },
   });
+  const images = readAll(fields.get("images"), IMAGE, { src: "src", href: "href", alt: "alt" });
+  const links = readAll(fields.get("links"), LINK, { href: "href", text: "text" });
   const http = readHttpChannel(fields, { global, sendResolved: true });
   return (
     url &&
@@ -41,9 +46,18 @@ export function readPagerDuty(value: Value, global: Global): PagerDutyConfig<Tex
       ...(severity && { severity }),
       ...texts,
       ...readDetails(fields.get("details")),
+      ...(images.length > 0 && { images }),
+      ...(links.length > 0 && { links }),
       ...http,
     }
   );
+}
+
+function readAll<K extends string>(value: Value | undefined, known: Known, names: Readonly<Record<K, string>>) {
+  return (value?.items() ?? []).flatMap((item) => {
+    const fields = item.fields(known);
+    return fields === undefined ? [] : [readTexts(fields, names)];
+  });
 }
 
 function readDetails(value: Value | undefined): { details?: Record<string, Text> } {

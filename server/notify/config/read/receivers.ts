@@ -38,11 +38,11 @@ const CHANNEL_NAMES = CHANNELS.map(([name]) => name);
 
 const RECEIVER: Known = {
   of: "a receiver",
-  names: ["name", ...CHANNEL_NAMES, ...FALLBACK_NAMES, "max_messages_per_minute"],
+  names: ["name", ...CHANNEL_NAMES, ...FALLBACK_NAMES, "max_messages_per_minute", "labels"],
   later: [
     ...["opsgenie_configs", "pushover_configs", "sns_configs", "victorops_configs"],
     ...["webex_configs", "wechat_configs", "jira_configs", "rocketchat_configs", "mattermost_configs"],
-    ...["incidentio_configs", "labels"],
+    "incidentio_configs",
   ],
   instead: `receivers have ${CHANNEL_NAMES.join(", ")}; remove it.`,
 };
@@ -56,7 +56,13 @@ export function readReceivers(value: Value | undefined, global: Global): Receive
     const name = readDefinition(fields.required("name"), "a receiver", names);
     const place = fields.get("fallback");
     if (place !== undefined) places.set(name, place);
-    return [{ name, channels: readChannels(fields, global), ...readFallback(fields), ...readRate(fields) }];
+    const labels = fields
+      .get("labels")
+      ?.entries()
+      .map(([label, each]) => [label, each.text() ?? ""] as const);
+    const about = labels && { labels: Object.fromEntries(labels) };
+    const channels = readChannels(fields, global);
+    return [{ name, channels, ...readFallback(fields), ...readRate(fields), ...about }];
   });
   checkFallbacks(receivers, places);
   return receivers;

@@ -1,5 +1,5 @@
 import type { Route } from "../config.ts";
-import { MAX_ROUTE_DEPTH, MAX_ROUTES } from "../limits.ts";
+import { MAX_ROUTE_DEPTH, MAX_ROUTE_LABEL, MAX_ROUTE_LABELS, MAX_ROUTES } from "../limits.ts";
 import { readDuration } from "./duration.ts";
 import { readMatchers } from "./matchers.ts";
 import { readReference, readReferences } from "./reference.ts";
@@ -11,9 +11,8 @@ const ROUTE: Known = {
   of: "a route",
   names: [
     ...["receiver", "group_by", "group_wait", "group_interval", "repeat_interval", "match", "match_re", "matchers"],
-    ...["mute_time_intervals", "active_time_intervals", "continue", "routes", "escalation"],
+    ...["mute_time_intervals", "active_time_intervals", "continue", "routes", "escalation", "labels"],
   ],
-  later: ["labels"],
 };
 const MATCHERS = { list: "matchers", equal: "match", regex: "match_re" };
 const ALL_LABELS = "...";
@@ -28,12 +27,13 @@ const DEFAULTS = {
   groupIntervalMs: 300_000,
   repeatIntervalMs: 14_400_000,
   escalation: "",
+  labels: {},
 } as const satisfies Inherited;
 
 /** What a route has of the one above it where it does not say. (Its time intervals it has not: as with Alertmanager.) */
 type Inherited = Pick<
   Route,
-  "receiver" | "groupBy" | "groupWaitMs" | "groupIntervalMs" | "repeatIntervalMs" | "escalation"
+  "receiver" | "groupBy" | "groupWaitMs" | "groupIntervalMs" | "repeatIntervalMs" | "escalation" | "labels"
 >;
 
 /** Names that routes may use. */
@@ -75,7 +75,8 @@ class RouteReader {
 
   read(fields: Fields, { id, key, depth, inherited }: Place): Route {
     this.#bound(fields, depth);
-    const own = { ...inherited, ...this.#settings(fields) };
+    const labels = { ...inherited.labels, ...readLabels(fields.get("labels")) };
+    const own = { ...inherited, ...this.#settings(fields), labels };
     const children = (fields.get("routes")?.items(MAX_ROUTES) ?? []).map((item) => item.fields(ROUTE));
     const below = children.filter((child) => child !== undefined);
     const matchers = below.map((child) => readMatchers(child, MATCHERS));
@@ -135,6 +136,14 @@ class RouteReader {
   #intervals(value: Value | undefined): string[] {
     return readReferences(value, { kind: "time interval", names: this.#defined.timeIntervals, list: "time_intervals" });
   }
+}
+
+function readLabels(value: Value | undefined): Route["labels"] {
+  const options = { mode: "text", most: MAX_ROUTE_LABEL, isWhole: false } as const;
+  const entries = (value?.entries(MAX_ROUTE_LABELS) ?? []).map(
+    ([name, each]) => [name, each.templated(options) ?? ""] as const,
+  );
+  return Object.fromEntries(entries);
 }
 
 function readGroupBy(value: Value | undefined): Route["groupBy"] | undefined {

@@ -25,7 +25,7 @@ export function readSecret(
     const path = readPath(file);
     return path === undefined ? undefined : { file: path };
   }
-  return value && readValue(value, check);
+  return value && readSecretValue(value, check);
 }
 
 /** The path of a file, from the root on. */
@@ -37,7 +37,8 @@ export function readPath(value: Value): string | undefined {
   return path;
 }
 
-function readValue(value: Value, check?: (text: string) => string | undefined): Secret | undefined {
+/** A secret that is written there, or named as a variable. */
+export function readSecretValue(value: Value, check?: (text: string) => string | undefined): Secret | undefined {
   const text = value.text();
   if (text === undefined) return undefined;
   if (text === "") return value.problem("is empty: write a value, or remove it.");

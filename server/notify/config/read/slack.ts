@@ -10,13 +10,17 @@ const SLACK: Known = {
   of: "a message to Slack",
   names: [
     ...["api_url", "api_url_file", "channel", "username", "color", "title", "title_link", "text", "fields"],
-    ...["short_fields", "pretext", "footer", "fallback", ...HTTP_CHANNEL_NAMES],
+    ...["short_fields", "pretext", "footer", "fallback", "callback_id", "icon_emoji", "icon_url", "image_url"],
+    ...["thumb_url", "link_names", "mrkdwn_in", "actions", "message_text", ...HTTP_CHANNEL_NAMES],
   ],
-  later: [
-    ...["callback_id", "icon_emoji", "icon_url", "image_url", "thumb_url"],
-    ...["link_names", "mrkdwn_in", "actions", "app_token", "app_token_file", "app_url", "message_text"],
-    ...["update_message"],
-  ],
+  later: ["app_token", "app_token_file", "app_url", "update_message", "post_updates_to_thread"],
+  instead: "write api_url, with the token as credentials in authorization of http_config, or remove it.",
+};
+const ACTION: Known = {
+  of: "an action",
+  names: ["type", "text", "url", "style"],
+  later: ["name", "value", "confirm"],
+  instead: "an action is a link here; remove it.",
 };
 const FIELD: Known = { of: "a field", names: ["title", "value", "short"] };
 
@@ -28,9 +32,12 @@ export function readSlack(value: Value, global: Global): SlackConfig<Text> | und
   const isGlobal = !hasOwn && (global.has("slack_api_url") || global.has("slack_api_url_file"));
   const url = isGlobal ? global.slackUrl : requiredSecret(fields, "api_url", urlTrouble);
   const texts = readTexts(fields, {
-    ...{ username: "username", color: "color", title: "title", titleLink: "title_link" },
-    ...{ pretext: "pretext", footer: "footer", fallback: "fallback" },
+    ...{ username: "username", color: "color", title: "title", titleLink: "title_link", fallback: "fallback" },
+    ...{ iconEmoji: "icon_emoji", iconUrl: "icon_url", callbackId: "callback_id" },
+    ...{ imageUrl: "image_url", thumbUrl: "thumb_url" },
   });
+  // What Slack reads as marks: values in it mention nobody.
+  const marked = readTexts(fields, { pretext: "pretext", footer: "footer", messageText: "message_text" }, "slack");
   // By it messages find their channel again.
   const channel = fields.get("channel")?.untemplated();
   const place = channel === undefined ? {} : { channel };
@@ -38,13 +45,35 @@ export function readSlack(value: Value, global: Global): SlackConfig<Text> | und
   const areShort = fields.get("short_fields")?.flag() ?? false;
   const own = (fields.get("fields")?.items() ?? []).flatMap((item) => readField(item, areShort) ?? []);
   const http = readHttpChannel(fields, { global, sendResolved: false });
-  return url && { kind: "slack", url, ...place, ...texts, ...body, fields: own, ...http };
+  const linkNames = fields.get("link_names")?.flag();
+  const marks = fields.get("mrkdwn_in")?.names("the part");
+  const markedParts = marks && { markedParts: [...marks.keys()] };
+  const actions = (fields.get("actions")?.items() ?? []).flatMap((item) => readAction(item) ?? []);
+  const parts = {
+    ...{ fields: own, ...markedParts },
+    ...(actions.length > 0 && { actions }),
+    ...(linkNames === true && { linkNames }),
+  };
+  return url && { kind: "slack", url, ...place, ...texts, ...marked, ...body, ...parts, ...http };
+}
+
+/** A link as a button: others would call an app of ours, which there is none. */
+function readAction(value: Value): NonNullable<SlackConfig<Text>["actions"]>[number] | undefined {
+  const fields = value.fields(ACTION);
+  const type = fields?.required("type");
+  if (fields === undefined || type === undefined) return undefined;
+  if (type.line() !== "button") type.problem("is no button: buttons with a url are the actions that are taken.");
+  const text = fields.required("text")?.templatedLine();
+  const url = fields.required("url")?.templatedLine();
+  const style = fields.get("style")?.templatedLine();
+  if (text === undefined || url === undefined) return undefined;
+  return { text, url, ...(style !== undefined && { style }) };
 }
 
 function readField(value: Value, isShort: boolean): SlackConfig<Text>["fields"][number] | undefined {
   const fields = value.fields(FIELD);
-  const title = fields?.required("title")?.templatedLine();
-  const text = fields?.required("value")?.templatedLine();
+  const title = fields?.required("title")?.templatedLine("slack");
+  const text = fields?.required("value")?.templatedLine("slack");
   if (title === undefined || text === undefined) return undefined;
   return { title, value: text, short: fields?.get("short")?.flag() ?? isShort };
 }

@@ -1,5 +1,6 @@
 /** A YAML file under examination: its tree with places, and what is wrong with it. */
-import { type Alias, type Document, isAlias, LineCounter, type Node, parseDocument, visit } from "yaml";
+import { type Alias, type Document, isAlias, LineCounter, type Node, parseDocument, type Scalar, visit } from "yaml";
+import { placeIn } from "../../templates/problem.ts";
 import { TemplateLibrary } from "../../templates/template.ts";
 import { MAX_FILE_CHARACTERS, MAX_INSTRUCTIONS, MAX_PROBLEMS, MAX_VALUES } from "../limits.ts";
 import type { Problem } from "../problem.ts";
@@ -95,15 +96,28 @@ export class Source {
     return found;
   }
 
-  /** Where a line behind that of the offset begins. */
-  offsetOfLine(offset: number, line: number): number {
-    let at = offset;
-    for (let i = 0; i < line; i++) {
-      const next = this.#text.indexOf("\n", at);
-      if (next < 0) return at;
-      at = next + 1;
-    }
-    return at + (/^ */.exec(this.#text.slice(at, at + 1_000))?.[0].length ?? 0);
+  /** Where a character of a text stands in the file; of one that is written with escapes or folded lines: where the text begins. */
+  placeWithin(
+    { range, type }: Scalar,
+    text: string,
+    at: number,
+  ): { readonly offset: number; readonly isExact: boolean } {
+    const start = range![0];
+    if (type === "BLOCK_LITERAL") return { offset: this.#offsetInBlock(start, text, at), isExact: true };
+    const first = type === "PLAIN" ? start : start + 1;
+    const isExact = this.#text.startsWith(text, first);
+    return { offset: isExact ? first + at : start, isExact };
+  }
+
+  /** Its lines are lines of the file, all indented by as many blanks. */
+  #offsetInBlock(start: number, text: string, at: number): number {
+    const { line, column } = placeIn(text, at);
+    const own = text.split("\n")[line - 1]!;
+    let begins = start;
+    for (let i = 0; i < line; i++) begins = this.#text.indexOf("\n", begins) + 1;
+    const ends = this.#text.indexOf("\n", begins);
+    const written = this.#text.slice(begins, ends < 0 ? undefined : ends).replace(/\r$/, "");
+    return begins + (written.length - own.length) + column - 1;
   }
 
   /**

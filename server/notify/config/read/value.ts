@@ -2,6 +2,7 @@
 import { isAlias, isMap, isScalar, isSeq, type Node, type Pair, Scalar } from "yaml";
 import { quoted } from "../../../lib/quoted.ts";
 import { didYouMean } from "../../../lib/suggest.ts";
+import type { Mode } from "../../templates/evaluate.ts";
 import { placeIn, TemplateProblem } from "../../templates/problem.ts";
 import type { TemplateOptions, Text } from "../../templates/template.ts";
 import { MAX_LINE, MAX_LIST, MAX_NAME, MAX_TEMPLATE, MAX_TEXT } from "../limits.ts";
@@ -56,6 +57,12 @@ export class Value {
     return (isSeq(this.#node) || isMap(this.#node)) && this.#node.items.length === 0;
   }
 
+  get kind(): "object" | "list" | "scalar" | undefined {
+    if (isMap(this.#node)) return "object";
+    if (isSeq(this.#node)) return "list";
+    return this.#node === undefined ? undefined : "scalar";
+  }
+
   problem(message: string): undefined {
     this.#source.report(this.#offset, this.path, message);
   }
@@ -81,6 +88,11 @@ export class Value {
     const pairs = [...(this.#pairs("wanted names with values") ?? [])];
     if (pairs.length > most) this.problem(`has ${pairs.length} names: at most ${most} are taken.`);
     return pairs.slice(0, most).map(([name, { value }]) => [name, this.#child(name, value)] as const);
+  }
+
+  /** The same with names that may be templates. */
+  templatedEntries(options: TemplateOptions): (readonly [name: Text, value: Value])[] {
+    return this.entries().map(([name, value]) => [value.#template(name, options) ?? name, value] as const);
   }
 
   items(most = MAX_LIST): Value[] {
@@ -125,33 +137,27 @@ export class Value {
   /** A text, or a template of one. */
   templated(options: TemplateOptions): Text | undefined {
     const text = this.text(MAX_TEMPLATE);
-    if (text === undefined || !text.includes("{{")) return text;
+    return text === undefined ? undefined : this.#template(text, options, this.#node as Scalar);
+  }
+
+  /** @param node where the text stands; absent: elsewhere */
+  #template(text: string, options: TemplateOptions, node?: Scalar): Text | undefined {
+    if (!text.includes("{{")) return text;
     try {
       return this.#source.templates.read(text, this.path, options);
     } catch (error) {
       if (!(error instanceof TemplateProblem)) throw error;
-      const { line } = placeIn(text, error.offset);
-      return this.#source.report(
-        this.#offsetOfLine(line),
-        this.path,
-        this.#isBlock ? error.message : inLine(line, error.message),
-      );
+      const place = node && this.#source.placeWithin(node, text, error.offset);
+      const { line, column } = placeIn(text, error.offset);
+      const where = place?.isExact ? "" : `at line ${line}, column ${column} of the text: `;
+      return this.#source.report(place?.offset ?? this.#offset, this.path, where + error.message);
     }
   }
 
-  /** A text on one line, or a template of one. */
-  templatedLine(): Text | undefined {
+  /** A text on one line, or a template of one. `mode`: of its values. */
+  templatedLine(mode: Mode = "text"): Text | undefined {
     const isTemplate = isScalar(this.#node) && String(this.#node.value).includes("{{");
-    return isTemplate ? this.templated({ mode: "text", most: MAX_LINE, isWhole: false, isLine: true }) : this.line();
-  }
-
-  get #isBlock(): boolean {
-    return isScalar(this.#node) && this.#node.type === "BLOCK_LITERAL";
-  }
-
-  /** Of a line of the text, where each is a line of the file. */
-  #offsetOfLine(line: number): number {
-    return this.#isBlock ? this.#source.offsetOfLine(this.#node!.range![0], line) : this.#offset;
+    return isTemplate ? this.templated({ mode, most: MAX_LINE, isWhole: false, isLine: true }) : this.line();
   }
 
   /** A text on one line in which Alertmanager would fill in a template, and that is the same for all messages here. */
@@ -238,10 +244,6 @@ export class Value {
     }
     return own;
   }
-}
-
-function inLine(line: number, message: string): string {
-  return line === 1 ? message : `in line ${line} of the text: ${message}`;
 }
 
 interface KeyAndValue {

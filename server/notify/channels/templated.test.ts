@@ -1,0 +1,136 @@
+/** Channels whose texts are templates: what is sent, by a configuration as people write it, to a real receiver. */
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { notification, notifiedAlert } from "../../../testing/notification.ts";
+import { startWebhookSink, type WebhookSink } from "../../../testing/webhook-sink.ts";
+import { manualClock } from "../../clock.ts";
+import { parseNotifyConfig } from "../config/parse.ts";
+import type { Message } from "../message.ts";
+import { AddressGuard } from "./addresses.ts";
+import { openChannel } from "./open.ts";
+
+let sink: WebhookSink;
+beforeAll(async () => {
+  sink = await startWebhookSink();
+});
+afterEach(() => sink.answer((response) => response.end("ok")));
+afterAll(() => sink.close());
+
+/** Sends by the only channel of a receiver; answers with what became of it, and all that was posted. */
+async function send(channels: string, message: Message = notification()) {
+  const parsed = parseNotifyConfig(`route: {receiver: a}\nreceivers:\n- name: a\n  ${channels}`);
+  if ("problems" in parsed) throw new Error(JSON.stringify(parsed.problems));
+  const addresses = new AddressGuard(["127.0.0.1"]);
+  const options = { addresses, environment: {}, clock: manualClock(1_763_856_000_000_000), source: "/telltale" };
+  const first = sink.posted.length;
+  const channel = openChannel(parsed.config.receivers[0]!.channels[0]!, options);
+  const sent = await channel.send(message, new AbortController().signal);
+  const posted = sink.posted.slice(first);
+  return { sent, posted, bodies: posted.map(({ body }) => JSON.parse(String(body))) };
+}
+
+const hostile = () =>
+  notification({ alerts: [notifiedAlert({ annotations: { summary: "<!channel> & <http://x|y>" } })] });
+
+test("no part of a message to Slack takes mentions or links out of values", async () => {
+  const value = "{{ (index .Alerts 0).Annotations.summary }}";
+  const { bodies } = await send(
+    `slack_configs: [{api_url: '${sink.url}', pretext: '<!here> ${value}', footer: '${value}', text: '${value}', ` +
+      `message_text: '<!here> ${value}', fields: [{title: '${value}', value: '${value}'}]}]`,
+    hostile(),
+  );
+  const harmless = "&lt;!channel&gt; &amp; &lt;http://x|y&gt;";
+  expect(bodies[0]).toMatchObject({ text: `<!here> ${harmless}` });
+  expect(bodies[0].attachments[0]).toMatchObject({
+    ...{ pretext: `<!here> ${harmless}`, footer: harmless, text: harmless },
+    fields: [{ title: harmless, value: harmless, short: false }],
+  });
+});
+
+test("Slack has the icon, the pictures, the buttons and the marks of the configuration, and none that is no link", async () => {
+  const { bodies } = await send(
+    `slack_configs: [{api_url: '${sink.url}', icon_emoji: ':fire:', icon_url: '{{ template "slack.default.iconurl" . }}', ` +
+      "link_names: true, mrkdwn_in: [fields], callback_id: a, image_url: 'https://x.example/{{ .Status }}.png', thumb_url: 'javascript:x', " +
+      "actions: [{type: button, text: Open, url: 'https://x.example', style: danger}, {type: button, text: No, url: '{{ .CommonLabels.nothing }}'}]}]",
+  );
+  expect(bodies[0]).toMatchObject({ icon_emoji: ":fire:", link_names: true });
+  expect(bodies[0]).not.toHaveProperty("icon_url");
+  const [attachment] = bodies[0].attachments;
+  expect(attachment).toMatchObject({
+    ...{ mrkdwn_in: ["fields"], callback_id: "a", image_url: "https://x.example/firing.png" },
+    actions: [{ type: "button", text: "Open", url: "https://x.example", style: "danger" }],
+  });
+  expect(attachment).not.toHaveProperty("thumb_url");
+});
+
+test("PagerDuty has the source, the images and the links of the configuration, Discord its avatar and Teams its summary", async () => {
+  const { bodies } = await send(
+    `pagerduty_configs: [{routing_key: k, url: '${sink.url}', source: '{{ .Status }}', ` +
+      "images: [{src: 'https://x.example/a.png', alt: '{{ .Status }}'}, {src: '{{ .CommonLabels.nothing }}'}], links: [{href: 'https://x.example', text: '{{ .Receiver }}'}]}]",
+  );
+  expect(bodies[0].payload.source).toBe("firing");
+  expect(bodies[0].images).toEqual([{ src: "https://x.example/a.png", alt: "firing" }]);
+  expect(bodies[0].links).toContainEqual({ href: "https://x.example", text: notification().receiver });
+  const discord = await send(`discord_configs: [{webhook_url: '${sink.url}', avatar_url: 'https://x.example/a.png'}]`);
+  expect(discord.bodies[0].avatar_url).toBe("https://x.example/a.png");
+  const teams = await send(`msteamsv2_configs: [{webhook_url: '${sink.url}', summary: '{{ .Status }}'}]`);
+  expect(teams.bodies[0].summary).toBe("firing");
+});
+
+test("a chat that refuses the texts of the configuration gets those of the platform, and the record says so", async () => {
+  sink.answer((response, { body }) => {
+    const isWrong = String(body).includes("<p>");
+    response.writeHead(isWrong ? 400 : 200).end(isWrong ? '{"ok":false,"description":"unsupported start tag"}' : "{}");
+  });
+  const channel = `telegram_configs: [{api_url: '${sink.url}', bot_token: '1:abc', chat_id: 5, picture: false, message: '<p>{{ .Status }}</p>'}]`;
+  const { sent, bodies } = await send(channel);
+  expect(bodies.map(({ text }) => text)).toEqual(["<p>firing</p>", expect.stringContaining("Press 3 is not as usual")]);
+  expect(sent).toEqual({
+    kind: "ok",
+    note: expect.stringMatching(/texts of the configuration were refused.*start tag/),
+  });
+});
+
+test("a receiver that refuses all is asked twice, and the reason is that of the configuration's texts", async () => {
+  sink.answer((response) => response.writeHead(404).end("gone"));
+  const { sent, posted } = await send(`discord_configs: [{webhook_url: '${sink.url}', title: '{{ .Status }}'}]`);
+  expect(sent).toEqual({ kind: "failed", reason: "answered 404: gone" });
+  expect(posted).toHaveLength(2);
+});
+
+test("a webhook has the payload of the configuration, whose texts may be numbers, lists and objects", async () => {
+  const { bodies } = await send(`webhook_configs:
+  - url: ${sink.url}
+    payload:
+      state: '{{ .Status }}'
+      count: '{{ len .Alerts }}'
+      fixed: 7
+      "{{ .Status }}": [true, null, 'a: b', '{{ list 1 "x" | toJson }}']
+      labels: '{{ toJson .GroupLabels }}'
+      quoted: '{{ "line\\nbreak # no comment" | toJson }}'
+      plain: '{{ "line\\nbreak # kept" }}'
+      deep: { alerts: [{ names: '{{ range .Alerts }}{{ .Status }} {{ end }}' }] }`);
+  const { groupLabels, alerts } = notification();
+  expect(bodies[0]).toEqual({
+    ...{ state: "firing", count: alerts.length, fixed: 7, labels: groupLabels },
+    firing: [true, null, { a: "b" }, [1, "x"]],
+    ...{ quoted: "line\nbreak # no comment", plain: "line\nbreak # kept" },
+    deep: { alerts: [{ names: "firing ".repeat(alerts.length) }] },
+  });
+});
+
+test("where a payload cannot be filled in, the usual body is sent, and the record says why", async () => {
+  const { sent, bodies } = await send(`webhook_configs: [{url: '${sink.url}', payload: {a: '{{ .Nothing }}'}}]`);
+  expect(bodies[0]).toMatchObject({ version: "4", status: "firing" });
+  expect(sent).toEqual({ kind: "ok", note: expect.stringContaining("payload.a:1:4: asks a message for Nothing") });
+});
+
+test("headers of the configuration come with each request, and none in place of the platform's own", async () => {
+  const http =
+    "http_config: {http_headers: {X-Team: {values: [a, b]}, X-Key: {secrets: [k]}}, follow_redirects: false}";
+  const { posted } = await send(`webhook_configs: [{url: '${sink.url}', ${http}}]`);
+  expect(posted[0]!.headers).toMatchObject({ "x-team": "a, b", "x-key": "k", "content-type": "application/json" });
+  const wrong = "http_config: {http_headers: {Content-Type: {values: [a]}}, follow_redirects: true}";
+  await expect(send(`webhook_configs: [{url: '${sink.url}', ${wrong}}]`)).rejects.toThrow(
+    /"Content-Type\\" is set by the platform.*redirects are not followed|redirects are not followed.*is set by the platform/s,
+  );
+});

@@ -1,0 +1,42 @@
+/** Whoever writes the configuration cannot stop notifications with a template: each of these would take minutes, or all memory. */
+import { expect, test } from "vitest";
+import { notification } from "../../../testing/notification.ts";
+import { fillingOf, TemplateLibrary } from "./template.ts";
+
+const LABELS = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`label_${i}`, "x".repeat(50)]));
+/** A text of 200,000 characters. */
+const LONG = `{{ $x := printf "%09999d" 1 }}{{ $x = print ${"$x ".repeat(20)}}}`;
+
+function filledIn(source: string): string {
+  const message = { ...notification(), commonLabels: LABELS };
+  const template = new TemplateLibrary().read(source, "x.tmpl", { mode: "text", most: 1_000, isWhole: true });
+  return template.fill(fillingOf(message, 1_700_000_000_000_000));
+}
+
+test.each([
+  ["expressions that are all others", '{{ range $i := 50000 }}{{ $y := match (printf "a{%d}" $i) "" }}{{ end }}'],
+  ["a long text that is looked at again and again", `${LONG}{{ range 50000 }}{{ $y := printf "%.0s" $x }}{{ end }}`],
+  ["a long text that is cut again and again", `${LONG}{{ range 50000 }}{{ $y := slice $x 0 1 }}{{ end }}`],
+  ["labels that are sorted again and again", "{{ range 40000 }}{{ $y := $.CommonLabels.SortedPairs }}{{ end }}"],
+  ["a range without end", "{{ range 9007199254740991 }}{{ end }}"],
+])("too much work is refused: %s", (_, template) => {
+  expect(() => filledIn(template)).toThrow("takes more than 200000 steps");
+});
+
+test.each([
+  ["a text for each of many characters", `${LONG}{{ reReplaceAll "." $x $x }}`],
+  [
+    "the match itself, many times, for each of many characters",
+    `${LONG}{{ reReplaceAll "." "${"$0".repeat(900)}" $x }}`,
+  ],
+])("too much text is refused before it is there: %s", (_, template) => {
+  expect(() => filledIn(template)).toThrow("makes more than 262144 characters");
+});
+
+test("a layout of times has a length", () => {
+  expect(() => filledIn(`{{ now.Format "${"MST".repeat(200)}" }}`)).toThrow("has a layout of 600 characters");
+});
+
+test("a time past all calendars is refused", () => {
+  expect(() => filledIn("{{ now.AddDate 300000 0 0 }}")).toThrow("no calendar has");
+});
