@@ -1,6 +1,6 @@
 /**
  * Notifications beside a real Prometheus and Debian's Alertmanager, on the same machine in the same run: from an alert, and from a reading, to
- * the message, and ten thousand alerts within a minute. It takes some two minutes.
+ * the message, and ten thousand alerts within a minute. It takes some three minutes, and says on stderr where it is.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { startAlertmanager } from "../testing/alertmanager.ts";
@@ -20,6 +20,8 @@ const CALLS = 4;
 const PAUSE_MS = 113;
 /** Of a storm: 10,000 of them are a minute. */
 const ALERTS_PER_SECOND = 10_000 / 60;
+/** What is not told when no message has come for so long is lost: until then it is late. */
+const QUIET_MS = 60_000;
 /** Ends come so many times as fast. */
 const ENDS_FASTER = 3;
 
@@ -55,6 +57,14 @@ async function startReceiver() {
       while (!fits()) if ((await Promise.race([arrived.promise, late])) === "late") return fits();
       return true;
     },
+    /** For as long as messages come. */
+    async untilQuiet(fits: () => boolean): Promise<void> {
+      for (let before = -1; !fits() && messages > before; ) {
+        before = messages;
+        const enough = sleep(QUIET_MS, "quiet" as const);
+        while (!fits() && (await Promise.race([arrived.promise, enough])) !== "quiet");
+      }
+    },
     close: () => sink.close(),
   };
 }
@@ -65,6 +75,7 @@ export const BESIDE_NEEDS: readonly string[] = ["prometheus", "prometheus-alertm
 
 /** What takes alerts as an Alertmanager does. */
 interface Notifier {
+  readonly name: string;
   readonly url: string;
   readonly receiver: Receiver;
 }
@@ -78,18 +89,20 @@ export async function besideRows(single: number, storm: number): Promise<Storage
   const alertmanager = await startAlertmanager(fileOf(theirReceiver.url));
   const prometheus = await startPrometheus(alertmanager.url);
   try {
-    const own = { url: platform.http, receiver: ownReceiver };
-    const theirs = { url: alertmanager.url, receiver: theirReceiver };
+    const own = { name: "platform", url: platform.http, receiver: ownReceiver };
+    const theirs = { name: "Alertmanager", url: alertmanager.url, receiver: theirReceiver };
     // In turns, so that both have the same machine.
     const delays = { own: [] as number[], theirs: [] as number[] };
     for (let i = 0; i < single; i++) {
       delays.own.push(await delayOf(own, `single-${i}`));
       delays.theirs.push(await delayOf(theirs, `single-${i}`));
     }
+    progress(`${2 * single} alerts one by one`);
     // They would leave no room for as many as may be open.
     const over = Array.from({ length: single }, (_, i) => alertOf(`single-${i}`, `single-${i}`, 0));
     await Promise.all([send(own, over), send(theirs, over)]);
     const chain = await readingDelays(prometheus, theirReceiver, single);
+    progress(`${single} readings by Prometheus and Alertmanager; now ${storm} alerts to both`);
     // Side by side: one after the other takes twice as long, and has two machines where others work on it.
     const [ours, other] = await Promise.all([stormOf(own, storm), stormOf(theirs, storm)]);
     return [
@@ -123,6 +136,10 @@ export async function besideRows(single: number, storm: number): Promise<Storage
     await Promise.all([prometheus.stop(), alertmanager.stop(), platform.stop()]);
     await Promise.all([ownReceiver.close(), theirReceiver.close()]);
   }
+}
+
+function progress(text: string): void {
+  process.stderr.write(`notify: ${text}\n`);
 }
 
 function fileOf(url: string): string {
@@ -191,8 +208,10 @@ async function stormOf(notifier: Notifier, count: number) {
     }
     const sentMs = performance.now();
     // What ends before its beginning was told is told by neither.
-    await receiver.until(() => isTold(status), 60_000);
+    await receiver.untilQuiet(() => isTold(status));
     afterMs.push(Math.round(performance.now() - sentMs));
+    const told = events.filter(({ event }) => receiver.heard.has(`${status} ${event}`)).length;
+    progress(`${notifier.name}: ${status} ${told} of ${count} told by ${receiver.messages - before} messages`);
   }
   const lost = ["firing", "resolved"].flatMap((status) =>
     events.filter(({ event }) => !receiver.heard.has(`${status} ${event}`)),

@@ -38,6 +38,7 @@ export function serverCommands(): Command[] {
     .action(applyFile);
   const show = new Command("show")
     .description("print the configuration in force, without its secrets")
+    .option("--template <path>", "one of its files of templates instead, as `templates` names it")
     .action(showConfig);
   const test = new Command("test")
     .description("send a test to every channel of a receiver, and print what became of it")
@@ -78,7 +79,11 @@ async function applyFile(file: string, options: ApplyOptions): Promise<void> {
   });
 }
 
-async function showConfig(options: ServerOptions): Promise<void> {
+interface ShowOptions extends ServerOptions {
+  readonly template?: string;
+}
+
+async function showConfig({ template, ...options }: ShowOptions): Promise<void> {
   await withNotifications(options, async (notifications) => {
     const { config } = await notifications.getNotificationConfig({});
     if (!config?.revision) {
@@ -86,11 +91,21 @@ async function showConfig(options: ServerOptions): Promise<void> {
         "Nothing was applied: nobody is told of any alert. Apply a file with `telltale notify apply FILE`.",
       );
     }
+    if (template !== undefined) return showTemplate(config.templates, template);
     const at = config.appliedAt === undefined ? "" : timestampDate(config.appliedAt).toISOString();
     console.error(`Revision ${config.revision}, applied ${at} by ${inert(config.appliedBy)}`);
     process.stdout.write(config.text);
     for (const { path } of config.templates) console.error(`with the templates of ${inert(path)}`);
   });
+}
+
+function showTemplate(templates: readonly { readonly path: string; readonly text: string }[], wanted: string): void {
+  const found = templates.find(({ path }) => path === wanted);
+  if (found === undefined) {
+    const known = templates.map(({ path }) => inert(path)).join(", ") || "none";
+    throw new Error(`The configuration has no templates of ${inert(wanted)}. Its files: ${known}.`);
+  }
+  process.stdout.write(found.text);
 }
 
 async function testReceiver(receiver: string, options: ServerOptions): Promise<void> {

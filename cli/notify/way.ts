@@ -1,8 +1,7 @@
 /** The way of one alert through the routes, as a person reads it. */
 import { durationText } from "../../formats/duration.ts";
-import { formatMatcher } from "../../formats/matchers.ts";
 import { instantText } from "../../formats/time.ts";
-import { groupOf, type Muted, mutedBy, type NotifyConfig, type Route } from "../../server/notify/index.ts";
+import { groupText, type Muted, mutedBy, type NotifyConfig, type Route } from "../../server/notify/index.ts";
 import { inert } from "../text.ts";
 import { matchersText } from "./words.ts";
 
@@ -14,14 +13,13 @@ interface Way {
 
 /** The receiver that one of the alert's routes tells, how, and whether it is muted. */
 export function wayLines(config: NotifyConfig, { route, labels, atUs }: Way): string[] {
-  const group = Object.entries(groupOf(route, labels).labels);
   const { groupWaitMs, groupIntervalMs, repeatIntervalMs } = route;
   const muted = mutedBy(route, config, atUs);
   const told = config.receivers.find(({ name }) => name === route.receiver)?.channels ?? [];
   return [
     `${inert(route.receiver)}${told.length === 0 ? "  (tells nobody: it has no channels)" : ""}`,
     `  route   ${stepsTo(config.route, route).map(matchersText).join(" / ")}`,
-    `  group   ${group.map(([name, value]) => inert(formatMatcher({ name, operator: "=", value }))).join(", ") || "all alerts of the route"}`,
+    `  group   ${inert(groupText(route, labels))}`,
     `  timing  first after ${durationText(groupWaitMs)}, news every ${durationText(groupIntervalMs)}, again after ${durationText(repeatIntervalMs)}`,
     ...(muted === undefined ? [] : [`  MUTED   at ${instantText(atUs)}: ${mutedText(muted)}`]),
   ];

@@ -2,16 +2,19 @@
 
 import type { Sql } from "postgres";
 import { counted } from "../../formats/counted.ts";
-import type { NotifyConfig } from "./config/config.ts";
+import { durationText } from "../../formats/duration.ts";
+import { formatMatcher } from "../../formats/matchers.ts";
+import type { NotifyConfig, Route } from "./config/config.ts";
 import type { ConfigInForce } from "./config/in-force.ts";
 import { isBrokenId } from "./deliveries/broken.ts";
 import { type Delivery, FAILED, QUEUED } from "./deliveries/store.ts";
 import { findAlert, openAlerts } from "./groups/store.ts";
 import { Inhibitor } from "./inhibit.ts";
 import { type Muted, mutedBy } from "./intervals.ts";
+import type { Labels } from "./matching.ts";
 import { escalationLines } from "./oncall/explain.ts";
 import { readOverrides } from "./oncall/store.ts";
-import { routesOf } from "./route.ts";
+import { groupText, routesOf } from "./route.ts";
 import type { SilencesInForce } from "./silences/in-force.ts";
 import type { Silence } from "./silences/silence.ts";
 
@@ -85,11 +88,7 @@ export async function explain(
   const inhibitedBy = inhibited === undefined || isForeign ? [] : [inhibited.source.id];
   const reasonsWith = (deliveries: readonly Delivery[]) => [
     ...unconfigured,
-    ...(revision === 0 ? [] : routes).map(({ route, receiver, mutedBy: name }) =>
-      name === ""
-        ? `Route ${route} tells ${receiver}${limitOf(config, receiver)}.`
-        : `Route ${route} would tell ${receiver}, but its time intervals keep it back now: ${name}.`,
-    ),
+    ...(revision === 0 ? [] : taken).map((route) => routeText(route, alert.labels, config, nowUs)),
     ...escalations,
     ...matching.map((silence) => silenceText(silence, isVisible(silence))),
     ...inhibitedBy.map((id) => (isBrokenId(id) ? "A broken channel inhibits it." : `Alert ${id} inhibits it.`)),
@@ -97,6 +96,17 @@ export async function explain(
     ...(deliveries.length === 0 ? ["No message that names it was queued so far."] : deliveries.map(fateOf)),
   ];
   return { labelsWith: () => ({ ...alert.labels }), routes, silences, inhibitedBy, reasonsWith };
+}
+
+/** With what it matches, and the group in which the alert is told. */
+function routeText(route: Route, labels: Labels, config: NotifyConfig, nowUs: number): string {
+  const { id, receiver, matchers, groupWaitMs, groupIntervalMs, repeatIntervalMs } = route;
+  const what = matchers.length === 0 ? `Route ${id}` : `Route ${id} (${matchers.map(formatMatcher).join(", ")})`;
+  const muted = mutedText(mutedBy(route, config, nowUs));
+  if (muted !== "") return `${what} would tell ${receiver}, but its time intervals keep it back now: ${muted}.`;
+  const times = [groupWaitMs, groupIntervalMs, repeatIntervalMs].map(durationText);
+  const timing = `first after ${times[0]}, news every ${times[1]}, again after ${times[2]}`;
+  return `${what} tells ${receiver}${limitOf(config, receiver)}, in the group of ${groupText(route, labels)}: ${timing}.`;
 }
 
 function limitOf({ receivers }: NotifyConfig, wanted: string): string {

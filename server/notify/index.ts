@@ -5,5 +5,6 @@ export { parseNotifyConfig } from "./config/parse.ts";
 export type { Problem } from "./config/problem.ts";
 export { templateGlobs } from "./config/template-globs.ts";
 export { type Muted, mutedBy } from "./intervals.ts";
-export { groupOf, routesOf } from "./route.ts";
+export { groupText, routesOf } from "./route.ts";
+export { MAX_TEMPLATE_FILES } from "./templates/limits.ts";
 export type { TemplateFile } from "./templates/template.ts";

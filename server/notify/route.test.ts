@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { parseNotifyConfig } from "./config/parse.ts";
-import { groupOf, routesOf } from "./route.ts";
+import { groupOf, groupText, routesOf } from "./route.ts";
 
 function rootOf(routes: string) {
   const parsed = parseNotifyConfig(`route: {receiver: all, ${routes}}\nreceivers: [{name: all}, {name: a}, {name: b}]`);
@@ -91,4 +91,10 @@ test("long matchers and labels make keys of at most 500 characters, which still 
   ]);
   expect(new Set(keys).size).toBe(4);
   for (const key of keys) expect(key.length).toBeLessThanOrEqual(500);
+});
+
+test("a group reads as the labels that its alerts share, also where these are missing", () => {
+  expect(groupText(rootOf("group_by: [b, a]"), { a: "1", b: "2", c: "3" })).toBe('a="1", b="2"');
+  expect(groupText(rootOf("group_by: [a, b]"), { c: "3" })).toBe("alerts without a and b");
+  expect(groupText(rootOf("group_by: []"), { c: "3" })).toBe("all alerts of the route");
 });

@@ -53,6 +53,15 @@ export function groupOf(route: Route, labels: Labels): GroupOfAlerts {
   return { key: shortened(`${route.key}:{${text}}`), labels: Object.fromEntries(pairs) };
 }
 
+/** The same as a person reads it. */
+export function groupText(route: Route, labels: Labels): string {
+  if (route.groupBy.length === 0) return "all alerts of the route";
+  const pairs = Object.entries(groupOf(route, labels).labels);
+  // A label that is missing is one that the group shares too.
+  if (pairs.length === 0) return `alerts without ${route.groupBy === "all" ? "labels" : route.groupBy.join(" and ")}`;
+  return pairs.map(([name, value]) => formatMatcher({ name, operator: "=", value })).join(", ");
+}
+
 /** All routes of a tree by their place in it. */
 export function routesById(root: Route): Map<string, Route> {
   return new Map([[root.id, root], ...root.routes.flatMap((route) => [...routesById(route)])]);

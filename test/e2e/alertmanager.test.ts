@@ -195,7 +195,7 @@ test("an alert is explained, acknowledged and listed by the command line", async
   expect(line).toMatch(/^\d+ {2}2\S+Z {2}alertname="Slow",node="a" {2}to plant {2}kept back by alert \d+\n$/);
   const id = line.split(" ")[0]!;
   const why = await cli("notify", "explain", id);
-  expect(why).toContain("Route 0 tells plant.");
+  expect(why).toContain("Route 0 tells plant, in the group of ");
   expect(why).toMatch(/Alert \d+ inhibits it\./);
   expect(why).toMatch(/A message to plant by webhook was taken at/);
   expect(await cli("notify", "acknowledge", id)).toBe(`${id}: acknowledged by anonymous\n`);

@@ -153,9 +153,26 @@ receivers:
     const shown = runCli("notify", "show", "--url", platform.grpc);
     expect(await shown.ended).toBe(0);
     expect(shown.stderr()).toContain("with the templates of templates/mail.tmpl");
+    const one = runCli("notify", "show", "--template", "templates/mail.tmpl", "--url", platform.grpc);
+    expect(await one.ended).toBe(0);
+    expect(one.stdout()).toBe(HTML);
+    const none = runCli("notify", "show", "--template", "mail.tmpl", "--url", platform.grpc);
+    expect(await none.ended).toBe(1);
+    expect(none.stderr()).toContain("Its files: templates/mail.tmpl, templates/slack.tmpl.");
     const preview = runCli("notify", "preview", file, "--url", platform.grpc);
     expect(await preview.ended).toBe(0);
     const checked = runCli("notify", "check", file);
     expect(await checked.ended).toBe(0);
+  });
+
+  test("a pattern that fits more files than a configuration may have is refused before they are read", async () => {
+    await mkdir(join(folder, "many"));
+    // What is no file cannot be read: nothing of it is.
+    await Promise.all(Array.from({ length: 101 }, (_, i) => mkdir(join(folder, "many", `${i}.tmpl`))));
+    const file = join(folder, "many.yml");
+    await writeFile(file, "templates: ['many/*']\nroute: { receiver: a }\nreceivers: [{ name: a }]\n");
+    const checked = runCli("notify", "check", file);
+    expect(await checked.ended).toBe(1);
+    expect(checked.stderr()).toContain("many.yml: templates names more than 100 files");
   });
 });
