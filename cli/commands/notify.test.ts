@@ -124,7 +124,7 @@ test("routes prints each receiver that an alert would reach, by which route, and
   expect(printed()).toBe(
     `nobody  (tells nobody: it has no channels)
   route   everything / sensor_type="vibration"
-  group   all alerts of the route
+  group   alerts without alertname and asset
   timing  first after 30s, news every 5m, again after 1d12h
   MUTED   at 2026-07-04T12:00:00.000Z: outside of the time intervals office`,
   );

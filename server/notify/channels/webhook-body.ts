@@ -39,6 +39,8 @@ function payload(shown: Message, full: Message) {
     groupLabels: shown.groupLabels,
     commonLabels: shown.commonLabels,
     commonAnnotations: shown.commonAnnotations,
+    ...(full.routeLabels && { routeLabels: full.routeLabels }),
+    ...(full.why !== undefined && { notification_reason: full.why }),
     externalURL: shown.externalUrl,
     version: "4",
     groupKey: shown.groupKey,

@@ -198,6 +198,13 @@ test("an answer that takes longer than the timeout is tried again, and the reaso
   expect(sent).toEqual({ kind: "retry", reason: "given up: no answer within 50 ms" });
 });
 
+test("the body says why it is sent, and has the labels of its route", async () => {
+  const { posted } = await send(notification({ why: "new alerts added", routeLabels: { team: "north" } }));
+  expect(JSON.parse(String(posted.body))).toMatchObject({
+    ...{ notification_reason: "new alerts added", routeLabels: { team: "north" } },
+  });
+});
+
 test("a user and password are sent as configured, or as they stand in the URL", async () => {
   const password = { value: "p:ss wörd" };
   const wanted = `Basic ${Buffer.from("ann:p:ss wörd").toString("base64")}`;
