@@ -200,6 +200,14 @@ export class Acceptor {
     refuse: Refuse,
   ): void {
     const { values, timeDeltasUs } = block;
+    const first = base + timeDeltasUs[0]!;
+    // A block of one, as of a scrape: the view and the function below would be most of what it costs.
+    if (values.length === 1 && Number.isFinite(values[0]) && checkTime(first, rules) === undefined) {
+      const attributes = known.toLog(block.sensorId, block.attributes);
+      const run = { key: series.key, firstIndex, times: [first], values, metadata: undefined, attributes };
+      push(runs, series.partition, run);
+      return;
+    }
     const times = this.#times.take(values.length);
     const close = (from: number, to: number) => {
       if (from === to) return;
