@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { Random } from "../../testing/random.ts";
 import { approach, BARRED, QUIET } from "./approach.ts";
 import type { Crossing } from "./crossing.ts";
-import { Outlook } from "./outlook.ts";
+import { Outlook, OutlookMemory } from "./outlook.ts";
 
 const MINUTE_US = 60e6;
 const HOUR_US = 60 * MINUTE_US;
@@ -17,7 +17,7 @@ const course = (n: number) => 4 * Math.sin((2 * Math.PI * n) / DAY);
 const season = (timeUs: number) => 50 + course(timeUs / MINUTE_US);
 
 /** A reading a minute, and a look after each step. */
-function follow(minutes: number, value: (n: number) => number, outlook: Outlook = Outlook.begun(AHEAD_US), from = 0) {
+function follow(minutes: number, value: (n: number) => number, outlook: Outlook = begun(), from = 0) {
   for (let n = from; n < minutes; n++) if (outlook.reading(n * MINUTE_US, value(n))) outlook.look(season);
   return outlook;
 }
@@ -25,6 +25,7 @@ const calm = (n: number) => 50 + course(n) + NOISE[n]!;
 /** From the 8th day on it rises by 10 in 24 hours. */
 const rising = (n: number) => calm(n) + Math.max(0, n - 8 * DAY) / 144;
 const falling = (n: number) => 2 * calm(n) - rising(n);
+const begun = () => Outlook.begun(AHEAD_US, new OutlookMemory());
 const firstBeyond = (value: (n: number) => number) => {
   for (let n = 0; ; n++) if (value(n) > UPPER.value) return n * MINUTE_US;
 };
@@ -54,7 +55,7 @@ test("nothing is ahead of a sensor that goes its usual way, however near the lim
 
 test("a tank that is filled and emptied as ever is heading for nothing", () => {
   const tank = (n: number) => 20 + (n % 1300) / 35 + NOISE[n]!;
-  const outlook = Outlook.begun(AHEAD_US);
+  const outlook = begun();
   let told = 0;
   for (let n = 0; n < 12 * DAY; n++) {
     if (!outlook.reading(n * MINUTE_US, tank(n))) continue;
@@ -64,16 +65,28 @@ test("a tank that is filled and emptied as ever is heading for nothing", () => {
   expect(told).toBe(0);
 });
 
+test("an outlook in the memory of one that was released begins anew, and disturbs no neighbour", () => {
+  const memory = new OutlookMemory();
+  const [former, neighbour] = [1, 2].map(() => follow(8 * DAY, rising, Outlook.begun(AHEAD_US, memory)));
+  const kept = Uint8Array.from(neighbour!.bytes());
+  former!.release(memory);
+  const next = Outlook.begun(AHEAD_US, memory);
+  expect(next.bytes().byteOffset).toBe(former!.bytes().byteOffset);
+  expect(next.bytes()).toEqual(begun().bytes());
+  expect(follow(8 * DAY, falling, next).bytes()).toEqual(follow(8 * DAY, falling).bytes());
+  expect(neighbour!.bytes()).toEqual(kept);
+});
+
 test("a restart in the middle changes nothing", () => {
   const minutes = 8 * DAY + 18 * 60;
   const whole = follow(minutes, rising);
   const before = follow(7 * DAY + 13, rising);
   before.setApproach(1, { state: "open", calm: 1 });
-  const restored = Outlook.saved(before.bytes);
+  const restored = Outlook.saved(before.bytes(), new OutlookMemory());
   expect(restored.approach(1)).toEqual({ state: "open", calm: 1 });
   restored.setApproach(1, QUIET);
   follow(minutes, rising, restored, 7 * DAY + 13);
-  expect(restored.bytes).toEqual(whole.bytes);
+  expect(restored.bytes()).toEqual(whole.bytes());
   expect(restored.crossing(UPPER)).toEqual(whole.crossing(UPPER));
 });
 

@@ -29,32 +29,85 @@ const SEASONS = 5;
 const APPROACH = 6;
 const CELLS = 8;
 
-/** Single-precision cells: of each kept step, by its number modulo STEPS_KEPT, the lowest reading and the highest; then the seasons. NaN: none. */
-export const OUTLOOK_BYTES: number = 8 * CELLS + 4 * (2 * STEPS_KEPT + SEASONS_KEPT);
+/** Single-precision cells: of each kept step, by its number modulo STEPS_KEPT, the lowest readings and the highest; then the seasons. NaN: none. */
+const LOWS_AT = 0;
+const HIGHS_AT = STEPS_KEPT;
+const SEASONS_AT = 2 * STEPS_KEPT;
+const STEP_CELLS = 2 * STEPS_KEPT + SEASONS_KEPT;
+
+export const OUTLOOK_BYTES: number = 8 * CELLS + 4 * STEP_CELLS;
+
+/** Outlooks that share a buffer: one of its own would take as much again as it holds, with what the C library needs for it. */
+const PAGE_OUTLOOKS = 16;
+
+/** Of one outlook: its cells, and behind them the steps. */
+interface Place {
+  readonly cells: Float64Array;
+  readonly steps: Float32Array;
+}
+
+/** What outlooks are kept in. Those that are released make room for others. */
+export class OutlookMemory {
+  #page = new ArrayBuffer(0);
+  #used = 0;
+  readonly #free: Place[] = [];
+
+  take(): Place {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    if (this.#used === this.#page.byteLength) {
+      this.#page = new ArrayBuffer(PAGE_OUTLOOKS * OUTLOOK_BYTES);
+      this.#used = 0;
+    }
+    const at = this.#used;
+    this.#used += OUTLOOK_BYTES;
+    return {
+      cells: new Float64Array(this.#page, at, CELLS),
+      steps: new Float32Array(this.#page, at + 8 * CELLS, STEP_CELLS),
+    };
+  }
+
+  give(place: Place): void {
+    this.#free.push(place);
+  }
+}
 
 /** What is kept of one sensor. */
 export class Outlook {
-  readonly bytes: Uint8Array = new Uint8Array(OUTLOOK_BYTES);
-  readonly #cells = new Float64Array(this.bytes.buffer, 0, CELLS);
-  readonly #lows = new Float32Array(this.bytes.buffer, 8 * CELLS, STEPS_KEPT);
-  readonly #highs = new Float32Array(this.bytes.buffer, 8 * CELLS + 4 * STEPS_KEPT, STEPS_KEPT);
-  readonly #seasons = new Float32Array(this.bytes.buffer, 8 * CELLS + 8 * STEPS_KEPT, SEASONS_KEPT);
+  readonly #cells: Float64Array;
+  readonly #steps: Float32Array;
+
+  private constructor({ cells, steps }: Place) {
+    this.#cells = cells;
+    this.#steps = steps;
+  }
 
   /** One that has seen nothing yet. */
-  static begun(aheadUs: number): Outlook {
-    const outlook = new Outlook();
+  static begun(aheadUs: number, memory: OutlookMemory): Outlook {
+    const outlook = new Outlook(memory.take());
+    outlook.#cells.fill(0);
     outlook.#cells[STEP_US] = aheadUs / STEPS_AHEAD;
     outlook.#cells[STEP] = -1;
     outlook.#cells[SEASONS] = -1;
-    for (const cells of [outlook.#lows, outlook.#highs, outlook.#seasons]) cells.fill(Number.NaN);
+    outlook.#steps.fill(Number.NaN);
     return outlook;
   }
 
   /** @param bytes OUTLOOK_BYTES of them, as saved */
-  static saved(bytes: Uint8Array): Outlook {
-    const outlook = new Outlook();
-    outlook.bytes.set(bytes);
+  static saved(bytes: Uint8Array, memory: OutlookMemory): Outlook {
+    const outlook = new Outlook(memory.take());
+    outlook.bytes().set(bytes);
     return outlook;
+  }
+
+  /** What is to be saved: a view, for the moment. */
+  bytes(): Uint8Array {
+    return new Uint8Array(this.#cells.buffer, this.#cells.byteOffset, OUTLOOK_BYTES);
+  }
+
+  /** Gives its memory back; it must not be used any more. */
+  release(memory: OutlookMemory): void {
+    memory.give({ cells: this.#cells, steps: this.#steps });
   }
 
   /** How far it looks ahead, microseconds. */
@@ -86,12 +139,12 @@ export class Outlook {
   }
 
   #end(now: number, next: number): void {
-    this.#lows[now % STEPS_KEPT] = this.#cells[LOW]!;
-    this.#highs[now % STEPS_KEPT] = this.#cells[HIGH]!;
+    this.#steps[LOWS_AT + (now % STEPS_KEPT)] = this.#cells[LOW]!;
+    this.#steps[HIGHS_AT + (now % STEPS_KEPT)] = this.#cells[HIGH]!;
     const last = Math.min(next, now + STEPS_KEPT);
     for (let skipped = now + 1; skipped < last; skipped++) {
-      this.#lows[skipped % STEPS_KEPT] = Number.NaN;
-      this.#highs[skipped % STEPS_KEPT] = Number.NaN;
+      this.#steps[LOWS_AT + (skipped % STEPS_KEPT)] = Number.NaN;
+      this.#steps[HIGHS_AT + (skipped % STEPS_KEPT)] = Number.NaN;
     }
     this.#cells[DUE] = 1;
   }
@@ -106,7 +159,7 @@ export class Outlook {
     for (let step = Math.max(now - STEPS_KEPT, cells[SEASONS]! + 1); step <= now + SEASONS_AHEAD; step++) {
       const season = seasonal((step + 0.5) * cells[STEP_US]!);
       if (Number.isNaN(season)) break;
-      this.#seasons[step % SEASONS_KEPT] = season;
+      this.#steps[SEASONS_AT + (step % SEASONS_KEPT)] = season;
       cells[SEASONS] = step;
     }
     cells[DUE] = 0;
@@ -126,16 +179,17 @@ export class Outlook {
   /** When the limit will be crossed within the time ahead; undefined where that is improbable, or no trend leads there. */
   crossing(limit: Limit): Crossing | undefined {
     const isUpper = limit.setting === "range_max";
-    const ring = isUpper ? this.#highs : this.#lows;
+    const steps = this.#steps;
+    const ringAt = isUpper ? HIGHS_AT : LOWS_AT;
     const stepUs = this.#cells[STEP_US]!;
     const now = this.#cells[STEP]!;
     const first = Math.max(0, now - STEPS_KEPT);
     // By plain loops: a million sensors may be looked at in the same moment, and mostly this is all that is done.
     const readings = new Float64Array(Math.max(0, now - first));
-    for (let k = 0; k < readings.length; k++) readings[k] = ring[(first + k) % STEPS_KEPT]!;
+    for (let k = 0; k < readings.length; k++) readings[k] = steps[ringAt + ((first + k) % STEPS_KEPT)]!;
     const sign = isUpper ? 1 : -1;
     if (!isInReach(readings, sign, limit.value)) return undefined;
-    const season = (step: number) => this.#seasons[step % SEASONS_KEPT]!;
+    const season = (step: number) => steps[SEASONS_AT + (step % SEASONS_KEPT)]!;
     for (let k = 0; k < readings.length; k++) readings[k]! -= season(first + k);
     const trend = trendOf(readings, sign);
     if (trend === undefined) return undefined;

@@ -185,6 +185,21 @@ test("early alerts, and what they follow from, are part of the saved state", () 
   expect(restored.episodes.early(slot, "range_max")).toBeUndefined();
 });
 
+test("what is saved of a sensor that has limits is paid for by as many readings more as it is larger", () => {
+  const readingsUntilSaved = (rangeMax: number | undefined) => {
+    const state = new PartitionState(createDetector());
+    if (rangeMax !== undefined) state.sensors.detector.configure("temperature", { rangeMax }, true);
+    const slot = state.sensors.add("boiler-1", "temperature", "C");
+    state.sensors.touch(slot, state.at(0));
+    state.sensors.outlooks.reading(slot, START, 58);
+    state.next = 1;
+    for (let readings = 1; ; readings++) if (state.chunksToSave(1).length > 0) return readings;
+  };
+  const bytes = new PartitionState(createDetector()).sensors.outlooks.bytesPerSensor;
+  const more = readingsUntilSaved(60) - readingsUntilSaved(undefined);
+  expect(Math.abs(more - bytes / 32)).toBeLessThanOrEqual(1);
+});
+
 test("a sensor whose time ahead was changed is due of a look after a restart where it is without one", () => {
   const { state, slot } = headed();
   const { outlooks, detector } = state.sensors;

@@ -12,7 +12,7 @@ import {
   type Transition,
 } from "../detect/index.ts";
 import { approach, BARRED } from "../forecast/approach.ts";
-import { OUTLOOK_BYTES, Outlook } from "../forecast/outlook.ts";
+import { OUTLOOK_BYTES, Outlook, OutlookMemory } from "../forecast/outlook.ts";
 
 /** Anomaly score of an early alert, in steps of 1e-4: medium, since nothing is wrong yet. */
 const EARLY_SCORE = 6500;
@@ -37,6 +37,7 @@ interface Newest {
 export class Outlooks {
   readonly #detector: Detector;
   readonly #episodes: Episodes;
+  readonly #memory = new OutlookMemory();
   readonly #bySlot = new Map<number, Outlook>();
   /** Slots of which a step has ended since they were looked at. */
   readonly #due = new Set<number>();
@@ -57,8 +58,8 @@ export class Outlooks {
     let outlook = this.#bySlot.get(slot);
     if (outlook?.aheadUs !== limits.earlyAlertUs) {
       // What is saved of it is not due either: a replay from there looks when this does.
-      this.#due.delete(slot);
-      outlook = Outlook.begun(limits.earlyAlertUs);
+      this.remove(slot);
+      outlook = Outlook.begun(limits.earlyAlertUs, this.#memory);
       this.#bySlot.set(slot, outlook);
     }
     if (outlook.reading(timeUs, value)) this.#due.add(slot);
@@ -83,7 +84,20 @@ export class Outlooks {
   /** Nothing is kept of the slot any more; true where something was. */
   remove(slot: number): boolean {
     this.#due.delete(slot);
+    this.#bySlot.get(slot)?.release(this.#memory);
     return this.#bySlot.delete(slot);
+  }
+
+  /** Sensors of which something is kept. */
+  get size(): number {
+    return this.#bySlot.size;
+  }
+
+  /** The same of the slots from `first` on, of so many. */
+  sizeOf(first: number, slots: number): number {
+    let size = 0;
+    for (let slot = first; slot < first + slots; slot++) if (this.#bySlot.has(slot)) size++;
+    return size;
   }
 
   /** Slots that a look is due of. */
@@ -139,7 +153,7 @@ export class Outlooks {
     const bytes = Buffer.alloc(kept.length * this.bytesPerSensor);
     kept.forEach(([slot, outlook], k) => {
       bytes.writeDoubleLE(slot - first, k * this.bytesPerSensor);
-      bytes.set(outlook.bytes, k * this.bytesPerSensor + PLACE_BYTES);
+      bytes.set(outlook.bytes(), k * this.bytesPerSensor + PLACE_BYTES);
     });
     return bytes;
   }
@@ -147,7 +161,7 @@ export class Outlooks {
   load(first: number, saved: Buffer): void {
     for (let at = 0; at < saved.length; at += this.bytesPerSensor) {
       const slot = first + saved.readDoubleLE(at);
-      const outlook = Outlook.saved(saved.subarray(at + PLACE_BYTES, at + this.bytesPerSensor));
+      const outlook = Outlook.saved(saved.subarray(at + PLACE_BYTES, at + this.bytesPerSensor), this.#memory);
       this.#bySlot.set(slot, outlook);
       if (outlook.due) this.#due.add(slot);
     }

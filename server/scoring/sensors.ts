@@ -212,6 +212,11 @@ export class Sensors {
     return Math.min(this.chunkSensors, this.ids.length - chunk * this.chunkSensors);
   }
 
+  /** Sensors in the chunk that are looked ahead of. */
+  withLimits(chunk: number): number {
+    return this.outlooks.sizeOf(chunk * this.chunkSensors, this.sizeOf(chunk));
+  }
+
   /**
    * A chunk's state as of now, for the commit that ends before `nextOffset`. It counts as saved from then on; what waits of it is
    * named only, and read again from the log.

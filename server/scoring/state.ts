@@ -183,15 +183,17 @@ export class PartitionState {
   chunksToSave(readings: number): StateChunk[] {
     const elapsedUs = Math.min(this.receivedUs - (this.#lookedUs ?? this.receivedUs), SAVE_ALL_US);
     this.#lookedUs = this.receivedUs;
-    const perUs = Math.min(this.#bytes(this.sensors.ids.length) / SAVE_ALL_US, SAVE_BYTES_PER_US);
+    const { ids, outlooks } = this.sensors;
+    const perUs = Math.min(this.#bytes(ids.length, outlooks.size) / SAVE_ALL_US, SAVE_BYTES_PER_US);
     const due = readings * SAVE_BYTES_PER_READING + elapsedUs * perUs;
     this.#saveCredit = Math.min(this.#saveCredit + due, 64 * this.#bytes(this.sensors.chunkSensors));
     return this.#save();
   }
 
-  #bytes(sensors: number): number {
-    const { detector, episodes } = this.sensors;
-    return sensors * (detector.bytesPerSensor + episodes.bytesPerSensor);
+  /** Of so many sensors, of which some have limits for early alerts. */
+  #bytes(sensors: number, withLimits = 0): number {
+    const { detector, episodes, outlooks } = this.sensors;
+    return sensors * (detector.bytesPerSensor + episodes.bytesPerSensor) + withLimits * outlooks.bytesPerSensor;
   }
 
   /** Chunks for the credit that there is. */
@@ -206,7 +208,7 @@ export class PartitionState {
       const producers = p !== undefined && (oldest === undefined || p.offset <= oldest.offset);
       if (!producers && chunk === undefined) break;
       // The windows of senders are small, but not nothing.
-      const cost = this.#bytes(producers ? 1 : sensors.sizeOf(chunk!));
+      const cost = producers ? this.#bytes(1) : this.#bytes(sensors.sizeOf(chunk!), sensors.withLimits(chunk!));
       if (cost > this.#saveCredit) break;
       this.#saveCredit -= cost;
       if (producers) chunks.push(this.#saveProducers());
