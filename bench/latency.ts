@@ -2,9 +2,10 @@
 import { setPriority } from "node:os";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
+import { create } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { IngestService } from "../gen/es/telltale/v1/ingest_pb.ts";
+import { IngestService, StreamReadingsRequestSchema } from "../gen/es/telltale/v1/ingest_pb.ts";
 import { AlertEventType, WatchService } from "../gen/es/telltale/v1/watch_pb.ts";
 import { DAY_US } from "../server/lib/time.ts";
 import { quantile, runStreams } from "./load.ts";
@@ -19,18 +20,34 @@ const STEADY = 60;
  * alerts: for a second everything takes three times as long, once in the life of a process.
  */
 const WARM_ROUNDS = 1;
+/** Share of the alerts that are looked at as the slowest. */
+const SLOWEST = 0.02;
 /** Alerts that are later than this are missing. */
 const ALERT_TIMEOUT_MS = 30_000;
 
 export interface Latencies {
   readonly perSecond: number;
+  /** Readings, those before what is measured included. */
+  readonly sent: number;
   readonly ackMs: Spread;
   readonly settledMs: Spread;
   readonly alertMs: Spread;
   /** Alerts that the alert's times are of. */
   readonly alerts: number;
+  /** Where the time of an alert went, means of all of them and of the slowest 2 %. */
+  readonly alertStages: { readonly all: Stages; readonly slowest: Stages };
   /** How late this process itself was, p99: what it adds to the others. */
   readonly loadLateMs: number;
+}
+
+/** Of a jump, one after the other, milliseconds; together they are the time of its alert. */
+export interface Stages {
+  /** From when it was due until it was sent: this process was busy. */
+  readonly sent: number;
+  readonly durable: number;
+  readonly settled: number;
+  /** From there to the watcher; below zero where the alert came first. */
+  readonly told: number;
 }
 
 export interface Spread {
@@ -49,18 +66,21 @@ export async function measureLatencies(
   perSecond: number,
   seconds: number,
 ): Promise<Latencies> {
-  await run(url, sensors, perSecond, WARM_ROUNDS);
+  const { load: warm } = await run(url, sensors, perSecond, WARM_ROUNDS);
   const late = monitorEventLoopDelay({ resolution: 1 });
   late.enable();
   const rounds = Math.max(1, Math.round((perSecond * seconds) / sensors.roundReadings));
-  const { load, alertMs } = await run(url, sensors, perSecond, rounds);
+  const { load, alerts } = await run(url, sensors, perSecond, rounds);
   late.disable();
+  const slowest = alerts.toSorted((a, b) => totalOf(b) - totalOf(a)).slice(0, Math.ceil(alerts.length * SLOWEST));
   return {
     perSecond: load.sent / load.seconds,
+    sent: warm.sent + load.sent,
     ackMs: spread(load.durableMs),
     settledMs: spread(load.settledMs),
-    alertMs: spread(alertMs),
-    alerts: alertMs.length,
+    alertMs: spread(alerts.map(totalOf)),
+    alerts: alerts.length,
+    alertStages: { all: meanOf(alerts), slowest: meanOf(slowest) },
     loadLateMs: Math.round(late.percentile(99) / 1e4) / 100,
   };
 }
@@ -75,8 +95,17 @@ async function run(url: string, sensors: BlockLoad, perSecond: number, rounds: n
     runStreams(url, sensors.next(rounds), { batchesPerSecond: perSecond / STREAMS / BLOCK_BATCH_READINGS }),
     probes.jump(seconds),
   ]);
-  return { load, alertMs: await probes.times() };
+  return { load, alerts: await probes.stages() };
 }
+
+const totalOf = ({ sent, durable, settled, told }: Stages) => sent + durable + settled + told;
+
+function meanOf(all: readonly Stages[]): Stages {
+  const mean = (stage: keyof Stages) => tenth(all.reduce((sum, of) => sum + of[stage], 0) / all.length);
+  return { sent: mean("sent"), durable: mean("durable"), settled: mean("settled"), told: mean("told") };
+}
+
+const tenth = (ms: number) => Math.round(ms * 10) / 10;
 
 /**
  * The load stands for devices on machines of their own: where it may (as root), it does not wait for what it measures. The platform
@@ -87,7 +116,7 @@ function goFirst(): void {
 }
 
 function spread(ms: readonly number[]): Spread {
-  const rounded = (share: number) => Math.round(quantile(ms, share) * 10) / 10;
+  const rounded = (share: number) => tenth(quantile(ms, share));
   return { p50: rounded(0.5), p99: rounded(0.99), max: rounded(1) };
 }
 
@@ -98,8 +127,9 @@ class Probes {
   readonly #tag = `probe-${nowUs()}`;
   /** Two days ago: nobody takes a sensor for silent whose readings are that old. */
   readonly #startUs = nowUs() - 2 * DAY_US;
-  readonly #sentAt = new Map<string, number>();
-  readonly #alertMs: number[] = [];
+  /** When each jump was due, sent, durable, settled and told of, milliseconds of this process. */
+  readonly #jumps: Jump[] = [];
+  #told = 0;
   readonly #over = new AbortController();
   readonly #all = Promise.withResolvers<void>();
   #watching: Promise<void> = Promise.resolve();
@@ -134,36 +164,44 @@ class Probes {
     const watch = createClient(WatchService, createGrpcTransport({ baseUrl: this.#url }));
     for await (const { event } of watch.watchAlerts({}, { signal: this.#over.signal })) {
       inPlace();
-      const at = event?.type === AlertEventType.OPENED ? this.#sentAt.get(event.alert!.sensorId) : undefined;
-      if (at !== undefined) this.#alertMs.push(performance.now() - at);
-      if (this.#alertMs.length === this.#count) this.#all.resolve();
+      const alert = event?.type === AlertEventType.OPENED ? event.alert! : undefined;
+      const jump = alert?.sensorId.startsWith(this.#tag) ? this.#jumps[indexOf(alert.sensorId)] : undefined;
+      if (jump === undefined) continue;
+      jump.told = performance.now();
+      if (++this.#told === this.#count) this.#all.resolve();
     }
   }
 
   /** One after another, evenly over so many seconds, whatever became of the ones before. */
   async jump(seconds: number): Promise<void> {
     const ingest = createClient(IngestService, createGrpcTransport({ baseUrl: this.#url }));
+    let durable = 0;
+    let settled = 0;
+    for await (const r of ingest.streamReadings(this.#requests(seconds))) {
+      const now = performance.now();
+      for (; durable < Number(r.durableSequence); durable++) this.#jumps[durable]!.durable = now;
+      for (; settled < Number(r.settledSequence); settled++) this.#jumps[settled]!.settled = now;
+    }
+  }
+
+  async *#requests(seconds: number) {
     const first = performance.now();
     const us = this.#startUs + 2 * STEADY * 1e6;
     const observedAt = { seconds: BigInt(Math.floor(us / 1e6)), nanos: 0 };
-    const calls: Promise<unknown>[] = [];
     for (let k = 0; k < this.#count; k++) {
       const due = first + (k * seconds * 1000) / this.#count;
       const wait = due - performance.now();
       if (wait > 0) await delay(wait);
-      const series = this.#series(k);
-      this.#sentAt.set(series.sensorId, due);
-      const call = ingest.submitReadings({ readings: [{ ...series, value: 500, observedAt }] });
-      call.catch(() => {}); // told by all of them, below
-      calls.push(call);
+      this.#jumps.push({ due, sent: performance.now(), durable: 0, settled: 0, told: 0 });
+      const readings = [{ ...this.#series(k), value: 500, observedAt }];
+      yield create(StreamReadingsRequestSchema, { producer: this.#tag, epoch: 1n, sequence: BigInt(k + 1), readings });
     }
-    await Promise.all(calls);
   }
 
   /** From each jump to its alert, once all have come. */
-  async times(): Promise<readonly number[]> {
+  async stages(): Promise<readonly Stages[]> {
     const timer = setTimeout(() => {
-      const missing = `${this.#count - this.#alertMs.length} of ${this.#count} probes raised no alert`;
+      const missing = `${this.#count - this.#told} of ${this.#count} probes raised no alert`;
       this.#all.reject(new Error(missing));
     }, ALERT_TIMEOUT_MS);
     try {
@@ -173,6 +211,15 @@ class Probes {
       this.#over.abort();
       await this.#watching;
     }
-    return this.#alertMs;
+    return this.#jumps.map(({ due, sent, durable, settled, told }) => ({
+      sent: sent - due,
+      durable: durable - sent,
+      settled: settled - durable,
+      told: told - settled,
+    }));
   }
 }
+
+type Jump = { due: number } & Record<keyof Stages, number>;
+
+const indexOf = (sensorId: string) => Number(sensorId.slice(sensorId.lastIndexOf("-") + 1));

@@ -120,7 +120,8 @@ async function addLatencies(name: string, url: string, sensors: BlockLoad, perSe
   const l = await measureLatencies(url, sensors, perSecond, Math.max(5, 20 * scale));
   const beside = { at_readings_per_s: Math.round(l.perSecond), load_late_p99_ms: l.loadLateMs };
   add(`ack_p99_ms_${name}`, l.ackMs.p99, "ms", { ...beside, ack_ms: l.ackMs, settled_ms: l.settledMs });
-  add(`alert_p99_ms_${name}`, l.alertMs.p99, "ms", { ...beside, alerts: l.alerts, alert_ms: l.alertMs });
+  const alerts = { alerts: l.alerts, alert_ms: l.alertMs, slowest_ms: l.alertStages.slowest };
+  add(`alert_p99_ms_${name}`, l.alertMs.p99, "ms", { ...beside, ...alerts });
 }
 
 async function embedded(copies: Copies): Promise<void> {

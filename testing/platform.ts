@@ -12,7 +12,7 @@ import { end } from "./processes.ts";
 
 /** First start: the database is initialised; longer on a loaded machine. */
 const READY_MS = 90_000;
-const MAIN = fileURLToPath(new URL("../server/main.ts", import.meta.url));
+const CHECKOUT = fileURLToPath(new URL("..", import.meta.url));
 
 export interface Platform {
   /** Of the HTTP listener, for example http://127.0.0.1:40123. */
@@ -33,10 +33,11 @@ const DEFAULTS = { PORT: "0", GRPC_PORT: "0", LOG_LEVEL: "WARN", SHUTDOWN_GRACE_
 /**
  * @param environment beside ports and the data folder
  * @param firstStart makes its database itself where the folder has none, as for a user, in place of a copy of one that is new
+ * @param checkout the folder of the version to start, this one by default; another one's schema is no copy of this one's
  */
 export async function startPlatform(
   environment: NodeJS.ProcessEnv = {},
-  { firstStart = false }: { readonly firstStart?: boolean } = {},
+  { firstStart = false, checkout = CHECKOUT }: { readonly firstStart?: boolean; readonly checkout?: string } = {},
 ): Promise<Platform> {
   const dataDir = environment.DATA_DIR ?? (await mkdtemp(join(tmpdir(), "telltale-platform-")));
   let copied: Promise<void> | undefined;
@@ -49,10 +50,10 @@ export async function startPlatform(
   // A database that may not run as root belongs to a user who must get in.
   await chmod(dataDir, 0o755);
   const hasDatabase = environment.DATABASE_URL !== undefined || existsSync(join(dataDir, "postgres"));
-  if (!hasDatabase && !firstStart) copied = copyEmbeddedDatabase(dataDir);
+  if (!hasDatabase && !firstStart && checkout === CHECKOUT) copied = copyEmbeddedDatabase(dataDir);
   await copied;
   if (isReleased) throw new Error("The platform was ended before it had started.");
-  const child = spawn(process.execPath, ["--max-semi-space-size=8", MAIN], {
+  const child = spawn(process.execPath, ["--max-semi-space-size=8", join(checkout, "server/main.ts")], {
     env: { ...process.env, ...DEFAULTS, DATA_DIR: dataDir, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });

@@ -70,6 +70,13 @@ const wanting = [
   [["bench/main.ts", "--only", "speed"], /^npm run bench: --only names "speed"; there are baseline, score/],
   [["bench/main.ts", "--only", "score", "--stored", "many"], /^npm run bench: --stored is "many"/],
   [["bench/main.ts", "--only", "score", "--limit", "0"], /^npm run bench: --limit is "0": give a number of minutes/],
+  [["bench/at-rate.ts"], /^error: required option '--rate <readings>' not specified/],
+  [["bench/at-rate.ts", "--rate", "0"], /^npm run bench:latency: --rate is "0": give a number above 0/],
+  [["bench/at-rate.ts", "--rate", "1", "--kafka"], /^npm run bench:latency cannot run: .*redis-server/],
+  [
+    ["bench/at-rate.ts", "--rate", "1", "--beside", "/nowhere"],
+    /^npm run bench:latency: --beside: there is no version in \/nowhere/,
+  ],
   [["bench/soak.ts", "--minutes", "0"], /^npm run soak: --minutes is "0": give a number above 0/],
   [["bench/attacks.ts", "unheard of"], /^npm run bench:attacks: no attack is named like "unheard of"; there are /],
   [["bench/storage.ts", "--readings", "x"], /^node bench\/storage.ts: --readings is "x"/],
