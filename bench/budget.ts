@@ -5,11 +5,11 @@
  */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import postgres from "postgres";
 import { startPlatform } from "../testing/platform.ts";
 import { cpuInside, difference } from "./cpu.ts";
 import { temporaryFolder } from "./database.ts";
 import { runStreams } from "./load.ts";
+import { sessionsOf } from "./sessions.ts";
 import { BLOCK_BATCH_READINGS, BlockLoad, STREAMS } from "./workload.ts";
 
 const SENSORS = 10_000;
@@ -63,7 +63,8 @@ export async function measureBudget(rounds: number): Promise<{ peak: Budget; hal
         const perSecond = peak.sent / peak.seconds;
         await part(1, perSecond / 2);
         const half = await part(rounds, perSecond / 2);
-        sessions = await sessionsOf(join(platform.dataDir, "postgres", ".s.PGSQL.5432"));
+        const names = await sessionsOf(platform.dataDir);
+        sessions = new Map([...names].map(([pid, name]) => [pid, stageOf(name)]));
         return { peak, half, perSecond };
       } finally {
         await platform.stop();
@@ -92,18 +93,6 @@ export async function measureBudget(rounds: number): Promise<{ peak: Budget; hal
 
 /** The clock of the profiles. */
 const nowUs = () => Number(process.hrtime.bigint() / 1000n);
-
-/** What the sessions of the embedded database are for, by process id. */
-async function sessionsOf(path: string): Promise<Map<string, string>> {
-  const sql = postgres({ path, database: "telltale", username: "telltale", max: 1 });
-  try {
-    const rows =
-      await sql`select pid::text, application_name as name from pg_stat_activity where application_name like 'telltale%'`;
-    return new Map(rows.map(({ pid, name }) => [pid as string, stageOf(name as string)]));
-  } finally {
-    await sql.end();
-  }
-}
 
 function stageOf(session: string): string {
   if (session.startsWith("telltale-log")) return "database: log";

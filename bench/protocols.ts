@@ -6,11 +6,12 @@ import {
   AggregationTemporality,
   ExportMetricsServiceRequestSchema as ExportSchema,
 } from "../gen/es/opentelemetry/proto/collector/metrics/v1/metrics_service_pb.ts";
-import { startPlatform } from "../testing/platform.ts";
+import { type Platform, startPlatform } from "../testing/platform.ts";
 import { labels1, writeRequest1, writeRequest2 } from "../testing/remote-write.ts";
-import { cpuOf, difference, sum } from "./cpu.ts";
+import { cpuInside, difference, sum } from "./cpu.ts";
 import { measure } from "./embedded.ts";
 import { hundredths, type Row } from "./row.ts";
+import { named } from "./sessions.ts";
 import { uploadRows } from "./uploads.ts";
 import { BlockLoad, nowUs, SingleLoad } from "./workload.ts";
 
@@ -105,7 +106,7 @@ export async function protocolRows(samples: number): Promise<Row[]> {
     await measure(platform.grpc, pids, singleLoad.next(WARM_STEPS));
     const singles = await measure(platform.grpc, pids, singleLoad.next(Math.ceil(samples / SERIES)));
     for (const [name, encode] of Object.entries(PROTOCOLS)) {
-      const run = await measureProtocol(platform.http, pids, encode, Math.ceil(samples / SERIES));
+      const run = await measureProtocol(platform, encode, Math.ceil(samples / SERIES));
       rows.push({
         name: `protocol_${name}_per_s`,
         value: run.perSecond,
@@ -116,7 +117,7 @@ export async function protocolRows(samples: number): Promise<Row[]> {
           to_grpc_singles: hundredths(run.perSecond / singles.perSecond),
           cpu_to_grpc_blocks: hundredths(run.cpuUs / blocks.cpuUs),
           cpu_to_grpc_singles: hundredths(run.cpuUs / singles.cpuUs),
-          cpu_seconds: run.cpu,
+          cpu_us_of: run.of,
           ...{ readings: run.sent, told_to_wait: run.waits },
         },
       });
@@ -135,7 +136,9 @@ export async function protocolRows(samples: number): Promise<Row[]> {
 }
 
 /** Bodies are made before the time counts. The first steps meet every series for the first time. */
-async function measureProtocol(url: string, pids: readonly number[], encode: Encode, steps: number) {
+async function measureProtocol(platform: Platform, encode: Encode, steps: number) {
+  const { http: url, dataDir } = platform;
+  const pid = platform.process.pid!;
   const startMs = Math.floor(nowUs() / 1000) - HISTORY_MS;
   const bodies = (sender: number, from: number, to: number) =>
     Array.from({ length: to - from }, (_, i) => encode(sender, startMs + 1000 * (from + i), from + i));
@@ -145,16 +148,21 @@ async function measureProtocol(url: string, pids: readonly number[], encode: Enc
     senders.map((sender) => bodies(sender, 0, WARM_STEPS)),
   );
   const measured = senders.map((sender) => bodies(sender, WARM_STEPS, WARM_STEPS + steps));
-  const before = cpuOf(pids);
+  const before = cpuInside(pid);
   const began = performance.now();
   const waits = await sendAll(url, measured);
   const seconds = (performance.now() - began) / 1000;
   const sent = steps * SERIES;
-  const cpu = difference(before, cpuOf(pids));
-  return { sent, waits, cpu, perSecond: sent / seconds, cpuUs: (sum(cpu) * 1e6) / sent };
+  const cpu = difference(before, cpuInside(pid));
+  const us = (s: number) => (s * 1e6) / sent;
+  const of = Object.entries(await named(cpu, dataDir)).map(([name, s]) => [name, hundredths(us(s))] as const);
+  const largestFirst = of.filter(([, each]) => each >= LEAST_US).sort(([, a], [, b]) => b - a);
+  return { sent, waits, of: Object.fromEntries(largestFirst), perSecond: sent / seconds, cpuUs: us(sum(cpu)) };
 }
 
 const WARM_STEPS = 3;
+/** Threads and sessions that take less, a reading, are not named. */
+const LEAST_US = 0.05;
 
 /** Each sender one request after another; answers with how often one was told to come later. */
 async function sendAll(url: string, senders: readonly (readonly Sent[])[]): Promise<number> {
