@@ -21,7 +21,7 @@ const GROUPS = [
   { name: "wire", test: WIRE, priority: 4 },
   {
     name: "shared",
-    test: /[\\/]node_modules[\\/](?:svelte|esm-env|clsx)[\\/]|[\\/]chart[\\/](?:columns|range|series|tried)\.ts$/,
+    test: /[\\/]node_modules[\\/](?:svelte|esm-env|clsx)[\\/]|[\\/]chart[\\/](?:range|series|tried)\.ts$/,
     priority: 3,
   },
   ...SERVICES_APART.map((name) => ({ name, test: serviceOf(name), priority: 2 })),

@@ -1,12 +1,9 @@
 /** Now, for everything that says how long ago something was: all of it moves together. */
 
-import type {} from "../early/answers.ts";
-
 const EVERY_MS = 5_000;
 
 class Now {
-  /** It begins where the first calls were made. */
-  ms = $state(globalThis.telltaleEarly?.nowMs ?? Date.now());
+  ms = $state(Date.now());
 
   start(): () => void {
     const timer = setInterval(() => {

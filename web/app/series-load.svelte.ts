@@ -1,6 +1,5 @@
 /** The series of one sensor for a chart: loaded for each span, a little after the span stands still. */
 
-import { columnsOf } from "../chart/columns.ts";
 import type { Span } from "../chart/range.ts";
 import { type ChartData, chartDataOf, NOTHING } from "../chart/series.ts";
 import { timestampOf } from "./format.ts";
@@ -9,6 +8,10 @@ import { type Resource, resource } from "./resource.svelte.ts";
 import { queryApi } from "./services/query.ts";
 
 const SETTLE_MS = 120;
+const MAX_COLUMNS = 2_000;
+const PIXELS_PER_COLUMN = 1.5;
+/** Columns are asked for in steps of so many: a chart that turns out a little wider than it was thought is not loaded twice. */
+const STEP = 100;
 
 export interface Loaded {
   readonly data: ChartData;
@@ -22,7 +25,7 @@ export function seriesOf(
   width: () => number,
 ): Resource<Loaded | undefined> {
   let any = false;
-  const columns = $derived(columnsOf(width()));
+  const columns = $derived(Math.min(MAX_COLUMNS, Math.ceil(width() / PIXELS_PER_COLUMN / STEP) * STEP));
   return resource("The chart", async (signal) => {
     const [wanted, many] = [of(), columns];
     if (wanted === undefined || many === 0) return undefined;

@@ -1,7 +1,6 @@
 /** Who is signed in, and what they may do: pages offer nothing that would be refused. */
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Scope } from "../../gen/web/telltale/v1/admin_pb.ts";
-import { dropEarly } from "../early/answers.ts";
 import { type Problem, problemOf } from "./problems.ts";
 import { adminApi } from "./services/admin.ts";
 import { onCallError } from "./transport.ts";
@@ -77,8 +76,6 @@ class Session {
     }).catch(() => undefined);
     if (answer === undefined) return "The platform does not answer. Check the network, then try again.";
     if (!answer.ok) return refusalOf(answer.status, (await answer.json().catch(() => ({}))) as { detail?: string });
-    // Whoever was here before may have left some.
-    dropEarly();
     await this.ask();
     return undefined;
   }

@@ -2,7 +2,6 @@
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
-import { takeEarly } from "../early/answers.ts";
 
 /** Called with the error of each call that failed, also in the middle of a stream. */
 const listeners = new Set<(error: unknown) => void>();
@@ -35,12 +34,7 @@ function tellListeners(error: unknown): void {
   for (const listener of listeners) listener(error);
 }
 
-const transport = createConnectTransport({
-  baseUrl: location.origin,
-  useBinaryFormat: true,
-  interceptors: [tell],
-  fetch: (input, init) => takeEarly(String(input), init?.body) ?? fetch(input, init),
-});
+const transport = createConnectTransport({ baseUrl: location.origin, useBinaryFormat: true, interceptors: [tell] });
 
 export function client<S extends DescService>(service: S): Client<S> {
   return createClient(service, transport);

@@ -42,11 +42,6 @@ export function panned({ from, to }: Span, share: number): Span {
   return { from: from + by, to: to + by };
 }
 
-/** Of a sensor that sends now, with a little room at its end. */
-export function firstSpan(ms: number, nowMs: number): Span {
-  return { from: Math.floor(nowMs - ms), to: Math.ceil(nowMs + ms / 200) };
-}
-
 /** As the address has it: undefined where it is no time. */
 export function timeOfQuery(text: string): number | undefined {
   if (text === "") return undefined;
