@@ -15,10 +15,11 @@ import { migrate } from "../server/postgres/migrate.ts";
 import { startMaintenance } from "../server/store/maintenance.ts";
 import { openStoreSql } from "../server/store/postgres.ts";
 import { launchBrowser } from "../testing/browser.ts";
-import { startPlatform } from "../testing/platform.ts";
+import { type Platform, startPlatform } from "../testing/platform.ts";
 import { startPostgres } from "../testing/postgres.ts";
 import { runScript } from "../testing/script.ts";
 import { fillSensor } from "./charts.ts";
+import { sendJumps, watchHeaps } from "./web-memory.ts";
 
 const PARTS = ["load", "chart", "live", "memory", "scroll"];
 const { values: options } = parseArgs({
@@ -51,7 +52,7 @@ interface Row {
 const rows: Row[] = [];
 
 function add(name: string, value: number, unit: string, most: number, beside: object = {}): void {
-  const row = { name, value: Math.round(value * 10) / 10, unit, wanted: `≤ ${most}`, isMet: value <= most, beside };
+  const row = { name, value: Math.round(value * 100) / 100, unit, wanted: `≤ ${most}`, isMet: value <= most, beside };
   rows.push(row);
   const { value: shown, wanted, isMet } = row;
   console.log(
@@ -177,7 +178,7 @@ async function chart(browser: Browser, http: string): Promise<void> {
 }
 
 /** Readings of one sensor, as fast as asked, until the signal. */
-async function stream(grpc: string, signal: AbortSignal): Promise<number> {
+async function stream(grpc: string, signal: AbortSignal): Promise<void> {
   const client = createDeviceClient({ url: grpc, producer: "bench-web" });
   const kind = { sensorId: "live", sensorType: "vibration", unit: "mm/s" };
   const each = LIVE_PER_SECOND / BATCHES;
@@ -195,46 +196,57 @@ async function stream(grpc: string, signal: AbortSignal): Promise<number> {
   }
   await client.flush();
   await client.close();
-  return sent;
 }
 
-async function live(browser: Browser, http: string, grpc: string): Promise<void> {
+/** With a stretch of the newest readings of one sensor on screen. */
+async function live(browser: Browser, http: string): Promise<void> {
+  const { context, page } = await openLive(browser, http);
+  await delay(3_000);
+  await page.evaluate("bench.long = 0; bench.tasks = 0");
+  const frames = (await page.evaluate(framesOf("() => {}", LIVE_MS))) as number[];
+  const { long, tasks } = (await page.evaluate("bench")) as { long: number; tasks: number };
+  add("web_live_long_task_ms", long, "ms", 100, {
+    per_second: LIVE_PER_SECOND,
+    tasks_over_50_ms: tasks,
+    ...spread(frames),
+  });
+  await context.close();
+}
+
+/** While a thousand readings a second come. */
+async function withStream({ http, grpc }: Platform, browser: Browser): Promise<void> {
   const ending = new AbortController();
   const sending = stream(grpc, ending.signal);
   await delay(1_000);
-  const { context, page, cdp } = await opened(browser);
-  await page.goto(`${http}/ui/sensors/live?range=5m`);
-  await page.getByText("follows now").waitFor();
-  await page.locator("canvas").waitFor();
-  await delay(3_000);
-  if (parts.has("live")) {
-    await page.evaluate("bench.long = 0; bench.tasks = 0");
-    const frames = (await page.evaluate(framesOf("() => {}", LIVE_MS))) as number[];
-    const { long, tasks } = (await page.evaluate("bench")) as { long: number; tasks: number };
-    add("web_live_long_task_ms", long, "ms", 100, {
-      per_second: LIVE_PER_SECOND,
-      tasks_over_50_ms: tasks,
-      ...spread(frames),
-    });
-  }
-  if (parts.has("memory")) {
-    const heap = async () => {
-      await cdp.send("HeapProfiler.collectGarbage");
-      return (await cdp.send("Runtime.getHeapUsage")).usedSize / 1e6;
-    };
-    const before = await heap();
-    const minutes = Number(options.minutes);
-    await delay(minutes * 60_000);
-    const after = await heap();
-    add("web_memory_growth_mb_min", (after - before) / minutes, "MB/min", 1, {
-      before: tenths(before),
-      after: tenths(after),
-      minutes,
-    });
-  }
-  await context.close();
+  if (parts.has("live")) await live(browser, http);
+  if (parts.has("memory")) await memory(browser, http, grpc);
   ending.abort();
   await sending;
+}
+
+async function openLive(browser: Browser, http: string) {
+  const made = await opened(browser);
+  await made.page.goto(`${http}/ui/sensors/live?range=5m`);
+  await made.page.getByText("follows now").waitFor();
+  await made.page.locator("canvas").waitFor();
+  return made;
+}
+
+/** Of pages that stay open while readings and alerts come: what is in use after each collection, and how the line through these rises. */
+async function memory(browser: Browser, http: string, grpc: string): Promise<void> {
+  const ending = new AbortController();
+  const alerting = sendJumps(grpc, ending.signal);
+  const inbox = await opened(browser);
+  await inbox.page.goto(`${http}/ui/alerts?show=all`);
+  await inbox.page.getByText("Live", { exact: true }).waitFor();
+  const sensor = await openLive(browser, http);
+  const minutes = Number(options.minutes);
+  const slopes = await watchHeaps({ sensor: sensor.cdp, alerts: inbox.cdp }, minutes);
+  for (const [name, { rise, first, last }] of Object.entries(slopes))
+    add(`web_memory_${name}_mb_min`, rise, "MB/min", 0.1, { first, last, minutes });
+  await Promise.all([sensor.context.close(), inbox.context.close()]);
+  ending.abort();
+  await alerting;
 }
 
 async function scroll(browser: Browser, http: string): Promise<void> {
@@ -284,7 +296,7 @@ await runScript({ name: "bench:web", needs: ["chromium"], otherwise: "" }, async
   try {
     if (parts.has("load")) await load(browser, platform.http);
     if (parts.has("chart")) await chart(browser, platform.http);
-    if (parts.has("live") || parts.has("memory")) await live(browser, platform.http, platform.grpc);
+    if (parts.has("live") || parts.has("memory")) await withStream(platform, browser);
     if (parts.has("scroll")) await scroll(browser, platform.http);
     if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(rows, null, 2)}\n`);
   } finally {
