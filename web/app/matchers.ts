@@ -34,7 +34,7 @@ export function rowsOfSensors(ids: readonly string[]): Row[] {
 }
 
 /** As a regular expression that fits the text alone. */
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }
 
