@@ -39,7 +39,6 @@ export interface DetectorOptions {
 }
 
 const DEFAULT_WINDOWS = 1000;
-/** The list has no filters. */
 const OF_WINDOWS = { list: "maintenance windows" };
 
 export function createDetectorService(o: DetectorOptions): ServiceImpl<typeof DetectorService> {
@@ -57,7 +56,8 @@ export function createDetectorService(o: DetectorOptions): ServiceImpl<typeof De
     return (await o.queries.settings()).map((bytes) => fromBinary(ControlSchema, bytes));
   }
 
-  async function windows(): Promise<MaintenanceWindow[]> {
+  /** @param ended also those that have ended */
+  async function windows(ended = false): Promise<MaintenanceWindow[]> {
     const open = new Map<string, MaintenanceWindow>();
     for (const { action } of await settings()) {
       if (action.case === "maintenance") open.set(action.value.id, action.value);
@@ -67,7 +67,7 @@ export function createDetectorService(o: DetectorOptions): ServiceImpl<typeof De
     const shown = await o.queries.shownNames();
     return [...open.values()]
       .map((w) => ({ ...w, sensorId: shown.get(w.sensorId) ?? w.sensorId }))
-      .filter((w) => timeOf("end_time", w.endTime, 0) > nowUs)
+      .filter((w) => ended || timeOf("end_time", w.endTime, 0) > nowUs)
       .sort((a, b) => compare(placeOf(a), placeOf(b)));
   }
 
@@ -86,12 +86,13 @@ export function createDetectorService(o: DetectorOptions): ServiceImpl<typeof De
       await set({ case: "maintenance", value: { ...made, sensorId } }, context);
       return { window: made };
     },
-    async listMaintenanceWindows({ limit = DEFAULT_WINDOWS, pageToken }, context) {
-      const after = readTextPageToken(pageToken, OF_WINDOWS);
-      const rows = (await windows()).filter((w) => after === undefined || compare(placeOf(w), after) > 0);
+    async listMaintenanceWindows({ limit = DEFAULT_WINDOWS, pageToken, ended }, context) {
+      const filters = { ...OF_WINDOWS, ended };
+      const after = readTextPageToken(pageToken, filters);
+      const rows = (await windows(ended)).filter((w) => after === undefined || compare(placeOf(w), after) > 0);
       const bytesOf = (w: MaintenanceWindow) => toBinary(MaintenanceWindowSchema, w).length + FRAME_BYTES;
       const toItem = (w: MaintenanceWindow) => w;
-      const list = { rows: limit === 0 ? [] : rows, limit, toItem, bytesOf, placeOf, filters: OF_WINDOWS };
+      const list = { rows: limit === 0 ? [] : rows, limit, toItem, bytesOf, placeOf, filters };
       const { items, nextPageToken } = page(list, context);
       return { windows: items, nextPageToken };
     },

@@ -24,13 +24,24 @@ export function valueText(value: number, unit = ""): string {
 export function numberText(value: number): string {
   const size = Math.abs(value);
   if (size !== 0 && (size >= LARGE || size < SMALL)) return value.toExponential(3);
-  return value.toLocaleString("en", {
-    maximumSignificantDigits: size >= 1e5 ? Math.ceil(Math.log10(size)) : SIGNIFICANT,
-  });
+  return digitsFormat(size >= 1e5 ? Math.ceil(Math.log10(size)) : SIGNIFICANT).format(value);
+}
+
+/** Made once each: a page writes hundreds of numbers, and to make a format takes longer than all of them. */
+const digitFormats = new Map<number, Intl.NumberFormat>();
+const COUNT = new Intl.NumberFormat("en");
+
+function digitsFormat(maximumSignificantDigits: number): Intl.NumberFormat {
+  let format = digitFormats.get(maximumSignificantDigits);
+  if (format === undefined) {
+    format = new Intl.NumberFormat("en", { maximumSignificantDigits });
+    digitFormats.set(maximumSignificantDigits, format);
+  }
+  return format;
 }
 
 export function countText(count: number | bigint): string {
-  return count.toLocaleString("en");
+  return COUNT.format(count);
 }
 
 const SIZES = ["B", "kB", "MB", "GB", "TB"];

@@ -1,5 +1,6 @@
 /** How many alerts are open, for the navigation: counted once the page has asked for its own, and after each event, at most so many. */
 
+import { whenIdle } from "./idle.ts";
 import { live } from "./live.svelte.ts";
 import { alertApi } from "./services/alert.ts";
 import { session } from "./session.svelte.ts";
@@ -7,8 +8,6 @@ import { session } from "./session.svelte.ts";
 const MOST = 1_000;
 /** A burst of events is one count. */
 const SETTLE_MS = 1_000;
-/** What the page itself shows comes first. Some browsers do not say when they are idle. */
-const IDLE_MS = 500;
 
 class OpenAlerts {
   text = $state("");
@@ -28,6 +27,7 @@ class OpenAlerts {
 
   /** Answers with a function that ends it. */
   start(): () => void {
+    // What the page itself shows comes first.
     const idle = whenIdle(() => void this.count());
     const stop = live.onEvent(() => {
       clearTimeout(this.#timer);
@@ -39,16 +39,6 @@ class OpenAlerts {
       clearTimeout(this.#timer);
     };
   }
-}
-
-/** Answers with a function that takes it back. */
-function whenIdle(run: () => void): () => void {
-  if (typeof requestIdleCallback === "undefined") {
-    const timer = setTimeout(run, IDLE_MS);
-    return () => clearTimeout(timer);
-  }
-  const handle = requestIdleCallback(run, { timeout: IDLE_MS });
-  return () => cancelIdleCallback(handle);
 }
 
 export const openAlerts = new OpenAlerts();

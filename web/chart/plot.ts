@@ -4,8 +4,11 @@ import uPlot from "uplot";
 import { breaksIn, valueRange } from "../../formats/chart-frame.ts";
 import { numberText, partsOf } from "../app/format.ts";
 import type { SeverityName } from "../app/severity.ts";
+import { type Ahead, aheadValues, drawAhead } from "./ahead.ts";
+import { drawAnomalies } from "./anomalies.ts";
+import { drawMarks, type Mark } from "./marks.ts";
 import type { Span } from "./range.ts";
-import { type ChartData, severityOfScore } from "./series.ts";
+import type { ChartData } from "./series.ts";
 import { drawTriedBand, edgesInside, type Tried } from "./tried.ts";
 import { drawVerdicts } from "./verdicts.ts";
 
@@ -23,6 +26,10 @@ export interface PlotOptions {
   readonly chosen: () => Span | undefined;
   /** What other settings would have done. */
   readonly tried: () => Tried;
+  /** What people said of stretches of it. */
+  readonly marks: () => readonly Mark[];
+  /** What an early alert is about. */
+  readonly ahead: () => Ahead | undefined;
   readonly colours: Colours;
   readonly onSelect: (span: Span) => void;
   readonly onCursor: (index: number | undefined) => void;
@@ -82,13 +89,18 @@ export function alignedOf(data: ChartData): uPlot.AlignedData {
 
 export function createPlot(target: HTMLElement, options: PlotOptions): uPlot {
   const { width, height, colours } = options;
+  const anomalyColours = { severities: colours.severities, surface: colours.surface };
+  const aheadColours = {
+    ...{ limit: colours.severities.critical, band: colours.band, line: colours.bandLine },
+    font: fontOf(target, devicePixelRatio),
+  };
   const plot = new uPlot(
     {
       ...{ width, height },
       ...frameOf(target, options),
       scales: {
         x: { range: () => secondsOf(options.span()) },
-        y: { range: () => valueRange(withTried(options)) },
+        y: { range: () => valueRange(withMore(options)) },
       },
       series: [
         {},
@@ -112,7 +124,9 @@ export function createPlot(target: HTMLElement, options: PlotOptions): uPlot {
       hooks: {
         drawClear: [(u) => drawChosen(u, options)],
         draw: [
-          (u) => drawAnomalies(u, options),
+          (u) => drawMarks(u, options.marks(), colours.ink, colours.surface),
+          (u) => drawAhead(u, options.ahead(), aheadColours),
+          (u) => drawAnomalies(u, { ...anomalyColours, data: options.data(), span: options.span() }),
           (u) => drawMark(u, options),
           (u) => drawTriedBand(u, options.tried().band, colours.ink),
           (u) => drawVerdicts(u, options.tried().verdicts, colours.ink, colours.surface),
@@ -193,9 +207,14 @@ export function inside(data: ChartData, { from, to }: Span) {
   return { low: cut(data.low), high: cut(data.high), lower: cut(data.lower), upper: cut(data.upper) };
 }
 
-function withTried({ data, span, tried }: PlotOptions) {
+/** A limit belongs to the values: it is shown however far away it is. */
+function withMore({ data, span, tried, ahead }: PlotOptions) {
   const [shown, edges] = [inside(data(), span()), edgesInside(tried().band, span())];
-  return { ...shown, lower: [...shown.lower, ...edges.lower], upper: [...shown.upper, ...edges.upper] };
+  const more = aheadValues(ahead());
+  return {
+    ...{ low: [...shown.low, ...more], high: [...shown.high, ...more] },
+    ...{ lower: [...shown.lower, ...edges.lower], upper: [...shown.upper, ...edges.upper] },
+  };
 }
 
 /** As short as the step allows, day before time where a day begins. */
@@ -208,96 +227,9 @@ function tickText(ms: number, stepSeconds: number, zone: string): string {
   return `:${second}.${String(Math.round(ms) % 1_000).padStart(3, "0")}`;
 }
 
-function fontOf(element: Element): string {
+function fontOf(element: Element, scale = 1): string {
   const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
-  return `${Math.round(rem * 0.75)}px ${getComputedStyle(element).fontFamily}`;
-}
-
-/**
- * A shape per severity, the same as everywhere, with an edge that keeps it apart from the line. Where anomalies stand close, the worst of
- * them has the shape; a tick at the foot of the chart says of each that it is there.
- */
-function drawAnomalies(u: uPlot, options: PlotOptions): void {
-  const { colours, data: dataOf } = options;
-  const data = dataOf();
-  const all = anomaliesOf(u, options);
-  const { ctx, bbox } = u;
-  const size = 7 * devicePixelRatio;
-  ctx.save();
-  ctx.beginPath();
-  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-  ctx.clip();
-  for (const { x, name } of all) {
-    ctx.fillStyle = colours.severities[name];
-    ctx.fillRect(x - devicePixelRatio / 2, bbox.top + bbox.height - size, devicePixelRatio, size);
-  }
-  ctx.lineWidth = 1.5 * devicePixelRatio;
-  ctx.strokeStyle = colours.surface;
-  for (const { x, name, index } of apart(all, 2 * size)) {
-    ctx.fillStyle = colours.severities[name];
-    shape(ctx, name, { x, y: u.valToPos(farthest(data, index), "y", true), size });
-    ctx.fill();
-    ctx.stroke();
-  }
-  ctx.restore();
-}
-
-interface Mark {
-  readonly index: number;
-  readonly x: number;
-  readonly score: number;
-  readonly name: SeverityName;
-}
-
-function anomaliesOf(u: uPlot, { data: dataOf, span: spanOf }: PlotOptions): Mark[] {
-  const [{ anomalies, times, scores }, { from, to }] = [dataOf(), spanOf()];
-  return anomalies.flatMap((count, index) => {
-    const time = times[index]!;
-    if (count === 0 || time < from || time > to) return [];
-    const score = scores[index]!;
-    return [{ index, score, x: u.valToPos(time / 1_000, "x", true), name: severityOfScore(score) }];
-  });
-}
-
-/** Of marks that are closer than `least`, the worst. */
-function apart(marks: readonly Mark[], least: number): Mark[] {
-  const kept: Mark[] = [];
-  for (const mark of marks) {
-    const before = kept.at(-1);
-    if (before === undefined || mark.x - before.x >= least) kept.push(mark);
-    else if (mark.score > before.score) kept[kept.length - 1] = mark;
-  }
-  return kept;
-}
-
-/** The value of a column that is the farthest from what was expected. */
-function farthest({ low, high, expected, last }: ChartData, index: number): number {
-  const [bottom, top] = [low[index] ?? last[index] ?? 0, high[index] ?? last[index] ?? 0];
-  const middle = expected[index];
-  if (middle == null) return top;
-  return Math.abs(bottom - middle) > Math.abs(top - middle) ? bottom : top;
-}
-
-const TURN = 2 * Math.PI;
-
-function shape(
-  ctx: CanvasRenderingContext2D,
-  name: SeverityName,
-  { x, y, size }: { x: number; y: number; size: number },
-): void {
-  ctx.beginPath();
-  if (name === "low") {
-    ctx.arc(x, y, size * 0.8, 0, TURN);
-    return;
-  }
-  const corners = name === "critical" ? 8 : name === "high" ? 3 : 4;
-  const first = name === "critical" ? TURN / 16 : -TURN / 4;
-  const radius = name === "high" ? size * 1.25 : size;
-  for (let i = 0; i < corners; i++) {
-    const angle = first + (i * TURN) / corners;
-    ctx.lineTo(x + radius * Math.cos(angle), y + radius * Math.sin(angle));
-  }
-  ctx.closePath();
+  return `${Math.round(rem * 0.75 * scale)}px ${getComputedStyle(element).fontFamily}`;
 }
 
 /** Behind everything, with an edge on both sides. */
