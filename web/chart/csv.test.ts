@@ -14,6 +14,11 @@ test("single readings are a row each, what is not known is empty", () => {
   );
 });
 
+test("readings within a millisecond stay apart", () => {
+  const [, line] = csvOf("a", { ...single, times: [Date.UTC(2026, 10, 4) + 0.042] }).split("\n");
+  expect(line).toMatch(/^2026-11-04T00:00:00\.000042Z,a,/);
+});
+
 test("a column says when it begins, how wide it is, and what is in it", () => {
   const column = { ...single, raw: false, columnMs: 60_000, low: [1], high: [2], counts: [5], last: [null] };
   const [, line] = csvOf("a", column).split("\n");

@@ -8,12 +8,20 @@ const OF_BOTH = ["expected", "lower", "upper", "anomalies", "score"];
 export function csvOf(sensorId: string, data: ChartData): string {
   const { raw, unit, columnMs } = data;
   const lines = data.times.map((time, i) => {
-    const start = [new Date(time - columnMs / 2).toISOString(), sensorId, unit];
+    const start = [instantText(time - columnMs / 2), sensorId, unit];
     const own = raw ? [data.last[i]] : [columnMs / 1_000, data.counts[i], data.low[i], data.high[i], data.last[i]];
     const shared = [data.expected[i], data.lower[i], data.upper[i], data.anomalies[i], data.scores[i]];
     return [...start, ...own, ...shared].map(field).join(",");
   });
   return [[...(raw ? OF_READINGS : OF_COLUMNS), ...OF_BOTH].join(","), ...lines, ""].join("\n");
+}
+
+/** With the microseconds that a Date would lose, where there are any. */
+function instantText(ms: number): string {
+  const us = Math.round(ms * 1_000);
+  const rest = us % 1_000;
+  const text = new Date((us - rest) / 1_000).toISOString();
+  return rest === 0 ? text : text.replace("Z", `${String(rest).padStart(3, "0")}Z`);
 }
 
 function field(value: string | number | null | undefined): string {
