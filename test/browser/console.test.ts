@@ -80,6 +80,9 @@ describeWith(["chromium"], "the console", () => {
   /** A chart follows the pointer frame by frame. */
   const frames = (page: Page) =>
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+  /** Who has read what is about to be done need not wait for it. */
+  const dismiss = (page: Page) =>
+    page.getByText(", in a moment").locator("..").getByRole("button", { name: "Dismiss" }).click();
   const heading = (page: Page, name: string) => page.getByRole("heading", { level: 1, name }).waitFor();
 
   it("leads from an empty database to the first readings", async () => {
@@ -113,6 +116,7 @@ describeWith(["chromium"], "the console", () => {
     await page.getByRole("link", { name: "boiler-2", exact: true }).waitFor();
 
     await page.keyboard.press("a");
+    await dismiss(page);
     await page.getByText("seen by").waitFor();
     await page.keyboard.press("Enter");
     await heading(page, "boiler-1");
@@ -223,10 +227,12 @@ describeWith(["chromium"], "the console", () => {
     // The network fails for one of them.
     await page.route("**/telltale.v1.AlertService/AcknowledgeAlert", (route) => route.abort(), { times: 1 });
     await page.keyboard.press("a");
+    await dismiss(page);
     await page.getByText("1 alert is as before. The others are done.").waitFor();
     await page.getByText("Acknowledged: 2 alerts").waitFor();
     await page.getByText("1 alert chosen").waitFor();
     await page.keyboard.press("a");
+    await dismiss(page);
     await page.getByText("as before").waitFor({ state: "detached" });
     await expect.poll(() => page.getByText("seen by").count(), SOON).toBe(3);
 
@@ -241,6 +247,7 @@ describeWith(["chromium"], "the console", () => {
     await page.keyboard.press("r");
     await page.getByRole("dialog", { name: "Resolve 2 alerts" }).getByLabel("Why (optional)").fill("a test");
     await page.getByRole("dialog").getByRole("button", { name: "Resolve" }).click();
+    await dismiss(page);
     await page.getByText("Resolved: 2 alerts").waitFor();
     const { alerts } = await createClient(AlertService, transport()).listAlerts({ resolved: false });
     expect(alerts.map(({ sensorId }) => sensorId).filter((id) => id.startsWith("bulk-"))).toEqual(["bulk-2"]);

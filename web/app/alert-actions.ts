@@ -19,16 +19,20 @@ export interface Label {
   readonly comment: string;
 }
 
-export function label({ id, sensorId }: Alert, { correct, comment }: Label): Promise<LabelAlertResponse | undefined> {
+/** It can be taken back: the label of before is given again, or none. */
+export function label(alert: Alert, { correct, comment }: Label): Promise<LabelAlertResponse | undefined> {
   const said = correct === undefined ? "Label withdrawn" : correct ? "Labelled right" : "Labelled wrong";
-  const request = { alertId: id, correct: correct ?? false, comment, withdraw: correct === undefined };
-  return done(`${said}: ${sensorId}`, () => detectorApi.labelAlert(request));
+  const request = { alertId: alert.id, correct: correct ?? false, comment, withdraw: correct === undefined };
+  const before = { correct: alert.labelCorrect, comment: alert.labelComment };
+  const after = { ...alert, labelCorrect: correct, labelComment: comment } as Alert;
+  const act = () => detectorApi.labelAlert(request);
+  return done(`${said}: ${alert.sensorId}`, act, () => void label(after, before));
 }
 
-async function done<T>(said: string, act: () => Promise<T | undefined>): Promise<T | undefined> {
+async function done<T>(said: string, act: () => Promise<T | undefined>, undo?: () => void): Promise<T | undefined> {
   try {
     const answer = await act();
-    toasts.say(said);
+    toasts.say(said, "ok", undo);
     return answer;
   } catch (error) {
     toasts.fail(error, said.split(":")[0]!);

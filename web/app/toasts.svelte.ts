@@ -1,22 +1,36 @@
-/** Short messages about what was just done, read out by screen readers. */
+/** Short messages about what was just done, or is about to be, read out by screen readers. */
 import { problemOf } from "./problems.ts";
 
 interface Toast {
   readonly id: number;
   readonly text: string;
   readonly tone: "ok" | "bad";
+  /** Takes back what it tells of. */
+  readonly undo?: () => void;
+  /** It was read, or has been there for long enough. */
+  readonly close: () => void;
 }
 
 const SHOWN_MS = 6_000;
+/** Of what can be taken back: to read it, to find the key, and to press it. */
+const UNDO_MS = 8_000;
+const MOST = 3;
 
 class Toasts {
   list = $state.raw<readonly Toast[]>([]);
   #next = 0;
+  /** Timers of those that are shown; none while somebody points at them. */
+  readonly #timers = new Map<number, ReturnType<typeof setTimeout>>();
 
-  say(text: string, tone: "ok" | "bad" = "ok"): void {
+  /** @param undo takes back what was done */
+  say(text: string, tone: "ok" | "bad" = "ok", undo?: () => void): void {
     const id = this.#next++;
-    this.list = [...this.list.slice(-2), { id, text, tone }];
-    setTimeout(() => this.drop(id), SHOWN_MS);
+    const close = () => this.#drop(id);
+    const taken = () => {
+      close();
+      undo?.();
+    };
+    this.#show({ id, text, tone, close, ...(undo === undefined ? {} : { undo: taken }) });
   }
 
   /** @param what failed, for example "Acknowledge" */
@@ -25,7 +39,54 @@ class Toasts {
     this.say(`${title}. ${text}`, "bad");
   }
 
-  drop(id: number): void {
+  /**
+   * For what cannot be taken back once it is done: it waits until nobody may want to any more.
+   *
+   * @returns whether it is to be done; at once where the message is dismissed or the page is left
+   */
+  meant(text: string): Promise<boolean> {
+    return new Promise((resolve) => {
+      const id = this.#next++;
+      const end = (isMeant: boolean) => {
+        document.removeEventListener("visibilitychange", leave);
+        this.#drop(id);
+        resolve(isMeant);
+      };
+      const leave = () => document.hidden && end(true);
+      document.addEventListener("visibilitychange", leave);
+      this.#show({ id, text, tone: "ok", undo: () => end(false), close: () => end(true) });
+    });
+  }
+
+  /** The newest of what can be taken back. */
+  undo(): void {
+    this.list.findLast(({ undo }) => undo !== undefined)?.undo?.();
+  }
+
+  /** Nothing goes while somebody reads it. */
+  hold(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+  }
+
+  release(): void {
+    for (const toast of this.list) if (!this.#timers.has(toast.id)) this.#time(toast);
+  }
+
+  #show(toast: Toast): void {
+    // What there is no room for is done.
+    for (const old of this.list.slice(0, Math.max(0, this.list.length + 1 - MOST))) old.close();
+    this.list = [...this.list, toast];
+    this.#time(toast);
+  }
+
+  #time({ id, close, undo }: Toast): void {
+    this.#timers.set(id, setTimeout(close, undo === undefined ? SHOWN_MS : UNDO_MS));
+  }
+
+  #drop(id: number): void {
+    clearTimeout(this.#timers.get(id));
+    this.#timers.delete(id);
     this.list = this.list.filter((toast) => toast.id !== id);
   }
 }

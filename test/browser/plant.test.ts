@@ -1,0 +1,199 @@
+/** A plant as people see it: where its sensors belong, what was said of them, where they are heading, and what can be taken back. */
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { createClient } from "@connectrpc/connect";
+import { createConnectTransport } from "@connectrpc/connect-node";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
+import { DetectorService } from "../../gen/es/telltale/v1/detector_pb.ts";
+import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
+import { RegistryService } from "../../gen/es/telltale/v1/registry_pb.ts";
+import { findingsOf, launchBrowser, misfitsOf, openPage, SCREENS } from "../../testing/browser.ts";
+import { describeWith } from "../../testing/needs.ts";
+import { type Platform, startPlatform } from "../../testing/platform.ts";
+import { Random } from "../../testing/random.ts";
+
+const MINUTE_MS = 60_000;
+const DAY_MINUTES = 24 * 60;
+/** Readings, one a minute, that a sensor is judged by; the one after them is far away. */
+const STEADY = 180;
+/** For what is awaited, on a busy machine too. */
+const SOON = { timeout: 20_000 };
+/** For tests that look at pages with axe, which takes seconds of a busy machine each. */
+const LONG = { timeout: 240_000 };
+/** An alert that has just opened is in no incident yet, and the page asks again. */
+const NOT_YET = /status of 404 .*GetIncident/;
+const PLACES: Readonly<Record<string, string>> = {
+  "pump-1": "works (1)/line-1/pump",
+  "press-1": "works (1)/line-1/press",
+  "pump-2": "works (1)/line-2/pump",
+  "fan-1": "works (1)/line-10",
+};
+
+describeWith(["chromium"], "a plant in the console", () => {
+  let platform: Platform;
+  let browser: Browser;
+  const transport = () => createConnectTransport({ baseUrl: platform.http, httpVersion: "1.1" });
+  beforeAll(async () => {
+    [platform, browser] = await Promise.all([startPlatform(), launchBrowser()]);
+    const changes = Object.entries(PLACES).map(([sensorId, asset]) => ({ profile: { sensorId, asset } }));
+    await createClient(RegistryService, transport()).applySensors({ changes });
+    for (const [sensorId, far] of [
+      ["pump-1", 1],
+      ["press-1", 0],
+      ["pump-2", 1],
+      ["fan-1", 0],
+      ["alone-1", 0],
+    ] as const)
+      await send(sensorId, [...Array.from({ length: STEADY }, (_, i) => 20 + Math.sin(i) / 10), ...(far ? [500] : [])]);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await platform?.stop();
+  });
+
+  /** One a minute up to now. */
+  async function send(sensorId: string, values: number[]) {
+    const block = { sensorId, sensorType: "temperature", unit: "C", location: "hall 1", attributes: {} };
+    const baseTimeUs = BigInt(Date.now() - values.length * MINUTE_MS) * 1_000n;
+    const timeDeltasUs = values.map(() => MINUTE_MS * 1_000);
+    await createClient(IngestService, transport()).submitReadings({
+      blocks: [{ ...block, values, timeDeltasUs, baseTimeUs }],
+    });
+  }
+
+  /** On both screens, and in the dark. */
+  async function faultsOf(page: Page) {
+    const faults: string[] = [];
+    for (const screen of [SCREENS[1], SCREENS[0]]) {
+      await page.setViewportSize(screen);
+      faults.push(...(await misfitsOf(page)), ...(await findingsOf(page)));
+    }
+    await page.emulateMedia({ colorScheme: "dark" });
+    faults.push(...(await findingsOf(page, ["color-contrast"])));
+    await page.emulateMedia({ colorScheme: "light" });
+    return faults;
+  }
+
+  it("leads from the overview through the tree of places to the sensors of one, by keyboard", LONG, async () => {
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    await page.goto(`${platform.http}/ui/`);
+    await page.getByRole("heading", { name: "Open alerts by asset" }).waitFor();
+    await page.getByRole("link", { name: "works (1)/line-1/pump" }).click();
+    const list = page.getByRole("region", { name: "Sensors" });
+    const ids = async () => (await list.getByRole("link").allTextContents()).map((text) => text.trim()).sort();
+    await expect.poll(ids, SOON).toEqual(["pump-1"]);
+    const tree = page.getByRole("tree", { name: "Assets" });
+    // What is chosen is in sight.
+    await tree.getByRole("treeitem", { name: /^pump 1 sensor, 1 alerting/, selected: true }).focus();
+    await page.goto(`${platform.http}/ui/sensors`);
+    const works = tree.getByRole("treeitem", { name: /^works \(1\) 4 sensors, 2 alerting/ });
+    await works.focus();
+    expect(await works.getAttribute("aria-expanded")).toBe("false");
+    await page.keyboard.press("ArrowRight");
+    await tree.getByRole("treeitem", { name: /^line-1 / }).waitFor();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("Enter");
+    // Not those of line-10.
+    await expect.poll(ids, SOON).toEqual(["press-1", "pump-1"]);
+    expect(new URL(page.url()).searchParams.get("asset")).toBe("works (1)/line-1");
+    expect(await faultsOf(page)).toEqual([]);
+    await page.goto(page.url());
+    await expect.poll(ids, SOON).toEqual(["press-1", "pump-1"]);
+    await tree.getByRole("treeitem", { name: "without an asset 1 sensor" }).click();
+    await expect.poll(ids, SOON).toEqual(["alone-1"]);
+    await page.getByRole("button", { name: "Sensors of all assets" }).click();
+    await expect.poll(ids, SOON).toHaveLength(5);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it("draws maintenance and labels into the chart of a sensor, and says them", LONG, async () => {
+    const detector = createClient(DetectorService, transport());
+    const { alerts } = await createClient(AlertService, transport()).listAlerts({ sensorId: "pump-2" });
+    await detector.labelAlert({ alertId: alerts[0]!.id, correct: false, comment: "cleaning" });
+    const [startTime, endTime] = [90, 60].map((minutes) => timestampFromMs(Date.now() - minutes * MINUTE_MS));
+    await detector.createMaintenanceWindow({
+      window: { sensorId: "pump-2", startTime: startTime!, endTime: endTime!, comment: "a new seal" },
+    });
+    await detector.createMaintenanceWindow({
+      window: { location: "hall 2", startTime: startTime!, endTime: endTime!, comment: "elsewhere" },
+    });
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    await page.goto(`${platform.http}/ui/sensors/pump-2?range=6h`);
+    const marks = page.getByRole("list", { name: "What people said of this range" });
+    await marks.getByText(/^Maintenance: .* to .*, a new seal$/).waitFor();
+    await marks.getByText(/^Labelled wrong: .*, cleaning$/).waitFor();
+    expect(await marks.getByRole("listitem").count()).toBe(2);
+    expect(await faultsOf(page)).toEqual([]);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it("shows what an early alert is about: the limit, and where the readings are heading", LONG, async () => {
+    const random = new Random(3);
+    await createClient(DetectorService, transport()).setDetectorConfig({
+      config: { sensorId: "oven-1", rangeMax: 60 },
+    });
+    const from = 6 * DAY_MINUTES;
+    const rising = Array.from(
+      { length: from + 900 },
+      (_, n) => 50 + random.next() - 0.5 + Math.max(0, (n - from) / 120),
+    );
+    await send("oven-1", rising);
+    const alerts = createClient(AlertService, transport());
+    const early = async () =>
+      (await alerts.listAlerts({ sensorId: "oven-1", resolved: false })).alerts.find(
+        ({ alertType }) => alertType === "limit_forecast",
+      );
+    await expect.poll(early, SOON).toBeDefined();
+    const { context, page, wrong } = await openPage(browser, platform.http, { expected: [NOT_YET] });
+    await page.goto(`${platform.http}/ui/alerts/${(await early())!.id}`);
+    await page.getByText(/^The line across is the limit of 60\s?C\./).waitFor();
+    await page.getByText(/It will be above the limit of 60\s?C/).waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it("takes back what was just done to alerts, where somebody wants to", LONG, async () => {
+    const alerts = createClient(AlertService, transport());
+    const of = async (sensorId: string) => (await alerts.listAlerts({ sensorId })).alerts[0]!;
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    const calls: string[] = [];
+    page.on("request", (request) => {
+      const name = new URL(request.url()).pathname.split("/").at(-1)!;
+      if (/^(?:Acknowledge|Resolve|Label)Alert$/.test(name)) calls.push(name);
+    });
+    await page.goto(`${platform.http}/ui/alerts`);
+    await page.getByRole("button", { name: "Acknowledge pump-1" }).click();
+    const told = page.getByText("Acknowledge: pump-1, in a moment");
+    await told.waitFor();
+    await page.getByText("in a moment", { exact: true }).waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await page.keyboard.press("z");
+    await told.waitFor({ state: "detached" });
+    expect(calls).toEqual([]);
+    expect(await page.getByRole("button", { name: "Acknowledge pump-1" }).isDisabled()).toBe(false);
+    // Who has read it need not wait.
+    await page.getByRole("button", { name: "Resolve pump-1" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Resolve" }).click();
+    await page.getByText("Resolve: pump-1, in a moment").waitFor();
+    await page.getByRole("button", { name: "Dismiss" }).click();
+    await page.getByText("Resolved: pump-1").waitFor();
+    expect(calls).toEqual(["ResolveAlert"]);
+    expect((await of("pump-1")).resolvedBy).toBe("anonymous");
+
+    // A label is given at once, and withdrawn again.
+    const before = (await of("pump-2")).labelCorrect;
+    await page.getByRole("button", { name: "Label pump-2" }).click();
+    await page.getByRole("button", { name: "Right: this mattered" }).click();
+    await page.getByRole("button", { name: "Label it right" }).click();
+    await page.getByText("Labelled right: pump-2").waitFor();
+    expect((await of("pump-2")).labelCorrect).toBe(true);
+    await page.getByRole("button", { name: "Undo" }).click();
+    await expect.poll(async () => (await of("pump-2")).labelCorrect, SOON).toBe(before);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});

@@ -1,0 +1,70 @@
+/** What a person does to alerts of the inbox: for some seconds it can be taken back, and then it is done. Those that fail stay chosen. */
+import type { Alert } from "../../gen/web/telltale/v1/alert_pb.ts";
+import { type Failure, forEach } from "./bulk.ts";
+import { plural } from "./format.ts";
+import { alertApi } from "./services/alert.ts";
+import { session } from "./session.svelte.ts";
+import { isOpen } from "./severity.ts";
+import { toasts } from "./toasts.svelte.ts";
+
+type Act = (alert: Alert) => Promise<Alert | undefined>;
+
+export class InboxActs {
+  /** Of several that something is done to. */
+  chosenIds = $state.raw<ReadonlySet<bigint>>(new Set());
+  /** That something will be done to. */
+  pendingIds = $state.raw<ReadonlySet<bigint>>(new Set());
+  failures = $state.raw<readonly Failure<Alert>[]>([]);
+  attempted = $state(0);
+  readonly #onchanged: (alert: Alert) => void;
+  readonly #life: AbortSignal;
+
+  /** @param onchanged is called for as long as the page is there */
+  constructor(onchanged: (alert: Alert) => void, life: AbortSignal) {
+    this.#onchanged = onchanged;
+    this.#life = life;
+  }
+
+  choose({ id }: Alert): void {
+    const next = new Set(this.chosenIds);
+    if (!next.delete(id)) next.add(id);
+    this.chosenIds = next;
+  }
+
+  acknowledge(alerts: readonly Alert[]): Promise<void> {
+    const unseen = alerts.filter(({ acknowledgedAt }) => acknowledgedAt === undefined);
+    return this.#do("Acknowledge", unseen, async ({ id }) => (await alertApi.acknowledgeAlert({ alertId: id })).alert);
+  }
+
+  resolve(alerts: readonly Alert[], comment: string): Promise<void> {
+    const act: Act = async ({ id }) => (await alertApi.resolveAlert({ alertId: id, comment })).alert;
+    return this.#do("Resolve", alerts.filter(isOpen), act);
+  }
+
+  async #do(verb: "Acknowledge" | "Resolve", asked: readonly Alert[], act: Act): Promise<void> {
+    const alerts = asked.filter(({ id }) => !this.pendingIds.has(id));
+    const [first] = alerts;
+    if (first === undefined || !session.mayOperate) return;
+    const what = alerts.length === 1 ? first.sensorId : plural(alerts.length, "alert");
+    const ids = new Set(alerts.map(({ id }) => id));
+    this.pendingIds = this.pendingIds.union(ids);
+    this.chosenIds = this.chosenIds.difference(ids);
+    const isMeant = await toasts.meant(`${verb}: ${what}, in a moment`);
+    if (isMeant) await this.#doNow(verb, alerts, act);
+    else this.chosenIds = alerts.length > 1 ? this.chosenIds.union(ids) : this.chosenIds;
+    this.pendingIds = this.pendingIds.difference(ids);
+  }
+
+  async #doNow(verb: string, alerts: readonly Alert[], act: Act): Promise<void> {
+    this.attempted = alerts.length;
+    this.failures = await forEach(alerts, verb, async (alert) => {
+      const after = await act(alert);
+      if (after !== undefined && !this.#life.aborted) this.#onchanged(after);
+    });
+    const failed = this.failures.length;
+    const done = alerts.length - failed;
+    if (done > 0) toasts.say(`${verb}d: ${alerts.length === 1 ? alerts[0]!.sensorId : plural(done, "alert")}`);
+    if (this.#life.aborted && failed > 0) toasts.say(`${verb}: ${plural(failed, "alert")} failed`, "bad");
+    this.chosenIds = this.chosenIds.union(new Set(this.failures.map(({ of }) => of.id)));
+  }
+}
