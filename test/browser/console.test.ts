@@ -116,7 +116,7 @@ describeWith(["chromium"], "the console", () => {
     await page.getByRole("link", { name: "boiler-2", exact: true }).waitFor();
 
     await page.keyboard.press("a");
-    await dismiss(page);
+    await page.getByText("Acknowledge: boiler-1, in a moment").waitFor();
     await page.getByText("seen by").waitFor();
     await page.keyboard.press("Enter");
     await heading(page, "boiler-1");

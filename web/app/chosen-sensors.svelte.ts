@@ -1,5 +1,6 @@
 /** Sensors that a person has chosen to compare. They stay chosen while other lists are looked at. */
 import { BASE } from "./router.svelte.ts";
+import { session } from "./session.svelte.ts";
 
 /** More lines than these nobody tells apart. */
 export const MOST_COMPARED = 8;
@@ -22,6 +23,7 @@ class ChosenSensors {
 }
 
 export const chosenSensors = new ChosenSensors();
+session.afterEnd(() => chosenSensors.clear());
 
 /** @param query for example the range */
 export function compareHref(ids: readonly string[], query: Readonly<Record<string, string | undefined>> = {}): string {

@@ -163,3 +163,4 @@ export function spanOf({ from, to }: Stored): { readonly from?: string; readonly
 }
 
 export const csvImport = new CsvImport();
+session.afterEnd(() => csvImport.clear());

@@ -7,6 +7,14 @@ import { session } from "./session.svelte.ts";
 import { isOpen } from "./severity.ts";
 import { toasts } from "./toasts.svelte.ts";
 
+/** What was asked for and is not done yet. */
+const underWay = new Set<Promise<void>>();
+session.beforeSignOut(async () => {
+  toasts.closeAll();
+  await Promise.allSettled(underWay);
+});
+
+type Verb = "Acknowledge" | "Resolve";
 type Act = (alert: Alert) => Promise<Alert | undefined>;
 
 export class InboxActs {
@@ -33,15 +41,26 @@ export class InboxActs {
 
   acknowledge(alerts: readonly Alert[]): Promise<void> {
     const unseen = alerts.filter(({ acknowledgedAt }) => acknowledgedAt === undefined);
-    return this.#do("Acknowledge", unseen, async ({ id }) => (await alertApi.acknowledgeAlert({ alertId: id })).alert);
+    return this.#start(
+      "Acknowledge",
+      unseen,
+      async ({ id }) => (await alertApi.acknowledgeAlert({ alertId: id })).alert,
+    );
   }
 
   resolve(alerts: readonly Alert[], comment: string): Promise<void> {
     const act: Act = async ({ id }) => (await alertApi.resolveAlert({ alertId: id, comment })).alert;
-    return this.#do("Resolve", alerts.filter(isOpen), act);
+    return this.#start("Resolve", alerts.filter(isOpen), act);
   }
 
-  async #do(verb: "Acknowledge" | "Resolve", asked: readonly Alert[], act: Act): Promise<void> {
+  async #start(verb: Verb, alerts: readonly Alert[], act: Act): Promise<void> {
+    const work = this.#do(verb, alerts, act);
+    underWay.add(work);
+    await work;
+    underWay.delete(work);
+  }
+
+  async #do(verb: Verb, asked: readonly Alert[], act: Act): Promise<void> {
     const alerts = asked.filter(({ id }) => !this.pendingIds.has(id));
     const [first] = alerts;
     if (first === undefined || !session.mayOperate) return;
@@ -49,8 +68,12 @@ export class InboxActs {
     const ids = new Set(alerts.map(({ id }) => id));
     this.pendingIds = this.pendingIds.union(ids);
     this.chosenIds = this.chosenIds.difference(ids);
+    const by = session.name;
     const isMeant = await toasts.meant(`${verb}: ${what}, in a moment`);
-    if (isMeant) await this.#doNow(verb, alerts, act);
+    // Whoever has signed in meanwhile has not asked for it.
+    const isSame = session.state === "signed-in" && session.name === by;
+    if (isMeant && !isSame) toasts.say(`${verb}: ${what} was not done, since the session had ended`, "bad");
+    else if (isMeant) await this.#doNow(verb, alerts, act);
     else this.chosenIds = alerts.length > 1 ? this.chosenIds.union(ids) : this.chosenIds;
     this.pendingIds = this.pendingIds.difference(ids);
   }

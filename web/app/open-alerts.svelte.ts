@@ -37,6 +37,8 @@ class OpenAlerts {
       idle();
       stop();
       clearTimeout(this.#timer);
+      this.text = "";
+      navigator.clearAppBadge?.().catch(() => {});
     };
   }
 }

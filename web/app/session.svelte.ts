@@ -29,6 +29,23 @@ class Session {
   sensorPrefix = $state("");
   problem = $state.raw<Problem>();
   #scopes = $state.raw<ReadonlySet<Scope>>(new Set());
+  readonly #before = new Set<() => Promise<unknown>>();
+  readonly #after = new Set<() => void>();
+
+  /** For what this person still wants done before they sign out. */
+  beforeSignOut(act: () => Promise<unknown>): void {
+    this.#before.add(act);
+  }
+
+  /** For what the next person must not find, however the session ended. */
+  afterEnd(forget: () => void): void {
+    this.#after.add(forget);
+  }
+
+  #end(): void {
+    this.state = "signed-out";
+    for (const forget of this.#after) forget();
+  }
 
   get mayOperate(): boolean {
     return this.#scopes.has(Scope.OPERATE) || this.isAdmin;
@@ -102,10 +119,11 @@ class Session {
   }
 
   async signOut(): Promise<void> {
+    await Promise.allSettled([...this.#before].map((act) => act()));
     const answer = await fetch("/ui/session", { method: "DELETE" }).catch(() => undefined);
     // Without an answer the browser still has its cookie.
     if (answer === undefined) throw new ConnectError("The browser has no connection", Code.Unavailable);
-    this.state = "signed-out";
+    this.#end();
     if (!answer.ok)
       throw new ConnectError(((await answer.json()) as { detail: string }).detail, Code.FailedPrecondition);
   }
@@ -114,7 +132,7 @@ class Session {
   start(): () => void {
     void this.ask();
     const stop = onCallError((error) => {
-      if (ConnectError.from(error).code === Code.Unauthenticated) this.state = "signed-out";
+      if (ConnectError.from(error).code === Code.Unauthenticated) this.#end();
     });
     const timer = setInterval(() => {
       if (this.state === "signed-in" && this.required && !document.hidden) void this.ask();
@@ -128,7 +146,7 @@ class Session {
   #refused(error: unknown): void {
     if (ConnectError.from(error).code === Code.Unauthenticated) {
       this.required = true;
-      this.state = "signed-out";
+      this.#end();
       return;
     }
     if (this.state === "signed-in") return; // the pages say so themselves

@@ -63,6 +63,11 @@ class Toasts {
     this.list.findLast(({ undo }) => undo !== undefined)?.undo?.();
   }
 
+  /** All of them were read. */
+  closeAll(): void {
+    for (const toast of this.list) toast.close();
+  }
+
   /** Nothing goes while somebody reads it. */
   hold(): void {
     for (const timer of this.#timers.values()) clearTimeout(timer);
