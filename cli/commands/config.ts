@@ -34,6 +34,7 @@ const KINDS = Object.keys(SignalKind)
 
 interface ScopeOptions extends ServerOptions {
   readonly sensorId?: string;
+  readonly asset?: string;
   readonly sensorType?: string;
 }
 
@@ -61,11 +62,11 @@ interface SetOptions extends ClearOptions {
   readonly earlyAlertHours?: number;
 }
 
-/** `telltale config show|set|clear`: the detector's settings of a sensor, a sensor type, or all types. */
+/** `telltale config show|set|clear`: the detector's settings of a sensor, an asset, a sensor type, or all types. */
 export function configCommand(): Command {
   const shown = new Command("show").description("print the settings in force, and where each comes from").action(show);
   const set = new Command("set")
-    .description("change settings of a sensor, a type, or all types; those that are not named stay")
+    .description("change settings of a sensor, an asset, a type, or all types; those that are not named stay")
     .option("--alarms-per-sensor-day <n>", "alarm budget on normal data", number({ min: 1e-6, max: 1000 }))
     .option("--range-min <value>", "values below are impossible", number(ANY))
     .option("--range-max <value>", "values above are impossible", number(ANY))
@@ -93,7 +94,7 @@ export function configCommand(): Command {
     .option("--unset <names...>", "settings to remove, such as range_min: those of the next wider scope count again")
     .action(change);
   const clear = new Command("clear")
-    .description("remove all settings of a sensor, a type, or all types")
+    .description("remove all settings of a sensor, an asset, a type, or all types")
     .action(clearAll);
   for (const each of [set, clear]) {
     each.option("--dry-run", "change nothing; print which alerts of the last 30 days it would have avoided and added");
@@ -105,7 +106,8 @@ export function configCommand(): Command {
 
 function withScope(command: Command): Command {
   return command
-    .addOption(new Option("-s, --sensor-id <id>", "of this sensor").conflicts("sensorType"))
+    .addOption(new Option("-s, --sensor-id <id>", "of this sensor").conflicts(["asset", "sensorType"]))
+    .addOption(new Option("--asset <path>", "of all sensors in this asset, such as site/line").conflicts("sensorType"))
     .option("--sensor-type <type>", "of this sensor type; with neither, of all types");
 }
 
@@ -166,15 +168,18 @@ async function ownOf(service: Client<typeof DetectorService>, options: ScopeOpti
   const own =
     scope.sensorId !== ""
       ? DetectorConfigSource.SENSOR
-      : scope.sensorType !== ""
-        ? DetectorConfigSource.SENSOR_TYPE
-        : DetectorConfigSource.ALL_TYPES;
+      : scope.asset !== ""
+        ? DetectorConfigSource.ASSET
+        : scope.sensorType !== ""
+          ? DetectorConfigSource.SENSOR_TYPE
+          : DetectorConfigSource.ALL_TYPES;
   const answer = await service.getDetectorConfig(scope).catch((error: unknown) => {
     // A sensor may have settings before its first reading.
     if (ConnectError.from(error).code === Code.NotFound) return undefined;
     throw error;
   });
-  const set = (answer?.origins ?? []).filter(({ source }) => source === own).map(({ field }) => localOf(field));
+  const origins = answer?.origins ?? [];
+  const set = origins.filter((o) => o.source === own && o.asset === scope.asset).map(({ field }) => localOf(field));
   return Object.fromEntries(set.map((name) => [name, answer?.config?.[name as keyof DetectorConfig]]));
 }
 
@@ -182,17 +187,29 @@ function print(
   {
     config,
     origins,
-  }: { readonly config?: DetectorConfig | undefined; readonly origins: readonly DetectorConfigOrigin[] },
+    pending,
+  }: {
+    readonly config?: DetectorConfig | undefined;
+    readonly origins: readonly DetectorConfigOrigin[];
+    readonly pending: bigint;
+  },
   options: ScopeOptions,
 ): void {
-  const { sensorId, sensorType } = scopeOf(options);
-  const scope =
-    sensorId !== "" ? `sensor ${inert(sensorId)}` : sensorType !== "" ? `type ${inert(sensorType)}` : "all types";
-  console.log(`Settings of ${scope}:`);
-  for (const { field, source } of origins) {
+  console.log(`Settings of ${nameOf(scopeOf(options))}:`);
+  for (const { field, source, asset } of origins) {
     const value = textOf(field, config?.[localOf(field) as keyof DetectorConfig], source);
-    console.log(`  ${field.padEnd(22)} ${value.padEnd(12)} ${SOURCES[source] ?? source}`);
+    const from = source === DetectorConfigSource.ASSET ? `set for asset ${inert(asset)}` : (SOURCES[source] ?? source);
+    console.log(`  ${field.padEnd(22)} ${value.padEnd(12)} ${from}`);
   }
+  if (pending > 0n) {
+    console.log(`Not in force for all of its sensors yet: ${pending} changes are on their way into the log.`);
+  }
+}
+
+function nameOf({ sensorId, asset, sensorType }: ReturnType<typeof scopeOf>): string {
+  if (sensorId !== "") return `sensor ${inert(sensorId)}`;
+  if (asset !== "") return `asset ${inert(asset)}`;
+  return sensorType !== "" ? `type ${inert(sensorType)}` : "all types";
 }
 
 const SOURCES: Readonly<Record<number, string>> = {
@@ -213,15 +230,17 @@ function textOf(field: string, value: unknown, source: DetectorConfigSource): st
 }
 
 /** Names of the settings, as the contract has them. */
-const NAMES = DetectorConfigSchema.fields.map(({ name }) => name).filter((name) => !/^sensor_(id|type)$/.test(name));
+const NAMES = DetectorConfigSchema.fields
+  .map(({ name }) => name)
+  .filter((name) => !/^(sensor_(id|type)|asset)$/.test(name));
 
 /** The name of a setting in code. */
 function localOf(name: string): string {
   return DetectorConfigSchema.fields.find((field) => field.name === name)!.localName;
 }
 
-function scopeOf({ sensorId = "", sensorType = "" }: ScopeOptions) {
-  return { sensorId, sensorType };
+function scopeOf({ sensorId = "", asset = "", sensorType = "" }: ScopeOptions) {
+  return { sensorId, asset, sensorType };
 }
 
 function signalKindOption(text: string): SignalKind {

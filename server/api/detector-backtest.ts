@@ -12,6 +12,7 @@ import type { KnownEvent } from "../backtest/jobs.ts";
 import type { BacktestRunner } from "../backtest/runner.ts";
 import { quoted } from "../lib/quoted.ts";
 import { isTimeZone } from "../lib/time-zone.ts";
+import { assetFault } from "../registry/profile.ts";
 import { invalid, timeOf } from "./query.ts";
 
 /** Backtests run in threads of their own; here they are only checked and passed on. */
@@ -40,7 +41,7 @@ export function createBacktest(runner: BacktestRunner) {
   };
 }
 
-/** Throws TelltaleError "invalid" where both a sensor and a type are named, or settings contradict each other. */
+/** Throws TelltaleError "invalid" where two of sensor, asset and type are named, or settings contradict each other. */
 export function checkConfig(config: DetectorConfig): void {
   checkScope(config, "config.");
   const { rangeMin, rangeMax, timeZone, holidays } = config;
@@ -59,14 +60,23 @@ function isDate(date: string): boolean {
   return Number.isFinite(ms) && new Date(ms).toISOString().startsWith(date);
 }
 
-/** Throws TelltaleError "invalid" where both a sensor and a type are named; `path` is that of the message. */
-export function checkScope(
-  { sensorId, sensorType }: Pick<DetectorConfig, "sensorId" | "sensorType">,
-  path: string,
-): void {
-  if (sensorId === "" || sensorType === "") return;
-  const both = `it is ${quoted(sensorId)}, and sensor_type is ${quoted(sensorType)}`;
-  throw invalid(`${path}sensor_id`, `${both}: give a sensor or a type, not both`);
+/** What settings are of: a sensor, an asset, a type, or with none of them all types. */
+export type Scope = Pick<DetectorConfig, "sensorId" | "asset" | "sensorType">;
+
+/** Throws TelltaleError "invalid" where two of sensor, asset and type are named, or the asset is no path; `path` is that of the message. */
+export function checkScope({ sensorId, asset, sensorType }: Scope, path: string): void {
+  const named = [
+    ["sensor_id", sensorId],
+    ["asset", asset],
+    ["sensor_type", sensorType],
+  ].filter(([, value]) => value !== "");
+  if (named.length > 1) {
+    const [[first, value], [second, other]] = named as [[string, string], [string, string]];
+    const both = `it is ${quoted(value)}, and ${second} is ${quoted(other)}`;
+    throw invalid(`${path}${first}`, `${both}: give a sensor, an asset or a type, not both`);
+  }
+  const fault = assetFault(asset);
+  if (fault !== undefined) throw invalid(`${path}asset`, `it is ${quoted(asset)}: ${fault}`);
 }
 
 function eventOf({ sensorId, startTime, endTime }: LabelledEvent, i: number): KnownEvent {

@@ -14,12 +14,13 @@ import { enumName } from "../lib/enum-name.ts";
 import { anonymous } from "../security/principal.ts";
 import { createConfig } from "./detector-config.ts";
 import { principalKey } from "./principal.ts";
+import { SettingsBook } from "./settings-book.ts";
 
 const PARTITIONS = 4;
 type Config = MessageInitShape<typeof DetectorConfigSchema>;
 
 /** Logs in memory, and sensors that have been met. */
-function service(types: Readonly<Record<string, string>> = {}) {
+function service(types: Readonly<Record<string, string>> = {}, places: Readonly<Record<string, string>> = {}) {
   const logs: Uint8Array[][] = Array.from({ length: PARTITIONS }, () => []);
   const read: string[] = [];
   const append = (partition: number, action: Control["action"]) =>
@@ -31,9 +32,22 @@ function service(types: Readonly<Record<string, string>> = {}) {
     },
     sensorType: async (sensorId: string) => types[sensorId],
     keyOf: async (sensorId: string) => (sensorId === "renamed" ? "first" : sensorId),
+    placeOf: async (key: string) => places[key] ?? "",
+    isAssetSeen: async (asset: string, prefix: string) =>
+      Object.entries(places).some(([id, place]) => id.startsWith(prefix) && `${place}/`.startsWith(`${asset}/`)),
     shownOf: async (sensorId: string) => (sensorId === "first" ? "renamed" : sensorId),
   };
+  const pending = new Map<string, { readonly control: Uint8Array }>();
   const config = createConfig({
+    book: new SettingsBook(queries, PARTITIONS),
+    assets: {
+      want: async (wanted) => void pending.set(wanted.asset, wanted),
+      run: async () => {
+        for (const { control } of pending.values()) for (const log of logs) log.push(control);
+        pending.clear();
+      },
+      pending: async (asset) => Number(pending.has(asset)),
+    },
     queries: queries as never,
     partitions: PARTITIONS,
     clock: { nowUs: () => 0 } as never,
@@ -45,7 +59,7 @@ function service(types: Readonly<Record<string, string>> = {}) {
   });
   const context = (prefix = "") => {
     const values = createContextValues().set(principalKey, { ...anonymous, sensorPrefix: prefix });
-    return { values } as HandlerContext;
+    return { values, signal: new AbortController().signal } as HandlerContext;
   };
   const get = (scope: MessageInitShape<typeof GetDetectorConfigRequestSchema>, prefix?: string) =>
     config.get(create(GetDetectorConfigRequestSchema, scope), context(prefix));
@@ -139,4 +153,48 @@ test("past the most sensors with settings of their own the next is refused, and 
   expect((await it.set({ sensorId: "s0", off: false })).config.off).toBe(false);
   await it.set({ sensorId: "s0" });
   expect((await it.set({ sensorId: more, off: true })).config.off).toBe(true);
+});
+
+test("an asset's own value counts before those of the assets around it and of the sensor's type, and behind the sensor's", async () => {
+  const it = service({ "pump-7": "flow" }, { "pump-7": "site/boiler house/pump" });
+  await it.set({ sensorType: "flow", rangeMin: 0, rangeMax: 5, maxRatePerSecond: 1, silenceSeconds: 60 });
+  await it.set({ asset: "site", rangeMin: 1, rangeMax: 6, timeZone: "Europe/Berlin", maxRatePerSecond: 2 });
+  await it.set({ asset: "site/boiler house", rangeMin: 2, rangeMax: 7 });
+  await it.set({ asset: "site/boiler", rangeMin: 5 });
+  await it.set({ sensorId: "pump-7", rangeMin: 3 });
+  const { config, origins } = await it.get({ sensorId: "pump-7" });
+  expect(config).toMatchObject({ rangeMin: 3, rangeMax: 7, maxRatePerSecond: 2, silenceSeconds: 60 });
+  expect(config.timeZone).toBe("Europe/Berlin");
+  const from = (field: string) => origins.find((each) => each.field === field)!;
+  expect(from("range_min")).toMatchObject({ source: DetectorConfigSource.SENSOR, asset: "" });
+  expect(from("range_max")).toMatchObject({ source: DetectorConfigSource.ASSET, asset: "site/boiler house" });
+  expect(from("time_zone")).toMatchObject({ source: DetectorConfigSource.ASSET, asset: "site" });
+  expect(sourceOf(origins, "silence_seconds")).toBe("SENSOR_TYPE");
+  const ofAsset = await it.get({ asset: "site/boiler house" });
+  expect(ofAsset.config).toMatchObject({ rangeMin: 2, rangeMax: 7, asset: "site/boiler house", sensorId: "" });
+  expect(ofAsset.pending).toBe(0n);
+});
+
+test("settings of an asset without any field are gone, and a range that two assets contradict is refused", async () => {
+  const it = service({}, { "pump-7": "site/hall" });
+  await it.set({ asset: "site", rangeMax: 6 });
+  await expect(it.set({ asset: "site/hall", rangeMin: 6 })).rejects.toThrow(
+    "6 (of the settings of the asset) is not below range_max 6 (of the settings of the asset): set both",
+  );
+  await it.set({ asset: "site" });
+  const { config } = await it.get({ asset: "site/hall" });
+  expect(config.rangeMax).toBeUndefined();
+});
+
+test("a caller of some sensors sees settings of the assets that these are in, and of no other", async () => {
+  const it = service({}, { "pump-7": "site/hall", "valve-1": "site/yard" });
+  await it.set({ asset: "site", rangeMax: 6 });
+  expect((await it.get({ asset: "site/hall" }, "pump-")).config.rangeMax).toBe(6);
+  await expect(it.get({ asset: "site/yard" }, "pump-")).rejects.toThrow('there is no asset "site/yard"');
+});
+
+test("a sensor, an asset and a type are not named together, and an asset is a path", async () => {
+  const it = service();
+  await expect(it.set({ asset: "site", sensorType: "flow" })).rejects.toThrow("give a sensor, an asset or a type");
+  await expect(it.get({ asset: "site//hall" })).rejects.toThrow('asset: it is "site//hall": give names with one slash');
 });

@@ -1,7 +1,9 @@
 /** The detector's settings: which are in force, where each comes from, changing them, and trying a change. */
 
+import { randomUUID } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
+import { assetsAround } from "../../formats/assets.ts";
 import { counted } from "../../formats/counted.ts";
 import {
   type DetectorConfig,
@@ -13,7 +15,7 @@ import {
   type SetDetectorConfigRequest,
   Weekday,
 } from "../../gen/es/telltale/v1/detector_pb.ts";
-import type { Control } from "../../gen/es/telltale/v1/log_pb.ts";
+import { type Control, ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { PREVIEW_READINGS, PREVIEW_SENSORS, type Preview } from "../backtest/jobs.ts";
 import type { BacktestRunner } from "../backtest/runner.ts";
 import type { Clock } from "../clock.ts";
@@ -22,16 +24,23 @@ import { TelltaleError } from "../errors.ts";
 import { partitionOf } from "../ingest/series.ts";
 import { CalendarError, daysOfCalendar } from "../lib/icalendar.ts";
 import { quoted } from "../lib/quoted.ts";
+import { within } from "../lib/signals.ts";
+import { settingsAction, withZoneRules } from "../lib/zone-rules.ts";
 import { toAlert } from "../scoring/alert.ts";
 import { canAccessSensor } from "../security/principal.ts";
 import type { Queries } from "../store/queries.ts";
-import { checkConfig, checkScope } from "./detector-backtest.ts";
+import type { AssetSync } from "./asset-sync.ts";
+import { checkConfig, checkScope, type Scope } from "./detector-backtest.ts";
 import { principalOf } from "./principal.ts";
 import { invalid } from "./query.ts";
-import { isSet, SETTING_FIELDS, type Settings, SettingsBook } from "./settings-book.ts";
+import { isEmpty, isSet, SETTING_FIELDS, type Settings, type SettingsBook } from "./settings-book.ts";
 
 /** Sensors of one partition that may have settings of their own: their scorer keeps these in memory, about 500 bytes each. */
 const MAX_OWN_SETTINGS = 100_000;
+/** Assets that may have settings: each partition's scorer keeps them. */
+const MAX_ASSETS = 10_000;
+/** So long a change waits until the log has it for all sensors of an asset; what is left is `pending` then, and goes on. */
+const ASSET_MS = 7_000;
 /** A dry run without a deadline ends before that of a gateway, which is 10 s; with one, in so much of it, and at most after so long. */
 const DRY_RUN_MS = 7_000;
 const DRY_RUN_SHARE = 0.75;
@@ -46,43 +55,64 @@ export interface ConfigOptions {
   readonly alarmsPerSensorDay: number;
   /** Logs a control, in the partition of that number or in all, and resolves when it is committed. */
   readonly log: (action: Control["action"], context: HandlerContext, partition?: number) => Promise<void>;
+  readonly book: Pick<SettingsBook, "of">;
+  readonly assets: Pick<AssetSync, "want" | "run" | "pending">;
 }
 
 /** A scope's settings with every default filled in, and the source of each. */
 interface Resolved {
   readonly config: DetectorConfig;
-  readonly origins: { readonly field: string; readonly source: DetectorConfigSource }[];
+  readonly origins: { readonly field: string; readonly source: DetectorConfigSource; readonly asset: string }[];
 }
 
 export function createConfig(o: ConfigOptions) {
-  const book = new SettingsBook(o.queries, o.partitions);
+  const { book } = o;
   // The log has the settings of a sensor by its key, in the partition of that.
   const keyOf = async (sensorId: string) => (sensorId === "" ? "" : o.queries.keyOf(sensorId));
   const partitionFor = (key: string) => (key === "" ? 0 : partitionOf(key, o.partitions));
-  const ownOf = async (sensorId: string) => {
+  const ownOf = async ({ sensorId, asset }: Scope) => {
     const key = await keyOf(sensorId);
-    const settings = await book.of(partitionFor(key));
-    return { settings, own: key === "" ? undefined : settings.ofSensor(key) };
+    const [settings, place] = await Promise.all([
+      book.of(partitionFor(key)),
+      key === "" ? asset : o.queries.placeOf(key),
+    ]);
+    return { settings, place, own: key === "" ? undefined : settings.ofSensor(key) };
   };
   const typeOf = ({ sensorId, sensorType }: Scope) => (sensorId === "" ? sensorType : o.queries.sensorType(sensorId));
 
+  /** An asset in which the caller may see no sensor is as one that there is not. */
+  async function checkAsset(asset: string, context: HandlerContext): Promise<void> {
+    const { sensorPrefix } = principalOf(context);
+    if (sensorPrefix === "" || (await o.queries.isAssetSeen(asset, sensorPrefix))) return;
+    throw new TelltaleError("not_found", `there is no asset ${quoted(asset)} with sensors "${sensorPrefix}…"`);
+  }
+
   async function get(scope: GetDetectorConfigRequest, context: HandlerContext) {
     checkScope(scope, "");
-    const { sensorId } = scope;
+    const { sensorId, asset } = scope;
+    if (asset !== "") await checkAsset(asset, context);
     const unknown = () =>
       new TelltaleError("not_found", `sensor ${quoted(sensorId)} has neither readings nor settings of its own`);
     // An id that leads to a sensor which the caller may not see finds nothing, also where that has settings.
     if (sensorId !== "" && !canAccessSensor(principalOf(context), await o.queries.shownOf(sensorId))) throw unknown();
-    const [{ settings, own }, type] = await Promise.all([ownOf(sensorId), typeOf(scope)]);
-    if (type === undefined && own === undefined) throw unknown();
-    return resolve(layersOf(scope, settings, type, { own }), scope, platformOf(o, settings));
+    const [{ settings, ...of }, type] = await Promise.all([ownOf(scope), typeOf(scope)]);
+    if (type === undefined && of.own === undefined) throw unknown();
+    const resolved = resolve(layersOf(scope, settings, type, of), scope, platformOf(o, settings));
+    return { ...resolved, pending: asset === "" ? 0n : BigInt(await o.assets.pending(asset)) };
   }
 
   /** What would be in force. Throws TelltaleError "invalid" where it contradicts itself, "exhausted" where there are too many. */
   async function check(config: DetectorConfig): Promise<Resolved> {
     checkConfig(config);
-    const { sensorId } = config;
-    const [{ settings, own }, type] = await Promise.all([ownOf(sensorId), typeOf(config)]);
+    const { sensorId, asset } = config;
+    const [{ settings, ...of }, type] = await Promise.all([ownOf(config), typeOf(config)]);
+    const { own } = of;
+    if (asset !== "" && settings.assets >= MAX_ASSETS && settings.ofAsset(asset) === undefined) {
+      throw new TelltaleError(
+        "exhausted",
+        `${settings.assets} assets have settings, which is the limit: set those of an asset that they are in instead, or remove some`,
+      );
+    }
     if (sensorId !== "" && settings.sensors >= MAX_OWN_SETTINGS && own === undefined) {
       throw new TelltaleError(
         "exhausted",
@@ -91,7 +121,7 @@ export function createConfig(o: ConfigOptions) {
       );
     }
     const resolved = resolve(
-      layersOf(config, settings, type, { own, change: config }),
+      layersOf(config, settings, type, { ...of, change: config }),
       config,
       platformOf(o, settings),
     );
@@ -103,10 +133,23 @@ export function createConfig(o: ConfigOptions) {
     const config = withCalendarFile(request.config!, request.holidaysIcalendar, o.clock.nowUs() / 1000);
     const resolved = await check(config);
     if (request.dryRun) return { ...resolved, effect: await effectOf(config, context) };
+    if (config.asset !== "") {
+      await setAsset(config, context);
+      return { ...resolved, pending: BigInt(await o.assets.pending(config.asset)) };
+    }
     const sensorId = await keyOf(config.sensorId);
     const partition = sensorId === "" ? undefined : partitionFor(sensorId);
     await o.log({ case: "settings", value: { ...config, sensorId } }, context, partition);
     return resolved;
+  }
+
+  /** Kept first: whatever happens then, it will be in the log of every partition, with the places of the asset's sensors before it. */
+  async function setAsset(config: DetectorConfig, context: HandlerContext): Promise<void> {
+    const { asset } = config;
+    const by = { id: randomUUID(), principal: principalOf(context).name };
+    const control = create(ControlSchema, { ...by, ...withZoneRules(settingsAction(config)) });
+    await o.assets.want({ asset, control: toBinary(ControlSchema, control), empty: isEmpty(config) });
+    await within(ASSET_MS, o.assets.run(), context.signal);
   }
 
   async function effectOf(config: DetectorConfig, context: HandlerContext) {
@@ -170,10 +213,10 @@ function platformOf({ alarmsPerSensorDay }: ConfigOptions, { platform }: Setting
   };
 }
 
-type Scope = Pick<DetectorConfig, "sensorId" | "sensorType">;
-
 interface Layer {
   readonly source: DetectorConfigSource;
+  /** Of an asset's settings. */
+  readonly asset?: string;
   readonly config: DetectorConfig;
   /** Names of the only fields of it that count; absent: all. */
   readonly only?: readonly string[];
@@ -182,19 +225,30 @@ interface Layer {
 /** A type of before takes of all types' settings this alone. */
 const ALWAYS_INHERITED = ["reorder_hold_ms"];
 
-/** The layers of a scope, the narrowest first; `own`: those of the sensor; `change` in place of the scope's own settings. */
+/**
+ * The layers of a scope, the narrowest first; `own`: those of the sensor; `place`: the asset, or that of the sensor; `change` in place of the
+ * scope's own settings.
+ */
 function layersOf(
   scope: Scope,
   settings: Settings,
   type: string | undefined,
-  { own, change }: { readonly own: DetectorConfig | undefined; readonly change?: DetectorConfig },
+  {
+    own,
+    place,
+    change,
+  }: { readonly own: DetectorConfig | undefined; readonly place: string; readonly change?: DetectorConfig },
 ): Layer[] {
-  const { SENSOR, SENSOR_TYPE, ALL_TYPES } = DetectorConfigSource;
+  const { SENSOR, ASSET, SENSOR_TYPE, ALL_TYPES } = DetectorConfigSource;
   const layers: Layer[] = [];
   const { sensorId } = scope;
   if (sensorId !== "") {
     const config = change ?? own;
     if (config !== undefined) layers.push({ source: SENSOR, config });
+  }
+  for (const asset of assetsAround(place)) {
+    const config = asset === scope.asset && change !== undefined ? change : settings.ofAsset(asset)?.config;
+    if (config !== undefined) layers.push({ source: ASSET, asset, config });
   }
   let inherits = true;
   if (type !== undefined && type !== "") {
@@ -203,7 +257,7 @@ function layersOf(
     layers.push({ source: SENSOR_TYPE, config: changed ?? typed.config });
     inherits = changed !== undefined || typed.inherits;
   }
-  const ofAll = sensorId === "" && type === "" ? change : undefined;
+  const ofAll = sensorId === "" && scope.asset === "" && type === "" ? change : undefined;
   const wide = { source: ALL_TYPES, config: ofAll ?? settings.ofType("").config };
   return [...layers, inherits ? wide : { ...wide, only: ALWAYS_INHERITED }];
 }
@@ -214,7 +268,7 @@ const LEARNT = ["stuck_seconds", "silence_seconds", "counter", "signal_kind"];
 /** Field by field: of each the first layer that sets it. */
 function resolve(
   layers: readonly Layer[],
-  { sensorId, sensorType }: Scope,
+  { sensorId, asset, sensorType }: Scope,
   platform: ReturnType<typeof platformOf>,
 ): Resolved {
   const values: Record<string, unknown> = { ...platform };
@@ -223,13 +277,14 @@ function resolve(
     const from = layers.find(({ config, only }) => isSet(config, field) && (only?.includes(name) ?? true));
     if (from !== undefined) values[localName] = from.config[localName as keyof DetectorConfig];
     const otherwise = LEARNT.includes(name) ? DetectorConfigSource.LEARNT : DetectorConfigSource.PLATFORM;
-    return { field: name, source: from?.source ?? otherwise };
+    return { field: name, source: from?.source ?? otherwise, asset: from?.asset ?? "" };
   });
-  return { config: create(DetectorConfigSchema, { ...values, sensorId, sensorType }), origins };
+  return { config: create(DetectorConfigSchema, { ...values, sensorId, asset, sensorType }), origins };
 }
 
 const OF = {
   [DetectorConfigSource.SENSOR]: "the sensor's own settings",
+  [DetectorConfigSource.ASSET]: "the settings of the asset",
   [DetectorConfigSource.SENSOR_TYPE]: "the settings of the type",
   [DetectorConfigSource.ALL_TYPES]: "the settings for all types",
 } as const;

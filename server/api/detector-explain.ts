@@ -12,7 +12,7 @@ import type { BacktestRunner } from "../backtest/runner.ts";
 import { figure, REASON_DETAILS, REASONS, type SignalKind as SignalKindName } from "../detect/index.ts";
 import { FEATURES, type Feature } from "../detect/kernel/features.ts";
 import { WARM_READINGS } from "../detect/kernel/fields.ts";
-import { REASON_COLD_START } from "../detect/reasons.ts";
+import { REASON_COLD_START, REASON_RANGE, REASON_RATE, REASON_STUCK } from "../detect/reasons.ts";
 import { DEFAULT_BUDGET } from "../detect/settings.ts";
 import { TelltaleError } from "../errors.ts";
 import { enumValue } from "../lib/enum-name.ts";
@@ -23,15 +23,21 @@ import type { Queries } from "../store/queries.ts";
 import { calibrationOf } from "./calibration.ts";
 import { principalOf } from "./principal.ts";
 import { timeOf, toMessages } from "./query.ts";
+import { type Origin, originsNote } from "./setting-origins.ts";
 
 type Vote = MessageInitShape<typeof DetectorVoteSchema> & { readonly detector: string; readonly surprise: number };
+
+interface InForce {
+  readonly config: DetectorConfig;
+  readonly origins: readonly Origin[];
+}
 
 interface ExplainOptions {
   readonly queries: Queries;
   readonly runner: BacktestRunner;
   readonly threshold: number;
-  /** The settings in force for a sensor. */
-  readonly configOf: (sensorId: string, context: HandlerContext) => Promise<DetectorConfig>;
+  /** The settings in force for a sensor, with where each comes from. */
+  readonly settingsOf: (sensorId: string, context: HandlerContext) => Promise<InForce>;
 }
 
 /** Why a stored reading was flagged, or was not: its sensor's history is judged again up to it, in a thread of its own. */
@@ -58,16 +64,16 @@ export function createExplain(o: ExplainOptions) {
       return { reading, bar: o.threshold, summary, votes: [], history: "", reproduced: true, ...nearest };
     }
     const job = { kind: "explain", sensorId, id: Number(reading.id), timeUs } as const;
-    const [explained, config] = await Promise.all([
+    const [explained, { config, origins }] = await Promise.all([
       o.runner.explain(job, context.signal),
-      o.configOf(sensorId, context),
+      o.settingsOf(sensorId, context),
     ]);
     const judged = reading.expected !== undefined && !Number.isNaN(explained.threshold);
     const votes = judged ? votesOf(explained, reading) : [];
     return {
       reading,
       bar: o.threshold,
-      summary: summarise(reading, o.threshold, explained, votes),
+      summary: summarise(reading, o.threshold, explained, votes) + originsNote(decisive(reading, explained), origins),
       votes,
       ...(judged ? { surpriseBar: explained.threshold, surprise: explained.total } : {}),
       young: explained.coldStart,
@@ -79,6 +85,18 @@ export function createExplain(o: ExplainOptions) {
     };
   };
 }
+
+/** Names of the settings without which the verdict might be another one. */
+function decisive({ isAnomaly, reason }: ScoredReading, { muted }: Explained): readonly string[] {
+  if (muted) return ["off", "direction"];
+  return isAnomaly ? (DECISIVE[reason] ?? []) : [];
+}
+
+const DECISIVE: Readonly<Record<string, readonly string[]>> = {
+  [REASONS[REASON_RANGE]!]: ["range_min", "range_max"],
+  [REASONS[REASON_RATE]!]: ["max_rate_per_second"],
+  [REASONS[REASON_STUCK]!]: ["stuck_seconds"],
+};
 
 /** Everybody who had a say, the loudest first. */
 function votesOf(e: Explained, r: ScoredReading): Vote[] {

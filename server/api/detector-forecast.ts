@@ -20,7 +20,7 @@ interface ForecastOptions {
   readonly queries: Queries;
   readonly runner: BacktestRunner;
   /** The settings in force for a sensor. */
-  readonly configOf: (sensorId: string, context: HandlerContext) => Promise<DetectorConfig>;
+  readonly settingsOf: (sensorId: string, context: HandlerContext) => Promise<{ readonly config: DetectorConfig }>;
 }
 
 /** Where a sensor is heading: its history is replayed in a thread of its own. */
@@ -31,7 +31,7 @@ export function createForecast(o: ForecastOptions) {
     if (!canAccessSensor(principal, sensorId)) throw missing();
     const [reading] = toMessages(await o.queries.latest([sensorId], principal.sensorPrefix));
     if (reading === undefined) throw missing();
-    const config = await o.configOf(sensorId, context);
+    const { config } = await o.settingsOf(sensorId, context);
     const aheadUs = (hours ?? DEFAULT_HOURS) * HOUR_US;
     const job = {
       kind: "forecast",

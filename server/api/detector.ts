@@ -16,6 +16,7 @@ import { quoted } from "../lib/quoted.ts";
 import { type ControlAction, withZoneRules } from "../lib/zone-rules.ts";
 import type { Queries } from "../store/queries.ts";
 import { alertActions } from "./alerts.ts";
+import type { AssetSync } from "./asset-sync.ts";
 import { createBacktest } from "./detector-backtest.ts";
 import { createConfig } from "./detector-config.ts";
 import { createExplain } from "./detector-explain.ts";
@@ -25,8 +26,11 @@ import { type Place, readTextPageToken } from "./page-token.ts";
 import { FRAME_BYTES, page } from "./pages.ts";
 import { principalOf } from "./principal.ts";
 import { invalid, timeOf } from "./query.ts";
+import type { SettingsBook } from "./settings-book.ts";
 
 export interface DetectorOptions {
+  readonly book: SettingsBook;
+  readonly assets: AssetSync;
   readonly queries: Queries;
   readonly submitter: LogSubmitter;
   readonly partitions: number;
@@ -72,8 +76,8 @@ export function createDetectorService(o: DetectorOptions): ServiceImpl<typeof De
   }
 
   const config = createConfig({ ...o, log: set });
-  const configOf = async (sensorId: string, context: HandlerContext) =>
-    (await config.get(create(GetDetectorConfigRequestSchema, { sensorId }), context)).config;
+  const settingsOf = (sensorId: string, context: HandlerContext) =>
+    config.get(create(GetDetectorConfigRequestSchema, { sensorId }), context);
   return {
     getDetectorConfig: config.get,
     setDetectorConfig: config.set,
@@ -103,8 +107,8 @@ export function createDetectorService(o: DetectorOptions): ServiceImpl<typeof De
       await set({ case: "endMaintenance", value: { windowId: id } }, context);
       return {};
     },
-    explainReading: createExplain({ ...o, configOf }),
-    forecast: createForecast({ ...o, configOf }),
+    explainReading: createExplain({ ...o, settingsOf }),
+    forecast: createForecast({ ...o, settingsOf }),
     labelAlert: createLabel({ ...o, acts: alertActions(o) }),
     backtest: createBacktest(o.runner),
   };

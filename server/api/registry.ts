@@ -32,7 +32,17 @@ const MAX_SHOWN = 1_000;
 /** By the number of SensorSort; the contract's rules let no other one in. */
 const SORTS: readonly Sort[] = ["id", "id", "name", "last_reading", "severity"];
 
-export function createRegistryService(o: LifeCycleOptions & RenameOptions): ServiceImpl<typeof RegistryService> {
+interface ProfileOptions {
+  /** Profiles of the sensors were changed: where settings of assets count, the log is to hear of it. */
+  readonly onPlaced: (sensorIds: readonly string[], context: HandlerContext) => Promise<void>;
+}
+
+/** Whether the change may have moved the sensor from one asset to another. */
+const places = ({ fields }: Difference) => fields.some(({ field }) => field === "asset");
+
+export function createRegistryService(
+  o: LifeCycleOptions & RenameOptions & ProfileOptions,
+): ServiceImpl<typeof RegistryService> {
   const { registry, clock } = o;
   const shown = (details: SensorDetails, context: HandlerContext) =>
     sensorMessage(details, clock.nowUs(), principalOf(context));
@@ -41,6 +51,11 @@ export function createRegistryService(o: LifeCycleOptions & RenameOptions): Serv
     const principal = principalOf(context);
     return { who: principal.name, sees: (sensorId: string) => canAccessSensor(principal, sensorId), dryRun };
   };
+
+  async function placed(differences: readonly Difference[], context: HandlerContext): Promise<void> {
+    const moved = differences.filter(places).map(({ sensorId }) => sensorId);
+    if (moved.length > 0) await o.onPlaced(moved, context);
+  }
 
   async function find(sensorId: string, context: HandlerContext): Promise<SensorDetails> {
     const visible = canAccessSensor(principalOf(context), sensorId);
@@ -82,13 +97,14 @@ export function createRegistryService(o: LifeCycleOptions & RenameOptions): Serv
 
     async updateSensor({ profile, updateFields }, context) {
       const [change] = readChanges([{ profile, updateFields }], principalOf(context), () => "profile");
-      await registry.apply([change!], changer(context, false));
+      await placed(await registry.apply([change!], changer(context, false)), context);
       return { sensor: shown(await find(change!.sensorId, context), context) };
     },
 
     async applySensors({ changes, dryRun }, context) {
       const read = readChanges(changes, principalOf(context), (index) => `changes[${index}].profile`);
       const all = await registry.apply(read, changer(context, dryRun));
+      if (!dryRun) await placed(all, context);
       const countOf = (kind: Difference["kind"]) => BigInt(all.filter((each) => each.kind === kind).length);
       const differences = all.filter(({ kind }) => kind !== "unchanged").map(differenceMessage);
       const count = fitting(differences, differenceBytes, context);

@@ -12,6 +12,12 @@ export interface ScopeSettings {
   readonly inherits: boolean;
 }
 
+/** The settings of an asset, and the record that made them. */
+export interface OfAsset {
+  readonly config: DetectorConfig;
+  readonly controlId: string;
+}
+
 /** The time zone of the platform, and the version of the database that its rules come from. */
 export interface PlatformZone {
   readonly timeZone: string;
@@ -24,6 +30,7 @@ interface Partition {
   next: number;
   platform?: PlatformZone;
   readonly byType: Map<string, ScopeSettings>;
+  readonly byAsset: Map<string, OfAsset>;
   /** In binary form: there may be many. */
   readonly bySensor: Map<string, Uint8Array>;
   reading: Promise<void>;
@@ -36,7 +43,7 @@ export class SettingsBook {
   constructor(queries: Pick<Queries, "settingsFrom">, partitions: number) {
     this.#queries = queries;
     this.#partitions = Array.from({ length: partitions }, () => ({
-      ...{ next: 0, byType: new Map(), bySensor: new Map(), reading: Promise.resolve() },
+      ...{ next: 0, byType: new Map(), byAsset: new Map(), bySensor: new Map(), reading: Promise.resolve() },
     }));
   }
 
@@ -47,26 +54,37 @@ export class SettingsBook {
     const reading = p.reading.catch(ignoreRejection).then(() => this.#readOn(partition, p));
     p.reading = reading;
     await reading;
-    return new Settings(p.byType, p.bySensor, p.platform);
+    return new Settings(p);
   }
 
   async #readOn(partition: number, p: Partition): Promise<void> {
     for (const { offset, control } of await this.#queries.settingsFrom(partition, p.next)) {
       p.next = offset + 1;
-      const { action, timeZoneRules } = fromBinary(ControlSchema, control);
+      const { id, action, timeZoneRules } = fromBinary(ControlSchema, control);
       if (action.case === "deleteSensors") for (const id of action.value.sensorIds) p.bySensor.delete(id);
       if (action.case === "platform") {
         p.platform = { timeZone: action.value.timeZone, database: timeZoneRules?.database ?? "" };
       }
+      if (action.case === "assetSettings" && action.value.config !== undefined) noteAsset(p, action.value.config, id);
       if (action.case !== "settings" && action.case !== "config") continue;
       note(p, action.value, action.case === "settings");
     }
   }
 }
 
+function noteAsset({ byAsset }: Partition, config: DetectorConfig, controlId: string): void {
+  if (isEmpty(config)) byAsset.delete(config.asset);
+  else byAsset.set(config.asset, { config, controlId });
+}
+
+/** Whether nothing is set. */
+export function isEmpty(config: DetectorConfig): boolean {
+  return SETTING_FIELDS.every((field) => !isSet(config, field));
+}
+
 function note({ byType, bySensor }: Partition, config: DetectorConfig, inherits: boolean): void {
   const { sensorId, sensorType } = config;
-  const empty = SETTING_FIELDS.every((field) => !isSet(config, field));
+  const empty = isEmpty(config);
   if (sensorId !== "") {
     if (empty) bySensor.delete(sensorId);
     else bySensor.set(sensorId, toBinary(DetectorConfigSchema, config));
@@ -77,18 +95,21 @@ function note({ byType, bySensor }: Partition, config: DetectorConfig, inherits:
 /** The settings of a partition at one time. */
 export class Settings {
   readonly #byType: ReadonlyMap<string, ScopeSettings>;
+  readonly #byAsset: ReadonlyMap<string, OfAsset>;
   readonly #bySensor: ReadonlyMap<string, Uint8Array>;
 
   /** Undefined: it was never set. */
   readonly platform: PlatformZone | undefined;
 
-  constructor(
-    byType: ReadonlyMap<string, ScopeSettings>,
-    bySensor: ReadonlyMap<string, Uint8Array>,
-    platform?: PlatformZone,
-  ) {
+  constructor({
+    byType,
+    byAsset,
+    bySensor,
+    platform,
+  }: Pick<Partition, "byType" | "byAsset" | "bySensor" | "platform">) {
     this.platform = platform;
     this.#byType = byType;
+    this.#byAsset = byAsset;
     this.#bySensor = bySensor;
   }
 
@@ -102,6 +123,15 @@ export class Settings {
     return bytes === undefined ? undefined : fromBinary(DetectorConfigSchema, bytes);
   }
 
+  /** Assets with settings. */
+  get assets(): number {
+    return this.#byAsset.size;
+  }
+
+  ofAsset(asset: string): OfAsset | undefined {
+    return this.#byAsset.get(asset);
+  }
+
   /** Of a type; of all types for "". */
   ofType(sensorType: string): ScopeSettings {
     return this.#byType.get(sensorType) ?? { config: create(DetectorConfigSchema, { sensorType }), inherits: true };
@@ -110,7 +140,7 @@ export class Settings {
 
 /** Fields of the contract's settings but those that name the scope, in their order. */
 export const SETTING_FIELDS: readonly (typeof DetectorConfigSchema.fields)[number][] = DetectorConfigSchema.fields
-  .filter(({ name }) => name !== "sensor_type" && name !== "sensor_id")
+  .filter(({ name }) => name !== "sensor_type" && name !== "sensor_id" && name !== "asset")
   .sort((a, b) => a.number - b.number);
 
 /** Whether the field is set: an enum's zero is not. */

@@ -26,7 +26,7 @@ export async function alertsSince(
   let readings = 0;
   const replay = new SensorReplay({
     detector: createDetector(),
-    partition: sensor.partition,
+    ...{ partition: sensor.partition, sensorId: sensor.sensorId },
     onRows: ({ points }) => {
       readings += points.length;
     },

@@ -1,8 +1,8 @@
 /** Timelines without what was said of sensors that were deleted since: the readings that are stored came after. */
 import { create } from "@bufbuild/protobuf";
-import { ControlSchema, type RetireSensorsControl } from "../../gen/es/telltale/v1/log_pb.ts";
+import { ControlSchema, type PlaceSensorsControl, type RetireSensorsControl } from "../../gen/es/telltale/v1/log_pb.ts";
 import { tickOfId } from "../log/id-clock.ts";
-import { sensorOf } from "../store/control-sensor.ts";
+import { placedBut, sensorOf } from "../store/control-sensor.ts";
 import type { ControlEvent } from "./timeline.ts";
 
 /** Where a sensor was deleted last: the place in the list, and the id clock. */
@@ -29,6 +29,7 @@ function left(event: ControlEvent, place: number, deleted: ReadonlyMap<string, D
   if (action.case === "deleteSensors") return undefined;
   const isOver = (sensorId: string) => place < (deleted.get(sensorId)?.place ?? -1);
   if (action.case === "retire") return withRetired(event, action.value, isOver);
+  if (action.case === "placeSensors") return withPlaced(event, action.value, isOver);
   const sensorId = sensorOf(event.control);
   if (sensorId === undefined) return event;
   if (isOver(sensorId)) return undefined;
@@ -48,4 +49,14 @@ function withRetired(
   const { id, principal } = event.control;
   const action = { case: "retire", value: { sensorIds: ids, retired } } as const;
   return { ...event, control: create(ControlSchema, { id, principal, action }) };
+}
+
+function withPlaced(
+  event: ControlEvent,
+  control: PlaceSensorsControl,
+  isOver: (sensorId: string) => boolean,
+): ControlEvent | undefined {
+  const placed = placedBut(control, isOver);
+  if (placed.length === 0) return undefined;
+  return { ...event, control: { ...event.control, action: { case: "placeSensors", value: { ...control, placed } } } };
 }

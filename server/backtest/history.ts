@@ -2,6 +2,7 @@
 
 import { fromBinary } from "@bufbuild/protobuf";
 import type { Sql } from "postgres";
+import type { DetectorConfig } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { DAY_US } from "../lib/time.ts";
 import { decodeBlock } from "../store/block.ts";
@@ -12,6 +13,7 @@ import { withoutDeleted } from "./deleted.ts";
 import { withNames } from "./named.ts";
 import type { Page } from "./rerun.ts";
 import { Ticks, type Timeline } from "./timeline.ts";
+import type { Places } from "./tried.ts";
 
 /** Readings read at once: 10 MB in columns. */
 const PAGE_READINGS = 200_000;
@@ -48,6 +50,8 @@ export interface HistorySource {
   sensors(sensorIds: readonly string[], limit: number): Promise<SensorSpan[]>;
   timeline(partition: number): Promise<Timeline>;
   alerts(sensorId: string, fromUs: number, toUs: number): Promise<StoredAlert[]>;
+  /** The assets that the sensors are in now; absent where nobody knows of any. */
+  places?(sensors: readonly Pick<SensorSpan, "sensorId">[]): Promise<Places>;
   pages(sensor: SensorSpan, fromUs: number, toUs: number): AsyncIterable<Page>;
 }
 
@@ -94,15 +98,24 @@ export class History implements LongHistorySource {
     return sensors;
   }
 
+  /** The assets that the sensors are in now, by the ids that are shown. */
+  async places(sensors: readonly Pick<SensorSpan, "sensorId">[]): Promise<Places> {
+    const rows = await this.#sql`select sensor_id, asset from sensor_profile where asset <> ''
+      and sensor_id in (select jsonb_array_elements_text(${JSON.stringify(sensors.map((s) => s.sensorId))}::text::jsonb))`;
+    return new Map(rows.map((r) => [r.sensor_id as string, r.asset as string]));
+  }
+
   /** The sensors of a scope of settings that have readings: how many, and those with the newest ones, at most `limit`. */
   async concerned(
-    { sensorId, sensorType }: { readonly sensorId: string; readonly sensorType: string },
+    { sensorId, asset, sensorType }: Pick<DetectorConfig, "sensorId" | "asset" | "sensorType">,
     limit: number,
   ): Promise<{ sensorIds: string[]; total: number }> {
     const sql = this.#sql;
     // A sensor is of the type that it was met with.
     const ofType = sql`sensor_id in (select sensor_id from series where sensor_type = ${sensorType})`;
-    const wanted = sensorId !== "" ? sql`sensor_id = ${sensorId}` : sensorType !== "" ? ofType : sql`true`;
+    const inAsset = sql`sensor_id collate "C" in (select p.sensor_id from sensor_profile p where is_in_asset(p.asset, ${asset}))`;
+    const ofMany = sensorType !== "" ? ofType : asset !== "" ? inAsset : sql`true`;
+    const wanted = sensorId !== "" ? sql`sensor_id = ${sensorId}` : ofMany;
     const isOfType = sensorType === "" ? sql`true` : sql`(array_agg(sensor_type order by id))[1] = ${sensorType}`;
     const rows = await sql`
       select sensor_id, count(*) over () as total from series where ${wanted} group by sensor_id

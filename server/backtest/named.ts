@@ -1,6 +1,5 @@
 /** Control events of sensors by the ids that people see: the log has them by the first id of each. */
-import { create } from "@bufbuild/protobuf";
-import { type Control, ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
+import type { Control } from "../../gen/es/telltale/v1/log_pb.ts";
 import type { ControlEvent } from "./timeline.ts";
 
 /** @param shown by key, the id that is shown; of sensors that were never renamed there is nothing */
@@ -14,14 +13,15 @@ export function withNames(
 
 /** The control with what `of` gives for each sensor that it names. */
 export function renamed(control: Control, of: (sensorId: string) => string): Control {
-  const { id, principal, action } = control;
+  const { action } = control;
   const { value } = action;
   if (value === undefined) return control;
-  if ("sensorIds" in value) {
-    const sensorIds = value.sensorIds.map(of);
-    return create(ControlSchema, { id, principal, action: { ...action, value: { ...value, sensorIds } } as never });
+  const named = (value: object) => ({ ...control, action: { ...action, value } as Control["action"] });
+  if (action.case === "placeSensors") {
+    const placed = action.value.placed.map((each) => ({ ...each, sensorIds: each.sensorIds.map(of) }));
+    return named({ ...value, placed });
   }
+  if ("sensorIds" in value) return named({ ...value, sensorIds: value.sensorIds.map(of) });
   if (!("sensorId" in value) || value.sensorId === "") return control;
-  const sensorId = of(value.sensorId);
-  return create(ControlSchema, { id, principal, action: { ...action, value: { ...value, sensorId } } as never });
+  return named({ ...value, sensorId: of(value.sensorId) });
 }

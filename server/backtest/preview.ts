@@ -9,7 +9,7 @@ import type { LongHistorySource, SensorSpan } from "./history.ts";
 import { LABEL_US, NAMED_ALERTS, PREVIEW_READINGS, PREVIEW_SENSORS, type Preview, type PreviewJob } from "./jobs.ts";
 import { besides } from "./summary.ts";
 import type { Timeline } from "./timeline.ts";
-import { withChange } from "./tried.ts";
+import { type Places, withChange } from "./tried.ts";
 
 /** Sensors that settings concern. */
 export interface Concerned {
@@ -19,7 +19,7 @@ export interface Concerned {
 }
 
 export interface PreviewSource extends LongHistorySource {
-  concerned(scope: Pick<DetectorConfig, "sensorId" | "sensorType">, limit: number): Promise<Concerned>;
+  concerned(scope: Pick<DetectorConfig, "sensorId" | "asset" | "sensorType">, limit: number): Promise<Concerned>;
 }
 
 export interface PreviewOptions extends ShortOptions<PreviewJob> {
@@ -41,6 +41,7 @@ export async function runPreview(o: PreviewOptions): Promise<Preview> {
   const sums = new Sums(total);
   o.onProgress(sums.preview(true));
   const sensors = sensorIds.length === 0 ? [] : await history.sensors(sensorIds, sensorIds.length);
+  const places = config.asset === "" ? undefined : await history.places?.(sensors);
   let partition = -1;
   let timeline: Timeline | undefined;
   for (const sensor of sensors) {
@@ -48,7 +49,7 @@ export async function runPreview(o: PreviewOptions): Promise<Preview> {
     // Sensors come by partition: the timeline of one is in memory at a time.
     if (sensor.partition !== partition) timeline = await history.timeline(sensor.partition);
     partition = sensor.partition;
-    const effect = await compare(o, sensor, timeline!, config);
+    const effect = await compare(o, { sensor, logged: timeline!, config, places });
     if (effect === undefined) return sums.preview(true);
     sums.add(effect);
     o.onProgress(sums.preview(true));
@@ -68,10 +69,14 @@ interface Effect {
 /** Of one sensor; undefined where the time ran out. */
 async function compare(
   o: PreviewOptions,
-  sensor: SensorSpan,
-  logged: Timeline,
-  config: DetectorConfig,
+  tried: {
+    readonly sensor: SensorSpan;
+    readonly logged: Timeline;
+    readonly config: DetectorConfig;
+    readonly places: Places | undefined;
+  },
 ): Promise<Effect | undefined> {
+  const { sensor, logged, config, places } = tried;
   const { history, createDetector, job } = o;
   const fromUs = await begin(history, sensor, sensor.newestUs, PREVIEW_READINGS);
   const sinceUs = Math.min(job.nowUs, sensor.newestUs) - LABEL_US;
@@ -82,7 +87,7 @@ async function compare(
   const alertsWith = (change: DetectorConfig | undefined) =>
     alertsSince(
       { history, createDetector, sensor, fromUs, sinceUs, onPage },
-      withChange(logged, config, since, change),
+      withChange(logged, config, since, { change, places }),
     );
   try {
     const before = await alertsWith(undefined);

@@ -60,6 +60,8 @@ export async function runRange(o: RangeOptions): Promise<void> {
   const total = sensors.reduce((n, s) => n + s.readings, 0);
   const progress: Progress = { done: 0, total, totals: noTotals(), changed: 0, truncated: 0 };
   await respond(o, progress, {});
+  const config = job.config === undefined ? undefined : fromBinary(DetectorConfigSchema, job.config);
+  const places = config === undefined || config.asset === "" ? undefined : await history.places?.(sensors);
   let partition = -1;
   let timeline: Timeline | undefined;
   let ticks = 0;
@@ -69,7 +71,7 @@ export async function runRange(o: RangeOptions): Promise<void> {
       partition = sensor.partition;
       const logged = await history.timeline(partition);
       ticks += logged.ticks.length;
-      timeline = job.config === undefined ? logged : withConfig(logged, fromBinary(DetectorConfigSchema, job.config));
+      timeline = config === undefined ? logged : withConfig(logged, config, places);
     }
     await runSensor(o, sensor, timeline!, progress);
   }
@@ -109,7 +111,7 @@ async function runSensor(o: RangeOptions, sensor: SensorSpan, timeline: Timeline
   const readings: ScoredReading[] = [];
   const replay = new SensorReplay({
     detector: o.createDetector(),
-    partition: sensor.partition,
+    ...{ partition: sensor.partition, sensorId: sensor.sensorId },
     receivedUsOf: history.receivedUsOf?.bind(history),
     onRows: (rows) => {
       stored.take(rows);

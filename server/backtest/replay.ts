@@ -6,7 +6,7 @@
  * Pure: no clock, no I/O. Other sensors never change a score, so that each is replayed alone.
  */
 import { create, toBinary } from "@bufbuild/protobuf";
-import { SeriesKeySchema } from "../../gen/es/telltale/v1/log_pb.ts";
+import { type Control, SeriesKeySchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import type { AlertEventType } from "../../gen/es/telltale/v1/watch_pb.ts";
 import type { Detector, Explanation } from "../detect/index.ts";
 import { AlertChanges, Alerts } from "../scoring/alerts.ts";
@@ -14,6 +14,7 @@ import { handleControl } from "../scoring/controls.ts";
 import { Rows } from "../scoring/rows.ts";
 import type { Series } from "../scoring/sensors.ts";
 import { PartitionState } from "../scoring/state.ts";
+import { placedBut } from "../store/control-sensor.ts";
 import type { AlertRow, SeriesRow } from "../store/store.ts";
 import type { ControlEvent } from "./timeline.ts";
 
@@ -27,6 +28,8 @@ export interface ReplayOptions {
   readonly receivedUsOf?: ((readingId: number) => number) | undefined;
   /** Of the sensor: part of the ids. */
   readonly partition: number;
+  /** The sensor, where it is known: what is said of the places of others is left out, who may be many. */
+  readonly sensorId?: string;
   /** Readings as they were judged, in order. The columns are used again afterwards. */
   readonly onRows?: (rows: Rows) => void;
   /** An alert as it is after a change; `transition` is undefined where no event would have been sent. */
@@ -79,7 +82,15 @@ export class SensorReplay {
     state.receivedUs = receivedUs;
     state.tick = tick;
     const to = { alerts: this.#alerts, changes: this.#changes, stored: notStored };
-    await handleControl(control, { state, offset: 0 }, to);
+    await handleControl(this.#own(control), { state, offset: 0 }, to);
+  }
+
+  #own(control: Control): Control {
+    const { sensorId } = this.#o;
+    const { action } = control;
+    if (sensorId === undefined || action.case !== "placeSensors") return control;
+    const placed = placedBut(action.value, (other) => other !== sensorId);
+    return { ...control, action: { ...action, value: { ...action.value, placed } } };
   }
 
   /** Judges the readings that wait for it. */

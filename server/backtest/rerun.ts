@@ -3,8 +3,9 @@ import { receivedUsOf, tickOfId } from "../log/id-clock.ts";
 import { MAX_REORDER_MS } from "../scoring/reorder-buffer.ts";
 import { MARK_LATE, type Points } from "../store/points.ts";
 import type { SeriesRow } from "../store/store.ts";
+import { BufferTimes } from "./buffer-times.ts";
 import type { SensorReplay } from "./replay.ts";
-import { type ControlEvent, configOf, type Timeline, TimelineCursor } from "./timeline.ts";
+import { type Timeline, TimelineCursor } from "./timeline.ts";
 
 /** Readings of one sensor in rising order of time; pages follow each other in time. */
 export interface Page {
@@ -99,50 +100,4 @@ function judgedUs(waiting: Waiting, buffering: BufferTimes): Float64Array {
     at[k] = bufferUs === 0 ? Number.NaN : earliest;
   }
   return at;
-}
-
-/** How long readings were buffered, by the settings of their time. */
-class BufferTimes {
-  /** Changes for types and for sensors, each in the order of the log. */
-  readonly #types: BufferChange[] = [];
-  readonly #sensors = new Map<string, BufferChange[]>();
-  readonly none: boolean;
-
-  constructor(controls: readonly ControlEvent[]) {
-    let none = true;
-    for (const { tick, control } of controls) {
-      const config = configOf(control);
-      if (config === undefined) continue;
-      const { sensorId, sensorType, reorderHoldMs } = config;
-      const us = reorderHoldMs === undefined ? undefined : Math.min(reorderHoldMs, MAX_REORDER_MS) * 1000;
-      if (us) none = false;
-      const changes = sensorId === "" ? this.#types : (this.#sensors.get(sensorId) ?? []);
-      if (sensorId !== "") this.#sensors.set(sensorId, changes);
-      changes.push({ tick, type: sensorType, us });
-    }
-    this.none = none;
-  }
-
-  at(tick: number, { sensorId, sensorType }: SeriesRow): number {
-    const own = this.#sensors.get(sensorId);
-    return (
-      (own && newest(own, tick, "")) ?? newest(this.#types, tick, sensorType) ?? newest(this.#types, tick, "") ?? 0
-    );
-  }
-}
-
-interface BufferChange {
-  readonly tick: number;
-  readonly type: string;
-  readonly us: number | undefined;
-}
-
-/** What the newest change up to the id clock says of the type. */
-function newest(changes: readonly BufferChange[], tick: number, type: string): number | undefined {
-  let us: number | undefined;
-  for (const c of changes) {
-    if (c.tick > tick) break;
-    if (c.type === type) us = c.us;
-  }
-  return us;
 }

@@ -60,6 +60,7 @@ export interface Timeline {
 
 /** The detector's settings that a control sets; undefined where it is another. */
 export function configOf({ action }: Control): DetectorConfig | undefined {
+  if (action.case === "assetSettings") return action.value.config;
   return action.case === "settings" || action.case === "config" ? action.value : undefined;
 }
 

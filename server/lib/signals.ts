@@ -28,6 +28,16 @@ export function delay(milliseconds: number, signal: AbortSignal): Promise<void> 
   return orAbort(promise, signal).finally(() => clearTimeout(timer));
 }
 
+/** Resolves with the work, or after so many milliseconds: it goes on then, and whoever does it tells of its failure. */
+export async function within(milliseconds: number, work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  try {
+    await Promise.race([orAbort(work, signal), delay(milliseconds, over.signal)]);
+  } finally {
+    over.abort(new Error("the work ended before"));
+  }
+}
+
 /** Several may wait for the next change of something. */
 export class Changes {
   #next: PromiseWithResolvers<void> | undefined;

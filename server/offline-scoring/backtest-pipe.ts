@@ -51,6 +51,7 @@ function sourceOf(sensor: Sensor) {
   return {
     sensors: (ids: readonly string[], limit: number) => history.sensors(ids, limit),
     alerts: (sensorId: string, fromUs: number, toUs: number) => history.alerts(sensorId, fromUs, toUs),
+    places: (sensors: readonly { readonly sensorId: string }[]) => history.places(sensors),
     pages: () => new OpenBlocks().pages(sensor.blocks),
     timeline: async (partition: number) => {
       if (known?.partition !== partition) known = { partition, timeline: await history.timeline(partition) };

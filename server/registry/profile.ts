@@ -122,7 +122,8 @@ function isWebAddress(text: string): boolean {
   return /^https?:\/\/[^\s/]/i.test(text) && URL.canParse(text);
 }
 
-function assetFault(asset: string): string | undefined {
+/** What is wrong with the path of an asset; undefined where nothing is. */
+export function assetFault(asset: string): string | undefined {
   const names = asset === "" ? [] : asset.split("/");
   if (names.some((name) => name.trim() !== name || name === ""))
     return "give names with one slash between, none of them empty or with blanks around it, such as site/line/machine";

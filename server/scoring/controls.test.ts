@@ -73,7 +73,7 @@ describe("what the store has of settings when a state is recovered", () => {
     expect([it.state.sensors.detector.saveChunk(0), it.state.sensors.episodes.saveChunk(0)]).toEqual(before);
     expect(staysInSettings(newer)).toBe(true);
     const at = { partition: 0, offset: 0, tick: 0, receivedUs: START };
-    expect(controlRows([newer], at)).toEqual({ labels: [], deletions: [], retirements: [] });
+    expect(controlRows([newer], at)).toEqual({ labels: [], deletions: [], retirements: [], placements: [] });
   });
 });
 

@@ -4,7 +4,7 @@
  */
 import type { Control, LabelControl, TimeZoneRules } from "../../gen/es/telltale/v1/log_pb.ts";
 import { idOf } from "../log/id-clock.ts";
-import type { AlertRow, DeletionRow, LabelRow, RetirementRow } from "../store/store.ts";
+import type { AlertRow, DeletionRow, LabelRow, PlacementRow, RetirementRow } from "../store/store.ts";
 import type { AlertChanges, Alerts } from "./alerts.ts";
 import { forgetSensors, namedSensors, retireSensors } from "./life-cycle.ts";
 import { type Scope, scopeOf } from "./scope.ts";
@@ -49,6 +49,7 @@ export interface ControlRows {
   readonly labels: readonly LabelRow[];
   readonly deletions: readonly DeletionRow[];
   readonly retirements: readonly RetirementRow[];
+  readonly placements: readonly PlacementRow[];
 }
 
 type Action = Control["action"];
@@ -75,6 +76,23 @@ const HANDLING: { readonly [K in Kind]: Handling<Value<K>> } = {
       settings.configure(config, sensors, { inherits: true, rules }),
     ),
     persist: SETTING,
+  },
+  assetSettings: {
+    apply: setting(({ config }, { settings, sensors }, rules) => {
+      if (config !== undefined) settings.configureAsset(config, sensors, rules);
+    }),
+    persist: SETTING,
+  },
+  placeSensors: {
+    apply: setting((control, { settings, sensors }) => settings.placeSensors(control, sensors)),
+    persist: {
+      settings: true,
+      rows: ({ placed }, { partition }) => ({
+        placements: placed.flatMap(({ asset, sensorIds }) =>
+          sensorIds.map((sensorId) => ({ partition, sensorId, asset })),
+        ),
+      }),
+    },
   },
   platform: {
     apply: setting((_platform, { settings, sensors }, rules) => settings.configurePlatform(sensors, rules)),
@@ -190,6 +208,7 @@ export function controlRows(controls: readonly Control[], at: Omit<Origin, "prin
     labels: all.flatMap(({ labels = [] }) => labels),
     deletions: all.flatMap(({ deletions = [] }) => deletions),
     retirements: all.flatMap(({ retirements = [] }) => retirements),
+    placements: all.flatMap(({ placements = [] }) => placements),
   };
 }
 

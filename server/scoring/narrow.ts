@@ -31,7 +31,7 @@ type Try = (commit: Commit) => Promise<RefusedError | undefined>;
 /** Answers with nothing where neither readings nor controls are at fault. */
 export async function narrow(attempt: Attempt, store: Pick<Store, "tryCommit">): Promise<Fault> {
   const trial: Try = (commit) => store.tryCommit(commit);
-  const { alerts, events, settings, labels, deletions, retirements } = attempt.commit;
+  const { alerts, events, settings, labels, deletions, retirements, placements } = attempt.commit;
   const all = Array.from({ length: attempt.rows.points.length }, (_, i) => i);
   const none = { rows: new Map(), controls: undefined };
   if (await trial(partOf(attempt, []))) return none;
@@ -40,7 +40,10 @@ export async function narrow(attempt: Attempt, store: Pick<Store, "tryCommit">):
   const readings = partOf(attempt, all);
   const byAlert = await refusedAlert(attempt, readings, trial);
   if (byAlert !== undefined) return byAlert;
-  const rest = { ...(labels && { labels }), ...(deletions && { deletions }), ...(retirements && { retirements }) };
+  const rest = {
+    ...{ ...(labels && { labels }), ...(deletions && { deletions }) },
+    ...{ ...(retirements && { retirements }), ...(placements && { placements }) },
+  };
   const controls = await trial({ ...readings, alerts, events, settings, ...rest });
   return { rows: new Map(), controls };
 }

@@ -1,14 +1,16 @@
+import { assetsAround } from "../../formats/assets.ts";
 import {
   type DetectorConfig,
   Direction,
   type MaintenanceWindow,
   SignalKind,
 } from "../../gen/es/telltale/v1/detector_pb.ts";
-import type { LabelControl, TimeZoneRules } from "../../gen/es/telltale/v1/log_pb.ts";
-import { type DetectorSettings, REASON_LIMIT_AHEAD, REASONS, SIGNAL_KINDS } from "../detect/index.ts";
+import type { LabelControl, PlaceSensorsControl, TimeZoneRules } from "../../gen/es/telltale/v1/log_pb.ts";
+import { type DetectorSettings, layerSettings, REASON_LIMIT_AHEAD, REASONS, SIGNAL_KINDS } from "../detect/index.ts";
 import { enumValue } from "../lib/enum-name.ts";
 import { toMicros } from "../lib/time.ts";
 import { tickOfId } from "../log/id-clock.ts";
+import { AssetSettings } from "./asset-settings.ts";
 import { Calendars } from "./calendars.ts";
 import { MAX_REORDER_MS } from "./reorder-buffer.ts";
 import type { Sensors } from "./sensors.ts";
@@ -36,6 +38,7 @@ export class PartitionSettings {
   readonly #calendars = new Calendars();
   /** The detector's settings of the sensors that have their own, be they met or not. */
   readonly #own = new Map<string, DetectorSettings>();
+  readonly #assets = new AssetSettings();
   readonly #windows = new Map<string, Window>();
   /** Whether a person called an alert right, by its id. */
   readonly #labels = new Map<number, Labelled>();
@@ -53,19 +56,53 @@ export class PartitionSettings {
     { inherits, rules }: { readonly inherits: boolean; readonly rules?: TimeZoneRules | undefined },
   ): void {
     this.#buffers.set(config);
-    const { sensorId, sensorType, timeZone, holidays } = config;
-    const settings = settingsOf(config, {
-      zone: timeZone === undefined ? undefined : this.#calendars.zone(rules),
-      holidays: this.#calendars.holidays(holidays),
-    });
+    const { sensorId, sensorType } = config;
+    const settings = this.#settingsOf(config, rules);
     if (sensorId === "") {
       sensors.detector.configure(sensorType, settings, inherits);
       return;
     }
     if (Object.keys(settings).length > 0) this.#own.set(sensorId, settings);
     else this.#own.delete(sensorId);
+    this.#renew(sensorId, sensors);
+  }
+
+  /** Settings of an asset: they count for the sensors in it and below, before those of their types. */
+  configureAsset(config: DetectorConfig, sensors: Sensors, rules: TimeZoneRules | undefined): void {
+    this.#buffers.set(config);
+    this.#assets.set(config, this.#settingsOf(config, rules));
+    for (const sensorId of this.#assets.sensorsIn(config.asset)) this.#renew(sensorId, sensors);
+  }
+
+  /** Sensors are in other assets than before. */
+  placeSensors({ placed }: Pick<PlaceSensorsControl, "placed">, sensors: Sensors): void {
+    for (const { asset, sensorIds } of placed) {
+      for (const sensorId of sensorIds) {
+        this.#assets.place(sensorId, asset);
+        this.#renew(sensorId, sensors);
+      }
+    }
+  }
+
+  #settingsOf(config: DetectorConfig, rules: TimeZoneRules | undefined): DetectorSettings {
+    const { timeZone, holidays } = config;
+    return settingsOf(config, {
+      zone: timeZone === undefined ? undefined : this.#calendars.zone(rules),
+      holidays: this.#calendars.holidays(holidays),
+    });
+  }
+
+  /** What is set for the sensor, or for assets that it is in, has changed. */
+  #renew(sensorId: string, sensors: Sensors): void {
     const slot = sensors.find(sensorId);
-    if (slot !== undefined) sensors.detector.configureSensor(slot, settings);
+    if (slot !== undefined) sensors.detector.configureSensor(slot, this.#narrowest(sensorId));
+  }
+
+  /** What counts before the settings of the sensor's type. */
+  #narrowest(sensorId: string): DetectorSettings {
+    const own = this.#own.get(sensorId);
+    const ofAssets = this.#assets.of(sensorId);
+    return own === undefined ? ofAssets : layerSettings([own, ofAssets]);
   }
 
   /** Settings of the platform: its time zone, by these rules. */
@@ -122,6 +159,7 @@ export class PartitionSettings {
   forget(sensorIds: ReadonlySet<string>): void {
     for (const sensorId of sensorIds) {
       this.#own.delete(sensorId);
+      this.#assets.forget(sensorId);
       this.#buffers.forget(sensorId);
       this.#retired.delete(sensorId);
     }
@@ -136,14 +174,13 @@ export class PartitionSettings {
 
   /** How long readings of the sensor, of that type, are buffered to be put in order, microseconds. */
   bufferUs(sensorType: string, sensorId: string): number {
-    return this.#buffers.of(sensorType, sensorId);
+    return this.#buffers.of(sensorType, sensorId, this.#assets.assetOf(sensorId));
   }
 
-  /** A sensor is met for the first time: its own settings and open windows of its location apply to it. */
+  /** A sensor is met for the first time: what is set for it and its assets, and open windows of its location, apply to it. */
   met(slot: number, sensorId: string, location: string | undefined, sensors: Sensors): void {
     this.place(slot, location);
-    const own = this.#own.get(sensorId);
-    if (own !== undefined) sensors.detector.configureSensor(slot, own);
+    sensors.detector.configureSensor(slot, this.#narrowest(sensorId));
     for (const w of this.#windows.values()) {
       if (covers(w, sensorId, location ?? "")) sensors.detector.maintain(slot, w.fromUs, w.untilUs);
     }
@@ -161,13 +198,15 @@ export class PartitionSettings {
   }
 }
 
-/** Reorder buffers as set for sensors, types and, by "", all types, microseconds. The narrowest that is set counts. */
+/** Reorder buffers as set for sensors, assets, types and, by "", all types, microseconds. The narrowest that is set counts. */
 class ReorderBuffers {
   readonly #byType = new Map<string, number>();
+  readonly #byAsset = new Map<string, number>();
   readonly #bySensor = new Map<string, number>();
 
-  set({ sensorId, sensorType, reorderHoldMs }: DetectorConfig): void {
-    const [us, key] = sensorId === "" ? [this.#byType, sensorType] : [this.#bySensor, sensorId];
+  set({ sensorId, asset, sensorType, reorderHoldMs }: DetectorConfig): void {
+    const [us, key] =
+      sensorId !== "" ? [this.#bySensor, sensorId] : asset !== "" ? [this.#byAsset, asset] : [this.#byType, sensorType];
     if (reorderHoldMs === undefined) us.delete(key);
     else us.set(key, Math.min(reorderHoldMs, MAX_REORDER_MS) * 1000);
   }
@@ -176,9 +215,16 @@ class ReorderBuffers {
     this.#bySensor.delete(sensorId);
   }
 
-  of(sensorType: string, sensorId: string): number {
-    if (this.#byType.size + this.#bySensor.size === 0) return 0;
-    return this.#bySensor.get(sensorId) ?? this.#byType.get(sensorType) ?? this.#byType.get("") ?? 0;
+  of(sensorType: string, sensorId: string, asset: string): number {
+    if (this.#byType.size + this.#byAsset.size + this.#bySensor.size === 0) return 0;
+    const narrow = this.#bySensor.get(sensorId) ?? this.#ofAssets(asset);
+    return narrow ?? this.#byType.get(sensorType) ?? this.#byType.get("") ?? 0;
+  }
+
+  #ofAssets(asset: string): number | undefined {
+    if (this.#byAsset.size === 0) return undefined;
+    const nearest = assetsAround(asset).find((each) => this.#byAsset.has(each));
+    return nearest === undefined ? undefined : this.#byAsset.get(nearest);
   }
 }
 
@@ -191,7 +237,7 @@ const DIRECTIONS: Readonly<Record<number, DetectorSettings["direction"]>> = {
 
 /** What of the contract's settings is the detector's: the fields that are set. */
 function settingsOf(config: DetectorConfig, calendar: Pick<DetectorSettings, "zone" | "holidays">): DetectorSettings {
-  const { $typeName, $unknown, sensorId, sensorType, reorderHoldMs, direction, ...rest } = config;
+  const { $typeName, $unknown, sensorId, asset, sensorType, reorderHoldMs, direction, ...rest } = config;
   const { timeZone, holidays, signalKind, ...fields } = rest;
   const kind = SIGNAL_KINDS.find((name) => enumValue(SignalKind, name) === signalKind);
   const all = { ...fields, direction: DIRECTIONS[direction], signalKind: kind, ...calendar };

@@ -43,7 +43,11 @@ export const audited: Readonly<Record<string, Entry>> = {
   "telltale.v1.DetectorService/SetDetectorConfig": {
     action: "detector.configure",
     target: ({ config }) =>
-      config?.sensorId ? `sensor ${quotedValue(config.sensorId)}` : `sensor type ${quotedValue(config?.sensorType)}`,
+      config?.sensorId
+        ? `sensor ${quotedValue(config.sensorId)}`
+        : config?.asset
+          ? `asset ${quotedValue(config.asset)}`
+          : `sensor type ${quotedValue(config?.sensorType)}`,
     detail: ({ config }) => JSON.stringify({ ...config, $typeName: undefined }),
     when: ({ dryRun }) => !dryRun,
   },

@@ -1,4 +1,4 @@
-import type { Control } from "../../gen/es/telltale/v1/log_pb.ts";
+import type { Control, PlacedSensors, PlaceSensorsControl } from "../../gen/es/telltale/v1/log_pb.ts";
 
 /** The sensor that the control is of alone; undefined where it concerns others too. */
 export function sensorOf({ action }: Control): string | undefined {
@@ -12,4 +12,14 @@ export function sensorOf({ action }: Control): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** Where sensors are put, without some of the sensors. */
+export function placedBut(
+  { placed }: Pick<PlaceSensorsControl, "placed">,
+  isOut: (sensorId: string) => boolean,
+): PlacedSensors[] {
+  return placed
+    .map((each) => ({ ...each, sensorIds: each.sensorIds.filter((sensorId) => !isOut(sensorId)) }))
+    .filter(({ sensorIds }) => sensorIds.length > 0);
 }

@@ -259,6 +259,19 @@ export class Queries extends ReadingQueries {
     return row!.key;
   }
 
+  /** The asset of a sensor, by its key, as the log knows it; "" where it is in none, or settings of assets never counted for it. */
+  async placeOf(key: string): Promise<string> {
+    const [row] = await this.#sql`select asset from sensor_place where sensor_key = ${key}`;
+    return row?.asset ?? "";
+  }
+
+  /** Whether any sensor whose id begins so is in the asset. */
+  async isAssetSeen(asset: string, sensorPrefix: string): Promise<boolean> {
+    const [row] = await this.#sql`select exists (select from sensor_profile
+      where starts_with(sensor_id, ${sensorPrefix}) and is_in_asset(asset, ${asset})) as seen`;
+    return row!.seen;
+  }
+
   /** The id that is shown of the sensor, by any id that leads to it. */
   async shownOf(sensorId: string): Promise<string> {
     const [row] = await this.#sql`select sensor_shown(sensor_key(${sensorId})) as shown`;

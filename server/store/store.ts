@@ -139,6 +139,13 @@ export interface DeletionRow {
 }
 
 /** A sensor that was retired, or restored. */
+/** A sensor is in another asset than before, as far as the log knows it; "": in none. */
+export interface PlacementRow {
+  readonly partition: number;
+  readonly sensorId: string;
+  readonly asset: string;
+}
+
 export interface RetirementRow {
   readonly partition: number;
   readonly sensorId: string;
@@ -203,6 +210,7 @@ export interface Commit {
   /** Sensors that were deleted or retired in these records. */
   readonly deletions?: readonly DeletionRow[];
   readonly retirements?: readonly RetirementRow[];
+  readonly placements?: readonly PlacementRow[];
   /** Set where the last record says that time has passed: the id clock and the log's time after it. */
   readonly ticked?: { readonly tick: number; readonly receivedUs: number } | undefined;
   /** `RecordOutcome` messages in binary form by offset, where other processes may ask for them. */

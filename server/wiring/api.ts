@@ -15,6 +15,7 @@ import { createGate } from "../api/access.ts";
 import { createAdminService } from "../api/admin.ts";
 import { alertActions, createAlertService } from "../api/alerts.ts";
 import { AnswerCache } from "../api/answers.ts";
+import { AssetSync } from "../api/asset-sync.ts";
 import { createCharts } from "../api/charts.ts";
 import { createDetectorService } from "../api/detector.ts";
 import { createIncidentService } from "../api/incidents.ts";
@@ -29,6 +30,7 @@ import { createQueryService, readingAt } from "../api/query.ts";
 import { createRegistryService } from "../api/registry.ts";
 import { createReportService } from "../api/report.ts";
 import { type RpcServer, startRpcServer } from "../api/server.ts";
+import { SettingsBook } from "../api/settings-book.ts";
 import { createWatchService } from "../api/watch.ts";
 import { WatchShares } from "../api/watch-shares.ts";
 import { BacktestRunner } from "../backtest/runner.ts";
@@ -37,6 +39,7 @@ import type { Ingestor } from "../ingest/ingestor.ts";
 import { protocolMemory } from "../ingest/protocols/limits.ts";
 import { OtlpMapper } from "../ingest/protocols/otlp/map.ts";
 import type { MemoryBudget } from "../lib/memory-budget.ts";
+import { within } from "../lib/signals.ts";
 import { AddressGuard } from "../notify/channels/addresses.ts";
 import { createHealthChecks } from "../observe/health.ts";
 import type { Progress } from "../observe/progress.ts";
@@ -53,6 +56,9 @@ import { lookAtGauges, watchReadiness } from "./look.ts";
 import { judging, type Scoring } from "./scoring.ts";
 import type { Storage } from "./storage.ts";
 import type { Wiring } from "./wiring.ts";
+
+/** So long a change of profiles waits until the log has new places of sensors for which settings of assets count. */
+const PLACED_MS = 5_000;
 
 /** The metrics page tells of the whole platform. */
 const METRICS = {
@@ -184,6 +190,10 @@ function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, memory, reg
   const watch = { queries, names, metrics, shares, readings, alertsChanged, readingsPerSecond };
   const interested = followNames(names, notices);
   const { partitions } = log;
+  const book = new SettingsBook(queries, partitions);
+  const assets = new AssetSync({ sql, book, partitions, submitter, logger });
+  assets.start();
+  cleanups.add("settings of assets", () => assets.close());
   const { modelAccuracyThreshold: threshold, alarmsPerSensorDay } = config;
   const quarantine = createQuarantineMethods({
     queries: storage.quarantine,
@@ -200,7 +210,9 @@ function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, memory, reg
     served(AlertService, createAlertService({ queries, registry, submitter, partitions })),
     served(
       DetectorService,
-      createDetectorService({ queries, submitter, partitions, clock, runner, threshold, alarmsPerSensorDay }),
+      createDetectorService({
+        ...{ queries, submitter, partitions, clock, runner, threshold, alarmsPerSensorDay, book, assets },
+      }),
     ),
     served(
       IncidentService,
@@ -217,6 +229,7 @@ function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, memory, reg
       createRegistryService({
         ...{ registry, clock, submitter, names, partitions },
         publishNames: () => notices.publishNames(),
+        onPlaced: (sensorIds, { signal }) => within(PLACED_MS, assets.placed(sensorIds), signal),
         onChanged: async () => {
           // A deletion may have freed some.
           if (names.current.size > 0) notices.publishNames();

@@ -279,7 +279,7 @@ test("GraphQL and REST offer the same", async () => {
   expect(await post("", local)).toMatchObject({ status: 200, body: { config: local } });
   const set = await post("", high);
   expect(set).toMatchObject({ status: 200, body: { config: { ...high, off: false }, effect: null } });
-  expect(set.body.origins).toContainEqual({ field: "direction", source: "sensor" });
+  expect(set.body.origins).toContainEqual({ field: "direction", source: "sensor", asset: "" });
   for (const [body, field] of [
     [{ sensor_id: "pump-1", sensor_type: "pressure" }, "sensor_id"],
     [{ sensor_id: "pump-1", range_min: 2, range_max: 1 }, "range_min"],

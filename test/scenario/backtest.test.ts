@@ -5,10 +5,10 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { toBinary } from "@bufbuild/protobuf";
+import { type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { Direction } from "../../gen/es/telltale/v1/detector_pb.ts";
+import { type DetectorConfigSchema, Direction } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { History, type SensorSpan } from "../../server/backtest/history.ts";
 import { SensorReplay } from "../../server/backtest/replay.ts";
@@ -91,6 +91,20 @@ async function live(seed: number): Promise<TestPartition> {
   // Before its first reading.
   await act(0, { case: "settings", value: { sensorId: "s5", reorderHoldMs: 4000, rangeMax: 45 } });
   await act(0, { case: "settings", value: { sensorId: "s12", rangeMax: 45, earlyAlertHours: 1 } });
+  const place = (minute: number, placed: Readonly<Record<string, string[]>>) =>
+    act(minute, {
+      case: "placeSensors",
+      value: { placed: Object.entries(placed).map(([asset, sensorIds]) => ({ asset, sensorIds })) },
+    });
+  const ofAsset = (minute: number, config: MessageInitShape<typeof DetectorConfigSchema>, firstOffset?: number) =>
+    act(
+      minute,
+      { case: "assetSettings", value: { config } },
+      firstOffset === undefined ? undefined : { firstOffset },
+    );
+  await place(0, { "site/hall": ["s6", "s8"], "site/yard": ["s10"] });
+  await ofAsset(0, { asset: "site", timeZone: "Mars/Valles", rangeMax: 58 }, 9000);
+  await ofAsset(0, { asset: "site/yard", reorderHoldMs: 5000 });
   await go(0, 300);
   await act(300, { case: "config", value: { alarmsPerSensorDay: 1, rangeMax: 60 } });
   await act(300, { case: "settings", value: { sensorType: "type 0", alarmsPerSensorDay: 3, silenceSeconds: 900 } });
@@ -100,6 +114,8 @@ async function live(seed: number): Promise<TestPartition> {
   await act(300, { case: "label", value: { ...label, correct: false, comment: "a test of the valve" } });
   const hall = { id: "w1", location: "hall 0", startTime: time(360 * 60), endTime: time(420 * 60) };
   await act(300, { case: "maintenance", value: hall });
+  await place(300, { "site/yard": ["s6"], "": ["s8"], elsewhere: ["s0"] });
+  await ofAsset(300, { asset: "elsewhere", direction: Direction.HIGH });
   await go(300, 390);
   await act(390, { case: "endMaintenance", value: { windowId: "w1" } });
   await act(390, { case: "maintenance", value: { id: "w2", sensorId: "s4", startTime: time(0), endTime: time(9e5) } });
@@ -111,6 +127,8 @@ async function live(seed: number): Promise<TestPartition> {
   }
   await act(585, { case: "label", value: { ...label, correct: true } });
   for (const sensorId of ["s11", "s5"]) await act(585, { case: "settings", value: { sensorId } });
+  await place(586, { "site/hall": ["s10"] });
+  await ofAsset(586, { asset: "site" });
   await act(586, { case: "config", value: { sensorType: "type 1", silenceSeconds: 200 } });
   await go(586, HOURS * 60);
   return partition;

@@ -61,6 +61,6 @@ test("what is no number is named, and what holds without a value is said", () =>
   const otherwise = Object.fromEntries(editedSettings(response, "C").map((each) => [each.field, each.otherwise]));
   expect(otherwise).toMatchObject({
     alarms_per_sensor_day: "0.1 a day, platform default",
-    range_min: "as for its type",
+    range_min: "as for its asset and its type",
   });
 });

@@ -98,11 +98,15 @@ const SHOWN: Readonly<
 
 export function settingRows({ config, origins }: GetDetectorConfigResponse, unit: string): SettingRow[] {
   if (config === undefined) return [];
-  return origins.map(({ field, source }) => {
+  return origins.map(({ field, source, asset }) => {
     const [name, value] = SHOWN[field] ?? [field.replaceAll("_", " "), () => undefined];
     const absent = source === DetectorConfigSource.LEARNT ? "from its readings" : "no limit";
-    return { field, name, value: value(config, unit) ?? absent, origin: ORIGINS[source] ?? "" };
+    return { field, name, value: value(config, unit) ?? absent, origin: originText(source, asset) };
   });
+}
+
+function originText(source: DetectorConfigSource, asset: string): string {
+  return source === DetectorConfigSource.ASSET ? `asset ${asset}` : (ORIGINS[source] ?? "");
 }
 
 function limit(value: number | undefined, unit: string): string | undefined {
@@ -246,7 +250,7 @@ export function editedSettings(response: GetDetectorConfigResponse, unit: string
   const rows = new Map(settingRows(response, unit).map((row) => [row.field, row]));
   return Object.entries(EDITORS).map(([field, editor]) => {
     const { value = "", origin = "" } = rows.get(field) ?? {};
-    const otherwise = isOwn(response, field) ? "as for its type" : `${value}, ${origin}`;
+    const otherwise = isOwn(response, field) ? "as for its asset and its type" : `${value}, ${origin}`;
     return {
       ...{ field, name: SHOWN[field]![0], otherwise, isText: editor.check !== undefined },
       ...(editor.unit === undefined ? {} : { unit: editor.unit(unit) }),

@@ -13,7 +13,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/log.proto.
  */
 export const file_telltale_v1_log: GenFile = /*@__PURE__*/
-  fileDesc("ChV0ZWxsdGFsZS92MS9sb2cucHJvdG8SC3RlbGx0YWxlLnYxIqcBCglMb2dSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIWCg5yZWNlaXZlZF9hdF91cxgCIAEoEBIoCglmcmFnbWVudHMYAyADKAsyFS50ZWxsdGFsZS52MS5GcmFnbWVudBIfCgR0aWNrGAQgASgLMhEudGVsbHRhbGUudjEuVGljaxImCghjb250cm9scxgFIAMoCzIULnRlbGx0YWxlLnYxLkNvbnRyb2wiiwEKCEZyYWdtZW50EhAKCHByb2R1Y2VyGAEgASgJEg0KBWVwb2NoGAIgASgGEhAKCHNlcXVlbmNlGAMgASgGEhMKC3RyYWNlcGFyZW50GAQgASgJEikKBnNlcmllcxgFIAMoCzIZLnRlbGx0YWxlLnYxLkxvZ2dlZFNlcmllcxIMCgRlY2hvGAYgASgIImUKCVNlcmllc0tleRIRCglzZW5zb3JfaWQYASABKAkSEwoLc2Vuc29yX3R5cGUYAiABKAkSDAoEdW5pdBgDIAEoCRIVCghsb2NhdGlvbhgEIAEoCUgAiAEBQgsKCV9sb2NhdGlvbiKbAQoMTG9nZ2VkU2VyaWVzEgsKA2tleRgBIAEoDBITCgtmaXJzdF9pbmRleBgCIAEoDRIWCg5vYnNlcnZlZF9hdF91cxgDIAMoEBIOCgZ2YWx1ZXMYBCADKAESLQoIbWV0YWRhdGEYBSADKAsyGy50ZWxsdGFsZS52MS5Mb2dnZWRNZXRhZGF0YRISCgphdHRyaWJ1dGVzGAYgASgMIogBChBTZW5zb3JBdHRyaWJ1dGVzEkEKCmF0dHJpYnV0ZXMYASADKAsyLS50ZWxsdGFsZS52MS5TZW5zb3JBdHRyaWJ1dGVzLkF0dHJpYnV0ZXNFbnRyeRoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJNCg5Mb2dnZWRNZXRhZGF0YRIQCghwb3NpdGlvbhgBIAEoDRIpCghtZXRhZGF0YRgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QiBgoEVGljayKDBQoHQ29udHJvbBIKCgJpZBgBIAEoCRIRCglwcmluY2lwYWwYAiABKAkSNgoLYWNrbm93bGVkZ2UYAyABKAsyHy50ZWxsdGFsZS52MS5BY2tub3dsZWRnZUNvbnRyb2xIABIuCgdyZXNvbHZlGAQgASgLMhsudGVsbHRhbGUudjEuUmVzb2x2ZUNvbnRyb2xIABItCgZjb25maWcYBSABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ0gAEioKBWxhYmVsGAYgASgLMhkudGVsbHRhbGUudjEuTGFiZWxDb250cm9sSAASNQoLbWFpbnRlbmFuY2UYByABKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvd0gAEj0KD2VuZF9tYWludGVuYW5jZRgIIAEoCzIiLnRlbGx0YWxlLnYxLkVuZE1haW50ZW5hbmNlQ29udHJvbEgAEi8KCHNldHRpbmdzGAogASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdIABIzCgZyZXRpcmUYDSABKAsyIS50ZWxsdGFsZS52MS5SZXRpcmVTZW5zb3JzQ29udHJvbEgAEjsKDmRlbGV0ZV9zZW5zb3JzGA4gASgLMiEudGVsbHRhbGUudjEuRGVsZXRlU2Vuc29yc0NvbnRyb2xIABIxCghwbGF0Zm9ybRgPIAEoCzIdLnRlbGx0YWxlLnYxLlBsYXRmb3JtU2V0dGluZ3NIABIzCg90aW1lX3pvbmVfcnVsZXMYECABKAsyGi50ZWxsdGFsZS52MS5UaW1lWm9uZVJ1bGVzQggKBmFjdGlvbkoECAkQClIFbW9kZWwiJQoQUGxhdGZvcm1TZXR0aW5ncxIRCgl0aW1lX3pvbmUYASABKAkiXQoNVGltZVpvbmVSdWxlcxIUCgxmaXJzdF9vZmZzZXQYASABKBESEQoJY2hhbmdlX2F0GAIgAygSEhEKCWNoYW5nZV90bxgDIAMoERIQCghkYXRhYmFzZRgEIAEoCSI5ChJBY2tub3dsZWRnZUNvbnRyb2wSEAoIYWxlcnRfaWQYASABKAMSEQoJc2Vuc29yX2lkGAIgASgJIkYKDlJlc29sdmVDb250cm9sEhAKCGFsZXJ0X2lkGAEgASgDEhEKCXNlbnNvcl9pZBgCIAEoCRIPCgdjb21tZW50GAMgASgJInoKDExhYmVsQ29udHJvbBIQCghhbGVydF9pZBgBIAEoAxIRCglzZW5zb3JfaWQYAiABKAkSDwoHY29ycmVjdBgDIAEoCBIPCgdjb21tZW50GAQgASgJEhEKCXdpdGhkcmF3bhgFIAEoCBIQCghkZXRlY3RvchgGIAEoCSIqChVFbmRNYWludGVuYW5jZUNvbnRyb2wSEQoJd2luZG93X2lkGAEgASgJIjsKFFJldGlyZVNlbnNvcnNDb250cm9sEhIKCnNlbnNvcl9pZHMYASADKAkSDwoHcmV0aXJlZBgCIAEoCCIqChREZWxldGVTZW5zb3JzQ29udHJvbBISCgpzZW5zb3JfaWRzGAEgAygJYgZwcm90bzM", [file_google_protobuf_struct, file_telltale_v1_detector]);
+  fileDesc("ChV0ZWxsdGFsZS92MS9sb2cucHJvdG8SC3RlbGx0YWxlLnYxIqcBCglMb2dSZWNvcmQSDwoHdmVyc2lvbhgBIAEoDRIWCg5yZWNlaXZlZF9hdF91cxgCIAEoEBIoCglmcmFnbWVudHMYAyADKAsyFS50ZWxsdGFsZS52MS5GcmFnbWVudBIfCgR0aWNrGAQgASgLMhEudGVsbHRhbGUudjEuVGljaxImCghjb250cm9scxgFIAMoCzIULnRlbGx0YWxlLnYxLkNvbnRyb2wiiwEKCEZyYWdtZW50EhAKCHByb2R1Y2VyGAEgASgJEg0KBWVwb2NoGAIgASgGEhAKCHNlcXVlbmNlGAMgASgGEhMKC3RyYWNlcGFyZW50GAQgASgJEikKBnNlcmllcxgFIAMoCzIZLnRlbGx0YWxlLnYxLkxvZ2dlZFNlcmllcxIMCgRlY2hvGAYgASgIImUKCVNlcmllc0tleRIRCglzZW5zb3JfaWQYASABKAkSEwoLc2Vuc29yX3R5cGUYAiABKAkSDAoEdW5pdBgDIAEoCRIVCghsb2NhdGlvbhgEIAEoCUgAiAEBQgsKCV9sb2NhdGlvbiKbAQoMTG9nZ2VkU2VyaWVzEgsKA2tleRgBIAEoDBITCgtmaXJzdF9pbmRleBgCIAEoDRIWCg5vYnNlcnZlZF9hdF91cxgDIAMoEBIOCgZ2YWx1ZXMYBCADKAESLQoIbWV0YWRhdGEYBSADKAsyGy50ZWxsdGFsZS52MS5Mb2dnZWRNZXRhZGF0YRISCgphdHRyaWJ1dGVzGAYgASgMIogBChBTZW5zb3JBdHRyaWJ1dGVzEkEKCmF0dHJpYnV0ZXMYASADKAsyLS50ZWxsdGFsZS52MS5TZW5zb3JBdHRyaWJ1dGVzLkF0dHJpYnV0ZXNFbnRyeRoxCg9BdHRyaWJ1dGVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJNCg5Mb2dnZWRNZXRhZGF0YRIQCghwb3NpdGlvbhgBIAEoDRIpCghtZXRhZGF0YRgCIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QiBgoEVGljayL7BQoHQ29udHJvbBIKCgJpZBgBIAEoCRIRCglwcmluY2lwYWwYAiABKAkSNgoLYWNrbm93bGVkZ2UYAyABKAsyHy50ZWxsdGFsZS52MS5BY2tub3dsZWRnZUNvbnRyb2xIABIuCgdyZXNvbHZlGAQgASgLMhsudGVsbHRhbGUudjEuUmVzb2x2ZUNvbnRyb2xIABItCgZjb25maWcYBSABKAsyGy50ZWxsdGFsZS52MS5EZXRlY3RvckNvbmZpZ0gAEioKBWxhYmVsGAYgASgLMhkudGVsbHRhbGUudjEuTGFiZWxDb250cm9sSAASNQoLbWFpbnRlbmFuY2UYByABKAsyHi50ZWxsdGFsZS52MS5NYWludGVuYW5jZVdpbmRvd0gAEj0KD2VuZF9tYWludGVuYW5jZRgIIAEoCzIiLnRlbGx0YWxlLnYxLkVuZE1haW50ZW5hbmNlQ29udHJvbEgAEi8KCHNldHRpbmdzGAogASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWdIABIzCgZyZXRpcmUYDSABKAsyIS50ZWxsdGFsZS52MS5SZXRpcmVTZW5zb3JzQ29udHJvbEgAEjsKDmRlbGV0ZV9zZW5zb3JzGA4gASgLMiEudGVsbHRhbGUudjEuRGVsZXRlU2Vuc29yc0NvbnRyb2xIABIxCghwbGF0Zm9ybRgPIAEoCzIdLnRlbGx0YWxlLnYxLlBsYXRmb3JtU2V0dGluZ3NIABI7Cg5hc3NldF9zZXR0aW5ncxgRIAEoCzIhLnRlbGx0YWxlLnYxLkFzc2V0U2V0dGluZ3NDb250cm9sSAASOQoNcGxhY2Vfc2Vuc29ycxgSIAEoCzIgLnRlbGx0YWxlLnYxLlBsYWNlU2Vuc29yc0NvbnRyb2xIABIzCg90aW1lX3pvbmVfcnVsZXMYECABKAsyGi50ZWxsdGFsZS52MS5UaW1lWm9uZVJ1bGVzQggKBmFjdGlvbkoECAkQClIFbW9kZWwiJQoQUGxhdGZvcm1TZXR0aW5ncxIRCgl0aW1lX3pvbmUYASABKAkiQwoUQXNzZXRTZXR0aW5nc0NvbnRyb2wSKwoGY29uZmlnGAEgASgLMhsudGVsbHRhbGUudjEuRGV0ZWN0b3JDb25maWciQQoTUGxhY2VTZW5zb3JzQ29udHJvbBIqCgZwbGFjZWQYASADKAsyGi50ZWxsdGFsZS52MS5QbGFjZWRTZW5zb3JzIjIKDVBsYWNlZFNlbnNvcnMSDQoFYXNzZXQYASABKAkSEgoKc2Vuc29yX2lkcxgCIAMoCSJdCg1UaW1lWm9uZVJ1bGVzEhQKDGZpcnN0X29mZnNldBgBIAEoERIRCgljaGFuZ2VfYXQYAiADKBISEQoJY2hhbmdlX3RvGAMgAygREhAKCGRhdGFiYXNlGAQgASgJIjkKEkFja25vd2xlZGdlQ29udHJvbBIQCghhbGVydF9pZBgBIAEoAxIRCglzZW5zb3JfaWQYAiABKAkiRgoOUmVzb2x2ZUNvbnRyb2wSEAoIYWxlcnRfaWQYASABKAMSEQoJc2Vuc29yX2lkGAIgASgJEg8KB2NvbW1lbnQYAyABKAkiegoMTGFiZWxDb250cm9sEhAKCGFsZXJ0X2lkGAEgASgDEhEKCXNlbnNvcl9pZBgCIAEoCRIPCgdjb3JyZWN0GAMgASgIEg8KB2NvbW1lbnQYBCABKAkSEQoJd2l0aGRyYXduGAUgASgIEhAKCGRldGVjdG9yGAYgASgJIioKFUVuZE1haW50ZW5hbmNlQ29udHJvbBIRCgl3aW5kb3dfaWQYASABKAkiOwoUUmV0aXJlU2Vuc29yc0NvbnRyb2wSEgoKc2Vuc29yX2lkcxgBIAMoCRIPCgdyZXRpcmVkGAIgASgIIioKFERlbGV0ZVNlbnNvcnNDb250cm9sEhIKCnNlbnNvcl9pZHMYASADKAliBnByb3RvMw", [file_google_protobuf_struct, file_telltale_v1_detector]);
 
 /**
  * One record of the log (a row of the embedded log, a message of the Kafka topic). Everything that can change a result is in
@@ -391,6 +391,22 @@ export type Control = Message<"telltale.v1.Control"> & {
      */
     value: PlatformSettings;
     case: "platform";
+  } | {
+    /**
+     * Settings of an asset changed. Not `settings`: what does not know of assets would take them for those of all types.
+     *
+     * @generated from field: telltale.v1.AssetSettingsControl asset_settings = 17;
+     */
+    value: AssetSettingsControl;
+    case: "assetSettings";
+  } | {
+    /**
+     * Sensors are in other assets than before.
+     *
+     * @generated from field: telltale.v1.PlaceSensorsControl place_sensors = 18;
+     */
+    value: PlaceSensorsControl;
+    case: "placeSensors";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -428,6 +444,76 @@ export type PlatformSettings = Message<"telltale.v1.PlatformSettings"> & {
  */
 export const PlatformSettingsSchema: GenMessage<PlatformSettings> = /*@__PURE__*/
   messageDesc(file_telltale_v1_log, 8);
+
+/**
+ * Settings of an asset changed; each absent field is that of the asset that it is in, and at last that of the sensor's type.
+ *
+ * @generated from message telltale.v1.AssetSettingsControl
+ */
+export type AssetSettingsControl = Message<"telltale.v1.AssetSettingsControl"> & {
+  /**
+   * With `asset`; without any field the asset has no settings of its own.
+   *
+   * @generated from field: telltale.v1.DetectorConfig config = 1;
+   */
+  config?: DetectorConfig | undefined;
+};
+
+/**
+ * Describes the message telltale.v1.AssetSettingsControl.
+ * Use `create(AssetSettingsControlSchema)` to create a new message.
+ */
+export const AssetSettingsControlSchema: GenMessage<AssetSettingsControl> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_log, 9);
+
+/**
+ * Sensors are in other assets than before. The log knows this of sensors for which settings of assets count, or have counted.
+ *
+ * @generated from message telltale.v1.PlaceSensorsControl
+ */
+export type PlaceSensorsControl = Message<"telltale.v1.PlaceSensorsControl"> & {
+  /**
+   * By asset.
+   *
+   * @generated from field: repeated telltale.v1.PlacedSensors placed = 1;
+   */
+  placed: PlacedSensors[];
+};
+
+/**
+ * Describes the message telltale.v1.PlaceSensorsControl.
+ * Use `create(PlaceSensorsControlSchema)` to create a new message.
+ */
+export const PlaceSensorsControlSchema: GenMessage<PlaceSensorsControl> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_log, 10);
+
+/**
+ * Sensors of one asset.
+ *
+ * @generated from message telltale.v1.PlacedSensors
+ */
+export type PlacedSensors = Message<"telltale.v1.PlacedSensors"> & {
+  /**
+   * As in SensorProfile; empty: they are in none.
+   *
+   * @generated from field: string asset = 1;
+   */
+  asset: string;
+
+  /**
+   * Sensors of the partition.
+   *
+   * @generated from field: repeated string sensor_ids = 2;
+   */
+  sensorIds: string[];
+};
+
+/**
+ * Describes the message telltale.v1.PlacedSensors.
+ * Use `create(PlacedSensorsSchema)` to create a new message.
+ */
+export const PlacedSensorsSchema: GenMessage<PlacedSensors> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_log, 11);
 
 /**
  * The offsets of a time zone from 1970 to 2100, in seconds; after the last change the last offset counts.
@@ -469,7 +555,7 @@ export type TimeZoneRules = Message<"telltale.v1.TimeZoneRules"> & {
  * Use `create(TimeZoneRulesSchema)` to create a new message.
  */
 export const TimeZoneRulesSchema: GenMessage<TimeZoneRules> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_log, 9);
+  messageDesc(file_telltale_v1_log, 12);
 
 /**
  * Somebody has seen an alert.
@@ -497,7 +583,7 @@ export type AcknowledgeControl = Message<"telltale.v1.AcknowledgeControl"> & {
  * Use `create(AcknowledgeControlSchema)` to create a new message.
  */
 export const AcknowledgeControlSchema: GenMessage<AcknowledgeControl> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_log, 10);
+  messageDesc(file_telltale_v1_log, 13);
 
 /**
  * Somebody closed an alert.
@@ -532,7 +618,7 @@ export type ResolveControl = Message<"telltale.v1.ResolveControl"> & {
  * Use `create(ResolveControlSchema)` to create a new message.
  */
 export const ResolveControlSchema: GenMessage<ResolveControl> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_log, 11);
+  messageDesc(file_telltale_v1_log, 14);
 
 /**
  * An alert was labelled.
@@ -588,7 +674,7 @@ export type LabelControl = Message<"telltale.v1.LabelControl"> & {
  * Use `create(LabelControlSchema)` to create a new message.
  */
 export const LabelControlSchema: GenMessage<LabelControl> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_log, 12);
+  messageDesc(file_telltale_v1_log, 15);
 
 /**
  * A maintenance window was ended.
@@ -609,7 +695,7 @@ export type EndMaintenanceControl = Message<"telltale.v1.EndMaintenanceControl">
  * Use `create(EndMaintenanceControlSchema)` to create a new message.
  */
 export const EndMaintenanceControlSchema: GenMessage<EndMaintenanceControl> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_log, 13);
+  messageDesc(file_telltale_v1_log, 16);
 
 /**
  * Sensors were retired: their silence is no alert and their open alerts are closed. Or restored: all is as before.
@@ -637,7 +723,7 @@ export type RetireSensorsControl = Message<"telltale.v1.RetireSensorsControl"> &
  * Use `create(RetireSensorsControlSchema)` to create a new message.
  */
 export const RetireSensorsControlSchema: GenMessage<RetireSensorsControl> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_log, 14);
+  messageDesc(file_telltale_v1_log, 17);
 
 /**
  * Sensors were deleted: what the log has of them before this record counts no more, and what comes after it begins them anew.
@@ -658,5 +744,5 @@ export type DeleteSensorsControl = Message<"telltale.v1.DeleteSensorsControl"> &
  * Use `create(DeleteSensorsControlSchema)` to create a new message.
  */
 export const DeleteSensorsControlSchema: GenMessage<DeleteSensorsControl> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_log, 15);
+  messageDesc(file_telltale_v1_log, 18);
 
