@@ -10,6 +10,7 @@ import {
 } from "../../gen/es/telltale/v1/detector_pb.ts";
 import type { KnownEvent } from "../backtest/jobs.ts";
 import type { BacktestRunner } from "../backtest/runner.ts";
+import { LEAST_EARLY_ALERT_HOURS } from "../detect/index.ts";
 import { quoted } from "../lib/quoted.ts";
 import { isTimeZone } from "../lib/time-zone.ts";
 import { assetFault } from "../registry/profile.ts";
@@ -44,7 +45,13 @@ export function createBacktest(runner: BacktestRunner) {
 /** Throws TelltaleError "invalid" where two of sensor, asset and type are named, or settings contradict each other. */
 export function checkConfig(config: DetectorConfig): void {
   checkScope(config, "config.");
-  const { rangeMin, rangeMax, timeZone, holidays } = config;
+  const { rangeMin, rangeMax, timeZone, holidays, earlyAlertHours = 0 } = config;
+  if (earlyAlertHours > 0 && earlyAlertHours < LEAST_EARLY_ALERT_HOURS) {
+    throw invalid(
+      "config.early_alert_hours",
+      `${earlyAlertHours} is too short to act in: give ${LEAST_EARLY_ALERT_HOURS} or more, or 0 for no early alerts`,
+    );
+  }
   if (timeZone !== undefined && !isTimeZone(timeZone)) {
     throw invalid("config.time_zone", `${quoted(timeZone)} is no time zone: give a name such as "Europe/Berlin"`);
   }

@@ -193,6 +193,16 @@ test("a caller of some sensors sees settings of the assets that these are in, an
   await expect(it.get({ asset: "site/yard" }, "pump-")).rejects.toThrow('there is no asset "site/yard"');
 });
 
+test("an early alert comes a quarter of an hour before, at least, or not at all", async () => {
+  const it = service();
+  await expect(it.set({ earlyAlertHours: 0.2 })).rejects.toThrow(
+    "config.early_alert_hours: 0.2 is too short to act in: give 0.25 or more, or 0 for no early alerts",
+  );
+  for (const earlyAlertHours of [0, 0.25]) {
+    expect((await it.set({ earlyAlertHours })).config.earlyAlertHours).toBe(earlyAlertHours);
+  }
+});
+
 test("a sensor, an asset and a type are not named together, and an asset is a path", async () => {
   const it = service();
   await expect(it.set({ asset: "site", sensorType: "flow" })).rejects.toThrow("give a sensor, an asset or a type");

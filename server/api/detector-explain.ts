@@ -9,14 +9,22 @@ import {
 import type { ScoredReading } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { EXPLAIN_READINGS, type Explained } from "../backtest/jobs.ts";
 import type { BacktestRunner } from "../backtest/runner.ts";
-import { figure, REASON_DETAILS, REASONS, type SignalKind as SignalKindName } from "../detect/index.ts";
+import {
+  duration,
+  figure,
+  instant,
+  REASON_DETAILS,
+  REASONS,
+  type SignalKind as SignalKindName,
+} from "../detect/index.ts";
 import { FEATURES, type Feature } from "../detect/kernel/features.ts";
 import { WARM_READINGS } from "../detect/kernel/fields.ts";
-import { REASON_COLD_START, REASON_RANGE, REASON_RATE, REASON_STUCK } from "../detect/reasons.ts";
+import { REASON_COLD_START, REASON_HELD, REASON_RANGE, REASON_RATE, REASON_STUCK } from "../detect/reasons.ts";
 import { DEFAULT_BUDGET } from "../detect/settings.ts";
 import { TelltaleError } from "../errors.ts";
 import { enumValue } from "../lib/enum-name.ts";
 import { quoted } from "../lib/quoted.ts";
+import { toMicros } from "../lib/time.ts";
 import { toAlert } from "../scoring/alert.ts";
 import { canAccessSensor } from "../security/principal.ts";
 import type { Queries } from "../store/queries.ts";
@@ -101,13 +109,14 @@ const DECISIVE: Readonly<Record<string, readonly string[]>> = {
 /** Everybody who had a say, the loudest first. */
 function votesOf(e: Explained, r: ScoredReading): Vote[] {
   const speakers = e.coldStart ? [REASON_COLD_START] : FEATURES.map((feature) => speaker(feature, e));
-  const votes = speakers.map((k) => vote(k, e.rawScore[k]!, e));
+  const atUs = toMicros(r.observedAt!);
+  const votes = speakers.map((k) => vote(k, e.rawScore[k]!, e, atUs));
   // Rules, and a value that stays outside the band of an open incident, speak beside the votes.
   const loudest = Math.max(...votes.map((v) => v.surprise));
   if (!r.isAnomaly || loudest >= e.total || votes.some((v) => v.detector === r.reason && v.surprise >= e.threshold)) {
     return votes.sort(louder);
   }
-  const own = vote(REASONS.indexOf(r.reason), e.total, e);
+  const own = vote(REASONS.indexOf(r.reason), e.total, e, atUs);
   return [own, ...votes.filter((v) => v.detector !== r.reason)].sort(louder);
 }
 
@@ -118,11 +127,15 @@ function speaker({ reason, reasonOfStates }: Feature, { weight }: Explained): nu
 
 const louder = (a: Vote, b: Vote) => b.surprise - a.surprise;
 
-function vote(k: number, rawScore: number, { threshold, weight }: Explained): Vote {
+function vote(k: number, rawScore: number, { threshold, weight, inStateSinceUs }: Explained, atUs: number): Vote {
   const share = rawScore / threshold;
   const counts = weight[k]!;
   const moved = counts > 0 && counts !== 1 ? ` (counted ${figure(counts)} times, by people's labels)` : "";
-  const seen = rawScore > 0 ? `${REASON_DETAILS[k]}: ${percent(share)} of the alarm threshold` : "nothing new";
+  const since =
+    k === REASON_HELD && Number.isFinite(inStateSinceUs)
+      ? `, since ${instant(inStateSinceUs)} (${duration(atUs - inStateSinceUs)})`
+      : "";
+  const seen = rawScore > 0 ? `${REASON_DETAILS[k]}${since}: ${percent(share)} of the alarm threshold` : "nothing new";
   return { detector: REASONS[k]!, surprise: rawScore, detail: seen + moved, shareOfBar: share, weight: counts };
 }
 

@@ -71,7 +71,9 @@ export async function runExplain({ history, job, createDetector }: ShortOptions<
   const whole = fromUs <= sensor.firstUs && (readings === 0 || firstUs === sensor.firstUs);
   const spanUs = readings === 0 ? 0 : job.timeUs - firstUs;
   const judgesRate = detector.sensors > 0 && detector.judgesRate(0);
-  return { ...said, reproduced, readings, whole, judged, spanUs, signal: signal.recognise(), judgesRate };
+  const inStateSinceUs = detector.sensors > 0 ? detector.inStateSince(0) : Number.NaN;
+  const facts = { readings, whole, judged, spanUs, judgesRate, inStateSinceUs };
+  return { ...said, ...facts, reproduced, signal: signal.recognise() };
 }
 
 function same({ batch }: Explanation, p: Points, i: number): boolean {

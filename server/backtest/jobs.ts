@@ -146,6 +146,8 @@ export interface Explained {
   readonly signal: Recognised;
   /** Whether the growth per second is judged, and not the value. */
   readonly judgesRate: boolean;
+  /** Since when a sensor of two states was in the one before the reading, microseconds; NaN of all others. */
+  readonly inStateSinceUs: number;
 }
 
 export interface LabelEffect {

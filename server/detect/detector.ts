@@ -55,6 +55,8 @@ export interface Detector {
   explain(slot: number, timeUs: number, value: number): Explanation;
   /** Whether the growth per second is judged, of what is a counter by its settings or by its readings, and not the value. */
   judgesRate(slot: number): boolean;
+  /** Since when a sensor of two states has been in the one that it is in, microseconds, at most a week back; NaN of all others. */
+  inStateSince(slot: number): number;
   /** The limits that early alerts of the sensor are about, by its settings; undefined where there are none: cheap. */
   limitsAhead(slot: number): LimitsAhead | undefined;
   /** What the season alone expects of a sensor at a time, in its unit (of a counter: its rate); NaN before the 24th reading. */

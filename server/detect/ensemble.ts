@@ -166,6 +166,10 @@ export class EnsembleDetector implements Detector {
     return this.#get(slot, "byRate") === 1;
   }
 
+  inStateSince(slot: number): number {
+    return this.#get(slot, "statesSince") === 0 ? Number.NaN : this.#get(slot, "stateFrom");
+  }
+
   limitsAhead(slot: number): LimitsAhead | undefined {
     const known = this.#limitsAhead[slot];
     if (known !== undefined) return known || undefined;

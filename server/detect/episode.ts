@@ -59,7 +59,7 @@ export type EpisodeLayout = "joint" | "apart";
 const EARLIEST = 16;
 const EXPECTED_AT = 17;
 const LATEST = 18;
-const CROSSED = 19;
+const END = 19;
 const EARLY_CELLS = 20;
 /** Cells of both limits. */
 const LIMITS_CELLS = 2 * EARLY_CELLS;
@@ -113,9 +113,13 @@ export interface LimitAhead {
   readonly earliestUs: number;
   readonly expectedUs: number;
   readonly latestUs: number;
-  /** The limit was crossed: so the alert ended. */
-  readonly isCrossed: boolean;
+  /** Why the alert ended; "away" of one that is open. */
+  readonly end: EarlyEnd;
 }
+
+/** The sensor turned away from the limit, or crossed it, or sent nothing more until the limit should have been crossed. */
+export type EarlyEnd = "away" | "crossed" | "unheard";
+const ENDS: readonly EarlyEnd[] = ["away", "crossed", "unheard"];
 
 const NO_EPISODES: readonly Episode[] = [];
 
@@ -256,7 +260,7 @@ export class Episodes {
    * A look has found that the sensor is heading for a limit. Opens an early alert unless there is one, which then says what was found now.
    * `last` is the newest reading.
    */
-  heading(slot: number, ahead: Omit<LimitAhead, "isCrossed">, last: LastReading, score: number): Transition {
+  heading(slot: number, ahead: Omit<LimitAhead, "end">, last: LastReading, score: number): Transition {
     const d = this.#earlyCells(slot);
     const o = LIMIT_SIDES[ahead.setting] * EARLY_CELLS;
     const opens = d[o + STATE] !== OPEN;
@@ -282,14 +286,14 @@ export class Episodes {
     return opens ? "opened" : "continued";
   }
 
-  /** The sensor is not heading for the limit any more, or has crossed it. */
-  arrived(slot: number, setting: LimitName, atUs: number, isCrossed: boolean): Transition {
+  /** The sensor is not heading for the limit any more, or has crossed it, or nothing is heard of it. */
+  endEarly(slot: number, setting: LimitName, atUs: number, end: EarlyEnd): Transition {
     const d = this.#early.get(slot);
     const o = LIMIT_SIDES[setting] * EARLY_CELLS;
     if (d === undefined || d[o + STATE] !== OPEN) return "none";
     d[o + STATE] = RECOVERED;
     d[o + CLOSED_AT] = Math.max(atUs, d[o + OPENED_AT]!);
-    d[o + CROSSED] = Number(isCrossed);
+    d[o + END] = ENDS.indexOf(end);
     return "recovered";
   }
 
@@ -302,7 +306,7 @@ export class Episodes {
     const limit = {
       ...{ setting, limit: d[o + EXPECTED]!, probability: d[o + PEAK_CONFIDENCE]! / 10000 },
       ...{ earliestUs: d[o + EARLIEST]!, expectedUs: d[o + EXPECTED_AT]!, latestUs: d[o + LATEST]! },
-      isCrossed: d[o + CROSSED] === 1,
+      end: ENDS[d[o + END]!] ?? "away",
     };
     return { ...episode, expected: Number.NaN, limit };
   }

@@ -23,6 +23,7 @@ export { createScoreBatch, type Detector, type Explanation, type ScoreBatch } fr
 export type { DetectorOptions } from "./ensemble.ts";
 export {
   CALM_READINGS,
+  type EarlyEnd,
   type Episode,
   type EpisodeLayout,
   Episodes,
@@ -41,6 +42,7 @@ export {
   DEFAULT_EARLY_ALERT_HOURS,
   type DetectorSettings,
   type Direction,
+  LEAST_EARLY_ALERT_HOURS,
   type LimitsAhead,
   layerSettings,
 } from "./settings.ts";

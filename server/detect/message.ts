@@ -69,9 +69,11 @@ function earlyMessage(input: MessageInput, ahead: NonNullable<MessageInput["ahea
   return `${over ? endOf(input, ahead) : "Limit ahead"}: ${subject(input)} ${input.sensorId}${place} ${will}; ${severity}: ${now}; ${likely(input)}`;
 }
 
-function endOf({ recoveredUs, sinceUs }: MessageInput, { isCrossed }: LimitAhead): string {
+function endOf({ recoveredUs, sinceUs }: MessageInput, { end, asOfUs }: NonNullable<MessageInput["ahead"]>): string {
   const at = `at ${instant(recoveredUs)}, ${duration(recoveredUs - sinceUs)} after this alert opened`;
-  return isCrossed ? `Limit crossed ${at}` : `Limit no longer ahead ${at}`;
+  if (end === "unheard")
+    return `No readings since ${instant(asOfUs)}, so that nobody knows whether the limit was crossed; closed ${at}`;
+  return end === "crossed" ? `Limit crossed ${at}` : `Limit no longer ahead ${at}`;
 }
 
 /** When a limit will be crossed, as of the look. */

@@ -50,8 +50,8 @@ export const REASON_DETAILS: readonly string[] = [
   "the readings have kept away from their usual course for long",
   "the readings scatter more than they ever did",
   "the value stays where it has rarely been",
-  "the readings lead to the limit as they never did before",
-  "the state has lasted for longer than it ever did at such times",
+  "the readings have taken a course toward the limit that is steeper than any of the days before, and leads where they never were",
+  "it has stayed in one state, such as on or off, for longer than it ever did at such times",
 ];
 
 /** A reason by its name. */

@@ -66,6 +66,7 @@ const SIDES: Readonly<Record<Direction, number>> = { both: 3, high: 1, low: 2 };
 
 export const DEFAULT_BUDGET = 0.1;
 export const DEFAULT_EARLY_ALERT_HOURS = 12;
+export const LEAST_EARLY_ALERT_HOURS = 0.25;
 
 /** One set of settings, field by field: of each the first that is there. Undefined layers have none. */
 export function layerSettings(layers: readonly (DetectorSettings | undefined)[]): DetectorSettings {
@@ -87,12 +88,17 @@ export function resolveSettings(settings: DetectorSettings, budget: number): Set
     counter: settings.counter === undefined ? byKind(settings.signalKind) : Number(settings.counter),
     sides: settings.off ? 0 : SIDES[settings.direction ?? "both"],
     calendar: calendarOf(settings.zone, settings.holidays),
-    earlyAlertUs: (settings.earlyAlertHours ?? DEFAULT_EARLY_ALERT_HOURS) * HOUR_US,
+    earlyAlertUs: earlyAlertUs(settings.earlyAlertHours ?? DEFAULT_EARLY_ALERT_HOURS),
   };
 }
 
 const HOUR_US = 3_600_000_000;
 const RECOGNISED_COUNTER = 2;
+
+/** By less than a quarter of an hour nobody could act, and the steps that a course is seen by would be seconds. */
+function earlyAlertUs(hours: number): number {
+  return hours === 0 ? 0 : Math.max(hours, LEAST_EARLY_ALERT_HOURS) * HOUR_US;
+}
 
 function byKind(kind: SignalKind | undefined): number {
   return kind === undefined ? RECOGNISED_COUNTER : Number(kind === "counter");

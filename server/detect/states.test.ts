@@ -50,6 +50,27 @@ test("a pump that does not start is told within two and a half hours as a state 
   expect(heldIn(batch, until + 30, 14 * DAY)).toBe(0);
 });
 
+test("since when a sensor has been in its state is known of two states alone", () => {
+  const lastChange = (value: (i: number) => number, readings: number) => {
+    const detector = createDetector();
+    detector.addSensor("", "");
+    const batch = createScoreBatch(readings);
+    batch.length = readings;
+    let at = 0;
+    for (let i = 0; i < readings; i++) {
+      batch.timeUs[i] = START_US + i * 60e6;
+      batch.value[i] = value(i);
+      if (i > 0 && batch.value[i]! > 2 !== batch.value[i - 1]! > 2) at = batch.timeUs[i]!;
+    }
+    detector.score(batch);
+    return { since: detector.inStateSince(0), at };
+  };
+  const ofPump = lastChange(pump(0, 0), 9 * DAY);
+  expect(ofPump.since).toBe(ofPump.at);
+  const random = new Random(3);
+  expect(lastChange(() => random.normal(), 3 * DAY).since).toBeNaN();
+});
+
 /** A door that is opened often by day on workdays, and shut all night and at the weekend; shut on one workday. */
 function door(shutOn: number) {
   const random = new Random(9);

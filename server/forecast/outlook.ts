@@ -13,6 +13,8 @@ const STEPS_KEPT = 8 * STEPS_AHEAD;
 /** The season is kept from before a step begins: of those that are forecast, and one more that is under way. */
 const SEASONS_AHEAD = STEPS_AHEAD + 2;
 const SEASONS_KEPT = STEPS_KEPT + SEASONS_AHEAD;
+/** Share of a step within which looks are spread. */
+const LOOK_SPREAD = 0.25;
 /** A limit farther away than so many times what the sensor has moved within so many steps is out of reach: nothing is computed. */
 const REACH = 1.5;
 
@@ -21,7 +23,7 @@ const STEP_US = 0;
 const STEP = 1;
 const LOW = 2;
 const HIGH = 3;
-/** 1 where a step has ended since the last look. */
+/** When the next look is due, by the log's time; 0 where no step has ended since the last one. Saved by a former version it is 1: at once. */
 const DUE = 4;
 /** Number of the last step of which the season is kept. */
 const SEASONS = 5;
@@ -115,9 +117,24 @@ export class Outlook {
     return this.#cells[STEP_US]! * STEPS_AHEAD;
   }
 
-  /** Whether a step has ended since the last look. */
-  get due(): boolean {
-    return this.#cells[DUE] === 1;
+  /** When a look is due, by the log's time; undefined where no step has ended since the last one. */
+  get dueUs(): number | undefined {
+    return this.#cells[DUE] === 0 ? undefined : this.#cells[DUE]!;
+  }
+
+  /** A step has ended: looks at the sensor come up to this much later, so that those of many sensors do not come at once. */
+  get spreadUs(): number {
+    return this.#cells[STEP_US]! * LOOK_SPREAD;
+  }
+
+  /** Two steps without a reading: it is not that one is under way. */
+  get unheardUs(): number {
+    return 2 * this.#cells[STEP_US]!;
+  }
+
+  /** A look is due at `dueUs` of the log's time; one that is due already stays so. */
+  askForLook(dueUs: number): void {
+    if (this.#cells[DUE] === 0) this.#cells[DUE] = dueUs;
   }
 
   /** The next reading; true where it ends a step. */
@@ -146,7 +163,6 @@ export class Outlook {
       this.#steps[LOWS_AT + (skipped % STEPS_KEPT)] = Number.NaN;
       this.#steps[HIGHS_AT + (skipped % STEPS_KEPT)] = Number.NaN;
     }
-    this.#cells[DUE] = 1;
   }
 
   /**

@@ -148,6 +148,39 @@ test("a sensor that falls silent with an early alert open is told of, by another
   expect(new Set(ids).size).toBe(ids.length);
 });
 
+test("an early alert of a sensor that sends nothing more is over when it should have crossed the limit at the latest, and says so", async () => {
+  const silentFrom = 6 * DAY + 17 * 60;
+  const told = early(await play(8 * DAY, (n) => (n < silentFrom ? drift(20)(n) : undefined)));
+  const last = told.at(-1)!;
+  expect(last).toMatchObject({ transition: AlertEventType.RECOVERED, alert: { state: AlertState.RECOVERED } });
+  expect(last.minute).toBeGreaterThan(silentFrom + 90);
+  expect(last.minute).toBeLessThan(silentFrom + 13 * 60);
+  expect(last.alert.message).toMatch(
+    /^No readings since 2026-01-11 1\d:\d\d:\d\d UTC, so that nobody knows whether the limit was crossed; closed at .* after this alert opened: temperature of boiler-1/,
+  );
+});
+
+test("looks at sensors whose steps end at the same moment are spread over a quarter of a step, the same way in each replay", async () => {
+  const looks = async () => {
+    const detector = createDetector();
+    detector.configure("temperature", LIMITS, true);
+    const state = new PartitionState(detector);
+    const slots = Array.from({ length: 400 }, (_, i) => state.sensors.add(`s-${i}`, "temperature", "C"));
+    const stepUs = 45 * MINUTE_US;
+    const { outlooks } = state.sensors;
+    for (const atUs of [START, START + stepUs]) {
+      for (const slot of slots) outlooks.reading(slot, atUs, 50, idOf(firstTick(0, atUs) + slot, 0));
+    }
+    return Array.from({ length: 13 }, (_, minute) => outlooks.due(START + stepUs + minute * MINUTE_US).length);
+  };
+  const due = await looks();
+  expect(due[0]).toBeLessThan(10);
+  expect(due.at(-1)).toBe(400);
+  const perMinute = due.slice(1).map((n, i) => n - due[i]!);
+  expect(Math.max(...perMinute)).toBeLessThan(60);
+  expect(await looks()).toEqual(due);
+});
+
 /** A state with an early alert open, up to a reading of one of two sensors. */
 function headed() {
   const state = new PartitionState(createDetector());
@@ -176,7 +209,7 @@ test("early alerts, and what they follow from, are part of the saved state", () 
   restored.load(0, 5, Uint8Array.from(saved), { layout: CHUNK_LAYOUT, stateVersion: restored.detector.stateVersion });
   expect(restored.episodes.open(slot)).toEqual(state.sensors.episodes.open(slot));
   expect(restored.episodes.open(slot)).toMatchObject([
-    { id: 1, limit: { setting: "range_max", limit: 60, isCrossed: false } },
+    { id: 1, limit: { setting: "range_max", limit: 60, end: "away" } },
   ]);
   expect(restored.outlooks.save(0, 1)).toEqual(state.sensors.outlooks.save(0, 1));
   expect(restored.outlooks.save(0, 1).length).toBeGreaterThan(0);
@@ -191,7 +224,7 @@ test("what is saved of a sensor that has limits is paid for by as many readings 
     if (rangeMax !== undefined) state.sensors.detector.configure("temperature", { rangeMax }, true);
     const slot = state.sensors.add("boiler-1", "temperature", "C");
     state.sensors.touch(slot, state.at(0));
-    state.sensors.outlooks.reading(slot, START, 58);
+    state.sensors.outlooks.reading(slot, START, 58, 1);
     state.next = 1;
     for (let readings = 1; ; readings++) if (state.chunksToSave(1).length > 0) return readings;
   };
@@ -203,14 +236,16 @@ test("what is saved of a sensor that has limits is paid for by as many readings 
 test("a sensor whose time ahead was changed is due of a look after a restart where it is without one", () => {
   const { state, slot } = headed();
   const { outlooks, detector } = state.sensors;
-  outlooks.reading(slot, START + DAY * MINUTE_US, 58);
-  expect(outlooks.due).toEqual([slot]);
+  const end = START + DAY * MINUTE_US;
+  const id = idOf(firstTick(0, end), 0);
+  outlooks.reading(slot, end, 58, id);
+  expect(outlooks.due(end + DAY * MINUTE_US)).toEqual([slot]);
   detector.configure("temperature", { ...LIMITS, earlyAlertHours: 6 }, true);
-  outlooks.reading(slot, START + DAY * MINUTE_US + 1, 58);
+  outlooks.reading(slot, end + 1, 58, id);
   const restored = new Sensors(createDetector());
   const saved = Uint8Array.from(state.sensors.save(0, 5, undefined));
   restored.load(0, 5, saved, { layout: CHUNK_LAYOUT, stateVersion: restored.detector.stateVersion });
-  expect(restored.outlooks.due).toEqual(outlooks.due);
+  expect(restored.outlooks.due(end + DAY * MINUTE_US)).toEqual(outlooks.due(end + DAY * MINUTE_US));
 });
 
 test("a label of an early alert moves no threshold", () => {

@@ -1,9 +1,12 @@
 /**
  * Early alerts: whether a partition's sensors are heading for limits of their settings. A reading costs some additions here; a sensor is
  * looked at by a tick of the log after one of its steps has ended, so that the result does not depend on how the log is cut into batches.
+ * Steps end at the same moment for all sensors that look equally far ahead. So each look comes a part of a step later, which follows from the id
+ * of the reading that ended the step. How many there are in a tick has no limit of its own: then sensors would change each other's results.
  */
 import {
   type Detector,
+  type EarlyEnd,
   type Episode,
   type Episodes,
   LIMIT_SIDES,
@@ -11,8 +14,9 @@ import {
   type LimitsAhead,
   type Transition,
 } from "../detect/index.ts";
-import { approach, BARRED } from "../forecast/approach.ts";
+import { type Approach, approach, BARRED, QUIET } from "../forecast/approach.ts";
 import { OUTLOOK_BYTES, Outlook, OutlookMemory } from "../forecast/outlook.ts";
+import { DueLooks, shareOf } from "./due-looks.ts";
 
 /** Anomaly score of an early alert, in steps of 1e-4: medium, since nothing is wrong yet. */
 const EARLY_SCORE = 6500;
@@ -39,19 +43,23 @@ export class Outlooks {
   readonly #episodes: Episodes;
   readonly #memory = new OutlookMemory();
   readonly #bySlot = new Map<number, Outlook>();
-  /** Slots of which a step has ended since they were looked at. */
-  readonly #due = new Set<number>();
+  readonly #due = new DueLooks();
+  /** Slots of which an early alert is open, or was until a person closed it. */
+  readonly #heading = new Set<number>();
+  readonly #receivedUsOf: (readingId: number) => number;
 
-  constructor(detector: Detector, episodes: Episodes) {
+  /** @param receivedUsOf when the reading with an id arrived, by the log's time */
+  constructor(detector: Detector, episodes: Episodes, receivedUsOf: (readingId: number) => number) {
     this.#detector = detector;
     this.#episodes = episodes;
+    this.#receivedUsOf = receivedUsOf;
   }
 
   /** Bytes of a sensor that has limits. */
   readonly bytesPerSensor: number = OUTLOOK_BYTES + PLACE_BYTES;
 
   /** A reading of a sensor, after the verdict. Answers with the early alerts that it ends. */
-  reading(slot: number, timeUs: number, value: number): readonly EarlyChange[] {
+  reading(slot: number, timeUs: number, value: number, id: number): readonly EarlyChange[] {
     const limits = this.#detector.limitsAhead(slot);
     if (limits === undefined) return this.#bySlot.size > 0 ? this.#forget(slot, timeUs) : NONE;
     if (this.#detector.isMaintained(slot, timeUs)) return NONE;
@@ -62,30 +70,37 @@ export class Outlooks {
       outlook = Outlook.begun(limits.earlyAlertUs, this.#memory);
       this.#bySlot.set(slot, outlook);
     }
-    if (outlook.reading(timeUs, value)) this.#due.add(slot);
+    if (outlook.reading(timeUs, value) && outlook.dueUs === undefined) {
+      outlook.askForLook(this.#receivedUsOf(id) + shareOf(id) * outlook.spreadUs);
+      this.#due.add(slot, outlook.dueUs!);
+    }
     if (value >= limits.rangeMin && value <= limits.rangeMax) return NONE;
     const setting = value > limits.rangeMax ? "range_max" : "range_min";
-    outlook.setApproach(LIMIT_SIDES[setting], BARRED);
-    return this.#over(slot, setting, timeUs, true);
+    this.#setApproach(slot, outlook, setting, BARRED);
+    return this.#over(slot, setting, timeUs, "crossed");
   }
 
   /** The sensor has no limits any more. */
   #forget(slot: number, timeUs: number): readonly EarlyChange[] {
     if (!this.remove(slot)) return NONE;
-    return SETTINGS.flatMap((setting) => this.#over(slot, setting, timeUs, false));
+    return SETTINGS.flatMap((setting) => this.#over(slot, setting, timeUs, "away"));
   }
 
-  #over(slot: number, setting: LimitName, timeUs: number, isCrossed: boolean): readonly EarlyChange[] {
-    const transition = this.#episodes.arrived(slot, setting, timeUs, isCrossed);
+  #over(slot: number, setting: LimitName, timeUs: number, end: EarlyEnd): readonly EarlyChange[] {
+    const transition = this.#episodes.endEarly(slot, setting, timeUs, end);
     if (transition !== "recovered") return NONE;
     return [{ slot, episode: this.#episodes.early(slot, setting)!, transition }];
   }
 
   /** Nothing is kept of the slot any more; true where something was. */
   remove(slot: number): boolean {
-    this.#due.delete(slot);
-    this.#bySlot.get(slot)?.release(this.#memory);
-    return this.#bySlot.delete(slot);
+    const outlook = this.#bySlot.get(slot);
+    if (outlook === undefined) return false;
+    if (outlook.dueUs !== undefined) this.#due.remove(slot, outlook.dueUs);
+    this.#heading.delete(slot);
+    this.#bySlot.delete(slot);
+    outlook.release(this.#memory);
+    return true;
   }
 
   /** Sensors of which something is kept. */
@@ -100,15 +115,41 @@ export class Outlooks {
     return size;
   }
 
-  /** Slots that a look is due of. */
-  get due(): readonly number[] {
-    return [...this.#due];
+  #setApproach(slot: number, outlook: Outlook, setting: LimitName, next: Approach): void {
+    outlook.setApproach(LIMIT_SIDES[setting], next);
+    if (isHeading(outlook)) this.#heading.add(slot);
+    else this.#heading.delete(slot);
+  }
+
+  /** Slots that a look is due of. `nowUs`: the log's time. */
+  due(nowUs: number): readonly number[] {
+    return this.#due.at(nowUs, (slot) => this.#bySlot.get(slot)!.dueUs!);
+  }
+
+  /** Slots that are heading for a limit. */
+  get heading(): readonly number[] {
+    return [...this.#heading];
+  }
+
+  /**
+   * Time has passed for a sensor that is heading for a limit. Where nothing has come of it for two steps, and all of the time in which it
+   * should have crossed the limit is over, nobody knows whether it has.
+   */
+  wait(slot: number, newest: Newest, nowUs: number): readonly EarlyChange[] {
+    const outlook = this.#bySlot.get(slot)!;
+    if (nowUs - this.#receivedUsOf(newest.id) <= outlook.unheardUs) return NONE;
+    return SETTINGS.flatMap((setting) => {
+      const episode = this.#episodes.early(slot, setting);
+      if (episode?.state !== "open" || nowUs <= endOf(episode, outlook.aheadUs)) return NONE;
+      this.#setApproach(slot, outlook, setting, QUIET);
+      return this.#over(slot, setting, nowUs, "unheard");
+    });
   }
 
   /** Looks at a sensor. `nowUs`: the log's time. With `isQuiet` nothing opens. */
   look(slot: number, newest: Newest, nowUs: number, isQuiet: boolean): readonly EarlyChange[] {
-    this.#due.delete(slot);
     const outlook = this.#bySlot.get(slot)!;
+    this.#due.remove(slot, outlook.dueUs!);
     outlook.look((timeUs) => this.#detector.seasonal(slot, timeUs));
     const limits = isQuiet || this.#detector.judgesRate(slot) ? undefined : this.#detector.limitsAhead(slot);
     return SETTINGS.flatMap((setting) => this.#lookAt(slot, outlook, { setting, limits, newest, nowUs }));
@@ -131,8 +172,8 @@ export class Outlooks {
     // A person has closed it: nothing is said again of the same approach.
     const isClosed = said.state === "open" && this.#episodes.early(slot, setting)?.state !== "open";
     const next = approach(isClosed ? BARRED : said, crossing, nowUs);
-    outlook.setApproach(side, next);
-    if (next.state !== "open") return this.#over(slot, setting, newest.timeUs, false);
+    this.#setApproach(slot, outlook, setting, next);
+    if (next.state !== "open") return this.#over(slot, setting, newest.timeUs, "away");
     if (crossing === undefined) return NONE;
     const { limit, probability, earliestUs, expectedUs = Number.NaN, latestUs = Number.NaN } = crossing;
     const ahead = { setting, limit, probability, earliestUs, expectedUs, latestUs };
@@ -140,7 +181,7 @@ export class Outlooks {
     if (transition === "opened" || transition === "continued")
       return [{ slot, episode: this.#episodes.early(slot, setting)!, transition }];
     // There was no reading to name it by: the next look tries again.
-    outlook.setApproach(side, said);
+    this.#setApproach(slot, outlook, setting, said);
     return NONE;
   }
 
@@ -163,9 +204,20 @@ export class Outlooks {
       const slot = first + saved.readDoubleLE(at);
       const outlook = Outlook.saved(saved.subarray(at + PLACE_BYTES, at + this.bytesPerSensor), this.#memory);
       this.#bySlot.set(slot, outlook);
-      if (outlook.due) this.#due.add(slot);
+      if (outlook.dueUs !== undefined) this.#due.add(slot, outlook.dueUs);
+      if (isHeading(outlook)) this.#heading.add(slot);
     }
   }
 }
 
 const NONE: readonly EarlyChange[] = [];
+
+function isHeading(outlook: Outlook): boolean {
+  return SETTINGS.some((setting) => outlook.approach(LIMIT_SIDES[setting]).state === "open");
+}
+
+/** When the sensor should have crossed the limit at the latest. */
+function endOf({ limit, lastSeenAtUs }: Episode, aheadUs: number): number {
+  const { latestUs = Number.NaN } = limit ?? {};
+  return Number.isFinite(latestUs) ? latestUs : lastSeenAtUs + aheadUs;
+}

@@ -1,5 +1,6 @@
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { type Detector, Episodes } from "../detect/index.ts";
+import { receivedUsOf } from "../log/id-clock.ts";
 import type { NewestRow } from "../store/store.ts";
 import { Outlooks } from "./outlooks.ts";
 
@@ -86,9 +87,10 @@ export class Sensors {
   /** Chunks below this were saved when full. Later ones wait for their turn, so that slots have no holes after a restart. */
   #settledChunks = 0;
 
-  constructor(detector: Detector) {
+  /** @param receivedOf when the reading with an id arrived, by the log's time */
+  constructor(detector: Detector, receivedOf: (readingId: number) => number = receivedUsOf) {
     this.detector = detector;
-    this.outlooks = new Outlooks(detector, this.episodes);
+    this.outlooks = new Outlooks(detector, this.episodes, receivedOf);
   }
 
   get chunkSensors(): number {

@@ -64,7 +64,7 @@ export class PartitionState {
   ) {
     this.quarantine = quarantine;
     this.receivedUsOf = receivedOf;
-    this.sensors = new Sensors(detector);
+    this.sensors = new Sensors(detector, receivedOf);
     this.shown = shown;
     this.series = new SeriesBook(this.sensors, this.settings, shown);
   }
@@ -136,22 +136,29 @@ export class PartitionState {
   observe(batch: ScoreBatch, i: number, readingId: number, returned: boolean): Transition {
     const { episodes, outlooks } = this.sensors;
     const transition = episodes.observe(batch, i, readingId, returned);
-    this.earlyEnded = outlooks.reading(batch.slot[i]!, batch.timeUs[i]!, batch.value[i]!);
+    this.earlyEnded = outlooks.reading(batch.slot[i]!, batch.timeUs[i]!, batch.value[i]!, readingId);
     return transition;
   }
 
-  /** Time has passed: looks where the sensors are heading of which a step has ended. */
+  /** Time has passed: looks where sensors are heading, and ends early alerts of those of which nothing is heard any more. */
   lookAhead(offset: number): EarlyChange[] {
+    const { receivedUs: nowUs, sensors } = this;
+    const { outlooks, ids, lastId, lastUs, lastValue } = sensors;
     const at = this.at(offset);
-    const { outlooks, ids, lastId, lastUs, lastValue } = this.sensors;
-    const due = outlooks.due.filter((slot) => !this.has(slot, offset));
-    return due
-      .sort((a, b) => lastId[a]! - lastId[b]!)
-      .flatMap((slot) => {
-        this.sensors.touch(slot, at);
-        const newest = { id: lastId[slot]!, timeUs: lastUs[slot]!, value: lastValue[slot]! };
-        return outlooks.look(slot, newest, this.receivedUs, this.settings.isRetired(ids[slot]!));
-      });
+    const newestOf = (slot: number) => ({ id: lastId[slot]!, timeUs: lastUs[slot]!, value: lastValue[slot]! });
+    // By their newest readings: which slot a sensor has may differ after a restart.
+    const inOrder = (slots: readonly number[]) =>
+      slots.filter((slot) => !this.has(slot, offset)).sort((a, b) => lastId[a]! - lastId[b]!);
+    const looked = inOrder(outlooks.due(nowUs)).flatMap((slot) => {
+      sensors.touch(slot, at);
+      return outlooks.look(slot, newestOf(slot), nowUs, this.settings.isRetired(ids[slot]!));
+    });
+    const ended = inOrder(outlooks.heading).flatMap((slot) => {
+      const changes = outlooks.wait(slot, newestOf(slot), nowUs);
+      if (changes.length > 0) sensors.touch(slot, at);
+      return changes;
+    });
+    return [...looked, ...ended];
   }
 
   /** Time has passed: opens episodes of the sensors that have become silent, and answers with their slots. */

@@ -97,11 +97,7 @@ async function live(seed: number): Promise<TestPartition> {
       value: { placed: Object.entries(placed).map(([asset, sensorIds]) => ({ asset, sensorIds })) },
     });
   const ofAsset = (minute: number, config: MessageInitShape<typeof DetectorConfigSchema>, firstOffset?: number) =>
-    act(
-      minute,
-      { case: "assetSettings", value: { config } },
-      firstOffset === undefined ? undefined : { firstOffset },
-    );
+    act(minute, { case: "assetSettings", value: { config } }, firstOffset === undefined ? undefined : { firstOffset });
   await place(0, { "site/hall": ["s6", "s8"], "site/yard": ["s10"] });
   await ofAsset(0, { asset: "site", timeZone: "Mars/Valles", rangeMax: 58 }, 9000);
   await ofAsset(0, { asset: "site/yard", reorderHoldMs: 5000 });

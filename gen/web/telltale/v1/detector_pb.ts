@@ -578,7 +578,7 @@ export type DetectorConfig = Message<"telltale.v1.DetectorConfig"> & {
 
   /**
    * How far ahead a sensor that is heading for `range_min` or `range_max` is told of, in hours: an early alert opens when it is expected
-   * to cross the limit within that time. 0: no early alerts. Default 12.
+   * to cross the limit within that time. 0: no early alerts; else at least 0.25. Default 12.
    *
    * @generated from field: optional double early_alert_hours = 16;
    */
