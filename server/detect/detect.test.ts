@@ -217,6 +217,47 @@ describe("an episode", () => {
     expect(episode).toMatchObject({ peakScore: 8500, severity: 3 });
   });
 
+  test("comes back on the same side within three hours, then lasts until it has been calm for half as long again", () => {
+    const MINUTE = 60e6;
+    const openings = (after: number, sign: number) => {
+      const episodes = new Episodes();
+      episodes.addSensor();
+      const opened: number[] = [];
+      batch.expected[0] = 20;
+      for (let minute = 0; minute < 40 * after; minute++) {
+        batch.length = 1;
+        batch.timeUs[0] = minute * MINUTE;
+        const isAbnormal = minute % after === after - 1;
+        const turn = Math.floor(minute / after) % 2 === 0 ? 1 : sign;
+        batch.value[0] = isAbnormal ? 20 + 10 * turn : 20;
+        batch.anomaly[0] = Number(isAbnormal);
+        batch.score[0] = isAbnormal ? 5500 : 0;
+        if (episodes.observe(batch, 0, minute) === "opened") opened.push(minute);
+      }
+      expect(episodes.get(0)!.closedAtUs).toBeNaN();
+      return opened.length;
+    };
+    // The first is over before the second comes, which stays open.
+    expect(openings(120, 1)).toBe(2);
+    expect(openings(181, 1)).toBe(40);
+    expect(openings(120, -1)).toBe(40);
+    batch.expected[0] = 0;
+  });
+
+  test("of a repeated fault is over once it has been calm for long enough, and says when", () => {
+    const episodes = new Episodes();
+    episodes.addSensor();
+    const HOUR = 3600e6;
+    for (const at of [0, HOUR]) {
+      expect(observe(episodes, at, 5500)).toBe("opened");
+      for (let k = 1; k < 12; k++) observe(episodes, at + k * 60e6, 0);
+    }
+    expect(episodes.get(0)!).toMatchObject({ state: "open", closedAtUs: Number.NaN });
+    expect(observe(episodes, 2.49 * HOUR, 0)).toBe("none");
+    expect(observe(episodes, 2.5 * HOUR, 0)).toBe("recovered");
+    expect(episodes.get(0)!.closedAtUs).toBe(2.5 * HOUR);
+  });
+
   test("closed by a person, does not open again while the same excursion goes on", () => {
     const episodes = new Episodes();
     episodes.addSensor();

@@ -9,6 +9,8 @@ import { SEVERITY_HIGH, severityOf } from "./severity.ts";
  * - Opened by a reading with `anomaly` = 1 while none is open. Its identity is the id of that reading.
  * - Raised when a reading's severity is above the episode's; severity never falls.
  * - Recovered by CALM_READINGS normal readings in a row, or by LEAST_CALM of them that span CALM_US; closed at the time of the last.
+ * - One that opens within RECURS_US of the last abnormal reading of the one before, on the same side, is the same fault again: a slow drift that
+ *   the sensor's ranges follow shows only now and then. It takes a longer calm to be over, so that one alert lasts as the fault does.
  * - Resolved by a person: the same excursion does not open another. Only after as many normal readings, or when the severity
  *   reaches high *and* is above what was resolved, may the next one open.
  * - Silence (no reading for too long) is an episode of its own kind beside it, opened whatever the other one's state is: a sensor
@@ -26,6 +28,10 @@ export type Transition = "none" | "opened" | "raised" | "continued" | "recovered
 export const CALM_READINGS = 10;
 const LEAST_CALM = 3;
 const CALM_US = 1800e6;
+/** Measured on simulated plants: see `docs/internals/detector.md`. */
+const RECURS_US = 3 * 3600e6;
+/** The calm that it takes then, as so many times what lay between the two, and at most as long. */
+const RECURS_CALM = 1.5;
 
 const STATE = 0;
 const ID = 1;
@@ -43,6 +49,8 @@ const CALM = 12;
 /** Of a silence, in place of the normal readings in a row: the time of the last reading before it. */
 const HEARD_AT = CALM;
 const CLOSED_AT = 13;
+/** Of an anomaly that is open, in place of when it closed: how long it has to be normal at least; NaN: only as long as any. */
+const LEAST_CALM_US = CLOSED_AT;
 const ACKNOWLEDGED_AT = 14;
 const OPENING_REASON = 15;
 /** The same cells once more for silence; then the id of a reading that opened no episode, which names the next silence. */
@@ -221,7 +229,9 @@ export class Episodes {
     const severity = severityOf(batch.score[i]!);
     if (d[o + STATE] === OPEN) return this.#again(d, o, batch, i, severity);
     if (!opens) return "none";
+    const calmUs = d[o + STATE] === RECOVERED ? calmOfRecurrence(d, o, batch, i) : Number.NaN;
     open(d, o, { id: readingId, timeUs: batch.timeUs[i]!, reason: batch.reason[i]!, severity });
+    d[o + LEAST_CALM_US] = calmUs;
     d[o + COUNT] = 1;
     peak(d, o, batch, i, severity);
     return "opened";
@@ -401,7 +411,7 @@ function read(d: Float64Array, o: number): Episode | undefined {
     id: d[o + ID]!,
     openedAtUs: d[o + OPENED_AT]!,
     lastSeenAtUs: d[o + LAST_SEEN_AT]!,
-    closedAtUs: d[o + CLOSED_AT]!,
+    closedAtUs: d[o + STATE] === OPEN ? Number.NaN : d[o + CLOSED_AT]!,
     acknowledgedAtUs: d[o + ACKNOWLEDGED_AT]!,
     peakScore: d[o + PEAK_SCORE]!,
     peakValue: d[o + PEAK_VALUE]!,
@@ -465,12 +475,21 @@ function setReported(d: Float64Array, o: number, batch: ScoreBatch, i: number): 
   d[o + REASON] = batch.reason[i]!;
 }
 
+/** How long an episode that is about to open has to be normal until it is over; NaN where it is another fault than the one before. */
+function calmOfRecurrence(d: Float64Array, o: number, batch: ScoreBatch, i: number): number {
+  const gapUs = batch.timeUs[i]! - d[o + LAST_SEEN_AT]!;
+  const before = Math.sign(d[o + PEAK_VALUE]! - d[o + EXPECTED]!);
+  const side = Math.sign(batch.value[i]! - batch.expected[i]!);
+  return gapUs <= RECURS_US && side === before ? Math.min(RECURS_CALM * gapUs, RECURS_US) : Number.NaN;
+}
+
 function calm(d: Float64Array, o: number, timeUs: number): Transition {
   const state = d[o + STATE]!;
   if (state !== OPEN && state !== RESOLVED) return "none";
   d[o + CALM] = d[o + CALM]! + 1;
   const spans = timeUs - d[o + LAST_SEEN_AT]! >= CALM_US && d[o + CALM]! >= LEAST_CALM;
   if (d[o + CALM]! < CALM_READINGS && !spans) return "none";
+  if (state === OPEN && timeUs - d[o + LAST_SEEN_AT]! < d[o + LEAST_CALM_US]!) return "none";
   if (state === RESOLVED) {
     d[o + STATE] = RESOLVED_CALM;
     return "none";
