@@ -1830,8 +1830,8 @@ export const DetectorService: GenService<{
     output: typeof ExplainReadingResponseSchema;
   },
   /**
-   * The settings in force for a sensor or a sensor type, and where the value of each field comes from. Errors: INVALID_ARGUMENT where
-   * both are named; NOT_FOUND where the sensor has neither readings nor settings of its own.
+   * The settings in force for a sensor, an asset or a sensor type, and where the value of each field comes from. Errors: INVALID_ARGUMENT
+   * where two of them are named; NOT_FOUND where the sensor has neither readings nor settings of its own.
    *
    * @generated from rpc telltale.v1.DetectorService.GetDetectorConfig
    */
@@ -1841,10 +1841,10 @@ export const DetectorService: GenService<{
     output: typeof GetDetectorConfigResponseSchema;
   },
   /**
-   * Replaces the settings of a sensor, of a sensor type, or of all types. The change is logged and takes effect at its place in the log.
-   * With `dry_run` nothing changes: the answer says which alerts of the last 30 days the change would have avoided and added. Errors:
-   * INVALID_ARGUMENT where both a sensor and a type are named, or where settings contradict each other; RESOURCE_EXHAUSTED where too
-   * many sensors have settings of their own, or too many dry runs are asked for at once.
+   * Replaces the settings of a sensor, of an asset, of a sensor type, or of all types. The change is logged and takes effect at its place in
+   * the log; that of an asset is kept first, and what the log does not have of it yet is `pending` in the answer. With `dry_run` nothing changes: the answer says which alerts of the last 30 days the change would have avoided and added. Errors:
+   * INVALID_ARGUMENT where two of sensor, asset and type are named, or where settings contradict each other; RESOURCE_EXHAUSTED where too
+   * many sensors or assets have settings of their own, or too many dry runs are asked for at once.
    *
    * @generated from rpc telltale.v1.DetectorService.SetDetectorConfig
    */
