@@ -10,6 +10,7 @@ export class AssetTree {
   readonly open = new SvelteSet<string>();
   problem = $state.raw<Problem>();
   readonly #signal: AbortSignal;
+  #isFirst = true;
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
@@ -24,6 +25,10 @@ export class AssetTree {
   async load(path: string): Promise<void> {
     if (path !== "" && path !== NO_ASSET) for (const above of placesAbove(path)) this.open.add(above);
     await Promise.all(["", ...this.open].map((each) => this.#ask(each)));
+    // Where all are in one place, what is in it is the choice.
+    const [only, ...others] = this.children.get("") ?? [];
+    if (this.#isFirst && only !== undefined && others.length === 0) await this.toggle(only, true);
+    this.#isFirst = false;
   }
 
   async toggle({ path, hasChildren }: Place, open = !this.open.has(path)): Promise<void> {

@@ -59,7 +59,6 @@ function drawForecast(u: uPlot, { points }: ForecastResponse, { band, line }: Ah
   ctx.beginPath();
   for (const { x, expected } of placed) ctx.lineTo(x, expected);
   ctx.stroke();
-  ctx.setLineDash([]);
 }
 
 function drawLimit(u: uPlot, { limit, unit }: Ahead, colours: AheadColours): void {
@@ -67,6 +66,7 @@ function drawLimit(u: uPlot, { limit, unit }: Ahead, colours: AheadColours): voi
   const y = Math.round(u.valToPos(limit, "y", true));
   ctx.strokeStyle = colours.limit;
   ctx.lineWidth = 2 * devicePixelRatio;
+  ctx.setLineDash([]);
   ctx.beginPath();
   ctx.moveTo(bbox.left, y);
   ctx.lineTo(bbox.left + bbox.width, y);

@@ -69,6 +69,8 @@ export function drawMarks(u: uPlot, marks: readonly Mark[], ink: string, ground:
   ctx.clip();
   ctx.strokeStyle = ink;
   ctx.lineWidth = devicePixelRatio;
+  // The series that was drawn last may have had one.
+  ctx.setLineDash([]);
   for (const { kind, from, to } of marks) {
     const [begin, end] = [from, to].map((ms) => u.valToPos(ms / 1_000, "x", true)) as [number, number];
     if (kind === "maintenance") hatch(ctx, Math.max(begin, left), Math.min(end, left + width), bbox);
