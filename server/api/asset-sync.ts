@@ -8,7 +8,7 @@ import type { Sql } from "postgres";
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import type { LogSubmitter } from "../ingest/log-submitter.ts";
 import { partitionOf } from "../ingest/series.ts";
-import { delay, ignoreRejection } from "../lib/signals.ts";
+import { delay, ignoreRejection, orAbort } from "../lib/signals.ts";
 import type { Logger } from "../observe/logger.ts";
 import { transaction } from "../postgres/transaction.ts";
 import {
@@ -142,12 +142,17 @@ export class AssetSync {
     }));
     const by = { id: randomUUID(), principal: "assets" };
     const control = create(ControlSchema, { ...by, action: { case: "placeSensors", value: { placed } } });
-    return this.#o.submitter.control(partition, toBinary(ControlSchema, control));
+    return this.#log(partition, toBinary(ControlSchema, control));
+  }
+
+  /** Resolves when it is committed. The process does not wait for that when it ends: the next start finds what is left. */
+  #log(partition: number, control: Uint8Array): Promise<void> {
+    return orAbort(this.#o.submitter.control(partition, control), this.#closing.signal);
   }
 
   async #logSettings(tx: Sql, wanted: WantedSettings): Promise<void> {
     const lacking = await this.#lacking(wanted);
-    await Promise.all(lacking.map((partition) => this.#o.submitter.control(partition, wanted.control)));
+    await Promise.all(lacking.map((partition) => this.#log(partition, wanted.control)));
     if (wanted.empty) await forgetSettings(tx, wanted);
   }
 
