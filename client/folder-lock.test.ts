@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -53,7 +54,12 @@ function taker() {
     );`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return { said: async () => String((await lines.next()).value), end: () => child.stdin.end() };
+  const kill = async () => {
+    const exit = once(child, "close");
+    child.kill("SIGKILL");
+    await exit;
+  };
+  return { pid: child.pid, said: async () => String((await lines.next()).value), end: () => child.stdin.end(), kill };
 }
 
 test.each([
@@ -84,4 +90,28 @@ test("a try that fails leaves nothing behind, and the owner where it was", () =>
   leaveOwner(String(process.ppid));
   expect(() => FolderLock.take(folder)).toThrow(`is in use by process ${process.ppid}`);
   expect(readdirSync(folder)).toEqual(["owner.pid"]);
+});
+
+test("what processes leave that were killed while they tried is removed, and of those that still try nothing is", async () => {
+  leaveOwner(GONE);
+  // It stops where it has read who has the folder, with its own directory beside that.
+  const [killed, trying] = [taker(), taker()];
+  try {
+    await Promise.all([killed.said(), trying.said()]);
+    const prepared = (process: { readonly pid: number | undefined }) =>
+      readdirSync(folder).filter((name) => name.startsWith(`owner-${process.pid}-`));
+    expect([prepared(killed).length, prepared(trying).length]).toEqual([1, 1]);
+    await killed.kill();
+    writeFileSync(join(folder, "samples.log"), "");
+    const lock = FolderLock.take(folder);
+    expect(readdirSync(folder).sort()).toEqual(["owner.pid", "samples.log", ...prepared(trying)].sort());
+    lock.release();
+    writeFileSync(join(folder, "go"), "");
+    expect(await trying.said()).toBe("taken");
+    expect(existsSync(join(folder, "owner.pid"))).toBe(true);
+    expect([...prepared(killed), ...prepared(trying)]).toEqual([]);
+  } finally {
+    killed.end();
+    trying.end();
+  }
 });

@@ -4,7 +4,7 @@
  *
  * The directory comes into its place by one rename, which fails while the one that is there holds a name. An owner that is gone is taken
  * out by its name: of several processes that find it gone at the same moment, none can take out another than that, and one of them gets its
- * directory into place.
+ * directory into place. Until then its name tells whose it is, and whoever has the folder removes those of processes that are gone.
  */
 import {
   mkdtempSync,
@@ -20,6 +20,9 @@ import { join } from "node:path";
 
 /** Each try is undone by another process that took or left the folder at that moment. */
 const MAX_TRIES = 100;
+
+/** Names of directories that are not in their place yet: process, when it began, and what makes the name new. */
+const PREPARED = /^owner-(\d+)-(\d*)-\w+$/;
 
 /** Folders that this process has. */
 const inUse = new Set<string>();
@@ -53,6 +56,7 @@ export class FolderLock {
       throw error;
     }
     inUse.add(path);
+    removeLeftovers(folder, own);
     return new FolderLock(path, own);
   }
 
@@ -67,7 +71,8 @@ export class FolderLock {
 function prepare(folder: string, own: string): string {
   let prepared: string | undefined;
   try {
-    prepared = mkdtempSync(join(folder, "owner-"));
+    const [pid, began = ""] = own.split(" ");
+    prepared = mkdtempSync(join(folder, `owner-${pid}-${began}-`));
     writeFileSync(join(prepared, own), own);
     return prepared;
   } catch (error) {
@@ -76,6 +81,15 @@ function prepare(folder: string, own: string): string {
     if (["ENOSPC", "EDQUOT"].includes(codeOf(error)))
       throw new Error(`The disk of the buffer ${folder} is full: make room there.`, { cause: error });
     throw error;
+  }
+}
+
+/** Those who were killed while they tried leave their directories behind. Of one that lives it may come into its place yet. */
+function removeLeftovers(folder: string, own: string): void {
+  for (const name of readdirSync(folder)) {
+    const [, pid = "", began = ""] = PREPARED.exec(name) ?? [];
+    if (pid === "" || `${pid} ${began}`.trim() === own || isAlive(Number(pid), began)) continue;
+    rmSync(join(folder, name), { recursive: true, force: true });
   }
 }
 
