@@ -167,6 +167,7 @@ async function readRules(file: string | undefined): Promise<readonly Rule[]> {
     return readMapping(text);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new StartupError(`MQTT_MAPPING_FILE ${file}: ${error.message}.`, { cause: error });
+    const isList = error.message.includes("\n");
+    throw new StartupError(`MQTT_MAPPING_FILE ${file}:${isList ? "\n" : " "}${error.message}.`, { cause: error });
   }
 }

@@ -102,6 +102,50 @@ test.each([
   expect(() => readMapping(text)).toThrow(message),
 );
 
+test("all faults of a file are named at once, each once and where it stands", () => {
+  const file = `
+rules:
+  - topic: plant/{line
+    sensor_id: "{line}"
+    valeu: $.v
+  - topic: plant/{line}/#
+    timestamp: now
+    unit: "{unit}"
+    readings:
+      - { sensor_id: "{lin}", value: $.a, location: "" }
+      - { value: b, attributes: { a: [1], b: "{c}" } }
+      - none
+  - 7
+more: 1`;
+  const lines = [
+    /^line 3: rules\[0\]\.topic has "\{line": a name stands alone/,
+    /^line 5: rules\[0\]\.valeu is no setting here: did you mean value\?$/,
+    /^line 7: rules\[1\]\.timestamp is no path into the payload/,
+    /^line 8: rules\[1\]\.unit has \{unit\}/,
+    /^line 10: rules\[1\]\.readings\[0\]\.sensor_id has \{lin\}/,
+    /^line 10: rules\[1\]\.readings\[0\]\.location is empty/,
+    /^line 11: rules\[1\]\.readings\[1\]\.sensor_id is missing/,
+    /^line 11: rules\[1\]\.readings\[1\]\.attributes\.a is no text/,
+    /^line 11: rules\[1\]\.readings\[1\]\.attributes\.b has \{c\}/,
+    /^line 11: rules\[1\]\.readings\[1\]\.value is no path/,
+    /^line 12: rules\[1\]\.readings\[2\] is no object with names$/,
+    /^line 13: rules\[2\] is no object with names$/,
+    /^line 14: "more" is no setting of the file/,
+  ];
+  let found: string[] = [];
+  try {
+    readMapping(file);
+  } catch (error) {
+    found = (error as RangeError).message.split("\n");
+  }
+  expect(found).toEqual(lines.map((line) => expect.stringMatching(line)));
+});
+
+test("of many faults the first are named, and the others counted", () => {
+  const file = ["rules:", ...Array.from({ length: 30 }, () => "  - { topic: a }")].join("\n");
+  expect(() => readMapping(file)).toThrow(/line 21: rules\[19\]\.sensor_id is missing: [^\n]*\n10 more$/);
+});
+
 test("whatever the file says, it is rules or refused with a sentence", () => {
   const word = fc.constantFrom(
     "rules:",
