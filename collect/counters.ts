@@ -9,7 +9,7 @@ export const LOSS_REASONS = [
   "not_a_number", // NaN, infinite, a text or a list
   "late", // the read before took longer than the interval
   "bad_status", // OPC UA: the server says that the value is bad
-  "overflow", // OPC UA: a queue was too short, in the server or while history is read
+  "overflow", // OPC UA: the queue of a node in the server was too short
 ] as const;
 export type LossReason = (typeof LOSS_REASONS)[number];
 

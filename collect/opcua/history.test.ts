@@ -1,7 +1,8 @@
+import type * as Client from "node-opcua-client";
 import { expect, test } from "vitest";
 import { describeWith } from "../../testing/needs.ts";
 import type { NodeSettings } from "./config.ts";
-import { historyOf } from "./history.ts";
+import { HistoryFault, type HistorySession, historyOf } from "./history.ts";
 
 const NODES: readonly NodeSettings[] = ["a", "b", "c"].map((id) => ({
   ...{ nodeId: `ns=2;s=${id}`, sensorId: id, sensorType: "t", unit: "C", location: undefined, attributes: undefined },
@@ -46,8 +47,14 @@ describeWith(["npm:node-opcua-client"], "the history of a server", async () => {
         points.delete(name);
         return answer(nodeId, point?.from ?? start.getTime(), numValuesPerNode);
       });
-    return { readHistoryValue } as unknown as Parameters<typeof historyOf>[1];
+    const historyRead = async ({ nodesToRead, releaseContinuationPoints }: Client.HistoryReadRequest) => {
+      expect(releaseContinuationPoints).toBe(true);
+      for (const { continuationPoint } of nodesToRead!) points.delete(String(continuationPoint));
+    };
+    return { points, session: { readHistoryValue, historyRead } as unknown as HistorySession };
   }
+
+  const pagesOf = (session: HistorySession) => historyOf({ client }, session, NODES, GAP, new AbortController().signal);
 
   test.each([
     ["one", 1, false],
@@ -55,10 +62,62 @@ describeWith(["npm:node-opcua-client"], "the history of a server", async () => {
     ["the newest", 1, true],
   ])("is read whole of all nodes where it keeps so many continuation points: %s", async (_, most, forgets) => {
     const times = new Map(NODES.map(({ sensorId }) => [sensorId, [] as number[]]));
-    for await (const { node, values } of historyOf({ client }, serverWith(most, forgets), NODES, GAP))
-      times.get(node.sensorId)!.push(...values.map(({ sourceTimestamp }) => sourceTimestamp!.getTime()));
+    const { points, session } = serverWith(most, forgets);
+    for await (const page of pagesOf(session)) {
+      if ("fault" in page) expect(page.fault).toBeUndefined();
+      else times.get(page.node.sensorId)!.push(...page.values.map(({ sourceTimestamp }) => sourceTimestamp!.getTime()));
+    }
     const all = Array.from({ length: VALUES }, (_, i) => i);
     // Where one part ends another may begin with the same time.
     expect([...times.values()].map((own) => [...new Set(own)])).toEqual(NODES.map(() => all));
+    expect(points.size).toBe(0);
+  });
+
+  test("gives its continuation points back where it is not read to its end", async () => {
+    const { points, session } = serverWith(3);
+    for await (const page of pagesOf(session)) {
+      expect([page.node.sensorId, points.size]).toEqual(["a", 3]);
+      break;
+    }
+    expect(points.size).toBe(0);
+  });
+
+  test("is read of a node up to a most, and the rest is left to the server", async () => {
+    const released: string[] = [];
+    const page = Array.from({ length: 1_000 }, (_, i) => ({ sourceTimestamp: new Date(i) }));
+    const readHistoryValue = async (nodes: readonly object[]) =>
+      nodes.map(() => ({
+        ...{ statusCode: StatusCodes.Good, historyData: { dataValues: page }, continuationPoint: Buffer.from("more") },
+      }));
+    const historyRead = async ({ nodesToRead }: Client.HistoryReadRequest) => {
+      released.push(...nodesToRead!.map(({ nodeId }) => nodeId.toString()));
+    };
+    const cut = [];
+    for await (const each of pagesOf({ readHistoryValue, historyRead } as unknown as HistorySession))
+      if ("isCut" in each && each.isCut) cut.push(each.node.nodeId);
+    const all = NODES.map(({ nodeId }) => nodeId);
+    expect([cut, released]).toEqual([all, all]);
+  });
+
+  test("that a node does not give now is told apart from that of nodes that have none", async () => {
+    const { session } = serverWith(3);
+    const statuses = [StatusCodes.BadHistoryOperationUnsupported, StatusCodes.BadTimeout, StatusCodes.GoodNoData];
+    const readHistoryValue = async () => statuses.map((statusCode) => ({ statusCode }));
+    const ends = [];
+    for await (const page of pagesOf({ ...session, readHistoryValue } as unknown as HistorySession)) ends.push(page);
+    expect(ends).toEqual(NODES.map((node, i) => ({ node, fault: i === 1 ? "BadTimeout" : undefined })));
+  });
+
+  test.each([
+    ["BadServiceUnsupported", true],
+    ["BadResourceUnavailable", false],
+  ])("whether another try may help shows in what the server answers: %s", async (name, isFinal) => {
+    const readHistoryValue = async () => {
+      throw new Error(` serviceResult = ${name} (0x80040000)`);
+    };
+    const { session } = serverWith(1);
+    const reading = pagesOf({ ...session, readHistoryValue } as unknown as HistorySession).next();
+    await expect(reading).rejects.toMatchObject({ isFinal });
+    await expect(reading).rejects.toBeInstanceOf(HistoryFault);
   });
 });

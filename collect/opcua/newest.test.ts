@@ -19,16 +19,35 @@ function listenedUntil(us: number): NewestTimes {
   return times;
 }
 
-test("a gap that is read of one node begins where it did for the others, until it is closed", () => {
+test("a gap that is read of one sensor begins where it did for the others, until it is closed", () => {
   const times = listenedUntil(1_000);
+  const isMissing = (us: number) => ["a", "b"].map((id) => times.isMissing(id, us, 0));
   times.openGap();
-  times.saw("a", 5_000);
+  times.fill("a", 5_000);
   // The connection is lost again.
   times.openGap();
-  expect([times.gapUs, times.of("a"), times.of("b")]).toEqual([1_000, 5_000, 1_000]);
+  expect([times.gapUs, isMissing(1_000), isMissing(1_001), isMissing(5_001)]).toEqual([
+    ...[1_000, [false, false], [false, true], [true, true]],
+  ]);
   times.closeGap();
   times.openGap();
   expect(times.gapUs).toBe(5_000);
+});
+
+test("what comes before a gap is read is not missing, and what is before it still is", () => {
+  const times = listenedUntil(1_000);
+  times.openGap();
+  for (const us of [7_000, 8_000]) times.saw("a", us);
+  expect([1_000, 1_001, 6_999, 7_000].map((us) => times.isMissing("a", us, 0))).toEqual([false, true, true, false]);
+  // A loss in the middle: from the beginning of the gap on it is not known what has come.
+  times.openGap();
+  expect(times.isMissing("a", 8_001, 0)).toBe(true);
+});
+
+test("of a sensor that had no value before a gap all of it is missing, from when history is asked for", () => {
+  const times = listenedUntil(1_000);
+  times.openGap();
+  expect([499, 500].map((us) => times.isMissing("new", us, 500))).toEqual([false, true]);
 });
 
 test("a start in the middle of a gap begins before it, and one behind it after it", () => {
@@ -39,7 +58,7 @@ test("a start in the middle of a gap begins before it, and one behind it after i
     return next.gapUs;
   };
   times.openGap();
-  times.saw("a", 5_000);
+  times.fill("a", 5_000);
   times.save();
   times.save();
   expect(atStart()).toBe(1_000);

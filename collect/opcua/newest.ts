@@ -1,16 +1,27 @@
-/** Of which time the newest reading of each node is, also over restarts: behind it begins what has to be asked for. */
+/** Of which time the newest value of each sensor is, also over restarts, and what is missing behind it while a gap is open. */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** Beside the spool's own files. */
 const NAME = "opcua-newest.json";
 
+/** Times in microseconds; the maps are by sensor id. */
+interface OpenGap {
+  /** The newest of all when it began; undefined: there was none before. */
+  readonly beginUs: number | undefined;
+  /** Until when nothing is missing: at its beginning the newest of each, then what history has brought. */
+  readonly until: Map<string, number>;
+  /** Of which history has brought something. */
+  readonly filled: Set<string>;
+  /** The first that has come since: from there on nothing is missing. */
+  readonly since: Map<string, number>;
+}
+
 export class NewestTimes {
   readonly #file: string;
-  /** Microseconds, by node id. */
+  /** Microseconds, by sensor id. */
   readonly #times: Map<string, number>;
-  #isGap = false;
-  #gapUs: number | undefined;
+  #gap: OpenGap | undefined;
   /** As JSON: at the last call of `save`, and in the file. */
   #before: string | undefined;
   #written: string | undefined;
@@ -21,26 +32,21 @@ export class NewestTimes {
     this.#times = new Map(Object.entries(readTimes(this.#file)));
   }
 
-  of(nodeId: string): number | undefined {
-    return this.#times.get(nodeId);
-  }
-
-  /** Nobody listens from now on: until `closeGap` something may be missing behind the newest reading of all nodes. */
+  /** Nobody listens from now on: until `closeGap` something may be missing behind the newest value of all sensors. */
   openGap(): void {
-    this.#isGap = true;
-    // What is read of it, node by node, does not end it for the nodes that are yet to come.
-    this.#gapUs ??= this.#latest();
+    // One that is open goes on. What has come in it so far is asked for again, and the platform recognises it.
+    if (this.#gap?.beginUs !== undefined) this.#gap.since.clear();
+    else this.#gap = { beginUs: this.#latest(), until: new Map(this.#times), filled: new Set(), since: new Map() };
   }
 
   /** All that was missing is in the spool. */
   closeGap(): void {
-    this.#isGap = false;
-    this.#gapUs = undefined;
+    this.#gap = undefined;
   }
 
-  /** When the gap began that is open; undefined: there was no reading before. */
+  /** When the gap began that is open; undefined: there was no value before. */
   get gapUs(): number | undefined {
-    return this.#gapUs;
+    return this.#gap?.beginUs;
   }
 
   #latest(): number | undefined {
@@ -49,16 +55,41 @@ export class NewestTimes {
     return latest;
   }
 
-  saw(nodeId: string, us: number): void {
-    if (us > (this.#times.get(nodeId) ?? Number.NEGATIVE_INFINITY)) this.#times.set(nodeId, us);
+  /** A value has come. */
+  saw(sensorId: string, us: number): void {
+    this.#advance(sensorId, us);
+    if (this.#gap && !this.#gap.since.has(sensorId)) this.#gap.since.set(sensorId, us);
+  }
+
+  /** History has brought all of a sensor until then. */
+  fill(sensorId: string, us: number): void {
+    this.#advance(sensorId, us);
+    this.#gap?.filled.add(sensorId);
+    this.#gap?.until.set(sensorId, us);
+  }
+
+  #advance(sensorId: string, us: number): void {
+    if (us > (this.#times.get(sensorId) ?? Number.NEGATIVE_INFINITY)) this.#times.set(sensorId, us);
+  }
+
+  /** Whether a value of the gap has not come yet. @param fromUs for sensors that had none before the gap */
+  isMissing(sensorId: string, us: number, fromUs: number): boolean {
+    const until = this.#gap?.until.get(sensorId) ?? fromUs - 1;
+    return us > until && us < (this.#gap?.since.get(sensorId) ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Whether history has brought a value of the gap. */
+  isFilled(sensorId: string, us: number): boolean {
+    if (!this.#gap?.filled.has(sensorId)) return false;
+    return us <= this.#gap.until.get(sensorId)!;
   }
 
   /**
-   * Writes what was so at the call before: readings of that time are in the spool by now, while the newest may still be on their way there.
+   * Writes what was so at the call before: values of that time are in the spool by now, while the newest may still be on their way there.
    * What is asked for twice, the platform recognises. While a gap is open the next start has to begin before it, and nothing is written.
    */
   save(): void {
-    if (this.#isGap) return;
+    if (this.#gap) return;
     const now = JSON.stringify(Object.fromEntries(this.#times));
     if (this.#before !== undefined && this.#before !== this.#written) {
       writeFileSync(`${this.#file}.new`, this.#before, { mode: 0o600 });

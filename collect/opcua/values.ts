@@ -10,9 +10,8 @@ const SEVERITY_SHIFT = 30;
 const UNCERTAIN = 1;
 const DATA_VALUE_OVERFLOW = 0x0480;
 
-export type Found =
-  | (DeviceReading & { readonly observedAtUs: number })
-  | { readonly reason: LossReason; readonly why: string };
+export type FoundReading = DeviceReading & { readonly observedAtUs: number };
+export type Found = FoundReading | { readonly reason: LossReason; readonly why: string; readonly observedAtUs: number };
 
 /**
  * @param nowUs where the server gives no time
@@ -21,18 +20,24 @@ export type Found =
 export function readingOf(node: NodeSettings, data: DataValue, nowUs: number): Found {
   const { sensorId, sensorType, unit, location, attributes } = node;
   const { statusCode } = data;
+  const observedAtUs = timeOf(data) ?? nowUs;
   const severity = statusCode.value >>> SEVERITY_SHIFT;
-  if (severity > UNCERTAIN) return { reason: "bad_status", why: `the server calls it ${statusCode.name}` };
+  if (severity > UNCERTAIN)
+    return { reason: "bad_status", why: `the server calls it ${statusCode.name}`, observedAtUs };
   const value = numberOf(data.value);
   if (value === undefined || !Number.isFinite(value)) {
-    return { reason: "not_a_number", why: `the value is ${textOf(data.value)}` };
+    return { reason: "not_a_number", why: `the value is ${textOf(data.value)}`, observedAtUs };
   }
   return {
-    ...{ sensorId, sensorType, unit, value, observedAtUs: timeOf(data) ?? nowUs },
+    ...{ sensorId, sensorType, unit, value, observedAtUs },
     ...(location !== undefined && { location }),
     ...(attributes !== undefined && { attributes }),
     ...(severity === UNCERTAIN && { metadata: { opcua_status: statusCode.name } }),
   };
+}
+
+export function isReading(found: Found): found is FoundReading {
+  return !("reason" in found);
 }
 
 /** Whether values before this one were lost in the server. */

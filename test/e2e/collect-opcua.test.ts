@@ -5,6 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { parse } from "yaml";
+import { readOpcuaConfig } from "../../collect/opcua/config.ts";
+import { historyOf } from "../../collect/opcua/history.ts";
+import { loadOpcua } from "../../collect/opcua/library.ts";
+import { openSession } from "../../collect/opcua/session.ts";
 import { cleanupAfterEach } from "../../testing/cleanup.ts";
 import { runCli } from "../../testing/cli.ts";
 import { startCollector, writeConfig } from "../../testing/collect/collector.ts";
@@ -152,6 +156,106 @@ describeWith(
       expect(values).toEqual(Array.from(values, (_, i) => values[0]! + i));
       // Behind those of before, and before those that came since: none is late.
       expect(await metric(platform.http, 'telltale_readings_total{outcome="late"}')).toBe(0);
+    });
+
+    /** A collector that has stopped, of a server that keeps history and a proxy before it. */
+    async function collected(names: readonly string[], more: object = {}) {
+      const { folder, server, secure } = await plant("history");
+      const proxy = await started(startProxy(() => [server.port]));
+      const platform = await startPlatform();
+      add(() => platform.stop());
+      const config = writeConfig(folder, {
+        ...{ producer: "hall-1", platform: { url: platform.grpc } },
+        server: { ...secure, endpoint: `opc.tcp://127.0.0.1:${proxy.port}` },
+        ...{ sampling_interval: "10ms", publishing_interval: "100ms", ...more },
+        nodes: names.map((name) => ({ node_id: `ns=2;s=${name}`, sensor_id: name, queue_size: 100 })),
+      });
+      const collector = () => {
+        const started = startCollector("opcua", config);
+        add(started.kill);
+        return started;
+      };
+      const first = collector();
+      await until(() => existsSync(join(folder, "spool", "opcua-newest.json")));
+      await first.kill();
+      const refused = join(folder, "history-refused");
+      return {
+        ...{ server, proxy, platform, collector },
+        refuseHistory: () => writeFileSync(refused, ""),
+        giveHistory: () => rmSync(refused),
+        /** All values of the counter, of which none is missing, and none was late. */
+        expectWhole: async () => {
+          const values = await allValues(platform.grpc, "Counter");
+          expect(values).toEqual(Array.from(values, (_, i) => values[0]! + i));
+          expect(await metric(platform.http, 'telltale_readings_total{outcome="late"}')).toBe(0);
+        },
+      };
+    }
+
+    test("what comes before history is read waits for it, also where the session after a restart ends early", async () => {
+      const { server, proxy, collector, refuseHistory, giveHistory, expectWhole } = await collected(["Counter"]);
+      refuseHistory();
+      const second = collector();
+      await until(() => server.lines.includes("refused"));
+      proxy.cut();
+      // This server does not bring the session back: the collector makes a new one.
+      await until(() => second.stderr().split('"msg":"subscribed"').length > 2);
+      giveHistory();
+      await second.logged("read from the server's history");
+      expect(await second.stop()).toBe(0);
+      await expectWhole();
+    });
+
+    test("where history stays refused what comes goes on, and history is read behind it when the server gives it", async () => {
+      const { server, platform, collector, refuseHistory, giveHistory } = await collected(["Counter"]);
+      const before = (await allValues(platform.grpc, "Counter")).at(-1)!;
+      refuseHistory();
+      const second = collector();
+      const values = () => allValues(platform.grpc, "Counter");
+      await until(async () => (await values()).at(-1)! > before);
+      expect(server.lines.filter((line) => line === "refused").length).toBeGreaterThan(4);
+      giveHistory();
+      await second.logged("read from the server's history");
+      expect(await second.stop()).toBe(0);
+      const all = (await values()).sort((a, b) => a - b);
+      expect(all).toEqual(Array.from(all, (_, i) => all[0]! + i));
+    });
+
+    test("a bad value is counted once, also where history is read over it again", async () => {
+      const { platform, proxy, collector } = await collected(["Flaky"]);
+      const second = collector();
+      await second.logged("read from the server's history");
+      proxy.cut();
+      await until(() => second.stderr().split("read from the server's history").length > 2);
+      const [before = 0] = (await allValues(platform.grpc, "Flaky")).slice(-1);
+      await until(async () => (await allValues(platform.grpc, "Flaky")).at(-1)! > before);
+      expect(await second.stop()).toBe(0);
+      const values = await allValues(platform.grpc, "Flaky");
+      const end = second
+        .stderr()
+        .split("\n")
+        .find((line) => line.includes("everything is settled"))!;
+      const { lost, spooled } = JSON.parse(end) as { readonly lost: number; readonly spooled: number };
+      // Every other one is bad. The first collector has counted those of before; what it had read and not stored comes again.
+      expect(values).toEqual(Array.from(values, (_, i) => values[0]! + 2 * i));
+      expect(Math.abs(lost - spooled)).toBeLessThanOrEqual(2);
+    });
+
+    test("a server gets back the continuation points of history that is not read to its end", async () => {
+      const { folder, server, secure } = await plant("history");
+      // Of a node it gives 200 at a time.
+      await until(() => server.lines.includes("counted 250"));
+      const file = writeConfig(folder, { server: secure, nodes: nodes.slice(0, 1) });
+      const settings = readOpcuaConfig(file, readFileSync(file, "utf8"));
+      const opcua = await loadOpcua();
+      const { session, close } = await openSession(opcua, settings.server);
+      add(close);
+      const gap = { fromUs: 0, toUs: Date.now() * 1_000 };
+      for await (const page of historyOf(opcua, session, settings.nodes, gap, new AbortController().signal)) {
+        expect("values" in page && page.values.length).toBe(200);
+        break;
+      }
+      expect(server.lines).toContain("released 1");
     });
 
     test("no value is stored twice, and none lost of those that came while the collector lived", async () => {

@@ -1,6 +1,7 @@
 """An OPC UA server of asyncua: python opcua_server.py PORT FOLDER [history]
 
-With "history" it keeps the values of the counter.
+With "history" it keeps the values of the counter, and of Flaky, which has the same values and calls the odd ones bad. It refuses to read
+them while the folder has a file "history-refused", and prints so, and when a client gives continuation points back.
 Under Objects/Hall/Press 7 is a counter that rises every 20 ms with the time of its source, and one variable of each kind. Its certificate is
 made in the folder. User "plant", password "secret", where a user is given.
 """
@@ -32,6 +33,24 @@ class Users(UserManager):
 
 def value(number, kind, status=ua.StatusCodes.Good, at=START):
     return ua.DataValue(ua.Variant(number, kind), StatusCode=ua.StatusCode(status), SourceTimestamp=at)
+
+
+def watch_history(server):
+    manager = server.iserver.history_manager
+    read = manager.read_history
+    # In parts: what is left of an answer gets a continuation point.
+    manager.storage.max_history_data_response_size = 200
+
+    async def read_history(params):
+        if params.ReleaseContinuationPoints:
+            print(f"released {len(params.NodesToRead)}", flush=True)
+            return [ua.HistoryReadResult() for _ in params.NodesToRead]
+        if (FOLDER / "history-refused").exists():
+            print("refused", flush=True)
+            raise ua.uaerrors.BadResourceUnavailable()
+        return await read(params)
+
+    manager.read_history = read_history
 
 
 async def main():
@@ -80,15 +99,20 @@ async def main():
     await variable("Old", 2.5, ua.VariantType.Double, status=ua.StatusCodes.UncertainLastUsableValue)
     await variable("Name", "press", ua.VariantType.String)
     await variable("Precise", 1.0, ua.VariantType.Double, at=START + timedelta(microseconds=123_456))
+    flaky = await variable("Flaky", 0, ua.VariantType.UInt32)
     async with server:
         if "history" in sys.argv:
-            await server.historize_node_data_change(counter, period=None, count=0)
+            watch_history(server)
+            await server.historize_node_data_change([counter, flaky], period=None, count=0)
         print("ready", flush=True)
         count = 0
         while True:
             await asyncio.sleep(0.02)
             count += 1
-            await counter.write_value(value(count, ua.VariantType.UInt32, at=datetime.now(timezone.utc)))
+            now = datetime.now(timezone.utc)
+            await counter.write_value(value(count, ua.VariantType.UInt32, at=now))
+            status = ua.StatusCodes.BadSensorFailure if count % 2 else ua.StatusCodes.Good
+            await flaky.write_value(value(count, ua.VariantType.UInt32, status=status, at=now))
             print(f"counted {count}", flush=True)
 
 
