@@ -191,6 +191,34 @@ describe("lines", () => {
   });
 });
 
+describe("a time", () => {
+  const seconds = 1_790_000_000;
+  it.each([
+    [null, `${seconds}`, "s"],
+    [null, `${seconds}123`, "ms"],
+    ["", `${seconds}123456`, "us"],
+    ["s", `${seconds}123`, "ms"],
+    ["s", `${seconds}123456789`, "ns"],
+    ["ms", `${seconds}123456`, "us"],
+    ["us", `${seconds}123456789`, "ns"],
+    ["h", `${seconds}`, "s"],
+  ])("of precision %s that is in another unit is refused with it: %s", (precision, digits, unit) => {
+    expect(() => precisionOf(precision)(digits)).toThrow(
+      new RegExp(`^the time ${digits} is .*: give precision=${unit}$`),
+    );
+  });
+
+  it.each([
+    [null, "1790000000123456789", 1_790_000_000_123_456],
+    [null, "1000", 1],
+    ["ns", String(seconds), 1_790_000],
+    ["s", String(seconds), seconds * 1e6],
+    ["m", "29833333", 1_789_999_980e6],
+  ])("of precision %s is taken as it says: %s", (precision, digits, timeUs) => {
+    expect(precisionOf(precision)(digits)).toBe(timeUs);
+  });
+});
+
 // Each with each is 10^11 comparisons: more than a test has time for.
 it("reads a line with hundreds of thousands of tags", () => {
   const tags = Array.from({ length: 400_000 }, (_, i) => `t${i}=1`);

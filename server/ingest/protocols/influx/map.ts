@@ -3,21 +3,52 @@ import { TelltaleError } from "../../../errors.ts";
 import { quoted } from "../../../lib/quoted.ts";
 import { type Described, Identities, type Identity, quotedName } from "../identity.ts";
 import type { Points } from "../points.ts";
-import { type Line, seriesOf, unescapeKey } from "./parse.ts";
+import { type Line, LineError, seriesOf, unescapeKey } from "./parse.ts";
 
-/** Microseconds of the digits of a time. */
+/** Microseconds of the digits of a time. @throws LineError */
 export type ReadTime = (digits: string) => number;
+
+/** Of the units that are mistaken for each other, coarsest first, in microseconds. */
+const UNITS = [
+  ["s", 1e6],
+  ["ms", 1e3],
+  ["us", 1],
+  ["ns", 1e-3],
+] as const;
+/** What is measured is of this time, more or less. */
+const LIKELY_US = [Date.UTC(1990) * 1e3, Date.UTC(2100) * 1e3] as const;
+const LAST_US = Date.UTC(9999, 11, 31, 23, 59, 59, 999) * 1e3;
 
 const scaled =
   (us: number): ReadTime =>
-  (digits) =>
-    Number(digits) * us;
+  (digits) => {
+    const timeUs = Number(digits) * us;
+    if (timeUs > LAST_US) throw new LineError(`the time ${digits} is behind the year 9999${hint(digits)}`);
+    return timeUs;
+  };
 
 /** Nanoseconds of our days have more digits than a double. */
 const nanoseconds: ReadTime = (digits) => {
   if (digits.startsWith("-")) return -1;
   return digits.length > 3 ? Number(digits.slice(0, -3)) : 0;
 };
+
+/** Digits of the nanoseconds of a day in 1990. */
+const LEAST_DIGITS = 18;
+
+/** Where no precision is given: seconds would be of the first weeks of 1970, in which nobody measured, and nobody would find them there. */
+const unstated: ReadTime = (digits) => {
+  const unit = digits.length < LEAST_DIGITS ? hint(digits) : "";
+  if (unit !== "") throw new LineError(`the time ${digits} is in nanoseconds where there is no precision${unit}`);
+  return nanoseconds(digits);
+};
+
+/** What the digits are most likely in, as the end of a sentence. */
+function hint(digits: string): string {
+  const [from, to] = LIKELY_US;
+  const found = UNITS.find(([, us]) => Number(digits) * us >= from && Number(digits) * us <= to);
+  return found === undefined ? "" : `: give precision=${found[0]}`;
+}
 
 export const PRECISIONS: ReadonlyMap<string, ReadTime> = new Map([
   ["ns", nanoseconds],
@@ -33,9 +64,10 @@ export const PRECISIONS: ReadonlyMap<string, ReadTime> = new Map([
 
 /** @throws TelltaleError "invalid" */
 export function precisionOf(given: string | null): ReadTime {
-  const precision = PRECISIONS.get(given === null || given === "" ? "ns" : given);
+  if (given === null || given === "") return unstated;
+  const precision = PRECISIONS.get(given);
   if (precision !== undefined) return precision;
-  throw new TelltaleError("invalid", `precision is ${quoted(given ?? "")}: give ns, us, ms or s`);
+  throw new TelltaleError("invalid", `precision is ${quoted(given)}: give ns, us, ms or s`);
 }
 
 /** Sensors of series and fields, kept between requests. */
