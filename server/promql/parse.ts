@@ -10,6 +10,7 @@ import {
   MatcherProblem,
   matcherTest,
 } from "../../formats/matchers.ts";
+import { didYouMean } from "../lib/suggest.ts";
 import {
   type AggregateName,
   type At,
@@ -68,6 +69,10 @@ function selectorOf(query: string, expressions: ExpressionBudget): readonly Matc
   if (e.kind === "selector" && e.rangeMs === 0 && e.offsetMs === 0 && e.at === undefined) return e.matchers;
   throw badQuery(`${JSON.stringify(query)} is no selector, such as up{job="node"}`);
 }
+
+/** The name that a call ends with, before its parenthesis; longer ones have no function near them. */
+const CALLED = /([a-zA-Z_]\w*)\s*$/;
+const MAX_NAME = 100;
 
 const STRICT = parser.configure({ strict: true });
 
@@ -130,6 +135,12 @@ class Converter {
 
   #unexpected(at: number): Error {
     const [found] = /^\s*(\w+|\S)?/.exec(this.#query.slice(at)) ?? [""];
+    // To the grammar a function that it does not know is a metric.
+    const [, name] = (found.trim() === "(" && CALLED.exec(this.#query.slice(Math.max(0, at - MAX_NAME), at))) || [];
+    if (name !== undefined) {
+      const hint = didYouMean(name, [...SIGNATURES.keys(), ...AGGREGATES]);
+      return badQuery(`the function ${name} before character ${at + 1} is not supported${hint}`);
+    }
     const what = found.trim() === "" ? "it ends there" : `unexpected ${JSON.stringify(found.trim())}`;
     return badQuery(`the query is not understood at character ${at + 1}: ${what}`);
   }

@@ -88,7 +88,9 @@ describe("where Prometheus 3 differs from versions before, it is followed", () =
 test.each([
   ["sum(", /not understood at character 5: it ends there/],
   ["up ? 1", /not understood at character 4: unexpected "\?"/],
-  ["holt_winters(up[5m], 1, 1)", /not understood|not supported/],
+  ["holt_winters(up[5m], 1, 1)", /the function holt_winters before character 13 is not supported$/],
+  ["avg_overtime (up[5m])", /the function avg_overtime before .* is not supported; did you mean avg_over_time\?$/],
+  ["up{a='b'}(1)", /not understood at character 10: unexpected "\("/],
   ["histogram_sum(up)", /the function histogram_sum at character 1 is not supported/],
   ["limitk(1, up)", /limitk at character 1 is not supported/],
   ["up[5m + 1m]", /the duration 5m \+ 1m at character 4 is not supported/],
