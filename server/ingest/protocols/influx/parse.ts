@@ -202,14 +202,30 @@ const BOOLEANS: ReadonlyMap<string, number> = new Map([
 ]);
 
 function numberOf(text: string, key: string): number {
-  if (NUMBER.test(text)) return Number(text);
-  if (INTEGER.test(text)) return Number(text.slice(0, -1));
+  if (NUMBER.test(text)) {
+    const number = Number(text);
+    if (Number.isFinite(number)) return number;
+    throw new LineError(`field ${quoted(key)} has a value beyond double precision: ${quoted(text)}`);
+  }
+  if (INTEGER.test(text)) return integerOf(text, key);
   const value = BOOLEANS.get(text);
   if (value === undefined) {
     const wanted = "write a number, an integer such as 1i, a boolean or a text in quotes";
     throw new LineError(`field ${quoted(key)} has the value ${quoted(text)}: ${wanted}`);
   }
   return value;
+}
+
+/** Of so many digits none is past 64 bits. */
+const SAFE_DIGITS = 18;
+
+function integerOf(text: string, key: string): number {
+  const digits = text.slice(0, -1);
+  if (digits.length <= SAFE_DIGITS) return Number(digits);
+  const number = BigInt(digits);
+  const isInRange = text.endsWith("u") ? number < 2n ** 64n : BigInt.asIntN(64, number) === number;
+  if (isInRange) return Number(number);
+  throw new LineError(`field ${quoted(key)} has an integer beyond 64 bits: ${quoted(text)}`);
 }
 
 /** Measurement and tags of a series. @throws LineError */
