@@ -40,7 +40,7 @@ function body(sender: number, step: number): Uint8Array {
 }
 
 function take(packed: Uint8Array): void {
-  const to = { samples: new Points(), histograms: new Points() };
+  const to = { samples: new Points(), histograms: new Points(), faults: [] };
   for (const series of parseWrite(uncompress(packed, MAX_BYTES), 1).series) mapSeries(series, identities, to);
   for (const batch of to.samples.batches()) {
     const { rejected, refusals, logged } = acceptor.accept({ ...head, ...batch }, rules);

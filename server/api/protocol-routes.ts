@@ -169,6 +169,7 @@ async function answerOf(
 ): Promise<ProtocolResponse> {
   const { hold } = memory;
   const admitted = await orAbort(admit(request, { action: ACTION, credential: protocol.credential }, o), caller);
+  protocol.checkHeaders?.(admitted.headers);
   const limit = o.maxBodyBytes;
   const whole = await bodyOf(request, { limit, tooLarge: () => tooLarge(limit), signal: caller, onBytes: hold });
   const body = await decompressed(whole, admitted.headers, { limit, hold });

@@ -27,6 +27,8 @@ interface Endpoint {
 
 /** One whose bodies are of a bounded size, and read whole. */
 export interface IngestProtocol extends Endpoint {
+  /** Before the body is read and unpacked. @throws HttpRefusal for what it does not take, whatever the body is */
+  checkHeaders?(headers: Headers): void;
   /** Whatever it throws is answered by kind: HttpRefusal with its status, TelltaleError as the status of its kind, anything else as 500. */
   handle(request: ProtocolRequest): Promise<ProtocolResponse>;
 }

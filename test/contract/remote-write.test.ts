@@ -104,15 +104,21 @@ describe("remote_write 2.0", () => {
   });
 
   it("counts histograms by themselves", async () => {
-    const histogram = { count: { case: "countInt" as const, value: 1n }, sum: 1, timestamp: next() };
-    const answer = await post(
-      writeRequest2({
-        symbols: ["", "__name__", "native"],
-        timeseries: [{ labelsRefs: [1, 2], histograms: [histogram] }],
-      }),
-    );
+    const histogram = (value: bigint) => ({
+      ...{ count: { case: "countInt" as const, value }, zeroCount: { case: "zeroCountInt" as const, value: 1n } },
+      ...{ sum: 1, timestamp: next() },
+    });
+    const send = (...histograms: ReturnType<typeof histogram>[]) =>
+      post(writeRequest2({ symbols: ["", "__name__", "native"], timeseries: [{ labelsRefs: [1, 2], histograms }] }));
+    const answer = await send(histogram(1n));
     expect([answer.status, counts(answer)]).toEqual([204, ["0", "1", "0"]]);
     expect((await app.readings("native_count")).map(({ value }) => value)).toEqual([1]);
+    // One that contradicts itself is none, and costs its neighbours nothing.
+    const partly = await send(histogram(2n), histogram(1n));
+    expect([partly.status, counts(partly)]).toEqual([400, ["0", "1", "0"]]);
+    expect(await partly.text()).toMatch(
+      /^1 refused, .*"native": the histogram has a count of 2, and its buckets have 1/,
+    );
   });
 });
 
@@ -154,6 +160,8 @@ describe("what cannot be taken", () => {
 
   it.each([
     ["another encoding", { "content-encoding": "zstd" }, 415],
+    // Whatever the body is: here it is none.
+    ["an encoding of other protocols", { "content-encoding": "gzip" }, 415],
     ["no encoding", { "content-encoding": "identity" }, 415],
     ["another type", { "content-type": "application/json" }, 415],
     ["another message", { "content-type": "application/x-protobuf;proto=io.prometheus.write.v3.Request" }, 415],

@@ -15,7 +15,7 @@ const MAX_BLOCK_POINTS = 8_192;
 /** Of the time between two points of a block, microseconds. */
 const MAX_DELTA_US = 2 ** 32 - 1;
 /** What was refused is told up to so many times in an answer. */
-const MAX_TOLD = 20;
+export const MAX_TOLD = 20;
 
 /** Of texts and metadata in a batch, characters: with those of the greatest length still no larger a record than a broker takes. */
 const MAX_BATCH_CHARACTERS = 512 * 1024;
@@ -187,7 +187,8 @@ export async function storePoints(points: Points, { submit, hold }: Storing): Pr
   return { written, refused, why: whyRefused(refused, told) };
 }
 
-function whyRefused(refused: number, told: readonly string[]): string {
+/** @param told of those that were refused, up to MAX_TOLD; empty where none was */
+export function whyRefused(refused: number, told: readonly string[]): string {
   if (refused === 0) return "";
   const more = refused > told.length ? `; and ${refused - told.length} more` : "";
   return `${refused} refused, the others are stored. ${told.join("; ")}${more}`;

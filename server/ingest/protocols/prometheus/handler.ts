@@ -8,8 +8,8 @@ import {
   type ProtocolResponse,
 } from "../../protocol.ts";
 import { Identities } from "../identity.ts";
-import { Points, storePoints } from "../points.ts";
-import { mapSeries } from "./map.ts";
+import { MAX_TOLD, Points, storePoints, whyRefused } from "../points.ts";
+import { type MappedTo, mapSeries } from "./map.ts";
 import { parseWrite, type Version, type WriteRequest } from "./parse.ts";
 import { uncompress } from "./snappy.ts";
 
@@ -20,6 +20,10 @@ export function remoteWrite(): IngestProtocol {
     method: "POST",
     path: "/api/v1/write",
     document: DOCUMENT,
+    checkHeaders: (headers) => {
+      versionOf(headers);
+      checkEncoding(headers);
+    },
     handle: (request) => handle(request, identities),
     refuse,
   };
@@ -53,9 +57,8 @@ const DOCUMENT: EndpointDocument = {
 
 async function handle(request: ProtocolRequest, identities: Identities): Promise<ProtocolResponse> {
   const version = versionOf(request.headers);
-  checkEncoding(request.headers);
   const written = parseWrite(uncompress(request.body, request.maxBodyBytes, request.hold), version);
-  const to = { samples: new Points(), histograms: new Points() };
+  const to: MappedTo = { samples: new Points(), histograms: new Points(), faults: [] };
   let nan = 0;
   let samples = written.stale;
   let histograms = 0;
@@ -67,9 +70,10 @@ async function handle(request: ProtocolRequest, identities: Identities): Promise
   countSkipped(request, written, nan);
   const ofSamples = await storePoints(to.samples, request);
   const ofHistograms = await storePoints(to.histograms, request);
-  const headers =
-    version === 1 ? {} : writtenHeaders(samples - ofSamples.refused, Math.max(0, histograms - ofHistograms.refused));
-  const why = [ofSamples.why, ofHistograms.why].filter((text) => text !== "").join(" ");
+  const writtenHistograms = Math.max(0, histograms - to.faults.length - ofHistograms.refused);
+  const headers = version === 1 ? {} : writtenHeaders(samples - ofSamples.refused, writtenHistograms);
+  const whyNone = whyRefused(to.faults.length, to.faults.slice(0, MAX_TOLD));
+  const why = [ofSamples.why, ofHistograms.why, whyNone].filter((text) => text !== "").join(" ");
   return why === "" ? { status: 204, headers } : text(400, why, headers);
 }
 

@@ -5,6 +5,8 @@ import type { WireReader } from "../wire.ts";
 export interface NativeHistogram {
   readonly timeMs: number;
   readonly count: number;
+  /** Whether it counts in whole numbers, so that its buckets come to the count exactly. */
+  readonly isWhole: boolean;
   /** NaN where it says that the series has ended. */
   readonly sum: number;
   /** From the lowest to the highest. */
@@ -23,15 +25,17 @@ interface Side {
 const CUSTOM = -53;
 
 export function readHistogram(r: WireReader): NativeHistogram {
-  const h = { timeMs: 0, count: 0, sum: 0, schema: 0, zeroThreshold: 0, zeroCount: 0 };
+  const h = { timeMs: 0, count: 0, isWhole: true, sum: 0, schema: 0, zeroThreshold: 0, zeroCount: 0 };
   const negative: Side = { spans: [], deltas: [], counts: [] };
   const positive: Side = { spans: [], deltas: [], counts: [] };
   const bounds: number[] = [];
   r.message((tag) => {
     const field = tag >>> 3;
     if (tag === 0x08) h.count = r.varint();
-    else if (tag === 0x11) h.count = r.double();
-    else if (tag === 0x19) h.sum = r.double();
+    else if (tag === 0x11) {
+      h.count = r.double();
+      h.isWhole = false;
+    } else if (tag === 0x19) h.sum = r.double();
     else if (tag === 0x20) h.schema = r.sint64();
     else if (tag === 0x29) h.zeroThreshold = r.double();
     else if (tag === 0x30) h.zeroCount = r.varint();
@@ -46,7 +50,7 @@ export function readHistogram(r: WireReader): NativeHistogram {
     else if (field === 16) r.repeated(tag, () => bounds.push(r.double()));
     else r.skip(tag);
   });
-  const { timeMs, count, sum, schema, zeroThreshold, zeroCount } = h;
+  const { timeMs, count, isWhole, sum, schema, zeroThreshold, zeroCount } = h;
   const buckets = () =>
     schema === CUSTOM
       ? sideOf(positive, (i) => [bounds[i - 1] ?? Number.NEGATIVE_INFINITY, bounds[i] ?? Number.POSITIVE_INFINITY])
@@ -57,7 +61,7 @@ export function readHistogram(r: WireReader): NativeHistogram {
           { lower: negative.spans.length > 0 ? -zeroThreshold : 0, upper: zeroThreshold, count: zeroCount },
           ...sideOf(positive, (i) => boundsOf(schema, i)),
         ];
-  return { timeMs, count, sum, buckets };
+  return { timeMs, count, isWhole, sum, buckets };
 }
 
 function readSpan(r: WireReader, { spans }: Side): void {

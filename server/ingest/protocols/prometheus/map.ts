@@ -1,4 +1,5 @@
 /** Series of Prometheus to sensors. The rules are in docs/reference/protocol-mapping.md. */
+import { quoted } from "../../../lib/quoted.ts";
 import type { Described, Identities, Identity, Kind, Label } from "../identity.ts";
 import type { Points } from "../points.ts";
 import { QUANTILES, quantile } from "../quantiles.ts";
@@ -8,12 +9,15 @@ import type { MetricType, WrittenSeries } from "./parse.ts";
 
 const NAME = "__name__";
 
-/** Adds the series' points; answers with how many have no value. @param histograms for those of histograms */
-export function mapSeries(
-  series: WrittenSeries,
-  identities: Identities,
-  to: { readonly samples: Points; readonly histograms: Points },
-): number {
+export interface MappedTo {
+  readonly samples: Points;
+  readonly histograms: Points;
+  /** A sentence for each histogram that is none. */
+  readonly faults: string[];
+}
+
+/** Adds the series' points; answers with how many have no value. */
+export function mapSeries(series: WrittenSeries, identities: Identities, to: MappedTo): number {
   const { timesMs, values, key } = series;
   let withoutValue = 0;
   if (values.length > 0) {
@@ -24,7 +28,7 @@ export function mapSeries(
       else to.samples.add(identity, timesMs[i]! * 1_000, value);
     }
   }
-  for (const histogram of series.histograms) mapHistogram(series, histogram, identities, to.histograms);
+  for (const histogram of series.histograms) mapHistogram(series, histogram, identities, to);
   return withoutValue;
 }
 
@@ -49,9 +53,16 @@ function kindOf(name: string, labels: readonly Label[], type: MetricType): Kind 
   return name.endsWith("_total") || (name.endsWith("_bucket") && has("le")) ? "counter" : undefined;
 }
 
-function mapHistogram(series: WrittenSeries, histogram: NativeHistogram, identities: Identities, to: Points): void {
+function mapHistogram(series: WrittenSeries, histogram: NativeHistogram, identities: Identities, to: MappedTo): void {
   const { timeMs, count, sum } = histogram;
   if (Number.isNaN(sum)) return;
+  const buckets = histogram.buckets();
+  const counted = buckets.reduce((total, bucket) => total + bucket.count, 0);
+  if (histogram.isWhole && counted !== count) {
+    const { name } = named(series.labels());
+    to.faults.push(`${quoted(name)}: the histogram has a count of ${count}, and its buckets have ${counted}`);
+    return;
+  }
   const timeUs = timeMs * 1_000;
   const part = (name: string, suffix: string, kind: Kind, label?: Label): Identity => {
     const key = `${name} ${series.key}`;
@@ -62,12 +73,11 @@ function mapHistogram(series: WrittenSeries, histogram: NativeHistogram, identit
     const unit = suffix === "_count" ? NO_UNIT : unitCode(series.unit);
     return identities.add(key, { name: `${metric}${suffix}`, labels: more, kind, unit });
   };
-  to.add(part("count", "_count", "counter"), timeUs, count);
-  to.add(part("sum", "_sum", "counter"), timeUs, sum);
-  const buckets = histogram.buckets();
+  to.histograms.add(part("count", "_count", "counter"), timeUs, count);
+  to.histograms.add(part("sum", "_sum", "counter"), timeUs, sum);
   for (const [name, share] of QUANTILES) {
     const value = quantile(share, buckets);
     if (value !== undefined && Number.isFinite(value))
-      to.add(part(`quantile ${name}`, "", "quantile", ["quantile", name]), timeUs, value);
+      to.histograms.add(part(`quantile ${name}`, "", "quantile", ["quantile", name]), timeUs, value);
   }
 }

@@ -30,7 +30,8 @@ function mapped(body: Uint8Array, version: Version) {
   const [samples, histograms] = [new Points(), new Points()];
   const identities = new Identities();
   let nan = 0;
-  for (const series of parseWrite(body, version).series) nan += mapSeries(series, identities, { samples, histograms });
+  for (const series of parseWrite(body, version).series)
+    nan += mapSeries(series, identities, { samples, histograms, faults: [] });
   const blocks = [...samples.batches(), ...histograms.batches()].flatMap((batch) => batch.blocks);
   return { nan, blocks };
 }
@@ -245,6 +246,24 @@ describe("a native histogram", () => {
       positiveDeltas: [10n, -10n],
     };
     expect(points(histogram)[2]).toEqual(['latency_seconds{job="a",quantile="0.5"}', "s", 7.5]);
+  });
+
+  it.each([
+    ["too many", 99n],
+    ["too few", 3n],
+  ])("whose count is not that of its buckets is refused: %s", (_, value) => {
+    const histogram = {
+      ...{ count: { case: "countInt" as const, value }, sum: 1, schema: 0 },
+      ...{ positiveSpans: [{ offset: 0, length: 2 }], positiveDeltas: [1n, 2n] },
+    };
+    const points = new Points();
+    const to = { samples: points, histograms: points, faults: [] as string[] };
+    const { series } = parseWrite(write1({ timeseries: [{ labels, histograms: [histogram] }] }), 1);
+    for (const each of series) mapSeries(each, new Identities(), to);
+    expect([points.size, to.faults]).toEqual([
+      0,
+      [`"latency_seconds": the histogram has a count of ${value}, and its buckets have 4`],
+    ]);
   });
 
   it("that is stale is no reading", () => {
