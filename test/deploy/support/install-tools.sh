@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts programs that Debian does not have into .cache/tools: vmalert and the amtool of today, and those that judge the deployment files: kustomize, Kubernetes' own
+# Puts programs that Debian does not have into .cache/tools: vmalert, the amtool of today and Telegraf, and those that judge the deployment files: kustomize, Kubernetes' own
 # schemas with their validator, and what the operators of Kafka, PostgreSQL and Prometheus say of their kinds, as types and validators made
 # from their definitions.
 set -euo pipefail
@@ -14,6 +14,11 @@ export PATH=$PATH:/usr/local/go/bin
   GOBIN=$tools/go go install github.com/prometheus/alertmanager/cmd/amtool@v0.35.0
   mv "$tools/go/amtool" "$tools/bin/amtool-current"
 }
+# Of Telegraf what the tests run: a minute of two cores, and all of its plugins would be many.
+telegraf=custom,inputs.cpu,inputs.mem,inputs.execd,parsers.influx
+telegraf+=,outputs.influxdb_v2,outputs.opentelemetry,outputs.http,serializers.prometheusremotewrite
+[ -x "$tools/bin/telegraf" ] ||
+  GOBIN=$tools/bin go install -ldflags "-s -w" -tags "$telegraf" github.com/influxdata/telegraf/cmd/telegraf@v1.37.2
 if ! [ -x "$tools/bin/kubernetes-validate" ]; then
   python3 -m venv "$tools/python"
   "$tools/python/bin/pip" -q --disable-pip-version-check install kubernetes-validate==1.37.0
