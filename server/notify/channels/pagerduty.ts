@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { isoTime, toTimestamp } from "../../lib/time.ts";
 import type { Channel } from "../channel.ts";
-import type { PagerDutyConfig, PagerDutySeverity } from "../config/config.ts";
+import { PAGERDUTY_SEVERITIES, type PagerDutyConfig } from "../config/config.ts";
 import type { Message } from "../message.ts";
 import { actText } from "./act-links.ts";
 import { type ChatView, chatText, fitting, PLAIN } from "./chat.ts";
@@ -12,12 +12,13 @@ import type { ChannelOptions } from "./options.ts";
 import { beginning, oneLine } from "./texts.ts";
 import type { AlertView } from "./view.ts";
 
-const SEVERITIES: Readonly<Record<string, PagerDutySeverity>> = {
-  critical: "critical",
-  high: "error",
-  medium: "warning",
-  low: "info",
-};
+/** By what the platform calls it. */
+const SEVERITIES: ReadonlyMap<string, string> = new Map([
+  ["critical", "critical"],
+  ["high", "error"],
+  ["medium", "warning"],
+  ["low", "info"],
+]);
 /** Of labels in the event; more is not shown. */
 const MAX_LABEL_CHARACTERS = 200;
 
@@ -65,6 +66,12 @@ function linkText({ alerts }: ChatView, alert: AlertView): string {
   return alerts.length === 1 ? actText(alert) : `${actText(alert)}: ${alert.title}`;
 }
 
+/** What a template makes may be ours, or no severity at all: PagerDuty refuses an event with another one than its own. */
+function severityOf(configured = ""): string | undefined {
+  const severity = configured.trim().toLowerCase();
+  return PAGERDUTY_SEVERITIES.includes(severity) ? severity : SEVERITIES.get(severity);
+}
+
 function payload(message: Message, view: ChatView, config: PagerDutyConfig) {
   const label = (name: string) => beginning(oneLine(message.commonLabels[name] ?? ""), MAX_LABEL_CHARACTERS);
   const optional = {
@@ -76,7 +83,7 @@ function payload(message: Message, view: ChatView, config: PagerDutyConfig) {
   return {
     summary: beginning(config.description || view.subject, MAX_PAGERDUTY_SUMMARY_CHARACTERS),
     source: config.source || label("sensor_id") || "telltale",
-    severity: config.severity ?? SEVERITIES[view.severity] ?? "error",
+    severity: severityOf(config.severity) ?? SEVERITIES.get(view.severity) ?? "error",
     ...(Number.isFinite(startsUs) && { timestamp: isoTime(toTimestamp(startsUs)) }),
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== "")),
     custom_details: { alerts: chatText(view, PLAIN), ...config.details },

@@ -56,7 +56,7 @@ function payload(view: ChatView, config: SlackConfig) {
 /** What stands above the attachment. What a template leaves empty is not there. */
 function sender({ channel, username, iconEmoji, iconUrl, linkNames, messageText }: SlackConfig) {
   return {
-    ...(channel !== undefined && { channel }),
+    ...(channel && { channel }),
     ...(username !== undefined && { username }),
     ...(iconEmoji && { icon_emoji: iconEmoji }),
     ...(isLink(iconUrl) && { icon_url: iconUrl }),

@@ -1,5 +1,6 @@
 /** Channels whose texts are templates: what is sent, by a configuration as people write it, to a real receiver. */
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { type MailSink, startMailSink } from "../../../testing/mail-sink.ts";
 import { notification, notifiedAlert } from "../../../testing/notification.ts";
 import { startWebhookSink, type WebhookSink } from "../../../testing/webhook-sink.ts";
 import { manualClock } from "../../clock.ts";
@@ -9,11 +10,12 @@ import { AddressGuard } from "./addresses.ts";
 import { openChannel } from "./open.ts";
 
 let sink: WebhookSink;
+let mails: MailSink;
 beforeAll(async () => {
-  sink = await startWebhookSink();
+  [sink, mails] = await Promise.all([startWebhookSink(), startMailSink()]);
 });
 afterEach(() => sink.answer((response) => response.end("ok")));
-afterAll(() => sink.close());
+afterAll(() => Promise.all([sink.close(), mails.close()]));
 
 /** Sends by the only channel of a receiver; answers with what became of it, and all that was posted. */
 async function send(channels: string, message: Message = notification()) {
@@ -133,4 +135,116 @@ test("headers of the configuration come with each request, and none in place of 
   await expect(send(`webhook_configs: [{url: '${sink.url}', ${wrong}}]`)).rejects.toThrow(
     /"Content-Type\\" is set by the platform.*redirects are not followed|redirects are not followed.*is set by the platform/s,
   );
+});
+
+const labelled = (labels: Record<string, string>) => notification({ alerts: [notifiedAlert({ labels })] });
+
+test.each([
+  ["error", "error"],
+  [" Warning ", "warning"],
+  ["high", "error"],
+  ["low", "info"],
+  // No severity of PagerDuty's nor of ours: that of the worst alert counts.
+  ["page", "critical"],
+  ["", "critical"],
+  ["constructor", "critical"],
+])("a severity for PagerDuty that is filled in with %j becomes %s", async (page, wanted) => {
+  const { sent, bodies } = await send(
+    `pagerduty_configs: [{routing_key: k, url: '${sink.url}', severity: '{{ .CommonLabels.page }}'}]`,
+    labelled({ page }),
+  );
+  expect([sent.kind, bodies[0].payload.severity]).toEqual(["ok", wanted]);
+});
+
+test("a severity of alerts that PagerDuty does not know is an error there, whatever it is called", async () => {
+  const { bodies } = await send(
+    `pagerduty_configs: [{routing_key: k, url: '${sink.url}'}]`,
+    labelled({ severity: "constructor" }),
+  );
+  expect(bodies[0].payload.severity).toBe("error");
+});
+
+const slackTo = (channel: string, more = "") =>
+  `slack_configs: [{api_url: '${sink.url}', channel: '${channel}'${more}}]`;
+
+test("the channel of Slack is filled in, and left out where it comes out empty or cannot be filled in", async () => {
+  const found = await send(
+    slackTo('{{ if eq .Status "firing" }}#{{ .CommonLabels.team }}{{ end }}'),
+    labelled({ team: "north" }),
+  );
+  expect(found.bodies[0].channel).toBe("#north");
+  const empty = await send(slackTo("{{ .CommonLabels.team }}"));
+  expect(empty.sent).toEqual({ kind: "ok" });
+  expect(empty.bodies[0]).not.toHaveProperty("channel");
+  const long = await send(
+    slackTo("{{ .CommonLabels.team }}{{ .CommonLabels.team }}"),
+    labelled({ team: "x".repeat(900) }),
+  );
+  expect(long.sent).toEqual({ kind: "ok", note: expect.stringContaining("channel: makes more than 1024 characters") });
+  expect(long.bodies[0]).not.toHaveProperty("channel");
+});
+
+test("where Slack refuses texts of the configuration, those of the platform go to the same channel", async () => {
+  sink.answer((response, { body }) => response.writeHead(String(body).includes("own") ? 400 : 200).end("{}"));
+  const { sent, bodies } = await send(
+    slackTo("#{{ .CommonLabels.team }}", ", title: 'own {{ .Status }}'"),
+    labelled({ team: "north" }),
+  );
+  expect(sent).toMatchObject({ kind: "ok", note: expect.stringContaining("refused") });
+  expect(bodies.map(({ channel }) => channel)).toEqual(["#north", "#north"]);
+});
+
+/** What became of an e-mail to whom the label `owner` of two alerts says, and what the server was sent. */
+async function mailTo(to: string, owners: readonly string[]) {
+  const first = mails.mailed.length;
+  const alerts = owners.map((owner, i) => notifiedAlert({ id: String(i), labels: { owner } }));
+  const { sent } = await send(
+    `email_configs: [{to: '${to}', from: t@b.example, smarthost: '127.0.0.1:${mails.port}', require_tls: false}]`,
+    notification({ alerts }),
+  );
+  return { sent, mailed: mails.mailed.slice(first) };
+}
+
+const OWNERS = "{{ range .Alerts }}{{ .Labels.owner }}, {{ end }}";
+
+test("an e-mail goes to the addresses that its to is filled in with", async () => {
+  const { sent, mailed } = await mailTo(OWNERS, ["ann@b.example", "", "Bob <bob@b.example>"]);
+  expect(sent).toEqual({ kind: "ok" });
+  expect(mailed.map(({ to }) => to)).toEqual([["ann@b.example", "bob@b.example"]]);
+});
+
+test("whoever a template names for each of many alerts is an addressee once", async () => {
+  const { sent, mailed } = await mailTo(
+    OWNERS,
+    Array.from({ length: 400 }, () => "Ann <ann@b.example>"),
+  );
+  expect(sent).toEqual({ kind: "ok" });
+  expect(mailed[0]!.to).toEqual(["ann@b.example"]);
+  expect(/^To: .*$/m.exec(mailed[0]!.raw)?.[0].trim()).toBe("To: Ann <ann@b.example>");
+});
+
+test.each([
+  ["a header within it", ["ann@b.example\r\nBcc: eve@c.example"], /"ann@b\.example Bcc: eve@c\.example" is no address/],
+  ["a header after a name", ["Ann <ann@b.example>\nSubject: x"], /is no address/],
+  ["what is no address", ["ann@b.example", "the night shift"], /"the night shift" is no address/],
+  ["nothing", [""], /to, filled in, is wrong/],
+])("an e-mail whose to is filled in with %s fails, nobody gets it, and the reason says why", async (_, owners, why) => {
+  const { sent, mailed } = await mailTo(OWNERS, owners);
+  expect(sent).toEqual({ kind: "failed", reason: expect.stringMatching(why) });
+  expect(mailed).toEqual([]);
+});
+
+test("an e-mail whose to cannot be filled in fails by the template's reason", async () => {
+  const { sent, mailed } = await mailTo("{{ .Owner }}", ["ann@b.example"]);
+  expect(sent).toEqual({
+    ...{ kind: "failed", reason: expect.stringMatching(/template of its to failed.*to:1:4: asks a message for Owner/) },
+  });
+  expect(mailed).toEqual([]);
+});
+
+test("values in a to add no header, however they are written", async () => {
+  const { sent, mailed } = await mailTo(OWNERS, ['"Ann\r\nBcc: eve@c.example" <ann@b.example>']);
+  expect(sent).toEqual({ kind: "ok" });
+  expect(mailed[0]!.to).toEqual(["ann@b.example"]);
+  expect(mailed[0]!.raw).not.toMatch(/^bcc:/im);
 });

@@ -1,6 +1,7 @@
 /** Channels whose texts are templates: filled in for each message, and the platform's own where that fails. */
 import type { Channel, Sent } from "../channel.ts";
 import type { ChannelConfig } from "../config/config.ts";
+import { distinctAddresses, recipientsTrouble } from "../config/read/addresses.ts";
 import type { Message } from "../message.ts";
 import { fillingOf, Template, type Text } from "../templates/template.ts";
 import { MAX_REASON_CHARACTERS } from "./limits.ts";
@@ -29,11 +30,13 @@ export function templated(
     kind: config.kind,
     async send(message, signal): Promise<Sent> {
       const { config: filled, failures } = filledIn(config, message, nowUs());
+      const nobody = recipientTrouble(filled);
+      if (nobody !== undefined) return { kind: "failed", reason: shown([nobody, ...failures].join("; ")) };
       const sent = await sendBy(filled, message, signal);
       if (sent.kind === "ok" && failures.length > 0) return { ...sent, note: noteOf(failures) };
       if (sent.kind !== "failed" || !READ_BY_PEOPLE.has(config.kind)) return sent;
       // Perhaps because of the texts, as where marks of Telegram are not closed: somebody has to hear of the alert all the same.
-      const ours = await sendBy(withoutTemplates(config), message, signal);
+      const ours = await sendBy(withoutTexts(config, filled), message, signal);
       return ours.kind === "ok" ? { ...ours, note: refusedNote(sent.reason) } : sent;
     },
     async close() {},
@@ -44,10 +47,7 @@ export function templated(
 const READ_BY_PEOPLE: ReadonlySet<string> = new Set(["slack", "msteams", "discord", "pagerduty", "telegram"]);
 
 function refusedNote(reason: string): string {
-  return beginning(
-    oneLine(`the texts of the configuration were refused, and those of the platform sent instead: ${reason}`),
-    MAX_REASON_CHARACTERS,
-  );
+  return shown(`the texts of the configuration were refused, and those of the platform sent instead: ${reason}`);
 }
 
 export function hasTemplates(value: unknown): boolean {
@@ -67,11 +67,26 @@ export function filledIn(config: ChannelConfig<Text>, message: Message, nowUs: n
       return undefined;
     }
   };
-  return { config: replaced(config, fill) as ChannelConfig, failures };
+  const filled = replaced(config, fill) as ChannelConfig;
+  const isMail = filled.kind === "email" && filled.to !== undefined;
+  return { config: isMail ? { ...filled, to: distinctAddresses(filled.to) } : filled, failures };
 }
 
-function withoutTemplates(config: ChannelConfig<Text>): ChannelConfig {
-  return replaced(config, () => undefined) as ChannelConfig;
+/** The platform's own texts, to where the filled-in ones went. */
+function withoutTexts(config: ChannelConfig<Text>, filled: ChannelConfig): ChannelConfig {
+  const own = replaced(config, () => undefined) as ChannelConfig;
+  if (own.kind !== "slack" || filled.kind !== "slack" || !filled.channel) return own;
+  return { ...own, channel: filled.channel };
+}
+
+/** Why nobody can get the e-mail: addresses have no text of the platform that could stand in their place. */
+function recipientTrouble(filled: ChannelConfig): string | undefined {
+  if (filled.kind !== "email") return undefined;
+  // Absent where its template failed.
+  const { to } = filled as Partial<typeof filled>;
+  if (to === undefined) return "the e-mail has no recipients, because the template of its to failed";
+  const trouble = recipientsTrouble(to);
+  return trouble && `the e-mail has no recipients, because its to, filled in, is wrong: ${trouble}`;
 }
 
 function replaced(value: unknown, by: (template: Template) => string | undefined): unknown {
@@ -83,6 +98,9 @@ function replaced(value: unknown, by: (template: Template) => string | undefined
 }
 
 function noteOf(failures: readonly string[]): string {
-  const what = `a template failed, and a text of the platform was sent instead: ${failures.join("; ")}`;
-  return beginning(oneLine(what), MAX_REASON_CHARACTERS);
+  return shown(`a template failed, and a text of the platform was sent instead: ${failures.join("; ")}`);
+}
+
+function shown(text: string): string {
+  return beginning(oneLine(text), MAX_REASON_CHARACTERS);
 }

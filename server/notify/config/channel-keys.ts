@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Text } from "../templates/template.ts";
+import { sourceOf, type Text } from "../templates/template.ts";
 import type { ChannelConfig } from "./config.ts";
 
 /**
@@ -22,9 +22,9 @@ export function channelKeys(channels: readonly ChannelConfig<Text>[]): string[] 
 function addressOf(channel: ChannelConfig<Text>): unknown[] {
   switch (channel.kind) {
     case "email":
-      return [channel.to];
+      return [sourceOf(channel.to)];
     case "slack":
-      return [channel.url, channel.channel];
+      return [channel.url, channel.channel && sourceOf(channel.channel)];
     case "pagerduty":
       return [channel.url, channel.routingKey];
     case "telegram":

@@ -1,6 +1,6 @@
 /** A channel as a person reads it, without its secrets. */
 
-import type { Text } from "../templates/template.ts";
+import { sourceOf, type Text } from "../templates/template.ts";
 import type { ChannelConfig, Secret } from "./config.ts";
 
 /** Its program and where it sends to. */
@@ -9,9 +9,9 @@ export function channelText(channel: ChannelConfig<Text>): string {
     case "webhook":
       return `webhook to ${urlText(channel.url)}`;
     case "email":
-      return `e-mail to ${channel.to} by ${channel.smarthost.host}:${channel.smarthost.port}`;
+      return `e-mail to ${sourceOf(channel.to)} by ${channel.smarthost.host}:${channel.smarthost.port}`;
     case "slack":
-      return `Slack${channel.channel === undefined ? "" : ` channel ${channel.channel}`} by ${urlText(channel.url)}`;
+      return `Slack${channel.channel === undefined ? "" : ` channel ${sourceOf(channel.channel)}`} by ${urlText(channel.url)}`;
     case "msteams":
       return `Teams by ${urlText(channel.url)}`;
     case "discord":

@@ -126,7 +126,7 @@ export interface WebhookConfig<T = string> extends HttpChannelConfig, Pictured {
 /** `text`: above the platform's own. `body`: in place of it. */
 export interface SlackConfig<T = string> extends HttpChannelConfig {
   readonly kind: "slack";
-  readonly channel?: string;
+  readonly channel?: T;
   readonly username?: T;
   readonly title?: T;
   readonly titleLink?: T;
@@ -171,13 +171,13 @@ export interface DiscordConfig<T = string> extends HttpChannelConfig, Pictured {
   readonly avatarUrl?: string;
 }
 
-export type PagerDutySeverity = "critical" | "error" | "warning" | "info";
+export const PAGERDUTY_SEVERITIES: readonly string[] = ["critical", "error", "warning", "info"];
 
 export interface PagerDutyConfig<T = string> extends HttpChannelConfig {
   readonly kind: "pagerduty";
   readonly routingKey: Secret;
-  /** Absent: by the severity of the worst alert. */
-  readonly severity?: PagerDutySeverity;
+  /** Of `PAGERDUTY_SEVERITIES`, or what a template makes. Absent: by the severity of the worst alert. */
+  readonly severity?: T;
   readonly client?: T;
   readonly clientUrl?: T;
   readonly class?: T;
@@ -239,7 +239,7 @@ export interface WebPushConfig {
 export interface EmailConfig<T = string> extends Pictured {
   readonly kind: "email";
   /** One or more addresses, separated by commas. */
-  readonly to: string;
+  readonly to: T;
   readonly from: string;
   readonly smarthost: { readonly host: string; readonly port: number };
   readonly hello: string;

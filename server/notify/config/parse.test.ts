@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { channelKeys } from "./channel-keys.ts";
+import { channelText } from "./channel-text.ts";
 import { MAX_FILE_CHARACTERS, MAX_PROBLEMS } from "./limits.ts";
 import { parseNotifyConfig } from "./parse.ts";
 
@@ -378,7 +380,7 @@ test.each([
   ["slack_configs: [{channel: x}]", "has no api_url: write api_url or api_url_file."],
   ["slack_configs: [{api_url: 'https://x', update_message: true}]", "is not available yet: write api_url"],
   [
-    "slack_configs: [{api_url: 'https://x', channel: '{{ .Status }}'}]",
+    "email_configs: [{to: 'x@y', from: '{{ .Status }}@y', smarthost: 'h:25'}]",
     "has a template, which is not available here: write the text itself, or remove it.",
   ],
   ["msteamsv2_configs: [{webhook_url: hunter2}]", "is no address: write http:// or https:// with a host."],
@@ -658,4 +660,23 @@ test("browsers are told by web push: all, or those of callers that are named", (
     expect.stringContaining('"ops" is no contact'),
     expect.stringContaining('"60d" is too long'),
   ]);
+});
+
+test("where a message goes may be a template: it is told as it is written, and channels stay apart by it", () => {
+  const { channels } = configOf(`${ROUTE}receivers:
+- name: a
+  slack_configs:
+    - {api_url: 'https://x.example', channel: '#{{ .CommonLabels.team }}'}
+    - {api_url: 'https://x.example', channel: '#{{ .CommonLabels.location }}'}
+  email_configs:
+    - {to: '{{ .CommonLabels.owner }}', from: a@b.c, smarthost: 'h:25'}
+    - {to: '{{ .CommonLabels.team }}@b.c', from: a@b.c, smarthost: 'h:25'}
+`).receivers[0]!;
+  expect(channels.map(channelText)).toEqual([
+    "e-mail to {{ .CommonLabels.owner }} by h:25",
+    "e-mail to {{ .CommonLabels.team }}@b.c by h:25",
+    "Slack channel #{{ .CommonLabels.team }} by x.example",
+    "Slack channel #{{ .CommonLabels.location }} by x.example",
+  ]);
+  expect(channelKeys(channels).filter((key) => key.includes("~"))).toEqual([]);
 });

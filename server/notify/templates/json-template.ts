@@ -19,6 +19,11 @@ export class JsonTemplate extends Template {
     this.#maxBytes = maxBytes;
   }
 
+  /** Where it is: a tree is written nowhere as one text. */
+  override get source(): string {
+    return this.#file;
+  }
+
   override fill(filling: Filling): string {
     const made = JSON.stringify(jsonOf(this.#tree, filling));
     if (Buffer.byteLength(made) <= this.#maxBytes) return made;

@@ -18,6 +18,11 @@ export interface TemplateFile {
 /** A text as it is, or one that is filled in for each message. */
 export type Text = string | Template;
 
+/** The text, or what its template is written as: the same for all messages. */
+export function sourceOf(text: Text): string {
+  return typeof text === "string" ? text : text.source;
+}
+
 export interface TemplateOptions {
   readonly mode: Mode;
   /** Characters of what it makes; what is longer is cut, or a failure where a part of it would be no whole. */
@@ -28,6 +33,9 @@ export interface TemplateOptions {
 }
 
 export abstract class Template {
+  /** As it is written. */
+  abstract readonly source: string;
+
   /** @throws Error that says where and why it cannot be filled in */
   abstract fill(filling: Filling): string;
 }
@@ -38,6 +46,10 @@ class TextTemplate extends Template {
   constructor(options: TemplateOptions & { readonly template: Definition; readonly definitions: Definitions }) {
     super();
     this.#o = options;
+  }
+
+  override get source(): string {
+    return this.#o.template.source;
   }
 
   override fill({ data, nowUs, routeLabel }: Filling): string {

@@ -4,7 +4,7 @@ import { isReserved } from "../../channels/mail/headers.ts";
 import type { Text } from "../../templates/template.ts";
 import type { EmailConfig } from "../config.ts";
 import { MAX_NAME } from "../limits.ts";
-import { isAddress, splitAddresses } from "./addresses.ts";
+import { recipientsTrouble } from "./addresses.ts";
 import type { Global } from "./global.ts";
 import { readPicture } from "./http-channel.ts";
 import { readSmtp, SMTP_NAMES } from "./smtp.ts";
@@ -55,13 +55,12 @@ export function readEmail(value: Value, global: Global): EmailConfig<Text> | und
   };
 }
 
-function readRecipients(value: Value | undefined): string | undefined {
-  const text = value?.untemplated();
-  if (value === undefined || text === undefined) return undefined;
-  const addresses = splitAddresses(text);
-  const wrong = addresses.find((each) => !isAddress(each));
-  if (addresses.length > 0 && wrong === undefined) return text;
-  return value.problem(`${quoted(wrong ?? text)} is no address: write name@example.com, and commas between several.`);
+/** What a template makes of them is looked at when it is filled in. */
+function readRecipients(value: Value | undefined): Text | undefined {
+  const text = value?.templatedPlace(MAX_MAIL_CHARACTERS);
+  if (value === undefined || typeof text !== "string") return text;
+  const trouble = recipientsTrouble(text);
+  return trouble === undefined ? text : value.problem(trouble);
 }
 
 /** Parts of the e-mail; an empty text: there is none of them. */

@@ -2,7 +2,7 @@ import { quoted } from "../../../lib/quoted.ts";
 import { didYouMean } from "../../../lib/suggest.ts";
 import { MAX_TEXT_CHARACTERS } from "../../channels/limits.ts";
 import type { Text } from "../../templates/template.ts";
-import type { PagerDutyConfig, PagerDutySeverity } from "../config.ts";
+import { PAGERDUTY_SEVERITIES, type PagerDutyConfig } from "../config.ts";
 import type { Global } from "./global.ts";
 import { HTTP_CHANNEL_NAMES, readHttpChannel, readTexts, requiredSecret } from "./http-channel.ts";
 import { readSecret } from "./secret.ts";
@@ -21,7 +21,6 @@ const PAGERDUTY: Known = {
 const IMAGE: Known = { of: "an image", names: ["src", "href", "alt"] };
 const LINK: Known = { of: "a link", names: ["href", "text"] };
 const EVENTS_URL = "https://events.pagerduty.com/v2/enqueue";
-const SEVERITIES: readonly string[] = ["critical", "error", "warning", "info"];
 
 export function readPagerDuty(value: Value, global: Global): PagerDutyConfig<Text> | undefined {
   const fields = value.fields(PAGERDUTY);
@@ -66,13 +65,14 @@ function readDetails(value: Value | undefined): { details?: Record<string, Text>
   return { details: Object.fromEntries(value.entries().map(([name, each]) => [name, each.templated(options) ?? ""])) };
 }
 
-function readSeverity(value: Value | undefined): PagerDutySeverity | undefined {
-  const text = value?.untemplated();
-  if (value === undefined || text === undefined) return undefined;
-  if (SEVERITIES.includes(text)) return text as PagerDutySeverity;
-  return value.problem(`${quoted(text)} is no severity of PagerDuty${didYouMean(text, SEVERITIES) || hint()}`);
+function readSeverity(value: Value | undefined): Text | undefined {
+  const text = value?.templatedLine();
+  if (value === undefined || typeof text !== "string" || PAGERDUTY_SEVERITIES.includes(text)) return text;
+  return value.problem(
+    `${quoted(text)} is no severity of PagerDuty${didYouMean(text, PAGERDUTY_SEVERITIES) || hint()}`,
+  );
 }
 
 function hint(): string {
-  return `: write one of ${SEVERITIES.join(", ")}, or remove it.`;
+  return `: write one of ${PAGERDUTY_SEVERITIES.join(", ")}, or remove it.`;
 }

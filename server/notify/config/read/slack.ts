@@ -38,8 +38,7 @@ export function readSlack(value: Value, global: Global): SlackConfig<Text> | und
   });
   // What Slack reads as marks: values in it mention nobody.
   const marked = readTexts(fields, { pretext: "pretext", footer: "footer", messageText: "message_text" }, "slack");
-  // By it messages find their channel again.
-  const channel = fields.get("channel")?.untemplated();
+  const channel = fields.get("channel")?.templatedPlace();
   const place = channel === undefined ? {} : { channel };
   const body = readBody(fields, "text", { mode: "slack", most: MAX_SLACK_CHARACTERS, isWhole: false });
   const areShort = fields.get("short_fields")?.flag() ?? false;

@@ -156,8 +156,16 @@ export class Value {
 
   /** A text on one line, or a template of one. `mode`: of its values. */
   templatedLine(mode: Mode = "text"): Text | undefined {
-    const isTemplate = isScalar(this.#node) && String(this.#node.value).includes("{{");
-    return isTemplate ? this.templated({ mode, most: MAX_LINE, isWhole: false, isLine: true }) : this.line();
+    return this.#lineOr(() => this.templated({ mode, most: MAX_LINE, isWhole: false, isLine: true }));
+  }
+
+  /** Where a message goes, or a template of that: too long a one is a failure, because its beginning is another place. */
+  templatedPlace(most = MAX_LINE): Text | undefined {
+    return this.#lineOr(() => this.templated({ mode: "text", most, isWhole: true, isLine: true }));
+  }
+
+  #lineOr(template: () => Text | undefined): Text | undefined {
+    return isScalar(this.#node) && String(this.#node.value).includes("{{") ? template() : this.line();
   }
 
   /** A text on one line in which Alertmanager would fill in a template, and that is the same for all messages here. */
