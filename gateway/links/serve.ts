@@ -28,6 +28,7 @@ const STATUSES: ReadonlyMap<Code, number> = new Map([
   [Code.ResourceExhausted, 429],
 ]);
 const UNANSWERED: ReadonlySet<Code> = new Set([Code.Unavailable, Code.DeadlineExceeded, Code.Canceled]);
+const HOW = "It stands in the address, or in a form of the type application/x-www-form-urlencoded.";
 const TRY_AGAIN = "The platform does not answer now. Try again in a moment.";
 const RETRY_AFTER_MS = 1_000;
 
@@ -62,7 +63,7 @@ export function linkHandlers(calls: Calls): Readonly<Record<"GET" | "HEAD" | "PO
   const act = handler(async (link, { query }, request, context) => {
     const action = await wanted(request, query);
     if (action === undefined) {
-      return refusalPage(400, `Say what to do: ${ACT_FIELD} is one of ${ACTS.join(", ")}.`);
+      return refusalPage(400, `Say what to do: ${ACT_FIELD} is one of ${ACTS.join(", ")}. ${HOW}`);
     }
     const { summary, alert } = await calls.call("actByLink", { link, action }, context);
     return alertPage(alert!, { said: summary });

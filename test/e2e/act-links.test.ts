@@ -15,6 +15,7 @@ import { startWebhookSink, type WebhookSink } from "../../testing/webhook-sink.t
 const KEYS = ["n".repeat(32), "o".repeat(32)] as const;
 const EXTERNAL = "https://telltale.plant.example/base/";
 const TOKEN = "0815-token-of-backup";
+const FORM_TYPE = "application/x-www-form-urlencoded";
 const PHONE = { width: 360, height: 640 };
 
 describe("links in messages", () => {
@@ -104,6 +105,33 @@ heartbeats: [{ name: backup, interval: 1d, token: ${TOKEN} }]
       ["link to night shift", `alert ${id}`, expect.stringContaining("Nothing was changed.")],
       ["link to night shift", `alert ${id}`, "Acknowledged by link to night shift."],
     ]);
+  });
+
+  test("the form of the page acts as a browser posts it: from an address that offers an act, with the button alone", async () => {
+    const shown = new URL(`${await told("posted")}?act=silence_8h`);
+    const html = await (await fetch(shown)).text();
+    const [, method, action, inside = ""] = /<form method="(\w+)" action="([^"]*)">(.*?)<\/form>/s.exec(html) ?? [];
+    const fields = [...inside.matchAll(/<button name="(\w+)" value="(\w+)"/g)].map(([, name, value]) => [
+      name!,
+      value!,
+    ]);
+    expect(fields.map(([, value]) => value)).toEqual(["silence_8h", "acknowledge", "silence_1h", "right", "wrong"]);
+    // A page that hides its address has no origin to name.
+    const headers = { origin: "null", "sec-fetch-site": "same-origin", "content-type": FORM_TYPE };
+    const press = async (value: string) => {
+      const body = String(new URLSearchParams(fields.filter((field) => field[1] === value)));
+      const response = await fetch(new URL(action!, shown), { method: method!, headers, body });
+      return { status: response.status, text: await response.text() };
+    };
+    expect(await press("acknowledge")).toMatchObject({ status: 200, text: expect.stringContaining("Acknowledged by") });
+    expect((await alertOf(await ownAlert("posted"))).acknowledgedBy).toBe("link to night shift");
+    // The form without its button, and a form of another type, say nothing here: the answer says how to.
+    const whole = new FormData();
+    whole.set("act", "acknowledge");
+    for (const body of ["", whole]) {
+      const unsaid = await fetch(shown.href.split("?")[0]!, { method: "POST", body });
+      expect([unsaid.status, await unsaid.text()]).toEqual([400, expect.stringContaining(FORM_TYPE)]);
+    }
   });
 
   test("a silence is of this alert alone, and one however often it is asked for", async () => {
