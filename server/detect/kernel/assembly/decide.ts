@@ -37,7 +37,7 @@ import {
   WARM_READINGS,
 } from "./tables";
 import { coldStartFactor, confidenceOf, thresholdOf } from "./threshold";
-import { RESIDUAL_GAIN, vote, writeVotes } from "./vote";
+import { BASELINE_GAIN, vote, writeVotes } from "./vote";
 
 /** Features, votes, threshold, verdict, learning. */
 export function decide(s: Sensor, profile: Profile, r: Reading): void {
@@ -79,7 +79,7 @@ function rawOf(r: Reading): f64 {
 /** Where the forecast's error alone would reach the threshold. */
 function bandOf(s: Sensor, profile: Profile, r: Reading): f64 {
   if (r.coldStart) return coldStartBand(s, profile, r.threshold);
-  const error = valueAtThreshold(extremeOf(s, BASELINE), r.threshold / RESIDUAL_GAIN) * r.errorScale;
+  const error = valueAtThreshold(extremeOf(s, BASELINE), r.threshold / BASELINE_GAIN) * r.errorScale;
   return max<f64>(error / s.gain, 1e-9 * abs(s.level));
 }
 
@@ -99,8 +99,8 @@ function judgeIncident(s: Sensor, r: Reading, sticky: bool): void {
     r.rawScore = r.ruleScore;
     r.reason = r.ruleReason;
   }
-  let outside = max<f64>(sticky ? (threshold * abs(r.value - r.expected)) / r.band : 0, stuck ? threshold : 0);
-  r.baselineScore = RESIDUAL_GAIN * scoreAbove(extremeOf(s, BASELINE), feature(RESIDUAL));
+  let outside = max<f64>(sticky && !back ? (threshold * abs(r.value - r.expected)) / r.band : 0, stuck ? threshold : 0);
+  r.baselineScore = BASELINE_GAIN * scoreAbove(extremeOf(s, BASELINE), feature(RESIDUAL));
   follow(s, r, max<f64>(r.rawScore, outside) >= threshold, stuck || held);
   if (s.incident === 0) updateSeason(s, r.halfHour, r.weekday, r.scaled, r.before - WARM_READINGS);
   const returned = scoreReturn(s, r, back || max<f64>(r.rawScore, outside) >= threshold);

@@ -37,6 +37,8 @@ const PRIOR_SIZE: f64 = 0.3;
 const MOST_RANGES: f64 = 2.5;
 /** A feature is outside from this share of the range beyond it. */
 const MARGIN: f64 = 0.005;
+/** From this raw score on a value is rare even within the range: one excursion long ago made it so wide. */
+const RARE_WITHIN: f64 = 1.5;
 
 /** Bytes from one field to the next, and from a block length's first field to that of the next. */
 const FIELD: usize = SENSOR_EXTREME_HIGH - SENSOR_EXTREME_LOW;
@@ -111,6 +113,17 @@ export function scoreAbove(at: usize, x: f64): f64 {
   const high = get(at + HIGH);
   if (x <= high + MARGIN * (high - get(at + LOW))) return 0;
   return max<f64>(get(at + SLOPE_UP) * (x - get(at + CENTRE_UP)), 0);
+}
+
+/** The same of a feature that is judged by its blocks alone where few of them hold a value as large, be it within the range or not. */
+export function scoreLarge(at: usize, x: f64): f64 {
+  const score = get(at + SLOPE_UP) * (x - get(at + CENTRE_UP));
+  return score >= RARE_WITHIN ? score : scoreAbove(at, x);
+}
+
+/** x, or the value of that raw score (and no less than the slow mean) where x is higher. */
+export function withinScore(at: usize, x: f64, score: f64): f64 {
+  return min<f64>(x, max<f64>(get(at + CENTRE_UP) + score / get(at + SLOPE_UP), get(at + SLOW)));
 }
 
 /** Whether the first `count` features (an even number) are all within their ranges. */

@@ -94,15 +94,20 @@ export function isEcho(s: Sensor): bool {
 export function isBack(s: Sensor, r: Reading): bool {
   if (s.incident > 0) {
     const distance = abs(r.value - frozenExpectation(s, r));
-    return s.sticky === 1 && distance <= BACK_BANDS * s.band;
+    return s.sticky === 1 && (distance <= BACK_BANDS * s.band || isFormer(s, r));
   }
   const left = s.formerLeft;
   if (left === 0) return false;
-  const season = s.formerSeasonal === 1 ? profileAt(s, r.halfHour, r.weekday) / s.gain : 0;
-  const former = s.formerLevel + season;
-  const back = abs(r.value - former) <= BACK_BANDS * s.formerBand;
+  const back = isFormer(s, r);
   s.formerLeft = back ? min<f64>(left, ECHO_READINGS) - 1 : left - 1;
   return back;
+}
+
+/** Whether the value is what was expected before the newest incident that is remembered: the way back to it may have begun another one. */
+function isFormer(s: Sensor, r: Reading): bool {
+  if (s.formerLeft === 0) return false;
+  const season = s.formerSeasonal === 1 ? profileAt(s, r.halfHour, r.weekday) / s.gain : 0;
+  return abs(r.value - (s.formerLevel + season)) <= BACK_BANDS * s.formerBand;
 }
 
 /**

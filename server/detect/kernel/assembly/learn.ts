@@ -10,11 +10,13 @@ import {
   extremeOf,
   lengthenBlocks,
   rangeTop,
+  scoreLarge,
   startExtreme,
   startExtremeHigh,
   updateExtreme,
   updateExtremes,
   withinRange,
+  withinScore,
 } from "./extremes";
 import { feature, senseFeatures } from "./features";
 import { ACCEPT_READINGS, isEcho, isSticky } from "./incident";
@@ -50,6 +52,12 @@ const LEAST_BOUNDED_READINGS: f64 = 8;
 const BOUNDED_US: f64 = 4 * 3600e6;
 const MOST_INCIDENTS: f64 = 5;
 const INCIDENT_MEMORY: f64 = 2000;
+/**
+ * Of the forecast's error these readings count as no more than this raw score, once the sensor has been seen for so long: before, what
+ * looks like an incident is often its day.
+ */
+const LEARNT_SCORE: f64 = 2;
+const KNOWN_US: f64 = 3 * 86_400e6;
 /** A run that ends in an incident counts as no more than so many times the longest one, and so many readings; or as this share of itself. */
 const RUN_GROWTH: f64 = 2;
 const LEAST_RUN: f64 = 4;
@@ -116,10 +124,8 @@ export function startJudging(s: Sensor, r: Reading): void {
 export function learn(s: Sensor, r: Reading): void {
   const rate = 1 / min<f64>(r.before, 1000);
   s.incidents = s.incidents * (1 - 1 / INCIDENT_MEMORY) + (s.incident === 1 ? 1 : 0);
-  const bounded = isSticky(s) && s.incident <= boundedFor(s) && s.incidents <= MOST_INCIDENTS;
-  if (bounded) boundFeatures(s);
   if (s.incident === 0 || s.incidents > MOST_INCIDENTS) learnValue(s, r.scaled);
-  const from = bounded ? learnt : features;
+  const from = learntFeatures(s, r);
   if (hasStates(s)) {
     // Time in a state is learnt of states that have ended: readings in between say nothing of it.
     updateExtremes(s, SCATTER, from, rate);
@@ -165,12 +171,22 @@ function boundedFor(s: Sensor): f64 {
   return max<f64>(LEAST_BOUNDED_READINGS, min<f64>(BOUNDED_READINGS, BOUNDED_US / s.interval));
 }
 
-/** Fills in what is learnt of an incident's first readings: what may be strange on both sides, and scatter, as far as the ranges go. */
-function boundFeatures(s: Sensor): void {
+/**
+ * Address of what is learnt of the features. Of an incident's first readings it is what may be strange on both sides, and scatter, as far
+ * as the ranges go, and the forecast's error as far as it is nearly normal.
+ */
+function learntFeatures(s: Sensor, r: Reading): usize {
+  if (s.incident === 0 || s.incident > BOUNDED_READINGS || s.incidents > MOST_INCIDENTS) return features;
+  const ranges = isSticky(s) && s.incident <= boundedFor(s);
   for (let k = 0; k < EXTREMES_SCORED; k++) {
-    const within = k < BOTH_SIDES || k === SCATTER;
+    const within = ranges && (k < BOTH_SIDES || k === SCATTER);
     store<f64>(learnt + ((<usize>k) << 3), within ? withinRange(extremeOf(s, k), feature(k)) : feature(k));
   }
+  const error = extremeOf(s, RESIDUAL);
+  const isKnown = !r.coldStart && s.readings * s.interval >= KNOWN_US;
+  if (isKnown && scoreLarge(error, feature(RESIDUAL)) > LEARNT_SCORE)
+    store<f64>(learnt + ((<usize>RESIDUAL) << 3), withinScore(error, feature(RESIDUAL), LEARNT_SCORE));
+  return learnt;
 }
 
 /** Renews the calibration of all extremes. */

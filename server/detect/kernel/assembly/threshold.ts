@@ -7,15 +7,22 @@ import { Profile, SENSOR_NET_LABELS, Sensor } from "./layout";
 import { exp, ln } from "./numbers";
 import { model } from "./state";
 
-const AT_TEN_THOUSAND: f64 = 2.45;
+const AT_TEN_THOUSAND: f64 = 2.4;
 const PER_EFOLD: f64 = 0.35;
 /** A sensor that reads once an hour or less often would be allowed an alarm every few readings: it does not use its budget up. */
-const LOWEST: f64 = 1.85;
+const LOWEST: f64 = 1.8;
 /** Natural logarithm of 1e-4. */
 const TEN_THOUSANDTH: f64 = -9.210340371976182;
 /** Confidence grows with readings: the threshold of a sensor's reading n is higher by COLD / (n + COLD_OFFSET). */
 const COLD: f64 = 400;
 const COLD_OFFSET: f64 = 76;
+/**
+ * Until a sensor has been seen for a week, much of what is new to it is its week: its threshold is higher by up to this share. The first
+ * hours are the cold start's.
+ */
+const YOUNG_SHARE: f64 = 0.2;
+const YOUNG_FROM_DAYS: f64 = 0.25;
+const YOUNG_DAYS: f64 = 7;
 /** Each label moves the threshold and the weight of the detector that spoke by this share, between these bounds. */
 const LABEL_SHARE: f64 = 0.15;
 const LOWEST_SHIFT: f64 = -0.3;
@@ -45,6 +52,12 @@ export function coldStartFactor(n: f64): f64 {
   return 1 + COLD / (n + COLD_OFFSET);
 }
 
+/** How much dearer a verdict on a sensor is that has been seen for less than a week, 1 and more. */
+function youthFactor(s: Sensor): f64 {
+  const days = (s.readings * s.interval) / DAY_US;
+  return days >= YOUNG_DAYS ? 1 : 1 + YOUNG_SHARE * min<f64>(1, days / YOUNG_FROM_DAYS) * (1 - days / YOUNG_DAYS);
+}
+
 /** Raw score from which a reading is anomalous, with people's labels, before alarm-fatigue damping. */
 export function thresholdOf(s: Sensor, profile: Profile): f64 {
   const rarity = DAY_US / s.interval / profile.alarmsPerSensorDay;
@@ -53,7 +66,7 @@ export function thresholdOf(s: Sensor, profile: Profile): f64 {
     lastRarity = rarity;
   }
   const budgeted = AT_TEN_THOUSAND + PER_EFOLD * (lastLogarithm - PER_DOUBLING * s.blockDoublings + TEN_THOUSANDTH);
-  const threshold = (max<f64>(LOWEST, budgeted) + model.strictness) * coldStartFactor(s.readings);
+  const threshold = (max<f64>(LOWEST, budgeted) + model.strictness) * coldStartFactor(s.readings) * youthFactor(s);
   const labels = LABEL_SHARE * (s.labelledFalse - s.labelledTrue);
   return threshold * (1 + max<f64>(LOWEST_SHIFT, min<f64>(HIGHEST_SHIFT, labels)));
 }

@@ -1,5 +1,5 @@
 /** The detectors' votes on a grown sensor's reading. */
-import { allWithin, extremeOf, scoreAbove, scoreBothSides } from "./extremes";
+import { allWithin, extremeOf, scoreAbove, scoreBothSides, scoreLarge } from "./extremes";
 import { feature } from "./features";
 import { MODEL_VOICE, Reading, Sensor, VOTES_SCORE, VOTES_WEIGHT } from "./layout";
 import { model, votes } from "./state";
@@ -23,8 +23,10 @@ import { weightOf } from "./threshold";
 const PATTERN_GAIN: f64 = 1.8;
 /** A stuck value alone is common; it adds this share of its raw score to that of the others. */
 const STUCK_GAIN: f64 = 0.5;
-/** What the raw scores of the forecast's error and of the distances from the season count. */
-export const RESIDUAL_GAIN: f64 = 0.85;
+/** What the raw score of the forecast's error counts, and the same by the baseline. */
+const RESIDUAL_GAIN: f64 = 0.75;
+export const BASELINE_GAIN: f64 = 0.85;
+/** What the raw score of the distance from the season counts. */
 const SEASON_GAIN: f64 = 0.95;
 /** What the raw score of a rare level counts. */
 const RARITY_GAIN: f64 = 0.8;
@@ -41,7 +43,7 @@ export function voiceOf(k: i32): f64 {
 export function vote(s: Sensor, r: Reading): void {
   let loudest: f64 = 0;
   let reason: u32 = 0;
-  const calm = allWithin(s, EXTREMES_SCORED);
+  const calm = allWithin(s, EXTREMES_SCORED) && scoreOf(s, RESIDUAL) === 0;
   for (let k = calm ? PATTERN : 0; k < FEATURES; k++) {
     if (k === STUCK && !hasStates(s)) continue;
     const score = scoreOf(s, k);
@@ -75,7 +77,7 @@ function rawScoreOf(s: Sensor, k: i32): f64 {
   if (k === PATTERN) return PATTERN_GAIN * x;
   const extreme = extremeOf(s, k);
   if (k === RARITY) return RARITY_GAIN * scoreAbove(extreme, x);
-  if (k === RESIDUAL) return RESIDUAL_GAIN * scoreAbove(extreme, x);
+  if (k === RESIDUAL) return RESIDUAL_GAIN * scoreLarge(extreme, x);
   if (k === STUCK && hasStates(s)) return judgesStates(s) ? HELD_GAIN * scoreAbove(extreme, x) : 0;
   if (k >= BOTH_SIDES) return scoreAbove(extreme, x);
   const score = scoreBothSides(extreme, x);
