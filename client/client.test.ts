@@ -9,6 +9,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -21,6 +22,27 @@ import { readingAt, readingsIn } from "./batch.ts";
 import { createDeviceClient, type DeviceClient, type DeviceClientOptions, type RefusedReading } from "./index.ts";
 
 const cleanups: (() => unknown)[] = [];
+
+/** A disk whose syncs begin and take until it is told to go on. */
+async function slowSync(folder: string) {
+  const file = await open(join(folder, "probe"), "w");
+  const prototype: FileHandle = Object.getPrototypeOf(file);
+  await file.close();
+  rmSync(join(folder, "probe"));
+  const syncing = Promise.withResolvers<void>();
+  const going = Promise.withResolvers<void>();
+  const { datasync } = prototype;
+  prototype.datasync = async function (this: FileHandle) {
+    syncing.resolve();
+    await going.promise;
+    return await datasync.call(this);
+  };
+  cleanups.push(() => {
+    prototype.datasync = datasync;
+    going.resolve();
+  });
+  return { syncing: syncing.promise, goOn: going.resolve };
+}
 afterEach(async () => {
   for (const clean of cleanups.splice(0).reverse()) await clean();
 });
@@ -342,6 +364,31 @@ describe("the buffer on disk", () => {
     const second = client(url, { bufferDir: copy });
     expect((await second.flush()).accepted).toBe(5n);
     expectOnce(at.stored, 5);
+  });
+
+  test("says of a reading whose sync is under way at the close that it is on disk, and waits for it", async () => {
+    const { listener: at, url } = await listener();
+    const bufferDir = folder();
+    await at.close();
+    const first = client(url, { bufferDir, fsync: "batch", lingerMs: 3_600_000 });
+    await first.send(reading(0));
+    await first.buffered();
+    // Rejects when the client has stopped to wait for what is on its way.
+    const stopped = expect(first.flush()).rejects.toThrow("closed before all was settled");
+    const disk = await slowSync(bufferDir);
+    await first.send(reading(1));
+    const buffered = first.buffered();
+    await disk.syncing;
+    const closed = first.close();
+    await stopped;
+    disk.goOn();
+    await buffered;
+    await closed;
+    expect(first.progress).toMatchObject({ taken: 2, buffered: 2 });
+    await at.listen();
+    const second = client(url, { bufferDir });
+    expect((await second.flush()).accepted).toBe(2n);
+    expectOnce(at.stored, 2);
   });
 
   test.each([

@@ -45,8 +45,10 @@ class Client implements DeviceClient {
   #failure: Error | undefined;
   /** Why readings that were handed over are not in the buffer. */
   #lost: Error | undefined;
+  /** Readings of an earlier run. */
+  #left = 0;
   #durable = new WeakSet<Batch>();
-  #totals = { taken: 0, durable: 0, settled: 0 };
+  #totals = { taken: 0, buffered: 0, durable: 0, settled: 0 };
   #counts = { accepted: 0n, duplicate: 0n, conflicting: 0n, rejected: 0n, late: 0n };
 
   constructor(options: DeviceClientOptions) {
@@ -81,6 +83,7 @@ class Client implements DeviceClient {
       // What is left is sent under its own epoch; ours must be above it also where the clock went back.
       if (batch.epoch >= this.#epoch) this.#epoch = batch.epoch + 1n;
       this.#totals.taken += batch.count;
+      this.#left += batch.count;
     }
   }
 
@@ -110,13 +113,18 @@ class Client implements DeviceClient {
   }
 
   async buffered(): Promise<void> {
+    const handed = this.#totals.taken - this.#left;
     await this.#opened;
-    await this.#sealAll();
-    this.#check();
+    // No others are waited for: they may be without room, and what is in the buffer is kept also where the client is closed or fails.
+    while (this.#totals.buffered < handed + this.#left) {
+      if (this.#sealing === undefined && this.#builder.count === 0) this.#check();
+      await (this.#sealing ?? this.#seal());
+    }
   }
 
   async flush(): Promise<Counts> {
     await this.buffered();
+    this.#check();
     const until = this.#sealed;
     if (this.#settled < until) {
       await new Promise<void>((resolve, reject) => this.#flushes.push({ until, resolve, reject }));
@@ -184,12 +192,18 @@ class Client implements DeviceClient {
       readings,
       blocks,
     });
-    this.#keep(await this.#buffer.append(request, count));
+    try {
+      this.#keep(await this.#buffer.append(request, count));
+    } catch (error) {
+      this.#fail(error as Error); // readings are gone: whoever waits for them has to hear of it, now or later
+      throw error;
+    }
     this.#wake();
   }
 
   #keep(batch: Batch): void {
     this.#queue.push(batch);
+    this.#totals.buffered += batch.count;
     this.#sealed++;
   }
 

@@ -47,6 +47,8 @@ export class DiskBuffer implements BatchBuffer {
   #segments: Segment[] = [];
   #removals: Promise<unknown>[] = [];
   #lock: FolderLock | undefined;
+  /** Resolves when the batch that is being written is on disk or given up. */
+  #writing: Promise<unknown> = Promise.resolve();
 
   constructor(folder: string, maxBytes: number, fsync: "never" | "batch") {
     this.#folder = folder;
@@ -71,7 +73,9 @@ export class DiskBuffer implements BatchBuffer {
     record.set(body, HEAD_BYTES);
     await this.#room.take(record.length);
     try {
-      const { segment, at } = await this.#write(record);
+      const written = this.#write(record);
+      this.#writing = Promise.allSettled([written]);
+      const { segment, at } = await written;
       segment.open++;
       const { epoch, sequence } = request;
       const batch: DiskBatch = { epoch, sequence, count, segment, at: at + HEAD_BYTES, length: body.length };
@@ -101,6 +105,8 @@ export class DiskBuffer implements BatchBuffer {
 
   async close(): Promise<void> {
     this.#room.close();
+    // Else its file would be closed between its bytes and their sync, and what is there be called lost.
+    await this.#writing;
     await Promise.all(this.#removals.splice(0));
     for (const segment of this.#segments.splice(0))
       await (segment.open === 0 ? discard(segment) : segment.file.close());

@@ -36,6 +36,8 @@ export interface Counts extends Readonly<Record<Exclude<keyof IngestCounts, `$${
 export interface Progress {
   /** Readings handed over to this client, with those that its buffer kept from a run before. */
   readonly taken: number;
+  /** Of those, in the buffer, now or before: the first ones, as they are put in in their order. */
+  readonly buffered: number;
   /** Of those, saved by the server. */
   readonly durable: number;
   /** Of those, scored and committed. */

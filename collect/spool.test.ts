@@ -74,8 +74,7 @@ test("a full spool leaves out the newest, counts them, and keeps what it has for
     spool.offer([reading(offered)]);
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  const { spooled } = counters.totals;
-  expect(spooled).toBeGreaterThan(20);
+  expect(counters.totals.spooled).toBeGreaterThan(20);
   const before = counters.totals.lost;
   expect(spool.offer([reading(-1), reading(-2)])).toBe(false);
   expect(counters.totals.lost).toBe(before + 2);
@@ -84,9 +83,34 @@ test("a full spool leaves out the newest, counts them, and keeps what it has for
   ending.abort(new Error("no room"));
   await expect(room).rejects.toThrow("no room");
   const left = await spool.close(AbortSignal.abort(new Error("at once")));
-  // Those that waited for room in memory are gone with the process.
+  // Those that waited for room in memory are gone with the process. One whose sync was under way is not.
+  const { spooled } = counters.totals;
   expect([left, spooled + counters.totals.lost]).toEqual([spooled, offered + 2]);
   const again = await open();
   expect(again.spool.pending).toBe(spooled);
   await again.spool.close(AbortSignal.abort(new Error("at once")));
 }, 60_000);
+
+test("of readings that get no room as a whole, those on disk are counted as stored and the others as lost", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "telltale-spool-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const refused = Promise.withResolvers<void>();
+  const open = async () => {
+    const counters = createCounters();
+    const parts = { counters, logger: silentLogger(), sampled: { say: () => refused.resolve() } };
+    return { counters, spool: await Spool.open(settingsOf(folder), parts) };
+  };
+  const { counters, spool } = await open();
+  const readings = Array.from({ length: 3_000 }, (_, i) => ({
+    ...{ sensorId: "a", sensorType: "t", unit: "C", value: i, observedAtUs: 1e6 * i },
+  }));
+  // The client makes three batches of them, of which each alone is more than there may be: the first gets in.
+  expect(spool.offer(readings)).toBe(true);
+  // Nothing is sent before it is on disk, and nobody is there to take it.
+  await refused.promise;
+  expect(await spool.close(AbortSignal.abort(new Error("at once")))).toBe(1_000);
+  expect(counters.totals).toMatchObject({ spooled: 1_000, lost: 2_000 });
+  const again = await open();
+  expect(again.spool.pending).toBe(1_000);
+  await again.spool.close(AbortSignal.abort(new Error("at once")));
+});

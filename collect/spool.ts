@@ -90,30 +90,46 @@ export class Spool {
 
   /** Resolves when the readings are stored, on disk as the settings say. Waits while the spool is full. */
   async store(readings: readonly DeviceReading[]): Promise<void> {
-    this.#waiting += readings.length;
-    this.#stuck ??= setTimeout(() => this.#full(true), FULL_AFTER_MS);
-    try {
-      await this.#sendInTurn(readings);
-      await this.#client.buffered();
-    } catch (error) {
-      this.#waiting -= readings.length;
-      this.#failed.reject(error);
-      this.#taken.tell();
-      throw error;
-    }
-    this.#waiting -= readings.length;
-    this.#stored += readings.length;
-    this.#parts.counters.spooled(readings.length);
-    this.#progressed();
+    const { error } = await this.#put(readings);
+    if (error !== undefined) throw error;
   }
 
-  async #sendInTurn(readings: readonly DeviceReading[]): Promise<void> {
+  /** @returns how many are on disk, the first of them; with an error where not all are, or nothing more can be stored */
+  async #put(readings: readonly DeviceReading[]): Promise<{ readonly kept: number; readonly error?: unknown }> {
+    this.#waiting += readings.length;
+    this.#stuck ??= setTimeout(() => this.#full(true), FULL_AFTER_MS);
+    const { from, to, error } = await this.#sendInTurn(readings);
+    if (error !== undefined) this.#failed.reject(error);
+    // Also of what cannot be sent as a whole a part may be on disk.
+    const unsealed: unknown = await this.#client.buffered().catch((reason: unknown) => reason);
+    const why = error ?? unsealed;
+    const kept = Math.max(0, Math.min(to, this.#client.progress.buffered) - from);
+    this.#waiting -= readings.length;
+    this.#stored += kept;
+    this.#parts.counters.spooled(kept);
+    if (why === undefined) {
+      this.#progressed();
+      return { kept };
+    }
+    this.#failed.reject(why);
+    this.#taken.tell();
+    return { kept, error: why };
+  }
+
+  /** @returns where they are among all that the client took */
+  async #sendInTurn(
+    readings: readonly DeviceReading[],
+  ): Promise<{ readonly from: number; readonly to: number; readonly error?: unknown }> {
     const before = this.#turn;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#turn = promise;
     await before;
+    const from = this.#client.progress.taken;
     try {
       for (const reading of readings) await this.#client.send(reading);
+      return { from, to: this.#client.progress.taken };
+    } catch (error) {
+      return { from, to: this.#client.progress.taken, error };
     } finally {
       resolve();
     }
@@ -126,7 +142,9 @@ export class Spool {
       return false;
     }
     // Why, `failed` tells.
-    this.store(readings).catch(() => this.#parts.counters.lost("spool_full", readings.length));
+    void this.#put(readings).then(({ kept }) => {
+      if (kept < readings.length) this.#parts.counters.lost("spool_full", readings.length - kept);
+    });
     return true;
   }
 
