@@ -30,6 +30,7 @@ export const SKIP_REASONS = [
   "not_a_number", // neither a number nor a JSON object
   "no_value", // an object without a number in the place where the rule looks
   "bad_time", // its timestamp is no time
+  "bad_unit", // its unit is no text
   "bad_payload", // no Sparkplug B
   "no_birth", // of a Sparkplug node or device whose birth message is not known
   "bad_config", // a discovery message that cannot be taken

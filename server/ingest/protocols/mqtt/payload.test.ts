@@ -83,6 +83,22 @@ test("an object says unit, type, location and attributes of its values", () => {
   });
 });
 
+test.each([
+  ["5", "unit 5 is no text"],
+  ["true", "unit true is no text"],
+  ['["C"]', "unit a list of 1 is no text"],
+  ['{"a":1}', "unit of type object is no text"],
+])("a unit that is no text is refused, and not taken for 1: %s", (unit, why) => {
+  for (const values of ['"value":1', '"a":1,"b":2'])
+    expect(read(`{${values},"unit":${unit}}`)).toMatchObject({
+      ...{ skipped: "bad_unit", detail: expect.stringContaining(why) },
+    });
+});
+
+test.each(["null", '""'])("a unit of %s is none", (unit) => {
+  expect(one(read(`{"value":1,"unit":${unit}}`))).toMatchObject({ unit: "1" });
+});
+
 test("more numbers than a message may have are refused as a whole", () => {
   const many = Object.fromEntries(Array.from({ length: 1_001 }, (_, i) => [`f${i}`, i]));
   expect(read(JSON.stringify(many))).toMatchObject({ skipped: "too_large" });

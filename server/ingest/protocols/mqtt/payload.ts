@@ -100,10 +100,14 @@ export function readValue(message: Message, value: unknown, base: Base): Mapped 
 function aboutOf(object: JsonObject, base: Base): Base | Skipped {
   const observedUs = base.observedUs ?? (object.timestamp === undefined ? undefined : timeOf(object.timestamp));
   if (typeof observedUs === "object") return observedUs;
+  const { unit } = object;
+  // Without one it would be stored with the unit 1, and judged with what is of another.
+  if (unit !== undefined && unit !== null && typeof unit !== "string")
+    return skipped("bad_unit", `unit ${quotedValue(unit)} is no text: give a text such as "bar", or none`);
   return {
     sensorId: base.sensorId,
     sensorType: textOf(object.type) ?? base.sensorType,
-    unit: textOf(object.unit) ?? base.unit,
+    unit: textOf(unit) ?? base.unit,
     location: textOf(object.location) ?? base.location,
     attributes: attributesOf(object.attributes) ?? base.attributes,
     observedUs,
