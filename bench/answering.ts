@@ -4,8 +4,7 @@
  */
 import { Acceptor } from "../server/ingest/accept.ts";
 import { Identities } from "../server/ingest/protocols/identity.ts";
-import { Points } from "../server/ingest/protocols/points.ts";
-import { mapSeries } from "../server/ingest/protocols/prometheus/map.ts";
+import { mappedToNothing, mapSeries } from "../server/ingest/protocols/prometheus/map.ts";
 import { parseWrite } from "../server/ingest/protocols/prometheus/parse.ts";
 import { uncompress } from "../server/ingest/protocols/prometheus/snappy.ts";
 import { SeriesTable } from "../server/ingest/series.ts";
@@ -40,7 +39,7 @@ function body(sender: number, step: number): Uint8Array {
 }
 
 function take(packed: Uint8Array): void {
-  const to = { samples: new Points(), histograms: new Points(), faults: [] };
+  const to = mappedToNothing();
   for (const series of parseWrite(uncompress(packed, MAX_BYTES), 1).series) mapSeries(series, identities, to);
   for (const batch of to.samples.batches()) {
     const { rejected, refusals, logged } = acceptor.accept({ ...head, ...batch }, rules);

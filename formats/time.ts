@@ -98,6 +98,18 @@ export function epochUnit(text: string): EpochUnit | undefined {
   });
 }
 
+/**
+ * Why a count since 1970 is most likely none in this unit: in it it is no time between 1990 and 2100, in another it is. Undefined where
+ * there is no such reason. Seconds that are taken for nanoseconds are of the first weeks of 1970, where nobody finds them.
+ */
+export function otherUnit(count: number, unit: EpochUnit): string | undefined {
+  const seconds = (count * EPOCH_UNITS[unit]) / 1e6;
+  if (seconds >= EARLIEST_EPOCH_SECONDS && seconds < LATEST_EPOCH_SECONDS) return undefined;
+  const likely = epochUnit(String(count));
+  if (likely === undefined || likely === unit) return undefined;
+  return `${count} looks like ${EPOCH_NAMES[likely]} since 1970: give ${EPOCH_NAMES[unit]}`;
+}
+
 /** Whole microseconds of a count since 1970, exact: nanoseconds have more digits than a double holds. NaN where it is no number. */
 export function parseEpoch(text: string, unit: EpochUnit): number {
   const [, whole, fraction = ""] = NUMBER.exec(text.trim()) ?? [];

@@ -123,6 +123,27 @@ describe("OTLP over HTTP", () => {
     expect(await json.json()).toMatchObject({ partialSuccess: { rejectedDataPoints: "1" } });
   });
 
+  it("refuses times in another unit by their value, stores the rest, and counts them", async () => {
+    const count = () => app.metric("telltale_protocol_skipped_total", 'protocol="otlp",reason="other_unit"');
+    const before = await count();
+    const seconds = Math.trunc(++nowMs / 1000);
+    const point = (timeUnixNano: string, asDouble: number) => ({ timeUnixNano, asDouble });
+    const dataPoints = [point(`${seconds}`, 1), point(`${nowMs}`, 2), point(`${nowMs}000000`, 3)];
+    const metrics = [{ name: "units", gauge: { dataPoints } }];
+    const answer = await post(JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics }] }] }), JSON_TYPE);
+    expect([answer.status, await answer.json()]).toEqual([
+      200,
+      {
+        partialSuccess: {
+          rejectedDataPoints: "2",
+          errorMessage: `2 refused for their time_unix_nano: ${seconds} looks like seconds since 1970: give nanoseconds.`,
+        },
+      },
+    ]);
+    expect((await app.readings("units")).map(({ value }) => value)).toEqual([3]);
+    expect((await count()) - before).toBe(2);
+  });
+
   it("counts exemplars", async () => {
     const count = () => app.metric("telltale_protocol_skipped_total", 'protocol="otlp",reason="exemplar"');
     const before = await count();

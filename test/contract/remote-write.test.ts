@@ -70,6 +70,31 @@ describe("remote_write 1.0", () => {
     expect(after.map((n, i) => n - before[i]!)).toEqual([1, 2, 1]);
   });
 
+  it.each([
+    ["seconds", (at: bigint) => at / 1_000n],
+    ["microseconds", (at: bigint) => at * 1_000n],
+  ])("refuses times in %s by name, stores the rest, and counts them", async (unit, wrong) => {
+    const count = () => app.metric("telltale_protocol_skipped_total", 'protocol="remote_write",reason="other_unit"');
+    const before = await count();
+    const [at, name] = [next(), `in_${unit}`];
+    const answer = await post(
+      writeRequest1({
+        timeseries: [
+          series1({ __name__: name }, [
+            [wrong(at), 1],
+            [at, 2],
+          ]),
+        ],
+      }),
+    );
+    expect([answer.status, await answer.text()]).toEqual([
+      400,
+      `1 refused, the others are stored. "${name}": ${wrong(at)} looks like ${unit} since 1970: give milliseconds\n`,
+    ]);
+    expect((await app.readings(name)).map(({ value }) => value)).toEqual([2]);
+    expect((await count()) - before).toBe(1);
+  });
+
   it("refuses an infinite value by name", async () => {
     const answer = await post(writeRequest1({ timeseries: [series1({ __name__: "inf" }, [[next(), Infinity]])] }));
     expect(answer.status).toBe(400);
@@ -101,6 +126,9 @@ describe("remote_write 2.0", () => {
     expect([again.status, counts(again)]).toEqual([204, ["2", "0", "0"]]);
     const partly = await post(request(at, [1, 3, 5]));
     expect([partly.status, counts(partly)]).toEqual([400, ["2", "0", "0"]]);
+    // Of two samples a millisecond apart, in seconds.
+    const seconds = await post(request(at / 1_000n, [1, 2]));
+    expect([seconds.status, counts(seconds)]).toEqual([400, ["0", "0", "0"]]);
   });
 
   it("counts histograms by themselves", async () => {

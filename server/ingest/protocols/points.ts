@@ -187,6 +187,21 @@ export async function storePoints(points: Points, { submit, hold }: Storing): Pr
   return { written, refused, why: whyRefused(refused, told) };
 }
 
+/** What is refused before it is a point: counted, and named up to a limit. */
+export class Faults {
+  count = 0;
+  readonly told: string[] = [];
+
+  add(name: string, why: string): void {
+    this.count++;
+    if (this.told.length < MAX_TOLD) this.told.push(`${quoted(name)}: ${why}`);
+  }
+
+  get why(): string {
+    return whyRefused(this.count, this.told);
+  }
+}
+
 /** @param told of those that were refused, up to MAX_TOLD; empty where none was */
 export function whyRefused(refused: number, told: readonly string[]): string {
   if (refused === 0) return "";

@@ -116,6 +116,11 @@ export class WireReader {
     return high * 4_294_967 + Math.floor((high * 296 + low) / 1_000);
   }
 
+  /** The fixed64 that was just read, once more: exact up to 2^53. */
+  fixed64Before(): number {
+    return this.#view.getUint32(this.at - 4, true) * 2 ** 32 + this.#view.getUint32(this.at - 8, true);
+  }
+
   /** Goes behind a field of bytes; they end at `at` then. Answers with where they begin. */
   span(): number {
     return this.#take(this.varint());

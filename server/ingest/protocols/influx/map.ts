@@ -1,4 +1,5 @@
 /** Lines to sensors and times. The rules are in docs/reference/protocol-mapping.md. */
+import { epochUnit } from "../../../../formats/time.ts";
 import { TelltaleError } from "../../../errors.ts";
 import { quoted } from "../../../lib/quoted.ts";
 import { type Described, Identities, type Identity, quotedName } from "../identity.ts";
@@ -8,15 +9,6 @@ import { type Line, LineError, seriesOf, unescapeKey } from "./parse.ts";
 /** Microseconds of the digits of a time. @throws LineError */
 export type ReadTime = (digits: string) => number;
 
-/** Of the units that are mistaken for each other, coarsest first, in microseconds. */
-const UNITS = [
-  ["s", 1e6],
-  ["ms", 1e3],
-  ["us", 1],
-  ["ns", 1e-3],
-] as const;
-/** What is measured is of this time, more or less. */
-const LIKELY_US = [Date.UTC(1990) * 1e3, Date.UTC(2100) * 1e3] as const;
 const LAST_US = Date.UTC(9999, 11, 31, 23, 59, 59, 999) * 1e3;
 
 const scaled =
@@ -45,9 +37,8 @@ const unstated: ReadTime = (digits) => {
 
 /** What the digits are most likely in, as the end of a sentence. */
 function hint(digits: string): string {
-  const [from, to] = LIKELY_US;
-  const found = UNITS.find(([, us]) => Number(digits) * us >= from && Number(digits) * us <= to);
-  return found === undefined ? "" : `: give precision=${found[0]}`;
+  const unit = epochUnit(digits);
+  return unit === undefined ? "" : `: give precision=${unit}`;
 }
 
 export const PRECISIONS: ReadonlyMap<string, ReadTime> = new Map([

@@ -17,7 +17,7 @@ import {
 } from "../../protocol.ts";
 import { checkEncoding } from "../encoding.ts";
 import { Points, type Storing, storePoints } from "../points.ts";
-import { OtlpMapper } from "./map.ts";
+import { type NotMapped, OtlpMapper } from "./map.ts";
 import { parseExport } from "./parse.ts";
 
 /** Stores the metrics of an `ExportMetricsServiceRequest` in binary form. */
@@ -32,12 +32,18 @@ export async function storeExport(
   request.skip("no_recorded_value", not.noRecordedValue);
   request.skip("nan", not.nan);
   request.skip("exemplar", parsed.exemplars);
+  request.skip("no_time", not.timeless);
+  request.skip("other_unit", not.otherUnit, not.example);
   const { refused, why } = await storePoints(points, request);
-  const timeless = not.timeless === 0 ? "" : `${not.timeless} points have no time_unix_nano: give one. `;
-  const rejected = Math.min(parsed.points, refused + not.timeless);
+  const rejected = Math.min(parsed.points, refused + not.timeless + not.otherUnit);
   if (rejected === 0) return create(ExportMetricsServiceResponseSchema);
-  const partialSuccess = { rejectedDataPoints: BigInt(rejected), errorMessage: `${timeless}${why}`.trim() };
+  const partialSuccess = { rejectedDataPoints: BigInt(rejected), errorMessage: `${whyTime(not)}${why}`.trim() };
   return create(ExportMetricsServiceResponseSchema, { partialSuccess });
+}
+
+function whyTime({ timeless, otherUnit, example }: NotMapped): string {
+  const none = timeless === 0 ? "" : `${timeless} points have no time_unix_nano: give one. `;
+  return otherUnit === 0 ? none : `${none}${otherUnit} refused for their time_unix_nano: ${example}. `;
 }
 
 export function otlpHttp(): IngestProtocol {

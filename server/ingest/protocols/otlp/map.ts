@@ -1,4 +1,5 @@
 /** Metrics of OpenTelemetry to sensors. The rules are in docs/reference/protocol-mapping.md. */
+import { otherUnit } from "../../../../formats/time.ts";
 import { type Described, Identities, type Identity, type Kind, type Label } from "../identity.ts";
 import { tooMany } from "../limits.ts";
 import type { Points } from "../points.ts";
@@ -17,6 +18,10 @@ export interface NotMapped {
   nan: number;
   /** Of points without a time, which the specification does not allow. */
   timeless: number;
+  /** Of points whose time is in another unit than nanoseconds. */
+  otherUnit: number;
+  /** What is said of the first of them. */
+  example: string;
 }
 
 /** Sensors of what senders call metrics, kept between requests. */
@@ -29,7 +34,7 @@ export class OtlpMapper {
 
   /** @throws HttpRefusal past the most of a request */
   map(metrics: readonly Metric[], to: Points): NotMapped {
-    const not: NotMapped = { noRecordedValue: 0, nan: 0, timeless: 0 };
+    const not: NotMapped = { noRecordedValue: 0, nan: 0, timeless: 0, otherUnit: 0, example: "" };
     this.#described = 0;
     for (const metric of metrics) {
       if (metric.numbers.length > 0) this.#mapNumbers(metric, to, not);
@@ -119,9 +124,17 @@ function gaugeOrDelta({ type, temporality }: Metric): Kind {
 function isReading(point: NumberPoint | Distribution, not: NotMapped): boolean {
   if (point.isAbsent) not.noRecordedValue++;
   else if (point.timeUs === 0) not.timeless++;
+  else if (isInOtherUnit(point, not)) not.otherUnit++;
   else if ("value" in point && Number.isNaN(point.value)) not.nan++;
   else return true;
   return false;
+}
+
+function isInOtherUnit({ timeNs }: NumberPoint | Distribution, not: NotMapped): boolean {
+  const why = otherUnit(timeNs, "ns");
+  if (why === undefined) return false;
+  not.example ||= why;
+  return true;
 }
 
 function describe({ name, resource, scope }: Metric, part: Part, attributes: string, label?: Label): Described {

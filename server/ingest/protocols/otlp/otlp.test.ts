@@ -164,8 +164,29 @@ describe("OTLP's metrics", () => {
         gauge("d", 1),
       ]),
     );
-    expect(not).toEqual({ noRecordedValue: 1, nan: 1, timeless: 1 });
+    expect(not).toEqual({ noRecordedValue: 1, nan: 1, timeless: 1, otherUnit: 0, example: "" });
     expect(blocks.map(({ sensorId }) => sensorId)).toEqual(["d"]);
+  });
+
+  it.each([
+    ["seconds", 1_790_000_001n],
+    ["milliseconds", 1_790_000_000_123n],
+    ["microseconds", 1_790_000_000_123_456n],
+  ])("make no reading of a time in %s, of which they name the value", (unit, timeUnixNano) => {
+    const count = { timeUnixNano, count: 1n, sum: 1 };
+    const distributions = (["summary", "histogram", "exponentialHistogram"] as const).map((kind) => ({
+      ...{ name: kind, data: { case: kind, value: { dataPoints: [count] } } },
+    })) as Metric[];
+    const { not, blocks } = mapped(request([gauge("a", 1, { timeUnixNano }), gauge("b", 1), ...distributions]));
+    const example = `${timeUnixNano} looks like ${unit} since 1970: give nanoseconds`;
+    expect(not).toEqual({ noRecordedValue: 0, nan: 0, timeless: 0, otherUnit: 4, example });
+    expect(blocks.map(({ sensorId }) => sensorId)).toEqual(["b"]);
+  });
+
+  it("keep times of long ago that are in no other unit", () => {
+    const times = [1_000n, 5_000_000_000n, 100_000_000_000_000n, 8_000_000_000_000_000n];
+    const { not } = mapped(request(times.map((timeUnixNano, i) => gauge(`g${i}`, 1, { timeUnixNano }))));
+    expect(not.otherUnit).toBe(0);
   });
 });
 

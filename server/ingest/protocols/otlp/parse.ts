@@ -29,6 +29,8 @@ interface Point {
   readonly attributes: string;
   /** 0 where it has none. */
   readonly timeUs: number;
+  /** As it was sent, exact up to 2^53: what is most likely in another unit is less. */
+  readonly timeNs: number;
   /** The sender says that it has no value. */
   readonly isAbsent: boolean;
 }
@@ -166,12 +168,15 @@ const NO_RECORDED_VALUE = 1;
 function readNumber(r: WireReader, counts: Counts): NumberPoint {
   const attributes = new AttributeBytes();
   let timeUs = 0;
+  let timeNs = 0;
   let value = Number.NaN;
   let flags = 0;
   const end = r.enter();
   for (let tag = r.tag(); tag !== 0; tag = r.tag()) {
-    if (tag === 0x19) timeUs = r.nanosAsMicros();
-    else if (tag === 0x21) value = r.double();
+    if (tag === 0x19) {
+      timeUs = r.nanosAsMicros();
+      timeNs = r.fixed64Before();
+    } else if (tag === 0x21) value = r.double();
     else if (tag === 0x31) value = r.sfixed64();
     else if (tag === 0x3a) attributes.add(r, 1);
     else if (tag === 0x40) flags = r.varint();
@@ -181,23 +186,29 @@ function readNumber(r: WireReader, counts: Counts): NumberPoint {
     }
   }
   r.leave(end);
-  return { attributes: attributes.key(r), timeUs, isAbsent: flags % 2 === NO_RECORDED_VALUE, value };
+  return { attributes: attributes.key(r), timeUs, timeNs, isAbsent: flags % 2 === NO_RECORDED_VALUE, value };
 }
 
 /** With everything that the kinds of distributions have in common. */
 class DistributionFields {
   readonly attributes = new AttributeBytes();
   timeUs = 0;
+  timeNs = 0;
   flags = 0;
   count = 0;
   sum: number | undefined;
   min: number | undefined;
   max: number | undefined;
 
+  time(r: WireReader): void {
+    this.timeUs = r.nanosAsMicros();
+    this.timeNs = r.fixed64Before();
+  }
+
   done(r: WireReader, buckets: Distribution["buckets"], quantiles: Distribution["quantiles"] = []): Distribution {
-    const { timeUs, count, sum, min, max } = this;
+    const { timeUs, timeNs, count, sum, min, max } = this;
     const isAbsent = this.flags % 2 === NO_RECORDED_VALUE;
-    return { attributes: this.attributes.key(r), timeUs, isAbsent, count, sum, min, max, buckets, quantiles };
+    return { attributes: this.attributes.key(r), timeUs, timeNs, isAbsent, count, sum, min, max, buckets, quantiles };
   }
 }
 
@@ -206,7 +217,7 @@ function readHistogram(r: WireReader, counts: Counts): Distribution {
   const bucketCounts: number[] = [];
   const bounds: number[] = [];
   r.message((tag) => {
-    if (tag === 0x19) d.timeUs = r.nanosAsMicros();
+    if (tag === 0x19) d.time(r);
     else if (tag === 0x21) d.count = r.fixed64();
     else if (tag === 0x29) d.sum = r.double();
     else if (tag >>> 3 === 6) r.repeated(tag, () => bucketCounts.push(r.fixed64()));
@@ -243,7 +254,7 @@ function readExponential(r: WireReader, counts: Counts): Distribution {
   const negative: Side = { offset: 0, counts: [] };
   r.message((tag) => {
     if (tag === 0x0a) d.attributes.add(r, 1);
-    else if (tag === 0x19) d.timeUs = r.nanosAsMicros();
+    else if (tag === 0x19) d.time(r);
     else if (tag === 0x21) d.count = r.fixed64();
     else if (tag === 0x29) d.sum = r.double();
     else if (tag === 0x30) e.scale = r.sint64();
@@ -295,7 +306,7 @@ function readSummary(r: WireReader): Distribution {
   const d = new DistributionFields();
   const quantiles: [number, number][] = [];
   r.message((tag) => {
-    if (tag === 0x19) d.timeUs = r.nanosAsMicros();
+    if (tag === 0x19) d.time(r);
     else if (tag === 0x21) d.count = r.fixed64();
     else if (tag === 0x29) d.sum = r.double();
     else if (tag === 0x32) quantiles.push(readQuantile(r));

@@ -8,8 +8,8 @@ import {
   type ProtocolResponse,
 } from "../../protocol.ts";
 import { Identities } from "../identity.ts";
-import { MAX_TOLD, Points, storePoints, whyRefused } from "../points.ts";
-import { type MappedTo, mapSeries } from "./map.ts";
+import { storePoints } from "../points.ts";
+import { mappedToNothing, mapSeries } from "./map.ts";
 import { parseWrite, type Version, type WriteRequest } from "./parse.ts";
 import { uncompress } from "./snappy.ts";
 
@@ -58,7 +58,8 @@ const DOCUMENT: EndpointDocument = {
 async function handle(request: ProtocolRequest, identities: Identities): Promise<ProtocolResponse> {
   const version = versionOf(request.headers);
   const written = parseWrite(uncompress(request.body, request.maxBodyBytes, request.hold), version);
-  const to: MappedTo = { samples: new Points(), histograms: new Points(), faults: [] };
+  const to = mappedToNothing();
+  const { otherUnit } = to;
   let nan = 0;
   let samples = written.stale;
   let histograms = 0;
@@ -68,12 +69,15 @@ async function handle(request: ProtocolRequest, identities: Identities): Promise
     histograms += series.histograms.length;
   }
   countSkipped(request, written, nan);
+  for (const { count, told } of Object.values(otherUnit)) request.skip("other_unit", count, told[0]);
   const ofSamples = await storePoints(to.samples, request);
   const ofHistograms = await storePoints(to.histograms, request);
-  const writtenHistograms = Math.max(0, histograms - to.faults.length - ofHistograms.refused);
-  const headers = version === 1 ? {} : writtenHeaders(samples - ofSamples.refused, writtenHistograms);
-  const whyNone = whyRefused(to.faults.length, to.faults.slice(0, MAX_TOLD));
-  const why = [ofSamples.why, ofHistograms.why, whyNone].filter((text) => text !== "").join(" ");
+  const noHistograms = to.faults.count + otherUnit.histograms.count;
+  const writtenHistograms = Math.max(0, histograms - noHistograms - ofHistograms.refused);
+  const writtenSamples = samples - otherUnit.samples.count - ofSamples.refused;
+  const headers = version === 1 ? {} : writtenHeaders(writtenSamples, writtenHistograms);
+  const refused = [otherUnit.samples, otherUnit.histograms, ofSamples, ofHistograms, to.faults];
+  const why = refused.flatMap(({ why }) => (why === "" ? [] : [why])).join(" ");
   return why === "" ? { status: 204, headers } : text(400, why, headers);
 }
 

@@ -1,7 +1,7 @@
 /** Series of Prometheus to sensors. The rules are in docs/reference/protocol-mapping.md. */
-import { quoted } from "../../../lib/quoted.ts";
+import { otherUnit } from "../../../../formats/time.ts";
 import type { Described, Identities, Identity, Kind, Label } from "../identity.ts";
-import type { Points } from "../points.ts";
+import { Faults, Points } from "../points.ts";
 import { QUANTILES, quantile } from "../quantiles.ts";
 import { NO_UNIT, unitCode } from "../units.ts";
 import type { NativeHistogram } from "./histogram.ts";
@@ -12,8 +12,16 @@ const NAME = "__name__";
 export interface MappedTo {
   readonly samples: Points;
   readonly histograms: Points;
-  /** A sentence for each histogram that is none. */
-  readonly faults: string[];
+  /** Samples and histograms whose time is in another unit than milliseconds. */
+  readonly otherUnit: { readonly samples: Faults; readonly histograms: Faults };
+  /** Histograms that are none. */
+  readonly faults: Faults;
+}
+
+/** Nothing yet. */
+export function mappedToNothing(): MappedTo {
+  const otherUnit = { samples: new Faults(), histograms: new Faults() };
+  return { samples: new Points(), histograms: new Points(), otherUnit, faults: new Faults() };
 }
 
 /** Adds the series' points; answers with how many have no value. */
@@ -24,7 +32,9 @@ export function mapSeries(series: WrittenSeries, identities: Identities, to: Map
     const identity = identities.find(key) ?? identities.add(key, describe(series.labels(), series.type, series.unit));
     for (let i = 0; i < values.length; i++) {
       const value = values[i]!;
-      if (Number.isNaN(value)) withoutValue++;
+      const why = otherUnit(timesMs[i]!, "ms");
+      if (why !== undefined) to.otherUnit.samples.add(identity.sensorId, why);
+      else if (Number.isNaN(value)) withoutValue++;
       else to.samples.add(identity, timesMs[i]! * 1_000, value);
     }
   }
@@ -56,11 +66,16 @@ function kindOf(name: string, labels: readonly Label[], type: MetricType): Kind 
 function mapHistogram(series: WrittenSeries, histogram: NativeHistogram, identities: Identities, to: MappedTo): void {
   const { timeMs, count, sum } = histogram;
   if (Number.isNaN(sum)) return;
+  const why = otherUnit(timeMs, "ms");
+  if (why !== undefined) {
+    to.otherUnit.histograms.add(named(series.labels()).name, why);
+    return;
+  }
   const buckets = histogram.buckets();
   const counted = buckets.reduce((total, bucket) => total + bucket.count, 0);
   if (histogram.isWhole && counted !== count) {
     const { name } = named(series.labels());
-    to.faults.push(`${quoted(name)}: the histogram has a count of ${count}, and its buckets have ${counted}`);
+    to.faults.add(name, `the histogram has a count of ${count}, and its buckets have ${counted}`);
     return;
   }
   const timeUs = timeMs * 1_000;

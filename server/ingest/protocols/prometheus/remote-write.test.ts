@@ -7,8 +7,7 @@ import { labels1 } from "../../../../testing/remote-write.ts";
 import { TelltaleError } from "../../../errors.ts";
 import { HttpRefusal } from "../../protocol.ts";
 import { Identities } from "../identity.ts";
-import { Points } from "../points.ts";
-import { mapSeries } from "./map.ts";
+import { mappedToNothing, mapSeries } from "./map.ts";
 import { parseWrite, type Version } from "./parse.ts";
 
 /** Turns the first NaN of a body into the marker, whose bits a number of JavaScript may not keep. */
@@ -27,12 +26,11 @@ const write2 = (request: Parameters<typeof create<typeof RequestSchema>>[1]) =>
 
 /** Points by sensor. */
 function mapped(body: Uint8Array, version: Version) {
-  const [samples, histograms] = [new Points(), new Points()];
+  const to = mappedToNothing();
   const identities = new Identities();
   let nan = 0;
-  for (const series of parseWrite(body, version).series)
-    nan += mapSeries(series, identities, { samples, histograms, faults: [] });
-  const blocks = [...samples.batches(), ...histograms.batches()].flatMap((batch) => batch.blocks);
+  for (const series of parseWrite(body, version).series) nan += mapSeries(series, identities, to);
+  const blocks = [...to.samples.batches(), ...to.histograms.batches()].flatMap((batch) => batch.blocks);
   return { nan, blocks };
 }
 
@@ -256,11 +254,10 @@ describe("a native histogram", () => {
       ...{ count: { case: "countInt" as const, value }, sum: 1, schema: 0 },
       ...{ positiveSpans: [{ offset: 0, length: 2 }], positiveDeltas: [1n, 2n] },
     };
-    const points = new Points();
-    const to = { samples: points, histograms: points, faults: [] as string[] };
+    const to = mappedToNothing();
     const { series } = parseWrite(write1({ timeseries: [{ labels, histograms: [histogram] }] }), 1);
     for (const each of series) mapSeries(each, new Identities(), to);
-    expect([points.size, to.faults]).toEqual([
+    expect([to.histograms.size, to.faults.told]).toEqual([
       0,
       [`"latency_seconds": the histogram has a count of ${value}, and its buckets have 4`],
     ]);
