@@ -58,12 +58,14 @@ function ingestOperations(paths: readonly IngestPath[]): Record<string, Json> {
 }
 
 function operation(document: EndpointDocument): Json {
-  const { operationId, summary, description, query, credentials } = document;
+  const { operationId, summary, description, body, query, credentials } = document;
   const parameters = [...query.map(queryParameter), ...encodingParameter(document)];
   return {
     ...{ operationId, summary, description },
     ...(parameters.length > 0 ? { parameters } : {}),
-    requestBody: { required: true, content: contentOf(document.body.types, { type: "string" }) },
+    ...(body === undefined
+      ? {}
+      : { requestBody: { required: true, content: contentOf(body.types, { type: "string" }) } }),
     responses: { ...refusals(document), ...Object.fromEntries(Object.entries(document.answers).map(answered)) },
     security: [{}, ...credentials.map((credential) => ({ [credential]: [] }))],
   };
@@ -75,12 +77,14 @@ function queryParameter({ name, description, choices, isList }: EndpointDocument
 }
 
 function encodingParameter({ body }: EndpointDocument): Json[] {
+  if (body === undefined) return [];
   const schema = { type: "string", enum: body.encodings };
   const required = body.encodingRequired === true;
   return [{ name: "Content-Encoding", in: "header", required, description: "What the body is packed by.", schema }];
 }
 
 function refusals({ refusal, answers }: EndpointDocument): Json {
+  if (refusal === undefined) return {};
   const statuses = Object.entries(STATUSES).filter(([status]) => !(status in answers));
   return Object.fromEntries(
     statuses.map(([status, text]) => answered([status, { ...refusal, description: `${text} ${refusal.description}` }])),

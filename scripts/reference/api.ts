@@ -35,8 +35,8 @@ function ingestSection(): string[] {
   const rows = httpProtocols().map(({ method, path, document: { summary, body, answers } }) => [
     code(`${method} ${path}`),
     sentence(summary),
-    body.types.map(code).join(", "),
-    body.encodings.map(code).join(", "),
+    (body?.types ?? []).map(code).join(", "),
+    (body?.encodings ?? []).map(code).join(", "),
     Object.keys(answers).map(code).join(", "),
   ]);
   const text = paragraph(

@@ -7,6 +7,7 @@ import {
   type HttpProtocol,
   HttpRefusal,
   type IngestProtocol,
+  type Probe,
   type ProtocolFailure,
   type ProtocolResponse,
   type Skip,
@@ -83,7 +84,7 @@ export function createProtocolRoutes(o: ProtocolRoutesOptions): ProtocolRoutes {
     if (!/^\/[^?#\s]*$/.test(path))
       throw new Error(`The path of ${name} is ${JSON.stringify(path)}: begin it with "/"`);
     if (routes.has(path)) throw new Error(`${name} has the path ${path}, which another ingest protocol has already`);
-    routes.set(path, routeOf(protocol, o, streams));
+    routes.set(path, "probe" in protocol ? probeRoute(protocol, o) : routeOf(protocol, o, streams));
     if ("handleStream" in protocol) streamed.add(path);
   }
   const checkApart = (paths: Iterable<string>) => {
@@ -96,7 +97,19 @@ export function createProtocolRoutes(o: ProtocolRoutesOptions): ProtocolRoutes {
   return { of: (path) => routes.get(path), isStreamed, methods: o.protocols.map(({ method }) => method), checkApart };
 }
 
-function routeOf(protocol: HttpProtocol, o: ProtocolRoutesOptions, streams: Streams): ProtocolRoute {
+/** Its answer is the same for all: nobody is asked who they are. */
+function probeRoute(probe: Probe, o: ProtocolRoutesOptions): ProtocolRoute {
+  const method = `${probe.method} ${probe.path}`;
+  return async (request, response) => {
+    const isProbe = request.method === "GET" || request.method === "HEAD";
+    o.metrics.rpcs.inc({ method, code: statusName(isProbe ? undefined : Code.Unimplemented), kind: "unary" });
+    if (isProbe) send(response, probe.probe);
+    else refuseMethod(response, probe);
+    request.resume();
+  };
+}
+
+function routeOf(protocol: Exclude<HttpProtocol, Probe>, o: ProtocolRoutesOptions, streams: Streams): ProtocolRoute {
   const label = `${protocol.method} ${protocol.path}`;
   const isStreamed = "handleStream" in protocol;
   const kind = isStreamed ? "stream" : "unary";
@@ -276,6 +289,7 @@ function refused({ status, code, message }: ProtocolFailure): ProtocolResponse {
   return { status, headers: { "content-type": "application/json" }, body: JSON.stringify({ code, message }) };
 }
 
-function refuseMethod(response: NodeServerResponse, { name, method, path }: HttpProtocol): void {
-  sendJson(response, 405, { code: "unimplemented", message: `${path} (${name}) takes ${method}` }, { allow: method });
+function refuseMethod(response: NodeServerResponse, { name, path, ...protocol }: HttpProtocol): void {
+  const allow = "probe" in protocol ? "GET, HEAD" : protocol.method;
+  sendJson(response, 405, { code: "unimplemented", message: `${path} (${name}) takes ${allow}` }, { allow });
 }

@@ -10,7 +10,7 @@ import type { SettledBatch } from "./settled.ts";
  * A protocol by which readings come in over plain HTTP, beside the contract's own calls. It has the listener's port, TLS, limits,
  * credentials, quota, metrics and orderly stop; what is its own is to read a body and to say what became of it.
  */
-export type HttpProtocol = IngestProtocol | StreamedProtocol;
+export type HttpProtocol = IngestProtocol | StreamedProtocol | Probe;
 
 interface Endpoint {
   /** For metrics and log lines, such as "influx". */
@@ -37,6 +37,15 @@ export interface IngestProtocol extends Endpoint {
 export interface StreamedProtocol extends Endpoint {
   /** Whatever it throws is answered as for `handle`. */
   handleStream(request: StreamedRequest): Promise<ProtocolResponse>;
+}
+
+/** What senders ask by GET or HEAD, without a credential, before they send: whoever asks gets the same answer. */
+export interface Probe {
+  readonly name: string;
+  readonly method: "GET";
+  readonly path: string;
+  readonly document: EndpointDocument;
+  readonly probe: ProtocolResponse;
 }
 
 interface Asked {

@@ -7,7 +7,8 @@ export interface EndpointDocument {
   readonly summary: string;
   /** What a client has to know, in a paragraph, and where to read more. */
   readonly description: string;
-  readonly body: {
+  /** Absent: the request has none. */
+  readonly body?: {
     /** Content types that are taken; another is refused with 415. */
     readonly types: readonly string[];
     /** Content encodings; `required`: each body has one of them. */
@@ -17,9 +18,9 @@ export interface EndpointDocument {
   readonly query: readonly DocumentedParameter[];
   /** By status: of what was stored, and of what the protocol itself refuses. */
   readonly answers: Readonly<Record<number, DocumentedAnswer>>;
-  /** Of all other refusals: their content types and, where it is JSON, their shape. */
-  readonly refusal: DocumentedAnswer;
-  /** How callers say who they are. */
+  /** Of all other refusals: their content types and, where it is JSON, their shape. Absent: nothing is refused. */
+  readonly refusal?: DocumentedAnswer;
+  /** How callers say who they are; none: they need not. */
   readonly credentials: readonly Credential[];
 }
 

@@ -1,7 +1,8 @@
 import { type Gateway, startGateway } from "../../gateway/gateway.ts";
-import { passOn } from "../../gateway/ingest.ts";
+import { type IngestPath, passOn } from "../../gateway/ingest.ts";
 import { PROMETHEUS_PATHS } from "../api/prometheus/api.ts";
 import type { RpcServer } from "../api/server.ts";
+import type { HttpProtocol } from "../ingest/protocol.ts";
 import { createActCheck } from "../security/act.ts";
 import type { Forwarding } from "../security/forwarded.ts";
 import { createHostCheck } from "../security/hosts.ts";
@@ -23,7 +24,10 @@ export function wireGateway(
     port: config.httpPort,
     grpcUrl,
     callInProcess: own?.call,
-    ingest: { paths: [...w.protocols, ...PROMETHEUS_PATHS], serve: own?.serveProtocol ?? passOn(grpcUrl) },
+    ingest: {
+      paths: [...w.protocols.flatMap(methodsOf), ...PROMETHEUS_PATHS],
+      serve: own?.serveProtocol ?? passOn(grpcUrl),
+    },
     allowedOrigins: config.allowedHosts,
     allowsHost: createHostCheck(config.security, config.bindAddress),
     mayAct: createActCheck(config.security, config.allowedHosts),
@@ -36,4 +40,9 @@ export function wireGateway(
     logger,
     metricsText: metrics.text,
   });
+}
+
+/** A probe is answered by HEAD as by GET. */
+function methodsOf(protocol: HttpProtocol): IngestPath[] {
+  return "probe" in protocol ? [protocol, { path: protocol.path, method: "HEAD" }] : [protocol];
 }

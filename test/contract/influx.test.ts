@@ -108,6 +108,27 @@ describe.each([
   });
 });
 
+describe("/ping of version 1", () => {
+  it.each(["GET", "HEAD"])(
+    "is answered by %s on both listeners without a credential, and says no more",
+    async (method) => {
+      for (const base of [app.http, app.grpc]) {
+        const answer = await fetch(`${base}/ping?verbose=true`, { method });
+        expect([answer.status, await answer.text()]).toEqual([204, ""]);
+        expect(answer.headers.get("x-influxdb-version")).toBe("1.8.10");
+      }
+    },
+  );
+
+  it("takes no other method, and is the only path of that name", async () => {
+    for (const base of [app.http, app.grpc]) {
+      const answer = await fetch(`${base}/ping`, { method: "POST", body: "m v=1" });
+      expect([answer.status, answer.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+      expect((await fetch(`${base}/pings`)).status).toBe(404);
+    }
+  });
+});
+
 describe("lines without a time", () => {
   it("get the server's, and each is a reading of its own", async () => {
     expect((await post("untimed v=1\nuntimed v=2\n")).status).toBe(204);

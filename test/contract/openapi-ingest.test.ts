@@ -7,13 +7,15 @@ import { type ProtocolApp, startProtocolApp } from "../../testing/protocol-app.t
 import { snappyCompress } from "../../testing/remote-write.ts";
 
 interface Answer {
+  readonly headers?: Readonly<Record<string, object>>;
   readonly content?: Readonly<Record<string, { readonly schema?: object }>>;
 }
 
 interface Operation {
   readonly operationId: string;
   readonly parameters?: readonly { readonly name: string; readonly in: string }[];
-  readonly requestBody: { readonly content: Readonly<Record<string, object>> };
+  /** Absent: what is asked before anything is sent. */
+  readonly requestBody?: { readonly content: Readonly<Record<string, object>> };
   readonly responses: Readonly<Record<string, Answer>>;
   readonly security: readonly Readonly<Record<string, unknown>>[];
 }
@@ -35,6 +37,9 @@ const operations = () =>
   Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
   );
+
+/** Those by which readings come in. */
+const ingesting = () => operations().filter(({ operation }) => operation.requestBody !== undefined);
 
 const ajv = new Ajv2020({ strict: false });
 
@@ -66,7 +71,7 @@ it("lists the paths and methods that there are handlers for, and no other", () =
 });
 
 it("names credentials that the document defines, and a request without any is refused as it says", async () => {
-  for (const each of operations()) {
+  for (const each of ingesting()) {
     for (const name of each.operation.security.flatMap(Object.keys))
       expect(document.components.securitySchemes).toHaveProperty(name);
     expect(await send(each, "x", { "content-type": "text/plain" })).toBe(401);
@@ -74,14 +79,14 @@ it("names credentials that the document defines, and a request without any is re
 });
 
 it("names the content types that are taken, and no other is", async () => {
-  for (const each of operations()) {
+  for (const each of ingesting()) {
     const { operation } = each;
     const encoding = operation.parameters?.find(({ name }) => name === "Content-Encoding");
     const headers = {
       ...app.bearer,
       ...(JSON.stringify(encoding).includes("snappy") ? { "content-encoding": "snappy" } : {}),
     };
-    const types = Object.keys(operation.requestBody.content);
+    const types = Object.keys(operation.requestBody!.content);
     for (const type of types) {
       const status = await send(each, "{", { ...headers, "content-type": type === "*/*" ? "application/zip" : type });
       expect([each.path, type, status]).not.toEqual([each.path, type, 415]);
@@ -106,6 +111,17 @@ it("names the parameters that are taken, and no other is", async () => {
   ).toBe(400);
 });
 
+it("says of a probe that it needs no credential and has one answer, with the headers that it has", async () => {
+  const probes = operations().filter(({ operation }) => operation.requestBody === undefined);
+  expect(probes.map(({ method, path }) => `${method} ${path}`)).toEqual(["GET /ping"]);
+  for (const { path, operation } of probes) {
+    expect([operation.security, Object.keys(operation.responses)]).toEqual([[{}], ["204"]]);
+    const { status, headers } = await fetch(`${app.http}${path}`);
+    expect(status).toBe(204);
+    for (const name of Object.keys(operation.responses[204]!.headers!)) expect(headers.has(name)).toBe(true);
+  }
+});
+
 it("says how success is answered", async () => {
   const bodies: Record<string, readonly [type: string, body: Uint8Array<ArrayBuffer> | string, status: number]> = {
     "/api/v1/write": ["application/x-protobuf", snappyCompress(Buffer.alloc(0)), 204],
@@ -114,7 +130,7 @@ it("says how success is answered", async () => {
     "/write": ["text/plain", "openapi v=2", 204],
     "/api/v1/sensors/data/bulk": ["text/csv", "sensor_id,time,value\na,2026-01-05T00:00:00Z,1\n", 200],
   };
-  for (const each of operations()) {
+  for (const each of ingesting()) {
     const [type, body, status] = bodies[each.path]!;
     const encoding = each.path === "/api/v1/write" ? { "content-encoding": "snappy" } : {};
     expect([each.path, await send(each, body, { ...app.bearer, ...encoding, "content-type": type })]).toEqual([

@@ -1,4 +1,4 @@
-/** InfluxDB's line protocol as version 2 takes it, `POST /api/v2/write`, and as version 1 does, `POST /write`. */
+/** InfluxDB's line protocol as version 2 takes it, `POST /api/v2/write`, and as version 1 does, `POST /write` after `GET /ping`. */
 import {
   type DocumentedAnswer,
   ENCODINGS,
@@ -6,14 +6,20 @@ import {
   objectSchema,
   TEXT,
 } from "../../../lib/endpoint-document.ts";
-import type { IngestProtocol, ProtocolFailure, ProtocolRequest, ProtocolResponse } from "../../protocol.ts";
+import type {
+  HttpProtocol,
+  IngestProtocol,
+  ProtocolFailure,
+  ProtocolRequest,
+  ProtocolResponse,
+} from "../../protocol.ts";
 import { checkEncoding } from "../encoding.ts";
 import { Points, storePoints } from "../points.ts";
 import { LineMapper, PRECISIONS, precisionOf } from "./map.ts";
 import { type ParsedLines, parseLines } from "./parse.ts";
 
 /** The routes of both versions: one series is one sensor, by whichever it comes. */
-export function lineProtocol(): readonly IngestProtocol[] {
+export function lineProtocol(): readonly HttpProtocol[] {
   const mapper = new LineMapper();
   const route = (name: string, path: string, document: EndpointDocument, body: Body): IngestProtocol => ({
     ...{ name, method: "POST", path, credential, document },
@@ -26,6 +32,7 @@ export function lineProtocol(): readonly IngestProtocol[] {
       message,
     })),
     route("influx_v1", "/write", DOCUMENT_V1, (_, error) => ({ error })),
+    { name: "influx_ping", method: "GET", path: "/ping", document: DOCUMENT_PING, probe: PONG },
   ];
 }
 
@@ -55,6 +62,26 @@ const DOCUMENT_V1: EndpointDocument = {
   summary: "Readings in line protocol, as InfluxDB 1",
   refusal: refusalOf({ error: TEXT }),
   credentials: ["bearer", "basic"],
+};
+
+/** Clients of version 1 take it for how to write. It says nothing of this platform. */
+const VERSION_1 = "1.8.10";
+const PONG: ProtocolResponse = { status: 204, headers: { "x-influxdb-version": VERSION_1 } };
+
+const DOCUMENT_PING: EndpointDocument = {
+  operationId: "ping_v1",
+  summary: "Whether it answers, as InfluxDB 1",
+  description:
+    "Clients of InfluxDB 1 ask it before they write to `/write`. HEAD is answered too. Guide: docs/guides/influx.md.",
+  query: [],
+  answers: {
+    204: {
+      description: "It does.",
+      types: [],
+      headers: { "X-Influxdb-Version": `${VERSION_1}, the version of InfluxDB whose writes are taken.` },
+    },
+  },
+  credentials: [],
 };
 
 type Body = (status: number, message: string) => object;
