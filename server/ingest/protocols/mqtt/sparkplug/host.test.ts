@@ -44,6 +44,19 @@ test("an alias stands for the name that the birth gave it, of the node and of it
   expect(asked).toEqual([]);
 });
 
+test.each([
+  ["seconds", SENT_MS / 1_000],
+  ["microseconds", SENT_MS * 1_000],
+])("a time in %s is refused with its value, the others are taken, and the node is online all the same", (unit, at) => {
+  const leftOut = { skipped: "bad_time", detail: `timestamp ${at} looks like ${unit} since 1970: give milliseconds` };
+  const metrics = [born("a", 1, 5), born("b", 2, 6, { timestamp: BigInt(SENT_MS) })];
+  const birth = send("g/NBIRTH/e", payload([bdSeq(0), ...metrics], 0, at));
+  expect(birth).toMatchObject({ leftOut });
+  expect(values(birth)).toEqual({ "g/e/$online": 1, "g/e/b": 6 });
+  expect(birth).toMatchObject({ readings: [{ observedUs: nowUs }, { observedUs: SENT_MS * 1_000 }] });
+  expect(say("g/NDATA/e", [changed(1, 7, { timestamp: BigInt(at) })], 1)).toEqual({ readings: [], leftOut });
+});
+
 test("numbers come as their types have them, and what is none is left out", () => {
   const int = (name: string, datatype: number, value: number): MetricInit => ({
     name,

@@ -1,7 +1,8 @@
 /** Edge nodes and their devices as a Sparkplug host application knows them. Pure: times are passed in, and what is to be sent comes out. */
 import { fromBinary } from "@bufbuild/protobuf";
+import { otherUnit } from "../../../../../formats/time.ts";
 import { type Metric, type Payload, PayloadSchema } from "../../../../../gen/es/sparkplug/v1/payload_pb.ts";
-import { type Mapped, type MappedReading, type Mapper, type Message, skipped } from "../message.ts";
+import { type Mapped, type MappedReading, type Mapper, type Message, type Skipped, skipped } from "../message.ts";
 import { readingOf } from "../payload.ts";
 import { type Definition, isBad, numberOfMetric, unitOf } from "./metric.ts";
 import { Sequence } from "./sequence.ts";
@@ -35,6 +36,11 @@ interface Topic {
   readonly kind: string;
   readonly edge: string;
   readonly device: string | undefined;
+}
+
+interface Taken {
+  readonly readings: readonly MappedReading[];
+  readonly leftOut?: Skipped | undefined;
 }
 
 export interface HostOptions {
@@ -105,9 +111,7 @@ export class SparkplugHost implements Mapper {
     };
     this.#nodes.set(key, node);
     this.#askedUs.delete(key);
-    return {
-      readings: [online(topic, 1, timeOfPayload(payload, message)), ...this.#born(node, topic, payload, message)],
-    };
+    return withOnline(topic, this.#born(node, topic, payload, message), { payload, message });
   }
 
   #deviceBirth(topic: Topic, payload: Payload, message: Message): Mapped {
@@ -117,13 +121,11 @@ export class SparkplugHost implements Mapper {
     if (node.devices.size >= MAX_DEVICES_OF_A_NODE && !node.devices.has(topic.device))
       return skipped("too_large", `${keyOf(topic)} has ${MAX_DEVICES_OF_A_NODE} devices already`);
     node.devices.add(topic.device);
-    return {
-      readings: [online(topic, 1, timeOfPayload(payload, message)), ...this.#born(node, topic, payload, message)],
-    };
+    return withOnline(topic, this.#born(node, topic, payload, message), { payload, message });
   }
 
   /** Notes what a birth says of the metrics, and takes their values. */
-  #born(node: Node, topic: Topic, payload: Payload, message: Message): MappedReading[] {
+  #born(node: Node, topic: Topic, payload: Payload, message: Message): Taken {
     for (const metric of payload.metrics) {
       // An alias may be new for a name that is known.
       if (metric.name === undefined || node.byName.size + node.byAlias.size >= 2 * MAX_METRICS_OF_A_NODE) continue;
@@ -143,7 +145,7 @@ export class SparkplugHost implements Mapper {
       this.#ask(node, message.arrivedUs);
       return unborn(topic);
     }
-    return { readings: this.#readings(node, topic, payload, message) };
+    return this.#readings(node, topic, payload, message);
   }
 
   #nodeDeath(topic: Topic, payload: Payload, message: Message): Mapped {
@@ -161,11 +163,12 @@ export class SparkplugHost implements Mapper {
     if (node === undefined || topic.device === undefined) return unborn(topic);
     this.#count(node, payload, message.arrivedUs);
     node.devices.delete(topic.device);
-    return { readings: [online(topic, 0, timeOfPayload(payload, message))] };
+    return { readings: [online(topic, 0, onlineSince(payload, message))] };
   }
 
-  #readings(node: Node, topic: Topic, payload: Payload, message: Message): MappedReading[] {
+  #readings(node: Node, topic: Topic, payload: Payload, message: Message): Taken {
     const readings: MappedReading[] = [];
+    let leftOut: Skipped | undefined;
     for (const metric of payload.metrics) {
       const definition = definitionOf(node, topic, metric);
       if (definition === undefined) {
@@ -175,13 +178,16 @@ export class SparkplugHost implements Mapper {
       if (CONTROL.test(definition.name) || isBad(metric)) continue;
       const value = numberOfMetric(metric, metric.datatype ?? definition.datatype);
       if (value === undefined) continue;
-      const observedUs =
-        metric.timestamp === undefined ? timeOfPayload(payload, message) : Number(metric.timestamp) * 1_000;
+      const observedUs = timeOf(metric.timestamp ?? payload.timestamp, message);
+      if (typeof observedUs !== "number") {
+        leftOut ??= observedUs;
+        continue;
+      }
       const where = { ...topic, device: definition.device };
       const base = { sensorId: sensorId(where, definition.name), sensorType: TYPE, attributes: attributesOf(where) };
       readings.push(readingOf({ ...base, unit: unitOf(metric) ?? definition.unit }, value, observedUs));
     }
-    return readings;
+    return leftOut === undefined ? { readings } : { readings, leftOut };
   }
 
   /** Of a node that has not said what it is, it is asked for. */
@@ -241,8 +247,21 @@ function definitionOf(node: Node, { device }: Topic, { name, alias }: Metric): D
   return alias === undefined ? undefined : node.byAlias.get(alias);
 }
 
-function timeOfPayload({ timestamp }: Payload, { arrivedUs }: Message): number {
-  return timestamp === undefined ? arrivedUs : Number(timestamp) * 1_000;
+/** Sparkplug counts milliseconds. */
+function timeOf(timestamp: bigint | undefined, { arrivedUs }: Message): number | Skipped {
+  if (timestamp === undefined) return arrivedUs;
+  const why = otherUnit(Number(timestamp), "ms");
+  return why === undefined ? Number(timestamp) * 1_000 : skipped("bad_time", `timestamp ${why}`);
+}
+
+/** Whether somebody is there is known whatever its clock says. */
+function onlineSince({ timestamp }: Payload, message: Message): number {
+  const at = timeOf(timestamp, message);
+  return typeof at === "number" ? at : message.arrivedUs;
+}
+
+function withOnline(topic: Topic, { readings, leftOut }: Taken, of: { payload: Payload; message: Message }): Mapped {
+  return { readings: [online(topic, 1, onlineSince(of.payload, of.message)), ...readings], leftOut };
 }
 
 function bdSeqOf({ metrics }: Payload): number | undefined {
