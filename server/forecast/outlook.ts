@@ -13,8 +13,9 @@ const STEPS_KEPT = 8 * STEPS_AHEAD;
 /** The season is kept from before a step begins: of those that are forecast, and one more that is under way. */
 const SEASONS_AHEAD = STEPS_AHEAD + 2;
 const SEASONS_KEPT = STEPS_KEPT + SEASONS_AHEAD;
-/** Share of a step within which looks are spread. */
-const LOOK_SPREAD = 0.25;
+/** Looks are spread over a minute, which a million sensors need, and over no more than so much of a step. */
+const LOOK_SPREAD_US = 60e6;
+const LOOK_SPREAD_SHARE = 0.25;
 /** A limit farther away than so many times what the sensor has moved within so many steps is out of reach: nothing is computed. */
 const REACH = 1.5;
 
@@ -124,7 +125,7 @@ export class Outlook {
 
   /** A step has ended: looks at the sensor come up to this much later, so that those of many sensors do not come at once. */
   get spreadUs(): number {
-    return this.#cells[STEP_US]! * LOOK_SPREAD;
+    return Math.min(LOOK_SPREAD_US, this.#cells[STEP_US]! * LOOK_SPREAD_SHARE);
   }
 
   /** Two steps without a reading: it is not that one is under way. */

@@ -146,7 +146,8 @@ describeWith(["chromium"], "a plant in the console", () => {
       (await alerts.listAlerts({ sensorId: "oven-1", resolved: false })).alerts.find(
         ({ alertType }) => alertType === "limit_forecast",
       );
-    await expect.poll(early, SOON).toBeDefined();
+    // A look comes up to a minute after the step has ended.
+    await expect.poll(early, { timeout: 90_000 }).toBeDefined();
     const { context, page, wrong } = await openPage(browser, platform.http, { expected: [NOT_YET] });
     await page.goto(`${platform.http}/ui/alerts/${(await early())!.id}`);
     await page.getByText(/^The line across is the limit of 60\s?C\./).waitFor();
