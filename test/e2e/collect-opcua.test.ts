@@ -85,7 +85,7 @@ describeWith(
         return parse(run.stdout()) as { nodes: object[]; sensors: object[] };
       };
       const config = await browse(secure.endpoint);
-      expect(config.nodes).toHaveLength(7); // without the text
+      expect(config.nodes).toHaveLength(8); // without the text
       expect(config.nodes).toContainEqual({
         ...{ node_id: "ns=2;s=OilTemperature", sensor_id: "Hall/Press 7/OilTemperature" },
         ...{ sensor_type: "OilTemperature", unit: "°C" },
@@ -255,7 +255,7 @@ describeWith(
         expect("values" in page && page.values.length).toBe(200);
         break;
       }
-      expect(server.lines).toContain("released 1");
+      await until(() => server.lines.includes("released 1"));
     });
 
     test("no value is stored twice, and none lost of those that came while the collector lived", async () => {
