@@ -18,6 +18,13 @@ test.each([
   ["a long text that is looked at again and again", `${LONG}{{ range 50000 }}{{ $y := printf "%.0s" $x }}{{ end }}`],
   ["a long text that is cut again and again", `${LONG}{{ range 50000 }}{{ $y := slice $x 0 1 }}{{ end }}`],
   ["labels that are sorted again and again", "{{ range 40000 }}{{ $y := $.CommonLabels.SortedPairs }}{{ end }}"],
+  ["lists of lists, as text", "{{ $x := list 1 }}{{ range 60 }}{{ $x = list $x $x }}{{ end }}{{ $y := print $x }}"],
+  ["dicts of dicts, as JSON", '{{ $x := dict }}{{ range 60 }}{{ $x = dict "a" $x "b" $x }}{{ end }}{{ toJson $x }}'],
+  // Most steps are taken by what costs little.
+  [
+    "an expression that looks to the end behind each match",
+    `${LONG}{{ range 190000 }}{{ end }}{{ reReplaceAll "(?:.*x)|." "-" $x }}`,
+  ],
   ["a range without end", "{{ range 9007199254740991 }}{{ end }}"],
 ])("too much work is refused: %s", (_, template) => {
   expect(() => filledIn(template)).toThrow("takes more than 200000 steps");
@@ -29,6 +36,11 @@ test.each([
     "the match itself, many times, for each of many characters",
     `${LONG}{{ reReplaceAll "." "${"$0".repeat(900)}" $x }}`,
   ],
+  ["a text in many places", `${LONG}{{ printf "${"%[1]s".repeat(12_000)}" $x }}`],
+  [
+    "a long separator between many",
+    `${LONG}{{ $l := list }}{{ range 100 }}{{ $l = append $l ${"1 ".repeat(50)}}}{{ end }}{{ join $x $l }}`,
+  ],
 ])("too much text is refused before it is there: %s", (_, template) => {
   expect(() => filledIn(template)).toThrow("makes more than 262144 characters");
 });
@@ -39,4 +51,8 @@ test("a layout of times has a length", () => {
 
 test("a time past all calendars is refused", () => {
   expect(() => filledIn("{{ now.AddDate 300000 0 0 }}")).toThrow("no calendar has");
+});
+
+test("a text is tried against a layout in one way only, however many there are", () => {
+  expect(filledIn(`{{ toDate "${"2".repeat(61)}" "${"1".repeat(92)}x" }}`)).toBe(filledIn('{{ toDate "2006" "x" }}'));
 });

@@ -7,6 +7,9 @@ import { MATCHING_PER_STEP, MAX_OUTPUT_CHARACTERS, MAX_PROGRAM } from "./limits.
 /** As in Go: `$name` takes all letters, digits and underscores. */
 const REFERENCE = /\$(?:\$|([\p{L}\p{Nd}_]+)|\{([\p{L}\p{Nd}_]+)\})/gu;
 
+/** What may be repeated without end. */
+const ENDLESS = /[*+]|\{\d+,\}/;
+
 export class Expressions {
   readonly #compiled = new Map<string, RE2JS>();
   readonly #spend: (steps: number) => void;
@@ -24,11 +27,15 @@ export class Expressions {
   replaceAll(pattern: string, by: string, value: string): string {
     const expression = this.#of(pattern, value);
     const expand = expander(expression, by);
+    const size = expression.programSize();
+    // What a match could still have become is looked for behind each of them, here to the end of the text.
+    const isEndless = ENDLESS.test(pattern);
     const matcher = expression.matcher(value);
     const pieces: string[] = [];
     let [end, length, hasMatch] = [0, value.length, false];
     while (matcher.find()) {
       const start = matcher.start();
+      this.#spend(Math.floor((size * (isEndless ? value.length - start : size)) / MATCHING_PER_STEP));
       if (hasMatch && start === end && matcher.end() === start) continue;
       const piece = value.slice(end, start) + expand((group) => matcher.group(group) ?? "");
       length += piece.length;

@@ -5,6 +5,7 @@ import { Expressions } from "./expressions.ts";
 import { Failure } from "./failure.ts";
 import { formatTime } from "./go-time.ts";
 import { parseDuration, parseTime } from "./go-time-parse.ts";
+import { MAX_OUTPUT_CHARACTERS } from "./limits.ts";
 import { Float } from "./nodes.ts";
 import { generalText, printf, shown } from "./printf.ts";
 import {
@@ -50,7 +51,7 @@ export function functions({ nowUs, spend, routeLabel }: Surroundings): ReadonlyM
     toLower: ([value]) => mapped(text(value), (character) => character.toLowerCase()),
     title: ([value]) => titled(text(value)),
     trimSpace: ([value]) => text(value).trim(),
-    join: ([separator, list]) => items(list).map(printed).join(text(separator)),
+    join: ([separator, list]) => joinedBy(text(separator), items(list)),
     match: ([pattern, value]) => expressions.match(text(pattern), text(value)),
     reReplaceAll: ([pattern, by, value]) => expressions.replaceAll(text(pattern), text(by), text(value)),
     stringSlice: (args) => new List("texts", args.map(text)),
@@ -176,6 +177,13 @@ function sprint(args: readonly Value[]): string {
   return args
     .map((arg, at) => (at > 0 && !isText(arg) && !isText(args[at - 1]) ? ` ${shown(arg)}` : shown(arg)))
     .join("");
+}
+
+/** A list that `append` has made is long, and a separator may be. */
+function joinedBy(separator: string, list: readonly Value[]): string {
+  if (separator.length * (list.length - 1) > MAX_OUTPUT_CHARACTERS)
+    throw new Failure(`makes more than ${MAX_OUTPUT_CHARACTERS} characters.`);
+  return list.map(printed).join(separator);
 }
 
 function joined(args: readonly Value[]): string {

@@ -13,19 +13,34 @@ const PATTERNS: Readonly<Record<string, string>> = {
   ...{ "Z07:00": "Z|[+-]\\d\\d:\\d\\d", Z0700: "Z|[+-]\\d{4}", "-07:00": "[+-]\\d\\d:\\d\\d", "-0700": "[+-]\\d{4}" },
 };
 
-/** A time in UTC; undefined where the text does not fit. @throws Failure where the layout has what is not taken */
+const READERS = new Map(Object.entries(PATTERNS).map(([element, pattern]) => [element, new RegExp(pattern, "y")]));
+
+/**
+ * A time in UTC; undefined where the text does not fit. As in Go each element takes as much as it can, and what does not fit then is not
+ * tried in another way: a layout of many elements would have no end of ways.
+ *
+ * @throws Failure where the layout has what is not taken
+ */
 export function parseTime(layout: string, value: string): Time | undefined {
-  const elements: string[] = [];
-  let [source, end] = ["", 0];
-  for (const { 0: element, index } of layout.slice(0, 500).matchAll(ELEMENT)) {
-    const pattern = Object.hasOwn(PATTERNS, element) ? PATTERNS[element] : undefined;
-    if (pattern === undefined) throw new Failure(`has ${JSON.stringify(element)} in a layout, which is not read.`);
-    source += `${RegExp.escape(layout.slice(end, index))}(${pattern})`;
+  const parts = new Map<string, string>();
+  let [end, at, fits] = [0, 0, true];
+  const pass = (text: string) => {
+    fits &&= value.startsWith(text, at);
+    at += text.length;
+  };
+  for (const { 0: element, index } of layout.matchAll(ELEMENT)) {
+    const reader = READERS.get(element);
+    if (reader === undefined) throw new Failure(`has ${JSON.stringify(element)} in a layout, which is not read.`);
+    pass(layout.slice(end, index));
     end = index + element.length;
-    elements.push(element);
+    reader.lastIndex = at;
+    const [part] = (fits && reader.exec(value)) || [];
+    if (part !== undefined) parts.set(element, part);
+    pass(part ?? element);
+    fits &&= part !== undefined;
   }
-  const found = new RegExp(`^${source}${RegExp.escape(layout.slice(end))}$`).exec(value.slice(0, 500));
-  return found === null ? undefined : timeOf(new Map(elements.map((element, i) => [element, found[i + 1]!])));
+  pass(layout.slice(end));
+  return fits && at === value.length ? timeOf(parts) : undefined;
 }
 
 function timeOf(parts: ReadonlyMap<string, string>): Time | undefined {

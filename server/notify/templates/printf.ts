@@ -1,5 +1,6 @@
 /** Go's `printf` for the verbs that texts of notifications use. */
 import { Failure } from "./failure.ts";
+import { MAX_OUTPUT_CHARACTERS } from "./limits.ts";
 import { Float } from "./nodes.ts";
 import { TemplateProblem } from "./problem.ts";
 import { Duration, exponential, floatText, List, printed, Safe, type Value } from "./values.ts";
@@ -24,6 +25,7 @@ function isTaken(verb: string, flags: string): boolean {
 export function printf(format: string, args: readonly Value[]): string {
   let next = 0;
   let isInOrder = true;
+  let characters = 0;
   const text = format.replace(VERB, (whole, flags: string, width: string, precision, place, verb: string) => {
     if (verb === "%") return "%";
     if (!isTaken(verb, flags))
@@ -34,7 +36,11 @@ export function printf(format: string, args: readonly Value[]): string {
     }
     if (next < 0 || next >= args.length) return place === undefined ? `%!${verb}(MISSING)` : `%!${verb}(BADINDEX)`;
     const shape = { flags, precision: precision === undefined ? undefined : Number(precision) };
-    return padded(verbText(verb, args[next++], shape), { verb, flags, width: Number(width || 0) });
+    const made = padded(verbText(verb, args[next++], shape), { verb, flags, width: Number(width || 0) });
+    characters += made.length;
+    // Before all of it is there: the same text may be wanted in many places.
+    if (characters > MAX_OUTPUT_CHARACTERS) throw new Failure(`makes more than ${MAX_OUTPUT_CHARACTERS} characters.`);
+    return made;
   });
   const extra = isInOrder ? args.slice(next).map((arg) => `${goType(arg)}=${printed(arg)}`) : [];
   return extra.length === 0 ? text : `${text}%!(EXTRA ${extra.join(", ")})`;

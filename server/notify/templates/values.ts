@@ -111,11 +111,14 @@ export class List {
   readonly type: string;
   readonly items: readonly Value[];
   readonly methods: Methods;
+  /** With what is in it: lists of one list twice, of which there are two again, look small from outside. */
+  readonly weight: number;
 
   constructor(type: string, items: readonly Value[], methods: Methods = {}) {
     this.type = type;
     this.items = items;
     this.methods = methods;
+    this.weight = items.reduce((sum: number, item) => sum + CHARACTERS_PER_ITEM + weightOf(item), 0);
   }
 }
 
@@ -133,9 +136,12 @@ export class Labels {
 export class Dict {
   /** By name, in the order of names. */
   readonly entries: ReadonlyMap<string, Value>;
+  /** With what is in it. */
+  readonly weight: number;
 
   constructor(all: ReadonlyMap<string, Value>) {
     this.entries = new Map([...all].sort(([a], [b]) => (a < b ? -1 : 1)));
+    this.weight = [...all].reduce((sum, [name, each]) => sum + CHARACTERS_PER_ITEM + name.length + weightOf(each), 0);
   }
 }
 
@@ -143,8 +149,8 @@ export class Dict {
 export function weightOf(value: Value): number {
   if (typeof value === "string") return value.length;
   if (value instanceof Safe) return value.text.length;
-  if (value instanceof List) return value.items.length * CHARACTERS_PER_ITEM;
-  return value instanceof Labels || value instanceof Dict ? value.entries.size * CHARACTERS_PER_ITEM : 0;
+  if (value instanceof List || value instanceof Dict) return value.weight;
+  return value instanceof Labels ? value.entries.size * CHARACTERS_PER_ITEM : 0;
 }
 
 const CHARACTERS_PER_ITEM = 32;
