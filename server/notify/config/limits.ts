@@ -10,7 +10,7 @@ export const MAX_VALUES = 200_000;
 export const MAX_ROUTE_DEPTH = 20;
 /** Routes of the tree: each may be tried for every alert. */
 export const MAX_ROUTES = 5_000;
-/** Labels of a route, those above it included as they are written there. */
+/** Labels of a route, with those that it has of the routes above. */
 export const MAX_ROUTE_LABELS = 100;
 /** Characters of a route's label, which is a part of each of its messages. */
 export const MAX_ROUTE_LABEL = 4_096;

@@ -680,3 +680,16 @@ test("where a message goes may be a template: it is told as it is written, and c
   ]);
   expect(channelKeys(channels).filter((key) => key.includes("~"))).toEqual([]);
 });
+
+test("labels of a route are counted with those that it has of the routes above", () => {
+  const labels = (from: number, count: number) =>
+    `{${Array.from({ length: count }, (_, i) => `l${from + i}: x`).join(", ")}}`;
+  const file = (own: string) =>
+    `route: {receiver: a, labels: ${labels(0, 60)}, routes: [{labels: ${own}}]}\nreceivers: [{name: a}]`;
+  expect(Object.keys(configOf(file(labels(20, 80))).route.routes[0]!.labels)).toHaveLength(100);
+  expect(problemsOf(file(labels(20, 81)))).toEqual([
+    expect.stringMatching(
+      /route\.routes\[0\]\.labels: makes 101 with those of the routes above: at most 100 are taken\.$/,
+    ),
+  ]);
+});

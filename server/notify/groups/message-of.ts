@@ -76,6 +76,7 @@ function common(all: readonly Readonly<Record<string, string>>[]): Record<string
 /** One message of several groups to the same channel. `first`: by whose key it is known. */
 export function mergedMessage(messages: readonly Message[], first: Message): Message {
   const { receiver, externalUrl } = first;
+  const troubles = [...new Set(messages.flatMap(({ routeLabelTroubles = [] }) => routeLabelTroubles))];
   const alerts = new Map(messages.flatMap((each) => each.alerts).map((alert) => [alert.id, alert]));
   const sorted = [...alerts.values()].sort((a, b) => worstFirst(withSeverity(a), withSeverity(b)));
   const hidden = messages.reduce((sum, { truncatedAlerts }) => sum + truncatedAlerts, 0);
@@ -91,6 +92,7 @@ export function mergedMessage(messages: readonly Message[], first: Message): Mes
     ...(messages.some(({ routeLabels }) => routeLabels !== undefined) && {
       routeLabels: common(messages.map(({ routeLabels = {} }) => routeLabels)),
     }),
+    ...(troubles.length > 0 && { routeLabelTroubles: troubles }),
     ...(first.escalation !== undefined && isOfOneStep ? { escalation: first.escalation } : {}),
     externalUrl,
   };

@@ -93,6 +93,13 @@ test("a message of several groups says of which step of an escalation they are, 
   }
 });
 
+test("a message of several groups says of all of them why labels of their routes are missing", () => {
+  const failed = (...routeLabelTroubles: string[]) => notification({ routeLabels: {}, routeLabelTroubles });
+  const [one, other] = [failed("a", "b"), failed("b", "c")];
+  expect(mergedMessage([one, notification(), other], one).routeLabelTroubles).toEqual(["a", "b", "c"]);
+  expect(mergedMessage([notification(), notification()], one)).not.toHaveProperty("routeLabelTroubles");
+});
+
 test("incidents of PagerDuty are not merged: their groups wait", () => {
   const play = new Play(2, "pagerduty_configs: [{ routing_key: x }]").at(0);
   for (const id of [1, 2, 3, 4, 5]) play.alert(id, "low");

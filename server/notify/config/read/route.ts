@@ -75,7 +75,7 @@ class RouteReader {
 
   read(fields: Fields, { id, key, depth, inherited }: Place): Route {
     this.#bound(fields, depth);
-    const labels = { ...inherited.labels, ...readLabels(fields.get("labels")) };
+    const labels = readLabels(fields.get("labels"), inherited.labels);
     const own = { ...inherited, ...this.#settings(fields), labels };
     const children = (fields.get("routes")?.items(MAX_ROUTES) ?? []).map((item) => item.fields(ROUTE));
     const below = children.filter((child) => child !== undefined);
@@ -138,12 +138,16 @@ class RouteReader {
   }
 }
 
-function readLabels(value: Value | undefined): Route["labels"] {
+/** With those of the routes above, where it does not replace them. */
+function readLabels(value: Value | undefined, above: Route["labels"]): Route["labels"] {
+  if (value === undefined) return above;
   const options = { mode: "text", most: MAX_ROUTE_LABEL, isWhole: false } as const;
-  const entries = (value?.entries(MAX_ROUTE_LABELS) ?? []).map(
-    ([name, each]) => [name, each.templated(options) ?? ""] as const,
-  );
-  return Object.fromEntries(entries);
+  const own = value.entries(MAX_ROUTE_LABELS).map(([name, each]) => [name, each.templated(options) ?? ""] as const);
+  const all = { ...above, ...Object.fromEntries(own) };
+  const count = Object.keys(all).length;
+  if (count > MAX_ROUTE_LABELS)
+    value.problem(`makes ${count} with those of the routes above: at most ${MAX_ROUTE_LABELS} are taken.`);
+  return all;
 }
 
 function readGroupBy(value: Value | undefined): Route["groupBy"] | undefined {
