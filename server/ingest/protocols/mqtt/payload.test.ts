@@ -95,6 +95,11 @@ test.each([
     });
 });
 
+test("a unit that is no text takes nothing from what a rule says", () => {
+  const known = { sensorId: "x", unit: "Cel" };
+  expect(one(readPayload(message('{"value":1,"unit":5}'), known))).toMatchObject({ value: 1, unit: "Cel" });
+});
+
 test.each(["null", '""'])("a unit of %s is none", (unit) => {
   expect(one(read(`{"value":1,"unit":${unit}}`))).toMatchObject({ unit: "1" });
 });

@@ -101,8 +101,9 @@ function aboutOf(object: JsonObject, base: Base): Base | Skipped {
   const observedUs = base.observedUs ?? (object.timestamp === undefined ? undefined : timeOf(object.timestamp));
   if (typeof observedUs === "object") return observedUs;
   const { unit } = object;
-  // Without one it would be stored with the unit 1, and judged with what is of another.
-  if (unit !== undefined && unit !== null && typeof unit !== "string")
+  // Without one it would be stored with the unit 1, and judged with what is of another. Where the unit is known it may be anything, as
+  // Modbus calls its devices units and gives them numbers.
+  if (base.unit === undefined && unit !== undefined && unit !== null && typeof unit !== "string")
     return skipped("bad_unit", `unit ${quotedValue(unit)} is no text: give a text such as "bar", or none`);
   return {
     sensorId: base.sensorId,
