@@ -99,9 +99,12 @@ describeWith(["npm:node-opcua-client"], "the history of a server", async () => {
     expect([cut, released]).toEqual([all, all]);
   });
 
-  test("that a node does not give now is told apart from that of nodes that have none", async () => {
+  test.each([
+    ["good", StatusCodes.GoodNoData],
+    ["bad", StatusCodes.BadNoData],
+  ])("that a node does not give now is told apart from that of nodes that have none, which is %s", async (_, none) => {
     const { session } = serverWith(3);
-    const statuses = [StatusCodes.BadHistoryOperationUnsupported, StatusCodes.BadTimeout, StatusCodes.GoodNoData];
+    const statuses = [StatusCodes.BadHistoryOperationUnsupported, StatusCodes.BadTimeout, none];
     const readHistoryValue = async () => statuses.map((statusCode) => ({ statusCode }));
     const ends = [];
     for await (const page of pagesOf({ ...session, readHistoryValue } as unknown as HistorySession)) ends.push(page);

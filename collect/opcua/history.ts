@@ -14,7 +14,7 @@ export const MAX_NODE_VALUES = 100_000;
 const NO_HISTORY = new Set([
   ...["BadServiceUnsupported", "BadHistoryOperationUnsupported", "BadHistoryOperationInvalid", "BadNotSupported"],
   ...["BadNotImplemented", "BadNotReadable", "BadUserAccessDenied", "BadNodeIdUnknown", "BadNodeIdInvalid"],
-  ...["BadAttributeIdInvalid"],
+  ...["BadAttributeIdInvalid", "BadNoData"],
 ]);
 
 export interface Gap {
