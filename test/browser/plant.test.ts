@@ -100,6 +100,11 @@ describeWith(["chromium"], "a plant in the console", () => {
     expect(await faultsOf(page)).toEqual([]);
     await page.goto(page.url());
     await expect.poll(ids, SOON).toEqual(["press-1", "pump-1"]);
+    // What a person closes stays closed when alerts come.
+    await works.focus();
+    await page.keyboard.press("ArrowLeft");
+    await send("press-1", [500]);
+    await tree.getByRole("treeitem", { name: /^works \(1\) 4 sensors, 3 alerting/, expanded: false }).waitFor();
     await tree.getByRole("treeitem", { name: "without an asset 1 sensor" }).click();
     await expect.poll(ids, SOON).toEqual(["alone-1"]);
     await page.getByRole("button", { name: "Sensors of all assets" }).click();
@@ -194,6 +199,65 @@ describeWith(["chromium"], "a plant in the console", () => {
     expect((await of("pump-2")).labelCorrect).toBe(true);
     await page.getByRole("button", { name: "Undo" }).click();
     await expect.poll(async () => (await of("pump-2")).labelCorrect, SOON).toBe(before);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it("does what waits where the page goes, and one act after another where they are many", LONG, async () => {
+    const alerts = createClient(AlertService, transport());
+    const open = async () => (await alerts.listAlerts({ resolved: false })).alerts.map(({ sensorId }) => sensorId);
+    const sensors = ["pump-2", "press-1", "fan-1", "alone-1"];
+    for (const sensorId of ["fan-1", "alone-1"]) await send(sensorId, [500]);
+    await expect.poll(open, SOON).toEqual(expect.arrayContaining(sensors));
+    const { context, page, wrong } = await openPage(browser, platform.http, { expected: [/net::ERR_FAILED/] });
+    let asked = 0;
+    page.on("request", (request) => (asked += request.url().endsWith("/AcknowledgeAlert") ? 1 : 0));
+    await page.goto(`${platform.http}/ui/alerts`);
+    const begin = (sensorId: string) => page.getByRole("button", { name: `Acknowledge ${sensorId}` }).click();
+    const waiting = page.getByText(", in a moment");
+    for (const sensorId of sensors) await begin(sensorId);
+    // There is room for three. What tells that the first is done leaves the others alone.
+    await page.getByText("Acknowledged: pump-2").waitFor();
+    expect(await waiting.count()).toBe(3);
+    for (const _ of sensors.slice(1)) await page.keyboard.press("z");
+    await waiting.first().waitFor({ state: "detached" });
+    expect(asked).toBe(1);
+
+    // What has failed is said until it is read, whatever is done meanwhile.
+    await page.route("**/telltale.v1.AlertService/AcknowledgeAlert", (route) => route.abort(), { times: 1 });
+    for (const sensorId of ["press-1", "fan-1"]) {
+      await begin(sensorId);
+      await waiting.locator("..").getByRole("button", { name: "Dismiss" }).click();
+      await page.getByText("1 alert is as before.").waitFor();
+    }
+    await page.getByText("Acknowledged: fan-1").waitFor();
+    expect(await page.getByText("1 alert is as before. The others are done.").count()).toBe(1);
+
+    await page.getByRole("button", { name: /^Choose all/ }).click();
+    await page.keyboard.press("r");
+    await page.getByRole("dialog").getByRole("button", { name: "Resolve" }).click();
+    await waiting.waitFor();
+    await page.close({ runBeforeUnload: true });
+    await expect.poll(open, SOON).toEqual([]);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it("does not ask again what people said with each reading that comes", LONG, async () => {
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(new URL(request.url()).pathname.split("/").at(-1)!));
+    const count = (name: string) => asked.filter((each) => each === name).length;
+    await page.goto(`${platform.http}/ui/sensors/oven-1?range=7d`);
+    await page.getByText("follows now").waitFor();
+    await expect.poll(() => count("ListMaintenanceWindows"), SOON).toBe(1);
+    for (let turn = count("GetSeries"); count("GetSeries") < turn + 4; ) {
+      const before = count("GetSeries");
+      await send("oven-1", [50]);
+      await expect.poll(() => count("GetSeries"), SOON).toBeGreaterThan(before);
+    }
+    // Once more where a minute has ended meanwhile.
+    expect(count("ListMaintenanceWindows")).toBeLessThan(4);
     expect(wrong).toEqual([]);
     await context.close();
   });

@@ -73,6 +73,36 @@ describeWith(["chromium"], "signing in to the console", () => {
     await context.close();
   });
 
+  it("tells whoever signs in next nothing of a file that is on its way", async () => {
+    const { context, page, wrong } = await openPage(browser, platform.http, { expected: REFUSED });
+    await page.goto(`${platform.http}/ui/import`);
+    await signIn(page, platform.adminToken);
+    const lines = Array.from({ length: 5 }, (_, i) => `2026-11-04T00:00:0${i}Z,kiln,temperature,C,${i}`);
+    const text = ["observed_at,sensor_id,sensor_type,unit,value", ...lines, ""].join("\n");
+    const file = { name: "kiln.csv", mimeType: "text/csv", buffer: Buffer.from(text) };
+    await page.getByLabel("Drop a CSV file").setInputFiles(file);
+    await page.getByText("5 readings of 1 sensor: kiln.").waitFor();
+    const { promise: isNext, resolve: goOn } = Promise.withResolvers<void>();
+    await page.route(/\/data\/bulk/, async (route) => {
+      await isNext;
+      await route.continue();
+    });
+    await page.getByRole("button", { name: "Store it" }).click();
+    await page.getByRole("progressbar").waitFor();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await signIn(page, platform.adminToken);
+    await page.getByLabel("Drop a CSV file").waitFor({ state: "attached" });
+    const answer = page.waitForResponse(/\/data\/bulk/);
+    goOn();
+    await (await answer).finished();
+    await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+    expect(new URL(page.url()).pathname).toBe("/ui/import");
+    expect(await page.getByLabel("Drop a CSV file").count()).toBe(1);
+    expect(await page.getByText(/kiln/).count()).toBe(0);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   it("offers an operator what an operator may do, and asks again when the session is over", async () => {
     const { secret } = await platform.mint([Scope.READ, Scope.OPERATE]);
     const { context, page, wrong } = await openPage(browser, platform.http, { expected: REFUSED });

@@ -21,14 +21,20 @@ export class AssetTree {
     return (this.children.get("") ?? []).some(({ path }) => path !== NO_ASSET);
   }
 
-  /** With a place in sight, and all that is open. */
-  async load(path: string): Promise<void> {
-    if (path !== "" && path !== NO_ASSET) for (const above of placesAbove(path)) this.open.add(above);
-    await Promise.all(["", ...this.open].map((each) => this.#ask(each)));
+  /** Opens what leads to a place. */
+  async reveal(path: string): Promise<void> {
+    const above = path === NO_ASSET ? [] : placesAbove(path);
+    for (const each of above) this.open.add(each);
+    await this.#askAll(["", ...above].filter((each) => !this.children.has(each)));
     // Where all are in one place, what is in it is the choice.
     const [only, ...others] = this.children.get("") ?? [];
     if (this.#isFirst && only !== undefined && others.length === 0) await this.toggle(only, true);
     this.#isFirst = false;
+  }
+
+  /** What is in all that is open, as it is now. */
+  load(): Promise<void> {
+    return this.#askAll(["", ...this.open]);
   }
 
   async toggle({ path, hasChildren }: Place, open = !this.open.has(path)): Promise<void> {
@@ -36,19 +42,26 @@ export class AssetTree {
     if (!open) this.open.delete(path);
     else {
       this.open.add(path);
-      if (!this.children.has(path)) await this.#ask(path);
+      if (!this.children.has(path)) await this.#askAll([path]);
     }
   }
 
-  async #ask(prefix: string): Promise<void> {
+  async #askAll(prefixes: readonly string[]): Promise<void> {
+    if (prefixes.length === 0) return;
+    const problems = await Promise.all(prefixes.map((each) => this.#ask(each)));
+    if (!this.#signal.aborted) this.problem = problems.find((each) => each !== undefined);
+  }
+
+  /** @returns why not */
+  async #ask(prefix: string): Promise<Problem | undefined> {
     try {
       const { nodes, withoutAsset } = await registryApi.getAssetTree({ prefix, depth: 1 }, { signal: this.#signal });
       const places = nodes.filter(({ depth }) => depth === 1).map(placeOf);
       const nowhere = prefix === "" && (withoutAsset?.total ?? 0n) > 0n;
       this.children.set(prefix, nowhere && withoutAsset ? [...places, nowhereOf(countsOf(withoutAsset))] : places);
-      this.problem = undefined;
+      return undefined;
     } catch (error) {
-      if (!isCanceled(error)) this.problem = problemOf(error, "Assets");
+      return isCanceled(error) ? undefined : problemOf(error, "Assets");
     }
   }
 }

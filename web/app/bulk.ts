@@ -17,6 +17,7 @@ export async function forEach<T>(
   items: readonly T[],
   what: string,
   act: (item: T) => Promise<unknown>,
+  atOnce = AT_ONCE,
 ): Promise<Failure<T>[]> {
   const failures = new Map<T, Problem>();
   const waiting = [...items];
@@ -29,6 +30,6 @@ export async function forEach<T>(
       }
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  await Promise.all(Array.from({ length: atOnce }, work));
   return items.flatMap((of) => (failures.has(of) ? [{ of, problem: failures.get(of)! }] : []));
 }

@@ -55,6 +55,13 @@ class CsvImport {
     this.#set.clear();
   }
 
+  /** Whoever signs in next finds nothing of it. A file that is on its way goes on, and its outcome is nobody's. */
+  forget(): void {
+    this.#sending = new AbortController();
+    this.sent = undefined;
+    this.clear();
+  }
+
   set(field: CsvField, text: string): void {
     this.form[field] = text;
     if (text === "") this.#set.delete(field);
@@ -113,21 +120,25 @@ class CsvImport {
     this.sent = 0;
     const sending = new AbortController();
     this.#sending = sending;
+    const isOurs = () => this.#sending === sending;
+    const warn = (event: BeforeUnloadEvent) => event.preventDefault();
     window.addEventListener("beforeunload", warn);
     try {
       const stored = await store(file, query, sending.signal, (share) => {
-        this.sent = share;
+        if (isOurs()) this.sent = share;
       });
+      if (!isOurs()) return;
       this.stored = stored;
       if (stored.status === 401) void session.ask();
       this.#tell(stored);
     } catch (error) {
+      if (!isOurs()) return;
       this.problem = sending.signal.aborted
         ? "Stopped. A part may be stored: to send the file again stores nothing twice."
         : `${(error as Error).message} A part may be stored: to send the file again stores nothing twice.`;
     } finally {
       window.removeEventListener("beforeunload", warn);
-      this.sent = undefined;
+      if (isOurs()) this.sent = undefined;
     }
   }
 
@@ -142,10 +153,6 @@ class CsvImport {
     toasts.say(`${plural(all, "reading")} of ${plural(stored.sensors, "sensor")} stored`);
     if ([IMPORT_PATH, "/start"].includes(place.path)) goTo(chartOf(stored));
   }
-}
-
-function warn(event: BeforeUnloadEvent): void {
-  event.preventDefault();
 }
 
 /** The chart of what was stored, at the range of it. */
@@ -163,4 +170,4 @@ export function spanOf({ from, to }: Stored): { readonly from?: string; readonly
 }
 
 export const csvImport = new CsvImport();
-session.afterEnd(() => csvImport.clear());
+session.afterEnd(() => csvImport.forget());

@@ -56,8 +56,11 @@ export class InboxActs {
   async #start(verb: Verb, alerts: readonly Alert[], act: Act): Promise<void> {
     const work = this.#do(verb, alerts, act);
     underWay.add(work);
-    await work;
-    underWay.delete(work);
+    try {
+      await work;
+    } finally {
+      underWay.delete(work);
+    }
   }
 
   async #do(verb: Verb, asked: readonly Alert[], act: Act): Promise<void> {
@@ -79,15 +82,21 @@ export class InboxActs {
   }
 
   async #doNow(verb: string, alerts: readonly Alert[], act: Act): Promise<void> {
-    this.attempted = alerts.length;
-    this.failures = await forEach(alerts, verb, async (alert) => {
+    const each: Act = async (alert) => {
       const after = await act(alert);
       if (after !== undefined && !this.#life.aborted) this.#onchanged(after);
-    });
-    const failed = this.failures.length;
+      return after;
+    };
+    // A page that goes has no later.
+    const failures = await forEach(alerts, verb, each, document.hidden ? alerts.length : undefined);
+    // Those of an act beside this one stay until they are read.
+    const others = this.failures.filter(({ of }) => !alerts.some(({ id }) => id === of.id));
+    this.failures = [...others, ...failures];
+    this.attempted = others.length + alerts.length;
+    const failed = failures.length;
     const done = alerts.length - failed;
     if (done > 0) toasts.say(`${verb}d: ${alerts.length === 1 ? alerts[0]!.sensorId : plural(done, "alert")}`);
     if (this.#life.aborted && failed > 0) toasts.say(`${verb}: ${plural(failed, "alert")} failed`, "bad");
-    this.chosenIds = this.chosenIds.union(new Set(this.failures.map(({ of }) => of.id)));
+    this.chosenIds = this.chosenIds.union(new Set(failures.map(({ of }) => of.id)));
   }
 }

@@ -43,6 +43,7 @@ class Session {
   }
 
   #end(): void {
+    if (this.state === "signed-out") return;
     this.state = "signed-out";
     for (const forget of this.#after) forget();
   }

@@ -1,5 +1,6 @@
 /** Short messages about what was just done, or is about to be, read out by screen readers. */
 import { problemOf } from "./problems.ts";
+import { session } from "./session.svelte.ts";
 
 interface Toast {
   readonly id: number;
@@ -14,13 +15,15 @@ interface Toast {
 const SHOWN_MS = 6_000;
 /** Of what can be taken back: to read it, to find the key, and to press it. */
 const UNDO_MS = 8_000;
+/** Of those that can be taken back, and of the others: what tells that one is done must not push out, and so do, the next. */
 const MOST = 3;
 
 class Toasts {
   list = $state.raw<readonly Toast[]>([]);
   #next = 0;
-  /** Timers of those that are shown; none while somebody points at them. */
+  /** Timers of those that are shown; none while somebody reads them. */
   readonly #timers = new Map<number, ReturnType<typeof setTimeout>>();
+  #isRead = false;
 
   /** @param undo takes back what was done */
   say(text: string, tone: "ok" | "bad" = "ok", undo?: () => void): void {
@@ -70,19 +73,22 @@ class Toasts {
 
   /** Nothing goes while somebody reads it. */
   hold(): void {
+    this.#isRead = true;
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
   }
 
   release(): void {
+    this.#isRead = false;
     for (const toast of this.list) if (!this.#timers.has(toast.id)) this.#time(toast);
   }
 
   #show(toast: Toast): void {
+    const alike = this.list.filter(({ undo }) => (undo === undefined) === (toast.undo === undefined));
     // What there is no room for is done.
-    for (const old of this.list.slice(0, Math.max(0, this.list.length + 1 - MOST))) old.close();
+    for (const old of alike.slice(0, Math.max(0, alike.length + 1 - MOST))) old.close();
     this.list = [...this.list, toast];
-    this.#time(toast);
+    if (!this.#isRead) this.#time(toast);
   }
 
   #time({ id, close, undo }: Toast): void {
@@ -97,3 +103,5 @@ class Toasts {
 }
 
 export const toasts = new Toasts();
+// What waits is not done then, and says so; a label of one person is not taken back by the next.
+session.afterEnd(() => toasts.closeAll());

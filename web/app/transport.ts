@@ -34,7 +34,23 @@ function tellListeners(error: unknown): void {
   for (const listener of listeners) listener(error);
 }
 
-const transport = createConnectTransport({ baseUrl: location.origin, useBinaryFormat: true, interceptors: [tell] });
+/** Browsers take no more than 64 KiB in all of what is to outlive its page. */
+const MAX_KEPT_BYTES = 8 * 1024;
+
+/** What is asked for while the page goes arrives all the same: any other call ends with its page. */
+function send(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
+  const { body, headers } = init;
+  const isUnary = new Headers(headers).get("content-type") === "application/proto";
+  const isShort = body instanceof Uint8Array && body.length <= MAX_KEPT_BYTES;
+  return fetch(input, { ...init, keepalive: document.hidden && isUnary && isShort });
+}
+
+const transport = createConnectTransport({
+  baseUrl: location.origin,
+  useBinaryFormat: true,
+  interceptors: [tell],
+  fetch: send,
+});
 
 export function client<S extends DescService>(service: S): Client<S> {
   return createClient(service, transport);

@@ -17,6 +17,8 @@ test("single readings are a row each, what is not known is empty", () => {
 test("readings within a millisecond stay apart", () => {
   const [, line] = csvOf("a", { ...single, times: [Date.UTC(2026, 10, 4) + 0.042] }).split("\n");
   expect(line).toMatch(/^2026-11-04T00:00:00\.000042Z,a,/);
+  const [, before] = csvOf("a", { ...single, times: [-0.042] }).split("\n");
+  expect(before).toMatch(/^1969-12-31T23:59:59\.999958Z,a,/);
 });
 
 test("a column says when it begins, how wide it is, and what is in it", () => {

@@ -19,8 +19,9 @@ export function csvOf(sensorId: string, data: ChartData): string {
 /** With the microseconds that a Date would lose, where there are any. */
 function instantText(ms: number): string {
   const us = Math.round(ms * 1_000);
-  const rest = us % 1_000;
-  const text = new Date((us - rest) / 1_000).toISOString();
+  const whole = Math.floor(us / 1_000);
+  const rest = us - whole * 1_000;
+  const text = new Date(whole).toISOString();
   return rest === 0 ? text : text.replace("Z", `${String(rest).padStart(3, "0")}Z`);
 }
 

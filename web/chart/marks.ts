@@ -1,4 +1,4 @@
-/** What people said of a stretch of a sensor, drawn into its chart: maintenance windows hatched, labels as a sign at the top. */
+/** What people said of a stretch of a sensor, drawn into its chart: maintenance windows hatched, labels as a sign at the foot. */
 import type uPlot from "uplot";
 import type { Alert } from "../../gen/web/telltale/v1/alert_pb.ts";
 import type { MaintenanceWindow } from "../../gen/web/telltale/v1/detector_pb.ts";
