@@ -3,18 +3,27 @@ import type { PendingQuery, Row, Sql } from "postgres";
 
 /**
  * The library's `begin`, made safe against a connection that is lost in the middle: the library would send "rollback" to the
- * closed socket, an exception that nothing can catch and the end of the process. Here the work never ends then, and `begin`
- * rejects by itself when the connection has closed.
+ * closed socket, an exception that nothing can catch and the end of the process, or into the transaction that has the connection by then. Here
+ * the work never ends then, and `begin` rejects by itself when the connection has closed.
+ *
+ * @param work it is told by the signal that the connection is lost; where it waits for something else meanwhile, it must not use `tx` after that
  */
-export async function transaction<T>(sql: Sql, work: (tx: Sql) => Promise<T>): Promise<T> {
-  return (await sql.begin(async (tx) => {
-    try {
-      return await work(tx as unknown as Sql);
-    } catch (error) {
-      if (isLost(error)) return new Promise<never>(() => {});
-      throw error;
-    }
-  })) as T;
+export async function transaction<T>(sql: Sql, work: (tx: Sql, lost: AbortSignal) => Promise<T>): Promise<T> {
+  const over = new AbortController();
+  try {
+    return (await sql.begin(async (tx) => {
+      try {
+        const done = await work(tx as unknown as Sql, over.signal);
+        return over.signal.aborted ? new Promise<never>(() => {}) : done;
+      } catch (error) {
+        if (over.signal.aborted || isLost(error)) return new Promise<never>(() => {});
+        throw error;
+      }
+    })) as T;
+  } catch (error) {
+    over.abort(error);
+    throw error;
+  }
 }
 
 /** The last statements of a transaction, none of which needs another's answer, and what follows from their rows. */
