@@ -1,7 +1,12 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
 import { DetectorConfigSchema, Direction } from "../../gen/es/telltale/v1/detector_pb.ts";
-import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
+import {
+  AssetSettingsControlSchema,
+  type Control,
+  ControlSchema,
+  PlaceSensorsControlSchema,
+} from "../../gen/es/telltale/v1/log_pb.ts";
 import { SeriesSource } from "../../ml/backtest.ts";
 import { createDetector } from "../detect/index.ts";
 import { idOf } from "../log/id-clock.ts";
@@ -92,6 +97,32 @@ test("a change is compared with what is in force now, and not with what once was
   const ranged = await preview({ rangeMax: 20.99 });
   expect(ranged.addedCount).toBeGreaterThan(NAMED_ALERTS);
   expect(ranged.added).toHaveLength(NAMED_ALERTS);
+});
+
+test("settings of an asset that stay as they are change nothing, also of a sensor that came into it yesterday", async () => {
+  const act = (n: number, action: Control["action"]): ControlEvent => ({
+    ...control(n, {}),
+    control: create(ControlSchema, { id: `a${n}`, action }),
+  });
+  const off = create(DetectorConfigSchema, { asset: "yard", off: true });
+  const into = (n: number, asset: string) =>
+    act(n, {
+      case: "placeSensors",
+      value: create(PlaceSensorsControlSchema, { placed: [{ asset, sensorIds: ["s0"] }] }),
+    });
+  const moved: PreviewSource = {
+    ...history(1, [
+      act(1, { case: "assetSettings", value: create(AssetSettingsControlSchema, { config: off }) }),
+      into(READINGS - 20 * 1440, "hall"),
+      into(READINGS - 1440, "yard"),
+    ]),
+    places: async () => new Map([["s0", "yard"]]),
+  };
+  expect(await preview(off, moved)).toMatchObject({ avoidedCount: 0, addedCount: 0 });
+  // As if it had always been in it.
+  expect((await preview({ asset: "yard" }, moved)).addedCount).toBe(
+    (await preview({ sensorId: "s0", off: true })).avoidedCount,
+  );
 });
 
 test("sensors past the most are counted and not replayed, and what the time does not allow neither", async () => {

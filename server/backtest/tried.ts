@@ -21,13 +21,17 @@ export function withConfig(timeline: Timeline, config: DetectorConfig, places: P
     const set = configOf(control);
     return set === undefined || !(all || isSameScope(set, config));
   });
-  const first = tried(config, places).map((control) => ({ tick: 0, receivedUs: 0, control }));
+  const first = [...placing(config, places), settingsControl(config)].map((control) => ({
+    tick: 0,
+    receivedUs: 0,
+    control,
+  }));
   return { controls: [...first, ...controls], ticks: timeline.ticks, logged: loggedOf(timeline) };
 }
 
 /**
  * The timeline with the settings of one scope in force from the id clock on, and no other of the same scope after that. `change`
- * undefined: those in force at the end, whatever they were meanwhile.
+ * undefined: those in force at the end, whatever they were meanwhile. Of an asset, its sensors are in it from then on, either way.
  */
 export function withChange(
   timeline: Timeline,
@@ -42,8 +46,11 @@ export function withChange(
   const { sensorId, asset, sensorType } = scope;
   const nothing = create(DetectorConfigSchema, { sensorId, asset, sensorType });
   const now = timeline.controls.findLast(isOfScope)?.control;
-  const settings = change === undefined ? [now ?? settingsControl(nothing)] : tried(change, places);
-  const kept = timeline.controls.filter((event) => event.tick <= since.tick || !isOfScope(event));
+  const own = change === undefined ? (now ?? settingsControl(nothing)) : settingsControl(change);
+  const settings = [...placing(scope, places), own];
+  const isReplaced = (event: ControlEvent) =>
+    isOfScope(event) || (asset !== "" && event.control.action.case === "placeSensors");
+  const kept = timeline.controls.filter((event) => event.tick <= since.tick || !isReplaced(event));
   const at = kept.findIndex((event) => event.tick > since.tick);
   const place = at < 0 ? kept.length : at;
   return {
@@ -59,15 +66,14 @@ function isSameScope(a: DetectorConfig, b: DetectorConfig): boolean {
   return a.sensorId === b.sensorId && a.sensorType === b.sensorType && a.asset === b.asset;
 }
 
-/** The settings, and of an asset who is in it: the log knows that only where settings of assets count. */
-function tried(config: DetectorConfig, places: Places): Control[] {
+/** Of an asset, who is in it: the log knows that only where settings of assets count. */
+function placing({ asset: of }: DetectorConfig, places: Places): Control[] {
+  if (of === "") return [];
   const placed = [...Map.groupBy(places, ([, asset]) => asset)].map(([asset, sensors]) => ({
     asset,
     sensorIds: sensors.map(([sensorId]) => sensorId),
   }));
-  const settings = settingsControl(config);
-  if (config.asset === "") return [settings];
-  return [create(ControlSchema, { id: "tried", action: { case: "placeSensors", value: { placed } } }), settings];
+  return [create(ControlSchema, { id: "tried", action: { case: "placeSensors", value: { placed } } })];
 }
 
 function settingsControl(config: DetectorConfig): Control {
