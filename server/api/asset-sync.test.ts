@@ -1,11 +1,13 @@
 /** What people want of assets gets into the log, on a real database: with a scorer that commits, dies, or does not answer. */
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { pino } from "pino";
+import type { Sql } from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type Control, ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { Bench, START } from "../../testing/owner-bench.ts";
 import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 import { encodeField, encodeRecord } from "../log/record/encode.ts";
+import { openStoreSql } from "../store/postgres.ts";
 import { Queries } from "../store/queries.ts";
 import { AssetSync } from "./asset-sync.ts";
 import { SettingsBook } from "./settings-book.ts";
@@ -45,9 +47,9 @@ async function installation() {
       return last;
     },
   };
-  const sync = () => {
-    const book = new SettingsBook(new Queries(bench.sql), 1);
-    return new AssetSync({ sql: bench.sql, book, partitions: 1, submitter, logger: pino({ level: "silent" }) });
+  const sync = (sql: Sql = bench.sql) => {
+    const book = new SettingsBook(new Queries(sql), 1);
+    return new AssetSync({ sql, book, partitions: 1, submitter, logger: pino({ level: "silent" }) });
   };
   const put = (asset: string, from: number, to: number) => bench.sql`
     insert into sensor_profile (sensor_id, display_name, description, owner, runbook_url, asset, tags, attributes, revision, updated_us, updated_by)
@@ -71,6 +73,19 @@ test("a process that ends in the middle leaves the rest to the next one, places 
   state.most = 1;
   const ends = first.run();
   await expect.poll(placed, { timeout: 20_000 }).toEqual([["site/a", 2_000]]);
+  // Another process, which ends while it waits for its turn.
+  const other = openStoreSql(bench.url, 1, 60_000, "waits");
+  const waiting = sync(other);
+  const waits = waiting.run();
+  const ended = expect(waits).rejects.toThrow();
+  const asked = () =>
+    bench.sql`select pid from pg_stat_activity where application_name = 'waits' and query like '%advisory%'`;
+  await expect.poll(asked).toHaveLength(1);
+  await waiting.close();
+  await ended;
+  await other.end();
+  expect((await first.wanted("site"))?.rangeMax).toBe(5);
+  expect(await first.wanted("site/a")).toBeUndefined();
   await first.close();
   await expect(ends).rejects.toThrow();
   const second = sync();

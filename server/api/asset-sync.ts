@@ -5,12 +5,13 @@
 import { randomUUID } from "node:crypto";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import type { Sql } from "postgres";
+import type { DetectorConfig } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import type { LogSubmitter } from "../ingest/log-submitter.ts";
 import { partitionOf } from "../ingest/series.ts";
-import { delay, ignoreRejection, orAbort } from "../lib/signals.ts";
+import { delay, either, ignoreRejection, orAbort } from "../lib/signals.ts";
 import type { Logger } from "../observe/logger.ts";
-import { transaction } from "../postgres/transaction.ts";
+import { allEnded, transaction } from "../postgres/transaction.ts";
 import {
   countDuePlaces,
   type DuePlace,
@@ -29,6 +30,8 @@ const SENSORS_AT_ONCE = 2_000;
 /** What another process was to do and did not is looked for this often. */
 const LOOK_AGAIN_MS = 60_000;
 const RETRY_MS = 5_000;
+/** A process that waits for its turn asks again so often. */
+const TURN_AGAIN_MS = 100;
 
 interface AssetSyncOptions {
   readonly sql: Sql;
@@ -36,6 +39,12 @@ interface AssetSyncOptions {
   readonly partitions: number;
   readonly submitter: Pick<LogSubmitter, "control">;
   readonly logger: Logger;
+}
+
+/** A transaction that has the lock, and the signal that it has it no more, or that the process ends. */
+interface Turn {
+  readonly tx: Sql;
+  readonly signal: AbortSignal;
 }
 
 export class AssetSync {
@@ -62,6 +71,14 @@ export class AssetSync {
   /** What an asset's settings are to be. They are kept, and in the log once `run` has ended. */
   want(wanted: WantedSettings): Promise<void> {
     return wantSettings(this.#o.sql, wanted);
+  }
+
+  /** What an asset's settings are to be, be it in the log or not; undefined where nobody wants any. */
+  async wanted(asset: string): Promise<DetectorConfig | undefined> {
+    const [wanted] = await wantedSettings(this.#o.sql, asset);
+    if (wanted === undefined) return undefined;
+    const { action } = fromBinary(ControlSchema, wanted.control);
+    return action.case === "assetSettings" ? action.value.config : undefined;
   }
 
   /**
@@ -114,45 +131,64 @@ export class AssetSync {
 
   async #run(sensorIds: readonly string[] | undefined): Promise<void> {
     this.#closing.signal.throwIfAborted();
-    await transaction(this.#o.sql, async (tx) => {
-      await tx`select pg_advisory_xact_lock(${LOCK})`;
-      const wanted = await wantedSettings(tx);
-      if (wanted.length === 0) return;
-      // Before the settings: these begin to count for all sensors of a partition at one place of its log.
-      await this.#logPlaces(tx, sensorIds);
-      if (sensorIds === undefined) for (const each of wanted) await this.#logSettings(tx, each);
+    await transaction(this.#o.sql, async (tx, lost) => {
+      const { signal, leave } = either(lost, this.#closing.signal);
+      try {
+        await this.#haveTurn({ tx, signal });
+        await this.#logAll({ tx, signal }, sensorIds);
+      } finally {
+        leave();
+      }
     });
   }
 
-  async #logPlaces(tx: Sql, sensorIds: readonly string[] | undefined): Promise<void> {
+  /** Asks again instead of waiting in the database: the process may end meanwhile, and another one's turn may take minutes. */
+  async #haveTurn({ tx, signal }: Turn): Promise<void> {
+    for (;;) {
+      const [row] = await tx`select pg_try_advisory_xact_lock(${LOCK}) as is_ours`;
+      if (row!.is_ours) return;
+      await delay(TURN_AGAIN_MS, signal);
+    }
+  }
+
+  async #logAll(turn: Turn, sensorIds: readonly string[] | undefined): Promise<void> {
+    const wanted = await wantedSettings(turn.tx);
+    if (wanted.length === 0) return;
+    // Before the settings: these begin to count for all sensors of a partition at one place of its log.
+    await this.#logPlaces(turn, sensorIds);
+    if (sensorIds === undefined) for (const each of wanted) await this.#logSettings(turn, each);
+  }
+
+  async #logPlaces({ tx, signal }: Turn, sensorIds: readonly string[] | undefined): Promise<void> {
     const limit = SENSORS_AT_ONCE;
     for (let after = ""; ; ) {
-      this.#closing.signal.throwIfAborted();
+      signal.throwIfAborted();
       const due = await duePlaces(tx, { sensorIds, after, limit });
       const byPartition = Map.groupBy(due, ({ key }) => partitionOf(key, this.#o.partitions));
-      await Promise.all([...byPartition].map(([partition, places]) => this.#logPlacesOf(partition, places)));
+      await allEnded([...byPartition].map(([partition, places]) => this.#logPlacesOf(partition, places, signal)));
       if (due.length < limit) return;
       after = due.at(-1)!.key;
     }
   }
 
-  #logPlacesOf(partition: number, places: readonly DuePlace[]): Promise<void> {
+  #logPlacesOf(partition: number, places: readonly DuePlace[], signal: AbortSignal): Promise<void> {
     const placed = [...Map.groupBy(places, ({ asset }) => asset)].map(([asset, sensors]) => ({
       ...{ asset, sensorIds: sensors.map(({ key }) => key) },
     }));
     const by = { id: randomUUID(), principal: "assets" };
     const control = create(ControlSchema, { ...by, action: { case: "placeSensors", value: { placed } } });
-    return this.#log(partition, toBinary(ControlSchema, control));
+    return this.#log(partition, toBinary(ControlSchema, control), signal);
   }
 
   /** Resolves when it is committed. The process does not wait for that when it ends: the next start finds what is left. */
-  #log(partition: number, control: Uint8Array): Promise<void> {
-    return orAbort(this.#o.submitter.control(partition, control), this.#closing.signal);
+  #log(partition: number, control: Uint8Array, signal: AbortSignal): Promise<void> {
+    return orAbort(this.#o.submitter.control(partition, control), signal);
   }
 
-  async #logSettings(tx: Sql, wanted: WantedSettings): Promise<void> {
+  async #logSettings({ tx, signal }: Turn, wanted: WantedSettings): Promise<void> {
     const lacking = await this.#lacking(wanted);
-    await Promise.all(lacking.map((partition) => this.#log(partition, wanted.control)));
+    signal.throwIfAborted();
+    await allEnded(lacking.map((partition) => this.#log(partition, wanted.control, signal)));
     if (wanted.empty) await forgetSettings(tx, wanted);
   }
 

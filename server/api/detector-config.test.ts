@@ -20,7 +20,11 @@ const PARTITIONS = 4;
 type Config = MessageInitShape<typeof DetectorConfigSchema>;
 
 /** Logs in memory, and sensors that have been met. */
-function service(types: Readonly<Record<string, string>> = {}, places: Readonly<Record<string, string>> = {}) {
+function service(
+  types: Readonly<Record<string, string>> = {},
+  places: Readonly<Record<string, string>> = {},
+  isLogSlow = false,
+) {
   const logs: Uint8Array[][] = Array.from({ length: PARTITIONS }, () => []);
   const read: string[] = [];
   const append = (partition: number, action: Control["action"]) =>
@@ -42,7 +46,13 @@ function service(types: Readonly<Record<string, string>> = {}, places: Readonly<
     book: new SettingsBook(queries, PARTITIONS),
     assets: {
       want: async (wanted) => void pending.set(wanted.asset, wanted),
+      wanted: async (asset) => {
+        const wanted = pending.get(asset);
+        const action = wanted && fromBinary(ControlSchema, wanted.control).action;
+        return action?.case === "assetSettings" ? action.value.config : undefined;
+      },
       run: async () => {
+        if (isLogSlow) return;
         for (const { control } of pending.values()) for (const log of logs) log.push(control);
         pending.clear();
       },
@@ -173,6 +183,15 @@ test("an asset's own value counts before those of the assets around it and of th
   const ofAsset = await it.get({ asset: "site/boiler house" });
   expect(ofAsset.config).toMatchObject({ rangeMin: 2, rangeMax: 7, asset: "site/boiler house", sensorId: "" });
   expect(ofAsset.pending).toBe(0n);
+});
+
+test("what was set of an asset is shown while the log lacks it: a command that keeps the rest must not lose it", async () => {
+  const it = service({}, {}, true);
+  await it.set({ asset: "site", timeZone: "Europe/Berlin" });
+  const { config, origins, pending } = await it.get({ asset: "site" });
+  expect(config.timeZone).toBe("Europe/Berlin");
+  expect(sourceOf(origins, "time_zone")).toBe("ASSET");
+  expect(pending).toBe(1n);
 });
 
 test("settings of an asset without any field are gone, and a range that two assets contradict is refused", async () => {

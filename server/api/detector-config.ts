@@ -56,7 +56,7 @@ export interface ConfigOptions {
   /** Logs a control, in the partition of that number or in all, and resolves when it is committed. */
   readonly log: (action: Control["action"], context: HandlerContext, partition?: number) => Promise<void>;
   readonly book: Pick<SettingsBook, "of">;
-  readonly assets: Pick<AssetSync, "want" | "run" | "pending">;
+  readonly assets: Pick<AssetSync, "want" | "wanted" | "run" | "pending">;
 }
 
 /** A scope's settings with every default filled in, and the source of each. */
@@ -95,9 +95,11 @@ export function createConfig(o: ConfigOptions) {
       new TelltaleError("not_found", `sensor ${quoted(sensorId)} has neither readings nor settings of its own`);
     // An id that leads to a sensor which the caller may not see finds nothing, also where that has settings.
     if (sensorId !== "" && !canAccessSensor(principalOf(context), await o.queries.shownOf(sensorId))) throw unknown();
-    const [{ settings, ...of }, type] = await Promise.all([ownOf(scope), typeOf(scope)]);
+    // Of an asset what people want, be it in the log or not: whoever changes one of its settings and keeps the others must not lose any.
+    const wanted = asset === "" ? undefined : o.assets.wanted(asset);
+    const [{ settings, ...of }, type, change] = await Promise.all([ownOf(scope), typeOf(scope), wanted]);
     if (type === undefined && of.own === undefined) throw unknown();
-    const resolved = resolve(layersOf(scope, settings, type, of), scope, platformOf(o, settings));
+    const resolved = resolve(layersOf(scope, settings, type, { ...of, change }), scope, platformOf(o, settings));
     return { ...resolved, pending: asset === "" ? 0n : BigInt(await o.assets.pending(asset)) };
   }
 
@@ -237,7 +239,11 @@ function layersOf(
     own,
     place,
     change,
-  }: { readonly own: DetectorConfig | undefined; readonly place: string; readonly change?: DetectorConfig },
+  }: {
+    readonly own: DetectorConfig | undefined;
+    readonly place: string;
+    readonly change?: DetectorConfig | undefined;
+  },
 ): Layer[] {
   const { SENSOR, ASSET, SENSOR_TYPE, ALL_TYPES } = DetectorConfigSource;
   const layers: Layer[] = [];

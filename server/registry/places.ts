@@ -17,8 +17,10 @@ export interface DuePlace {
   readonly asset: string;
 }
 
-export async function wantedSettings(sql: Sql): Promise<WantedSettings[]> {
-  const rows = await sql`select asset, control, empty from asset_settings order by asset`;
+/** @param asset only of this one; undefined: of all */
+export async function wantedSettings(sql: Sql, asset?: string): Promise<WantedSettings[]> {
+  const only = asset === undefined ? sql`` : sql`where asset = ${asset}`;
+  const rows = await sql`select asset, control, empty from asset_settings ${only} order by asset`;
   return rows.map((r) => ({ asset: r.asset, control: new Uint8Array(r.control as Buffer), empty: r.empty }));
 }
 
