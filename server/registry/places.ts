@@ -62,11 +62,16 @@ function due(sql: Sql, sensorIds: readonly string[] | undefined) {
   const profiles = sensorIds === undefined ? sql`` : sql`and p.sensor_id in ${ids}`;
   const places =
     sensorIds === undefined ? sql`` : sql`where k.sensor_key in (select sensor_key(i.id) from ${ids} i(id))`;
-  return sql`select x.* from (
+  // Each asset is looked up with those around it: what compares them with all that have settings takes minutes where there are thousands of both.
+  return sql`with x as (
       select coalesce(w.sensor_key, k.sensor_key) as sensor_key, coalesce(w.asset, '') as asset, coalesce(k.asset, '') as known
       from (select coalesce(n.key, p.sensor_id) as sensor_key, p.asset from sensor_profile p
           left join sensor_name n on n.name = p.sensor_id where p.asset <> '' ${profiles}) w
-        full join (select * from sensor_place k ${places}) k on k.sensor_key = w.sensor_key) x
-    where x.asset <> x.known
-      and exists (select from asset_settings s where is_in_asset(x.asset, s.asset) or is_in_asset(x.known, s.asset))`;
+        full join (select * from sensor_place k ${places}) k on k.sensor_key = w.sensor_key
+      where coalesce(w.asset, '') <> coalesce(k.asset, '')),
+    concerned as (
+      select a.asset from (select asset from x union select known from x) a
+      where exists (select from string_to_array(a.asset, '/') p(names), generate_series(1, cardinality(p.names)) n(depth), asset_settings s
+        where s.asset = array_to_string(p.names[1:n.depth], '/') collate "C"))
+    select * from x where asset in (select asset from concerned) or known in (select asset from concerned)`;
 }
