@@ -138,7 +138,6 @@ export interface DeletionRow {
   readonly by: string;
 }
 
-/** A sensor that was retired, or restored. */
 /** A sensor is in another asset than before, as far as the log knows it; "": in none. */
 export interface PlacementRow {
   readonly partition: number;
@@ -146,6 +145,7 @@ export interface PlacementRow {
   readonly asset: string;
 }
 
+/** A sensor that was retired, or restored. */
 export interface RetirementRow {
   readonly partition: number;
   readonly sensorId: string;
