@@ -19,7 +19,7 @@ export type Approach =
 export const QUIET: Approach = { state: "quiet" };
 export const BARRED: Approach = { state: "barred" };
 
-/** What a look makes of it. `nowUs`: the log's time, so that a crossing that should have been by then is not foretold. */
+/** What a look makes of it. `nowUs`: the log's time, so that no alert is of a crossing that should have been by then. */
 export function approach(before: Approach, crossing: Crossing | undefined, nowUs: number): Approach {
   const probability = crossing?.probability ?? 0;
   const calm = probability < CLOSES;

@@ -5,7 +5,7 @@ import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { AlertEventType } from "../../gen/es/telltale/v1/watch_pb.ts";
 import { Random } from "../../testing/random.ts";
 import { SensorReplay } from "../backtest/replay.ts";
-import { createDetector, type DetectorSettings, REASON_LIMIT_AHEAD, REASONS } from "../detect/index.ts";
+import { createDetector, type Detector, type DetectorSettings, REASON_LIMIT_AHEAD, REASONS } from "../detect/index.ts";
 import { enumName } from "../lib/enum-name.ts";
 import { firstTick, idOf } from "../log/id-clock.ts";
 import type { AlertRow } from "../store/store.ts";
@@ -39,7 +39,7 @@ async function play(
   minutes: number,
   value: (n: number) => number | undefined,
   settings: DetectorSettings = LIMITS,
-  act?: (replay: SensorReplay, minute: number, told: readonly Told[]) => Promise<void>,
+  act?: (replay: SensorReplay, minute: number, told: readonly Told[], detector: Detector) => Promise<void>,
 ): Promise<Told[]> {
   const told: Told[] = [];
   let minute = 0;
@@ -53,7 +53,7 @@ async function play(
     const atUs = START + minute * MINUTE_US;
     const reading = value(minute);
     if (reading !== undefined) replay.reading(SERIES, atUs, reading, idOf(firstTick(0, atUs), 0), 0);
-    await act?.(replay, minute, told);
+    await act?.(replay, minute, told, detector);
     // Closer than a standstill of the log, of which no silence follows.
     for (let tick = 0; tick < 6; tick++) replay.tick(atUs + 1e6 + tick * 10e6);
   }
@@ -158,6 +158,25 @@ test("an early alert of a sensor that sends nothing more is over when it should 
   expect(last.alert.message).toMatch(
     /^No readings since 2026-01-11 1\d:\d\d:\d\d UTC, so that nobody knows whether the limit was crossed; closed at .* after this alert opened: temperature of boiler-1/,
   );
+});
+
+test("an early alert whose sensor is to be looked ahead of otherwise, and falls silent after that, is over as any", async () => {
+  let silentFrom = Number.POSITIVE_INFINITY;
+  const told = early(
+    await play(
+      8 * DAY,
+      (n) => (n < silentFrom ? drift(20)(n) : undefined),
+      LIMITS,
+      async (_, minute, before, detector) => {
+        if (early(before).length === 0 || silentFrom < Number.POSITIVE_INFINITY) return;
+        detector.configure("temperature", { ...LIMITS, earlyAlertHours: 6 }, true);
+        silentFrom = minute + 3;
+      },
+    ),
+  );
+  expect(silentFrom).toBeLessThan(8 * DAY);
+  expect(told.at(-1)).toMatchObject({ transition: AlertEventType.RECOVERED });
+  expect(told.at(-1)!.alert.message).toMatch(/^No readings since /);
 });
 
 test("looks at sensors whose steps end at the same moment are spread over a minute, the same way in each replay", async () => {

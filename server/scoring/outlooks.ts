@@ -63,13 +63,8 @@ export class Outlooks {
     const limits = this.#detector.limitsAhead(slot);
     if (limits === undefined) return this.#bySlot.size > 0 ? this.#forget(slot, timeUs) : NONE;
     if (this.#detector.isMaintained(slot, timeUs)) return NONE;
-    let outlook = this.#bySlot.get(slot);
-    if (outlook?.aheadUs !== limits.earlyAlertUs) {
-      // What is saved of it is not due either: a replay from there looks when this does.
-      this.remove(slot);
-      outlook = Outlook.begun(limits.earlyAlertUs, this.#memory);
-      this.#bySlot.set(slot, outlook);
-    }
+    const known = this.#bySlot.get(slot);
+    const outlook = known?.aheadUs === limits.earlyAlertUs ? known : this.#begin(slot, limits.earlyAlertUs);
     if (outlook.reading(timeUs, value) && outlook.dueUs === undefined) {
       outlook.askForLook(this.#receivedUsOf(id) + shareOf(id) * outlook.spreadUs);
       this.#due.add(slot, outlook.dueUs!);
@@ -78,6 +73,20 @@ export class Outlooks {
     const setting = value > limits.rangeMax ? "range_max" : "range_min";
     this.#setApproach(slot, outlook, setting, BARRED);
     return this.#over(slot, setting, timeUs, "crossed");
+  }
+
+  /** Begins anew, as far ahead. Early alerts that are open stay so, and what a person has closed does not open again. */
+  #begin(slot: number, aheadUs: number): Outlook {
+    const former = this.#bySlot.get(slot);
+    const said = SETTINGS.map((setting) => former?.approach(LIMIT_SIDES[setting]) ?? QUIET);
+    // What is saved of it is not due either: a replay from there looks when this does.
+    this.remove(slot);
+    const outlook = Outlook.begun(aheadUs, this.#memory);
+    this.#bySlot.set(slot, outlook);
+    SETTINGS.forEach((setting, k) => {
+      this.#setApproach(slot, outlook, setting, said[k]!);
+    });
+    return outlook;
   }
 
   /** The sensor has no limits any more. */
