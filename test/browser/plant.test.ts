@@ -135,6 +135,19 @@ describeWith(["chromium"], "a plant in the console", () => {
     await context.close();
   });
 
+  it("says of a part of a page whose code does not come that it is missing, and what to do", LONG, async () => {
+    const { context, page, wrong } = await openPage(browser, platform.http, { expected: [/SensorMore.*\.js/] });
+    await page.route("**/SensorMore-*.js", (route) => route.abort());
+    await page.goto(`${platform.http}/ui/sensors/pump-2?range=6h`);
+    await page.getByText("The rest of this page could not be loaded.").waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await page.unroute("**/SensorMore-*.js");
+    await page.getByRole("button", { name: "Load anew" }).click();
+    await page.getByRole("heading", { name: "Detector settings" }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   it("shows what an early alert is about: the limit, and where the readings are heading", LONG, async () => {
     const random = new Random(3);
     await createClient(DetectorService, transport()).setDetectorConfig({
