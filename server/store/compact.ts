@@ -20,7 +20,7 @@ import { addToRollups, type Stretch } from "./rollup.ts";
  * Points moved in one transaction: some 60 bytes of memory each, and some hundred milliseconds of work. A half of it costs an eighth more CPU a
  * reading, twice of it an eighth less, and delays for longer what arrives meanwhile.
  */
-const PORTION_POINTS = 131_072;
+export const PORTION_POINTS = 131_072;
 /** Points of old blocks rewritten in one transaction. Late readings far apart touch a block each. */
 const MOST_REWRITTEN = 4 * PORTION_POINTS;
 /** Rows fetched at once: 12 MB where all are full. */
@@ -95,22 +95,27 @@ export async function closedGenerations(sql: Sql): Promise<number[]> {
   return rows.map((r) => r.generation as number).filter((g) => g < (row!.current as number));
 }
 
-/** Compacts a closed generation and calls back after each portion. Leaves the empty table, see `dropGeneration`. */
+/**
+ * Compacts a closed generation and calls back after each portion, whose answer is the most points of the next one (default
+ * `PORTION_POINTS`, of the first one as well). Leaves the empty table, see `dropGeneration`.
+ */
 export async function compactGeneration(
   sql: Sql,
   generation: number,
-  afterPortion: (moved: Moved) => Promise<void> | void = () => {},
+  afterPortion: (moved: Moved) => Promise<number | undefined> | undefined = () => undefined,
+  firstPoints = PORTION_POINTS,
 ): Promise<void> {
+  let points = firstPoints;
   for (let place: Place | undefined = START; place !== undefined; ) {
     const from: Place = place;
-    let limit = PORTION_POINTS;
+    let limit = points;
     let portion: { moved: Moved; end: Place | undefined } | undefined;
     // Late readings that touch too many blocks at once: a smaller portion of them.
     for (; portion === undefined; limit = Math.ceil(limit / 8)) {
       portion = await maintain(sql, (tx) => movePortion(tx, generation, from, limit));
     }
     place = portion.end;
-    if (portion.moved.readings > 0) await afterPortion(portion.moved);
+    if (portion.moved.readings > 0) points = (await afterPortion(portion.moved)) ?? PORTION_POINTS;
   }
 }
 

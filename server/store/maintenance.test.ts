@@ -51,6 +51,23 @@ describeWith(["postgres"], "maintenance", () => {
     await stored.close();
   }, 30_000);
 
+  test("what becomes due while another generation is compacted is closed meanwhile, and compacted by the same look", async () => {
+    const stored = await Stored.create(server.url, "meanwhile");
+    await stored.commit(new Map([["s", [{ timeUs: 1.7e15, value: 1 }]]]));
+    await rollGeneration(stored.sql);
+    await stored.commit(new Map([["s", [{ timeUs: 1.8e15, value: 1 }]]]));
+    await stored.sql.unsafe(`
+      create function grow_old() returns trigger language plpgsql as $$ begin
+        update block_generation set opened_at = now() - interval '2 hours'; return null; end $$;
+      create trigger grows_old after insert on rollup execute function grow_old()`);
+    const looked = Promise.withResolvers<MaintenanceFacts>();
+    const options = { sql: stored.url, logger: silentLogger(), retentionDays: 0 };
+    const maintenance = startMaintenance({ ...options, onLooked: looked.resolve });
+    expect(await looked.promise).toMatchObject({ compactedReadings: 2, waitingGenerations: 0 });
+    await maintenance.close();
+    await stored.close();
+  }, 30_000);
+
   test("replicas at once move each reading once", async () => {
     const stored = await Stored.create(server.url, "replicas");
     const list = Array.from({ length: 5000 }, (_, i) => ({ timeUs: 1.7e15 + i * 1e6, value: i }));

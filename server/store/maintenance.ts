@@ -10,6 +10,7 @@ import {
   dropGeneration,
   type Moved,
   markNow,
+  PORTION_POINTS,
   rollGeneration,
 } from "./compact.ts";
 import { openStoreSql } from "./postgres.ts";
@@ -27,11 +28,16 @@ const GENERATION_BYTES = 256 * 1024 * 1024;
 const CHECK_MS = 5_000;
 const RETENTION_MS = 3_600_000;
 /**
- * Rest after each portion, as a multiple of the time it took, by the number of generations that wait, the one at hand among them. While another
- * fills there is time to compact this one ten times over, and what is done at once is taken from readings that arrive; but reads slow
- * down with each that waits.
+ * Points of a portion, and the rest after it as a multiple of the time it took, by the number of generations that wait, the one at hand among
+ * them. While another fills there is time to compact this one ten times over, and what is done at once is taken from readings that
+ * arrive; but reads slow down with each that waits.
  */
-const RESTS = [5, 2, 1];
+const PACES = [
+  { points: PORTION_POINTS / 4, rest: 5 },
+  { points: PORTION_POINTS, rest: 2 },
+  { points: PORTION_POINTS, rest: 1 },
+] as const;
+const AT_ONCE = { points: PORTION_POINTS, rest: 0 } as const;
 /** Rest after each transaction of a removal, as a multiple of the time it took: what arrives goes first. */
 const REMOVAL_REST = 1;
 /** The same after each transaction that completes aggregates, which nobody waits for; and how long one look may go on with it. */
@@ -96,6 +102,13 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
   let expiredAt = 0;
   let named = false;
 
+  /** Closes the open generation where it is due. */
+  async function rollDue(): Promise<boolean> {
+    const due = await isGenerationDue(sql);
+    if (due) await rollGeneration(sql);
+    return due;
+  }
+
   /** One thing at a time. */
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
     const result = queue.then(work);
@@ -103,26 +116,36 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     return result;
   }
 
+  /** Closed generations with readings, oldest first. Emptied ones that are not dropped yet cost readers nothing, and are no reason to hurry. */
+  async function waitingGenerations(): Promise<number[]> {
+    return (await closedGenerations(sql)).filter((each) => !emptied.has(each));
+  }
+
   async function compactClosed(rested: boolean): Promise<Compacted> {
     const sum = { readings: 0, rewritten: 0, blocks: 0 };
-    const closed = await closedGenerations(sql);
-    for (const generation of closed) {
-      if (emptied.has(generation)) continue;
-      let began = performance.now();
-      await compactGeneration(sql, generation, async (moved) => {
+    let waiting = await waitingGenerations();
+    const pace = () => (rested ? (PACES[waiting.length - 1] ?? AT_ONCE) : AT_ONCE);
+    for (; waiting.length > 0; waiting = await waitingGenerations()) {
+      const generation = waiting[0]!;
+      let beganMs = performance.now();
+      const afterPortion = async (moved: Moved) => {
         sum.readings += moved.readings;
         sum.rewritten += moved.rewritten;
         sum.blocks += moved.blocks;
         options.onMoved?.(moved);
         stop.signal.throwIfAborted();
-        // Emptied ones that are not dropped yet cost readers nothing, and are no reason to hurry.
-        const waiting = closed.filter((each) => !emptied.has(each)).length;
-        const rest = rested ? (RESTS[waiting - 1] ?? 0) * (performance.now() - began) : 0;
-        if (rest > 0) await delay(rest, undefined, { signal: stop.signal });
-        began = performance.now();
-      });
+        const tookMs = performance.now() - beganMs;
+        // Where readings arrive faster than this goes, with its rests, the open one would grow with each turn; more that wait make haste.
+        if (await rollDue()) waiting = await waitingGenerations();
+        const { points, rest } = pace();
+        if (rest > 0) await delay(rest * tookMs, undefined, { signal: stop.signal });
+        beganMs = performance.now();
+        return points;
+      };
+      await compactGeneration(sql, generation, afterPortion, pace().points);
       emptied.set(generation, await markNow(sql));
     }
+    const closed = await closedGenerations(sql);
     for (const [generation, mark] of emptied) {
       if (!closed.includes(generation) || (await dropGeneration(sql, generation, mark))) emptied.delete(generation);
     }
@@ -173,7 +196,7 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
 
   async function look(): Promise<void> {
     await nameReasons();
-    if (await isGenerationDue(sql)) await rollGeneration(sql);
+    await rollDue();
     const removed = await remove(true);
     const { readings } = await compactClosed(true);
     const due = Date.now() - expiredAt >= RETENTION_MS;
@@ -181,9 +204,8 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     if (due) expiredAt = Date.now();
     await complete(true);
     if (options.onLooked === undefined) return;
-    const waiting = (await closedGenerations(sql)).filter((generation) => !emptied.has(generation));
     options.onLooked({
-      waitingGenerations: waiting.length,
+      waitingGenerations: (await waitingGenerations()).length,
       compactedReadings: readings,
       expiredBlocks: blocks,
       expiredMonths: months,
