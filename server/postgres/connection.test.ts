@@ -60,3 +60,14 @@ it("rejects a query that is made between a connection's error and its end, and g
   expect(await ask(sql)).toBe(1);
   destroy();
 }, 20_000);
+
+it("runs its sessions without compiled plans, whatever the server's settings are", async () => {
+  const { sql, destroy } = openClient(postgres.url, { max: 1, connection: { application_name: "telltale-test" } });
+  await sql`select set_config('jit_above_cost', '0', false)`;
+  const plan = await sql`explain (analyze) select 1`;
+  expect(plan.map((row) => Object.values(row)[0]).join("\n")).not.toContain("JIT");
+  expect(await sql`select current_setting('jit') as jit, current_setting('application_name') as name`).toEqual([
+    { jit: "off", name: "telltale-test" },
+  ]);
+  destroy();
+});

@@ -11,6 +11,11 @@ export interface Client {
   destroy(): void;
 }
 
+/**
+ * Of each session. Compiled plans pay for queries of seconds, and are made for what the planner takes for dear: of a commit, whose tables are
+ * found by index whatever their size, it thought so of each one, and compiling took 50 ms where the commit takes 2.
+ */
+const SESSION = { jit: "off" } as const;
 /** How long a connection may take until the server is ready for queries, in seconds. */
 const connectTimeoutS = 10;
 
@@ -18,7 +23,7 @@ const connectTimeoutS = 10;
  * A postgres.js client whose TCP connections send at once: the library never sets TCP_NODELAY, and each COPY then waits
  * 40 ms for a delayed acknowledgement.
  */
-export function openClient(address: SqlAddress, extra: SqlOptions): Client {
+export function openClient(address: SqlAddress, { connection, ...extra }: SqlOptions): Client {
   const sockets = new Set<Socket>();
   let attempt = 0;
   let failures = 0;
@@ -42,6 +47,7 @@ export function openClient(address: SqlAddress, extra: SqlOptions): Client {
     backoff: () => backoff(failures),
     onnotice: () => {},
     ...extra,
+    connection: { ...SESSION, ...connection },
     socket,
   } as SqlOptions;
   const sql = typeof address === "string" ? fromUrl(address, options) : postgres({ ...address, ...options });
