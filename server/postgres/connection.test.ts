@@ -61,13 +61,32 @@ it("rejects a query that is made between a connection's error and its end, and g
   destroy();
 }, 20_000);
 
-it("runs its sessions without compiled plans, whatever the server's settings are", async () => {
-  const { sql, destroy } = openClient(postgres.url, { max: 1, connection: { application_name: "telltale-test" } });
-  await sql`select set_config('jit_above_cost', '0', false)`;
+it("runs its sessions by its own settings, whatever the database has set, and without compiled plans", async () => {
+  const address = new URL(postgres.url);
+  const first = openClient(address.href, { max: 1 });
+  await first.sql`create database odd`;
+  const settings = {
+    ...{ jit: "on", jit_above_cost: "0", default_transaction_isolation: "serializable" },
+    ...{ default_transaction_read_only: "on", standard_conforming_strings: "off", extra_float_digits: "-15" },
+    ...{ bytea_output: "escape", DateStyle: "German", TimeZone: "Asia/Tokyo" },
+  };
+  for (const [name, value] of Object.entries(settings))
+    await first.sql.unsafe(`alter database odd set ${name} = '${value}'`);
+  await first.sql.end();
+  address.pathname = "/odd";
+  const { sql, destroy } = openClient(address.href, { max: 1, connection: { application_name: "telltale-test" } });
+  expect(
+    await sql`select 0.1::float8 + 0.2::float8 as sum, '\\'::text as text, '\\xff00'::bytea as bytes,
+    to_timestamp(0)::text as time, current_setting('transaction_isolation') as isolation,
+    current_setting('application_name') as name`,
+  ).toEqual([
+    {
+      ...{ sum: 0.1 + 0.2, text: "\\", bytes: Buffer.from([255, 0]), time: "1970-01-01 00:00:00+00" },
+      ...{ isolation: "read committed", name: "telltale-test" },
+    },
+  ]);
+  await sql`create table written ()`;
   const plan = await sql`explain (analyze) select 1`;
   expect(plan.map((row) => Object.values(row)[0]).join("\n")).not.toContain("JIT");
-  expect(await sql`select current_setting('jit') as jit, current_setting('application_name') as name`).toEqual([
-    { jit: "off", name: "telltale-test" },
-  ]);
   destroy();
 });
