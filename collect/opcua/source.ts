@@ -1,4 +1,5 @@
 /** An OPC UA server as a source of readings: a subscription to the nodes that are wanted. */
+import { once } from "node:events";
 import type { ClientSubscription, OPCUAClient } from "node-opcua-client";
 import { delay, ignoreRejection, onAbort, orAbort } from "../../server/lib/signals.ts";
 import { Pauses } from "../pauses.ts";
@@ -86,7 +87,8 @@ class Subscribed {
   readonly #broken = Promise.withResolvers<never>();
   /** Aborts with the connection. */
   #lost = new AbortController();
-  #isResumed = false;
+  /** All nodes are monitored. */
+  #isSubscribed = false;
   #heardMs = 0;
   /** Since when there is a connection again whose session is not back. */
   #repairingMs: number | undefined;
@@ -113,9 +115,6 @@ class Subscribed {
     const over = new AbortController();
     // Beside the watch: it waits where the spool has no room.
     const resume = () => {
-      // Once for each connection: it may be lost, and come back, before all is subscribed.
-      if (this.#isResumed) return;
-      this.#isResumed = true;
       this.#parts.catchUp.resume(session, this.#lost.signal).catch((error: unknown) => this.#broken.reject(error));
     };
     try {
@@ -127,6 +126,9 @@ class Subscribed {
       });
       client.on("connection_lost", () => {
         this.#repairingMs = undefined;
+        // The library would go on with half of a subscription, or wait for one that it cannot repair.
+        if (!this.#isSubscribed)
+          this.#broken.reject(new Error("the connection was lost before all nodes were monitored"));
         this.#lost.abort(new Error("the connection is lost"));
         this.#parts.catchUp.interrupt();
         counters.sourceConnected.set({ source: endpoint }, 0);
@@ -137,7 +139,6 @@ class Subscribed {
         counters.sourceConnected.set({ source: endpoint }, 1);
         logger.info({ server: endpoint }, "connected to the server again");
         this.#lost = new AbortController();
-        this.#isResumed = false;
         resume();
       });
       await Promise.race([this.#subscribe(session), this.#broken.promise]);
@@ -157,13 +158,15 @@ class Subscribed {
 
   async #subscribe(session: Session): Promise<void> {
     const { publishingMs, nodes } = this.#settings;
-    const subscription = await session.createSubscription2({
+    // Not by the session's own method, which ends the process where the session ends between the answer and the event.
+    const subscription = this.#opcua.client.ClientSubscription.create(session, {
       requestedPublishingInterval: publishingMs,
       requestedMaxKeepAliveCount: KEEP_ALIVE_COUNT,
       requestedLifetimeCount: Math.max(3 * KEEP_ALIVE_COUNT, Math.ceil(LIFETIME_MS / publishingMs)),
       maxNotificationsPerPublish: 0, // no limit: the nodes' own queues are one
       publishingEnabled: true,
     });
+    await once(subscription, "started");
     this.#heardMs = this.#parts.clock.monotonicMs();
     for (const sign of ["keepalive", "received_notifications"] as const) subscription.on(sign, () => this.#heard());
     subscription.on("terminated", () => this.#broken.reject(new Error("the server has ended the subscription")));
@@ -172,7 +175,12 @@ class Subscribed {
       nodes,
       ({ samplingMs, queueSize, deadband }) => `${samplingMs} ${queueSize} ${deadband}`,
     );
-    for (const group of groups.values()) for (const some of chunks(group)) await this.#monitor(subscription, some);
+    for (const group of groups.values())
+      for (const some of chunks(group)) {
+        this.#lost.signal.throwIfAborted();
+        await this.#monitor(subscription, some);
+      }
+    this.#isSubscribed = true;
   }
 
   async #monitor(subscription: ClientSubscription, nodes: readonly NodeSettings[]): Promise<void> {

@@ -159,7 +159,7 @@ describeWith(
     });
 
     /** A collector that has stopped, of a server that keeps history and a proxy before it. */
-    async function collected(names: readonly string[], more: object = {}) {
+    async function collected(names: readonly string[], ofNode: (name: string) => object = () => ({})) {
       const { folder, server, secure } = await plant("history");
       const proxy = await started(startProxy(() => [server.port]));
       const platform = await startPlatform();
@@ -167,8 +167,11 @@ describeWith(
       const config = writeConfig(folder, {
         ...{ producer: "hall-1", platform: { url: platform.grpc } },
         server: { ...secure, endpoint: `opc.tcp://127.0.0.1:${proxy.port}` },
-        ...{ sampling_interval: "10ms", publishing_interval: "100ms", ...more },
-        nodes: names.map((name) => ({ node_id: `ns=2;s=${name}`, sensor_id: name, queue_size: 100 })),
+        ...{ sampling_interval: "10ms", publishing_interval: "100ms" },
+        nodes: names.map((name) => ({
+          ...{ node_id: `ns=2;s=${name}`, sensor_id: name, queue_size: 100 },
+          ...ofNode(name),
+        })),
       });
       const collector = () => {
         const started = startCollector("opcua", config);
@@ -183,6 +186,7 @@ describeWith(
         ...{ server, proxy, platform, collector },
         refuseHistory: () => writeFileSync(refused, ""),
         giveHistory: () => rmSync(refused),
+        cutBehind: (answer: string) => writeFileSync(join(folder, "cut-behind"), answer),
         /** All values of the counter, of which none is missing, and none was late. */
         expectWhole: async () => {
           const values = await allValues(platform.grpc, "Counter");
@@ -205,6 +209,24 @@ describeWith(
       expect(await second.stop()).toBe(0);
       await expectWhole();
     });
+
+    test.each(["ActivateSessionResponse", "CreateSubscriptionResponse"])(
+      "where the connection is lost behind %s, before all nodes are monitored, nothing is missing of them",
+      async (answer) => {
+        const { platform, collector, cutBehind, expectWhole } = await collected(["Flaky", "Counter"], (name) => ({
+          sampling_interval: name === "Counter" ? "10ms" : "20ms",
+        }));
+        cutBehind(answer);
+        const second = collector();
+        await second.logged("the connection to the server is lost");
+        await second.logged("read from the server's history");
+        const newest = async () => (await allValues(platform.grpc, "Counter")).at(-1)!;
+        const read = await newest();
+        await until(async () => (await newest()) > read + 100);
+        expect(await second.stop()).toBe(0);
+        await expectWhole();
+      },
+    );
 
     test("where history stays refused what comes goes on, and history is read behind it when the server gives it", async () => {
       const { server, platform, collector, refuseHistory, giveHistory } = await collected(["Counter"]);

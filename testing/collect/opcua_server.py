@@ -1,7 +1,9 @@
 """An OPC UA server of asyncua: python opcua_server.py PORT FOLDER [history]
 
 With "history" it keeps the values of the counter, and of Flaky, which has the same values and calls the odd ones bad. It refuses to read
-them while the folder has a file "history-refused", and prints so, and when a client gives continuation points back.
+them while the folder has a file "history-refused", and prints so, and when a client gives continuation points back. Where the folder has
+a file "cut-behind" with the name of an answer, it closes the connection behind the next one and removes the file; from then on it takes its
+time to monitor nodes.
 Under Objects/Hall/Press 7 is a counter that rises every 20 ms with the time of its source, and one variable of each kind. Its certificate is
 made in the folder. User "plant", password "secret", where a user is given.
 """
@@ -14,6 +16,8 @@ from pathlib import Path
 from asyncua import Server, ua
 from asyncua.crypto.cert_gen import setup_self_signed_certificate
 from asyncua.crypto.permission_rules import SimpleRoleRuleset
+from asyncua.server.internal_session import InternalSession
+from asyncua.server.uaprocessor import UaProcessor
 from asyncua.server.user_managers import UserManager
 from asyncua.crypto.permission_rules import User, UserRole
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -53,7 +57,30 @@ def watch_history(server):
     manager.read_history = read_history
 
 
+def cut_connections():
+    send, monitor = UaProcessor.send_response, InternalSession.create_monitored_items
+    has_cut = False
+
+    def send_response(self, handle, header, response, *more):
+        nonlocal has_cut
+        send(self, handle, header, response, *more)
+        cut = FOLDER / "cut-behind"
+        if cut.exists() and cut.read_text() == type(response).__name__:
+            cut.unlink()
+            has_cut = True
+            self._transport.close()
+
+    async def create_monitored_items(self, params):
+        if has_cut:
+            await asyncio.sleep(0.5)
+        return await monitor(self, params)
+
+    UaProcessor.send_response = send_response
+    InternalSession.create_monitored_items = create_monitored_items
+
+
 async def main():
+    cut_connections()
     server = Server(user_manager=Users())
     await server.init()
     server.set_endpoint(f"opc.tcp://127.0.0.1:{PORT}")
