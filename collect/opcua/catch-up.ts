@@ -17,6 +17,7 @@ import {
 import type { Opcua } from "./library.ts";
 import { NewestTimes } from "./newest.ts";
 import { type Found, type FoundReading, hasOverflowed, isReading, readingOf } from "./values.ts";
+import { Waiting } from "./waiting.ts";
 
 /** History is read from so long before the newest reading of all nodes: those of others may have been on their way. */
 const MARGIN_US = 60_000_000;
@@ -45,7 +46,7 @@ export class CatchUp {
   readonly #failing = new Set<NodeSettings>();
   #gathered: NodeValue[] = [];
   /** What comes before history is read; undefined: nothing is waited for. */
-  #held: NodeValue[] | undefined;
+  #held: Waiting | undefined;
   #savedMs = Number.NEGATIVE_INFINITY;
 
   constructor(opcua: Opcua, settings: OpcuaSettings, parts: SourceParts) {
@@ -58,22 +59,22 @@ export class CatchUp {
   /** Nobody listens from now on. */
   interrupt(): void {
     this.#newest.openGap();
-    this.#held ??= [];
+    this.#held ??= new Waiting(this.#settings.publishingMs);
   }
 
   /** What the server sends. */
   take(node: NodeSettings, data: DataValue): void {
     const { counters, clock } = this.#parts;
     if (hasOverflowed(data)) counters.lost("overflow");
-    const value = { node, found: readingOf(node, data, clock.nowUs()) };
+    const found = readingOf(node, data, clock.nowUs());
     if (this.#held !== undefined) {
-      this.#held.push(value);
-      if (this.#held.length >= MAX_HELD) this.#letGo();
+      this.#held.add(node, found);
+      if (this.#held.count >= MAX_HELD) this.#letGo();
       return;
     }
     // Those of one message of the server go to the spool together.
     if (this.#gathered.length === 0) queueMicrotask(() => this.#handOver(this.#gathered.splice(0)));
-    this.#gathered.push(value);
+    this.#gathered.push({ node, found });
   }
 
   /** Reads what came while nobody listened, as often as it takes, and then lets go what has come since. @param lost ends it */
@@ -100,7 +101,7 @@ export class CatchUp {
 
   /** At the end of the collector: of the nodes that the server keeps, the next start asks for it, behind what is missing before it. */
   end(): void {
-    this.#handOver((this.#held ?? []).filter(({ node }) => !this.#kept.has(node.sensorId)));
+    this.#handOver([...(this.#held?.rest() ?? [])].filter(({ node }) => !this.#kept.has(node.sensorId)));
     this.#held = undefined;
   }
 
@@ -129,10 +130,9 @@ export class CatchUp {
   }
 
   #letGo(): void {
-    const held = this.#held ?? [];
+    const held = this.#held;
     this.#held = undefined;
-    // What history has brought of them is not brought again.
-    this.#handOver(held.filter(({ node, found }) => !this.#newest.isFilled(node.sensorId, found.observedAtUs)));
+    this.#handOver([...(held?.rest() ?? [])]);
   }
 
   #handOver(values: readonly NodeValue[]): void {
@@ -214,14 +214,18 @@ export class CatchUp {
     return readings.length;
   }
 
-  /** What is missing of a node, in the order of the times, one of each; and the time of the newest, also of one that is bad. */
+  /**
+   * What is missing of a node, with what waits that history lacks, in the order of the times, one of each; and the time of the newest,
+   * also of one that is bad.
+   */
   #missing(node: NodeSettings, values: readonly DataValue[], { fromUs }: Gap) {
     // Without a time a value is nowhere.
     const all = values.map((value) => readingOf(node, value, Number.NaN));
     const missing = all.filter(({ observedAtUs }) => this.#newest.isMissing(node.sensorId, observedAtUs, fromUs));
     missing.sort((a, b) => a.observedAtUs - b.observedAtUs);
     const once = missing.filter(({ observedAtUs }, i) => observedAtUs !== missing[i - 1]?.observedAtUs);
-    for (const each of once) if ("reason" in each) this.#parts.counters.lost(each.reason);
-    return { readings: once.filter(isReading), newestUs: once.at(-1)?.observedAtUs };
+    const whole = this.#held?.merge(node, once) ?? once;
+    for (const each of whole) if ("reason" in each) this.#parts.counters.lost(each.reason);
+    return { readings: whole.filter(isReading), newestUs: once.at(-1)?.observedAtUs };
   }
 }

@@ -11,8 +11,6 @@ interface OpenGap {
   readonly beginUs: number | undefined;
   /** Until when nothing is missing: at its beginning the newest of each, then what history has brought. */
   readonly until: Map<string, number>;
-  /** Of which history has brought something. */
-  readonly filled: Set<string>;
   /** The first that has come since: from there on nothing is missing. */
   readonly since: Map<string, number>;
 }
@@ -36,7 +34,7 @@ export class NewestTimes {
   openGap(): void {
     // One that is open goes on. What has come in it so far is asked for again, and the platform recognises it.
     if (this.#gap?.beginUs !== undefined) this.#gap.since.clear();
-    else this.#gap = { beginUs: this.#latest(), until: new Map(this.#times), filled: new Set(), since: new Map() };
+    else this.#gap = { beginUs: this.#latest(), until: new Map(this.#times), since: new Map() };
   }
 
   /** All that was missing is in the spool. */
@@ -64,7 +62,6 @@ export class NewestTimes {
   /** History has brought all of a sensor until then. */
   fill(sensorId: string, us: number): void {
     this.#advance(sensorId, us);
-    this.#gap?.filled.add(sensorId);
     this.#gap?.until.set(sensorId, us);
   }
 
@@ -76,12 +73,6 @@ export class NewestTimes {
   isMissing(sensorId: string, us: number, fromUs: number): boolean {
     const until = this.#gap?.until.get(sensorId) ?? fromUs - 1;
     return us > until && us < (this.#gap?.since.get(sensorId) ?? Number.POSITIVE_INFINITY);
-  }
-
-  /** Whether history has brought a value of the gap. */
-  isFilled(sensorId: string, us: number): boolean {
-    if (!this.#gap?.filled.has(sensorId)) return false;
-    return us <= this.#gap.until.get(sensorId)!;
   }
 
   /**

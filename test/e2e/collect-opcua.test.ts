@@ -12,7 +12,7 @@ import { openSession } from "../../collect/opcua/session.ts";
 import { cleanupAfterEach } from "../../testing/cleanup.ts";
 import { runCli } from "../../testing/cli.ts";
 import { startCollector, writeConfig } from "../../testing/collect/collector.ts";
-import { startPython } from "../../testing/collect/python-server.ts";
+import { type PythonServer, startPython } from "../../testing/collect/python-server.ts";
 import { metric, until } from "../../testing/metric.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { startPlatform } from "../../testing/platform.ts";
@@ -20,6 +20,16 @@ import { end, freePort } from "../../testing/processes.ts";
 import { startProxy } from "../../testing/proxy.ts";
 import { ASYNCUA } from "../../testing/python.ts";
 import { allReadings, allValues } from "../../testing/readings.ts";
+
+/** The newest value of the counter. */
+function newestCount({ lines }: PythonServer): number {
+  return Number(
+    lines
+      .findLast((line) => line.startsWith("counted "))!
+      .split(" ")
+      .at(-1),
+  );
+}
 
 describeWith(
   ["python3", "npm:node-opcua-client", "npm:node-opcua-certificate-manager"],
@@ -123,7 +133,7 @@ describeWith(
 
     test("what came while nobody listened is read from the server's history, in order and once", async () => {
       const { folder, server, secure } = await plant("history");
-      const counted = () => Number(server.lines.at(-1)!.split(" ").at(-1));
+      const counted = () => newestCount(server);
       const proxy = await started(startProxy(() => [server.port]));
       const platform = await startPlatform();
       add(() => platform.stop());
@@ -159,8 +169,12 @@ describeWith(
     });
 
     /** A collector that has stopped, of a server that keeps history and a proxy before it. */
-    async function collected(names: readonly string[], ofNode: (name: string) => object = () => ({})) {
-      const { folder, server, secure } = await plant("history");
+    async function collected(
+      names: readonly string[],
+      ofNode: (name: string) => object = () => ({}),
+      historian: readonly string[] = [],
+    ) {
+      const { folder, server, secure } = await plant("history", ...historian);
       const proxy = await started(startProxy(() => [server.port]));
       const platform = await startPlatform();
       add(() => platform.stop());
@@ -208,6 +222,30 @@ describeWith(
       await second.logged("read from the server's history");
       expect(await second.stop()).toBe(0);
       await expectWhole();
+    });
+
+    test("values that wait for history are kept where it lacks them, in their order", async () => {
+      const { server, platform, collector, refuseHistory, giveHistory } = await collected(["Counter"], undefined, [
+        "coarse",
+      ]);
+      const before = (await allValues(platform.grpc, "Counter")).at(-1)!;
+      refuseHistory();
+      const second = collector();
+      await second.logged('"msg":"subscribed"');
+      await until(() => server.lines.includes("refused"));
+      const listening = newestCount(server);
+      await until(() => newestCount(server) > listening + 50);
+      giveHistory();
+      await second.logged("read from the server's history");
+      const read = newestCount(server);
+      await until(async () => (await allValues(platform.grpc, "Counter")).at(-1)! > read + 20);
+      expect(await second.stop()).toBe(0);
+      const values = await allValues(platform.grpc, "Counter");
+      const since = values.filter((value) => value > listening);
+      expect(since).toEqual(Array.from(since, (_, i) => listening + 1 + i));
+      const meanwhile = values.filter((value) => value > before && value < listening - 20);
+      expect(meanwhile.filter((value) => value % 10 !== 0)).toEqual([]);
+      expect(await metric(platform.http, 'telltale_readings_total{outcome="late"}')).toBe(0);
     });
 
     test.each(["ActivateSessionResponse", "CreateSubscriptionResponse"])(
@@ -282,8 +320,7 @@ describeWith(
 
     test("no value is stored twice, and none lost of those that came while the collector lived", async () => {
       const { folder, server, secure } = await plant();
-      /** The newest value of the counter. */
-      const counted = () => Number(server.lines.at(-1)!.split(" ").at(-1));
+      const counted = () => newestCount(server);
       const proxy = await started(startProxy(() => [server.port]));
       const grpcPort = await freePort();
       const environment = { DATA_DIR: await installation(), GRPC_PORT: String(grpcPort) };

@@ -1,7 +1,8 @@
-"""An OPC UA server of asyncua: python opcua_server.py PORT FOLDER [history]
+"""An OPC UA server of asyncua: python opcua_server.py PORT FOLDER [history [coarse]]
 
 With "history" it keeps the values of the counter, and of Flaky, which has the same values and calls the odd ones bad. It refuses to read
-them while the folder has a file "history-refused", and prints so, and when a client gives continuation points back. Where the folder has
+them while the folder has a file "history-refused", and prints so, and when a client gives continuation points back. With
+"coarse" its historian has a deadband: it keeps every tenth value. Where the folder has
 a file "cut-behind" with the name of an answer, it closes the connection behind the next one and removes the file; from then on it takes its
 time to monitor nodes.
 Under Objects/Hall/Press 7 is a counter that rises every 20 ms with the time of its source, and one variable of each kind. Its certificate is
@@ -44,6 +45,15 @@ def watch_history(server):
     read = manager.read_history
     # In parts: what is left of an answer gets a continuation point.
     manager.storage.max_history_data_response_size = 200
+
+    if "coarse" in sys.argv:
+        save = manager.storage.save_node_value
+
+        async def save_node_value(node_id, data):
+            if data.Value.Value % 10 == 0:
+                await save(node_id, data)
+
+        manager.storage.save_node_value = save_node_value
 
     async def read_history(params):
         if params.ReleaseContinuationPoints:
