@@ -12,8 +12,6 @@ import { allValues } from "../../testing/readings.ts";
 const KILLS = 2;
 /** Of each output, between two kills. */
 const STORED_BETWEEN = 15;
-/** Telegraf tries and fails for so long. */
-const AWAY_MS = 1_000;
 const HOST = hostname();
 
 /** The sensors of one line by each output. */
@@ -51,9 +49,13 @@ describeWith(["telegraf"], "Telegraf with the configuration of the guide", () =>
     add(() => platform.stop());
     return {
       platform: () => platform,
-      restart: async (changes: NodeJS.ProcessEnv = {}) => {
+      /** Comes back when each of the outputs has tried and failed. */
+      restart: async ({ lines }: Telegraf, outputs: readonly string[], changes: NodeJS.ProcessEnv = {}) => {
         await end(platform.process, "SIGKILL");
-        await new Promise((resolve) => setTimeout(resolve, AWAY_MS));
+        const since = lines.length;
+        const hasFailed = (output: string) =>
+          lines.slice(since).some((line) => line.includes(`E! [agent] Error writing to outputs.${output}: `));
+        await until(() => outputs.every(hasFailed));
         platform = await startPlatform({ ...environment, ...changes });
       },
     };
@@ -82,7 +84,7 @@ describeWith(["telegraf"], "Telegraf with the configuration of the guide", () =>
     let wanted = STORED_BETWEEN;
     for (let kill = 0; kill <= KILLS; kill++) {
       await until(async () => (await stored()) >= wanted);
-      if (kill < KILLS) await restart();
+      if (kill < KILLS) await restart(telegraf, ["influxdb_v2", "opentelemetry", "http"]);
       wanted = (await stored()) + STORED_BETWEEN;
     }
     await telegraf.stop();
@@ -101,7 +103,7 @@ describeWith(["telegraf"], "Telegraf with the configuration of the guide", () =>
     const telegraf = await started(startTelegraf(platform().http));
     await until(() => telegraf.lines.some((line) => /will retry in [\d.]+m?s\. \(429 Too Many Requests\)/.test(line)));
     // The limit holds for those who ask what is stored, too.
-    await restart({ LIMIT_CALLS_PER_SECOND: "0" });
+    await restart(telegraf, ["influxdb_v2"], { LIMIT_CALLS_PER_SECOND: "0" });
     const stored = async () => (await allValues(platform().grpc, SENSORS.influxdb_v2)).length;
     const kept = await stored();
     await until(async () => (await stored()) >= kept + STORED_BETWEEN);
