@@ -181,7 +181,9 @@ export class DiskBuffer implements BatchBuffer {
     for (let at = 0; at + HEAD_BYTES <= bytes.length; ) {
       const length = bytes.readUInt32LE(at);
       const body = bytes.subarray(at + HEAD_BYTES, at + HEAD_BYTES + length);
-      if (length > MAX_RECORD_BYTES || body.length < length || crc32(body) !== bytes.readUInt32LE(at + 4)) break;
+      // No batch is empty: zeros are what a file system has where it knows the length and not the bytes.
+      if (length === 0 || length > MAX_RECORD_BYTES) break;
+      if (body.length < length || crc32(body) !== bytes.readUInt32LE(at + 4)) break;
       const request = fromBinary(StreamReadingsRequestSchema, body);
       const { epoch, sequence } = request;
       batches.push({ epoch, sequence, count: readingsIn(request), segment, at: at + HEAD_BYTES, length });
