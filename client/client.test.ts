@@ -91,7 +91,11 @@ class Listener {
   }
 
   async *#stream(requests: AsyncIterable<StreamReadingsRequest>) {
+    let last: bigint | undefined;
     for await (const request of requests) {
+      const isNext = last === undefined || request.sequence === last + 1n;
+      if (!isNext) throw new ConnectError(`sequence ${request.sequence} follows ${last}`, Code.InvalidArgument);
+      last = request.sequence;
       await this.before(request, ++this.#batches);
       this.largestOpen = Math.max(this.largestOpen, readingsIn(request));
       const key = `${request.epoch}/${request.sequence}`;
@@ -322,6 +326,44 @@ describe("the buffer on disk", () => {
     expectOnce(at.stored, 30);
     // A platform refuses for good what has no epoch.
     expect(at.arrivals).not.toContain("0/0");
+  });
+
+  test("sends what stands behind a record that is lost", async () => {
+    const { listener: at, url } = await listener();
+    const bufferDir = folder();
+    await at.close();
+    const first = client(url, { bufferDir });
+    await sendMany(first, 0, 60);
+    await first.close();
+    // As two segments, of which the system had not written the end of the first when the power failed.
+    const bytes = readFileSync(join(bufferDir, "0000000001.seg"));
+    const ends = [0];
+    for (let at = 0; at < bytes.length; ) ends.push((at += 8 + bytes.readUInt32LE(at)));
+    writeFileSync(join(bufferDir, "0000000001.seg"), bytes.subarray(0, ends[2]));
+    writeFileSync(join(bufferDir, "0000000002.seg"), bytes.subarray(ends[3]));
+    await at.listen();
+    const second = client(url, { bufferDir });
+    await sendMany(second, 60, 70);
+    expect((await second.flush()).accepted).toBe(60n);
+    expectOnce(at.stored, 60);
+    expect(at.arrivals.map((key) => key.split("/")[1])).toEqual(["1", "2", "4", "5", "6", "1"]);
+  });
+
+  test("keeps what stands behind a record that is damaged", async () => {
+    const { listener: at, url } = await listener();
+    const bufferDir = folder();
+    await at.close();
+    const first = client(url, { bufferDir });
+    await sendMany(first, 0, 60);
+    await first.close();
+    const segment = join(bufferDir, "0000000001.seg");
+    const bytes = readFileSync(segment);
+    bytes[8 + bytes.readUInt32LE(0) + 20]! ^= 1;
+    writeFileSync(segment, bytes);
+    await at.listen();
+    const second = client(url, { bufferDir });
+    expect((await second.flush()).accepted).toBe(50n);
+    expect(at.arrivals.map((key) => key.split("/")[1])).toEqual(["1", "3", "4", "5", "6"]);
   });
 
   test("closes with an error where its folder cannot be used and a reading was therefore lost", async () => {

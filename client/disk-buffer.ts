@@ -34,9 +34,9 @@ interface DiskBatch extends Batch {
 }
 
 /**
- * Batches in append-only segment files, each record with its checksum. A record that a crash cut off is dropped with what
- * follows it in its segment: it was never acknowledged to whoever handed it over. A segment is removed when all of its batches
- * are settled; after a crash, some settled batches are therefore resent, which the server recognises by epoch and sequence.
+ * Batches in append-only segment files, each record with its checksum. A record that a crash cut off is dropped: it was never acknowledged
+ * to whoever handed it over. A segment is removed when all of its batches are settled; after a crash, some settled batches are therefore
+ * resent, which the server recognises by epoch and sequence.
  *
  * One process at a time has the folder.
  */
@@ -180,14 +180,17 @@ export class DiskBuffer implements BatchBuffer {
     const batches: DiskBatch[] = [];
     for (let at = 0; at + HEAD_BYTES <= bytes.length; ) {
       const length = bytes.readUInt32LE(at);
-      const body = bytes.subarray(at + HEAD_BYTES, at + HEAD_BYTES + length);
+      const start = at + HEAD_BYTES;
+      const body = bytes.subarray(start, start + length);
       // No batch is empty: zeros are what a file system has where it knows the length and not the bytes.
-      if (length === 0 || length > MAX_RECORD_BYTES) break;
-      if (body.length < length || crc32(body) !== bytes.readUInt32LE(at + 4)) break;
+      if (length === 0 || length > MAX_RECORD_BYTES || body.length < length) break;
+      const isWhole = crc32(body) === bytes.readUInt32LE(at + 4);
+      at = start + length;
+      // Those behind a damaged one may be whole.
+      if (!isWhole) continue;
       const request = fromBinary(StreamReadingsRequestSchema, body);
       const { epoch, sequence } = request;
-      batches.push({ epoch, sequence, count: readingsIn(request), segment, at: at + HEAD_BYTES, length });
-      at += HEAD_BYTES + length;
+      batches.push({ epoch, sequence, count: readingsIn(request), segment, at: start, length });
       segment.bytes = at;
       segment.open++;
       this.#room.give(-(HEAD_BYTES + length)); // it is there already, also where that is beyond the bound

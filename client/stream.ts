@@ -26,8 +26,13 @@ export class StreamRun {
   readonly #buffer: Buffer;
   readonly #options: DeviceClientOptions;
   readonly #events: StreamEvents;
-  /** Producer and epoch are fixed for a stream: it ends where the queue goes over to another epoch. */
+  /**
+   * Producer and epoch are fixed for a stream, and its sequences have no gap: it ends where the queue goes over to another epoch, or lacks
+   * a batch, as after a power failure.
+   */
   readonly #epoch: bigint;
+  /** Of the batch that was sent last. */
+  #last: bigint | undefined;
   /** Of the queue, how many were sent on this stream. */
   #sent = 0;
   /** Sent here and not yet durable. */
@@ -52,7 +57,7 @@ export class StreamRun {
     this.#wake();
   }
 
-  /** Resolves when the stream has ended: with the error, or undefined where it ended because all of its epoch is settled. */
+  /** Resolves when the stream has ended: with the error, or undefined where it ended because all that it may send is settled. */
   async run(service: ServiceClient<typeof IngestService>, signal: AbortSignal): Promise<ConnectError | undefined> {
     const end = () => {
       this.#ended = true;
@@ -61,7 +66,9 @@ export class StreamRun {
     signal.addEventListener("abort", end, { once: true });
     try {
       for await (const response of service.streamReadings(this.#requests(), { signal })) await this.#take(response);
-      return this.#queue[0]?.epoch === this.#epoch ? new ConnectError("the server ended the stream") : undefined;
+      const [next] = this.#queue;
+      const isOver = next === undefined || (this.#sent === 0 && !this.#follows(next));
+      return isOver ? undefined : new ConnectError("the server ended the stream");
     } catch (error) {
       return ConnectError.from(error);
     } finally {
@@ -73,7 +80,7 @@ export class StreamRun {
   async *#requests(): AsyncGenerator<StreamReadingsRequest> {
     while (!this.#ended) {
       const batch = this.#queue[this.#sent];
-      if (batch && batch.epoch !== this.#epoch) return;
+      if (batch && !this.#follows(batch)) return;
       if (batch === undefined || !this.#fits(batch)) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
@@ -82,10 +89,15 @@ export class StreamRun {
       }
       const request = await this.#buffer.load(batch);
       this.#sent++;
+      this.#last = batch.sequence;
       this.#open.push(batch);
       this.#openReadings += batch.count;
       yield request;
     }
+  }
+
+  #follows({ epoch, sequence }: Batch): boolean {
+    return epoch === this.#epoch && (this.#last === undefined || sequence === this.#last + 1n);
   }
 
   /** One batch may always be on its way, so that a credit below its size does not stop the stream. */
