@@ -338,7 +338,7 @@ describe("the buffer on disk", () => {
     // As two segments, of which the system had not written the end of the first when the power failed.
     const bytes = readFileSync(join(bufferDir, "0000000001.seg"));
     const ends = [0];
-    for (let at = 0; at < bytes.length; ) ends.push((at += 8 + bytes.readUInt32LE(at)));
+    while (ends.at(-1)! < bytes.length) ends.push(ends.at(-1)! + 8 + bytes.readUInt32LE(ends.at(-1)!));
     writeFileSync(join(bufferDir, "0000000001.seg"), bytes.subarray(0, ends[2]));
     writeFileSync(join(bufferDir, "0000000002.seg"), bytes.subarray(ends[3]));
     await at.listen();

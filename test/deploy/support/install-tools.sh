@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Puts programs that Debian does not have into .cache/tools: vmalert, the amtool of today and Telegraf, and those that judge the deployment
-# files: kustomize, Kubernetes' own schemas with their validator, and what the operators of Kafka, PostgreSQL and Prometheus say of their
-# kinds, as types and validators made from their definitions.
+# Puts programs that Debian does not have into .cache/tools: vmalert, the amtool of today, Telegraf and Prometheus' tests of receivers of
+# remote_write, and those that judge the deployment files: kustomize, Kubernetes' own schemas with their validator, and what the operators
+# of Kafka, PostgreSQL and Prometheus say of their kinds, as types and validators made from their definitions.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 tools=$PWD/.cache/tools
-mkdir -p "$tools/bin"
+mkdir -p "$tools/bin" "$tools/go"
 PATH=$(testing/go.sh):$PATH
 export PATH
 
@@ -27,6 +27,13 @@ go_program amtool-current github.com/prometheus/alertmanager/cmd/amtool@v0.35.0
 telegraf=custom,inputs.cpu,inputs.mem,inputs.execd,parsers.influx
 telegraf+=,outputs.influxdb_v2,outputs.opentelemetry,outputs.http,serializers.prometheusremotewrite
 go_program telegraf github.com/influxdata/telegraf/cmd/telegraf@v1.37.2 -ldflags "-s -w" -tags "$telegraf"
+# Prometheus' own tests of remote_write's receivers, which come as a program in no other way.
+if ! [ -x "$tools/bin/remote-write-compliance" ]; then
+  module=github.com/prometheus/compliance/remotewrite/receiver@v0.0.0-20260806071727-67b8327a2e93
+  folder=$(cd / && go mod download -json "$module" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+  (cd "$folder" && go test -c -o "$tools/go/remote-write-compliance" .)
+  mv "$tools/go/remote-write-compliance" "$tools/bin/remote-write-compliance"
+fi
 if ! [ -x "$tools/bin/kubernetes-validate" ]; then
   python3 -m venv "$tools/python"
   "$tools/python/bin/pip" -q --disable-pip-version-check install kubernetes-validate==1.37.0
