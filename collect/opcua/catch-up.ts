@@ -113,6 +113,8 @@ export class CatchUp {
 
   /** To be called again and again. */
   look(): void {
+    // Values may wait for room, and would be taken for stored.
+    if (this.#parts.spool.isFull) return;
     const nowMs = this.#parts.clock.monotonicMs();
     if (nowMs - this.#savedMs < SAVE_MS) return;
     this.#savedMs = nowMs;
