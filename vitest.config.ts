@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import LongFirst from "./testing/order.ts";
 
 // Faults take minutes and have a command of their own: `npm run test:faults`.
 const faults = process.env.TELLTALE_TEST_FAULTS === "1";
@@ -15,6 +16,7 @@ export default defineConfig({
     expect: { poll: { timeout: 30_000 } },
     // One more than the cores of a small machine: a fifth of the time a test waits for processes that start, end or recover.
     maxWorkers: 3,
+    sequence: { sequencer: LongFirst },
     // Recovery is measured: one run at a time.
     fileParallelism: !faults,
   },

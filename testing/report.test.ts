@@ -63,6 +63,17 @@ Failed in their setup:
   expect(said).toMatch(/\nTests: 4 passed, 4 failed, 3 skipped\n$/);
 });
 
+test("a long run names the files that took longest", async () => {
+  const names = Array.from({ length: 21 }, (_, i) => `many-${i}.test.ts`);
+  for (const name of names) {
+    const wait = name === "many-7.test.ts" ? "await new Promise((resolve) => setTimeout(resolve, 500));" : "";
+    await writeFile(join(folder, name), `test("one", async () => { ${wait} });`);
+  }
+  const { said } = await run(["many", "--no-isolate", "--maxWorkers=1"]);
+  expect(said).toMatch(/\nSlowest files:\n {2}\d+\.\d s {2}many-7\.test\.ts\n(?: {2}.*\n){19}Tests: 21 passed/);
+  for (const name of names) await rm(join(folder, name));
+});
+
 test("tests of an optional package that is absent are skipped, and the end of the run names it", async () => {
   const { code, said } = await run(["needs"]);
   expect([code, said]).toEqual([0, expect.stringMatching(/\nTests: 1 passed, 0 failed, 1 skipped\n$/)]);

@@ -1,7 +1,10 @@
 import type { Reporter, TestCase, TestModule, Vitest } from "vitest/node";
 
+/** Files that a long run names, those that took longest; a run of few shows them all the same. */
+const SLOWEST = 20;
+
 /**
- * Ends the run with every skipped test and its reason, and with the counts. With CI=true or TELLTALE_NO_SKIP=1 a skipped test
+ * Ends the run with the files that took longest, and every skipped test and its reason, and with the counts. With CI=true or TELLTALE_NO_SKIP=1 a skipped test
  * fails the run: there, every part is installed. A test that could not run because its setup failed is a failed one.
  */
 export default class Report implements Reporter {
@@ -30,6 +33,7 @@ export default class Report implements Reporter {
       if (module.state() === "failed" && counts.failed + prevented.length === before) counts.failed++;
     }
     counts.failed += prevented.length;
+    if (modules.length > SLOWEST) list("Slowest files", slowest(modules));
     list("Failed in their setup", prevented);
     // With a name filter (-t) most tests are left out on purpose.
     if (this.#vitest?.config.testNamePattern === undefined) this.#skips(skipped, counts);
@@ -47,6 +51,15 @@ export default class Report implements Reporter {
 
 function list(title: string, lines: readonly string[]): void {
   if (lines.length > 0) process.stdout.write(`\n${title}:\n${lines.map((line) => `  ${line}\n`).join("")}`);
+}
+
+function slowest(modules: readonly TestModule[]): string[] {
+  const timed = modules.map((module) => {
+    const { collectDuration, duration } = module.diagnostic();
+    return { seconds: (collectDuration + duration) / 1_000, name: module.relativeModuleId };
+  });
+  timed.sort((a, b) => b.seconds - a.seconds);
+  return timed.slice(0, SLOWEST).map(({ seconds, name }) => `${seconds.toFixed(1)} s  ${name}`);
 }
 
 /** First line of the error of the `beforeAll` that kept a test from running; undefined for one that is skipped on purpose. */
