@@ -202,7 +202,8 @@ function print(
     console.log(`  ${field.padEnd(22)} ${value.padEnd(12)} ${from}`);
   }
   if (pending > 0n) {
-    console.log(`Not in force for all of its sensors yet: ${pending} changes are on their way into the log.`);
+    const changes = pending === 1n ? "1 change is on its" : `${pending} changes are on their`;
+    console.log(`Not in force for all sensors yet: ${changes} way into the log.`);
   }
 }
 

@@ -1,7 +1,9 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { createContextValues, type HandlerContext } from "@connectrpc/connect";
+import { pino } from "pino";
 import { expect, test } from "vitest";
 import {
+  type DetectorConfig,
   type DetectorConfigSchema,
   DetectorConfigSource,
   Direction,
@@ -9,8 +11,10 @@ import {
   SetDetectorConfigRequestSchema,
 } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { type Control, ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
+import { TelltaleError } from "../errors.ts";
 import { partitionOf } from "../ingest/series.ts";
 import { enumName } from "../lib/enum-name.ts";
+import type { WantedSettings, WideScope } from "../registry/wanted-settings.ts";
 import { anonymous } from "../security/principal.ts";
 import { createConfig } from "./detector-config.ts";
 import { principalKey } from "./principal.ts";
@@ -23,7 +27,7 @@ type Config = MessageInitShape<typeof DetectorConfigSchema>;
 function service(
   types: Readonly<Record<string, string>> = {},
   places: Readonly<Record<string, string>> = {},
-  isLogSlow = false,
+  log: "commits" | "is slow" | "fails" = "commits",
 ) {
   const logs: Uint8Array[][] = Array.from({ length: PARTITIONS }, () => []);
   const read: string[] = [];
@@ -32,7 +36,7 @@ function service(
   const queries = {
     settingsFrom: async (partition: number, offset: number) => {
       read.push(`${partition}:${offset}`);
-      return logs[partition]!.map((control, i) => ({ offset: i, control })).slice(offset);
+      return logs[partition]!.map((control, i) => ({ offset: i, receivedUs: i, control })).slice(offset);
     },
     sensorType: async (sensorId: string) => types[sensorId],
     keyOf: async (sensorId: string) => (sensorId === "renamed" ? "first" : sensorId),
@@ -41,31 +45,32 @@ function service(
       Object.entries(places).some(([id, place]) => id.startsWith(prefix) && `${place}/`.startsWith(`${asset}/`)),
     shownOf: async (sensorId: string) => (sensorId === "first" ? "renamed" : sensorId),
   };
-  const pending = new Map<string, { readonly control: Uint8Array }>();
+  const pending = new Map<string, WantedSettings>();
+  const keyOf = ({ asset, sensorType }: WideScope) => `${asset} ${sensorType}`;
   const config = createConfig({
     book: new SettingsBook(queries, PARTITIONS),
-    assets: {
-      want: async (wanted) => void pending.set(wanted.asset, wanted),
-      wanted: async (asset) => {
-        const wanted = pending.get(asset);
+    logger: pino({ level: "silent" }),
+    settings: {
+      want: async (wanted) => void pending.set(keyOf(wanted), wanted),
+      wanted: async (scope) => {
+        const wanted = pending.get(keyOf(scope));
         const action = wanted && fromBinary(ControlSchema, wanted.control).action;
-        return action?.case === "assetSettings" ? action.value.config : undefined;
+        return action?.case === "assetSettings" ? action.value.config : (action?.value as DetectorConfig | undefined);
       },
       run: async () => {
-        if (isLogSlow) return;
-        for (const { control } of pending.values()) for (const log of logs) log.push(control);
+        if (log === "fails") throw new TelltaleError("unavailable", "the log takes nothing");
+        if (log === "is slow") return;
+        for (const { control } of pending.values()) for (const each of logs) each.push(control);
         pending.clear();
       },
-      pending: async (asset) => Number(pending.has(asset)),
+      pending: async (scope, prefix) => (prefix ? 0 : Number(pending.has(keyOf(scope)))),
     },
     queries: queries as never,
     partitions: PARTITIONS,
     clock: { nowUs: () => 0 } as never,
     runner: {} as never,
     alarmsPerSensorDay: 0.1,
-    log: async (action, _, partition) => {
-      for (let p = 0; p < PARTITIONS; p++) if (partition === undefined || partition === p) append(p, action);
-    },
+    log: async (action, _, partition) => void append(partition, action),
   });
   const context = (prefix = "") => {
     const values = createContextValues().set(principalKey, { ...anonymous, sensorPrefix: prefix });
@@ -185,14 +190,29 @@ test("an asset's own value counts before those of the assets around it and of th
   expect(ofAsset.pending).toBe(0n);
 });
 
-test("what was set of an asset is shown while the log lacks it: a command that keeps the rest must not lose it", async () => {
-  const it = service({}, {}, true);
-  await it.set({ asset: "site", timeZone: "Europe/Berlin" });
-  const { config, origins, pending } = await it.get({ asset: "site" });
-  expect(config.timeZone).toBe("Europe/Berlin");
-  expect(sourceOf(origins, "time_zone")).toBe("ASSET");
-  expect(pending).toBe(1n);
-});
+test.each([{ asset: "site" }, { sensorType: "flow" }, {}])(
+  "what was set of %o is shown while the log lacks it: a command that keeps the rest must not lose it",
+  async (scope) => {
+    const it = service({}, {}, "is slow");
+    await it.set({ ...scope, timeZone: "Europe/Berlin" });
+    const { config, origins, pending } = await it.get(scope);
+    expect(config.timeZone).toBe("Europe/Berlin");
+    const { ASSET, SENSOR_TYPE, ALL_TYPES } = DetectorConfigSource;
+    const source = "asset" in scope ? ASSET : "sensorType" in scope ? SENSOR_TYPE : ALL_TYPES;
+    expect(origins.find(({ field }) => field === "time_zone")!.source).toBe(source);
+    expect(pending).toBe(1n);
+    expect((await it.get(scope, "pump-").catch(() => undefined))?.pending ?? 0n).toBe(0n);
+  },
+);
+
+test.each([{ asset: "site" }, { sensorType: "flow" }])(
+  "a change of %o that is kept is no error where the log does not take it: it is pending",
+  async (scope) => {
+    const it = service({}, {}, "fails");
+    expect(await it.set({ ...scope, rangeMax: 5 })).toMatchObject({ config: { rangeMax: 5 }, pending: 1n });
+    expect(await it.get(scope)).toMatchObject({ config: { rangeMax: 5 }, pending: 1n });
+  },
+);
 
 test("settings of an asset without any field are gone, and a range that two assets contradict is refused", async () => {
   const it = service({}, { "pump-7": "site/hall" });

@@ -26,21 +26,22 @@ import { CalendarError, daysOfCalendar } from "../lib/icalendar.ts";
 import { quoted } from "../lib/quoted.ts";
 import { within } from "../lib/signals.ts";
 import { settingsAction, withZoneRules } from "../lib/zone-rules.ts";
+import type { Logger } from "../observe/logger.ts";
 import { toAlert } from "../scoring/alert.ts";
 import { canAccessSensor } from "../security/principal.ts";
 import type { Queries } from "../store/queries.ts";
-import type { AssetSync } from "./asset-sync.ts";
 import { checkConfig, checkScope, type Scope } from "./detector-backtest.ts";
 import { principalOf } from "./principal.ts";
 import { invalid } from "./query.ts";
 import { isEmpty, isSet, SETTING_FIELDS, type Settings, type SettingsBook } from "./settings-book.ts";
+import type { SettingsSync } from "./settings-sync.ts";
 
 /** Sensors of one partition that may have settings of their own: their scorer keeps these in memory, about 500 bytes each. */
 const MAX_OWN_SETTINGS = 100_000;
 /** Assets that may have settings: each partition's scorer keeps them. */
 const MAX_ASSETS = 10_000;
-/** So long a change waits until the log has it for all sensors of an asset; what is left is `pending` then, and goes on. */
-const ASSET_MS = 7_000;
+/** So long a change waits until the log has it for all sensors of an asset or a type; what is left is `pending` then, and goes on. */
+const WIDE_MS = 7_000;
 /** A dry run without a deadline ends before that of a gateway, which is 10 s; with one, in so much of it, and at most after so long. */
 const DRY_RUN_MS = 7_000;
 const DRY_RUN_SHARE = 0.75;
@@ -53,10 +54,11 @@ export interface ConfigOptions {
   readonly runner: BacktestRunner;
   /** Alarms per sensor and day where no setting says otherwise. */
   readonly alarmsPerSensorDay: number;
-  /** Logs a control, in the partition of that number or in all, and resolves when it is committed. */
-  readonly log: (action: Control["action"], context: HandlerContext, partition?: number) => Promise<void>;
+  /** Logs a control in the partition of that number, and resolves when it is committed. */
+  readonly log: (action: Control["action"], context: HandlerContext, partition: number) => Promise<void>;
   readonly book: Pick<SettingsBook, "of">;
-  readonly assets: Pick<AssetSync, "want" | "wanted" | "run" | "pending">;
+  readonly settings: Pick<SettingsSync, "want" | "wanted" | "run" | "pending">;
+  readonly logger: Logger;
 }
 
 /** A scope's settings with every default filled in, and the source of each. */
@@ -95,12 +97,13 @@ export function createConfig(o: ConfigOptions) {
       new TelltaleError("not_found", `sensor ${quoted(sensorId)} has neither readings nor settings of its own`);
     // An id that leads to a sensor which the caller may not see finds nothing, also where that has settings.
     if (sensorId !== "" && !canAccessSensor(principalOf(context), await o.queries.shownOf(sensorId))) throw unknown();
-    // Of an asset what people want, be it in the log or not: whoever changes one of its settings and keeps the others must not lose any.
-    const wanted = asset === "" ? undefined : o.assets.wanted(asset);
+    // Of an asset or a type what people want, be it in the log or not: whoever changes one of its settings and keeps the others must not lose any.
+    const wanted = sensorId === "" ? o.settings.wanted(scope) : undefined;
     const [{ settings, ...of }, type, change] = await Promise.all([ownOf(scope), typeOf(scope), wanted]);
     if (type === undefined && of.own === undefined) throw unknown();
     const resolved = resolve(layersOf(scope, settings, type, { ...of, change }), scope, platformOf(o, settings));
-    return { ...resolved, pending: asset === "" ? 0n : BigInt(await o.assets.pending(asset)) };
+    const { sensorPrefix } = principalOf(context);
+    return { ...resolved, pending: sensorId === "" ? BigInt(await o.settings.pending(scope, sensorPrefix)) : 0n };
   }
 
   /** What would be in force. Throws TelltaleError "invalid" where it contradicts itself, "exhausted" where there are too many. */
@@ -109,10 +112,10 @@ export function createConfig(o: ConfigOptions) {
     const { sensorId, asset } = config;
     const [{ settings, ...of }, type] = await Promise.all([ownOf(config), typeOf(config)]);
     const { own } = of;
-    if (asset !== "" && settings.assets >= MAX_ASSETS && settings.ofAsset(asset) === undefined) {
+    if (asset !== "" && settings.assets.size >= MAX_ASSETS && settings.logged(config) === undefined) {
       throw new TelltaleError(
         "exhausted",
-        `${settings.assets} assets have settings, which is the limit: set those of an asset that they are in instead, or remove some`,
+        `${settings.assets.size} assets have settings, which is the limit: set those of an asset that they are in instead, or remove some`,
       );
     }
     if (sensorId !== "" && settings.sensors >= MAX_OWN_SETTINGS && own === undefined) {
@@ -135,23 +138,34 @@ export function createConfig(o: ConfigOptions) {
     const config = withCalendarFile(request.config!, request.holidaysIcalendar, o.clock.nowUs() / 1000);
     const resolved = await check(config);
     if (request.dryRun) return { ...resolved, effect: await effectOf(config, context) };
-    if (config.asset !== "") {
-      await setAsset(config, context);
-      return { ...resolved, pending: BigInt(await o.assets.pending(config.asset)) };
-    }
+    if (config.sensorId === "") return { ...resolved, pending: await setWide(config, context) };
     const sensorId = await keyOf(config.sensorId);
-    const partition = sensorId === "" ? undefined : partitionFor(sensorId);
-    await o.log({ case: "settings", value: { ...config, sensorId } }, context, partition);
+    await o.log({ case: "settings", value: { ...config, sensorId } }, context, partitionFor(sensorId));
     return resolved;
   }
 
-  /** Kept first: whatever happens then, it will be in the log of every partition, with the places of the asset's sensors before it. */
-  async function setAsset(config: DetectorConfig, context: HandlerContext): Promise<void> {
-    const { asset } = config;
+  /**
+   * Kept first: whatever happens then, it will be in the log of every partition, with the places of an asset's sensors before it. So what
+   * fails then is no failure of the change.
+   *
+   * @returns what is pending; where it cannot be counted, 1
+   */
+  async function setWide(config: DetectorConfig, context: HandlerContext): Promise<bigint> {
+    const { asset, sensorType } = config;
     const by = { id: randomUUID(), principal: principalOf(context).name };
     const control = create(ControlSchema, { ...by, ...withZoneRules(settingsAction(config)) });
-    await o.assets.want({ asset, control: toBinary(ControlSchema, control), empty: isEmpty(config) });
-    await within(ASSET_MS, o.assets.run(), context.signal);
+    await o.settings.want({ asset, sensorType, control: toBinary(ControlSchema, control), empty: isEmpty(config) });
+    try {
+      await within(WIDE_MS, o.settings.run(), context.signal).catch((error: unknown) => later(error, config));
+      return BigInt(await o.settings.pending(config));
+    } catch (error) {
+      later(error, config);
+      return 1n;
+    }
+  }
+
+  function later(error: unknown, { asset, sensorType }: DetectorConfig): void {
+    o.logger.warn({ err: error, asset, sensorType }, "settings are kept, and logged later");
   }
 
   async function effectOf(config: DetectorConfig, context: HandlerContext) {
@@ -253,7 +267,8 @@ function layersOf(
     if (config !== undefined) layers.push({ source: SENSOR, config });
   }
   for (const asset of assetsAround(place)) {
-    const config = asset === scope.asset && change !== undefined ? change : settings.ofAsset(asset)?.config;
+    const config =
+      asset === scope.asset && change !== undefined ? change : settings.logged({ asset, sensorType: "" })?.config;
     if (config !== undefined) layers.push({ source: ASSET, asset, config });
   }
   let inherits = true;

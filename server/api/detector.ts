@@ -14,9 +14,9 @@ import { TelltaleError } from "../errors.ts";
 import type { LogSubmitter } from "../ingest/log-submitter.ts";
 import { quoted } from "../lib/quoted.ts";
 import { type ControlAction, withZoneRules } from "../lib/zone-rules.ts";
+import type { Logger } from "../observe/logger.ts";
 import type { Queries } from "../store/queries.ts";
 import { alertActions } from "./alerts.ts";
-import type { AssetSync } from "./asset-sync.ts";
 import { createBacktest } from "./detector-backtest.ts";
 import { createConfig } from "./detector-config.ts";
 import { createExplain } from "./detector-explain.ts";
@@ -27,12 +27,14 @@ import { FRAME_BYTES, page } from "./pages.ts";
 import { principalOf } from "./principal.ts";
 import { invalid, timeOf } from "./query.ts";
 import type { SettingsBook } from "./settings-book.ts";
+import type { SettingsSync } from "./settings-sync.ts";
 
 export interface DetectorOptions {
   readonly book: SettingsBook;
-  readonly assets: AssetSync;
+  readonly settings: SettingsSync;
   readonly queries: Queries;
   readonly submitter: LogSubmitter;
+  readonly logger: Logger;
   readonly partitions: number;
   readonly clock: Clock;
   readonly runner: BacktestRunner;
@@ -56,14 +58,14 @@ export function createDetectorService(o: DetectorOptions): ServiceImpl<typeof De
     await Promise.all(partitions.map((partition) => o.submitter.control(partition, bytes)));
   }
 
-  async function settings(): Promise<Control[]> {
+  async function controls(): Promise<Control[]> {
     return (await o.queries.settings()).map((bytes) => fromBinary(ControlSchema, bytes));
   }
 
   /** @param ended also those that have ended */
   async function windows(ended = false): Promise<MaintenanceWindow[]> {
     const open = new Map<string, MaintenanceWindow>();
-    for (const { action } of await settings()) {
+    for (const { action } of await controls()) {
       if (action.case === "maintenance") open.set(action.value.id, action.value);
       else if (action.case === "endMaintenance") open.delete(action.value.windowId);
     }

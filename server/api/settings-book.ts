@@ -3,6 +3,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type DetectorConfig, DetectorConfigSchema } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { ignoreRejection } from "../lib/signals.ts";
+import type { WideScope } from "../registry/wanted-settings.ts";
 import type { Queries } from "../store/queries.ts";
 
 /** The settings of one scope. */
@@ -12,10 +13,15 @@ export interface ScopeSettings {
   readonly inherits: boolean;
 }
 
-/** The settings of an asset, and the record that made them. */
-export interface OfAsset {
-  readonly config: DetectorConfig;
+/** The newest settings of an asset or a type in a partition, and the record that made them. */
+export interface LoggedSettings extends ScopeSettings {
   readonly controlId: string;
+  /** The record, a `Control` in binary form. */
+  readonly control: Uint8Array;
+  /** When the log took it, microseconds since 1970; 0 where the store does not say. */
+  readonly receivedUs: number;
+  /** Whether nothing is set. */
+  readonly empty: boolean;
 }
 
 /** The time zone of the platform, and the version of the database that its rules come from. */
@@ -29,8 +35,9 @@ interface Partition {
   /** Where reading goes on. */
   next: number;
   platform?: PlatformZone;
-  readonly byType: Map<string, ScopeSettings>;
-  readonly byAsset: Map<string, OfAsset>;
+  /** Also where the newest sets nothing. */
+  readonly byType: Map<string, LoggedSettings>;
+  readonly byAsset: Map<string, LoggedSettings>;
   /** In binary form: there may be many. */
   readonly bySensor: Map<string, Uint8Array>;
   reading: Promise<void>;
@@ -58,23 +65,26 @@ export class SettingsBook {
   }
 
   async #readOn(partition: number, p: Partition): Promise<void> {
-    for (const { offset, control } of await this.#queries.settingsFrom(partition, p.next)) {
+    for (const { offset, receivedUs, control } of await this.#queries.settingsFrom(partition, p.next)) {
       p.next = offset + 1;
       const { id, action, timeZoneRules } = fromBinary(ControlSchema, control);
       if (action.case === "deleteSensors") for (const id of action.value.sensorIds) p.bySensor.delete(id);
       if (action.case === "platform") {
         p.platform = { timeZone: action.value.timeZone, database: timeZoneRules?.database ?? "" };
       }
-      if (action.case === "assetSettings" && action.value.config !== undefined) noteAsset(p, action.value.config, id);
-      if (action.case !== "settings" && action.case !== "config") continue;
-      note(p, action.value, action.case === "settings");
+      const by = { controlId: id, control, receivedUs };
+      if (action.case === "assetSettings" && action.value.config !== undefined) noteAsset(p, action.value.config, by);
+      if (action.case === "settings" || action.case === "config") note(p, action, by);
     }
   }
 }
 
-function noteAsset({ byAsset }: Partition, config: DetectorConfig, controlId: string): void {
+/** The record that settings come from. */
+type By = Pick<LoggedSettings, "controlId" | "control" | "receivedUs">;
+
+function noteAsset({ byAsset }: Partition, config: DetectorConfig, by: By): void {
   if (isEmpty(config)) byAsset.delete(config.asset);
-  else byAsset.set(config.asset, { config, controlId });
+  else byAsset.set(config.asset, { ...by, config, inherits: true, empty: false });
 }
 
 /** Whether nothing is set. */
@@ -82,20 +92,25 @@ export function isEmpty(config: DetectorConfig): boolean {
   return SETTING_FIELDS.every((field) => !isSet(config, field));
 }
 
-function note({ byType, bySensor }: Partition, config: DetectorConfig, inherits: boolean): void {
+function note(
+  { byType, bySensor }: Partition,
+  { case: kind, value: config }: { readonly case: "settings" | "config"; readonly value: DetectorConfig },
+  by: By,
+): void {
   const { sensorId, sensorType } = config;
-  const empty = isEmpty(config);
-  if (sensorId !== "") {
-    if (empty) bySensor.delete(sensorId);
-    else bySensor.set(sensorId, toBinary(DetectorConfigSchema, config));
-  } else if (empty && (inherits || sensorType === "")) byType.delete(sensorType);
-  else byType.set(sensorType, { config, inherits });
+  const inherits = kind === "settings";
+  if (sensorId === "") {
+    // An empty one of a type of before stands in the way of those of all types.
+    const empty = isEmpty(config) && (inherits || sensorType === "");
+    byType.set(sensorType, { ...by, config, inherits, empty });
+  } else if (isEmpty(config)) bySensor.delete(sensorId);
+  else bySensor.set(sensorId, toBinary(DetectorConfigSchema, config));
 }
 
 /** The settings of a partition at one time. */
 export class Settings {
-  readonly #byType: ReadonlyMap<string, ScopeSettings>;
-  readonly #byAsset: ReadonlyMap<string, OfAsset>;
+  readonly #byType: ReadonlyMap<string, LoggedSettings>;
+  readonly #byAsset: ReadonlyMap<string, LoggedSettings>;
   readonly #bySensor: ReadonlyMap<string, Uint8Array>;
 
   /** Undefined: it was never set. */
@@ -124,17 +139,25 @@ export class Settings {
   }
 
   /** Assets with settings. */
-  get assets(): number {
-    return this.#byAsset.size;
+  get assets(): ReadonlyMap<string, LoggedSettings> {
+    return this.#byAsset;
   }
 
-  ofAsset(asset: string): OfAsset | undefined {
-    return this.#byAsset.get(asset);
+  /** Types whose settings were ever made, "" for all types: the newest of each, also those that set nothing. */
+  get types(): ReadonlyMap<string, LoggedSettings> {
+    return this.#byType;
+  }
+
+  /** What is set for an asset, a type or all types; undefined: nothing. */
+  logged({ asset, sensorType }: WideScope): LoggedSettings | undefined {
+    const found = asset === "" ? this.#byType.get(sensorType) : this.#byAsset.get(asset);
+    return found?.empty === false ? found : undefined;
   }
 
   /** Of a type; of all types for "". */
   ofType(sensorType: string): ScopeSettings {
-    return this.#byType.get(sensorType) ?? { config: create(DetectorConfigSchema, { sensorType }), inherits: true };
+    const nothing = { config: create(DetectorConfigSchema, { sensorType }), inherits: true };
+    return this.logged({ asset: "", sensorType }) ?? nothing;
   }
 }
 

@@ -28,11 +28,17 @@ export function delay(milliseconds: number, signal: AbortSignal): Promise<void> 
   return orAbort(promise, signal).finally(() => clearTimeout(timer));
 }
 
-/** Resolves with the work, or after so many milliseconds: it goes on then, and whoever does it tells of its failure. */
-export async function within(milliseconds: number, work: Promise<void>, signal: AbortSignal): Promise<void> {
+/**
+ * Resolves with the work, or after so many milliseconds: it goes on then, and whoever does it tells of its failure.
+ *
+ * @returns whether the work has ended
+ */
+export async function within(milliseconds: number, work: Promise<void>, signal: AbortSignal): Promise<boolean> {
   const over = new AbortController();
+  const ended = orAbort(work, signal).then(() => true);
+  const late = delay(milliseconds, over.signal).then(() => false);
   try {
-    await Promise.race([orAbort(work, signal), delay(milliseconds, over.signal)]);
+    return await Promise.race([ended, late]);
   } finally {
     over.abort(new Error("the work ended before"));
   }

@@ -69,7 +69,8 @@ export async function allEnded<const T extends readonly unknown[]>(
 
 /** The connection is gone, or the server has announced that it closes it. */
 function isLost(error: unknown): boolean {
-  return /^(CONNECTION_|E[A-Z]+$|57P0)/.test((error as { code?: string }).code ?? "");
+  const { code = "", severity } = error as { code?: string; severity?: string };
+  return severity === "FATAL" || /^(CONNECTION_|E[A-Z]+$|57P0)/.test(code);
 }
 
 /** The statement that follows in the same transaction reports the same failure. */

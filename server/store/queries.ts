@@ -246,11 +246,21 @@ export class Queries extends ReadingQueries {
     return rows.map((r) => new Uint8Array(r.control as Buffer));
   }
 
-  /** Settings of one partition from a place of its log on, in its order. */
-  async settingsFrom(partition: number, offset: number): Promise<{ offset: number; control: Uint8Array }[]> {
-    const rows = await this.#sql`select log_offset, control from detector_setting
+  /**
+   * Settings of one partition from a place of its log on, in its order. `receivedUs`: when the log took them, microseconds since 1970; 0
+   * of those that the store has from before it kept that.
+   */
+  async settingsFrom(
+    partition: number,
+    offset: number,
+  ): Promise<{ offset: number; receivedUs: number; control: Uint8Array }[]> {
+    const rows = await this.#sql`select log_offset, received_us, control from detector_setting
       where partition = ${partition} and log_offset >= ${offset} order by log_offset`;
-    return rows.map((r) => ({ offset: Number(r.log_offset), control: new Uint8Array(r.control as Buffer) }));
+    return rows.map((r) => ({
+      offset: Number(r.log_offset),
+      receivedUs: Number(r.received_us ?? 0),
+      control: new Uint8Array(r.control as Buffer),
+    }));
   }
 
   /** What the log knows the sensor by, by any id that leads to it. */

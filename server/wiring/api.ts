@@ -15,7 +15,6 @@ import { createGate } from "../api/access.ts";
 import { createAdminService } from "../api/admin.ts";
 import { alertActions, createAlertService } from "../api/alerts.ts";
 import { AnswerCache } from "../api/answers.ts";
-import { AssetSync } from "../api/asset-sync.ts";
 import { createCharts } from "../api/charts.ts";
 import { createDetectorService } from "../api/detector.ts";
 import { createIncidentService } from "../api/incidents.ts";
@@ -31,6 +30,7 @@ import { createRegistryService } from "../api/registry.ts";
 import { createReportService } from "../api/report.ts";
 import { type RpcServer, startRpcServer } from "../api/server.ts";
 import { SettingsBook } from "../api/settings-book.ts";
+import { SettingsSync } from "../api/settings-sync.ts";
 import { createWatchService } from "../api/watch.ts";
 import { WatchShares } from "../api/watch-shares.ts";
 import { BacktestRunner } from "../backtest/runner.ts";
@@ -191,9 +191,9 @@ function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, memory, reg
   const interested = followNames(names, notices);
   const { partitions } = log;
   const book = new SettingsBook(queries, partitions);
-  const assets = new AssetSync({ sql, book, partitions, submitter, logger });
-  assets.start();
-  cleanups.add("settings of assets", () => assets.close());
+  const settings = new SettingsSync({ sql, book, partitions, submitter, clock, logger });
+  settings.start();
+  cleanups.add("settings of assets and types", () => settings.close());
   const { modelAccuracyThreshold: threshold, alarmsPerSensorDay } = config;
   const quarantine = createQuarantineMethods({
     queries: storage.quarantine,
@@ -211,7 +211,7 @@ function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, memory, reg
     served(
       DetectorService,
       createDetectorService({
-        ...{ queries, submitter, partitions, clock, runner, threshold, alarmsPerSensorDay, book, assets },
+        ...{ queries, submitter, partitions, clock, logger, runner, threshold, alarmsPerSensorDay, book, settings },
       }),
     ),
     served(
@@ -229,7 +229,9 @@ function servicesOf(w: Wiring, parts: ApiParts, { ingestor, answers, memory, reg
       createRegistryService({
         ...{ registry, clock, submitter, names, partitions },
         publishNames: () => notices.publishNames(),
-        onPlaced: (sensorIds, { signal }) => within(PLACED_MS, assets.placed(sensorIds), signal),
+        onPlaced: async (sensorIds, { signal }) => {
+          await within(PLACED_MS, settings.placed(sensorIds), signal);
+        },
         onChanged: async () => {
           // A deletion may have freed some.
           if (names.current.size > 0) notices.publishNames();

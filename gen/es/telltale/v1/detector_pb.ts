@@ -719,8 +719,8 @@ export type GetDetectorConfigResponse = Message<"telltale.v1.GetDetectorConfigRe
   origins: DetectorConfigOrigin[];
 
   /**
-   * Of an asset: how many changes the log does not have yet, each the place of a sensor or the asset's settings in one partition. While it
-   * is not 0, settings of assets do not hold for all of its sensors.
+   * Of an asset, a type or all types: how many changes the log does not have yet, each the settings in one partition, or the place of a
+   * sensor of the asset that the caller may see. While it is not 0, the settings do not hold for all sensors.
    *
    * @generated from field: int64 pending = 3;
    */
@@ -798,7 +798,8 @@ export type SetDetectorConfigResponse = Message<"telltale.v1.SetDetectorConfigRe
   effect?: DetectorConfigEffect | undefined;
 
   /**
-   * Of an asset, as in GetDetectorConfigResponse: more than 0 where the log does not have the change for all of its sensors yet. It will.
+   * As in GetDetectorConfigResponse: more than 0 where the log does not have the change for all sensors yet. It will. 1 where it is not
+   * known how many.
    *
    * @generated from field: int64 pending = 4;
    */
@@ -1841,10 +1842,11 @@ export const DetectorService: GenService<{
     output: typeof GetDetectorConfigResponseSchema;
   },
   /**
-   * Replaces the settings of a sensor, of an asset, of a sensor type, or of all types. The change is logged and takes effect at its place in
-   * the log; that of an asset is kept first, and what the log does not have of it yet is `pending` in the answer. With `dry_run` nothing changes: the answer says which alerts of the last 30 days the change would have avoided and added. Errors:
-   * INVALID_ARGUMENT where two of sensor, asset and type are named, or where settings contradict each other; RESOURCE_EXHAUSTED where too
-   * many sensors or assets have settings of their own, or too many dry runs are asked for at once.
+   * Replaces the settings of a sensor, of an asset, of a sensor type, or of all types. The change is logged and takes effect at its place
+   * in the log; that of an asset or of types is kept first, and what the log does not have of it yet is `pending` in the answer. With
+   * `dry_run` nothing changes: the answer says which alerts of the last 30 days the change would have avoided and added. Errors:
+   * INVALID_ARGUMENT where two of sensor, asset and type are named, or where settings contradict each other; RESOURCE_EXHAUSTED where
+   * too many sensors or assets have settings of their own, or too many dry runs are asked for at once.
    *
    * @generated from rpc telltale.v1.DetectorService.SetDetectorConfig
    */
