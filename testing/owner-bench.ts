@@ -188,6 +188,12 @@ export class Bench {
     }
   }
 
+  /** Offset from which the embedded log would still have its records, at best. */
+  async released(): Promise<number> {
+    const [row] = await this.sql`select replay_offset from log_partition`;
+    return row!.replay_offset;
+  }
+
   async readAgainFrom(offset: number): Promise<void> {
     await this.owner.take(this.log.slice(offset));
     await this.owner.settle();

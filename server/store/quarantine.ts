@@ -37,19 +37,10 @@ function storable(text: string): string {
 }
 
 /** What is set aside, as people see it. */
-export interface QuarantinedItem {
+export interface QuarantinedItem extends QuarantinedRow {
   readonly id: number;
   readonly partition: number;
-  readonly offset: number;
-  readonly fragment: number;
-  readonly index: number;
-  readonly readings: number;
-  readonly sensorId: string;
-  readonly reason: string;
-  readonly sqlstate: string;
-  readonly receivedUs: number;
-  /** Empty in a list where it is too large. */
-  readonly payload: Uint8Array;
+  /** Of the payload, which is empty in a list where it is too large. */
   readonly payloadBytes: number;
   readonly state: number;
   readonly decidedUs: number | undefined;

@@ -11,6 +11,7 @@ import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
 import { runCli } from "../../testing/cli.ts";
+import { askGraphql } from "../../testing/graphql.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 
 /** What gRPC clients take unless configured otherwise. */
@@ -224,12 +225,7 @@ describe("what people made", () => {
 });
 
 describe("by GraphQL", () => {
-  const ask = async (text: string, variables: object) => {
-    const body = JSON.stringify({ query: text, variables });
-    const headers = { "content-type": "application/json" };
-    const response = await fetch(`${platform.http}/api/v1/graphql`, { method: "POST", headers, body });
-    return (await response.json()) as { data: Record<string, never>; errors?: { message: string }[] };
-  };
+  const ask = (text: string, variables: object) => askGraphql(platform.http, text, variables);
 
   test.each([
     ["sensors", "sensors", "sensorId", 10_000, SENSORS + 1],

@@ -4,6 +4,7 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
+import { askGraphql } from "../../testing/graphql.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 import { fill } from "../../testing/secured.ts";
 
@@ -150,12 +151,7 @@ describe("by REST", () => {
 });
 
 describe("by GraphQL", () => {
-  const ask = async (text: string, variables: object) => {
-    const body = JSON.stringify({ query: text, variables });
-    const headers = { "content-type": "application/json" };
-    const response = await fetch(`${platform.http}/api/v1/graphql`, { method: "POST", headers, body });
-    return (await response.json()) as { data: Record<string, never>; errors?: { message: string }[] };
-  };
+  const ask = (text: string, variables: object) => askGraphql(platform.http, text, variables);
 
   test.each([
     ["anomalyAlertsPage", "alerts", "anomalyAlerts"],

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { IngestService, RefusalReason } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
+import { askGraphql } from "../../testing/graphql.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 import { fill } from "../../testing/secured.ts";
 
@@ -18,11 +19,7 @@ const transport = () => createGrpcTransport({ baseUrl: platform.grpc });
 const ingest = () => createClient(IngestService, transport());
 const query = () => createClient(QueryService, transport());
 const json = async (path: string) => (await fetch(platform.http + path)).json();
-const graphql = async (text: string, variables: object) => {
-  const body = JSON.stringify({ query: text, variables });
-  const headers = { "content-type": "application/json" };
-  return (await fetch(`${platform.http}/api/v1/graphql`, { method: "POST", headers, body })).json();
-};
+const graphql = (text: string, variables: object) => askGraphql(platform.http, text, variables);
 
 beforeAll(async () => {
   platform = await startPlatform();

@@ -14,6 +14,7 @@ import { RetryInfoSchema } from "../../gen/es/google/rpc/error_details_pb.ts";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
+import { frame } from "../../testing/http2-frame.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 
 let platform: Platform;
@@ -91,14 +92,14 @@ describe("an attack by load", () => {
     socket.on("error", () => undefined); // a reset is what is wanted
     socket.resume();
     socket.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    socket.write(frame(4, 0, 0, Buffer.alloc(0)));
+    socket.write(frame({ type: 4, payload: Buffer.alloc(0) }));
     // Literal header fields, never indexed: name "a", value of 1,000 bytes; END_HEADERS never comes.
     const header = Buffer.concat([Buffer.from([0x10, 1, 0x61, 0x7f, 0xe9, 0x06]), Buffer.alloc(1_000, 0x62)]);
-    socket.write(frame(1, 0, 1, header));
+    socket.write(frame({ type: 1, stream: 1, payload: header }));
     let sent = 0;
     const closed = closing(socket);
     while (!socket.destroyed && sent < 64 * 1024 * 1024) {
-      const bytes = frame(9, 0, 1, Buffer.concat(Array(15).fill(header)));
+      const bytes = frame({ type: 9, stream: 1, payload: Buffer.concat(Array(15).fill(header)) });
       sent += bytes.length;
       if (!socket.write(bytes)) await Promise.race([drained(socket), closed]);
     }
@@ -418,15 +419,6 @@ function from(localAddress: string, url: string, headers: Record<string, string>
     });
     request.once("error", reject);
   });
-}
-
-function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head.writeUInt8(type, 3);
-  head.writeUInt8(flags, 4);
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
 }
 
 /** What came back on a bare socket by the time that it was closed. */

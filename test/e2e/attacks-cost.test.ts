@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createClient as createGraphqlClient } from "graphql-ws";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
+import { frame } from "../../testing/http2-frame.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 
 let platform: Platform;
@@ -231,21 +232,6 @@ describe("HTTP/2 frames that ask for work and carry nothing", () => {
 const CANCEL = Buffer.from([0, 0, 0, 8]);
 /** HPACK by the static table alone: POST http / and an authority. */
 const REQUEST = Buffer.from([0x83, 0x86, 0x84, 0x41, 9, ...Buffer.from("localhost")]);
-
-function frame({ type, flags = 0, stream = 0, payload }: Frame): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head.writeUInt8(type, 3);
-  head.writeUInt8(flags, 4);
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
-interface Frame {
-  readonly type: number;
-  readonly flags?: number;
-  readonly stream?: number;
-  readonly payload: Buffer;
-}
 
 /** Sends frames as fast as they are taken, until the server ends the connection or the signal comes. */
 async function untilCut(next: (i: number) => Buffer, signal?: AbortSignal): Promise<void> {

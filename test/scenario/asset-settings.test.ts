@@ -1,29 +1,14 @@
 /** Settings of assets hold for the sensors in them, wherever the partition is opened again: from saved state, from the log, with another model. */
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { type DetectorConfigSchema, Direction } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { encodeField, encodeRecord } from "../../server/log/record/encode.ts";
-import { fsck } from "../../server/store/fsck.ts";
-import { Bench, control, deletion, START, story, tick } from "../../testing/owner-bench.ts";
-import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
+import { control, deletion, START, story, tick } from "../../testing/owner-bench.ts";
+import { alertCounts, appendToOtherModel, appendTorn, ofSensor } from "../../testing/settings-bench.ts";
+import { useBenches } from "../../testing/use-benches.ts";
 
-let postgres: TestPostgres;
-const benches: Bench[] = [];
-
-beforeAll(async () => {
-  postgres = await startPostgres();
-}, 60_000);
-afterAll(() => postgres.stop());
-afterEach(async () => {
-  await Promise.all(benches.splice(0).map((bench) => bench.close()));
-});
-
-async function open(): Promise<Bench> {
-  const bench = await Bench.open(postgres.url);
-  benches.push(bench);
-  return bench;
-}
+const open = useBenches();
 
 const set = (config: MessageInitShape<typeof DetectorConfigSchema>, second = 0, firstOffset?: number) => {
   const rules = firstOffset === undefined ? {} : { timeZoneRules: { firstOffset } };
@@ -58,23 +43,13 @@ const records = [
   ...Array.from({ length: 60 }, (_, i) => tick(HOURS * 3600 + 10 * i)),
 ];
 
-const alerts = async (bench: Bench) => {
-  const rows = await bench.sql`select sensor_id, detector, count(*)::int as n from alert group by 1, 2 order by 1, 2`;
-  return new Map(rows.map((r) => [`${r.sensor_id} ${r.detector}`, r.n as number]));
-};
-const of = (found: Map<string, number>, sensor: string) => [...found.keys()].filter((k) => k.startsWith(`${sensor} `));
-
-async function released(bench: Bench): Promise<number> {
-  return (await bench.sql`select replay_offset from log_partition`)[0]!.replay_offset;
-}
-
 test("they count for the sensors in the asset, wherever the partition is opened again and where the log begins behind them", async () => {
   const whole = await open();
   await whole.append(records, 20);
-  const found = await alerts(whole);
-  expect(of(found, "p1-s3").length).toBeGreaterThan(1);
-  expect(of(found, "p0-s3").filter((each) => !/silence|impossible range|scatter/.test(each))).toEqual([]);
-  expect(of(found, "p0-s8")).toEqual([]);
+  const found = await alertCounts(whole);
+  expect(ofSensor(found, "p1-s3").length).toBeGreaterThan(1);
+  expect(ofSensor(found, "p0-s3").filter((each) => !/silence|impossible range|scatter/.test(each))).toEqual([]);
+  expect(ofSensor(found, "p0-s8")).toEqual([]);
   expect(["p0-s4 silence", "p0-s5 silence", "p0-s8 silence"].map((each) => found.get(each) ?? 0)).toEqual([1, 0, 0]);
   for (const sensor of ["p0-s3", "p0-s4", "p0-s6"]) expect(found.get(`${sensor} impossible range`)).toBeGreaterThan(0);
   const wanted = await whole.everything();
@@ -88,31 +63,18 @@ test("they count for the sensors in the asset, wherever the partition is opened 
   ]);
 
   const torn = await open();
-  for (let i = 0; i < records.length; i += 33) {
-    await torn.append(records.slice(i, i + 33), 7);
-    torn.oldest = await released(torn);
-    await torn.resume();
-    expect(torn.recovery).toBe("loaded");
-  }
-  expect(torn.oldest).toBeGreaterThan(4);
+  await appendTorn(torn, records);
   expect((await torn.everything()) === wanted).toBe(true);
-  expect((await fsck(torn.url)).problems).toEqual([]);
 });
 
 test("another model applies them too, with the whole log and where the log has lost them", async () => {
   for (const whole of [true, false]) {
     const bench = await open();
-    const turn = before.length + half;
-    await bench.append(records.slice(0, turn), 20);
-    if (!whole) bench.oldest = await released(bench);
-    bench.model = "other";
-    await bench.resume();
-    expect(bench.recovery).toBe(whole ? "rebuilt" : "warmed");
-    await bench.append(records.slice(turn), 20);
-    const found = await alerts(bench);
-    expect(of(found, "p0-s8")).toEqual([]);
+    await appendToOtherModel(bench, records, { turn: before.length + half, whole });
+    const found = await alertCounts(bench);
+    expect(ofSensor(found, "p0-s8")).toEqual([]);
     expect(found.get("p0-s6 impossible range")).toBeGreaterThan(0);
-    expect(of(found, "p1-s3").length).toBeGreaterThan(1);
+    expect(ofSensor(found, "p1-s3").length).toBeGreaterThan(1);
   }
 });
 
@@ -121,7 +83,7 @@ test("records that come twice change nothing, and a sensor that is deleted is in
   const twice = await open();
   await once.append(records, 20);
   await twice.append([...before, ...before, ...records.slice(before.length)], 20);
-  expect(await alerts(twice)).toEqual(await alerts(once));
+  expect(await alertCounts(twice)).toEqual(await alertCounts(once));
   await once.append([deletion(HOURS * 3600 + 700, "p0-s8")]);
   expect(await once.sql`select * from sensor_place where sensor_key = 'p0-s8'`).toHaveLength(0);
 });

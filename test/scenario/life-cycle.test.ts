@@ -1,6 +1,5 @@
 /** Sensors that are retired and deleted, on one partition's owner and a real database: what is stored follows from the log alone. */
 import { create } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { RefusalReason } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { ReadingSchema } from "../../gen/es/telltale/v1/reading_pb.ts";
@@ -15,6 +14,7 @@ import { fsck } from "../../server/store/fsck.ts";
 import { startMaintenance } from "../../server/store/maintenance.ts";
 import { openStoreSql } from "../../server/store/postgres.ts";
 import { removeDeleted } from "../../server/store/removal.ts";
+import { forAnyCut } from "../../testing/any-cut.ts";
 import { Bench, control, deletion, record, type Sent, START, story, tick } from "../../testing/owner-bench.ts";
 import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 
@@ -69,25 +69,14 @@ test("the same log gives the same rows, also of sensors deleted and begun anew, 
   const wanted = await everything(undisturbed);
   await undisturbed.close();
   expect(wanted.filter((line) => line.includes("p0-s3")).length).toBeGreaterThan(50);
-  await fc.assert(
-    fc.asyncProperty(
-      fc.integer({ min: 1, max: 40 }),
-      fc.array(fc.nat(records.length), { maxLength: 6 }),
-      async (cut, deaths) => {
-        const bench = await Bench.open(postgres.url);
-        try {
-          await bench.appendThroughDeaths(records, cut, deaths);
-          const found = new Set(await everything(bench));
-          expect(wanted.filter((line) => !found.has(line))).toEqual([]);
-          expect(found.size).toBe(new Set(wanted).size);
-        } finally {
-          await bench.close();
-        }
-      },
-    ),
-    // Deaths behind deletions, after which saved state is of later than the settings of before.
-    { numRuns: 3, examples: [[40, [0, 2, 2, 5, 7, 31, 53, 77, 102, 148]]] },
-  );
+  const check = async (bench: Bench) => {
+    const found = new Set(await everything(bench));
+    expect(wanted.filter((line) => !found.has(line))).toEqual([]);
+    expect(found.size).toBe(new Set(wanted).size);
+  };
+  // Deaths behind deletions, after which saved state is of later than the settings of before.
+  const runs = { numRuns: 3, examples: [[40, [0, 2, 2, 5, 7, 31, 53, 77, 102, 148]]] as [number, number[]][] };
+  await forAnyCut(records, { url: postgres.url, check }, runs);
 }, 180_000);
 
 async function released(bench: Bench): Promise<number> {

@@ -1,29 +1,14 @@
 /** Settings of single sensors hold wherever the partition is opened again: from saved state, from the log, with another model. */
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { type DetectorConfigSchema, Direction } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { encodeField, encodeRecord } from "../../server/log/record/encode.ts";
-import { fsck } from "../../server/store/fsck.ts";
-import { Bench, START, story, tick } from "../../testing/owner-bench.ts";
-import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
+import { START, story, tick } from "../../testing/owner-bench.ts";
+import { alertCounts, appendToOtherModel, appendTorn, ofSensor } from "../../testing/settings-bench.ts";
+import { useBenches } from "../../testing/use-benches.ts";
 
-let postgres: TestPostgres;
-const benches: Bench[] = [];
-
-beforeAll(async () => {
-  postgres = await startPostgres();
-}, 60_000);
-afterAll(() => postgres.stop());
-afterEach(async () => {
-  await Promise.all(benches.splice(0).map((bench) => bench.close()));
-});
-
-async function open(): Promise<Bench> {
-  const bench = await Bench.open(postgres.url);
-  benches.push(bench);
-  return bench;
-}
+const open = useBenches();
 
 let controls = 0;
 const set = (value: MessageInitShape<typeof DetectorConfigSchema>, second = 0, firstOffset?: number) => {
@@ -50,55 +35,32 @@ const records = [
   ...Array.from({ length: 60 }, (_, i) => tick(HOURS * 3600 + 10 * i)),
 ];
 
-const alerts = async (bench: Bench) => {
-  const rows = await bench.sql`select sensor_id, detector, count(*)::int as n from alert group by 1, 2 order by 1, 2`;
-  return new Map(rows.map((r) => [`${r.sensor_id} ${r.detector}`, r.n as number]));
-};
-const of = (found: Map<string, number>, sensor: string) => [...found.keys()].filter((k) => k.startsWith(`${sensor} `));
-
-async function released(bench: Bench): Promise<number> {
-  return (await bench.sql`select replay_offset from log_partition`)[0]!.replay_offset;
-}
-
 test("wherever the partition is opened again, and where the log begins behind the settings, the results are the same", async () => {
   const whole = await open();
   await whole.append(records, 20);
-  const found = await alerts(whole);
-  expect(of(found, "p1-s3").length).toBeGreaterThan(1);
-  expect(of(found, "p0-s3")).toEqual(["p0-s3 silence"]);
+  const found = await alertCounts(whole);
+  expect(ofSensor(found, "p1-s3").length).toBeGreaterThan(1);
+  expect(ofSensor(found, "p0-s3")).toEqual(["p0-s3 silence"]);
   expect(found.get("p1-s8 silence")).toBe(1);
-  expect(of(found, "p0-s8")).toEqual([]);
+  expect(ofSensor(found, "p0-s8")).toEqual([]);
   expect(found.get("p0-s5 impossible range")).toBeGreaterThan(0);
   expect(found.get("p0-s6 impossible range")).toBeGreaterThan(0);
   const wanted = await whole.everything();
 
   const torn = await open();
-  for (let i = 0; i < records.length; i += 33) {
-    await torn.append(records.slice(i, i + 33), 7);
-    torn.oldest = await released(torn);
-    await torn.resume();
-    expect(torn.recovery).toBe("loaded");
-  }
-  expect(torn.oldest).toBeGreaterThan(4);
+  await appendTorn(torn, records);
   expect((await torn.everything()) === wanted).toBe(true);
-  expect((await fsck(torn.url)).problems).toEqual([]);
 });
 
 test("another model applies them too, with the whole log and where the log has lost them", async () => {
   for (const whole of [true, false]) {
     const bench = await open();
-    const turn = 4 + half;
-    await bench.append(records.slice(0, turn), 20);
-    if (!whole) bench.oldest = await released(bench);
-    bench.model = "other";
-    await bench.resume();
-    expect(bench.recovery).toBe(whole ? "rebuilt" : "warmed");
-    await bench.append(records.slice(turn), 20);
-    const found = await alerts(bench);
+    await appendToOtherModel(bench, records, { turn: 4 + half, whole });
+    const found = await alertCounts(bench);
     // Where it has only just begun to learn, the forecaster's unrest after a jump may be told, which has no side; the jumps are not.
-    expect(of(found, "p0-s3").filter((alert) => alert !== "p0-s3 scatter")).toEqual(["p0-s3 silence"]);
-    expect(of(found, "p0-s8")).toEqual([]);
-    expect(of(found, "p1-s3").filter((alert) => alert !== "p1-s3 scatter").length).toBeGreaterThan(1);
+    expect(ofSensor(found, "p0-s3").filter((alert) => alert !== "p0-s3 scatter")).toEqual(["p0-s3 silence"]);
+    expect(ofSensor(found, "p0-s8")).toEqual([]);
+    expect(ofSensor(found, "p1-s3").filter((alert) => alert !== "p1-s3 scatter").length).toBeGreaterThan(1);
     expect(found.get("p0-s6 impossible range")).toBeGreaterThan(0);
   }
 });

@@ -1,12 +1,12 @@
 /** One partition's owner on a real database: what it stores follows from the log alone. */
 import { create, toBinary } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { encodeField, encodeRecord } from "../../server/log/record/encode.ts";
 import { MARK_LATE, MARK_SERVER_TIME } from "../../server/store/points.ts";
 import { Queries } from "../../server/store/queries.ts";
 import { FencedError } from "../../server/store/store.ts";
+import { forAnyCut } from "../../testing/any-cut.ts";
 import { type Batch, Bench, countsOf, record, START, story, tick } from "../../testing/owner-bench.ts";
 import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
 
@@ -25,22 +25,8 @@ test("the same log gives the same rows, scores, alerts and sums, however it is c
   await undisturbed.close();
   expect(wanted).toContain("temperature");
 
-  await fc.assert(
-    fc.asyncProperty(
-      fc.integer({ min: 1, max: 40 }),
-      fc.array(fc.nat(records.length), { maxLength: 6 }),
-      async (cut, deaths) => {
-        const bench = await Bench.open(postgres.url);
-        try {
-          await bench.appendThroughDeaths(records, cut, deaths);
-          expect(await bench.everything()).toBe(wanted);
-        } finally {
-          await bench.close();
-        }
-      },
-    ),
-    { numRuns: 8 },
-  );
+  const check = async (bench: Bench) => expect(await bench.everything()).toBe(wanted);
+  await forAnyCut(records, { url: postgres.url, check }, { numRuns: 8 });
 }, 180_000);
 
 test("a resent batch is answered as it was the first time and changes nothing, also where a later one came first", async () => {

@@ -4,48 +4,26 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { zstdDecompressSync } from "node:zlib";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 import { AlertState } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { encodeField, encodeRecord } from "../../server/log/record/encode.ts";
 import { fsck } from "../../server/store/fsck.ts";
 import { FencedError } from "../../server/store/store.ts";
 import { Bench, countsOf, record, START, story, tick } from "../../testing/owner-bench.ts";
-import { startPostgres, type TestPostgres } from "../../testing/postgres.ts";
+import { useBenches } from "../../testing/use-benches.ts";
 
-let postgres: TestPostgres;
-const benches: Bench[] = [];
-
-beforeAll(async () => {
-  postgres = await startPostgres();
-  undisturbed = await Bench.open(postgres.url);
+const open = useBenches(async (url) => {
+  undisturbed = await Bench.open(url);
   await undisturbed.append(records, 20);
-}, 60_000);
-afterAll(async () => {
-  await undisturbed?.close();
-  await postgres.stop();
 });
-afterEach(async () => {
-  await Promise.all(benches.splice(0).map((bench) => bench.close()));
-});
-
-async function open(): Promise<Bench> {
-  const bench = await Bench.open(postgres.url);
-  benches.push(bench);
-  return bench;
-}
+afterAll(() => undisturbed?.close());
 
 const records = story(3, 5);
 const half = Math.floor(records.length / 2);
 
 /** One that took all records without an accident. Nothing is changed in it: many are compared with it. */
 let undisturbed: Bench;
-
-/** Offset from which the embedded log would still have its records, at best. */
-async function released(bench: Bench): Promise<number> {
-  const [row] = await bench.sql`select replay_offset from log_partition`;
-  return row!.replay_offset;
-}
 
 async function versions(bench: Bench): Promise<string[]> {
   const rows = await bench.sql`select distinct version from state_chunk where chunk >= 0`;
@@ -123,7 +101,7 @@ test("another model with the whole log goes on with what it would have had all a
 test("another model where the log has lost its beginning starts cold, loses nothing and stores nothing twice", async () => {
   const switched = await open();
   await switched.append(records.slice(0, half), 20);
-  switched.oldest = await released(switched);
+  switched.oldest = await switched.released();
   expect(switched.oldest).toBeGreaterThan(half / 2);
   switched.model = "other";
   await switched.resume();
@@ -151,7 +129,7 @@ test("after such a start the partition is like any other: killed at any place, i
   const after = async (deaths: readonly number[]) => {
     const bench = await open();
     await bench.append(records.slice(0, half), 20);
-    bench.oldest = await released(bench);
+    bench.oldest = await bench.released();
     bench.model = "other";
     // Killed before the first commit: the next start finds all of the new state, or all of the old one.
     await bench.restart();
@@ -161,7 +139,7 @@ test("after such a start the partition is like any other: killed at any place, i
     for (const death of [...deaths, records.length]) {
       await bench.append(records.slice(done, death), 7);
       done = death;
-      bench.oldest = await released(bench);
+      bench.oldest = await bench.released();
       await bench.resume();
       kinds.push(bench.recovery);
     }
@@ -177,7 +155,7 @@ test("alerts of the former model that are open do not stay open for ever, and no
   // As if the former model had seen what the new one does not.
   await bench.sql`insert into alert select (a).* from (select jsonb_populate_record(alert, '{"id": 7, "state": ${bench.sql.unsafe(String(AlertState.OPEN))},
     "closed_us": null}') as a from alert limit 1) x`;
-  bench.oldest = await released(bench);
+  bench.oldest = await bench.released();
   bench.model = "other";
   await bench.resume();
   const [row] = await bench.sql`select state, closed_us >= opened_us as closed from alert where id = 7`;
@@ -288,7 +266,7 @@ test("where the log has lost records that the saved state lacks, but the store h
     update log_partition l set replay_offset = s.replay_offset, replay_tick = s.replay_tick, replay_received_us = s.replay_received_us
       from saved s`);
   bench.oldest = half;
-  expect(await released(bench)).toBeLessThan(half);
+  expect(await bench.released()).toBeLessThan(half);
   await bench.resume();
   expect(bench.recovery).toBe("patched");
   await bench.append(records.slice(half), 20);
@@ -338,7 +316,7 @@ test("what waits in the reorder hold all the time neither keeps the state from b
   const torn = await open();
   for (let i = 0; i < all.length; i += 25) {
     await torn.append(all.slice(i, i + 25), 1);
-    torn.oldest = await released(torn);
+    torn.oldest = await torn.released();
     await torn.resume();
     expect(torn.recovery).toBe("loaded");
   }
@@ -350,7 +328,7 @@ test("what waits in the reorder hold all the time neither keeps the state from b
   // Another model in the middle of it: what waits is not lost.
   const switched = await open();
   await switched.append(all.slice(0, 60), 1);
-  switched.oldest = await released(switched);
+  switched.oldest = await switched.released();
   switched.model = "other";
   await switched.resume();
   await switched.append([...all.slice(60), tick(200)], 1);
