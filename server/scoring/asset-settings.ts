@@ -3,6 +3,7 @@
 import { assetsAround } from "../../formats/assets.ts";
 import type { DetectorConfig } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { type DetectorSettings, layerSettings } from "../detect/index.ts";
+import { AssetTree } from "./asset-tree.ts";
 
 const NOTHING: DetectorSettings = {};
 /** Assets of which is remembered what holds in them. */
@@ -12,7 +13,7 @@ export class AssetSettings {
   /** Of the assets that have their own. */
   readonly #byAsset = new Map<string, DetectorSettings>();
   /** Where sensors are, be they met or not. */
-  readonly #placed = new Map<string, string>();
+  readonly #placed = new AssetTree();
   /** What holds in an asset, with those around it: one object for all sensors in it. */
   readonly #inForce = new Map<string, DetectorSettings>();
 
@@ -24,24 +25,23 @@ export class AssetSettings {
 
   /** `asset` "": the sensor is in none. */
   place(sensorId: string, asset: string): void {
-    if (asset === "") this.#placed.delete(sensorId);
-    else this.#placed.set(sensorId, asset);
+    this.#placed.place(sensorId, asset);
   }
 
   /** The asset of the sensor; "" where it is in none, or in one for which settings never counted. */
   assetOf(sensorId: string): string {
-    return this.#placed.get(sensorId) ?? "";
+    return this.#placed.of(sensorId) ?? "";
   }
 
   /** The sensors in the asset and below. */
-  *sensorsIn(asset: string): Generator<string> {
-    for (const [sensorId, at] of this.#placed) if (at === asset || at.startsWith(`${asset}/`)) yield sensorId;
+  sensorsIn(asset: string): Iterable<string> {
+    return this.#placed.sensorsIn(asset);
   }
 
   /** Empty where no asset says anything of the sensor. */
   of(sensorId: string): DetectorSettings {
     if (this.#byAsset.size === 0) return NOTHING;
-    const asset = this.#placed.get(sensorId);
+    const asset = this.#placed.of(sensorId);
     if (asset === undefined) return NOTHING;
     const known = this.#inForce.get(asset);
     if (known !== undefined) return known;
@@ -52,6 +52,6 @@ export class AssetSettings {
   }
 
   forget(sensorId: string): void {
-    this.#placed.delete(sensorId);
+    this.#placed.place(sensorId, "");
   }
 }
