@@ -1,5 +1,6 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { expect, test } from "vitest";
+import { MaintenanceWindowSchema } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { LabelControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { createDetector, createScoreBatch, REASONS } from "../detect/index.ts";
 import { Sensors } from "./sensors.ts";
@@ -29,4 +30,29 @@ test("a label in the log moves the weight of the detector that it names; a secon
   expect(say({ correct: true })).toBeCloseTo(1.15, 12);
   expect(say({ withdrawn: true })).toBe(1);
   expect(sensors.detector.saveChunk(0)).toEqual(before);
+});
+
+test("a maintenance window that is ended leaves the newest of those that are left to the sensor, and takes none from it", () => {
+  const sensors = new Sensors(createDetector());
+  const slot = sensors.add("s", "t", "C");
+  const settings = new PartitionSettings();
+  const hour = 3600n;
+  const open = (id: string, fromHour: bigint, sensorId = "s") => {
+    const [startTime, endTime] = [fromHour, fromHour + 1n].map((at) => ({ seconds: at * hour, nanos: 0 }));
+    const window = create(MaintenanceWindowSchema, { id, sensorId, startTime: startTime!, endTime: endTime! });
+    settings.maintain(window, sensors, () => true);
+  };
+  const end = (id: string) => settings.endMaintenance(id, sensors, () => true);
+  const maintained = () => [1, 2, 3, 4].filter((at) => sensors.detector.isMaintained(slot, at * 3600e6));
+  open("other", 4n, "other");
+  open("w1", 1n);
+  open("w2", 2n);
+  open("w3", 3n);
+  expect(maintained()).toEqual([3]);
+  end("w1");
+  expect(maintained()).toEqual([3]);
+  end("w3");
+  expect(maintained()).toEqual([2]);
+  end("w2");
+  expect(maintained()).toEqual([]);
 });

@@ -29,6 +29,8 @@ interface Window {
   readonly untilUs: number;
 }
 
+const NO_WINDOW = { fromUs: 0, untilUs: 0 };
+
 /** Asked before a slot's state is changed: false where the change is in the state already. */
 export type Change = (slot: number) => boolean;
 
@@ -125,7 +127,18 @@ export class PartitionSettings {
     const window = this.#windows.get(windowId);
     if (window === undefined) return;
     this.#windows.delete(windowId);
-    for (const slot of this.#slots(window, sensors)) if (change(slot)) sensors.detector.maintain(slot, 0, 0);
+    for (const slot of this.#slots(window, sensors)) {
+      if (!change(slot)) continue;
+      const { fromUs, untilUs } = this.#newestWindow(sensors.ids[slot]!, this.#locations.get(slot)) ?? NO_WINDOW;
+      sensors.detector.maintain(slot, fromUs, untilUs);
+    }
+  }
+
+  /** Of those of the sensor: it has one at a time. */
+  #newestWindow(sensorId: string, location: string | undefined): Window | undefined {
+    let newest: Window | undefined;
+    for (const w of this.#windows.values()) if (covers(w, sensorId, location ?? "")) newest = w;
+    return newest;
   }
 
   /** The newest label of an alert counts; one before is taken back. */
@@ -181,9 +194,8 @@ export class PartitionSettings {
   met(slot: number, sensorId: string, location: string | undefined, sensors: Sensors): void {
     this.place(slot, location);
     sensors.detector.configureSensor(slot, this.#narrowest(sensorId));
-    for (const w of this.#windows.values()) {
-      if (covers(w, sensorId, location ?? "")) sensors.detector.maintain(slot, w.fromUs, w.untilUs);
-    }
+    const window = this.#newestWindow(sensorId, location);
+    if (window !== undefined) sensors.detector.maintain(slot, window.fromUs, window.untilUs);
   }
 
   /** Where a slot's sensor is. */
