@@ -115,7 +115,7 @@ export class SettingsSync {
    * that of all types: what the log has of it holds.
    */
   async wanted(scope: WideScope): Promise<DetectorConfig | undefined> {
-    const wanted = await wantedOf(this.#o.sql, scope);
+    const [wanted] = await wantedOf(this.#o.sql, scope);
     if (wanted === undefined) return undefined;
     const { action } = fromBinary(ControlSchema, wanted.control);
     if (action.case === "settings") return action.value;
@@ -150,13 +150,13 @@ export class SettingsSync {
    * @param sensorPrefix only sensors whose id begins so
    */
   async pending(scope: WideScope, sensorPrefix = ""): Promise<number> {
-    const { sql } = this.#o;
+    const { sql, book, partitions } = this.#o;
     const { asset } = scope;
-    const wanted = asset === "" ? [await wantedOf(sql, scope)] : await wantedOfAssets(sql, [...assetsAround(asset)]);
-    let pending = asset === "" ? 0 : await countDuePlaces(sql, asset, sensorPrefix);
-    const books = await this.#books();
-    for (const each of wanted) if (each !== undefined) pending += lacking(each, books).length;
-    return pending;
+    const places = asset === "" ? 0 : await countDuePlaces(sql, asset, sensorPrefix);
+    const wanted = asset === "" ? await wantedOf(sql, scope) : await wantedOfAssets(sql, assetsAround(asset));
+    if (wanted.length === 0) return places;
+    const books = await Promise.all(Array.from({ length: partitions }, (_, partition) => book.of(partition)));
+    return wanted.reduce((sum, each) => sum + lacking(each, books).length, places);
   }
 
   async #repeat(): Promise<void> {

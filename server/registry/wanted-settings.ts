@@ -21,9 +21,10 @@ export async function wantedSettings(sql: Sql): Promise<WantedSettings[]> {
   return (await sql`select * from wanted_settings order by asset, sensor_type`).map(settingsOf);
 }
 
-export async function wantedOf(sql: Sql, { asset, sensorType }: WideScope): Promise<WantedSettings | undefined> {
+/** Of one scope; none where nothing was ever wanted of it. */
+export async function wantedOf(sql: Sql, { asset, sensorType }: WideScope): Promise<WantedSettings[]> {
   const rows = await sql`select * from wanted_settings where asset = ${asset} and sensor_type = ${sensorType}`;
-  return rows.map(settingsOf)[0];
+  return rows.map(settingsOf);
 }
 
 /** Of those of the assets of which something is wanted. */
