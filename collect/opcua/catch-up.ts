@@ -60,6 +60,7 @@ export class CatchUp {
   interrupt(): void {
     this.#newest.openGap();
     this.#held ??= new Waiting(this.#settings.publishingMs);
+    this.#held.interrupt();
   }
 
   /** What the server sends. */
@@ -228,6 +229,6 @@ export class CatchUp {
     const once = missing.filter(({ observedAtUs }, i) => observedAtUs !== missing[i - 1]?.observedAtUs);
     const whole = this.#held?.merge(node, once) ?? once;
     for (const each of whole) if ("reason" in each) this.#parts.counters.lost(each.reason);
-    return { readings: whole.filter(isReading), newestUs: once.at(-1)?.observedAtUs };
+    return { readings: whole.filter(isReading), newestUs: whole.at(-1)?.observedAtUs };
   }
 }

@@ -34,8 +34,17 @@ test("what comes behind history and is older is kept, but for what history has b
   expect(rest(waiting)).toEqual([11, 13, 21]);
 });
 
+test("what history has behind the newest that has come is left to the server, unless nobody listened since", () => {
+  const history = [reading(5), reading(10), reading(20)];
+  const waiting = waitingFor(reading(8), reading(12));
+  expect([msOf(waiting.merge(NODE, history)), rest(waiting)]).toEqual([[5, 8, 10], [12]]);
+  const interrupted = waitingFor(reading(8), reading(12));
+  interrupted.interrupt();
+  expect([msOf(interrupted.merge(NODE, history)), rest(interrupted)]).toEqual([[5, 8, 10, 12, 20], []]);
+});
+
 test("a value of the same millisecond is the same where history keeps no more of a time", () => {
-  const waiting = waitingFor(reading(10.25, 7), reading(10.5, 8));
+  const waiting = waitingFor(reading(10.25, 7), reading(10.5, 8), reading(12));
   expect(msOf(waiting.merge(NODE, [reading(10, 7), reading(11)]))).toEqual([10, 10.5, 11]);
 });
 

@@ -11,6 +11,8 @@ export class Waiting {
   readonly #values = new Map<NodeSettings, Found[]>();
   /** What history has brought last of each node. */
   readonly #brought = new Map<NodeSettings, Recognised>();
+  /** Of the newest value of each node that has come since the last interruption. */
+  readonly #heardUs = new Map<NodeSettings, number>();
   readonly #underwayUs: number;
   #count = 0;
 
@@ -22,8 +24,14 @@ export class Waiting {
     return this.#count;
   }
 
+  /** Nobody listens: what comes next is not what follows. */
+  interrupt(): void {
+    this.#heardUs.clear();
+  }
+
   add(node: NodeSettings, found: Found): void {
     this.#count++;
+    this.#heardUs.set(node, Math.max(found.observedAtUs, this.#heardUs.get(node) ?? Number.NEGATIVE_INFINITY));
     const values = this.#values.get(node);
     if (values === undefined) this.#values.set(node, [found]);
     else values.push(found);
@@ -31,12 +39,15 @@ export class Waiting {
 
   /**
    * What history has brought of a node, and of those that wait the ones up to its newest that it lacks: a historian may keep fewer
-   * values than the server sends. They wait no more.
+   * values than the server sends. They wait no more. What is newer than the newest that has come is left to the server, which sends it
+   * with what lies before it.
    *
-   * @param history in the order of the times
+   * @param all of history, in the order of the times
    * @returns all of them in the order of the times
    */
-  merge(node: NodeSettings, history: readonly Found[]): readonly Found[] {
+  merge(node: NodeSettings, all: readonly Found[]): readonly Found[] {
+    const heardUs = this.#heardUs.get(node) ?? Number.POSITIVE_INFINITY;
+    const history = all.filter(({ observedAtUs }) => observedAtUs <= heardUs);
     const newestUs = history.at(-1)?.observedAtUs;
     if (newestUs === undefined) return history;
     const values = this.#values.get(node) ?? [];
