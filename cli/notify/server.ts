@@ -85,7 +85,7 @@ interface ShowOptions extends ServerOptions {
 
 async function showConfig({ template, ...options }: ShowOptions): Promise<void> {
   await withNotifications(options, async (notifications) => {
-    const { config } = await notifications.getNotificationConfig({});
+    const { config, problems, usedRevision } = await notifications.getNotificationConfig({});
     if (!config?.revision) {
       return console.error(
         "Nothing was applied: nobody is told of any alert. Apply a file with `telltale notify apply FILE`.",
@@ -96,7 +96,22 @@ async function showConfig({ template, ...options }: ShowOptions): Promise<void> 
     console.error(`Revision ${config.revision}, applied ${at} by ${inert(config.appliedBy)}`);
     process.stdout.write(config.text);
     for (const { path } of config.templates) console.error(`with the templates of ${inert(path)}`);
+    if (problems.length === 0) return;
+    console.error("");
+    console.error(unreadText(config.revision, usedRevision));
+    for (const problem of problems) console.error(problemLine(`revision ${config.revision}`, problem));
   });
+}
+
+/** What follows from problems of a configuration that is in force. */
+function unreadText(revision: bigint, used: bigint): string {
+  const instead =
+    used === revision
+      ? "The platform's own texts and defaults stand in for what is named below"
+      : used === 0n
+        ? "Nobody is told of any alert"
+        : `People are told by revision ${used}`;
+  return `This version of the platform cannot read all of it, because another version took it. ${instead}. Mend your file, and apply it.`;
 }
 
 function showTemplate(templates: readonly { readonly path: string; readonly text: string }[], wanted: string): void {

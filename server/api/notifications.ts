@@ -67,10 +67,10 @@ export function createNotificationService(o: NotificationOptions): ServiceImpl<t
     ...createOnCallMethods({ sql, clock, inForce: inForce.config }),
 
     async getNotificationConfig() {
-      const { stored, parsed } = await inForce.config.read(sql);
-      const isRead = stored.revision > 0 && "config" in parsed;
-      const view = isRead ? configView(parsed.config, await brokenChannels(sql)) : {};
-      return { config: configMessage(stored), ...view };
+      const { stored, used, problems } = await inForce.config.read(sql);
+      const usedRevision = BigInt(used?.stored.revision ?? 0);
+      const view = used && usedRevision > 0n ? configView(used.config, await brokenChannels(sql)) : {};
+      return { config: configMessage(stored), ...view, problems: [...problems], usedRevision };
     },
 
     async setNotificationConfig({ text, templates, revision, dryRun }, context) {

@@ -55,10 +55,11 @@ export function createNotifiedMethods(
 
     async getNotificationStatus(_, context) {
       const { scopes, sensorPrefix } = principalOf(context);
-      const { stored, config } = await inForce.readable(sql);
-      const receivers = config.receivers.map(({ name }) => name);
+      const { stored, used, problems } = await inForce.read(sql);
+      const receivers = used?.config.receivers.map(({ name }) => name) ?? [];
       const isAdmin = scopes.has(Scope.ADMIN) && sensorPrefix === "";
-      return { receivers, text: isAdmin ? (redactText(stored.text) ?? "") : "", startedAt };
+      const text = isAdmin ? (redactText(stored.text) ?? "") : "";
+      return { receivers, text, startedAt, configProblems: problems.length };
     },
   };
 }

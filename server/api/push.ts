@@ -35,8 +35,8 @@ export function createPushMethods(o: PushOptions): Pick<ServiceImpl<typeof Notif
   const { sql, clock } = o;
   return {
     async getPushSettings(_, context) {
-      const { parsed } = await o.inForce.read(sql);
-      const receivers = "config" in parsed ? tellingBrowsersOf(parsed.config, principalOf(context).name) : [];
+      const { used } = await o.inForce.read(sql);
+      const receivers = used ? tellingBrowsersOf(used.config, principalOf(context).name) : [];
       const { publicKey } = await keyOf(o);
       return { publicKey: Buffer.from(publicKey, "base64url"), receivers };
     },

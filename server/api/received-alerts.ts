@@ -78,8 +78,8 @@ export function createReceivingMethods(
 }
 
 async function resolveTimeout(sql: Sql, inForce: ConfigInForce): Promise<number> {
-  const { parsed } = await inForce.read(sql);
-  return "config" in parsed ? parsed.config.resolveTimeoutMs : DEFAULT_RESOLVE_TIMEOUT_MS;
+  const { used } = await inForce.read(sql);
+  return used?.config.resolveTimeoutMs ?? DEFAULT_RESOLVE_TIMEOUT_MS;
 }
 
 function givenAlert({ labels, annotations, generatorUrl, startsAt, endsAt }: ReceivedAlert) {

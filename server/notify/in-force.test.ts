@@ -89,17 +89,20 @@ inhibit_rules: [{ source_matchers: [alertname="channel_broken"], target_matchers
     await sql`delete from notify_alert`;
   });
 
-  test("is one configuration for all, and where a newer version has to read it, that is what is said", async () => {
+  test("is one configuration for all, and where this version cannot read it, that and why is what is said", async () => {
     const config = new ConfigInForce();
     expect(await config.readable(sql)).toMatchObject({ stored: { revision: 0 }, config: { schedules: [] } });
     await writeConfig(sql, { after: 0, text: "route: { of: tomorrow }", appliedUs: NOW, appliedBy: "anna" });
-    const newer = { kind: "unavailable", message: expect.stringMatching(/^revision 1 .* is of a newer version/) };
-    await expect(config.readable(sql)).rejects.toMatchObject(newer);
+    const unread = {
+      kind: "unavailable",
+      message: expect.stringMatching(/^revision 1 .* cannot be read .*: 1:8 route/),
+    };
+    await expect(config.readable(sql)).rejects.toMatchObject(unread);
     const asked = explain(
       sql,
       { config, silences: new SilencesInForce() },
       { alertId: 1, sensorPrefix: "", nowUs: NOW },
     );
-    await expect(asked).rejects.toMatchObject(newer);
+    await expect(asked).rejects.toMatchObject(unread);
   });
 });

@@ -8,6 +8,7 @@ export function countStep(metrics: Metrics, step: Step | undefined): void {
   metrics.notifyActive.set(step === undefined ? 0 : 1);
   metrics.notifyAlerts.set(step?.alerts ?? 0);
   metrics.notifyGroups.set(step?.groups ?? 0);
+  metrics.notifyConfigProblems.set(step?.problems ?? 0);
   metrics.notifyBroken.set(step?.broken ?? 0);
   metrics.heartbeatsMissing.set(step?.missing ?? 0);
 }

@@ -9,7 +9,8 @@ import { type Changes, Leader } from "../postgres/leader.ts";
 import { allEnded, type Ending, endWithin } from "../postgres/transaction.ts";
 import { channelKeys } from "./config/channel-keys.ts";
 import type { NotifyConfig, Route } from "./config/config.ts";
-import { ConfigInForce } from "./config/in-force.ts";
+import { ConfigInForce, type InForceConfig, problemText } from "./config/in-force.ts";
+import type { StoredConfig } from "./config/store.ts";
 import { brokenAlerts, isBrokenId } from "./deliveries/broken.ts";
 import { isToldEnds, tellEndsInstead } from "./deliveries/ends.ts";
 import { type Delivery, failWithoutChannel, messagesSince } from "./deliveries/store.ts";
@@ -36,6 +37,13 @@ import { tellOfSilences } from "./silences/tell.ts";
 const LOCK = 7_351_909_412;
 /** Events whose commit was not noticed, a new configuration, and a lock that its holder has lost are looked for this often. */
 const LOOK_AGAIN_MS = 1_000;
+/**
+ * A configuration that cannot be read here may be one of a newer version: so often, the processes of that can take over from one that goes by
+ * an earlier configuration meanwhile.
+ */
+const STEP_ASIDE_MS = 30_000;
+/** Problems of a configuration that are logged: the others are shown with it. */
+const LOGGED_PROBLEMS = 5;
 /** Alerts that were removed from the store are looked for this often. */
 const SWEEP_MS = 30_000;
 
@@ -43,6 +51,8 @@ const SWEEP_MS = 30_000;
 export interface Step {
   /** In force. */
   readonly config: NotifyConfig;
+  /** What of the configuration that was applied last cannot be read. */
+  readonly problems: number;
   /** Of our alerts, and received ones that changed. */
   readonly events: number;
   /** Messages that may be sent at once: nothing that waits is before them. */
@@ -68,7 +78,7 @@ export interface PlannerOptions {
 
 /** What a step reads first. */
 interface Read {
-  readonly config: Awaited<ReturnType<ConfigInForce["read"]>>;
+  readonly config: InForceConfig;
   /** Who wrote the state last. */
   readonly writer: string | undefined;
   /** How often overrides have changed. */
@@ -106,8 +116,10 @@ export class Planner {
   #expects = true;
   readonly #silences = new SilencesInForce();
   readonly #configs = new ConfigInForce();
-  /** The last revision that this version cannot read. */
+  /** The last revision of which this version cannot read something. */
   #unread: number | undefined;
+  /** When others were last let go first, because they may be able to read the configuration. */
+  #asideMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: PlannerOptions) {
     const { sql, logger, changes, onStep } = options;
@@ -184,7 +196,8 @@ export class Planner {
     if (ended.size > 0) await tellEnds(tx, current, nowUs);
     if (tellsOfSilences) await this.#tellOfSilences(tx, current, nowUs);
     const taken = events.length + received.length;
-    const step = { config, events: taken, alerts: state.alerts.size, groups: state.groups.size };
+    const { length: problems } = read.config.problems;
+    const step = { config, problems, events: taken, alerts: state.alerts.size, groups: state.groups.size };
     const { size: broken } = current.broken;
     return {
       statements: ending.statements,
@@ -229,15 +242,16 @@ export class Planner {
   }
 
   /**
-   * The state as it is stored, and the configuration in force; what is open is routed by it where it has changed. Undefined: a newer version
-   * has to notify by it.
+   * The state as it is stored, and the configuration in force; what is open is routed by it where it has changed. Undefined: another version
+   * may be able to read that, and goes first.
    */
   async #current(tx: Sql, read: Read, nowUs: number): Promise<Loaded | undefined> {
     const { writer: lastWriter, overridesVersion: version } = read;
-    const { stored, parsed } = read.config;
+    this.#logProblems(read.config);
+    const { stored: applied, used } = read.config;
+    if (used === undefined || (used.stored !== applied && this.#stepsAside())) return undefined;
+    const { config, stored } = used;
     const { revision, appliedUs } = stored;
-    if ("problems" in parsed) return this.#cannotRead(revision);
-    const { config } = parsed;
     // Another process may have gone on, and this one have its lock again, between two steps.
     const known = this.#loaded !== undefined && lastWriter === this.#loaded.writer ? this.#loaded : undefined;
     if (known?.revision === revision && known.overridesVersion === version) return known;
@@ -257,11 +271,21 @@ export class Planner {
     return this.#loaded;
   }
 
-  #cannotRead(revision: number): undefined {
-    if (this.#unread !== revision) {
-      this.#o.logger.error({ revision }, "the configuration of notifications is of a newer version");
-    }
+  /** Once for each revision. */
+  #logProblems({ stored, used, problems }: InForceConfig): void {
+    const { revision } = stored;
+    if (this.#unread === revision || problems.length === 0) return;
     this.#unread = revision;
+    const shown = problems.slice(0, LOGGED_PROBLEMS).map(problemText);
+    const about = { revision, usedRevision: used?.stored.revision, problems: shown, count: problems.length };
+    this.#o.logger.error(about, `${unreadText(used, stored)}: apply one without its problems`);
+  }
+
+  #stepsAside(): boolean {
+    const nowMs = this.#o.clock.monotonicMs();
+    if (nowMs - this.#asideMs < STEP_ASIDE_MS) return false;
+    this.#asideMs = nowMs;
+    return true;
   }
 
   #untilDueMs(): number {
@@ -269,6 +293,13 @@ export class Planner {
     for (const group of this.#loaded?.state.groups.values() ?? []) nextUs = Math.min(nextUs, group.nextUs);
     return Math.min(LOOK_AGAIN_MS, Math.max(0, (nextUs - this.#o.clock.nowUs()) / 1_000));
   }
+}
+
+function unreadText(used: InForceConfig["used"], applied: StoredConfig): string {
+  if (used?.stored === applied)
+    return "parts of the configuration of notifications cannot be read, and the platform's own are used in their place";
+  const instead = used === undefined ? "nobody is told of any alert" : "people are told by the last one before it";
+  return `the configuration of notifications cannot be read, because another version of the program took it, and ${instead}`;
 }
 
 /** What has ended already. */

@@ -278,6 +278,11 @@ function notifyMetrics(registers: Registry[]) {
       help: "Groups of alerts that notifications are decided for",
       registers,
     }),
+    notifyConfigProblems: new Gauge({
+      name: "telltale_notify_config_problems",
+      help: "What of the configuration of notifications cannot be read, because another version of the program took it",
+      registers,
+    }),
     receivedAlerts: new Counter({
       name: "telltale_received_alerts_total",
       help: "Alerts that other programs sent, by what became of them: new, known (sent again), over, refused",

@@ -1,21 +1,29 @@
 /** The page of notifications: who is told how, what became of it, and a test of a receiver. */
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import type { Browser, CDPSession } from "playwright-core";
+import type { Sql } from "postgres";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { NotificationService } from "../../gen/es/telltale/v1/notification_pb.ts";
+import { writeConfig } from "../../server/notify/config/store.ts";
 import { findingsOf, launchBrowser, misfitsOf, openPage, SCREENS, signIn } from "../../testing/browser.ts";
 import { type Authority, createAuthority } from "../../testing/certificates.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { startProxy } from "../../testing/proxy.ts";
 import { browserKeys } from "../../testing/push.ts";
 import { fill, type Secured, startSecured } from "../../testing/secured.ts";
+import { useDatabase } from "../../testing/use-database.ts";
 import { startWebhookSink, type WebhookSink } from "../../testing/webhook-sink.ts";
 
 const REFUSED = [/status of 401/];
 
-describeWith(["chromium"], "the page of notifications", () => {
+describeWith(["chromium", "postgres"], "the page of notifications", () => {
+  let sql: Sql;
+  let url: string;
+  useDatabase("notifications_page", (database) => {
+    ({ sql, url } = database);
+  });
   let platform: Secured;
   let browser: Browser;
   let sink: WebhookSink;
@@ -28,7 +36,7 @@ describeWith(["chromium"], "the page of notifications", () => {
     pushService.answer((response) => response.writeHead(201).end());
     sink.answer((response, { path }) => response.writeHead(path === "/broken" ? 400 : 200).end());
     [platform, browser] = await Promise.all([
-      startSecured({ NOTIFY_ALLOWED_HOSTS: "127.0.0.1,localhost" }),
+      startSecured({ DATABASE_URL: url, NOTIFY_ALLOWED_HOSTS: "127.0.0.1,localhost" }),
       launchBrowser(),
     ]);
   });
@@ -191,6 +199,27 @@ escalations:
     expect([...(await misfitsOf(page)), ...(await findingsOf(page))]).toEqual([]);
     expect(wrong).toEqual([]);
     await context.close();
+  });
+
+  it("says what of a configuration that another version took cannot be read, and what that means", async () => {
+    const notifications = createClient(NotificationService, platform.as(platform.adminToken));
+    const { config } = await notifications.getNotificationConfig({});
+    const text = configuration().replace("receiver: lead", "receiver: lead\n      tomorrow: true");
+    await writeConfig(sql, { after: Number(config!.revision), text, appliedUs: 1, appliedBy: "anna" });
+    const { context, page, wrong } = await openPage(browser, platform.http, { expected: REFUSED });
+    await page.goto(`${platform.http}/ui/notifications`);
+    await signIn(page, platform.adminToken);
+    const notice = page.getByRole("alert").filter({ hasText: "cannot read all of the configuration" });
+    await notice.getByText(`People are told by revision ${config!.revision}`).waitFor();
+    await notice.getByText(/^line \d+, column 7, route\.routes\[1\]\.tomorrow: "tomorrow" is no setting/).waitFor();
+    await page.getByRole("list", { name: "Receivers" }).getByText("lead").waitFor();
+    for (const screen of SCREENS) {
+      await page.setViewportSize(screen);
+      expect([...(await misfitsOf(page)), ...(await findingsOf(page))]).toEqual([]);
+    }
+    expect(wrong).toEqual([]);
+    await context.close();
+    expect((await notifications.setNotificationConfig({ text: configuration() })).problems).toEqual([]);
   });
 
   /** What a browser gives the platform when its push service has taken it. */

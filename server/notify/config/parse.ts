@@ -36,11 +36,25 @@ const FILE: Known = {
  * @param templates the files that its list of that name fits
  */
 export function parseNotifyConfig(text: string, templates: readonly TemplateFile[] = []): Parsed {
+  const { config, references, problems } = parseStoredConfig(text, templates);
+  return config === undefined || problems.length > 0 ? { problems } : { config, references };
+}
+
+/** What there is of a configuration that is in force already. */
+export interface StoredParsed {
+  /** Without what cannot be read and the rest does not depend on; undefined: it cannot be used. */
+  readonly config: NotifyConfig | undefined;
+  readonly references: readonly Reference[];
+  /** From its beginning to its end. */
+  readonly problems: readonly Problem[];
+}
+
+/** The configuration of a text that a version of the program has taken, whatever this one would refuse. */
+export function parseStoredConfig(text: string, templates: readonly TemplateFile[]): StoredParsed {
   const source = new Source(text);
   const config = readFile(source, templates);
-  return config === undefined || source.hasProblems
-    ? { problems: source.problems }
-    : { config, references: source.references };
+  const { hasProblems, problems, references } = source;
+  return { config: hasProblems ? undefined : config, references, problems };
 }
 
 function readFile(source: Source, templates: readonly TemplateFile[]): NotifyConfig | undefined {

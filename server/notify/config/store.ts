@@ -5,6 +5,8 @@ import type { TemplateFile } from "../templates/template.ts";
 
 /** Earlier configurations that are kept. */
 const KEPT = 100;
+/** Of them, those that are tried: to read a large one takes half a second. */
+const TRIED = 10;
 
 export interface StoredConfig {
   /** Grows by one with each change; 0: nothing was ever applied. */
@@ -28,6 +30,13 @@ export const NO_CONFIG: StoredConfig = {
 export async function readConfig(sql: Sql): Promise<StoredConfig> {
   const [row] = await sql`select * from notify_config order by revision desc limit 1`;
   return row === undefined ? NO_CONFIG : configOf(row);
+}
+
+/** Those that were in force before a revision, the newest first, of which one can be used where that cannot be read. */
+export async function readConfigsBefore(sql: Sql, revision: number): Promise<StoredConfig[]> {
+  const rows =
+    await sql`select * from notify_config where revision < ${revision} order by revision desc limit ${TRIED}`;
+  return rows.map(configOf);
 }
 
 /** Undefined where somebody else has applied one meanwhile. */

@@ -1,6 +1,7 @@
 /** Whoever writes the configuration cannot stop notifications with a template: each of these would take minutes, or all memory. */
 import { expect, test } from "vitest";
 import { notification } from "../../../testing/notification.ts";
+import { filledRouteLabels } from "./route-labels.ts";
 import { fillingOf, TemplateLibrary } from "./template.ts";
 
 const LABELS = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`label_${i}`, "x".repeat(50)]));
@@ -43,6 +44,28 @@ test.each([
   ],
 ])("too much text is refused before it is there: %s", (_, template) => {
   expect(() => filledIn(template)).toThrow("makes more than 262144 characters");
+});
+
+test("labels of a route have one bound together, also those that use each other", () => {
+  const read = (source: string, name: string) =>
+    new TemplateLibrary().read(source, name, { mode: "text", most: 100, isWhole: false });
+  const labels = Object.fromEntries(
+    Array.from({ length: 100 }, (_, i) => [`l${i}`, read(`{{ range 90000 }}{{ end }}${i}`, `l${i}`)]),
+  );
+  const used = { ...labels, all: read('{{ routeLabels "l50" }}', "all") };
+  const { routeLabels, routeLabelTroubles } = filledRouteLabels(used, notification(), 1_700_000_000_000_000);
+  expect(Object.keys(routeLabels!)).toEqual(["l0", "l1"]);
+  expect(routeLabelTroubles).toHaveLength(99);
+  expect(routeLabelTroubles![0]).toBe("l2:1:10: takes more than 200000 steps with the texts before it.");
+});
+
+test("the texts of a message have one bound together", () => {
+  const library = new TemplateLibrary();
+  const filling = fillingOf(notification(), 1_700_000_000_000_000);
+  const fill = () =>
+    library.read("{{ range 150000 }}{{ end }}", "x", { mode: "text", most: 9, isWhole: true }).fill(filling);
+  for (let i = 0; i < 3; i++) fill();
+  expect(fill).toThrow("x:1:10: takes more than 500000 steps with the texts before it.");
 });
 
 test("a layout of times has a length", () => {

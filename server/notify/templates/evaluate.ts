@@ -1,4 +1,5 @@
 /** Fills a template in. Pure and bounded: so many steps, calls and characters, and it ends with what there is no sense in. */
+import type { Budget } from "./budget.ts";
 import { Failure } from "./failure.ts";
 import { checkCount, functions } from "./functions.ts";
 import { HtmlWriter } from "./html.ts";
@@ -31,6 +32,8 @@ export interface Evaluation {
   readonly nowUs: number;
   /** Of the route by which the message is sent, by name; "" where there is none. */
   readonly routeLabel: (name: string) => string;
+  /** That it has with other texts. */
+  readonly budget: Budget;
 }
 
 /** @throws Error that names the file, the line and what failed */
@@ -263,6 +266,7 @@ class Evaluator {
   #spend(steps: number): void {
     this.#steps += steps;
     if (this.#steps > MAX_STEPS) throw new Failure(`takes more than ${MAX_STEPS} steps.`);
+    this.#o.budget.spend(steps);
   }
 
   #at<T>(at: number, run: () => T): T {

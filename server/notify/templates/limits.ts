@@ -12,6 +12,10 @@ export const MAX_VARIABLES = 1_000;
 export const MAX_CALLS = 50;
 /** Nodes that are evaluated for one text: a hundred alerts with a hundred labels take some 50,000. */
 export const MAX_STEPS = 200_000;
+/** The same for all labels of a route together, which are filled in while nothing else is decided. */
+export const MAX_LABELS_STEPS = 200_000;
+/** The same for all texts of a message together. */
+export const MAX_MESSAGE_STEPS = 500_000;
 /** Characters of one text, and of any text within it. */
 export const MAX_OUTPUT_CHARACTERS = 262_144;
 /** Characters of a text that is made or looked at, for one step. */

@@ -1,5 +1,7 @@
 /** Labels of a route: texts that templates of its messages use, and each other. */
 import type { Message } from "../message.ts";
+import { Budget } from "./budget.ts";
+import { MAX_LABELS_STEPS } from "./limits.ts";
 import { fillingOf, type Text } from "./template.ts";
 
 type Filled = Pick<Message, "routeLabels" | "routeLabelTroubles">;
@@ -10,6 +12,7 @@ export function filledRouteLabels(labels: Readonly<Record<string, Text>>, messag
   if (names.length === 0) return {};
   // Alertmanager tells labels of routes no reason either.
   const { data } = fillingOf({ ...message, why: "unknown" }, nowUs);
+  const budget = new Budget(MAX_LABELS_STEPS);
   const filled = new Map<string, string>();
   const underWay: string[] = [];
   const routeLabel = (name: string): string => {
@@ -21,7 +24,7 @@ export function filledRouteLabels(labels: Readonly<Record<string, Text>>, messag
     if (known !== undefined) return known;
     underWay.push(name);
     try {
-      const made = text.fill({ data, nowUs, routeLabel });
+      const made = text.fill({ data, nowUs, routeLabel, budget });
       filled.set(name, made);
       return made;
     } finally {

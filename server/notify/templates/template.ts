@@ -1,9 +1,11 @@
 /** Templates of a configuration: those that have names, and the texts of receivers that may use them. */
 import { beginning, oneLine } from "../channels/texts.ts";
 import type { Message } from "../message.ts";
+import { Budget } from "./budget.ts";
 import { templateData } from "./data.ts";
 import { DEFAULTS } from "./defaults.ts";
 import { evaluate, type Mode } from "./evaluate.ts";
+import { MAX_MESSAGE_STEPS } from "./limits.ts";
 import type { Definition, Definitions } from "./nodes.ts";
 import { parseTemplate } from "./parse.ts";
 import { TemplateProblem } from "./problem.ts";
@@ -52,11 +54,28 @@ class TextTemplate extends Template {
     return this.#o.template.source;
   }
 
-  override fill({ data, nowUs, routeLabel }: Filling): string {
+  override fill({ data, nowUs, routeLabel, budget }: Filling): string {
     const { template, definitions, mode, most, isWhole, isLine = false } = this.#o;
-    const text = evaluate({ template, definitions, mode, nowUs, data, routeLabel });
+    const text = evaluate({ template, definitions, mode, nowUs, data, routeLabel, budget });
     if (text.length > most && isWhole) throw new Error(`${template.file}: makes more than ${most} characters.`);
     return beginning(isLine ? oneLine(text) : text, most);
+  }
+}
+
+/** One that cannot be read, in a configuration that an earlier version took: our own text stands in its place. */
+export class UnreadTemplate extends Template {
+  override readonly source: string;
+  readonly #trouble: string;
+
+  /** @param trouble where it is, and why it cannot be read */
+  constructor(source: string, trouble: string) {
+    super();
+    this.source = source;
+    this.#trouble = trouble;
+  }
+
+  override fill(): never {
+    throw new Error(this.#trouble);
   }
 }
 
@@ -66,12 +85,14 @@ export interface Filling {
   readonly nowUs: number;
   /** By name; "" where there is none. */
   readonly routeLabel: (name: string) => string;
+  /** Of all texts that are filled in with it. */
+  readonly budget: Budget;
 }
 
 export function fillingOf(message: Message, nowUs: number): Filling {
   const { routeLabels = {} } = message;
   const routeLabel = (name: string) => (Object.hasOwn(routeLabels, name) ? routeLabels[name]! : "");
-  return { data: templateData(message), nowUs, routeLabel };
+  return { data: templateData(message), nowUs, routeLabel, budget: new Budget(MAX_MESSAGE_STEPS) };
 }
 
 /** What is wrong with a file, and where: without a place of its own it is the list that names it. */

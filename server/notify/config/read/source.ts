@@ -14,6 +14,8 @@ export class Stop extends Error {}
 
 export class Source {
   readonly #problems: Problem[] = [];
+  /** What a new file may not have, and one that is in force already is used in spite of. */
+  readonly #flaws: Problem[] = [];
   /** By place: what several receivers inherit is read for each. */
   readonly #references = new Map<number, Reference>();
   readonly #lines = new LineCounter();
@@ -51,9 +53,10 @@ export class Source {
     return this.#problems.length > 0;
   }
 
-  /** From the file's beginning to its end. */
+  /** With the flaws, from the file's beginning to its end. */
   get problems(): Problem[] {
-    return this.#problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+    const all = [...this.#problems, ...this.#flaws];
+    return all.toSorted((a, b) => a.line - b.line || a.column - b.column).slice(0, MAX_PROBLEMS);
   }
 
   /** From the file's beginning to its end. */
@@ -63,16 +66,24 @@ export class Source {
 
   /** A file or a variable is named there. */
   refer(offset: number, path: string, to: Reference["to"]): void {
-    const { line, col } = this.#lines.linePos(offset);
-    this.#references.set(offset, { line: Math.max(line, 1), column: Math.max(col, 1), path, to });
+    this.#references.set(offset, { ...this.#placeAt(offset), path, to });
   }
 
   /** @throws Stop where it is one too many */
   report(offset: number, path: string, message: string): undefined {
+    this.#problems.push({ ...this.#placeAt(offset), path, message });
+    if (this.#problems.length >= MAX_PROBLEMS) throw new Stop();
+  }
+
+  /** The same of what does not keep the rest from being used, where the file is in force already. */
+  reportFlaw(offset: number, path: string, message: string): void {
+    if (this.#flaws.length < MAX_PROBLEMS) this.#flaws.push({ ...this.#placeAt(offset), path, message });
+  }
+
+  #placeAt(offset: number): Pick<Problem, "line" | "column"> {
     const { line, col } = this.#lines.linePos(offset);
     // Without any line break before the place there is no line.
-    this.#problems.push({ line: Math.max(line, 1), column: Math.max(col, 1), path, message });
-    if (this.#problems.length >= MAX_PROBLEMS) throw new Stop();
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
   }
 
   /**

@@ -16,17 +16,17 @@ export function readTemplates(
   const paths = new Set(files.map(({ path }) => path));
   for (const item of value.items(MAX_TEMPLATE_FILES)) {
     const path = item.line();
-    if (path !== undefined && !PATTERN.test(path) && !paths.has(path)) item.problem("there is no such file.");
+    if (path !== undefined && !PATTERN.test(path) && !paths.has(path)) item.flaw("there is no such file.");
   }
   const characters = files.reduce((sum, { text }) => sum + text.length, 0);
   if (files.length > MAX_TEMPLATE_FILES)
-    value.problem(`names ${files.length} files: at most ${MAX_TEMPLATE_FILES} are taken.`);
+    value.flaw(`names ${files.length} files: at most ${MAX_TEMPLATE_FILES} are taken.`);
   else if (characters > MAX_TEMPLATE_CHARACTERS)
-    value.problem(`names files of ${characters} characters: at most ${MAX_TEMPLATE_CHARACTERS} are taken.`);
+    value.flaw(`names files of ${characters} characters: at most ${MAX_TEMPLATE_CHARACTERS} are taken.`);
   else {
     library.load(files, ({ path, text }, offset, message) => {
       const { line, column } = placeIn(text, offset);
-      value.problem(`${path}:${line}:${column}: ${message}`);
+      value.flaw(`${path}:${line}:${column}: ${message}`);
     });
   }
 }

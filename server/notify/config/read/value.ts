@@ -4,7 +4,7 @@ import { quoted } from "../../../lib/quoted.ts";
 import { didYouMean } from "../../../lib/suggest.ts";
 import type { Mode } from "../../templates/evaluate.ts";
 import { placeIn, TemplateProblem } from "../../templates/problem.ts";
-import type { TemplateOptions, Text } from "../../templates/template.ts";
+import { type TemplateOptions, type Text, UnreadTemplate } from "../../templates/template.ts";
 import { MAX_LINE, MAX_LIST, MAX_NAME, MAX_TEMPLATE, MAX_TEXT } from "../limits.ts";
 import { REDACTED } from "../redact.ts";
 import type { Reference } from "../reference.ts";
@@ -65,6 +65,14 @@ export class Value {
 
   problem(message: string): undefined {
     this.#source.report(this.#offset, this.path, message);
+  }
+
+  /**
+   * A problem of a new file, and none that keeps one from being used that is in force already, because an earlier version took it: what is
+   * newly refused is reported so, and its reader goes on as before.
+   */
+  flaw(message: string): void {
+    this.#source.reportFlaw(this.#offset, this.path, message);
   }
 
   /** It names a file or a variable. */
@@ -150,7 +158,8 @@ export class Value {
       const place = node && this.#source.placeWithin(node, text, error.offset);
       const { line, column } = placeIn(text, error.offset);
       const where = place?.isExact ? "" : `at line ${line}, column ${column} of the text: `;
-      return this.#source.report(place?.offset ?? this.#offset, this.path, where + error.message);
+      this.#source.reportFlaw(place?.offset ?? this.#offset, this.path, where + error.message);
+      return new UnreadTemplate(text, `${this.path}:${line}:${column}: ${error.message}`);
     }
   }
 
