@@ -137,6 +137,13 @@ test("headers of the configuration come with each request, and none in place of 
   );
 });
 
+test("a header that is there twice is refused by its name, because one of the two would win", async () => {
+  const twice = "http_config: {http_headers: {X-Team: {values: [a]}, x-team: {values: [b]}}}";
+  await expect(send(`webhook_configs: [{url: '${sink.url}', ${twice}}]`)).rejects.toThrow(
+    /http_headers\.x-team.*"x-team\\" is there twice: put all values under one name/,
+  );
+});
+
 const labelled = (labels: Record<string, string>) => notification({ alerts: [notifiedAlert({ labels })] });
 
 test.each([

@@ -53,7 +53,12 @@ export function readHttp(value: Value): HttpSettings {
 
 function readHeaders(value: Value | undefined): HttpSettings["headers"] | undefined {
   if (value === undefined) return undefined;
+  const known = new Set<string>();
   const entries = value.entries().map(([name, each]) => {
+    // Header names have no case.
+    const same = name.toLowerCase();
+    if (known.has(same)) each.flaw(`the header ${quoted(name)} is there twice: put all values under one name.`);
+    known.add(same);
     if (!TOKEN.test(name)) each.problem(`${quoted(name)} is no name of a header.`);
     if (OWN_HEADERS.test(name))
       each.problem(`the header ${quoted(name)} is set by the platform and cannot be changed.`);
