@@ -22,6 +22,8 @@ const PAUSE_MS = 113;
 const ALERTS_PER_SECOND = 10_000 / 60;
 /** What is not told when no message has come for so long is lost: until then it is late. */
 const QUIET_MS = 60_000;
+/** Of timers that lose a race: the process ends without them, and the receiver's server holds it for as long as somebody waits. */
+const UNHELD = { ref: false };
 /** Ends come so many times as fast. */
 const ENDS_FASTER = 3;
 
@@ -53,7 +55,7 @@ async function startReceiver() {
       return messages;
     },
     async until(fits: () => boolean, withinMs: number): Promise<boolean> {
-      const late = sleep(withinMs, "late" as const);
+      const late = sleep(withinMs, "late" as const, UNHELD);
       while (!fits()) if ((await Promise.race([arrived.promise, late])) === "late") return fits();
       return true;
     },
@@ -61,7 +63,7 @@ async function startReceiver() {
     async untilQuiet(fits: () => boolean): Promise<void> {
       for (let before = -1; !fits() && messages > before; ) {
         before = messages;
-        const enough = sleep(QUIET_MS, "quiet" as const);
+        const enough = sleep(QUIET_MS, "quiet" as const, UNHELD);
         while (!fits() && (await Promise.race([arrived.promise, enough])) !== "quiet");
       }
     },
