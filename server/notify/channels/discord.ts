@@ -6,6 +6,7 @@ import { type ChatStyle, type ChatView, chatText, fitting } from "./chat.ts";
 import { colourOf } from "./colours.ts";
 import { answerJson, httpChannel, json, type Posted } from "./http-channel.ts";
 import { MAX_DISCORD_ALT_CHARACTERS, MAX_DISCORD_CHARACTERS, MAX_DISCORD_TITLE_CHARACTERS } from "./limits.ts";
+import { plainForDiscord } from "./marks.ts";
 import type { ChannelOptions } from "./options.ts";
 import { formWith, PICTURE_NAME, pictureFor } from "./picture.ts";
 import type { Answer } from "./post.ts";
@@ -13,7 +14,7 @@ import { secondsToWaitMs } from "./retry-after.ts";
 import { beginning } from "./texts.ts";
 
 const STYLE: ChatStyle = {
-  plain: (text) => text.replace(/[\\*_~`|<>[\]]/g, "\\$&"),
+  plain: plainForDiscord,
   bold: (marked) => `**${marked}**`,
   link: (url, text) => `[${text}](${url.replace(/[()]/g, (character) => (character === "(" ? "%28" : "%29"))})`,
 };

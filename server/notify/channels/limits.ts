@@ -45,6 +45,9 @@ export const MAX_TEAMS_BYTES = 24_000;
 /** Characters of a text of the configuration in a card: in UTF-8 they have room. */
 export const MAX_TEAMS_TEXT_CHARACTERS = 4_000;
 
+/** Bytes of a text of the configuration in a card, with its marks: the rest of the card has room beside it. */
+export const MAX_TEAMS_TEXT_BYTES = 20_000;
+
 /** Lines of a text of the configuration in a card: each is a block of some 120 bytes. */
 export const MAX_TEAMS_LINES = 60;
 

@@ -3,9 +3,10 @@ import type { Channel } from "../channel.ts";
 import type { TeamsConfig } from "../config/config.ts";
 import type { Picture } from "../pictures/picture.ts";
 import { actButtons, actText } from "./act-links.ts";
+import { markedRuns } from "./card-text.ts";
 import { type ChatView, fitting } from "./chat.ts";
 import { httpChannel, json, type Posted } from "./http-channel.ts";
-import { MAX_TEAMS_BYTES, MAX_TEAMS_LINES, TEAMS_PICTURE_WIDTH } from "./limits.ts";
+import { MAX_TEAMS_BYTES, MAX_TEAMS_LINES, MAX_TEAMS_TEXT_BYTES, TEAMS_PICTURE_WIDTH } from "./limits.ts";
 import type { ChannelOptions } from "./options.ts";
 import { pictureFor } from "./picture.ts";
 import type { AlertView } from "./view.ts";
@@ -70,7 +71,7 @@ function card(view: ChatView, { title, text, body }: TeamsConfig) {
     msteams: { width: "Full" },
     body: [
       line([[title ?? view.subject, true]], { size: "large", color: COLOURS[severity] ?? "default" }),
-      ...(text === undefined ? [] : [line([[text]])]),
+      ...(text === undefined ? [] : linesOf(text)),
       ...(body === undefined ? told : linesOf(body)),
     ],
     actions: [
@@ -83,11 +84,36 @@ function card(view: ChatView, { title, text, body }: TeamsConfig) {
   };
 }
 
-/** Each line of a text is a block of its own: without empty ones, and as many as have room. */
+/** Each line of a text is a block of its own: without empty ones, and as much as has room. */
 function linesOf(body: string) {
-  const filled = body.split("\n").filter((each) => each.trim() !== "");
-  return filled.slice(0, MAX_TEAMS_LINES).map((each) => line([[each]]));
+  const lines = body
+    .split("\n")
+    .map(markedRuns)
+    .filter((runs) => runs.length > 0);
+  const blocks: object[] = [];
+  let bytes = 0;
+  for (const runs of lines) {
+    const inlines = runs
+      .map((run) => ({ type: "TextRun", ...run }))
+      .filter((run) => {
+        bytes += json(run).length;
+        return bytes <= MAX_TEAMS_TEXT_BYTES;
+      });
+    const isCut =
+      inlines.length < runs.length || (blocks.length === MAX_TEAMS_LINES - 1 && lines.length > MAX_TEAMS_LINES);
+    blocks.push({
+      type: "RichTextBlock",
+      spacing: "small",
+      inlines: isCut ? [...inlines, { type: "TextRun", text: "…" }] : inlines,
+    });
+    if (isCut) break;
+    bytes += BLOCK_BYTES;
+  }
+  return blocks;
 }
+
+/** Of a block beside its runs. */
+const BLOCK_BYTES = 60;
 
 function details(alert: AlertView, { hasHeading, acts }: { readonly hasHeading: boolean; readonly acts: boolean }) {
   const { badge, title, facts, description, actUrl } = alert;

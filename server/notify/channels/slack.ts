@@ -6,16 +6,15 @@ import { type ChatStyle, type ChatView, chatText, fitting } from "./chat.ts";
 import { colourOf } from "./colours.ts";
 import { answerJson, httpChannel, json, type Posted } from "./http-channel.ts";
 import { MAX_SLACK_CHARACTERS } from "./limits.ts";
+import { plainForSlack } from "./marks.ts";
 import type { ChannelOptions } from "./options.ts";
 import type { Answer } from "./post.ts";
 
 const STYLE: ChatStyle = {
-  // Slack has no escapes of its marks but for these: by them nobody is mentioned, and nothing becomes a link.
-  plain: (text) => text.replace(/[&<>]/g, (character) => ENTITIES[character]!),
+  plain: plainForSlack,
   bold: (marked) => `*${marked}*`,
   link: (url, text) => `<${url.replace(/[|<>]/g, encodeURIComponent)}|${text}>`,
 };
-const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
 
 export function slack(config: SlackConfig, options: ChannelOptions): Channel {
   const outgoing = ({ message }: Posted) => [{ body: json(fitting(message, (view) => payload(view, config), fits)) }];

@@ -6,6 +6,7 @@ import { actButtons } from "./act-links.ts";
 import { type ChatStyle, type ChatView, chatText, fitting, PLAIN } from "./chat.ts";
 import { answerJson, httpChannel, json, type Posted } from "./http-channel.ts";
 import { MAX_TELEGRAM_CAPTION_CHARACTERS, MAX_TELEGRAM_CHARACTERS } from "./limits.ts";
+import { plainForTelegram } from "./marks.ts";
 import type { ChannelOptions } from "./options.ts";
 import { formWith, pictureFor } from "./picture.ts";
 import type { Answer } from "./post.ts";
@@ -20,7 +21,7 @@ const STYLES: Readonly<Record<ParseMode, ChatStyle>> = {
     link: (url, text) => `<a href="${escaped(url)}">${text}</a>`,
   },
   MarkdownV2: {
-    plain: (text) => text.replace(/[_*[\]()~`>#+\-=|{}.!\\]/g, "\\$&"),
+    plain: plainForTelegram,
     bold: (marked) => `*${marked}*`,
     link: (url, text) => `[${text}](${url.replace(/[)\\]/g, "\\$&")})`,
   },

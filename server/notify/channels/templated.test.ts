@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { type MailSink, startMailSink } from "../../../testing/mail-sink.ts";
 import { notification, notifiedAlert } from "../../../testing/notification.ts";
+import { shownByTelegram } from "../../../testing/telegram-markdown.ts";
 import { startWebhookSink, type WebhookSink } from "../../../testing/webhook-sink.ts";
 import { manualClock } from "../../clock.ts";
 import { parseNotifyConfig } from "../config/parse.ts";
@@ -135,6 +136,108 @@ test("headers of the configuration come with each request, and none in place of 
   await expect(send(`webhook_configs: [{url: '${sink.url}', ${wrong}}]`)).rejects.toThrow(
     /"Content-Type\\" is set by the platform.*redirects are not followed|redirects are not followed.*is set by the platform/s,
   );
+});
+
+const MARKED = "*a* _b_ `c` [d](https://e.example/f_g) # h - i ~~j~~ **k** <l> \\ (m) 1.5!";
+const markedAlert = () => notification({ alerts: [notifiedAlert({ annotations: { summary: MARKED } })] });
+const SUMMARY = "{{ (index .Alerts 0).Annotations.summary }}";
+
+/** Answers as the Bot API does, which refuses what it cannot read; what it has shown. */
+function asTelegram(): string[] {
+  const shown: string[] = [];
+  sink.answer((response, { body }) => {
+    const { text, parse_mode: mode } = JSON.parse(String(body));
+    try {
+      shown.push(mode === "MarkdownV2" ? shownByTelegram(text) : text);
+      response.end('{"ok":true}');
+    } catch (error) {
+      response.writeHead(400).end(JSON.stringify({ ok: false, description: (error as Error).message }));
+    }
+  });
+  return shown;
+}
+
+test.each([
+  ["a value", `*bold* ${SUMMARY}`, `bold ${MARKED}`],
+  ["a value in code", `\`${SUMMARY}\``, MARKED],
+  [
+    "a value that is the address of a link",
+    '[more]({{ "https://x.example/a_(b)?c=1.5" }})',
+    "more <https://x.example/a_(b)?c=1.5>",
+  ],
+  [
+    "a value that the template has escaped, as for an Alertmanager",
+    `*bold* {{ reReplaceAll "([-_*\\\\[\\\\]()~\`>#+=|{}.!\\\\\\\\])" "\\\\$1" (index .Alerts 0).Annotations.summary }}`,
+    `bold ${MARKED}`,
+  ],
+  ["a number", "{{ len .Alerts }}{{ -1.5 }}", "1-1.5"],
+  ["a value that is said to have marks", '{{ "_x_" | safeHtml }}', "x"],
+])("Telegram shows %s in MarkdownV2 as it is, and takes it", async (_, template, wanted) => {
+  const shown = asTelegram();
+  const { sent } = await send(
+    `telegram_configs: [{api_url: '${sink.url}', bot_token: '1:abc', chat_id: 5, picture: false, parse_mode: MarkdownV2, message: ${JSON.stringify(template)}}]`,
+    markedAlert(),
+  );
+  expect(sent).toEqual({ kind: "ok" });
+  expect(shown).toEqual([wanted]);
+});
+
+/** What a card says line by line: marks as people see them, and where its links lead. */
+async function shownByTeams(text: string) {
+  const { bodies } = await send(
+    `msteamsv2_configs: [{webhook_url: '${sink.url}', text: ${JSON.stringify(text)}}]`,
+    markedAlert(),
+  );
+  const [, ...lines] = bodies[0].attachments[0].content.body;
+  return lines.map(({ inlines }: { inlines: Record<string, unknown>[] }) =>
+    inlines.map(({ type, spacing, ...run }) => (Object.keys(run).length === 1 ? run.text : run)),
+  );
+}
+
+test("Teams shows the marks of a template, and those in a value as they are", async () => {
+  expect(await shownByTeams(`# Alerts\n- **${SUMMARY}**\n  - {{ .Status }} = *x*\n`)).toEqual([
+    [{ text: "Alerts", weight: "bolder", size: "medium" }],
+    ["• ", { text: MARKED, weight: "bolder" }],
+    ["• firing = ", { text: "x", italic: true }],
+  ]);
+  expect(
+    await shownByTeams(
+      `\`${SUMMARY}\` [more]({{ "https://x.example/a_(b)" }}) [no](javascript:x) ~~gone~~ a_b_c 2*3*4`,
+    ),
+  ).toEqual([
+    [
+      { text: MARKED, fontType: "monospace" },
+      " ",
+      { text: "more", underline: true, selectAction: { type: "Action.OpenUrl", url: "https://x.example/a_(b)" } },
+      " no (javascript:x) ",
+      { text: "gone", strikethrough: true },
+      " a_b_c 2*3*4",
+    ],
+  ]);
+  // A text that is the same for all messages stands above ours, with its marks.
+  expect((await shownByTeams("**Call** the shift"))[0]).toEqual([{ text: "Call", weight: "bolder" }, " the shift"]);
+});
+
+test.each([
+  ["in one line", "{{ range 60 }}**a** *b* ~~c~~ [d](https://e.example) {{ end }}"],
+  ["in many lines", "{{ range 60 }}**a** *b* ~~c~~ [d](https://e.example) **a** *b* ~~c~~\n\n{{ end }}"],
+  ["of three bytes each", "{{ range 3999 }}€{{ end }}"],
+])("a card for Teams has room, whatever marks its text has %s", async (_, text) => {
+  const { sent, bodies } = await send(
+    `msteamsv2_configs: [{webhook_url: '${sink.url}', text: ${JSON.stringify(text)}}]`,
+  );
+  expect(sent).toEqual({ kind: "ok" });
+  expect(Buffer.byteLength(JSON.stringify(bodies[0]))).toBeLessThan(28 * 1_024);
+  expect(JSON.stringify(bodies[0])).toMatch(/https:..e.example|€/);
+});
+
+test("Discord shows marks in a value as they are, and an address as a link", async () => {
+  const { bodies } = await send(
+    `discord_configs: [{webhook_url: '${sink.url}', picture: false, content: '**${SUMMARY}**', message: '[more]({{ "https://x.example/a_b_(c)" }})'}]`,
+    notification({ alerts: [notifiedAlert({ annotations: { summary: "*a* _b_ # c" } })] }),
+  );
+  expect(bodies[0].content).toBe("**\\*a\\* \\_b\\_ \\# c**");
+  expect(bodies[0].embeds[0].description).toBe("[more](https://x.example/a_b_%28c%29)");
 });
 
 test("a header that is there twice is refused by its name, because one of the two would win", async () => {

@@ -2,27 +2,12 @@
 import type { Budget } from "./budget.ts";
 import { Failure } from "./failure.ts";
 import { checkCount, functions } from "./functions.ts";
-import { HtmlWriter } from "./html.ts";
 import { CHARACTERS_PER_STEP, MAX_CALLS, MAX_OUTPUT_CHARACTERS, MAX_STEPS } from "./limits.ts";
 import { methodOf } from "./methods.ts";
 import type { Command, Definition, Definitions, Node, Operand, Pipe } from "./nodes.ts";
 import { placeIn, TemplateProblem } from "./problem.ts";
-import {
-  Dict,
-  isTrue,
-  Labels,
-  List,
-  type Method,
-  printed,
-  Safe,
-  Struct,
-  typeName,
-  type Value,
-  weightOf,
-} from "./values.ts";
-
-/** `html`: values are escaped where they stand. `slack`: nothing in them is a mention or a link. */
-export type Mode = "text" | "html" | "slack";
+import { Dict, isTrue, Labels, List, type Method, Safe, Struct, typeName, type Value, weightOf } from "./values.ts";
+import { type Mode, type Writer, writerOf } from "./writers.ts";
 
 export interface Evaluation {
   readonly template: Definition;
@@ -40,24 +25,6 @@ export interface Evaluation {
 export function evaluate(evaluation: Evaluation): string {
   return new Evaluator(evaluation).run();
 }
-
-interface Writer {
-  markup(text: string): string;
-  value(value: Value): string;
-}
-
-const SLACK_ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
-const WRITERS: Readonly<Record<Mode, () => Writer>> = {
-  text: () => ({ markup: (text) => text, value: printed }),
-  html: () => new HtmlWriter(),
-  slack: () => ({
-    markup: (text) => text,
-    value: (value) =>
-      value instanceof Safe && value.what !== "query"
-        ? value.text
-        : printed(value).replace(/[&<>]/g, (character) => SLACK_ENTITIES[character]!),
-  }),
-};
 
 type Ended = "break" | "continue" | undefined;
 
@@ -77,7 +44,7 @@ class Evaluator {
   constructor(evaluation: Evaluation) {
     this.#o = evaluation;
     this.#current = evaluation.template;
-    this.#writer = WRITERS[evaluation.mode]();
+    this.#writer = writerOf(evaluation.mode);
     this.#functions = functions({
       nowUs: evaluation.nowUs,
       spend: (steps) => this.#spend(steps),
@@ -124,7 +91,7 @@ class Evaluator {
       case "print": {
         const value = this.#pipe(node.pipe, dot, scope);
         if (node.pipe.variables.length === 0)
-          this.#write(node.at, (writer) => writer.value(escapedBy(node.pipe, value)));
+          this.#write(node.at, (writer) => writer.value(escapedBy(node.pipe, value), node.pipe));
         return undefined;
       }
       case "if":

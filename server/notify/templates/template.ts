@@ -4,12 +4,13 @@ import type { Message } from "../message.ts";
 import { Budget } from "./budget.ts";
 import { templateData } from "./data.ts";
 import { DEFAULTS } from "./defaults.ts";
-import { evaluate, type Mode } from "./evaluate.ts";
+import { evaluate } from "./evaluate.ts";
 import { MAX_MESSAGE_STEPS } from "./limits.ts";
 import type { Definition, Definitions } from "./nodes.ts";
 import { parseTemplate } from "./parse.ts";
 import { TemplateProblem } from "./problem.ts";
 import type { Struct } from "./values.ts";
+import type { Mode } from "./writers.ts";
 
 /** A file that `templates` of a configuration names. */
 export interface TemplateFile {

@@ -8,10 +8,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeWith, program } from "../../../testing/needs.ts";
 import { HTML, TEXTS } from "../../../testing/template-cases.ts";
 import type { Message } from "../message.ts";
-import type { Mode } from "./evaluate.ts";
 import { parseTemplate } from "./parse.ts";
 import { placeIn, TemplateProblem } from "./problem.ts";
 import { fillingOf, TemplateLibrary } from "./template.ts";
+import type { Mode } from "./writers.ts";
 
 const run = promisify(execFile);
 const START_US = Date.UTC(2026, 9, 3, 4, 5, 6) * 1_000 + 789_012;

@@ -25,8 +25,9 @@ export function readDiscord(value: Value, global: Global): DiscordConfig<Text> |
   const fields = value.fields(DISCORD);
   if (fields === undefined) return undefined;
   const url = requiredSecret(fields, "webhook_url", urlTrouble);
-  const texts = readTexts(fields, { title: "title", content: "content", username: "username" });
-  const body = fields.get("message")?.templated({ mode: "text", most: MAX_DISCORD_CHARACTERS, isWhole: false });
+  const texts = readTexts(fields, { title: "title", username: "username" });
+  const marked = readTexts(fields, { content: "content" }, "discord");
+  const body = fields.get("message")?.templated({ mode: "discord", most: MAX_DISCORD_CHARACTERS, isWhole: false });
   const avatarUrl = fields.get("avatar_url")?.line();
   const http = readHttpChannel(fields, { global, sendResolved: true });
   return (
@@ -34,6 +35,7 @@ export function readDiscord(value: Value, global: Global): DiscordConfig<Text> |
       kind: "discord",
       url,
       ...texts,
+      ...marked,
       ...(body !== undefined && { body }),
       ...(avatarUrl !== undefined && { avatarUrl }),
       ...http,

@@ -1,6 +1,6 @@
 /** Settings of all channels over HTTP. */
-import type { Mode } from "../../templates/evaluate.ts";
 import type { TemplateOptions, Text } from "../../templates/template.ts";
+import type { Mode } from "../../templates/writers.ts";
 import type { HttpChannelConfig, Secret } from "../config.ts";
 import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../limits.ts";
 import { readDuration } from "./duration.ts";

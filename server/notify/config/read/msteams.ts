@@ -24,7 +24,7 @@ export function readTeams(value: Value, global: Global): TeamsConfig<Text> | und
   if (fields === undefined) return undefined;
   const url = requiredSecret(fields, "webhook_url", urlTrouble);
   const texts = readTexts(fields, { title: "title", summary: "summary" });
-  const body = readBody(fields, "text", { mode: "text", most: MAX_TEAMS_TEXT_CHARACTERS, isWhole: false });
+  const body = readBody(fields, "text", { mode: "card", most: MAX_TEAMS_TEXT_CHARACTERS, isWhole: false });
   const http = readHttpChannel(fields, { global, sendResolved: true });
   return url && { kind: "msteams", url, ...texts, ...body, ...http, ...readPicture(fields, false) };
 }

@@ -1,6 +1,7 @@
 import { quoted } from "../../../lib/quoted.ts";
 import { MAX_TELEGRAM_CHARACTERS } from "../../channels/limits.ts";
 import type { Text } from "../../templates/template.ts";
+import type { Mode } from "../../templates/writers.ts";
 import type { ParseMode, TelegramConfig } from "../config.ts";
 import type { Global } from "./global.ts";
 import { HTTP_CHANNEL_NAMES, readHttpChannel, readPicture, requiredSecret } from "./http-channel.ts";
@@ -17,6 +18,9 @@ const TELEGRAM: Known = {
   later: ["chat_id_file"],
 };
 const API_URL = "https://api.telegram.org";
+const MODES: Readonly<Record<ParseMode, Mode>> = { HTML: "html", MarkdownV2: "telegram", "": "text" };
+/** Marks and escapes do not count there: what is too long without them is refused, and ours sent in its place. */
+const MAX_MARKED_CHARACTERS = 2 * MAX_TELEGRAM_CHARACTERS;
 const PARSE_MODES: readonly string[] = ["HTML", "MarkdownV2", ""];
 
 export function readTelegram(value: Value, global: Global): TelegramConfig<Text> | undefined {
@@ -29,8 +33,7 @@ export function readTelegram(value: Value, global: Global): TelegramConfig<Text>
   const url = hasUrl ? readSecret(fields, "api_url", baseUrlTrouble) : (global.telegramUrl ?? { value: API_URL });
   const chatId = readChatId(fields.required("chat_id"));
   const parseMode = readParseMode(fields.get("parse_mode"));
-  const mode = parseMode === "HTML" ? "html" : "text";
-  const body = fields.get("message")?.templated({ mode, most: MAX_TELEGRAM_CHARACTERS, isWhole: true });
+  const body = fields.get("message")?.templated({ mode: MODES[parseMode], most: MAX_MARKED_CHARACTERS, isWhole: true });
   const messageThreadId = fields.get("message_thread_id")?.count(Number.MAX_SAFE_INTEGER);
   const disableNotifications = fields.get("disable_notifications")?.flag() ?? false;
   const http = readHttpChannel(fields, { global, sendResolved: true });

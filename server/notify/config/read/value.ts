@@ -2,9 +2,9 @@
 import { isAlias, isMap, isScalar, isSeq, type Node, type Pair, Scalar } from "yaml";
 import { quoted } from "../../../lib/quoted.ts";
 import { didYouMean } from "../../../lib/suggest.ts";
-import type { Mode } from "../../templates/evaluate.ts";
 import { placeIn, TemplateProblem } from "../../templates/problem.ts";
 import { type TemplateOptions, type Text, UnreadTemplate } from "../../templates/template.ts";
+import type { Mode } from "../../templates/writers.ts";
 import { MAX_LINE, MAX_LIST, MAX_NAME, MAX_TEMPLATE, MAX_TEXT } from "../limits.ts";
 import { REDACTED } from "../redact.ts";
 import type { Reference } from "../reference.ts";
