@@ -177,7 +177,7 @@ async function startHttp(receiver: HttpReceiver, { authority, certificate }: Cer
     open: ({ port = sink.port, isTrusted = true, timeoutMs = 10_000, ...opening } = {}) => {
       const http = {
         url: { value: `https://localhost:${port}/hooks/${SECRETS.path}` },
-        ...(isTrusted ? { caFile: authority.caFile } : {}),
+        ...(isTrusted ? { tls: { caFile: authority.caFile } } : {}),
         ...{ sendResolved: true, timeoutMs },
       };
       return openChannel(receiver.config(http), options(opening));
@@ -226,8 +226,7 @@ async function startEmail({ authority, certificate }: Certified): Promise<Harnes
         authPassword: { env: "MAIL_PASSWORD" },
         requireTls: true,
         implicitTls: false,
-        insecureSkipVerify: false,
-        ...(isTrusted ? { caFile: authority.caFile } : {}),
+        tls: isTrusted ? { caFile: authority.caFile } : {},
         headers: {},
         picture: true,
         sendResolved: true,
@@ -266,7 +265,7 @@ async function startPush({ authority, certificate }: Certified): Promise<Harness
       browsers.add(keys, { endpoint: `https://localhost:${port}/hooks/${SECRETS.path}` });
       const config: WebPushConfig = {
         ...{ kind: "web_push", callers: [], ttlMs: 3_600_000, sendResolved: true, timeoutMs },
-        ...(isTrusted ? { caFile: authority.caFile } : {}),
+        ...(isTrusted ? { tls: { caFile: authority.caFile } } : {}),
       };
       return openChannel(config, { ...options(opening), browsers });
     },

@@ -162,6 +162,16 @@ const FILES: readonly (readonly [text: string, isTaken: boolean])[] = [
     withReceiver("{webhook_configs: [{url: 'http://x', http_config: {authorization: {type: Basic, credentials: b}}}]}"),
     false,
   ],
+  ...[
+    ["proxy_url: 'http://u:p@x:3128', tls_config: {insecure_skip_verify: true, server_name: a}", true],
+    ["tls_config: {min_version: TLS12}", true],
+    ["oauth2: {client_id: a, client_secret: b, token_url: 'https://x', scopes: [c], endpoint_params: {d: e}}", true],
+    ["oauth2: {client_id: a, client_secret: b, token_url: 'https://x'}, bearer_token: c", false],
+    ["oauth2: {client_id: a, client_secret: b}", false],
+  ].map(
+    ([http, isTaken]) =>
+      [withReceiver(`{webhook_configs: [{url: 'http://x', http_config: {${http}}}]}`), isTaken] as [string, boolean],
+  ),
   [withReceiver("{slack_configs: [{channel: '#x'}]}"), false],
   [withReceiver("{slack_configs: [{api_url: 'https://x', channel: '#x', title: t, text: u, color: good}]}"), true],
   [

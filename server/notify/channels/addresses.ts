@@ -92,6 +92,25 @@ export class AddressGuard {
     });
   };
 
+  /**
+   * Refuses a name that is known here to lead to no address that may be called, where another connects to it in our place. A name that only
+   * that one knows is its own to judge.
+   */
+  checkName(name: string): Promise<void> {
+    const host = name.replace(/^\[(.*)\]$/, "$1");
+    if (isIP(host) !== 0) return Promise.resolve(this.checkLiteral(host));
+    return new Promise((resolve, reject) => {
+      this.#resolve(host, (error, found) => {
+        try {
+          if (error === null) this.#allow(host, found);
+          resolve();
+        } catch (problem) {
+          reject(problem as Error);
+        }
+      });
+    });
+  }
+
   /** An open connection; the signal ends it, whether it is open yet or not. */
   connect({ host, port }: { host: string; port: number }, timeoutMs: number, signal: AbortSignal): Promise<Socket> {
     this.checkLiteral(host);

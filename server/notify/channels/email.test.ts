@@ -41,8 +41,7 @@ function open(sink: MailSink, given: Partial<EmailConfig> = {}) {
     hello: "telltale.plant.example",
     requireTls: false,
     implicitTls: false,
-    insecureSkipVerify: false,
-    caFile: authority.caFile,
+    tls: { caFile: authority.caFile },
     headers: {},
     picture: true,
     sendResolved: true,
@@ -227,10 +226,15 @@ describe("mail servers", () => {
 
   test("a certificate of nobody's is taken only where the configuration says so", async () => {
     const stranger = createAuthority();
-    const given = { caFile: stranger.caFile, requireTls: true };
+    const tls = { caFile: stranger.caFile };
+    const given = { tls, requireTls: true };
     expect((await send(notification(), upgraded, given)).sent.kind).toBe("failed");
     const login = { authUsername: "ann", authPassword: { value: "right" } };
-    const { sent } = await send(notification(), upgraded, { ...given, ...login, insecureSkipVerify: true });
+    const { sent } = await send(notification(), upgraded, {
+      ...given,
+      ...login,
+      tls: { ...tls, insecureSkipVerify: true },
+    });
     expect(sent).toEqual({ kind: "ok" });
     stranger.remove();
   });

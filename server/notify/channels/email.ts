@@ -21,7 +21,8 @@ import { refusal, rejections } from "./mail/outcome.ts";
 import { cidOf } from "./mail/picture.ts";
 import { mailText } from "./mail/text.ts";
 import type { ChannelOptions } from "./options.ts";
-import { readPublicFile, type Secrets } from "./secrets.ts";
+import type { Secrets } from "./secrets.ts";
+import { tlsOptions } from "./tls.ts";
 import { messageView } from "./view.ts";
 
 export class Email implements Channel {
@@ -52,7 +53,7 @@ export class Email implements Channel {
 
   async #send(message: Message, { signal, secrets }: Attempt): Promise<Sent> {
     const auth = await this.#auth(secrets);
-    const tls = await this.#tls();
+    const tls = await this.#tls(secrets);
     const mail = this.#mail(message, await this.#pictures(message));
     // Loaded where the first e-mail is sent: an installation without e-mail starts without it.
     const { createTransport } = await import("nodemailer");
@@ -97,12 +98,11 @@ export class Email implements Channel {
     return { user: authUsername, pass };
   }
 
-  async #tls() {
-    const { smarthost, insecureSkipVerify, caFile } = this.#config;
+  async #tls(secrets: Secrets) {
+    const { smarthost, tls } = this.#config;
     return {
-      rejectUnauthorized: !insecureSkipVerify,
       ...(isIP(smarthost.host) === 0 ? { servername: smarthost.host } : {}),
-      ...(caFile === undefined ? {} : { ca: await readPublicFile(caFile, "the authorities of the mail server") }),
+      ...(await tlsOptions(tls, secrets, "the mail server")),
     };
   }
 

@@ -4,16 +4,16 @@ import type { ChannelConfig, HttpChannelConfig } from "../config/config.ts";
 import type { Message } from "../message.ts";
 import { type Attempt, attempt } from "./attempt.ts";
 import type { ChannelOptions } from "./options.ts";
+import { type Judgement, outcome } from "./outcome.ts";
 import { type Answer, post } from "./post.ts";
-import { reasonOf } from "./reason.ts";
-import { retryAfterMs } from "./retry-after.ts";
-import { readPublicFile, type Secrets } from "./secrets.ts";
+import { proxyFor } from "./proxy.ts";
+import type { Secrets } from "./secrets.ts";
 import { headerText, identity } from "./texts.ts";
+import { tlsOptions } from "./tls.ts";
+import { NoToken, Tokens } from "./tokens.ts";
 
 /** Of the header that others know as the key of a call that may be repeated. */
 const MAX_ID_CHARACTERS = 200;
-/** Beside 5xx: the receiver was too slow, too early or asked too often. All other refusals are final. */
-const RETRIED_STATUSES: ReadonlySet<number> = new Set([408, 425, 429]);
 /** A shorter part of a URL tells nothing, and would be found in words. */
 const MIN_HIDDEN_CHARACTERS = 6;
 
@@ -45,11 +45,6 @@ export interface HttpKind {
   readonly judge?: (answer: Answer) => Judgement | undefined;
 }
 
-export interface Judgement {
-  readonly kind: Sent["kind"];
-  readonly afterMs?: number | undefined;
-}
-
 /** Nothing is connected before a message is sent, and nothing stays open between messages. */
 export function httpChannel(
   { kind, what, outgoing, judge }: HttpKind,
@@ -57,17 +52,33 @@ export function httpChannel(
   options: ChannelOptions,
 ): Channel {
   const { addresses, clock, environment } = options;
+  const tokens = options.tokens ?? new Tokens(options);
   async function send(message: Message, { signal, secrets }: Attempt): Promise<Sent> {
     const url = await secrets.read(config.url, `the URL of ${what}`);
     secrets.hide(...secretsOfUrl(url));
     const all = await outgoing({ url, message, secrets });
     const own = await ownHeaders(config, secrets, what);
     const usual = { ...own, ...usualHeaders(message), ...(await credentials(config, secrets, what)) };
-    const ca = config.caFile && (await readPublicFile(config.caFile, `the authorities of ${what}`));
+    const tls = await tlsOptions(config.tls, secrets, what);
     const postOne = async ({ address = url, headers, body }: Outgoing) => {
       const to = addresses.checkUrl(address);
-      const answer = await post({ url: to, headers: { ...usual, ...headers }, body, addresses, ca, signal });
+      const proxy = await proxyFor(config.proxy, to, { secrets, environment, what });
+      const posting = { url: to, body, addresses, tls, proxy, signal };
+      const answer = await authorized(async (authorization) =>
+        post({ ...posting, headers: { ...usual, ...authorization, ...headers } }),
+      );
       return outcome(answer, judge?.(answer), { secrets: secrets.known, nowMs: clock.nowUs() / 1_000 });
+    };
+    /** With a token where one is wanted, and with another where that is not taken any more. */
+    const authorized = async (postBy: (headers: Record<string, string>) => Promise<Answer>): Promise<Answer> => {
+      const { oauth2 } = config;
+      if (oauth2 === undefined) return postBy({});
+      const asking = { secrets, what, signal };
+      const token = await tokens.get(oauth2, asking);
+      const answer = await postBy({ authorization: `Bearer ${token}` });
+      if (answer.status !== 401) return answer;
+      tokens.drop(token);
+      return postBy({ authorization: `Bearer ${await tokens.get(oauth2, asking)}` });
     };
     for (const each of all) {
       const first = await postOne(each);
@@ -79,7 +90,12 @@ export function httpChannel(
   return {
     kind,
     send: (message, signal) =>
-      attempt({ signal, timeoutMs: config.timeoutMs, environment, message }, (current) => send(message, current)),
+      attempt({ signal, timeoutMs: config.timeoutMs, environment, message }, (current) =>
+        send(message, current).catch((error: unknown) => {
+          if (error instanceof NoToken) return error.sent;
+          throw error;
+        }),
+      ),
     async close() {},
   };
 }
@@ -148,27 +164,4 @@ export function secretsOfUrl(address: string): string[] {
   const parts = [...pathname.split("/"), ...searchParams.values(), username, password];
   const whole = [pathname, `${pathname}${search}`].filter((path) => path !== "/");
   return [...whole, ...parts.filter((part) => part.length >= MIN_HIDDEN_CHARACTERS), ...(password ? [pair] : [])];
-}
-
-/** What an answer means. */
-export function outcome(
-  { status, headers, text, isCut }: Answer,
-  judged: Judgement | undefined,
-  { secrets, nowMs }: { secrets: readonly string[]; nowMs: number },
-): Sent {
-  const { location } = headers;
-  if (status >= 300 && status < 400) {
-    const where = location !== undefined && URL.canParse(location) ? new URL(location).origin : "elsewhere";
-    return { kind: "failed", reason: `answered ${status}, which leads to ${where}: redirects are not followed` };
-  }
-  const { kind, afterMs = retryAfterMs(headers["retry-after"], nowMs) } = judged ?? { kind: usualKind(status) };
-  if (kind === "ok") return { kind };
-  const reason = reasonOf(`answered ${status}${text === "" ? "" : `: ${text}`}`, secrets, isCut);
-  if (kind === "failed") return { kind, reason };
-  return { kind, reason, ...(afterMs === undefined ? {} : { afterMs }) };
-}
-
-function usualKind(status: number): Sent["kind"] {
-  if (status >= 200 && status < 300) return "ok";
-  return status >= 500 || RETRIED_STATUSES.has(status) ? "retry" : "failed";
 }

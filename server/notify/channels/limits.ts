@@ -81,6 +81,9 @@ export const MAX_ALERTS_TO_ALERTMANAGER = 200;
 /** Bytes of a receiver's answer that are read to explain a refusal. */
 export const MAX_ANSWER_BYTES = 4_096;
 
+/** Bytes of an answer that has a token: those with many claims are some kilobytes. */
+export const MAX_TOKEN_ANSWER_BYTES = 65_536;
+
 /** Characters of the reason of a failed attempt, as it is logged and shown. */
 export const MAX_REASON_CHARACTERS = 300;
 

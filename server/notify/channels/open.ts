@@ -11,6 +11,7 @@ import { pagerDuty } from "./pagerduty.ts";
 import { slack } from "./slack.ts";
 import { telegram } from "./telegram.ts";
 import { hasTemplates, templated } from "./templated.ts";
+import { Tokens } from "./tokens.ts";
 import { webPush } from "./web-push.ts";
 import { webhook } from "./webhook.ts";
 
@@ -22,7 +23,9 @@ import { webhook } from "./webhook.ts";
 export function openChannel(config: ChannelConfig<Text>, options: ChannelOptions): Channel {
   if (!hasTemplates(config)) return open(config as ChannelConfig, options);
   const { clock } = options;
-  return templated(config, { open: (filled) => open(filled, options), nowUs: () => clock.nowUs() });
+  // Kept from message to message, each of which has a channel of its own.
+  const own = { ...options, tokens: new Tokens(options) };
+  return templated(config, { open: (filled) => open(filled, own), nowUs: () => clock.nowUs() });
 }
 
 function open(config: ChannelConfig, options: ChannelOptions): Channel {

@@ -36,7 +36,7 @@ describe("web push", () => {
   function open(browsers: KeptBrowsers, given: Partial<WebPushConfig> = {}) {
     const config: WebPushConfig = {
       ...{ kind: "web_push", callers: [], ttlMs: 90_500, sendResolved: true, timeoutMs: 10_000 },
-      ...{ caFile: authority.caFile, ...given },
+      ...{ tls: { caFile: authority.caFile }, ...given },
     };
     const addresses = new AddressGuard(["127.0.0.1"]);
     const source = "https://telltale.plant.example";

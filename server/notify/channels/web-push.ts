@@ -11,11 +11,13 @@ import { pushPayload } from "../push/payload.ts";
 import type { Subscription } from "../push/subscription.ts";
 import { visibleTo } from "../push/visible.ts";
 import { type Attempt, attempt } from "./attempt.ts";
-import { outcome, secretsOfUrl } from "./http-channel.ts";
+import { secretsOfUrl } from "./http-channel.ts";
 import type { ChannelOptions } from "./options.ts";
+import { outcome } from "./outcome.ts";
 import { post } from "./post.ts";
+import { proxyFor } from "./proxy.ts";
 import { failure, givenUp } from "./reason.ts";
-import { readPublicFile } from "./secrets.ts";
+import { type TlsOptions, tlsOptions } from "./tls.ts";
 
 /** What a push service takes as the name of messages that replace each other. */
 const TOPIC_CHARACTERS = 32;
@@ -37,7 +39,7 @@ interface Posting {
 
 interface Sending extends Attempt {
   readonly key: PushKey;
-  readonly ca: string | undefined;
+  readonly tls: TlsOptions;
 }
 
 type Outcome = Sent | { readonly kind: "gone" };
@@ -47,7 +49,7 @@ export function webPush(config: WebPushConfig, options: ChannelOptions): Channel
   const contact = config.contact ?? (source.startsWith("https:") ? source : "mailto:telltale@localhost.invalid");
   const has = new PartlySent();
 
-  async function sendOne({ to, message }: Posting, { key, ca, signal, secrets }: Sending): Promise<Outcome> {
+  async function sendOne({ to, message }: Posting, { key, tls, signal, secrets }: Sending): Promise<Outcome> {
     secrets.hide(to.endpoint, ...secretsOfUrl(to.endpoint));
     const url = addresses.checkUrl(to.endpoint);
     const { payload, severity } = pushPayload(message);
@@ -64,7 +66,8 @@ export function webPush(config: WebPushConfig, options: ChannelOptions): Channel
     );
     secrets.hide(String(headers.Authorization));
     const texts = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), `${value}`]));
-    const answer = await post({ url, headers: texts, body, addresses, ca, signal });
+    const proxy = await proxyFor(config.proxy, url, { secrets, environment, what: "browsers" });
+    const answer = await post({ url, headers: texts, body, addresses, tls, proxy, signal });
     if (GONE.has(answer.status)) return { kind: "gone" };
     return outcome(answer, undefined, { secrets: secrets.known, nowMs: clock.nowUs() / 1_000 });
   }
@@ -89,11 +92,11 @@ export function webPush(config: WebPushConfig, options: ChannelOptions): Channel
     if (found.length === 0) return { kind: "failed", reason: NOBODY };
     const postings = found.filter(({ to }) => !has.taken(message, to));
     const key = await browsers.key(current.secrets);
-    const ca = config.caFile && (await readPublicFile(config.caFile, "the authorities of push services"));
+    const tls = await tlsOptions(config.tls, current.secrets, "push services");
     const sent: Outcome[] = [];
     for (let at = 0; at < postings.length; at += BROWSERS_AT_ONCE) {
       const some = postings.slice(at, at + BROWSERS_AT_ONCE);
-      sent.push(...(await Promise.all(some.map((each) => tell(each, { ...current, key, ca }, browsers)))));
+      sent.push(...(await Promise.all(some.map((each) => tell(each, { ...current, key, tls }, browsers)))));
     }
     const whole = summary(sent, found.length);
     has.keep(message, whole.kind === "retry" ? postings.filter((_, i) => sent[i]!.kind !== "retry") : undefined);

@@ -91,12 +91,60 @@ export type ChannelConfig<T = string> =
   | AlertmanagerConfig
   | WebPushConfig;
 
+/** Versions of TLS by Alertmanager's names, the oldest first. */
+export const TLS_VERSIONS: ReadonlyMap<string, "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3"> = new Map([
+  ["TLS10", "TLSv1"],
+  ["TLS11", "TLSv1.1"],
+  ["TLS12", "TLSv1.2"],
+  ["TLS13", "TLSv1.3"],
+]);
+type TlsVersion = ReturnType<typeof TLS_VERSIONS.get>;
+
+/** Certificates are PEM, written there or in a file. */
+export interface TlsConfig {
+  /** Of the authorities to trust instead of the known ones, as a plant's own has them. */
+  readonly ca?: string;
+  readonly caFile?: string;
+  /** What we show of ourselves; with its key. */
+  readonly cert?: string;
+  readonly certFile?: string;
+  readonly key?: Secret;
+  /** Asked for, and looked for in the certificate, in place of the host. */
+  readonly serverName?: string;
+  readonly insecureSkipVerify?: boolean;
+  readonly minVersion?: TlsVersion;
+  readonly maxVersion?: TlsVersion;
+}
+
+export interface ProxyConfig {
+  /** Its address, or that of HTTP_PROXY, HTTPS_PROXY and NO_PROXY. */
+  readonly from: Secret | "environment";
+  /** Hosts that are called without it. */
+  readonly noProxy?: string;
+  /** For the proxy itself, by their names in lower case. */
+  readonly headers?: Readonly<Record<string, readonly Secret[]>>;
+}
+
+/** Tokens by the client's credentials (RFC 6749, 4.4). */
+export interface OAuth2Config {
+  readonly clientId: string;
+  readonly clientSecret: Secret;
+  readonly tokenUrl: string;
+  readonly scopes: readonly string[];
+  /** Beside the usual ones. */
+  readonly params: Readonly<Record<string, string>>;
+  /** Of the call for a token, as is `proxy`. */
+  readonly tls?: TlsConfig;
+  readonly proxy?: ProxyConfig;
+}
+
 /** How a program is called by HTTP. */
 export interface HttpSettings {
   readonly authorization?: { readonly type: string; readonly credentials: Secret };
   readonly basicAuth?: { readonly username: string; readonly password: Secret };
-  /** PEM of the authorities to trust instead of the known ones, as a plant's own has it. */
-  readonly caFile?: string;
+  readonly oauth2?: OAuth2Config;
+  readonly tls?: TlsConfig;
+  readonly proxy?: ProxyConfig;
   /** Beside those of the platform, by their names. */
   readonly headers?: Readonly<Record<string, readonly Secret[]>>;
 }
@@ -230,8 +278,8 @@ export interface WebPushConfig {
   readonly contact?: string;
   /** How long a push service keeps a message for a browser that it does not reach. */
   readonly ttlMs: number;
-  /** PEM of the authorities to trust instead of the known ones. */
-  readonly caFile?: string;
+  readonly tls?: TlsConfig;
+  readonly proxy?: ProxyConfig;
   readonly sendResolved: boolean;
   readonly timeoutMs: number;
 }
@@ -248,9 +296,7 @@ export interface EmailConfig<T = string> extends Pictured {
   readonly requireTls: boolean;
   /** TLS from the first byte. */
   readonly implicitTls: boolean;
-  readonly insecureSkipVerify: boolean;
-  /** PEM of the authorities to trust instead of the known ones, as a plant's own has it. */
-  readonly caFile?: string;
+  readonly tls: TlsConfig;
   readonly headers: Readonly<Record<string, T>>;
   /** In place of the platform's own; "": there is no such part. */
   readonly html?: T;

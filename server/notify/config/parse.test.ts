@@ -85,7 +85,7 @@ receivers:
     },
     {
       ...{ kind: "webhook", url: { env: "HOOK" }, basicAuth: { username: "u", password: { file: "/run/pw" } } },
-      ...{ caFile: "/ca.pem", sendResolved: true, maxAlerts: 0, timeoutMs: 10_000, picture: false },
+      ...{ tls: { caFile: "/ca.pem" }, sendResolved: true, maxAlerts: 0, timeoutMs: 10_000, picture: false },
     },
     {
       ...{
@@ -117,7 +117,7 @@ receivers:
     ntfy_configs: [{url: 'https://ntfy.example', topic: plant, token_file: /run/token, tags: [factory]}]
     alertmanager_configs: [{url: 'http://am.example:9093/am', http_config: {bearer_token: t}}]
 `);
-  const http = { caFile: "/ca.pem", sendResolved: true, timeoutMs: 10_000 };
+  const http = { tls: { caFile: "/ca.pem" }, sendResolved: true, timeoutMs: 10_000 };
   const global = { slack: { file: "/run/slack" }, bot: { env: "BOT" }, pager: "https://pager.example/v2/enqueue" };
   expect(receivers[0]!.channels).toEqual([
     {
@@ -172,8 +172,13 @@ receivers:
     {
       ...{ kind: "email", to: 'x@example.com, "Last, First" <y@example.com>', from: "Plant <a@example.com>" },
       ...{ smarthost: { host: "2001:db8::1", port: 465 }, hello: "localhost", authUsername: "plant" },
-      ...{ authPassword: { value: "two\nlines" }, requireTls: true, implicitTls: true, insecureSkipVerify: true },
-      ...{ caFile: "/etc/mail-ca.pem", headers: {}, picture: true, sendResolved: false },
+      ...{ authPassword: { value: "two\nlines" }, requireTls: true, implicitTls: true },
+      ...{
+        tls: { insecureSkipVerify: true, caFile: "/etc/mail-ca.pem" },
+        headers: {},
+        picture: true,
+        sendResolved: false,
+      },
     },
     {
       ...{
@@ -183,7 +188,7 @@ receivers:
         smarthost: { host: "mail.example.com", port: 587 },
       },
       ...{ hello: "me.example.com", authUsername: "plant", authPassword: { file: "/run/pw" } },
-      ...{ requireTls: false, implicitTls: true, insecureSkipVerify: false },
+      ...{ requireTls: false, implicitTls: true, tls: {} },
       ...{ headers: { "X-Plant": "north" }, picture: false, sendResolved: true },
     },
   ]);
@@ -356,7 +361,35 @@ test.each([
     "webhook_configs: [{url: 'http://x', http_config: {bearer_token: x, basic_auth: {username: u, password: p}}}]",
     "has basic_auth and bearer_token: keep one of them.",
   ],
-  ["webhook_configs: [{url: 'http://x', http_config: {proxy_url: y}}]", "is not available yet: remove it."],
+  ["webhook_configs: [{url: 'http://x', http_config: {proxy_url: 'socks5://hunter2@y'}}]", "is no address of a proxy"],
+  [
+    "webhook_configs: [{url: 'http://x', http_config: {proxy_url: 'http://y', proxy_from_environment: true}}]",
+    "stands beside proxy_from_environment: remove one of the two.",
+  ],
+  ["webhook_configs: [{url: 'http://x', http_config: {no_proxy: y}}]", "stands without proxy_url"],
+  ["webhook_configs: [{url: 'http://x', http_config: {proxy_connect_header: {a: [b]}}}]", "stands without a proxy"],
+  [
+    "webhook_configs: [{url: 'http://x', http_config: {oauth2: {client_id: a, client_secret: hunter2, token_url: 'ftp://y'}}}]",
+    "is no address: write http:// or https:// with a host.",
+  ],
+  [
+    "webhook_configs: [{url: 'http://x', http_config: {oauth2: {client_id: a, token_url: 'http://y'}}}]",
+    "has no client_secret: write client_secret or client_secret_file.",
+  ],
+  [
+    "webhook_configs: [{url: 'http://x', http_config: {bearer_token: hunter2, oauth2: {client_id: a, client_secret: b, token_url: 'http://y'}}}]",
+    "has oauth2 and bearer_token: keep one of them.",
+  ],
+  ["webhook_configs: [{url: 'http://x', http_config: {tls_config: {cert_file: /a}}}]", "has a cert or a key without"],
+  ["webhook_configs: [{url: 'http://x', http_config: {tls_config: {ca: a}}}]", "is no PEM: it begins with -----BEGIN."],
+  [
+    "webhook_configs: [{url: 'http://x', http_config: {tls_config: {min_version: '1.2'}}}]",
+    '"1.2" is no version of TLS',
+  ],
+  [
+    "webhook_configs: [{url: 'http://x', http_config: {tls_config: {min_version: TLS13, max_version: TLS12}}}]",
+    "has a min_version above its max_version.",
+  ],
   [
     "email_configs: [{to: x@y, from: a@b, smarthost: 'h:25', auth_username: u}]",
     "has auth_username or auth_password without the other: write both, here or in global.",
@@ -651,7 +684,7 @@ test("browsers are told by web push: all, or those of callers that are named", (
   const given = "callers: ['token:ann'], contact: 'mailto:ops@plant.example', ttl: 1h, send_resolved: false";
   expect(channel(`web_push_configs: [{${given}, http_config: {tls_config: {ca_file: /etc/ca.pem}}}]`)).toMatchObject({
     ...{ callers: ["token:ann"], contact: "mailto:ops@plant.example", ttlMs: 3_600_000, sendResolved: false },
-    caFile: "/etc/ca.pem",
+    tls: { caFile: "/etc/ca.pem" },
   });
   expect(channelProblems("web_push_configs: [{contact: ops, http_config: {bearer_token: t}}]")).toEqual([
     expect.stringContaining("has credentials: push services know the platform by its own key"),

@@ -79,6 +79,18 @@ test("secrets are where the format has them: each that is read from this file is
   expect(secrets.filter((secret) => secret.includes("hunter") && shown.includes(secret))).toEqual([]);
 });
 
+test("secrets of proxies, tokens and certificates are hidden", () => {
+  expect(
+    redactText(
+      "http_config: {proxy_url: a, no_proxy: b, proxy_connect_header: {X-Who: [c]}, tls_config: {key: d, key_file: e}, " +
+        "oauth2: {client_id: f, client_secret: g, token_url: h, scopes: [i]}}",
+    ),
+  ).toBe(
+    "http_config: {proxy_url: <secret>, no_proxy: b, proxy_connect_header: {X-Who: [<secret>]}, tls_config: {key: <secret>, key_file: e}, " +
+      "oauth2: {client_id: f, client_secret: <secret>, token_url: <secret>, scopes: [i]}}",
+  );
+});
+
 test("a text that is no YAML is not shown at all, because nobody knows where its secrets are", () => {
   expect(redactText("password: [x")).toBeUndefined();
 });

@@ -1,5 +1,5 @@
 /** Files as they may be shown again: with everything but the secrets. */
-import { isAlias, isScalar, isSeq, Lexer, type Node, parseDocument, visit } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, Lexer, type Node, parseDocument, visit } from "yaml";
 import { YAML } from "./read/source.ts";
 
 export const REDACTED = "<secret>";
@@ -9,6 +9,8 @@ export const REDACTED = "<secret>";
  * What ends in `_file` is a path.
  */
 const SECRET_NAME = /(?:urls?|uri|passwords?|secrets?|token|token_id|topic|key|credentials?|cookie|authorization)$/i;
+/** An object of headers, each of which may be a password, whatever its name. */
+const ALL_SECRET = "proxy_connect_header";
 /** In a comment: a setting that is switched off, with whatever stands behind its name. */
 const SECRET_COMMENT = new RegExp(
   `(^|[\\s"'{,#-])([\\w-]*${SECRET_NAME.source.slice(0, -1)}["']?\\s*[:=]\\s*)\\S.*`,
@@ -42,7 +44,9 @@ export function redactText(text: string): string | undefined {
   };
   visit(document, {
     Pair: (_, { key, value }) => {
-      if (isScalar(key) && SECRET_NAME.test(String(key.value))) hide(value as Node | null);
+      if (!isScalar(key)) return;
+      if (SECRET_NAME.test(String(key.value))) hide(value as Node | null);
+      if (key.value === ALL_SECRET && isMap(value)) for (const each of value.items) hide(each.value as Node | null);
     },
   });
   return applied(text, edits);

@@ -7,8 +7,9 @@ import type { Clock } from "../../clock.ts";
 import type { Logger } from "../../observe/logger.ts";
 import type { Sent } from "../channel.ts";
 import { attempt } from "../channels/attempt.ts";
-import { outcome, secretsOfUrl } from "../channels/http-channel.ts";
+import { secretsOfUrl } from "../channels/http-channel.ts";
 import type { ChannelOptions } from "../channels/options.ts";
+import { outcome } from "../channels/outcome.ts";
 import { post } from "../channels/post.ts";
 import type { PingConfig } from "../config/config.ts";
 import { MAX_IDLE_MS } from "./limits.ts";
@@ -104,7 +105,7 @@ export class Pinger {
       secrets.hide(...secretsOfUrl(address));
       const to = addresses.checkUrl(address);
       const headers = { "user-agent": "Telltale" };
-      const answer = await post({ url: to, method, headers, body: Buffer.alloc(0), addresses, ca: undefined, signal });
+      const answer = await post({ url: to, method, headers, body: Buffer.alloc(0), addresses, signal });
       return outcome(answer, undefined, { secrets: secrets.known, nowMs: this.#o.clock.nowUs() / 1_000 });
     });
   }

@@ -47,7 +47,7 @@ export function readEmail(value: Value, global: Global): EmailConfig<Text> | und
     ...(authPassword && { authPassword }),
     requireTls: smtp.requireTls ?? true,
     implicitTls: smtp.implicitTls ?? smarthost.port === SMTPS_PORT,
-    ...{ insecureSkipVerify: false, ...smtp.tls },
+    tls: smtp.tls ?? {},
     headers,
     ...body,
     ...readPicture(fields, true),

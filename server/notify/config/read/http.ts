@@ -1,17 +1,20 @@
 import { quoted } from "../../../lib/quoted.ts";
 import type { HttpSettings, Secret } from "../config.ts";
+import { readOAuth2 } from "./oauth2.ts";
+import { headerTrouble, PROXY_NAMES, readProxy } from "./proxy.ts";
 import { readPath, readSecret, readSecretValue } from "./secret.ts";
-import { readHttpTls } from "./tls.ts";
+import { readTls } from "./tls.ts";
 import type { Fields, Known, Value } from "./value.ts";
 
 const HTTP: Known = {
   of: "http_config",
   names: [
     ...["authorization", "basic_auth", "bearer_token", "bearer_token_file", "tls_config"],
-    ...["follow_redirects", "enable_http2", "http_headers"],
+    ...["follow_redirects", "enable_http2", "http_headers", "oauth2", ...PROXY_NAMES],
   ],
-  later: ["proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header", "oauth2"],
 };
+/** One of them at most. */
+const CREDENTIALS = ["authorization", "basic_auth", "oauth2", "bearer_token", "bearer_token_file"];
 const HEADER: Known = { of: "a header", names: ["values", "secrets", "files"] };
 /** Set by the platform for each request. */
 const OWN_HEADERS =
@@ -32,10 +35,12 @@ const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 export function readHttp(value: Value): HttpSettings {
   const fields = value.fields(HTTP);
   if (fields === undefined) return {};
-  const given = ["authorization", "basic_auth", "bearer_token", "bearer_token_file"].filter((name) => fields.get(name));
+  const given = CREDENTIALS.filter((name) => fields.get(name));
   if (given.length > 1) value.problem(`has ${given.join(" and ")}: keep one of them.`);
   const authorization = readAuthorization(fields);
   const basicAuth = readBasicAuth(fields.get("basic_auth"));
+  const oauth2 = readOAuth2(fields.get("oauth2"));
+  const proxy = readProxy(fields);
   const tls = fields.get("tls_config");
   const redirects = fields.get("follow_redirects");
   if (redirects?.flag() === true)
@@ -47,7 +52,9 @@ export function readHttp(value: Value): HttpSettings {
     ...(headers && { headers }),
     ...(authorization && { authorization }),
     ...(basicAuth && { basicAuth }),
-    ...(tls && readHttpTls(tls)),
+    ...(oauth2 && { oauth2 }),
+    ...(proxy && { proxy }),
+    ...(tls && { tls: readTls(tls) }),
   };
 }
 
@@ -101,11 +108,4 @@ function readBasicAuth(value: Value | undefined): HttpSettings["basicAuth"] {
   if (!fields.get("password") && !fields.get("password_file"))
     value.problem("has no password: write password or password_file.");
   return username !== undefined && password !== undefined ? { username, password } : undefined;
-}
-
-/** What is wrong with a text that becomes a header's value. */
-function headerTrouble(text: string): string | undefined {
-  return /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text)
-    ? undefined
-    : "has a character that no header may have.";
 }

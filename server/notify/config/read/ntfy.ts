@@ -19,7 +19,7 @@ export function readNtfy(value: Value, global: Global): NtfyConfig | undefined {
   const token = readSecret(fields, "token", tokenTrouble);
   const http = readHttpChannel(fields, { global, sendResolved: true });
   const hasOwnHttp = fields.get("http_config") !== undefined;
-  if (token && hasOwnHttp && (http.authorization ?? http.basicAuth) !== undefined)
+  if (token && hasOwnHttp && (http.authorization ?? http.basicAuth ?? http.oauth2) !== undefined)
     return value.problem("has a token, and credentials in http_config: keep one of them.");
   const tags = [...(fields.get("tags")?.names("the tag").keys() ?? [])];
   return (

@@ -3,12 +3,15 @@ import { quoted } from "../../../lib/quoted.ts";
 import type { EmailConfig } from "../config.ts";
 import { isAddress } from "./addresses.ts";
 import { readSecret } from "./secret.ts";
-import { readMailTls, type TlsSettings } from "./tls.ts";
+import { readTls } from "./tls.ts";
 import type { Fields, Value } from "./value.ts";
 
 export type SmtpSettings = Partial<
-  Pick<EmailConfig, "from" | "smarthost" | "hello" | "authUsername" | "authPassword" | "requireTls" | "implicitTls">
-> & { readonly tls?: TlsSettings };
+  Pick<
+    EmailConfig,
+    "from" | "smarthost" | "hello" | "authUsername" | "authPassword" | "requireTls" | "implicitTls" | "tls"
+  >
+>;
 
 export const SMTP_NAMES = [
   ...["from", "smarthost", "hello", "auth_username", "auth_password", "auth_password_file"],
@@ -28,7 +31,7 @@ export function readSmtp(fields: Fields, prefix: string): SmtpSettings {
     requireTls: get("require_tls")?.flag(),
     implicitTls: get("force_implicit_tls")?.flag(),
     // With a tls_config of its own a message takes nothing of the one in global.
-    tls: tls && readMailTls(tls),
+    tls: tls && readTls(tls),
   });
 }
 

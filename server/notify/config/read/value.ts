@@ -128,6 +128,13 @@ export class Value {
     return text;
   }
 
+  /** PEM, which is longer than other texts. */
+  block(): string | undefined {
+    const text = this.text(MAX_TEMPLATE);
+    if (text === undefined || text.includes("-----BEGIN ")) return text;
+    return this.problem("is no PEM: it begins with -----BEGIN.");
+  }
+
   /** A text on one line that is not empty. */
   line(most = MAX_TEXT): string | undefined {
     const text = this.text();

@@ -15,15 +15,21 @@ const WEB_PUSH: Known = {
 export function readWebPush(value: Value, global: Global): WebPushConfig | undefined {
   const fields = value.fields(WEB_PUSH);
   if (fields === undefined) return undefined;
-  const { caFile, authorization, basicAuth, ...http } = readHttpChannel(fields, { global, sendResolved: true });
+  const {
+    authorization,
+    basicAuth,
+    oauth2,
+    headers: _,
+    ...http
+  } = readHttpChannel(fields, { global, sendResolved: true });
   const own = fields.get("http_config");
-  if (own !== undefined && (authorization ?? basicAuth) !== undefined)
+  if (own !== undefined && (authorization ?? basicAuth ?? oauth2) !== undefined)
     return own.problem("has credentials: push services know the platform by its own key. Remove them.");
   const callers = [...(fields.get("callers")?.names("the caller").keys() ?? [])];
   const contact = readContact(fields.get("contact"));
   const ttl = fields.get("ttl");
   const ttlMs = (ttl && readDuration(ttl, { mostMs: MAX_PUSH_TTL_MS })) ?? DEFAULT_PUSH_TTL_MS;
-  return { kind: "web_push", callers, ttlMs, ...(contact && { contact }), ...(caFile && { caFile }), ...http };
+  return { kind: "web_push", callers, ttlMs, ...(contact && { contact }), ...http };
 }
 
 function readContact(value: Value | undefined): string | undefined {
