@@ -146,6 +146,32 @@ const HTTP: Readonly<Record<Exclude<ChannelConfig["kind"], "email" | "web_push">
     taken: { status: 200, body: '{"ok":true}' },
     busy: { ok: false, error_code: 429, parameters: { retry_after: BUSY_MS / 1_000 } },
   },
+  opsgenie: {
+    config: (http) => ({ kind: "opsgenie", ...http, apiKey: { env: "TOKEN" }, details: {}, responders: [] }),
+    isOver: (body) => body.alias === undefined,
+    size: ({ message = "", description = "" }) => Math.max(message.length + 15_000 - 130, description.length),
+    maxSize: 15_000,
+    knows: SECRETS.token,
+    taken: { status: 202, body: '{"result":"Request will be processed"}' },
+  },
+  pushover: {
+    config: (http) => ({
+      ...{ kind: "pushover", ...http, userKey: { value: "ann" }, token: { env: "TOKEN" } },
+      ...{ html: false, monospace: false, retryMs: 60_000, expireMs: 3_600_000 },
+    }),
+    isOver: ({ title }) => title.startsWith("[RESOLVED"),
+    size: ({ message }) => message.length,
+    maxSize: 1_024,
+    knows: SECRETS.token,
+    taken: { status: 200, body: '{"status":1}' },
+  },
+  victorops: {
+    config: (http) => ({ kind: "victorops", ...http, apiKey: { env: "TOKEN" }, routingKey: "plant", customFields: {} }),
+    isOver: (body) => body.message_type === "RECOVERY",
+    size: (body) => body.state_message.length,
+    maxSize: 20_480,
+    knows: SECRETS.token,
+  },
   ntfy: {
     config: (http) => ({
       kind: "ntfy",
@@ -202,11 +228,12 @@ async function startHttp(receiver: HttpReceiver, { authority, certificate }: Cer
 }
 
 function receivedBy(receiver: HttpReceiver, { headers, body }: Posted): Received {
-  const value = JSON.parse(body.toString());
+  const isForm = headers["content-type"] === "application/x-www-form-urlencoded";
+  const value = isForm ? Object.fromEntries(new URLSearchParams(body.toString())) : JSON.parse(body.toString());
   return {
     id: headers["idempotency-key"] as string,
     headerNames: Object.keys(headers),
-    text: body.toString(),
+    text: isForm ? JSON.stringify(value) : body.toString(),
     size: receiver.size?.(value, body.length) ?? body.length,
     isOver: receiver.isOver(value),
   };

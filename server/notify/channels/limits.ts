@@ -75,6 +75,20 @@ export const MAX_PAGERDUTY_BYTES = 500_000;
 /** Characters of a summary of PagerDuty, which is its limit. */
 export const MAX_PAGERDUTY_SUMMARY_CHARACTERS = 1_024;
 
+/** Characters of the title of an alert of Opsgenie, which is its limit. */
+export const MAX_OPSGENIE_TITLE_CHARACTERS = 130;
+
+/** Characters of the description of an alert of Opsgenie, which is its limit. */
+export const MAX_OPSGENIE_CHARACTERS = 15_000;
+
+/** Characters of a message to Pushover, of its title, and of its address: its limits. */
+export const MAX_PUSHOVER_CHARACTERS = 1_024;
+export const MAX_PUSHOVER_TITLE_CHARACTERS = 250;
+export const MAX_PUSHOVER_URL_CHARACTERS = 512;
+
+/** Characters of a message to VictorOps, which is its limit. */
+export const MAX_VICTOROPS_CHARACTERS = 20_480;
+
 /** Alerts that are posted to an Alertmanager at once. A message may have more: they follow in further posts. */
 export const MAX_ALERTS_TO_ALERTMANAGER = 200;
 

@@ -6,12 +6,15 @@ import { discord } from "./discord.ts";
 import { Email } from "./email.ts";
 import { teams } from "./msteams.ts";
 import { ntfy } from "./ntfy.ts";
+import { opsgenie } from "./opsgenie.ts";
 import type { ChannelOptions } from "./options.ts";
 import { pagerDuty } from "./pagerduty.ts";
+import { pushover } from "./pushover.ts";
 import { slack } from "./slack.ts";
 import { telegram } from "./telegram.ts";
 import { hasTemplates, templated } from "./templated.ts";
 import { Tokens } from "./tokens.ts";
+import { victorOps } from "./victorops.ts";
 import { webPush } from "./web-push.ts";
 import { webhook } from "./webhook.ts";
 
@@ -44,6 +47,12 @@ function open(config: ChannelConfig, options: ChannelOptions): Channel {
       return pagerDuty(config, options);
     case "telegram":
       return telegram(config, options);
+    case "opsgenie":
+      return opsgenie(config, options);
+    case "pushover":
+      return pushover(config, options);
+    case "victorops":
+      return victorOps(config, options);
     case "ntfy":
       return ntfy(config, options);
     case "alertmanager":

@@ -240,6 +240,64 @@ test("Discord shows marks in a value as they are, and an address as a link", asy
   expect(bodies[0].embeds[0].description).toBe("[more](https://x.example/a_b_%28c%29)");
 });
 
+test("Opsgenie opens an alert with the texts of the configuration, and closes the same", async () => {
+  const configuration =
+    `opsgenie_configs: [{api_key: k, api_url: '${sink.url}', message: 'own {{ .Status }}', tags: 'a, {{ .Receiver }}', priority: '{{ "p5" }}', ` +
+    "responders: [{name: 'ops {{ .Status }}', type: Team}, {name: '{{ .CommonLabels.nothing }}', type: user}], details: {x: '{{ .Status }}'}}]";
+  const { posted, bodies } = await send(configuration);
+  expect(posted[0]).toMatchObject({ path: "/v2/alerts", headers: { authorization: "GenieKey k" } });
+  expect(bodies[0]).toMatchObject({
+    ...{ message: "own firing", tags: ["a", notification().receiver], priority: "P5" },
+    responders: [{ name: "ops firing", type: "team" }],
+    details: { x: "firing", ...notification().commonLabels },
+    description: expect.stringContaining("98.2"),
+  });
+  const over = notification({ status: "resolved", alerts: [notifiedAlert({ status: "resolved", endsUs: 1 })] });
+  const closed = await send(configuration, over);
+  expect(closed.posted[0]!.path).toBe(`/v2/alerts/${bodies[0].alias}/close?identifierType=alias`);
+});
+
+test("Pushover sounds again at the highest priority alone, and marks only what the template has", async () => {
+  const form = async (more: string, message?: Message) => {
+    const addresses = new AddressGuard(["127.0.0.1"]);
+    const parsed = parseNotifyConfig(
+      `route: {receiver: a}\nreceivers: [{name: a, pushover_configs: [{user_key: u, token: t, api_url: '${sink.url}'${more}}]}]`,
+    );
+    if ("problems" in parsed) throw new Error(JSON.stringify(parsed.problems));
+    const options = { addresses, environment: {}, clock: manualClock(0), source: "/telltale" };
+    const channel = openChannel(parsed.config.receivers[0]!.channels[0]!, options);
+    expect(await channel.send(message ?? notification(), new AbortController().signal)).toEqual({ kind: "ok" });
+    return Object.fromEntries(new URLSearchParams(String(sink.posted.at(-1)!.body)));
+  };
+  expect(await form(", retry: 2m")).toMatchObject({
+    user: "u",
+    token: "t",
+    priority: "2",
+    retry: "120",
+    expire: "3600",
+  });
+  const low = await form("", labelled({ severity: "low" }));
+  expect(low.priority).toBe("-1");
+  expect(low).not.toHaveProperty("retry");
+  expect(
+    await form(", html: true, priority: '1', message: '<b>{{ (index .Alerts 0).Annotations.summary }}</b>'", hostile()),
+  ).toMatchObject({
+    ...{ html: "1", priority: "1", message: "<b>&lt;!channel&gt; &amp; &lt;http://x|y&gt;</b>" },
+  });
+  expect(await form(", html: true", hostile())).not.toHaveProperty("html");
+});
+
+test("VictorOps is sent to its routing key, and nowhere where that cannot be filled in", async () => {
+  const to = (key: string) =>
+    `victorops_configs: [{api_key: k, api_url: '${sink.url}/base/', routing_key: '${key}', message_type: warning, custom_fields: {x: '{{ .Status }}'}}]`;
+  const { posted, bodies } = await send(to("{{ .CommonLabels.team }} 1"), labelled({ team: "a/b" }));
+  expect(posted[0]!.path).toBe("/base/k/a%2Fb%201");
+  expect(bodies[0]).toMatchObject({ message_type: "WARNING", x: "firing", monitoring_tool: "Telltale" });
+  const nowhere = await send(to("{{ .CommonLabels.team }}"));
+  expect(nowhere.sent).toMatchObject({ kind: "failed", reason: expect.stringContaining("has no routing_key") });
+  expect(nowhere.posted).toEqual([]);
+});
+
 test("a header that is there twice is refused by its name, because one of the two would win", async () => {
   const twice = "http_config: {http_headers: {X-Team: {values: [a]}, x-team: {values: [b]}}}";
   await expect(send(`webhook_configs: [{url: '${sink.url}', ${twice}}]`)).rejects.toThrow(

@@ -1,6 +1,6 @@
 /** Channels whose texts are templates: filled in for each message, and the platform's own where that fails. */
 import type { Channel, Sent } from "../channel.ts";
-import type { ChannelConfig } from "../config/config.ts";
+import { type ChannelConfig, INCIDENT_KINDS } from "../config/config.ts";
 import { distinctAddresses, recipientsTrouble } from "../config/read/addresses.ts";
 import type { Message } from "../message.ts";
 import { fillingOf, Template, type Text } from "../templates/template.ts";
@@ -44,7 +44,10 @@ export function templated(
 }
 
 /** Channels that refuse texts which they cannot show. Programs want what they were promised. */
-const READ_BY_PEOPLE: ReadonlySet<string> = new Set(["slack", "msteams", "discord", "pagerduty", "telegram"]);
+const READ_BY_PEOPLE: ReadonlySet<string> = new Set([
+  ...["slack", "msteams", "discord", "telegram", "pushover"],
+  ...INCIDENT_KINDS,
+]);
 
 function refusedNote(reason: string): string {
   return shown(`the texts of the configuration were refused, and those of the platform sent instead: ${reason}`);
@@ -79,8 +82,11 @@ function withoutTexts(config: ChannelConfig<Text>, filled: ChannelConfig): Chann
   return { ...own, channel: filled.channel };
 }
 
-/** Why nobody can get the e-mail: addresses have no text of the platform that could stand in their place. */
+/** Why nobody can get the message: where one goes has no text of the platform that could stand in its place. */
 function recipientTrouble(filled: ChannelConfig): string | undefined {
+  // Absent where its template failed.
+  if (filled.kind === "victorops" && !(filled as Partial<typeof filled>).routingKey)
+    return "the message has no routing_key, because its template failed or made nothing";
   if (filled.kind !== "email") return undefined;
   // Absent where its template failed.
   const { to } = filled as Partial<typeof filled>;

@@ -29,6 +29,12 @@ function addressOf(channel: ChannelConfig<Text>): unknown[] {
       return [channel.url, channel.routingKey];
     case "telegram":
       return [channel.url, channel.chatId, channel.messageThreadId];
+    case "opsgenie":
+      return [channel.url, channel.apiKey];
+    case "pushover":
+      return [channel.url, channel.userKey, channel.token];
+    case "victorops":
+      return [channel.url, channel.apiKey, sourceOf(channel.routingKey)];
     case "ntfy":
       return [channel.url, channel.topic];
     case "web_push":

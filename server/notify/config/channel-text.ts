@@ -20,6 +20,12 @@ export function channelText(channel: ChannelConfig<Text>): string {
       return `PagerDuty by ${urlText(channel.url)}`;
     case "telegram":
       return `Telegram chat ${channel.chatId} by ${urlText(channel.url)}`;
+    case "opsgenie":
+      return `Opsgenie by ${urlText(channel.url)}`;
+    case "pushover":
+      return `Pushover by ${urlText(channel.url)}`;
+    case "victorops":
+      return `VictorOps ${sourceOf(channel.routingKey)} by ${urlText(channel.url)}`;
     case "ntfy":
       return `ntfy by ${urlText(channel.url)}`;
     case "alertmanager":

@@ -87,6 +87,9 @@ export type ChannelConfig<T = string> =
   | DiscordConfig<T>
   | PagerDutyConfig<T>
   | TelegramConfig<T>
+  | OpsgenieConfig<T>
+  | PushoverConfig<T>
+  | VictorOpsConfig<T>
   | NtfyConfig
   | AlertmanagerConfig
   | WebPushConfig;
@@ -253,6 +256,66 @@ export interface TelegramConfig<T = string> extends HttpChannelConfig, Pictured 
   /** In place of the platform's own text, marked as `parseMode` says. */
   readonly body?: T;
 }
+
+/** `url`: of the API. `title`, `body`: in place of ours. */
+export interface OpsgenieConfig<T = string> extends HttpChannelConfig {
+  readonly kind: "opsgenie";
+  readonly apiKey: Secret;
+  readonly title?: T;
+  readonly body?: T;
+  readonly source?: T;
+  /** Beside the labels that all alerts of a message share. */
+  readonly details: Readonly<Record<string, T>>;
+  readonly responders: readonly { readonly id?: T; readonly name?: T; readonly username?: T; readonly type?: T }[];
+  /** Separated by commas, as are actions. */
+  readonly tags?: T;
+  readonly note?: T;
+  /** P1 to P5, or what a template makes. Absent: by the severity of the worst alert. */
+  readonly priority?: T;
+  readonly entity?: T;
+  readonly actions?: T;
+}
+
+/** `title`, `body`: in place of ours. */
+export interface PushoverConfig<T = string> extends HttpChannelConfig {
+  readonly kind: "pushover";
+  readonly userKey: Secret;
+  readonly token: Secret;
+  readonly title?: T;
+  readonly body?: T;
+  readonly messageUrl?: T;
+  readonly urlTitle?: T;
+  readonly device?: T;
+  readonly sound?: T;
+  /** -2 to 2, or what a template makes. Absent: by the severity of the worst alert. */
+  readonly priority?: T;
+  /** Of the highest priority: how often it sounds again, and for how long. */
+  readonly retryMs: number;
+  readonly expireMs: number;
+  readonly ttlMs?: number;
+  readonly html: boolean;
+  readonly monospace: boolean;
+}
+
+/** `url`: without key and routing key. `title`, `body`: in place of ours. */
+export interface VictorOpsConfig<T = string> extends HttpChannelConfig {
+  readonly kind: "victorops";
+  readonly apiKey: Secret;
+  readonly routingKey: T;
+  /** Absent: by the severity of the worst alert. */
+  readonly messageType?: T;
+  readonly title?: T;
+  readonly body?: T;
+  readonly monitoringTool?: T;
+  readonly customFields: Readonly<Record<string, T>>;
+}
+
+/** Those that keep an incident open for each group until they are told of its end. */
+export const INCIDENT_KINDS: ReadonlySet<string> = new Set<ChannelConfig["kind"]>([
+  "pagerduty",
+  "opsgenie",
+  "victorops",
+]);
 
 /** `url`: of the server, without the topic. */
 export interface NtfyConfig extends HttpChannelConfig, Pictured {

@@ -24,7 +24,8 @@ const channelProblems = (text: string) => problemsOf(`${ROUTE}receivers: [{name:
 
 const KINDS =
   "webhook_configs, email_configs, slack_configs, msteams_configs, msteamsv2_configs, discord_configs, " +
-  "pagerduty_configs, telegram_configs, ntfy_configs, alertmanager_configs, web_push_configs";
+  "pagerduty_configs, telegram_configs, ntfy_configs, alertmanager_configs, web_push_configs, " +
+  "opsgenie_configs, pushover_configs, victorops_configs";
 
 test("files and variables that are named are listed by their places, each once", () => {
   const parsed = parseNotifyConfig(`${ROUTE}global: {smtp_smarthost: "m:25", smtp_from: a@b.c, smtp_auth_username: u,
@@ -290,7 +291,7 @@ test("all problems of a file are reported, each at its place, with the value and
   expect(
     problemsOf(`global:
   smtp_smarthost: mail.example.com
-  opsgenie_api_url: https://x
+  wechat_api_url: https://x
 route:
   receiver: mail
   group_wiat: 30
@@ -303,7 +304,7 @@ route:
       continue: maybe
 receivers:
   - name: mails
-    opsgenie_configs: [{channel: x}]
+    sns_configs: [{channel: x}]
     email_configs: [{to: b, html: '{{ x }}', headers: {Subject: '{{ y }}'}}]
   - name: mails
     webhook_config: []
@@ -314,7 +315,7 @@ templates: [a.tmpl]
 `),
   ).toEqual([
     '2:19 global.smtp_smarthost: "mail.example.com" is no host with a port: write for example mail.example.com:587.',
-    "3:3 global.opsgenie_api_url: is not available yet: remove it.",
+    "3:3 global.wechat_api_url: is not available yet: remove it.",
     '5:13 route.receiver: there is no receiver "mail"; did you mean mails?',
     '6:3 route.group_wiat: "group_wiat" is no setting of a route; did you mean group_wait?',
     '7:15 route.group_wait: "30" is no duration: write 30s for seconds.',
@@ -324,7 +325,7 @@ templates: [a.tmpl]
     '11:29 route.routes[1].mute_time_intervals[0]: there is no time interval "night"; did you mean nights?',
     '12:17 route.routes[1].group_by: has "..." and other labels: "..." is all of them, so keep one or the other.',
     '13:17 route.routes[1].continue: "maybe" is neither true nor false.',
-    `16:5 receivers[0].opsgenie_configs: is not available yet: receivers have ${KINDS}; remove it.`,
+    `16:5 receivers[0].sns_configs: is not available yet: receivers have ${KINDS}; remove it.`,
     "17:21 receivers[0].email_configs[0]: has no from: write it here, or smtp_from in global.",
     '17:26 receivers[0].email_configs[0].to: "b" is no address: write name@example.com, and commas between several.',
     '17:39 receivers[0].email_configs[0].html: there is no function "x": functions are those of the guide.',

@@ -4,7 +4,7 @@ import type { Row, Sql } from "postgres";
 import type { Clock } from "../../clock.ts";
 import { jsonText } from "../../postgres/literal.ts";
 import { channelKeys } from "../config/channel-keys.ts";
-import type { ChannelConfig } from "../config/config.ts";
+import { type ChannelConfig, INCIDENT_KINDS } from "../config/config.ts";
 import type { Message } from "../message.ts";
 import type { Text } from "../templates/template.ts";
 import { FAILED, finish, QUEUED, SENT } from "./store.ts";
@@ -15,7 +15,7 @@ const LONGEST_MS = 40_000;
 const LOOK_MS = 100;
 
 /** Where a test would stay an open alert that somebody has to close. */
-const OPEN_UNTIL_TOLD: ReadonlySet<string> = new Set<ChannelConfig["kind"]>(["pagerduty", "alertmanager"]);
+const OPEN_UNTIL_TOLD: ReadonlySet<string> = new Set([...INCIDENT_KINDS, "alertmanager"]);
 
 export interface Trial {
   readonly channel: number;

@@ -1,5 +1,5 @@
 /** Receivers that get at most so many messages a minute: groups wait, and those that wait are told together. Pure. */
-import type { ReceiverConfig } from "../config/config.ts";
+import { INCIDENT_KINDS, type ReceiverConfig } from "../config/config.ts";
 import type { KnownAlert } from "../known-alert.ts";
 import { type Group, isWorse } from "./group.ts";
 import { mergedMessage } from "./message-of.ts";
@@ -46,8 +46,8 @@ interface Told {
 export function flushWithin(groups: readonly Group[], told: Told): Planned[] {
   const { room, channels, alertOf, flush, postpone, nowUs } = told;
   const waiting = groups.toSorted((a, b) => compare(worstOf(a, alertOf), worstOf(b, alertOf)) || a.nextUs - b.nextUs);
-  // An incident of PagerDuty is a group: another key would never be resolved.
-  const mayMerge = channels.every(({ kind }) => kind !== "pagerduty");
+  // An incident is a group: one of another key would never be resolved.
+  const mayMerge = channels.every(({ kind }) => !INCIDENT_KINDS.has(kind));
   const planned: Planned[] = [];
   for (let left = room.left; left > 0 && waiting.length > 0; ) {
     const isLast = left === 1 && waiting.length > 1 && mayMerge;

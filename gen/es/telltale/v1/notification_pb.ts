@@ -212,7 +212,8 @@ export const NotificationRouteSchema: GenMessage<NotificationRoute> = /*@__PURE_
  */
 export type NotificationChannel = Message<"telltale.v1.NotificationChannel"> & {
   /**
-   * `webhook`, `email`, `slack`, `msteams`, `discord`, `pagerduty`, `telegram`, `ntfy`, `alertmanager` or `web_push`.
+   * `webhook`, `email`, `slack`, `msteams`, `discord`, `pagerduty`, `telegram`, `ntfy`, `opsgenie`, `pushover`, `victorops`,
+   * `alertmanager` or `web_push`.
    *
    * @generated from field: string kind = 1;
    */
@@ -502,7 +503,8 @@ export type ChannelTest = Message<"telltale.v1.ChannelTest"> & {
   channel: number;
 
   /**
-   * `webhook`, `email`, `slack`, `msteams`, `discord`, `pagerduty`, `telegram`, `ntfy`, `alertmanager` or `web_push`.
+   * `webhook`, `email`, `slack`, `msteams`, `discord`, `pagerduty`, `telegram`, `ntfy`, `opsgenie`, `pushover`, `victorops`,
+   * `alertmanager` or `web_push`.
    *
    * @generated from field: string kind = 2;
    */
@@ -1612,7 +1614,8 @@ export type NotificationDelivery = Message<"telltale.v1.NotificationDelivery"> &
   channel: number;
 
   /**
-   * `webhook`, `email`, `slack`, `msteams`, `discord`, `pagerduty`, `telegram`, `ntfy`, `alertmanager` or `web_push`.
+   * `webhook`, `email`, `slack`, `msteams`, `discord`, `pagerduty`, `telegram`, `ntfy`, `opsgenie`, `pushover`, `victorops`,
+   * `alertmanager` or `web_push`.
    *
    * @generated from field: string kind = 5;
    */

@@ -8,11 +8,14 @@ import { checkFallbacks, FALLBACK_NAMES, readFallback } from "./fallbacks.ts";
 import type { Global } from "./global.ts";
 import { readTeams } from "./msteams.ts";
 import { readNtfy } from "./ntfy.ts";
+import { readOpsgenie } from "./opsgenie.ts";
 import { readPagerDuty } from "./pagerduty.ts";
+import { readPushover } from "./pushover.ts";
 import { readDefinition } from "./reference.ts";
 import { readSlack } from "./slack.ts";
 import { readTelegram } from "./telegram.ts";
 import type { Fields, Known, Value } from "./value.ts";
+import { readVictorOps } from "./victorops.ts";
 import { readWebPush } from "./web-push.ts";
 import { readWebhook } from "./webhook.ts";
 
@@ -33,6 +36,9 @@ const CHANNELS: readonly (readonly [
   ["ntfy_configs", readNtfy],
   ["alertmanager_configs", readAlertmanager],
   ["web_push_configs", readWebPush],
+  ["opsgenie_configs", readOpsgenie],
+  ["pushover_configs", readPushover],
+  ["victorops_configs", readVictorOps],
 ];
 const CHANNEL_NAMES = CHANNELS.map(([name]) => name);
 
@@ -40,8 +46,7 @@ const RECEIVER: Known = {
   of: "a receiver",
   names: ["name", ...CHANNEL_NAMES, ...FALLBACK_NAMES, "max_messages_per_minute", "labels"],
   later: [
-    ...["opsgenie_configs", "pushover_configs", "sns_configs", "victorops_configs"],
-    ...["webex_configs", "wechat_configs", "jira_configs", "rocketchat_configs", "mattermost_configs"],
+    ...["sns_configs", "webex_configs", "wechat_configs", "jira_configs", "rocketchat_configs", "mattermost_configs"],
     "incidentio_configs",
   ],
   instead: `receivers have ${CHANNEL_NAMES.join(", ")}; remove it.`,
