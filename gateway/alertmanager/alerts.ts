@@ -70,11 +70,12 @@ export async function getGroups(calls: Calls, query: URLSearchParams, context: C
     }
   }
   const body = [...groups.values()].map(({ labels, receiver: name, alerts }) => ({
-    alerts: alerts.map(alertOf).sort(by((alert) => textOfLabels(alert.labels))),
+    alerts: alerts.map(alertOf).sort((a, b) => compareAlerts(a.labels, b.labels)),
     labels,
     receiver: { name },
   }));
-  return { status: 200, body: body.sort(by((group) => `${textOfLabels(group.labels)}\0${group.receiver.name}`)) };
+  const ordered = body.sort((a, b) => compareLabels(a.labels, b.labels) || compare(a.receiver.name, b.receiver.name));
+  return { status: 200, body: ordered };
 }
 
 /** @throws BadMatcher where the expression is none */
@@ -129,10 +130,35 @@ function alertOf(alert: NotifiedAlert) {
   };
 }
 
-function textOfLabels(labels: Readonly<Record<string, string>>): string {
-  return JSON.stringify(Object.entries(labels).sort(by(([name]) => name)));
+type Labels = Readonly<Record<string, string>>;
+
+/** As Alertmanager orders the alerts of a group: by job and instance, those without them last. */
+function compareAlerts(a: Labels, b: Labels): number {
+  for (const name of ["job", "instance"]) {
+    const [ofA, ofB] = [Object.hasOwn(a, name), Object.hasOwn(b, name)];
+    const order = ofA && ofB ? compare(a[name]!, b[name]!) : Number(ofB) - Number(ofA);
+    if (order !== 0) return order;
+  }
+  return compareLabels(a, b);
+}
+
+/** As Prometheus orders sets of labels: the smaller ones first, and one without a label before one that has it. */
+function compareLabels(a: Labels, b: Labels): number {
+  const [ofA, ofB] = [Object.keys(a), Object.keys(b)];
+  if (ofA.length !== ofB.length) return ofA.length - ofB.length;
+  for (const name of [...new Set([...ofA, ...ofB])].sort()) {
+    if (!Object.hasOwn(a, name)) return -1;
+    if (!Object.hasOwn(b, name)) return 1;
+    const order = compare(a[name]!, b[name]!);
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function by<T>(keyOf: (item: T) => string): (a: T, b: T) => number {
-  return (a, b) => (keyOf(a) < keyOf(b) ? -1 : keyOf(a) > keyOf(b) ? 1 : 0);
+  return (a, b) => compare(keyOf(a), keyOf(b));
 }

@@ -416,6 +416,28 @@ describeWith(["prometheus-alertmanager"], "held against a real Alertmanager", ()
     expect(ours).toEqual(theirs);
   });
 
+  test("groups stand in the same order, and alerts within them", async () => {
+    const sent = [
+      { alertname: "Order", job: "b", node: "1" },
+      { alertname: "Order", job: "a", instance: "y", node: "2" },
+      { alertname: "Order", job: "a", instance: "x", node: "3", zone: "n" },
+      { alertname: "Order", node: "4" },
+      { team: "order" },
+      { alertname: "Another", team: "order" },
+    ].map((labels) => ({ labels: { ...labels, of: "order" }, endsAt: minutes(60) }));
+    const ordered = async (base: string) => {
+      expect((await post("/api/v2/alerts", sent, base)).status).toBe(200);
+      const find = async () =>
+        (await (await fetch(`${base}/api/v2/alerts/groups?filter=of=order`)).json()) as {
+          labels: object;
+          alerts: Listed[];
+        }[];
+      await expect.poll(async () => (await find()).flatMap(({ alerts: own }) => own).length).toBe(6);
+      return (await find()).map(({ labels, alerts: own }) => [labels, own.map((each) => each.labels)]);
+    };
+    expect(await ordered(platform.http)).toEqual(await ordered(oracle.url));
+  });
+
   test("the same alerts, sent in any order, are open from and to the same times, in the same groups", async () => {
     const seed = Number(process.env.TELLTALE_SEED ?? Date.now() % 1_000_000);
     process.stdout.write(`TELLTALE_SEED=${seed} repeats these alerts\n`);
