@@ -7,9 +7,11 @@ import type { Text } from "../templates/template.ts";
 import { type Group, isWorse, type Told } from "./group.ts";
 
 /** Alerts in one message: past it a person reads no further, and channels refuse the size. The rest is counted. */
-export const MAX_ALERTS = 100;
-/** For an Alertmanager, which knows each alert by itself: of more, those that are open follow when all is sent again. */
+const MAX_ALERTS = 100;
+/** For programs, which know each alert by itself: an Alertmanager is sent what is more, and open, when all is sent again. */
 const MAX_ALERTS_FOR_PROGRAMS = 1_000;
+/** What they are told of first stands first, where their message has no room for all. */
+const PROGRAMS: ReadonlySet<string> = new Set<ChannelConfig["kind"]>(["alertmanager", "webhook"]);
 
 export interface MessageContext {
   readonly channel: ChannelConfig<Text>;
@@ -28,7 +30,7 @@ export function messageOf(
   alerts: readonly KnownAlert[],
   { channel, before, externalUrl, why, routeLabels, nowUs }: MessageContext,
 ): Message {
-  const shown = [...alerts].sort(worstFirst).slice(0, mostAlerts(channel));
+  const shown = shownOf(alerts, channel, before);
   const message: Message = {
     key: `${group.key}/${group.sequence}`,
     receiver: group.receiver,
@@ -52,9 +54,22 @@ export function messageOf(
   return { ...message, ...filledRouteLabels(routeLabels, message, nowUs) };
 }
 
+/** Beginnings and ends before what was told already: nobody tells of them again. */
+function shownOf(
+  alerts: readonly KnownAlert[],
+  channel: ChannelConfig<Text>,
+  before: Told | undefined,
+): readonly KnownAlert[] {
+  const isKnown = ({ id, status, severity }: KnownAlert) => status === "firing" && before?.alerts[id] === severity;
+  const newsFirst = (a: KnownAlert, b: KnownAlert) => Number(isKnown(a)) - Number(isKnown(b)) || worstFirst(a, b);
+  const shown = alerts.toSorted(newsFirst).slice(0, mostAlerts(channel));
+  return PROGRAMS.has(channel.kind) ? shown : shown.sort(worstFirst);
+}
+
 function mostAlerts(channel: ChannelConfig<Text>): number {
-  if (channel.kind === "alertmanager") return MAX_ALERTS_FOR_PROGRAMS;
-  return channel.kind === "webhook" && channel.maxAlerts > 0 ? Math.min(channel.maxAlerts, MAX_ALERTS) : MAX_ALERTS;
+  if (!PROGRAMS.has(channel.kind)) return MAX_ALERTS;
+  const own = channel.kind === "webhook" && channel.maxAlerts > 0 ? channel.maxAlerts : MAX_ALERTS_FOR_PROGRAMS;
+  return Math.min(own, MAX_ALERTS_FOR_PROGRAMS);
 }
 
 type Ordered = Pick<KnownAlert, "status" | "severity" | "startsUs">;
@@ -73,14 +88,14 @@ function common(all: readonly Readonly<Record<string, string>>[]): Record<string
   );
 }
 
-/** One message of several groups to the same channel. `first`: by whose key it is known. */
-export function mergedMessage(messages: readonly Message[], first: Message): Message {
+/** One message of several groups to the same channel. `first`: by whose key it is known; `kind`: of the channel. */
+export function mergedMessage(messages: readonly Message[], first: Message, kind: ChannelConfig["kind"]): Message {
   const { receiver, externalUrl } = first;
   const troubles = [...new Set(messages.flatMap(({ routeLabelTroubles = [] }) => routeLabelTroubles))];
   const alerts = new Map(messages.flatMap((each) => each.alerts).map((alert) => [alert.id, alert]));
   const sorted = [...alerts.values()].sort((a, b) => worstFirst(withSeverity(a), withSeverity(b)));
   const hidden = messages.reduce((sum, { truncatedAlerts }) => sum + truncatedAlerts, 0);
-  const shown = sorted.slice(0, MAX_ALERTS);
+  const shown = sorted.slice(0, PROGRAMS.has(kind) ? MAX_ALERTS_FOR_PROGRAMS : MAX_ALERTS);
   const isOfOneStep = messages.every(({ escalation }) => isDeepStrictEqual(escalation, first.escalation));
   return {
     ...{ key: `${first.key}/merged`, receiver, groupKey: `merged/${receiver}`, groupLabels: {} },

@@ -126,6 +126,16 @@ describe("a group", () => {
     expect([play.state.groups.size, play.state.alerts.size]).toEqual([0, 0]);
   });
 
+  test("tells each beginning and each end by name, however many alerts stay open", () => {
+    const play = new Play().at(0);
+    for (let id = 1; id <= 150; id++) play.alert(String(id));
+    expect(play.at(30).sent).toHaveLength(1);
+    play.at(40).over("7").alert("151");
+    const [message] = play.at(330).sent;
+    expect(message).toMatch(/ 7 over(,|$)/);
+    expect(message).toMatch(/ 151,/);
+  });
+
   test("is repeated after the repeat interval, unless somebody has acknowledged all of it", () => {
     const play = new Play().at(0).alert("1");
     expect(play.at(30).sent).toEqual(["all firing: 1"]);

@@ -86,18 +86,20 @@ test("while there is room the worst have messages of their own, and the last mes
 test("a message of several groups says of which step of an escalation they are, where all are of the same", () => {
   const escalation = { name: "standard", step: 1 };
   const one = notification({ escalation });
-  expect(mergedMessage([one, notification({ escalation: { ...escalation } })], one).escalation).toEqual(escalation);
+  expect(mergedMessage([one, notification({ escalation: { ...escalation } })], one, "slack").escalation).toEqual(
+    escalation,
+  );
   for (const other of [notification(), notification({ escalation: { name: "standard", step: 0 } })]) {
-    expect(mergedMessage([one, other], one)).not.toHaveProperty("escalation");
-    expect(mergedMessage([other, one], other)).not.toHaveProperty("escalation");
+    expect(mergedMessage([one, other], one, "slack")).not.toHaveProperty("escalation");
+    expect(mergedMessage([other, one], other, "slack")).not.toHaveProperty("escalation");
   }
 });
 
 test("a message of several groups says of all of them why labels of their routes are missing", () => {
   const failed = (...routeLabelTroubles: string[]) => notification({ routeLabels: {}, routeLabelTroubles });
   const [one, other] = [failed("a", "b"), failed("b", "c")];
-  expect(mergedMessage([one, notification(), other], one).routeLabelTroubles).toEqual(["a", "b", "c"]);
-  expect(mergedMessage([notification(), notification()], one)).not.toHaveProperty("routeLabelTroubles");
+  expect(mergedMessage([one, notification(), other], one, "slack").routeLabelTroubles).toEqual(["a", "b", "c"]);
+  expect(mergedMessage([notification(), notification()], one, "slack")).not.toHaveProperty("routeLabelTroubles");
 });
 
 test("incidents of PagerDuty are not merged: their groups wait", () => {

@@ -66,7 +66,7 @@ function merged(planned: readonly Planned[], nowUs: number): Planned[] {
     const [first, ...more] = own;
     if (more.length === 0) return first!;
     const messages = own.map(({ message }) => message);
-    const message = mergedMessage(messages, planned[0]!.message);
+    const message = mergedMessage(messages, planned[0]!.message, first!.kind);
     return { ...first!, message, groupKey: message.groupKey, sequence: nowUs, isMerged: true };
   });
 }
