@@ -12,14 +12,15 @@ export interface WallTime {
 interface Zone {
   /** Making one takes a hundred times as long as using it. */
   readonly format: Intl.DateTimeFormat;
-  /** The quarter of an hour that was asked for last, and how far clocks are ahead of UTC in it. */
-  quarter: number;
-  aheadMs: number;
+  /** How far clocks are ahead of UTC in the quarters of an hour that were asked for lately. */
+  readonly aheadMs: Map<number, number>;
 }
 
 const MINUTE_MS = 60_000;
 /** Clocks are changed at quarters of an hour only. */
 const QUARTER_MS = 15 * MINUTE_MS;
+/** Half a day of them: who looks from minute to minute, and some hours back from each, finds all but the new ones. */
+const KEPT_QUARTERS = 48;
 /** There are as many as there are time zones. */
 const zones = new Map<string, Zone>();
 
@@ -37,14 +38,34 @@ export function wallTime(us: number, zone: string): WallTime {
 /** What the zone's clocks show, as milliseconds since 1970-01-01T00:00 on them. */
 export function localMs(us: number, zone: string): number {
   const ms = Math.floor(us / 1_000);
-  const known = zoneOf(zone);
+  const { format, aheadMs } = zoneOf(zone);
   const quarter = Math.floor(ms / QUARTER_MS);
-  if (known.quarter !== quarter) {
-    const startMs = quarter * QUARTER_MS;
-    known.aheadMs = shown(startMs, known.format) - startMs;
-    known.quarter = quarter;
-  }
-  return ms + known.aheadMs;
+  const known = aheadMs.get(quarter);
+  if (known !== undefined) return ms + known;
+  const startMs = quarter * QUARTER_MS;
+  const found = shown(startMs, format) - startMs;
+  if (aheadMs.size >= KEPT_QUARTERS) aheadMs.delete(aheadMs.keys().next().value!);
+  aheadMs.set(quarter, found);
+  return ms + found;
+}
+
+/** Clocks go back by less. */
+const LONGEST_REPETITION_MS = 3 * 60 * MINUTE_MS;
+
+/**
+ * As `localMs`, but it never goes back: while clocks show again what they have shown, it is the moment before they were changed. What follows
+ * from it happens once.
+ */
+export function dutyMs(us: number, zone: string): number {
+  const now = localMs(us, zone);
+  const earlierUs = us - LONGEST_REPETITION_MS * 1_000;
+  // Where as much time has passed on the clocks as in truth they were not set back lately.
+  if (now - localMs(earlierUs, zone) >= LONGEST_REPETITION_MS) return now;
+  let latest = now;
+  const quarterUs = QUARTER_MS * 1_000;
+  for (let end = Math.floor(us / quarterUs) * quarterUs; end > earlierUs; end -= quarterUs)
+    latest = Math.max(latest, localMs(end - 1_000, zone));
+  return latest;
 }
 
 function zoneOf(name: string): Zone {
@@ -54,7 +75,7 @@ function zoneOf(name: string): Zone {
       ...{ timeZone: name, hourCycle: "h23" },
       ...{ year: "numeric", month: "numeric", day: "numeric", hour: "numeric", minute: "numeric" },
     });
-    zone = { format, quarter: Number.NaN, aheadMs: 0 };
+    zone = { format, aheadMs: new Map() };
     zones.set(name, zone);
   }
   return zone;

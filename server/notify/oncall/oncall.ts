@@ -1,7 +1,7 @@
 /** Who is on call at a time. Pure. */
 import type { NamedIntervals, Rotation, Schedule } from "../config/config.ts";
 import { isWithin } from "../intervals.ts";
-import { localMs } from "../wall-time.ts";
+import { dutyMs } from "../wall-time.ts";
 
 /** Somebody takes over from others for a time. Times are microseconds since the epoch. */
 export interface Override {
@@ -49,7 +49,7 @@ function turnOf(
   timeIntervals: readonly NamedIntervals[],
   nowUs: number,
 ): string[] {
-  const turn = Math.floor((localMs(nowUs, timeZone) - startLocalMs) / shiftMs);
+  const turn = Math.floor((dutyMs(nowUs, timeZone) - startLocalMs) / shiftMs);
   if (turn < 0) return [];
   const isActive =
     activeTimeIntervals.length === 0 || activeTimeIntervals.some((n) => isWithin(n, timeIntervals, nowUs));
