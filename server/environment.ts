@@ -88,8 +88,9 @@ export function url(env: Environment, name: string, schemes: readonly string[]):
   if (value === undefined) return undefined;
   const wanted = `an address that begins with ${schemes.map((scheme) => `${scheme}://`).join(" or ")}`;
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(value)?.[1]?.toLowerCase();
-  if (scheme === undefined || !schemes.includes(scheme) || !URL.canParse(value)) {
-    refuse(name, withoutPassword(value), wanted);
+  if (scheme === undefined || !schemes.includes(scheme)) refuse(name, withoutPassword(value), wanted);
+  if (!URL.canParse(value)) {
+    refuse(name, withoutPassword(value), `an address such as ${scheme}://HOST:PORT, with a number as port`);
   }
   return value;
 }

@@ -21,6 +21,10 @@ test("an address brings the port of its scheme, and the user and password that s
 });
 
 test.each([
+  [
+    { MQTT_URL: "mqtt://broker:x" },
+    /MQTT_URL is "mqtt:\/\/broker:x", but .* mqtt:\/\/HOST:PORT, with a number as port/,
+  ],
   [{ MQTT_URL: "http://broker" }, /MQTT_URL is "http:\/\/broker", but it must be an address that begins with mqtt:/],
   [{ MQTT_URL: "mqtt://user:secret@broker/path" }, /^(?!.*secret).*MQTT_URL has no host, or a path behind it/],
   [{ ...URL_SET, MQTT_CA_FILE: "ca.pem" }, /MQTT_CA_FILE is set, which needs an MQTT_URL of mqtts/],
