@@ -72,6 +72,8 @@ function selectorOf(query: string, expressions: ExpressionBudget): readonly Matc
 
 /** The name that a call ends with, before its parenthesis; longer ones have no function near them. */
 const CALLED = /([a-zA-Z_]\w*)\s*$/;
+/** A matcher up to its value. */
+const MATCHED = /[{,]\s*[\w.:]+\s*(=~?|!=|!~)\s*$/;
 const MAX_NAME = 100;
 
 const STRICT = parser.configure({ strict: true });
@@ -141,7 +143,10 @@ class Converter {
       const hint = didYouMean(name, [...SIGNATURES.keys(), ...AGGREGATES]);
       return badQuery(`the function ${name} before character ${at + 1} is not supported${hint}`);
     }
-    const what = found.trim() === "" ? "it ends there" : `unexpected ${JSON.stringify(found.trim())}`;
+    const word = JSON.stringify(found.trim());
+    const unquoted = /\w/.test(word) && MATCHED.test(this.#query.slice(Math.max(0, at - MAX_NAME), at));
+    const hint = unquoted ? `; a label's value is in quotes: ${word}` : "";
+    const what = found.trim() === "" ? "it ends there" : `unexpected ${word}${hint}`;
     return badQuery(`the query is not understood at character ${at + 1}: ${what}`);
   }
 

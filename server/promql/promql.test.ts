@@ -87,6 +87,8 @@ describe("where Prometheus 3 differs from versions before, it is followed", () =
 
 test.each([
   ["sum(", /not understood at character 5: it ends there/],
+  ["up{job=node}", /not understood at character 8: unexpected "node"; a label's value is in quotes: "node"$/],
+  ["up{job=~node.*}", /not understood at character 9: unexpected "node"; a label's value is in quotes/],
   ["up ? 1", /not understood at character 4: unexpected "\?"/],
   ["holt_winters(up[5m], 1, 1)", /the function holt_winters before character 13 is not supported$/],
   ["avg_overtime (up[5m])", /the function avg_overtime before .* is not supported; did you mean avg_over_time\?$/],
