@@ -1,4 +1,5 @@
 /** `telltale collect …`: collectors that run beside devices and servers, and keep what they read until the platform has it. */
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { Command, Option } from "commander";
 import type { BrowseOptions } from "../../collect/opcua/index.ts";
@@ -59,6 +60,9 @@ function browseCommand(): Command {
     .action(async (server: string, options: BrowseOptions) => {
       const { browseOpcua } = await import("../../collect/opcua/index.ts");
       const address = /^opc\.tcp:/.test(server);
+      if (!address && !existsSync(server)) {
+        throw new Error(`There is no file ${server}; the address of a server begins with opc.tcp://`);
+      }
       const of = address ? { address: server } : { file: server, text: await readText(server) };
       process.stdout.write(await browseOpcua(of, options));
     });

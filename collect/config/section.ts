@@ -208,7 +208,9 @@ export class Section {
     for (const { key } of this.#node?.items ?? []) {
       const name = textOf(key) ?? "";
       if (this.#asked.has(name)) continue;
-      const meant = didYouMean(name, this.#asked) || `: there are ${[...this.#asked].join(", ")}`;
+      const meant = /^\d+$/.test(name)
+        ? ": a comma ends a value here; write a number with a decimal point"
+        : didYouMean(name, this.#asked) || `: there are ${[...this.#asked].join(", ")}`;
       this.#reader.fault(key as Node, `${this.#pathOf(name)} is no setting${meant}`);
     }
     for (const inner of this.#inner) inner.finish();

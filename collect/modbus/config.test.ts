@@ -46,6 +46,7 @@ test("every fault is named, with its line, what stands there and what is wanted"
       "      - { sensor_id: a, address: 65535, type: int32 }",
       "      - { address: 1, table: coil, type: int16, interval: fast }",
       "      - { sensor_id: b, address: 1, type: bit, scale: 0 }",
+      "      - { sensor_id: c, address: 2, scale: 2,54 }",
     );
   let message = "";
   try {
@@ -65,6 +66,7 @@ test("every fault is named, with its line, what stands there and what is wanted"
     'plant.yaml, line 9: devices[0].registers[2].interval is "fast", but it must be a duration from 20ms to 1d, such as 500ms, 5s, 1m30s',
     'plant.yaml, line 10: devices[0].registers[3].scale is "0", but it must be another number than 0',
     "plant.yaml, line 10: devices[0].registers[3].bit is missing: write for example bit: 3",
+    "plant.yaml, line 11: devices[0].registers[4].54 is no setting: a comma ends a value here; write a number with a decimal point",
   ]);
 });
 

@@ -126,6 +126,9 @@ describeWith(
       expect(await browse(address)).toMatch(
         new RegExp(`^The OPC UA server cannot be reached at ${address}: connect ECONNREFUSED [\\d.:]+\\n$`),
       );
+      expect(await browse("127.0.0.1:4840")).toBe(
+        "There is no file 127.0.0.1:4840; the address of a server begins with opc.tcp://\n",
+      );
       expect(await browse(address, "--root", "hall")).toMatch(
         /^--root is "hall", but it must be a node, such as ns=2;s=Hall\.?\n$/,
       );
