@@ -35,10 +35,18 @@ export interface Columns {
   readonly width: number;
 }
 
+/** An object or a list: neither begins the name of a column. */
+const JSON_BEGINS = /^\s*[{[]\s*(["{[]|$)/;
+
 /** @throws CsvProblem where a column is missing, or more than one would do */
 export function findColumns(records: readonly CsvRecord[], options: ColumnOptions): Columns {
   const first = records[0];
   if (first === undefined) throw new CsvProblem("the file holds no rows.");
+  if (JSON_BEGINS.test(first.cells[0] ?? "")) {
+    throw new CsvProblem(
+      "the file is JSON and not CSV: post JSON lines to /api/v1/sensors/data/bulk with content-type: application/x-ndjson.",
+    );
+  }
   const hasHeader = options.header ?? isHeader(first.cells);
   const header = hasHeader ? first.cells.map(columnName) : [];
   checkNames(header);

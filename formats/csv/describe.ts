@@ -41,7 +41,10 @@ export function describeContent(
   sorted: SortedReadings,
   first: Reading | undefined,
 ): string {
-  if (first === undefined) return "no reading can be read";
+  if (first === undefined) {
+    const isEmpty = losses.first.length === 0 && losses.missing === 0;
+    return isEmpty ? "there is no row below the names of the columns" : "no reading can be read";
+  }
   const ids = new Set(series.map(({ sensorId }) => sensorId)).size;
   const range = `${instantText(sorted.firstUs)} to ${instantText(sorted.lastUs)}`;
   const missing = losses.missing === 0 ? "" : `; ${counted(losses.missing, "cell")} without a value`;

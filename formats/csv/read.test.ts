@@ -135,6 +135,9 @@ describe("columns", () => {
     expect(await values("pump,2026-01-01,20.5\n", { timeColumn: "2", valueColumn: ["3"] })).toEqual([20.5]);
     await expect(read("hello,world\n")).rejects.toThrow(/no column is known/);
     await expect(read("")).rejects.toThrow(/no rows/);
+    for (const json of ['{"sensor_id":"a","value":1}\n', "[\n  {\n", '[{"time":1,"value":2}]']) {
+      await expect(read(json)).rejects.toThrow(/the file is JSON.*application\/x-ndjson/);
+    }
   });
 });
 
@@ -346,6 +349,6 @@ describe("encodings", () => {
 
   test("bytes that are not UTF-8 refuse the file with what to do", async () => {
     await expect(read(Buffer.from(text, "latin1"))).rejects.toThrow(/not UTF-8 throughout.*--encoding windows-1252/);
-    await expect(read(text, { encoding: "klingon" })).rejects.toThrow(/no encoding "klingon"/);
+    await expect(read(text, { encoding: "klingon" })).rejects.toThrow(/no encoding "klingon": give .* windows-1252/);
   });
 });

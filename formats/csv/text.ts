@@ -58,7 +58,9 @@ function decoderOf(first: Uint8Array, encoding: Encoding | undefined): TextDecod
   try {
     return new TextDecoder(markOf(first) ?? encoding ?? wideOf(first) ?? "utf-8", { fatal: true });
   } catch (cause) {
-    throw new CsvProblem(`there is no encoding "${encoding}".`, { cause });
+    throw new CsvProblem(`there is no encoding "${encoding}": give one such as windows-1252, utf-8 or utf-16le.`, {
+      cause,
+    });
   }
 }
 

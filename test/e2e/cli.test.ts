@@ -146,6 +146,7 @@ test.each<[name: string, text: string, why: RegExp]>([
   ["may have decimal commas", "value\n19,88\n", /--decimal , or --delimiter decides/],
   ["may have day or month first", "time,value\n01/02/2026,1\n", /--day-first or --month-first decides/],
   ["has no row that can be read", "time,value\n2026-01-01,x\n", /no row can be read; nothing was sent/],
+  ["has no row", "time,value\n", /there is no row below the names of the columns/],
   ["names no sensor", "time,value\n2026-01-01,1\n", /names no sensor: --sensor-id says which it is/],
 ])("a file that %s is refused, and nothing is sent", async (name, text, why) => {
   const file = join(folder, "refused.csv");
