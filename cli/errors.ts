@@ -6,7 +6,11 @@ import { InvalidArgumentError } from "commander";
 /** What went wrong, in one sentence without a stack. */
 export function sentence(error: unknown): string {
   if (error instanceof ConnectError) {
-    if (error.code === Code.Unavailable) return `The server cannot be reached: ${error.rawMessage}`;
+    if (error.code === Code.Unavailable) {
+      const isNowhere = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(error.rawMessage);
+      const advice = isNowhere ? ". Is it running? Another address: --url, or TELLTALE_URL." : "";
+      return `The server cannot be reached: ${error.rawMessage}${advice}`;
+    }
     // The server names the header, which nobody writes here.
     const hint = error.code === Code.Unauthenticated ? " (TELLTALE_TOKEN or --token)" : "";
     return `The server refused (${Code[error.code]}): ${error.rawMessage}${hint}`;
@@ -59,8 +63,11 @@ export function number(what: { min: number; max: number; integer?: boolean; or?:
       text.trim() !== "" && value >= what.min && value <= what.max && (!what.integer || Number.isInteger(value));
     if (fits) return value;
     const or = what.or === undefined ? "" : `, or ${what.or}`;
-    throw new InvalidArgumentError(
-      `Wanted a ${what.integer ? "whole " : ""}number from ${what.min} to ${what.max}${or}.`,
-    );
+    throw new InvalidArgumentError(`Wanted a ${what.integer ? "whole " : ""}number ${rangeText(what)}${or}.`);
   };
+}
+
+function rangeText({ min, max }: { min: number; max: number }): string {
+  if (max < Number.MAX_VALUE) return `from ${min} to ${max}`;
+  return min === -Number.MAX_VALUE ? "such as 70 or -3.5" : `of at least ${min}`;
 }
