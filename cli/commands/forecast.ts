@@ -28,7 +28,7 @@ async function forecast(sensorId: string, { hours, points, ...server }: Options)
   const connection = connect(credentials(server));
   try {
     const answer = await createClient(DetectorService, connection.transport).forecast({ sensorId, hours, points });
-    const unit = answer.unit === "" ? "" : ` in ${inert(answer.unit)}`;
+    const unit = answer.unit === "" || answer.unit === "1" ? "" : ` in ${inert(answer.unit)}`;
     console.log(
       `${inert(answer.sensorId)}${unit}, after its newest reading at ${instantText(microsecondsOf(answer.from!))}`,
     );

@@ -16,6 +16,7 @@ import {
   REASON_DETAILS,
   REASONS,
   type SignalKind as SignalKindName,
+  withUnit,
 } from "../detect/index.ts";
 import { FEATURES, type Feature } from "../detect/kernel/features.ts";
 import { WARM_READINGS } from "../detect/kernel/fields.ts";
@@ -142,7 +143,7 @@ function vote(k: number, rawScore: number, { threshold, weight, inStateSinceUs }
 function summarise(r: ScoredReading, threshold: number, e: Explained, votes: readonly Vote[]): string {
   const { lower, upper } = r;
   const apart = lower === undefined || upper === undefined ? undefined : (upper - lower) / 2;
-  const value = `value ${figure(r.value, apart)}${r.unit === "" ? "" : ` ${r.unit}`}`;
+  const value = withUnit(`value ${figure(r.value, apart)}`, r.unit);
   if (r.expected === undefined) {
     if (e.readings < WARM_READINGS) {
       return `Not judged: it is the sensor's reading ${e.readings + 1}, and judging begins with the ${WARM_READINGS + 1}th.`;

@@ -36,7 +36,7 @@ export {
 export { PARTS, type Part } from "./kernel/features.ts";
 export { MAX_HOLIDAYS } from "./kernel/fields.ts";
 export type { TrunkModel, TypePrior } from "./kernel/trunk-model.ts";
-export { alertMessage, duration, figure, instant, type MessageInput, renamedMessage } from "./message.ts";
+export { alertMessage, duration, figure, instant, type MessageInput, renamedMessage, withUnit } from "./message.ts";
 export { REASON_DETAILS, REASON_LIMIT_AHEAD, REASON_SILENCE, REASONS } from "./reasons.ts";
 export {
   DEFAULT_EARLY_ALERT_HOURS,

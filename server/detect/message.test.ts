@@ -1,7 +1,7 @@
 /** What an alert's sentence says, for every reason, direction and state. */
 import { describe, expect, test } from "vitest";
 import { alertMessage, type MessageInput, REASONS, renamedMessage } from "./index.ts";
-import { duration, instant } from "./message.ts";
+import { duration, instant, withUnit } from "./message.ts";
 
 const SINCE_US = Date.UTC(2026, 10, 22, 23, 43, 28) * 1000;
 const BASE: MessageInput = {
@@ -109,6 +109,13 @@ describe.each(REASONS.map((name, reason) => [name || "no detector", reason] as c
     expect(text).toContain(reason === SILENCE ? "no data from boiler-1 since" : "sensor boiler-1 ");
     expect(text).not.toMatch(/NaN|undefined| {2}|\(\)/);
   });
+});
+
+test("the unit 1, of what has none, is not written", () => {
+  expect(withUnit("61.5", "C")).toBe("61.5 C");
+  expect(withUnit("61.5", "1")).toBe("61.5");
+  expect(withUnit("61.5", "")).toBe("61.5");
+  expect(alertMessage({ ...BASE, unit: "1", reason: SILENCE })).not.toMatch(/\d 1\b/);
 });
 
 test.each([

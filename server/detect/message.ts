@@ -160,8 +160,12 @@ function likely(input: MessageInput): string {
 }
 
 function quantity(value: number, unit: string, apart?: number): string {
-  const text = figure(value, apart);
-  return unit === "" ? text : `${text} ${unit}`;
+  return withUnit(figure(value, apart), unit);
+}
+
+/** A number and its unit as people read them: 1 is the unit of what has none, and "37 1" would be taken for another number. */
+export function withUnit(text: string, unit: string): string {
+  return unit === "" || unit === "1" ? text : `${text} ${unit}`;
 }
 
 /** Microseconds since 1970 as people read them, for example "2026-11-22 23:43:28 UTC". */

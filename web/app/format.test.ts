@@ -25,6 +25,7 @@ test("numbers keep five digits that say something, and large whole ones all of t
     "1.200e-5",
   ]);
   expect(valueText(61.5, "C")).toBe("61.5\u202fC");
+  expect(valueText(61.5, "1"), "the unit of what has none").toBe("61.5");
 });
 
 test("sizes have three digits at most", () => {

@@ -15,10 +15,15 @@ const SIGNIFICANT = 5;
 const LARGE = 1e9;
 const SMALL = 1e-4;
 
+/** Whether a value is shown with it: 1 is the unit of what has none. */
+export function isShownUnit(unit: string): boolean {
+  return unit !== "" && unit !== "1";
+}
+
 /** A measured value, with its unit after a narrow space that does not break. */
 export function valueText(value: number, unit = ""): string {
   const text = numberText(value);
-  return unit === "" ? text : `${text}\u202f${unit}`;
+  return isShownUnit(unit) ? `${text}\u202f${unit}` : text;
 }
 
 export function numberText(value: number): string {

@@ -1,5 +1,5 @@
 /** What a message says to people, before it is text, HTML or a card. */
-import { duration, figure, instant } from "../../detect/index.ts";
+import { duration, figure, instant, withUnit } from "../../detect/index.ts";
 import type { Message, NotifiedAlert } from "../message.ts";
 import { bounded } from "./bounded.ts";
 import { MAX_LINK_CHARACTERS, MAX_SUBJECT_CHARACTERS } from "./limits.ts";
@@ -130,7 +130,7 @@ function withName(id: string | undefined, name: string | undefined): string | un
 function quantity(value: string | undefined, unit: string | undefined): string | undefined {
   if (value === undefined || value.trim() === "") return undefined;
   const shown = Number.isFinite(Number(value)) ? figure(Number(value)) : value;
-  return unit ? `${shown} ${unit}` : shown;
+  return withUnit(shown, unit ?? "");
 }
 
 /** Only what a browser shows: `javascript:` and the like are no links. */

@@ -1,7 +1,7 @@
 /** Pictures of alerts for messages: what the sensor sent around the alert, and the band in which that would have passed as normal. */
 import { READINGS_BEFORE, valueRange } from "../../../formats/chart-frame.ts";
 import type { Clock } from "../../clock.ts";
-import { figure, instant } from "../../detect/index.ts";
+import { figure, instant, withUnit } from "../../detect/index.ts";
 import { orAbort } from "../../lib/signals.ts";
 import type { Logger } from "../../observe/logger.ts";
 import type { Queries } from "../../store/queries.ts";
@@ -102,7 +102,7 @@ function isDrawn({ id, labels }: NotifiedAlert): boolean {
 
 function words({ labels, annotations }: NotifiedAlert, curve: Curve): Omit<Picture, "png"> {
   const { unit, fromUs, toUs, low, high, lower, upper } = curve;
-  const quantity = (value: number) => (unit === "" ? figure(value) : `${figure(value)} ${unit}`);
+  const quantity = (value: number) => withUnit(figure(value), unit);
   const [bottom, top] = valueRange(curve);
   const least = (values: readonly number[]) => values.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   const most = (values: readonly number[]) => values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
