@@ -28,7 +28,7 @@ import {
   wantedSettings,
   wantSettings,
 } from "../registry/wanted-settings.ts";
-import { DeafPartitions } from "./deaf-partitions.ts";
+import { OutdatedScorers } from "./outdated-scorers.ts";
 import type { LoggedSettings, Settings, SettingsBook } from "./settings-book.ts";
 
 /** Any constant of our own: one process at a time logs, so that nothing old comes behind what is newer. */
@@ -86,12 +86,12 @@ export class SettingsSync {
   readonly #unsettled = new Map<number, Unsettled>();
   /** A partition that was left to a later turn has committed. */
   readonly #freed = new Changes();
-  readonly #deaf: DeafPartitions;
+  readonly #outdated: OutdatedScorers;
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: SettingsSyncOptions) {
     this.#o = options;
-    this.#deaf = new DeafPartitions(options.clock, options.logger);
+    this.#outdated = new OutdatedScorers(options.clock, options.logger);
   }
 
   /** Goes on with what is left of before, now and from time to time. */
@@ -234,17 +234,17 @@ export class SettingsSync {
   }
 
   async #logPlacesOf(turn: Turn, partition: number, places: readonly DuePlace[]): Promise<void> {
-    const state = this.#deaf.stateOf(partition);
-    if (state === "rests") turn.behind.set(partition, this.#deaf.why);
-    // One is enough to see whether it hears by now.
-    const portions = state === "hears" ? [places] : [places.slice(0, 1), places.slice(1)];
+    const state = this.#outdated.stateOf(partition);
+    if (state === "paused") turn.behind.set(partition, this.#outdated.why);
+    // One is enough to see whether it knows them by now.
+    const portions = state === "current" ? [places] : [places.slice(0, 1), places.slice(1)];
     for (const portion of portions) {
       if (portion.length === 0 || turn.behind.has(partition)) return;
       await this.#log(turn, partition, placeControl(portion));
       if (turn.behind.has(partition)) return;
       const known = await knownPlaces(turn.tx, portion);
-      if (this.#deaf.heard(partition, known.size > 0)) continue;
-      turn.behind.set(partition, this.#deaf.why);
+      if (this.#outdated.record(partition, known.size > 0)) continue;
+      turn.behind.set(partition, this.#outdated.why);
     }
   }
 

@@ -8,38 +8,38 @@ import type { Logger } from "../observe/logger.ts";
 const FIRST_PAUSE_MS = 60_000;
 const LONGEST_PAUSE_MS = 900_000;
 
-interface Deaf {
+interface Outdated {
   readonly againMs: number;
   readonly pauseMs: number;
 }
 
-export class DeafPartitions {
+export class OutdatedScorers {
   readonly why = "a scorer of an older version";
   readonly #clock: Pick<Clock, "monotonicMs">;
   readonly #logger: Logger;
-  readonly #deaf = new Map<number, Deaf>();
+  readonly #outdated = new Map<number, Outdated>();
 
   constructor(clock: Pick<Clock, "monotonicMs">, logger: Logger) {
     this.#clock = clock;
     this.#logger = logger;
   }
 
-  /** "rests": it is not to be asked now; "asked": it is to be asked whether it hears by now. */
-  stateOf(partition: number): "hears" | "rests" | "asked" {
-    const deaf = this.#deaf.get(partition);
-    if (deaf === undefined) return "hears";
-    return this.#clock.monotonicMs() < deaf.againMs ? "rests" : "asked";
+  /** "paused": nothing is to be logged there now; "probed": a single place is, to see whether its scorer is current by now. */
+  stateOf(partition: number): "current" | "paused" | "probed" {
+    const outdated = this.#outdated.get(partition);
+    if (outdated === undefined) return "current";
+    return this.#clock.monotonicMs() < outdated.againMs ? "paused" : "probed";
   }
 
-  /** Takes down whether places that the partition has committed are known by now, and answers the same. */
-  heard(partition: number, isKnown: boolean): boolean {
-    const before = this.#deaf.get(partition);
+  /** Records whether places that the partition has committed are known by now, and answers the same. */
+  record(partition: number, isKnown: boolean): boolean {
+    const before = this.#outdated.get(partition);
     if (isKnown) {
-      if (this.#deaf.delete(partition)) this.#logger.info({ partition }, "the scorer knows settings of assets now");
+      if (this.#outdated.delete(partition)) this.#logger.info({ partition }, "the scorer knows settings of assets now");
       return true;
     }
     const pauseMs = before === undefined ? FIRST_PAUSE_MS : Math.min(2 * before.pauseMs, LONGEST_PAUSE_MS);
-    this.#deaf.set(partition, { againMs: this.#clock.monotonicMs() + pauseMs, pauseMs });
+    this.#outdated.set(partition, { againMs: this.#clock.monotonicMs() + pauseMs, pauseMs });
     if (before === undefined) {
       this.#logger.warn(
         { partition },
