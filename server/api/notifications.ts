@@ -78,7 +78,7 @@ export function createNotificationService(o: NotificationOptions): ServiceImpl<t
       if ("problems" in parsed) return { problems: [...parsed.problems] };
       const { revision: after } = await readConfig(sql);
       if (revision !== undefined && Number(revision) !== after) throw changedMeanwhile(after, Number(revision));
-      const warnings = await missing(parsed.references, o.environment);
+      const warnings = await missing(parsed.references, o);
       if (dryRun) return { warnings };
       const files = templates.map((file) => ({ path: file.path, text: file.text }));
       const by = { appliedUs: clock.nowUs(), appliedBy: principalOf(context).name };

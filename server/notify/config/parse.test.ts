@@ -27,7 +27,7 @@ const KINDS =
   "pagerduty_configs, telegram_configs, ntfy_configs, alertmanager_configs, web_push_configs, " +
   "opsgenie_configs, pushover_configs, victorops_configs";
 
-test("files and variables that are named are listed by their places, each once", () => {
+test("files, variables and addresses that are named are listed by their places, each once", () => {
   const parsed = parseNotifyConfig(`${ROUTE}global: {smtp_smarthost: "m:25", smtp_from: a@b.c, smtp_auth_username: u,
   smtp_auth_password: "\${MAIL}"}
 receivers:
@@ -41,6 +41,7 @@ receivers:
       ...{ line: 7, column: 80, path: "receivers[0].webhook_configs[0].http_config.tls_config.ca_file" },
       to: { file: "/run/ca" },
     },
+    { line: 7, column: 98, path: "receivers[0].webhook_configs[1].url", to: { url: "http://a" } },
   ]);
 });
 

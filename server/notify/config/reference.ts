@@ -1,4 +1,4 @@
-/** A file or a variable that a configuration names, and where it does. Whether it is there is not known. */
+/** A file, a variable or an address that a configuration names, and where it does. Whether it is there is not known. */
 export interface Reference {
   /** From 1. */
   readonly line: number;
@@ -6,5 +6,5 @@ export interface Reference {
   readonly column: number;
   /** Such as `receivers[1].webhook_configs[0].url_file`. */
   readonly path: string;
-  readonly to: { readonly file: string } | { readonly env: string };
+  readonly to: { readonly file: string } | { readonly env: string } | { readonly url: string };
 }

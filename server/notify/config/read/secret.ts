@@ -50,5 +50,7 @@ export function readSecretValue(value: Value, check?: (text: string) => string |
   if (REFERENCE_WITHIN.test(text))
     return value.problem("has a variable within a text: put the whole value into the variable.");
   const wrong = check?.(text);
-  return wrong === undefined ? { value: text } : value.problem(wrong);
+  if (wrong !== undefined) return value.problem(wrong);
+  if (/^https?:/i.test(text)) value.refer({ url: text });
+  return { value: text };
 }
