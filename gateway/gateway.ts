@@ -16,6 +16,7 @@ import { openCalls } from "./alertmanager/calls.ts";
 import { openAlertmanager } from "./alertmanager/serve.ts";
 import { CONNECT_ROUTE, Forwarder } from "./console/connect.ts";
 import { OidcFlow, type OidcSignIn } from "./console/oidc.ts";
+import { ConsolePage } from "./console/page.ts";
 import { Sessions } from "./console/sessions.ts";
 import { gatewayCors } from "./cors.ts";
 import { GRAPHQL_PATH, graphqlRuntime } from "./graphql/runtime.ts";
@@ -129,8 +130,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     tls: options.tls !== undefined,
     oidc: options.oidcSignIn && new OidcFlow(options.oidcSignIn, options.sessionSecret, logger),
   });
+  const page = new ConsolePage({ grpcUrl: options.grpcUrl, sessions });
   const router = new Router({
-    ...{ forwarder, sessions },
+    ...{ forwarder, sessions, page },
     rest,
     alertmanager,
     links: linkHandlers(notificationCalls),

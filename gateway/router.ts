@@ -5,7 +5,8 @@ import type { Alertmanager } from "./alertmanager/serve.ts";
 import { consoleAsset, hasConsole, sendAsset } from "./console/assets.ts";
 import { CONNECT_PREFIX, CONNECT_ROUTE, type Forwarder, refuse } from "./console/connect.ts";
 import { BEGIN_PATH, CALLBACK_PATH, LOGOUT_PATH } from "./console/oidc.ts";
-import type { Sessions } from "./console/sessions.ts";
+import type { ConsolePage } from "./console/page.ts";
+import { OF_ANOTHER, type Sessions } from "./console/sessions.ts";
 import { checkedRequest } from "./graphql/request.ts";
 import { GRAPHQL_PATH } from "./graphql/runtime.ts";
 import { HEARTBEAT_ROUTE, type HeartbeatHandlers, TOKEN_ROUTE } from "./heartbeats/serve.ts";
@@ -38,6 +39,7 @@ export interface RouterOptions {
   /** Calls of the console, and its sessions. */
   readonly forwarder: Forwarder;
   readonly sessions: Sessions;
+  readonly page: ConsolePage;
 }
 
 export interface Matched {
@@ -90,15 +92,19 @@ export class Router {
       version,
       forwarder,
       sessions,
+      page,
     } = options;
     let document: Promise<unknown> | undefined;
     const openapi = () => (document ??= rest.document().then((sofa) => openApiDocument(sofa, version)));
     this.#add("/", { GET: async (request) => ((await hasConsole()) ? toConsole(request) : home(request)) });
-    this.#addConsole(sessions);
+    this.#addConsole(sessions, page);
     const toServices: Handler = async (request, response) => {
       const refused = pageRefusal(request);
+      const session = sessions.credential(request.headers);
       if (refused !== undefined) await refuse(response, 403, "permission_denied", refused);
-      else await forwarder.forward(request, response, sessions.credential(request.headers));
+      else if (sessions.isOfAnother(request.headers, session))
+        await refuse(response, 401, "unauthenticated", OF_ANOTHER);
+      else await forwarder.forward(request, response, session);
       return undefined;
     };
     this.#addPrefix(CONNECT_PREFIX, CONNECT_ROUTE, { POST: toServices });
@@ -123,7 +129,7 @@ export class Router {
       async (request, response) => {
         if (isLong) {
           allowLong(request);
-          takeSession(request, response, sessions);
+          if (!takeSession(request, response, sessions)) return detail(401, OF_ANOTHER);
         }
         ingest.serve(request, response);
         return undefined;
@@ -144,10 +150,12 @@ export class Router {
     this.#add("/-/ready", { GET: ready, HEAD: ready });
   }
 
-  #addConsole(sessions: Sessions): void {
-    const asset: Handler = async (request, response) => {
+  #addConsole(sessions: Sessions, page: ConsolePage): void {
+    const asset: Handler = async (request, response, { query }) => {
       const path = (request.url ?? "").split("?")[0]!.slice(UI.length);
-      sendAsset(response, await consoleAsset(path, request.headers["accept-encoding"]));
+      const file = await consoleAsset(path, request.headers["accept-encoding"]);
+      if (file === undefined) return page.answer(request, path, query);
+      sendAsset(response, file);
       return undefined;
     };
     this.#add("/ui", { GET: async () => ({ status: 307, body: "", headers: { location: UI } }) });
@@ -214,12 +222,14 @@ export class Router {
   }
 }
 
-/** Files that a page of the console sends come with its cookie; each other program names its credential itself. */
-function takeSession(request: IncomingMessage, response: ServerResponse, sessions: Sessions): void {
+/** Files that a page of the console sends come with its cookie; each other program names its credential itself. False: the page is of another session. */
+function takeSession(request: IncomingMessage, response: ServerResponse, sessions: Sessions): boolean {
   const session = sessions.credential(request.headers);
-  if (session === undefined) return;
+  if (sessions.isOfAnother(request.headers, session)) return false;
+  if (session === undefined) return true;
   request.headers.authorization = session.authorization;
   if (session.renewed !== undefined) response.setHeader("set-cookie", session.renewed);
+  return true;
 }
 
 /** Programs find nothing at the root, as ever; a person finds the console. */

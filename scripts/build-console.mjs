@@ -30,7 +30,8 @@ try {
     build: { outDir: out },
   });
   const manifest = takeManifest();
-  await buildEarly(manifest);
+  writeFilesOfPages(manifest);
+  await buildEarly();
   await buildWorker();
   report(compress(), manifest);
   writeFileSync(join(out, STAMP), stamp);
@@ -69,13 +70,8 @@ function partsOf(manifest, name, found = new Set()) {
   return found;
 }
 
-/** The script that runs first, with the files of each page: the browser asks for them before the console's own code has come. */
-async function buildEarly(manifest) {
-  const always = partsOf(manifest, "index.html");
-  const pages = Object.keys(manifest).flatMap((name) => {
-    const [, component] = /^pages\/(\w+)\.svelte$/.exec(name) ?? [];
-    return component === undefined ? [] : [[component, [...partsOf(manifest, name).difference(always)]]];
-  });
+/** The script that runs first. */
+async function buildEarly() {
   await bundle({
     entryPoints: [join(root, "web", "early", "early.ts")],
     outfile: join(out, "early.js"),
@@ -83,9 +79,18 @@ async function buildEarly(manifest) {
     minify: true,
     format: "iife",
     target: "es2022",
-    define: { FILES_OF_PAGES: JSON.stringify(Object.fromEntries(pages)) },
     logLevel: "warning",
   });
+}
+
+/** The files of each page beside those of all, for the gateway: it links them in the page, so that a browser asks for all of them at once. */
+function writeFilesOfPages(manifest) {
+  const always = partsOf(manifest, "index.html");
+  const pages = Object.keys(manifest).flatMap((name) => {
+    const [, component] = /^pages\/(\w+)\.svelte$/.exec(name) ?? [];
+    return component === undefined ? [] : [[component, [...partsOf(manifest, name).difference(always)]]];
+  });
+  writeFileSync(join(out, "files-of-pages.json"), JSON.stringify(Object.fromEntries(pages)));
 }
 
 /** The service worker, with the names of all files that it keeps: it is another where one of them is. */
@@ -125,7 +130,7 @@ function compress() {
 
 /** What a browser loads before it shows a page: the document, the entry, the page's own part, and all that these import at once. */
 function report(sizes, manifest) {
-  const always = [...ALWAYS, ...partsOf(manifest, "index.html")];
+  const always = [...ALWAYS, manifest["style.css"].file, ...partsOf(manifest, "index.html")];
   const weigh = (parts) => [...new Set(parts)].reduce((sum, part) => sum + (sizes.get(part) ?? 0), 0);
   const pages = Object.keys(manifest).filter((name) => manifest[name].isDynamicEntry);
   const weights = pages

@@ -2,14 +2,18 @@ import { fileURLToPath } from "node:url";
 import { svelte, vitePreprocess } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
 
-const SERVICES_APART = ["detector", "incident", "notification", "query", "registry", "report"];
+const SERVICES_APART = ["admin", "detector", "incident", "notification", "query", "registry", "report", "watch"];
 /** What every page calls with. */
 const WIRE =
-  /[\\/]node_modules[\\/]@(?:bufbuild|connectrpc)[\\/]|[\\/]web[\\/]app[\\/](?:transport|services[\\/](?:admin|alert|watch))\.ts$|[\\/]v1[\\/](?:admin|alert|ingest|reading|watch)_pb\.ts$/;
+  /[\\/]node_modules[\\/]@(?:bufbuild|connectrpc)[\\/]|[\\/]web[\\/]app[\\/](?:first-answers|transport|services[\\/]alert)\.ts$|[\\/]v1[\\/](?:alert|reading)_pb\.ts$/;
+
+/** All but what has a contract with it that is a file of its own. */
+const SHARED =
+  /[\\/]web[\\/](?:lib|app|pages)[\\/](?!(?:matchers|detector-settings|alert-actions|Explain|ExplainAt)\.)/;
 
 /** The generated code of a service, and its client. */
 function serviceOf(name: string): RegExp {
-  const contracts = name === "query" ? "(?:query|chart)" : name;
+  const contracts = { query: "(?:query|chart)", admin: "(?:admin|ingest)" }[name] ?? name;
   return new RegExp(`[\\\\/](?:services[\\\\/]${name}|v1[\\\\/]${contracts}_pb)\\.ts$`);
 }
 
@@ -25,8 +29,7 @@ const GROUPS = [
     priority: 3,
   },
   ...SERVICES_APART.map((name) => ({ name, test: serviceOf(name), priority: 2 })),
-  // Matchers have the contract of notifications with them.
-  { name: "shared", test: /[\\/]web[\\/](?:lib|app|pages)[\\/](?!matchers\.ts$)/, minShareCount: 4, priority: 1 },
+  { name: "shared", test: SHARED, minShareCount: 4, priority: 1 },
   { name: "chart", test: /[\\/]uplot[\\/]|[\\/]web[\\/]chart[\\/]/ },
 ];
 
@@ -40,6 +43,8 @@ export default defineConfig({
     emptyOutDir: true,
     // Read by the build for the sizes, and removed.
     manifest: true,
+    // One file of some kilobytes, and not one for each component.
+    cssCodeSplit: false,
     target: "es2022",
     // An inline preload helper would need an exception in the content security policy.
     modulePreload: { polyfill: false },

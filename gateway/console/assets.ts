@@ -10,6 +10,8 @@ const FOLDER = new URL("../../dist/web/", import.meta.url);
 /** Names below it contain a hash of what is in them. */
 const HASHED = "assets/";
 const PAGE = "index.html";
+/** Written by the build: files of each page beside those of all, by the name of its component. */
+const FILES_OF_PAGES = "files-of-pages.json";
 const TYPES: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",
   ".html": "text/html; charset=utf-8",
@@ -37,8 +39,8 @@ export const POLICY = [
 ].join("; ");
 
 const PLAIN: Readonly<Record<string, string>> = { "x-content-type-options": "nosniff" };
-/** Of the page; for what it loads they mean nothing, and would be a quarter of the bytes of a small file. */
-const SECURITY: Readonly<Record<string, string>> = {
+/** Of a page; for what it loads they mean nothing, and would be a quarter of the bytes of a small file. */
+export const SECURITY: Readonly<Record<string, string>> = {
   "content-security-policy": POLICY,
   "cross-origin-opener-policy": "same-origin",
   "referrer-policy": "same-origin",
@@ -59,16 +61,26 @@ export async function hasConsole(): Promise<boolean> {
   return (await load()).has(PAGE);
 }
 
-/** Answers a path below /ui/, as it stands in an address: a file, or the page, which reads the rest of the path itself. */
-export async function consoleAsset(address: string, accepted: string | undefined): Promise<Answer> {
-  const all = await load();
+/** The file at a path below /ui/, as it stands in an address; undefined: it is the path of a page. */
+export async function consoleAsset(address: string, accepted: string | undefined): Promise<Answer | undefined> {
   const path = decodePath(address) ?? "";
-  const found = all.get(path);
+  if (path === PAGE) return undefined;
+  const found = (await load()).get(path);
+  if (found !== undefined) return answerOf(path, found, accepted);
   // A missing file is not a page: a script that is an HTML document fails in ways that nobody understands.
-  if (found === undefined && isFile(address)) return NO_FILE;
-  const name = found === undefined ? PAGE : path;
-  const asset = found ?? all.get(PAGE);
-  return asset === undefined ? NOT_BUILT : answerOf(name, asset, accepted);
+  return isFile(address) ? NO_FILE : undefined;
+}
+
+export interface BuiltPage {
+  readonly html: string;
+  readonly files: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What all pages are made of; undefined where the console is not built. */
+export async function consolePage(): Promise<BuiltPage | undefined> {
+  const all = await load();
+  const [html, files] = [PAGE, FILES_OF_PAGES].map((name) => all.get(name)?.plain.toString("utf8"));
+  return html === undefined || files === undefined ? undefined : { html, files: JSON.parse(files) };
 }
 
 /** Files are in one folder, and beside the page. Further down are pages, which may be of a sensor that is called `line-3.js`. */
@@ -82,7 +94,7 @@ const NO_FILE: Answer = {
   headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-cache", ...SECURITY },
 };
 
-const NOT_BUILT: Answer = {
+export const NOT_BUILT: Answer = {
   status: 503,
   body: "The console is not built here: start the platform with `npm start`, or run `npm run build:console`.\n",
   headers: { "content-type": "text/plain; charset=utf-8" },

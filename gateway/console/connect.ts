@@ -3,6 +3,7 @@
  * streams, handed on as they are over HTTP/1.1. Each stream has a connection of its own, so none waits for another.
  */
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { SESSION_HEADER } from "../../formats/console-page.ts";
 import { endToEnd, handOn, type NoAnswer, type Upstream, upstreamAt } from "../hand-on.ts";
 import { send } from "../http.ts";
 import { passedOn } from "../mesh/call.ts";
@@ -57,6 +58,7 @@ export class Forwarder {
       );
     }
     if (session?.renewed !== undefined) response.setHeader("set-cookie", session.renewed);
+    if (session !== undefined) response.setHeader(SESSION_HEADER, session.id);
     const headers = headersOf(request, session?.authorization);
     const isStream = stream !== undefined;
     if (!isStream) headers[TIMEOUT] ??= String(DEADLINE_MS);

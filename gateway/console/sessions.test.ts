@@ -15,7 +15,12 @@ function credentialAt(nowMs: number, usedMs: number, headers: Record<string, str
 }
 
 test("the cookie of our own page is a credential, for as long as the session lasts", () => {
-  expect(credentialAt(1_000, 0)).toEqual({ authorization: "Console s1 t", renewed: undefined, endsMs: 12 * HOUR });
+  expect(credentialAt(1_000, 0)).toEqual({
+    id: "s1",
+    authorization: "Console s1 t",
+    renewed: undefined,
+    endsMs: 12 * HOUR,
+  });
   expect(credentialAt(HOUR, 0)).toBeUndefined();
   expect(credentialAt(12 * HOUR, 12 * HOUR - 1)).toBeUndefined();
 });

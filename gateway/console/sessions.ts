@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { type CallOptions, Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
+import { SESSION_HEADER } from "../../formats/console-page.ts";
 import { AdminService } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { isLoopback } from "../../server/lib/authority.ts";
 import { isOwnOrigin } from "../../server/lib/own-origin.ts";
@@ -33,6 +34,8 @@ export interface SessionsOptions {
   readonly nowMs?: () => number;
 }
 
+/** Of a call that was made in a session that the browser is not in any more. */
+export const OF_ANOTHER = "This browser is signed in as somebody else, or again, since the page was loaded";
 const NOT_ENDED =
   "This browser is signed out, but the platform does not answer: a copy of the cookie, if there is one, counts until the session ends";
 const FORM_TYPE = "application/x-www-form-urlencoded";
@@ -42,6 +45,8 @@ const NO_PROVIDER = detail(404, "No identity provider is set up: OIDC_CLIENT_ID 
 
 /** What the cookie adds to a call. */
 export interface CookieCredential {
+  /** Of the session. */
+  readonly id: string;
   readonly authorization: string;
   /** To be set with the answer; undefined: the browser's is fresh enough. */
   readonly renewed: string | undefined;
@@ -66,13 +71,28 @@ export class Sessions {
 
   /** Undefined where there is no session, it is over, or the request is not one of our own pages'. */
   credential(headers: IncomingHttpHeaders): CookieCredential | undefined {
+    return isOwnPage(headers) ? this.#credential(headers) : undefined;
+  }
+
+  /** Of a request for a page itself, whoever led to it: what is answered is for the window that shows it, and no other page reads it. */
+  credentialOfPage(headers: IncomingHttpHeaders): CookieCredential | undefined {
+    return isNavigation(headers) ? this.#credential(headers) : undefined;
+  }
+
+  /** Whether a page made the call in another session than the browser's cookie is of: then it must count for nobody. */
+  isOfAnother(headers: IncomingHttpHeaders, credential: CookieCredential | undefined): boolean {
+    const meant = headers[SESSION_HEADER];
+    return meant !== undefined && meant !== credential?.id;
+  }
+
+  #credential(headers: IncomingHttpHeaders): CookieCredential | undefined {
     if (!this.#options.auth || headers.authorization !== undefined) return undefined;
-    if (!isOwnPage(headers)) return undefined;
     const session = this.#sessionOf(headers);
     if (session === undefined) return undefined;
     const now = this.#now();
     const renewed = now - session.usedMs < RENEW_MS ? undefined : this.#cookie({ ...session, usedMs: now }, headers);
     return {
+      id: session.id,
       authorization: authorizationOf(session),
       renewed,
       endsMs: session.begunMs + this.#times.absoluteMs,
@@ -222,6 +242,11 @@ export function isOwnPage(headers: IncomingHttpHeaders): boolean {
   const site = headers["sec-fetch-site"];
   if (site !== undefined) return site === "same-origin";
   return headers.origin !== undefined && isOwnOrigin(headers.origin, headers.host ?? "");
+}
+
+/** Whether it is for a window, tab or frame to show, as browsers say it; nothing of ours is shown in a frame. */
+export function isNavigation(headers: IncomingHttpHeaders): boolean {
+  return headers["sec-fetch-mode"] === "navigate" && headers["sec-fetch-dest"] === "document";
 }
 
 function tooLarge(error: unknown): undefined {

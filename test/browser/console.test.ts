@@ -478,6 +478,52 @@ describeWith(["chromium"], "the console", () => {
     await context.close();
   });
 
+  it("shows what happened after the page was loaded and before the first event could come", async () => {
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    const watches: Route[] = [];
+    await page.route("**/telltale.v1.WatchService/WatchAlerts", (route) => void watches.push(route));
+    await page.goto(`${platform.http}/ui/alerts?q=between`);
+    await page.getByText("No alert matches these filters.").waitFor();
+    await expect.poll(() => watches.length, SOON).toBe(1);
+    await send("between-1", STEADY, 1);
+    await expect
+      .poll(async () => (await createClient(AlertService, transport()).listAlerts({ sensorId: "between-1" })).alerts)
+      .toHaveLength(1);
+    await watches[0]!.continue();
+    await page.getByRole("link", { name: "between-1", exact: true }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it("keeps what waits when the inbox is left, and asks before a tab takes an act of several along", async () => {
+    for (const id of ["many-a", "many-b"]) await send(id, STEADY, 1);
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    await page.goto(`${platform.http}/ui/alerts?q=many-`);
+    for (const id of ["many-a", "many-b"]) await page.getByRole("checkbox", { name: `Choose ${id}` }).check();
+    await page.getByRole("button", { name: "Acknowledge 2" }).click();
+    await page.getByText("in a moment", { exact: true }).first().waitFor();
+    // Whoever points at the message has as long as it takes.
+    await page.getByText("Acknowledge: 2 alerts, in a moment").hover();
+    await page.getByRole("navigation").getByRole("link", { name: "Sensors" }).focus();
+    await page.keyboard.press("Enter");
+    await heading(page, "Sensors");
+    await page.goBack();
+    await expect.poll(() => page.getByText("in a moment", { exact: true }).count(), SOON).toBe(2);
+    const asked = page.waitForEvent("dialog");
+    await page.close({ runBeforeUnload: true });
+    const dialog = await asked;
+    expect(dialog.type()).toBe("beforeunload");
+    await dialog.dismiss();
+    // Who stays finds it done.
+    await page.getByText("Acknowledged: 2 alerts").waitFor();
+    expect(await page.getByText("in a moment", { exact: true }).count()).toBe(0);
+    const closed = page.waitForEvent("close");
+    await page.close({ runBeforeUnload: true });
+    await closed;
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   it("keeps a list on the page that cannot be loaded again, and says so", async () => {
     await createClient(NotificationService, transport()).createSilence({
       matchers: [{ name: "sensor_id", type: MatcherType.EQUAL, value: "nobody" }],

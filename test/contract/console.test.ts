@@ -1,7 +1,11 @@
 /** What the gateway serves for the console: its files, its calls, its sessions. */
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
+import { text } from "node:stream/consumers";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { FirstAnswers } from "../../formats/console-page.ts";
 import { AdminService, Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
@@ -12,6 +16,18 @@ import { type Secured, startSecured } from "../../testing/secured.ts";
 
 const HTML = { accept: "text/html,*/*;q=0.8" };
 const raw = (url: string, coding: string) => fetch(url, { headers: { ...HTML, "accept-encoding": coding } });
+
+/** As a browser asks for what a window is to show. `fetch` says of itself that it is none. */
+async function windowAt(url: string, more: Record<string, string> = {}) {
+  const headers = { ...HTML, "sec-fetch-mode": "navigate", "sec-fetch-dest": "document", ...more };
+  const [answer] = (await once(get(url, { headers }), "response")) as [IncomingMessage];
+  return { headers: answer.headers, text: await text(answer) };
+}
+
+function firstAnswers(page: string): FirstAnswers {
+  const [, json = '{"answers":[]}'] = /id="first-answers">([^<]*)</.exec(page) ?? [];
+  return JSON.parse(json) as FirstAnswers;
+}
 
 describe("the files of the console", () => {
   let platform: Platform;
@@ -32,7 +48,6 @@ describe("the files of the console", () => {
   });
 
   it("every address of the console is its page, which is asked for anew each time", async () => {
-    const page = await (await fetch(`${platform.http}/ui/`)).text();
     for (const path of [
       "/ui/alerts",
       "/ui/alerts/12?from=x",
@@ -43,7 +58,29 @@ describe("the files of the console", () => {
     ]) {
       const answer = await fetch(platform.http + path);
       expect([path, answer.status, answer.headers.get("cache-control")]).toEqual([path, 200, "no-cache"]);
-      expect(await answer.text()).toBe(page);
+      const page = await answer.text();
+      expect(page).toContain('<div id="app">');
+      // What a program reads, or a worker keeps, has nothing of anybody.
+      expect(page).not.toContain("first-answers");
+    }
+  });
+
+  it("a page has links to the files of what it shows, and the answers of its first calls for the window that asks", async () => {
+    const page = await (await fetch(`${platform.http}/ui/alerts`)).text();
+    const [file] = /\/ui\/assets\/Alerts-[^"]+\.js/.exec(page) ?? [];
+    expect((await fetch(platform.http + file)).status).toBe(200);
+    // A page does not wait for long where the services are slow, as they are at first.
+    const cached = async (path: string) => (await windowAt(platform.http + path)).headers["cache-control"];
+    await expect.poll(() => cached("/ui/alerts")).toBe("no-store");
+    const { session, answers } = firstAnswers((await windowAt(`${platform.http}/ui/alerts`)).text);
+    expect([session, answers.map(({ path }) => path)]).toEqual([
+      undefined,
+      ["/telltale.v1.AdminService/GetCaller", "/telltale.v1.AlertService/ListAlerts"],
+    ]);
+    // Not what another filter would show, nor of a sensor that is not there.
+    for (const path of ["/ui/alerts?show=all", "/ui/sensors/none", "/ui/", "/ui/nowhere"]) {
+      const { text } = await windowAt(platform.http + path);
+      expect(firstAnswers(text).answers.map((each) => each.path)).toEqual(["/telltale.v1.AdminService/GetCaller"]);
     }
   });
 
@@ -234,6 +271,42 @@ describe("the session of a browser", () => {
       { "sec-fetch-site": "same-site" },
     ])
       expect((await caller(cookie, page as unknown as Record<string, string>)).status).toBe(401);
+  });
+
+  it("is what a call was made in, or the call counts for nobody", async () => {
+    const [one, two] = [await platform.mint([Scope.READ]), await platform.mint([Scope.ADMIN])];
+    const cookies = [];
+    for (const { secret } of [one, two])
+      cookies.push((await signIn(platform.http, secret)).headers.getSetCookie()[0]!.split(";")[0]!);
+    const [first, second] = cookies as [string, string];
+    const id = (await caller(first)).headers.get("telltale-session-id")!;
+    const made = { origin: platform.http, "telltale-session-id": id };
+    expect((await caller(first, made)).status).toBe(200);
+    // Of a tab that does not know yet who has signed in beside it, or that nobody is signed in any more.
+    for (const cookie of [second, ""]) {
+      const refused = await caller(cookie, made);
+      expect([refused.status, await refused.json()]).toMatchObject([401, { code: "unauthenticated" }]);
+    }
+    const file = await fetch(`${platform.http}/api/v1/sensors/data/bulk`, {
+      method: "POST",
+      headers: { "content-type": "text/csv", cookie: second, ...made },
+      body: "sensor_id,time,value\na,2026-01-05T00:00:00Z,1\n",
+    });
+    expect([file.status, await file.json()]).toMatchObject([401, { detail: expect.any(String) }]);
+  });
+
+  it("is told of with the page, to the window of whoever is signed in alone", async () => {
+    const { secret } = await platform.mint([Scope.READ], "line-3/");
+    const cookie = (await signIn(platform.http, secret)).headers.getSetCookie()[0]!.split(";")[0]!;
+    const url = `${platform.http}/ui/alerts`;
+    const { session, answers } = firstAnswers((await windowAt(url, { cookie })).text);
+    expect(session).toBe((await caller(cookie)).headers.get("telltale-session-id"));
+    expect(JSON.parse(Buffer.from(answers[0]!.answer, "base64").toString())).toMatchObject({
+      ...{ scopes: ["SCOPE_READ"], sensorPrefix: "line-3/", authenticated: true },
+    });
+    expect((await windowAt(url)).text).not.toContain("first-answers");
+    for (const more of [{ "sec-fetch-dest": "iframe" }, { "sec-fetch-mode": "cors" }])
+      expect((await windowAt(url, { cookie, ...more } as Record<string, string>)).text).not.toContain("first-answers");
   });
 
   it("counts for the console's calls alone", async () => {

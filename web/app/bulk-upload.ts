@@ -1,5 +1,6 @@
 /** Files to the bulk upload: a look at the beginning, and the whole, which the browser reads from the disk while it sends it. */
 import type { Understood } from "./csv-options.ts";
+import { boundHeaders } from "./transport.ts";
 
 const PATH = "/api/v1/sensors/data/bulk";
 /** The server looks at 64 KiB; the byte beyond tells it that there is more. */
@@ -57,7 +58,7 @@ const isPacked = (file: Blob & { name?: string }) => /\.gz$/i.test(file.name ?? 
 export async function lookAt(file: File, query: URLSearchParams, signal: AbortSignal): Promise<Look> {
   const body = isPacked(file) ? await unpackedHead(file) : file.slice(0, HEAD_BYTES);
   const asked = new URLSearchParams([...query, ["dry_run", "true"]]);
-  const headers = { "content-type": "text/csv" };
+  const headers = { "content-type": "text/csv", ...boundHeaders() };
   const response = await fetch(`${PATH}?${asked}`, { method: "POST", body, headers, signal });
   return answerOf(response.status, await response.text());
 }
@@ -91,6 +92,7 @@ export function store(
     const request = new XMLHttpRequest();
     request.open("POST", `${PATH}?${query}`);
     request.setRequestHeader("content-type", "text/csv");
+    for (const [name, value] of Object.entries(boundHeaders())) request.setRequestHeader(name, value);
     if (isPacked(file)) request.setRequestHeader("content-encoding", "gzip");
     request.upload.onprogress = ({ loaded, total }) => onSent(total === 0 ? 1 : loaded / total);
     request.onload = () => {

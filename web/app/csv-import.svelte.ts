@@ -1,10 +1,11 @@
 /** A CSV file on its way in. It goes on while other pages are looked at; the page of imports shows how far it is. */
+
+import { sensorPath } from "../../formats/console-routes.ts";
 import { queryOfTime } from "../chart/range.ts";
 import { type Look, lookAt, type Stored, store } from "./bulk-upload.ts";
 import { type CsvField, type CsvForm, emptyForm, fieldOf, idOfFile, queryOfForm } from "./csv-options.ts";
 import { plural } from "./format.ts";
 import { goTo, hrefOf, place } from "./router.svelte.ts";
-import { sensorPath } from "./routes.ts";
 import { session } from "./session.svelte.ts";
 import { toasts } from "./toasts.svelte.ts";
 

@@ -1,4 +1,8 @@
-/** What a person does to alerts of the inbox: for some seconds it can be taken back, and then it is done. Those that fail stay chosen. */
+/**
+ * What a person does to alerts of the inbox: for some seconds it can be taken back, and then it is done. Those that fail stay chosen. It goes on
+ * when the inbox is left, and is there when somebody comes back to it.
+ */
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { Alert } from "../../gen/web/telltale/v1/alert_pb.ts";
 import { type Failure, forEach } from "./bulk.ts";
 import { plural } from "./format.ts";
@@ -6,31 +10,35 @@ import { alertApi } from "./services/alert.ts";
 import { session } from "./session.svelte.ts";
 import { isOpen } from "./severity.ts";
 import { toasts } from "./toasts.svelte.ts";
-
-/** What was asked for and is not done yet. */
-const underWay = new Set<Promise<void>>();
-session.beforeSignOut(async () => {
-  toasts.closeAll();
-  await Promise.allSettled(underWay);
-});
+import { boundHeaders } from "./transport.ts";
 
 type Verb = "Acknowledge" | "Resolve";
-type Act = (alert: Alert) => Promise<Alert | undefined>;
+type Bound = { readonly headers: Record<string, string> };
+type Act = (alert: Alert, bound: Bound) => Promise<Alert | undefined>;
 
-export class InboxActs {
+const NONE: ReadonlySet<bigint> = new Set();
+
+class InboxActs {
   /** Of several that something is done to. */
-  chosenIds = $state.raw<ReadonlySet<bigint>>(new Set());
+  chosenIds = $state.raw(NONE);
   /** That something will be done to. */
-  pendingIds = $state.raw<ReadonlySet<bigint>>(new Set());
+  pendingIds = $state.raw(NONE);
   failures = $state.raw<readonly Failure<Alert>[]>([]);
   attempted = $state(0);
-  readonly #onchanged: (alert: Alert) => void;
-  readonly #life: AbortSignal;
+  /** The inbox, while it is shown. */
+  #inbox: ((alert: Alert) => void) | undefined;
+  /** What was asked for and is not done yet. */
+  readonly #underWay = new Set<Promise<void>>();
+  /** Of these, how many are of several alerts. */
+  #bulky = 0;
 
-  /** @param onchanged is called for as long as the page is there */
-  constructor(onchanged: (alert: Alert) => void, life: AbortSignal) {
-    this.#onchanged = onchanged;
-    this.#life = life;
+  /** @param onchanged is called with each alert that was changed, until the function is called that this answers with */
+  show(onchanged: (alert: Alert) => void): () => void {
+    this.#inbox = onchanged;
+    return () => {
+      this.#inbox = undefined;
+      this.chosenIds = NONE;
+    };
   }
 
   choose({ id }: Alert): void {
@@ -41,62 +49,95 @@ export class InboxActs {
 
   acknowledge(alerts: readonly Alert[]): Promise<void> {
     const unseen = alerts.filter(({ acknowledgedAt }) => acknowledgedAt === undefined);
-    return this.#start(
-      "Acknowledge",
-      unseen,
-      async ({ id }) => (await alertApi.acknowledgeAlert({ alertId: id })).alert,
-    );
+    const act: Act = async ({ id }, bound) => (await alertApi.acknowledgeAlert({ alertId: id }, bound)).alert;
+    return this.#start("Acknowledge", unseen, act);
   }
 
   resolve(alerts: readonly Alert[], comment: string): Promise<void> {
-    const act: Act = async ({ id }) => (await alertApi.resolveAlert({ alertId: id, comment })).alert;
+    const act: Act = async ({ id }, bound) => (await alertApi.resolveAlert({ alertId: id, comment }, bound)).alert;
     return this.#start("Resolve", alerts.filter(isOpen), act);
   }
 
-  async #start(verb: Verb, alerts: readonly Alert[], act: Act): Promise<void> {
+  /** Does at once what waits, and ends when nothing is under way any more. */
+  async finish(): Promise<void> {
+    toasts.closeAll();
+    await Promise.allSettled(this.#underWay);
+  }
+
+  /** Nothing of it is for whoever comes next. */
+  forget(): void {
+    this.chosenIds = NONE;
+    this.pendingIds = NONE;
+    this.failures = [];
+    this.attempted = 0;
+  }
+
+  async #start(verb: Verb, asked: readonly Alert[], act: Act): Promise<void> {
+    const alerts = asked.filter(({ id }) => !this.pendingIds.has(id));
+    if (alerts.length === 0 || !session.mayOperate) return;
     const work = this.#do(verb, alerts, act);
-    underWay.add(work);
+    const isBulky = alerts.length > 1;
+    this.#underWay.add(work);
+    if (isBulky && this.#bulky++ === 0) window.addEventListener("beforeunload", ask);
     try {
       await work;
     } finally {
-      underWay.delete(work);
+      this.#underWay.delete(work);
+      if (isBulky && --this.#bulky === 0) window.removeEventListener("beforeunload", ask);
     }
   }
 
-  async #do(verb: Verb, asked: readonly Alert[], act: Act): Promise<void> {
-    const alerts = asked.filter(({ id }) => !this.pendingIds.has(id));
-    const [first] = alerts;
-    if (first === undefined || !session.mayOperate) return;
-    const what = alerts.length === 1 ? first.sensorId : plural(alerts.length, "alert");
+  async #do(verb: Verb, alerts: readonly Alert[], act: Act): Promise<void> {
+    const what = alerts.length === 1 ? alerts[0]!.sensorId : plural(alerts.length, "alert");
     const ids = new Set(alerts.map(({ id }) => id));
     this.pendingIds = this.pendingIds.union(ids);
     this.chosenIds = this.chosenIds.difference(ids);
-    const by = session.name;
+    // Whoever signs in meanwhile has not asked for it: it counts in the session that it was asked for in, or not at all.
+    const by = session.id;
+    const bound = { headers: boundHeaders() };
+    const isOver = () => session.state !== "signed-in" || session.id !== by;
     const isMeant = await toasts.meant(`${verb}: ${what}, in a moment`);
-    // Whoever has signed in meanwhile has not asked for it.
-    const isSame = session.state === "signed-in" && session.name === by;
-    if (isMeant && !isSame) toasts.say(`${verb}: ${what} was not done, since the session had ended`, "bad");
-    else if (isMeant) await this.#doNow(verb, alerts, act);
-    else this.chosenIds = alerts.length > 1 ? this.chosenIds.union(ids) : this.chosenIds;
+    if (isMeant && isOver()) toasts.say(`${verb}: ${what} was not done, since the session had ended`, "bad");
+    else if (isMeant) {
+      const each = (alert: Alert) => {
+        if (isOver()) throw new ConnectError("The session had ended", Code.Aborted);
+        return act(alert, bound);
+      };
+      const failures = await this.#doNow(verb, alerts, each);
+      if (!isOver()) this.#keep(alerts, failures);
+    } else if (alerts.length > 1) this.chosenIds = this.chosenIds.union(ids);
     this.pendingIds = this.pendingIds.difference(ids);
   }
 
-  async #doNow(verb: string, alerts: readonly Alert[], act: Act): Promise<void> {
-    const each: Act = async (alert) => {
+  async #doNow(verb: Verb, alerts: readonly Alert[], act: (alert: Alert) => Promise<Alert | undefined>) {
+    const each = async (alert: Alert) => {
       const after = await act(alert);
-      if (after !== undefined && !this.#life.aborted) this.#onchanged(after);
-      return after;
+      if (after !== undefined) this.#inbox?.(after);
     };
     // A page that goes has no later.
     const failures = await forEach(alerts, verb, each, document.hidden ? alerts.length : undefined);
+    const failed = failures.length;
+    const done = alerts.length - failed;
+    if (done > 0) toasts.say(`${verb}d: ${alerts.length === 1 ? alerts[0]!.sensorId : plural(done, "alert")}`);
+    if (this.#inbox === undefined && failed > 0) toasts.say(`${verb}: ${plural(failed, "alert")} failed`, "bad");
+    return failures;
+  }
+
+  #keep(alerts: readonly Alert[], failures: readonly Failure<Alert>[]): void {
     // Those of an act beside this one stay until they are read.
     const others = this.failures.filter(({ of }) => !alerts.some(({ id }) => id === of.id));
     this.failures = [...others, ...failures];
     this.attempted = others.length + alerts.length;
-    const failed = failures.length;
-    const done = alerts.length - failed;
-    if (done > 0) toasts.say(`${verb}d: ${alerts.length === 1 ? alerts[0]!.sensorId : plural(done, "alert")}`);
-    if (this.#life.aborted && failed > 0) toasts.say(`${verb}: ${plural(failed, "alert")} failed`, "bad");
     this.chosenIds = this.chosenIds.union(new Set(failures.map(({ of }) => of.id)));
   }
 }
+
+/** A page that goes may take a few calls along, not many: a person who stays finds them done. */
+function ask(event: BeforeUnloadEvent): void {
+  event.preventDefault();
+  void inboxActs.finish();
+}
+
+export const inboxActs = new InboxActs();
+session.beforeSignOut(() => inboxActs.finish());
+session.afterEnd(() => inboxActs.forget());

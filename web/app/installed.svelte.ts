@@ -2,6 +2,8 @@
 
 const SCRIPT = "/ui/sw.js";
 const CHECK_MS = 60 * 60_000;
+/** The worker loads every file of the console, through the connections that a page needs for what it shows first. */
+const BEGIN_MS = 3_000;
 
 interface TrustedScripts {
   createPolicy(
@@ -24,14 +26,18 @@ class Installed {
 
   /** Answers with a function that ends it. */
   start(): () => void {
+    let begin: ReturnType<typeof setTimeout> | undefined;
     if (!window.isSecureContext)
       this.problem = "Browsers allow it only by https, and on this machine itself. Open the console by https.";
     else if (navigator.serviceWorker === undefined)
       this.problem = "This browser, or its private window, has no service workers.";
     // The development server has no worker.
-    else if (import.meta.env.PROD) void this.#register();
+    else if (import.meta.env.PROD) begin = setTimeout(() => void this.#register(), BEGIN_MS);
     const timer = setInterval(() => this.check(), CHECK_MS);
-    return () => clearInterval(timer);
+    return () => {
+      clearTimeout(begin);
+      clearInterval(timer);
+    };
   }
 
   /** Asks the platform for a newer version, as after it was gone: it may have been upgraded. */

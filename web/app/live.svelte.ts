@@ -3,11 +3,10 @@
  * stream: the tab that holds the lock reads it and tells the others. Where there are no locks (a page without TLS on another machine), each
  * tab reads for itself.
  */
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { type AlertEvent, AlertEventSchema } from "../../gen/web/telltale/v1/watch_pb.ts";
+import type { AlertEvent } from "../../gen/web/telltale/v1/watch_pb.ts";
 import { backoffMs } from "./backoff.ts";
-import { watchApi } from "./services/watch.ts";
+import { whenIdle } from "./idle.ts";
 
 export type LinkState = "connecting" | "live" | "lost";
 /** "missed": what happened meanwhile is not known event by event; load anew. */
@@ -16,6 +15,8 @@ export type LiveEvent = AlertEvent | "missed";
 /** The platform says something every 15 s; without a word for this long the stream is dead. */
 const SILENCE_MS = 40_000;
 const NAME = "telltale-live";
+/** What a page shows first needs no events: this comes after it. */
+const loadWatch = () => import("./services/watch.ts");
 
 type Said =
   | { readonly kind: "state"; readonly state: LinkState; readonly sinceMs: number; readonly token: string }
@@ -29,6 +30,8 @@ class Live {
   sinceMs = $state(Date.now());
   #token = "";
   #leads = false;
+  /** Whether events come that nobody has missed. */
+  #follows = false;
   readonly #listeners = new Set<(event: LiveEvent) => void>();
   #channel: BroadcastChannel | undefined;
 
@@ -41,12 +44,24 @@ class Live {
   start(): () => void {
     const ending = new AbortController();
     const { signal } = ending;
+    this.#follows = false;
+    const idle = whenIdle(() => this.#begin(signal));
+    return () => {
+      idle();
+      ending.abort();
+      this.#leads = false;
+      this.#channel?.close();
+      this.#channel = undefined;
+    };
+  }
+
+  #begin(signal: AbortSignal): void {
     if (navigator.locks === undefined) {
       void this.#read(signal);
-      return () => ending.abort();
+      return;
     }
     this.#channel = new BroadcastChannel(NAME);
-    this.#channel.onmessage = ({ data }: MessageEvent<Said>) => this.#hear(data);
+    this.#channel.onmessage = ({ data }: MessageEvent<Said>) => void this.#hear(data);
     this.#say({ kind: "who" });
     const lead = navigator.locks.request(NAME, { signal }, () => {
       this.#leads = true;
@@ -54,12 +69,6 @@ class Live {
     });
     // Waiting for the lock ends by the signal where the page ends it.
     lead.catch(() => {});
-    return () => {
-      ending.abort();
-      this.#leads = false;
-      this.#channel?.close();
-      this.#channel = undefined;
-    };
   }
 
   async #read(signal: AbortSignal): Promise<void> {
@@ -82,6 +91,7 @@ class Live {
     const silence = new AbortController();
     let timer = setTimeout(() => silence.abort(), SILENCE_MS);
     try {
+      const { watchApi } = await loadWatch();
       const stream = watchApi.watchAlerts(
         { resumeToken: this.#token },
         { signal: AbortSignal.any([signal, silence.signal]) },
@@ -92,8 +102,8 @@ class Live {
         onWord();
         if (resumeToken !== "") this.#token = resumeToken;
         this.#become("live");
-        if (missed) this.#tell("missed");
-        if (event !== undefined) this.#tell(event);
+        if (missed) await this.#tell("missed");
+        if (event !== undefined) await this.#tell(event);
       }
     } finally {
       clearTimeout(timer);
@@ -105,16 +115,24 @@ class Live {
       this.state = state;
       this.sinceMs = Date.now();
     }
+    this.#follow();
     this.#say({ kind: "state", state, sinceMs: this.sinceMs, token: this.#token });
   }
 
-  #tell(event: LiveEvent): void {
+  /** Before the first event can come the page has been loaded already: what happened in between is not known. */
+  #follow(): void {
+    if (this.#follows || this.state !== "live") return;
+    this.#follows = true;
+    for (const listener of this.#listeners) listener("missed");
+  }
+
+  async #tell(event: LiveEvent): Promise<void> {
     if (event === "missed") this.#say({ kind: "missed" });
-    else this.#say({ kind: "event", event: toBinary(AlertEventSchema, event), token: this.#token });
+    else this.#say({ kind: "event", event: (await loadWatch()).bytesOf(event), token: this.#token });
     for (const listener of this.#listeners) listener(event);
   }
 
-  #hear(said: Said): void {
+  async #hear(said: Said): Promise<void> {
     if (said.kind === "who") {
       if (this.#leads) this.#say({ kind: "state", state: this.state, sinceMs: this.sinceMs, token: this.#token });
       return;
@@ -123,11 +141,12 @@ class Live {
     if (said.kind === "state") {
       this.state = said.state;
       this.sinceMs = said.sinceMs;
+      this.#follow();
     }
     if (said.kind !== "missed") this.#token = said.token;
-    const event =
-      said.kind === "event" ? fromBinary(AlertEventSchema, said.event) : said.kind === "missed" ? "missed" : undefined;
-    if (event !== undefined) for (const listener of this.#listeners) listener(event);
+    if (said.kind === "state") return;
+    const event = said.kind === "event" ? (await loadWatch()).eventOf(said.event) : "missed";
+    for (const listener of this.#listeners) listener(event);
   }
 
   #say(said: Said): void {

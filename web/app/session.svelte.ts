@@ -1,15 +1,24 @@
 /** Who is signed in, and what they may do: pages offer nothing that would be refused. */
 import { Code, ConnectError } from "@connectrpc/connect";
-import { Scope } from "../../gen/web/telltale/v1/admin_pb.ts";
+import { GET_CALLER } from "../../formats/console-page.ts";
 import { type Problem, problemOf } from "./problems.ts";
-import { adminApi } from "./services/admin.ts";
-import { onCallError } from "./transport.ts";
+import { bindTo, callByJson, onCallError } from "./transport.ts";
+
+/** GetCallerResponse in JSON, which leaves out what is empty. */
+interface Caller {
+  readonly name: string;
+  readonly scopes?: readonly string[];
+  readonly sensorPrefix?: string;
+  readonly authenticated?: boolean;
+}
 
 type State = "asking" | "signed-out" | "signed-in" | "unreachable";
 
 /** A page that somebody looks at keeps its session. */
 const KEEP_MS = 5 * 60_000;
 const RETRY_MS = 3_000;
+/** The tabs of a browser have one cookie: one that finds another session there tells the others. */
+const CHANNEL = "telltale-session";
 
 /** Of the query, where the identity provider signed nobody in. */
 const PROBLEM = "sign_in";
@@ -23,12 +32,17 @@ const PROBLEMS: Readonly<Record<string, string>> = {
 
 class Session {
   state = $state<State>("asking");
+  /** Of the session; "" where nobody signs in. Another person has another, and so has the same one who signs in again. */
+  id = $state("");
   name = $state("");
   /** Whether callers have to say who they are. */
   required = $state(false);
   sensorPrefix = $state("");
   problem = $state.raw<Problem>();
-  #scopes = $state.raw<ReadonlySet<Scope>>(new Set());
+  #scopes = $state.raw<ReadonlySet<string>>(new Set());
+  #channel: BroadcastChannel | undefined;
+  /** Counts questions: the answer of the newest counts. */
+  #asked = 0;
   readonly #before = new Set<() => Promise<unknown>>();
   readonly #after = new Set<() => void>();
 
@@ -45,20 +59,29 @@ class Session {
   #end(): void {
     if (this.state === "signed-out") return;
     this.state = "signed-out";
+    this.id = "";
+    bindTo("");
     for (const forget of this.#after) forget();
   }
 
+  /** The session of before counts no more: nothing of it stays, and who is signed in now is asked for. */
+  #change(): void {
+    this.#end();
+    this.state = "asking";
+    void this.ask();
+  }
+
   get mayOperate(): boolean {
-    return this.#scopes.has(Scope.OPERATE) || this.isAdmin;
+    return this.#scopes.has("SCOPE_OPERATE") || this.isAdmin;
   }
   get mayIngest(): boolean {
-    return this.#scopes.has(Scope.INGEST) || this.isAdmin;
+    return this.#scopes.has("SCOPE_INGEST") || this.isAdmin;
   }
   get mayRead(): boolean {
-    return this.#scopes.has(Scope.READ) || this.isAdmin;
+    return this.#scopes.has("SCOPE_READ") || this.isAdmin;
   }
   get isAdmin(): boolean {
-    return this.#scopes.has(Scope.ADMIN);
+    return this.#scopes.has("SCOPE_ADMIN");
   }
   /** Whether it may see and do what concerns the platform as a whole: tokens, the audit record, the configuration of notifications. */
   get mayAdminister(): boolean {
@@ -71,16 +94,22 @@ class Session {
   }
 
   async ask(): Promise<void> {
+    const turn = ++this.#asked;
     try {
-      const { name, scopes, sensorPrefix, authenticated } = await adminApi.getCaller({});
-      this.name = name;
-      this.sensorPrefix = sensorPrefix;
-      this.required = authenticated;
-      this.#scopes = new Set(scopes);
+      const { answer, session } = await callByJson<Caller>(GET_CALLER);
+      if (turn !== this.#asked) return;
+      if (this.state === "signed-in" && session !== this.id) this.#end();
+      this.id = session;
+      bindTo(session);
+      this.name = answer.name;
+      this.sensorPrefix = answer.sensorPrefix ?? "";
+      this.required = answer.authenticated ?? false;
+      this.#scopes = new Set(answer.scopes);
       this.problem = undefined;
       this.state = "signed-in";
+      this.#channel?.postMessage(session);
     } catch (error) {
-      this.#refused(error);
+      if (turn === this.#asked) this.#refused(error);
     }
   }
 
@@ -125,15 +154,20 @@ class Session {
     // Without an answer the browser still has its cookie.
     if (answer === undefined) throw new ConnectError("The browser has no connection", Code.Unavailable);
     this.#end();
+    this.#channel?.postMessage("");
     if (!answer.ok)
       throw new ConnectError(((await answer.json()) as { detail: string }).detail, Code.FailedPrecondition);
   }
 
   /** Answers with a function that ends it. */
   start(): () => void {
+    this.#channel = new BroadcastChannel(CHANNEL);
+    this.#channel.onmessage = ({ data }: MessageEvent<string>) => {
+      if (data !== this.id) this.#change();
+    };
     void this.ask();
     const stop = onCallError((error) => {
-      if (ConnectError.from(error).code === Code.Unauthenticated) this.#end();
+      if (this.state === "signed-in" && ConnectError.from(error).code === Code.Unauthenticated) this.#change();
     });
     const timer = setInterval(() => {
       if (this.state === "signed-in" && this.required && !document.hidden) void this.ask();
@@ -141,6 +175,7 @@ class Session {
     return () => {
       stop();
       clearInterval(timer);
+      this.#channel?.close();
     };
   }
 

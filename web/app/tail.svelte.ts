@@ -2,7 +2,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { ScoredReading } from "../../gen/web/telltale/v1/reading_pb.ts";
 import { backoffMs } from "./backoff.ts";
-import { watchApi } from "./services/watch.ts";
 
 /** Called with readings, and with "missed" where some may not have come. */
 type Listener = (news: readonly ScoredReading[] | "missed") => void;
@@ -33,6 +32,8 @@ async function read(sensorId: string, listener: Listener, signal: AbortSignal): 
   let token = "";
   for (let failures = 0; !signal.aborted; failures++) {
     try {
+      // Not before the chart is there: what it is drawn of has come by another call.
+      const { watchApi } = await import("./services/watch.ts");
       for await (const { readings, resumeToken, missed } of watchApi.watchReadings(
         { sensorId, resumeToken: token },
         { signal },

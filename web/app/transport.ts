@@ -1,7 +1,10 @@
 /** How the console calls the platform's services, on this page's own origin. Each service has a module beside this: a page loads those it calls. */
 import type { DescService } from "@bufbuild/protobuf";
-import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
+import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
+import { codeFromString } from "@connectrpc/connect/protocol-connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
+import { SESSION_HEADER } from "../../formats/console-page.ts";
+import { takeFirst } from "./first-answers.ts";
 
 /** Called with the error of each call that failed, also in the middle of a stream. */
 const listeners = new Set<(error: unknown) => void>();
@@ -11,47 +14,93 @@ export function onCallError(listener: (error: unknown) => void): () => void {
   return () => listeners.delete(listener);
 }
 
+/** The session that the page shows; "" where nobody signs in, or it is not known yet. */
+let session = "";
+
+/** From now on calls count in this session alone: the gateway refuses them once the browser is signed in as somebody else. */
+export function bindTo(id: string): void {
+  session = id;
+}
+
+/** Headers of a call that was asked for now, whenever it is made. */
+export function boundHeaders(): Record<string, string> {
+  return session === "" ? {} : { [SESSION_HEADER]: session };
+}
+
+const bind: Interceptor = (next) => (request) => {
+  if (session !== "" && !request.header.has(SESSION_HEADER)) request.header.set(SESSION_HEADER, session);
+  return next(request);
+};
+
 const tell: Interceptor = (next) => async (request) => {
+  const askedIn = request.header.get(SESSION_HEADER) ?? "";
   try {
     const response = await next(request);
-    return response.stream ? { ...response, message: told(response.message) } : response;
+    return response.stream ? { ...response, message: told(response.message, askedIn) } : response;
   } catch (error) {
-    tellListeners(error);
+    tellListeners(error, askedIn);
     throw error;
   }
 };
 
-async function* told<T>(messages: AsyncIterable<T>): AsyncIterable<T> {
+async function* told<T>(messages: AsyncIterable<T>, askedIn: string): AsyncIterable<T> {
   try {
     yield* messages;
   } catch (error) {
-    tellListeners(error);
+    tellListeners(error, askedIn);
     throw error;
   }
 }
 
-function tellListeners(error: unknown): void {
-  for (const listener of listeners) listener(error);
+/** What was asked for in another session says nothing of this one. */
+function tellListeners(error: unknown, askedIn: string): void {
+  if (askedIn === session) for (const listener of listeners) listener(error);
 }
 
 /** Browsers take no more than 64 KiB in all of what is to outlive its page. */
 const MAX_KEPT_BYTES = 8 * 1024;
 
 /** What is asked for while the page goes arrives all the same: any other call ends with its page. */
-function send(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
+async function send(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
   const { body, headers } = init;
   const isUnary = new Headers(headers).get("content-type") === "application/proto";
-  const isShort = body instanceof Uint8Array && body.length <= MAX_KEPT_BYTES;
-  return fetch(input, { ...init, keepalive: document.hidden && isUnary && isShort });
+  if (!isUnary || !(body instanceof Uint8Array)) return fetch(input, init);
+  const first = takeFirst(new URL(String(input)).pathname, body);
+  return first ?? fetch(input, { ...init, keepalive: document.hidden && body.length <= MAX_KEPT_BYTES });
 }
 
 const transport = createConnectTransport({
   baseUrl: location.origin,
   useBinaryFormat: true,
-  interceptors: [tell],
+  interceptors: [bind, tell],
   fetch: send,
 });
 
 export function client<S extends DescService>(service: S): Client<S> {
   return createClient(service, transport);
+}
+
+/**
+ * A call by JSON, for what every page asks first: the generated code of its service would be read before anything is shown. It is bound to no
+ * session: it finds out whose it is.
+ *
+ * @throws ConnectError
+ */
+export async function callByJson<T>(path: string): Promise<{ readonly answer: T; readonly session: string }> {
+  const body = new TextEncoder().encode("{}");
+  const headers = { "content-type": "application/json", "connect-protocol-version": "1" };
+  try {
+    const response = takeFirst(path, body) ?? (await fetch(path, { method: "POST", headers, body }));
+    if (!response.ok) throw await refusalOf(response);
+    return { answer: (await response.json()) as T, session: response.headers.get(SESSION_HEADER) ?? "" };
+  } catch (cause) {
+    if (cause instanceof ConnectError) throw cause;
+    // Without an answer a browser says no more than that there was none.
+    throw new ConnectError("", Code.Unavailable, undefined, [], cause);
+  }
+}
+
+async function refusalOf(response: Response): Promise<ConnectError> {
+  const said = (await response.json().catch(() => ({}))) as { code?: string; message?: string };
+  return new ConnectError(said.message ?? "", codeFromString(said.code ?? "") ?? Code.Unavailable);
 }

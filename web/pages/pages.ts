@@ -1,6 +1,6 @@
 /** Each page is loaded when it is gone to: a browser that shows alerts has no need of what draws charts. */
 import type { Component } from "svelte";
-import type { Page } from "../app/routes.ts";
+import type { Page } from "../../formats/console-routes.ts";
 
 /** What a page shows, where it shows one thing; each page takes the kind of id that its path has. */
 interface Props {

@@ -8,6 +8,8 @@ const PAGE = "/ui/";
 const HASHED = "/ui/assets/";
 /** Answers of a proxy that does not reach the platform. */
 const NOT_REACHED: ReadonlySet<number> = new Set([502, 504]);
+/** Of the six connections that a browser has for all pages of the console. */
+const AT_ONCE = 2;
 /** A page that is still open may load parts of the version before. */
 const KEPT_BEFORE = 1;
 
@@ -27,7 +29,12 @@ export class Shell {
 
   /** All of them, or it fails and the version before stays. */
   async install(): Promise<void> {
-    await (await caches.open(this.#name)).addAll([...this.#files]);
+    const cache = await caches.open(this.#name);
+    const waiting = [...this.#files];
+    const load = async () => {
+      for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) await cache.add(file);
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, load));
   }
 
   async forgetOld(): Promise<void> {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { pageOf, sensorPath } from "./routes.ts";
+import { pageOf, sensorPath } from "./console-routes.ts";
 
 test("each path is one page", () => {
   expect(pageOf("/")).toEqual({ name: "overview" });
