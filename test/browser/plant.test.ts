@@ -1,11 +1,12 @@
 /** A plant as people see it: where its sensors belong, what was said of them, where they are heading, and what can be taken back. */
+import { fromBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
-import { DetectorService } from "../../gen/es/telltale/v1/detector_pb.ts";
+import { DetectorService, ForecastRequestSchema } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { RegistryService } from "../../gen/es/telltale/v1/registry_pb.ts";
 import { findingsOf, launchBrowser, misfitsOf, openPage, SCREENS } from "../../testing/browser.ts";
@@ -151,7 +152,7 @@ describeWith(["chromium"], "a plant in the console", () => {
   it("shows what an early alert is about: the limit, and where the readings are heading", LONG, async () => {
     const random = new Random(3);
     await createClient(DetectorService, transport()).setDetectorConfig({
-      config: { sensorId: "oven-1", rangeMax: 60 },
+      config: { sensorId: "oven-1", rangeMax: 60, earlyAlertHours: 30 },
     });
     const from = 6 * DAY_MINUTES;
     const rising = Array.from(
@@ -167,7 +168,10 @@ describeWith(["chromium"], "a plant in the console", () => {
     // A look comes up to a minute after the step has ended.
     await expect.poll(early, { timeout: 90_000 }).toBeDefined();
     const { context, page, wrong } = await openPage(browser, platform.http, { expected: [NOT_YET] });
+    const asked = page.waitForRequest(/\/Forecast$/);
     await page.goto(`${platform.http}/ui/alerts/${(await early())!.id}`);
+    // As far as the early alert looks.
+    expect(fromBinary(ForecastRequestSchema, (await asked).postDataBuffer()!)).toMatchObject({ hours: 30 });
     await page.getByText(/^The line across is the limit of 60\s?C\./).waitFor();
     await page.getByText(/It will be above the limit of 60\s?C/).waitFor();
     expect(await faultsOf(page)).toEqual([]);

@@ -1,4 +1,4 @@
-/** Open alerts by the place that their sensors belong to. */
+/** Open alerts by the asset that their sensors belong to. */
 import type { RegisteredSensor } from "../../gen/web/telltale/v1/registry_pb.ts";
 import { SEVERITIES, type SeverityName, severityName } from "./severity.ts";
 

@@ -1,12 +1,12 @@
-/** The tree of places: each is asked for what is in it when it is opened, and again after alert events. */
+/** The tree of assets: each is asked for what is in it when it is opened, and again after alert events. */
 import { SvelteMap, SvelteSet } from "svelte/reactivity";
-import { countsOf, NO_ASSET, type Place, placeOf, placesAbove } from "./assets.ts";
+import { type Asset, assetOf, assetsAbove, countsOf, NO_ASSET } from "./assets.ts";
 import { isCanceled, type Problem, problemOf } from "./problems.ts";
 import { registryApi } from "./services/registry.ts";
 
 export class AssetTree {
-  /** What is in each place that was asked; "": the top. */
-  readonly children = new SvelteMap<string, readonly Place[]>();
+  /** What is in each asset that was asked; "": the top. */
+  readonly children = new SvelteMap<string, readonly Asset[]>();
   readonly open = new SvelteSet<string>();
   problem = $state.raw<Problem>();
   readonly #signal: AbortSignal;
@@ -16,17 +16,17 @@ export class AssetTree {
     this.#signal = signal;
   }
 
-  /** Whether there is any place to choose. */
+  /** Whether there is any asset to choose. */
   get isThere(): boolean {
     return (this.children.get("") ?? []).some(({ path }) => path !== NO_ASSET);
   }
 
-  /** Opens what leads to a place. */
+  /** Opens what leads to an asset. */
   async reveal(path: string): Promise<void> {
-    const above = path === NO_ASSET ? [] : placesAbove(path);
+    const above = path === NO_ASSET ? [] : assetsAbove(path);
     for (const each of above) this.open.add(each);
     await this.#askAll(["", ...above].filter((each) => !this.children.has(each)));
-    // Where all are in one place, what is in it is the choice.
+    // Where all are in one asset, what is in it is the choice.
     const [only, ...others] = this.children.get("") ?? [];
     if (this.#isFirst && only !== undefined && others.length === 0) await this.toggle(only, true);
     this.#isFirst = false;
@@ -37,7 +37,7 @@ export class AssetTree {
     return this.#askAll(["", ...this.open]);
   }
 
-  async toggle({ path, hasChildren }: Place, open = !this.open.has(path)): Promise<void> {
+  async toggle({ path, hasChildren }: Asset, open = !this.open.has(path)): Promise<void> {
     if (!hasChildren) return;
     if (!open) this.open.delete(path);
     else {
@@ -56,9 +56,9 @@ export class AssetTree {
   async #ask(prefix: string): Promise<Problem | undefined> {
     try {
       const { nodes, withoutAsset } = await registryApi.getAssetTree({ prefix, depth: 1 }, { signal: this.#signal });
-      const places = nodes.filter(({ depth }) => depth === 1).map(placeOf);
+      const assets = nodes.filter(({ depth }) => depth === 1).map(assetOf);
       const nowhere = prefix === "" && (withoutAsset?.total ?? 0n) > 0n;
-      this.children.set(prefix, nowhere && withoutAsset ? [...places, nowhereOf(countsOf(withoutAsset))] : places);
+      this.children.set(prefix, nowhere && withoutAsset ? [...assets, nowhereOf(countsOf(withoutAsset))] : assets);
       return undefined;
     } catch (error) {
       return isCanceled(error) ? undefined : problemOf(error, "Assets");
@@ -66,6 +66,6 @@ export class AssetTree {
   }
 }
 
-function nowhereOf(counts: ReturnType<typeof countsOf>): Place {
+function nowhereOf(counts: ReturnType<typeof countsOf>): Asset {
   return { path: NO_ASSET, name: "without an asset", hasChildren: false, worst: undefined, ...counts };
 }

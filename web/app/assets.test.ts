@@ -3,39 +3,39 @@ import { expect, test } from "vitest";
 import { Severity } from "../../gen/web/telltale/v1/reading_pb.ts";
 import { AssetNodeSchema, RegisteredSensorSchema } from "../../gen/web/telltale/v1/registry_pb.ts";
 import { alertsByAsset } from "./alerts-by-asset.ts";
-import { assetMatcher, linesOf, NO_ASSET, placeOf, placesAbove } from "./assets.ts";
+import { assetMatcher, assetOf, assetsAbove, linesOf, NO_ASSET } from "./assets.ts";
 
-const place = (path: string, hasChildren = false) =>
-  placeOf(
+const asset = (path: string, hasChildren = false) =>
+  assetOf(
     create(AssetNodeSchema, { path, name: path.split("/").at(-1)!, hasChildren, counts: { total: 3n, alerting: 1n } }),
   );
 
-test("a tree shows what is in the places that are open, each below its place", () => {
+test("a tree shows what is in the assets that are open, each below its asset", () => {
   const children = new Map([
-    ["", [place("a", true), place("b")]],
-    ["a", [place("a/x", true), place("a/y")]],
-    ["a/x", [place("a/x/1")]],
+    ["", [asset("a", true), asset("b")]],
+    ["a", [asset("a/x", true), asset("a/y")]],
+    ["a/x", [asset("a/x/1")]],
   ]);
   const shown = (open: string[]) =>
-    linesOf(children, new Set(open)).map(({ place, level }) => `${level} ${place.path}`);
+    linesOf(children, new Set(open)).map(({ asset, level }) => `${level} ${asset.path}`);
   expect(shown([])).toEqual(["1 a", "1 b"]);
   expect(shown(["a"])).toEqual(["1 a", "2 a/x", "2 a/y", "1 b"]);
   expect(shown(["a", "a/x"])).toEqual(["1 a", "2 a/x", "3 a/x/1", "2 a/y", "1 b"]);
-  // What is open in a place that is closed is not seen.
+  // What is open in an asset that is closed is not seen.
   expect(shown(["a/x"])).toEqual(["1 a", "1 b"]);
 });
 
-test("a place says how its sensors are", () => {
-  expect(place("a")).toMatchObject({ sensors: 3, alerting: 1, stale: 0, worst: undefined });
-  expect(placeOf(create(AssetNodeSchema, { worstSeverity: Severity.HIGH }))).toMatchObject({
+test("an asset says how its sensors are", () => {
+  expect(asset("a")).toMatchObject({ sensors: 3, alerting: 1, stale: 0, worst: undefined });
+  expect(assetOf(create(AssetNodeSchema, { worstSeverity: Severity.HIGH }))).toMatchObject({
     sensors: 0,
     worst: "high",
   });
 });
 
 test("a matcher takes the place and what is below it, and nothing that begins the same", () => {
-  expect(placesAbove("a/b/c")).toEqual(["a", "a/b"]);
-  expect(placesAbove("a")).toEqual([]);
+  expect(assetsAbove("a/b/c")).toEqual(["a", "a/b"]);
+  expect(assetsAbove("a")).toEqual([]);
   expect(assetMatcher(NO_ASSET)).toBe('asset=""');
   const [, quoted] = /^asset=~(".*")$/.exec(assetMatcher('hall (2)/"press".1'))!;
   const pattern = new RegExp(`^(?:${JSON.parse(quoted!)})$`);

@@ -22,11 +22,15 @@ test("a view is kept by its name and its list, and one of the same name replaces
   expect(removeView("alerts", "night", kept)).toEqual([{ name: "line 3", query: "q=line-3" }]);
 });
 
-test("there are so many at most, and the oldest makes room", () => {
+test("there are so many at most: one more is refused, and none of them goes for it", () => {
   const kept = store();
-  for (let i = 0; i <= MOST_VIEWS; i++) saveView("alerts", { name: `view ${i}`, query: "" }, kept);
-  const views = readViews("alerts", kept);
-  expect([views.length, views[0]!.name]).toEqual([MOST_VIEWS, "view 1"]);
+  const save = (name: string, query = "") => saveView("alerts", { name, query }, kept);
+  for (let i = 1; i <= MOST_VIEWS; i++) save(`view ${i}`);
+  expect(() => save("one more")).toThrow(/There are 30 views of this list.* Remove one/);
+  expect(readViews("alerts", kept)).toHaveLength(MOST_VIEWS);
+  expect(readViews("alerts", kept)[0]!.name).toBe("view 1");
+  // One that is there may be changed.
+  expect(save("view 7", "q=7").find(({ name }) => name === "view 7")).toEqual({ name: "view 7", query: "q=7" });
 });
 
 test("what is no list of views is none", () => {

@@ -25,10 +25,17 @@ export function readViews(list: string, store = OF_BROWSER): SavedView[] {
   }
 }
 
-/** A view of the same name is replaced. Answers with all of them; throws where the browser keeps nothing. */
+/** A view of the same name is replaced. Answers with all of them; throws where the browser keeps nothing, and where there are so many others. */
 export function saveView(list: string, view: SavedView, store = OF_BROWSER): SavedView[] {
   const others = readViews(list, store).filter(({ name }) => name !== view.name);
-  return write(list, [...others, view].slice(-MOST_VIEWS), store);
+  if (others.length >= MOST_VIEWS) throw new TooManyViews();
+  return write(list, [...others, view], store);
+}
+
+export class TooManyViews extends Error {
+  constructor() {
+    super(`There are ${MOST_VIEWS} views of this list, and no room for another. Remove one first.`);
+  }
 }
 
 export function removeView(list: string, name: string, store = OF_BROWSER): SavedView[] {
