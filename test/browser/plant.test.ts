@@ -267,13 +267,13 @@ describeWith(["chromium"], "a plant in the console", () => {
     const count = (name: string) => asked.filter((each) => each === name).length;
     await page.goto(`${platform.http}/ui/sensors/oven-1?range=7d`);
     await page.getByText("follows now").waitFor();
-    await expect.poll(() => count("ListMaintenanceWindows"), SOON).toBe(1);
+    await expect.poll(() => count("ListMaintenanceWindows"), SOON).toBeGreaterThan(0);
     for (let turn = count("GetSeries"); count("GetSeries") < turn + 4; ) {
       const before = count("GetSeries");
       await send("oven-1", [50]);
       await expect.poll(() => count("GetSeries"), SOON).toBeGreaterThan(before);
     }
-    // Once more where a minute has ended meanwhile.
+    // Once more when the page begins to follow, and where a minute has ended meanwhile.
     expect(count("ListMaintenanceWindows")).toBeLessThan(4);
     expect(wrong).toEqual([]);
     await context.close();

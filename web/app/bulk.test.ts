@@ -21,3 +21,19 @@ test("what fails is named in order and does not stop the rest, and few calls are
   expect(done).toHaveLength(17);
   expect(most).toBe(3);
 });
+
+test("what is left begins at once where there is no later", async () => {
+  const begun: number[] = [];
+  const { promise: end, resolve } = Promise.withResolvers<void>();
+  const hurry = new AbortController();
+  const act = (item: number) => {
+    begun.push(item);
+    return end;
+  };
+  const all = forEach([1, 2, 3, 4, 5, 6], "It", act, hurry.signal);
+  expect(begun).toEqual([1, 2, 3]);
+  hurry.abort();
+  expect(begun).toEqual([1, 2, 3, 4, 5, 6]);
+  resolve();
+  expect(await all).toEqual([]);
+});

@@ -11,13 +11,14 @@ const AT_ONCE = 3;
 
 /**
  * @param what names the act in a sentence about a failure
+ * @param hurry once it is aborted all that is left begins at once, such as when the page goes and has no later
  * @returns those that failed, in the order of the items
  */
 export async function forEach<T>(
   items: readonly T[],
   what: string,
   act: (item: T) => Promise<unknown>,
-  atOnce = AT_ONCE,
+  hurry?: AbortSignal,
 ): Promise<Failure<T>[]> {
   const failures = new Map<T, Problem>();
   const waiting = [...items];
@@ -30,6 +31,12 @@ export async function forEach<T>(
       }
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, work));
+  const begin = (many: number) => Promise.all(Array.from({ length: many }, work));
+  let rest: Promise<unknown> | undefined;
+  const rush = () => (rest = begin(waiting.length));
+  hurry?.addEventListener("abort", rush, { once: true });
+  await begin(hurry?.aborted ? waiting.length : AT_ONCE);
+  hurry?.removeEventListener("abort", rush);
+  await rest;
   return items.flatMap((of) => (failures.has(of) ? [{ of, problem: failures.get(of)! }] : []));
 }

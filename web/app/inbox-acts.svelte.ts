@@ -17,6 +17,8 @@ type Bound = { readonly headers: Record<string, string> };
 type Act = (alert: Alert, bound: Bound) => Promise<Alert | undefined>;
 
 const NONE: ReadonlySet<bigint> = new Set();
+/** Calls that go on without their page: Chromium lets 20 do so at once, and there may be others. */
+const TAKEN_ALONG = 15;
 
 class InboxActs {
   /** Of several that something is done to. */
@@ -29,7 +31,7 @@ class InboxActs {
   #inbox: ((alert: Alert) => void) | undefined;
   /** What was asked for and is not done yet. */
   readonly #underWay = new Set<Promise<void>>();
-  /** Of these, how many are of several alerts. */
+  /** Of these, how many are of more alerts than a page that goes can take along: the browser asks before. */
   #bulky = 0;
 
   /** @param onchanged is called with each alert that was changed, until the function is called that this answers with */
@@ -76,7 +78,7 @@ class InboxActs {
     const alerts = asked.filter(({ id }) => !this.pendingIds.has(id));
     if (alerts.length === 0 || !session.mayOperate) return;
     const work = this.#do(verb, alerts, act);
-    const isBulky = alerts.length > 1;
+    const isBulky = alerts.length > TAKEN_ALONG;
     this.#underWay.add(work);
     if (isBulky && this.#bulky++ === 0) window.addEventListener("beforeunload", ask);
     try {
@@ -114,8 +116,13 @@ class InboxActs {
       const after = await act(alert);
       if (after !== undefined) this.#inbox?.(after);
     };
-    // A page that goes has no later.
-    const failures = await forEach(alerts, verb, each, document.hidden ? alerts.length : undefined);
+    // A page that is hidden may go without another word: what it can take along begins then.
+    const hidden = new AbortController();
+    const look = () => document.hidden && alerts.length <= TAKEN_ALONG && hidden.abort();
+    look();
+    document.addEventListener("visibilitychange", look);
+    const failures = await forEach(alerts, verb, each, hidden.signal);
+    document.removeEventListener("visibilitychange", look);
     const failed = failures.length;
     const done = alerts.length - failed;
     if (done > 0) toasts.say(`${verb}d: ${alerts.length === 1 ? alerts[0]!.sensorId : plural(done, "alert")}`);
@@ -132,10 +139,8 @@ class InboxActs {
   }
 }
 
-/** A page that goes may take a few calls along, not many: a person who stays finds them done. */
 function ask(event: BeforeUnloadEvent): void {
   event.preventDefault();
-  void inboxActs.finish();
 }
 
 export const inboxActs = new InboxActs();

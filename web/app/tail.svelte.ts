@@ -30,6 +30,7 @@ export function watchSensor(sensorId: string, listener: Listener): () => void {
 
 async function read(sensorId: string, listener: Listener, signal: AbortSignal): Promise<void> {
   let token = "";
+  let isFirst = true;
   for (let failures = 0; !signal.aborted; failures++) {
     try {
       // Not before the chart is there: what it is drawn of has come by another call.
@@ -40,7 +41,9 @@ async function read(sensorId: string, listener: Listener, signal: AbortSignal): 
       )) {
         failures = 0;
         if (resumeToken !== "") token = resumeToken;
-        if (missed) listener("missed");
+        // The chart was asked for before this was in place.
+        if (missed || isFirst) listener("missed");
+        isFirst = false;
         if (readings.length > 0) listener(readings);
       }
     } catch (error) {
