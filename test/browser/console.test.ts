@@ -583,7 +583,7 @@ describeWith(["chromium"], "the console", () => {
       ["/", "text=Where anomalies were"],
       ["/alerts?show=all", "ol li"],
       [`/alerts/${alert!.id}`, "text=reproduced"],
-      ["/sensors", "text=pump-7"],
+      ["/sensors?q=pump", "text=pump-7"],
       ["/sensors/boiler-2", "text=reproduced"],
       ["/incidents?show=all", "main ul li"],
       [`/incidents/${alert!.id}`, "text=How it spread"],
