@@ -66,6 +66,7 @@ export interface PlantFigures {
   readonly critical: number;
   readonly high: number;
   readonly changeAlerts: number;
+  /** Of legitimate changes: share with an alert called critical. */
   readonly changeCritical: number;
   readonly changeHours: number;
 }
@@ -79,9 +80,9 @@ export function plantFigures(outcomes: readonly PlantOutcome[]): PlantFigures {
   const caught = faults.filter(({ during }) => during.length > 0);
   const late = faults.filter(({ during, after }) => during.length === 0 && after.length > 0);
   const open = [...caught, ...late].filter(({ returns }) => returns);
-  const all = outcomes
-    .flatMap((o) => [...o.others, ...o.told.flatMap((t) => [...t.during, ...t.after])])
-    .filter(({ silence }) => !silence);
+  const all = [...outcomes.flatMap((o) => o.others), ...faults.flatMap((t) => [...t.during, ...t.after])].filter(
+    ({ silence }) => !silence,
+  );
   return {
     ...falseFigures(clean),
     faults: faults.length,

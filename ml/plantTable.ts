@@ -29,11 +29,11 @@ export function plantTable(
     `## Plant sensors, ${outcomes.length} of ${kinds.size} kinds`,
     "",
     "False alerts per sensor and day on clean sensors, in the first week and later, and hours a day with one open; silence apart. Faults told while they",
-    "last, or only at their return; median hours to the alert, alerts a fault that was told, median hours open after its end; shares of all alerts that are",
-    "critical and high. Legitimate changes: alerts each, and hours with one open. In brackets the 90 % bootstrap interval of the mean over sensors.",
+    "last, or only at their return; median hours to the alert, alerts a fault that was told, median hours open after its end; shares of the alerts that tell of",
+    "faults or of nothing that are critical and high. Legitimate changes: alerts each, share with a critical one, and hours with one open. In brackets the 90 % bootstrap interval of the mean over sensors.",
     "",
-    "| Kind | week 1 | later | hours | silence | told | only at return | delay | alerts | open after | critical | high | change: alerts | hours |",
-    "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+    "| Kind | week 1 | later | hours | silence | told | only at return | delay | alerts | open after | critical | high | change: alerts | critical | hours |",
+    "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ...rows.map(({ kind, figures }) => row(kind, figures)),
     row("mean", mean),
     "",
@@ -49,7 +49,7 @@ function row(kind: string, f: PlantFigures): string {
     ...[share(f.falseWeek1), share(f.falseLater), share(f.falseHours), share(f.silences)],
     ...[`${f.caught} of ${f.faults} (${share(f.caughtShare)})`, String(f.atReturn), share(f.delayHours)],
     ...[share(f.alertsPerFault), share(f.openHours), share(f.critical), share(f.high)],
-    ...[share(f.changeAlerts), share(f.changeHours)],
+    ...[share(f.changeAlerts), share(f.changeCritical), share(f.changeHours)],
   ];
   return `| ${[kind, ...cells].join(" | ")} |`;
 }

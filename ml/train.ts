@@ -32,7 +32,7 @@ export interface Trained {
 
 export const DEFAULT_TRAINING = { seed: 7, units: 8, steps: 3000 } as const;
 /** Name of the committed model: a new number with each change of the detector that changes scores. */
-const DEFAULT_NAME = "telltale-8";
+const DEFAULT_NAME = "telltale-9";
 /** Stretches of one's own series that a type's prior is found on. */
 const OWN_STRETCHES = 100;
 const BATCH = 64;

@@ -281,13 +281,14 @@ describe("an episode", () => {
 
   const last = { id: 7, timeUs: 5, value: 20 };
 
-  test("is over after three normal readings that span half an hour: a sensor that reads rarely need not wait for ten", () => {
+  test("is over after two normal readings that span 25 minutes: a sensor that reads rarely need not wait for ten", () => {
     const minute = 60e6;
     for (const [everyUs, calm] of [
       [minute, 10],
-      [5 * minute, 6],
+      [5 * minute, 5],
       [10 * minute, 3],
-      [60 * minute, 3],
+      [15 * minute, 2],
+      [60 * minute, 2],
     ] as const) {
       const episodes = new Episodes();
       episodes.addSensor();

@@ -8,7 +8,7 @@ import type { TickObserver } from "./silence.ts";
  * A detector holds the states of one partition's sensors in slots 0, 1, 2 … given out in the order of `addSensor`.
  */
 export interface Detector {
-  /** Names model and runtime, for example "telltale-8+js": part of every score. */
+  /** Names model and runtime, for example "telltale-9+js": part of every score. */
   readonly modelVersion: string;
   /** Layout of the saved state; a state of another version is not read. */
   readonly stateVersion: number;

@@ -16,7 +16,7 @@ const SHARD_SENSORS = 262_144;
 
 /** What the committed model was called with the rules of before: the weights are the same, so its state goes on. */
 const FORMER_NAMES: ReadonlyMap<string, readonly string[]> = new Map([
-  ["telltale-8", ["telltale-7", "telltale-6", "telltale-5", "telltale-4", "telltale-3", "telltale-2"]],
+  ["telltale-9", ["telltale-8", "telltale-7", "telltale-6", "telltale-5", "telltale-4", "telltale-3", "telltale-2"]],
 ]);
 
 const MAINTENANCE_FROM = offsetOf("sensor", "maintenanceFrom") >>> 3;

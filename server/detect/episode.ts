@@ -24,10 +24,10 @@ import { SEVERITY_HIGH, severityOf } from "./severity.ts";
  */
 export type Transition = "none" | "opened" | "raised" | "continued" | "recovered";
 
-/** Normal readings in a row after which an excursion is over; of a sensor that reads rarely fewer, once they span half an hour. */
+/** Normal readings in a row after which an excursion is over; of a sensor that reads rarely fewer, once they span 25 minutes. */
 export const CALM_READINGS = 10;
-const LEAST_CALM = 3;
-const CALM_US = 1800e6;
+const LEAST_CALM = 2;
+const CALM_US = 1500e6;
 /** Measured on simulated plants: see `docs/internals/detector.md`. */
 const RECURS_US = 3 * 3600e6;
 /** The calm that it takes then, as so many times what lay between the two, and at most as long. */

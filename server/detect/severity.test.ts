@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { Random } from "../../ml/random.ts";
 import { createDetector, createScoreBatch, type Detector, type DetectorSettings } from "./index.ts";
-import { SEVERITY_CRITICAL, SEVERITY_HIGH, SEVERITY_LOW, severityOf } from "./severity.ts";
+import { SEVERITY_CRITICAL, SEVERITY_HIGH, SEVERITY_LOW, SEVERITY_MEDIUM, severityOf } from "./severity.ts";
 
 const START_US = Date.UTC(2026, 0, 5) * 1000;
 const MINUTE_US = 60e6;
@@ -73,6 +73,6 @@ test("a value many times as high is critical also where the one before was held 
 });
 
 test("the first time that a contact opens is not critical on its first day", () => {
-  expect(severityAfter(0, 400, 1)).toBe(SEVERITY_HIGH);
+  expect(severityAfter(0, 400, 1)).toBe(SEVERITY_MEDIUM);
   expect(severityAfter(0, 3 * 1440, 1)).toBe(SEVERITY_CRITICAL);
 });

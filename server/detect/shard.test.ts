@@ -76,7 +76,7 @@ test("memory for sensors that are to come is asked for once by each instance of 
 
 test("a chunk of another layout is refused with both sizes", () => {
   expect(() => createDetector().loadChunk(0, new Uint8Array(8), 1)).toThrow(
-    "chunk 0 has 8 bytes of state, wanted 269824",
+    "chunk 0 has 8 bytes of state, wanted 270080",
   );
 });
 

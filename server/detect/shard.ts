@@ -173,14 +173,15 @@ export class Shard {
 
   /** A chunk of a former version is in place: what it lacks. */
   #migrate(chunk: number, from: number): void {
-    const { migrateFrom6, migrateFrom7, migrateFrom8, migrateFrom9, migrateFrom10 } = this.kernel.call;
+    const { migrateFrom6, migrateFrom7, migrateFrom8, migrateFrom9, migrateFrom10, migrateFrom11 } = this.kernel.call;
     for (let k = 0; k < CHUNK_SENSORS; k++) {
       const sensor = this.address(chunk * CHUNK_SENSORS + k);
       if (from === 6) migrateFrom6(sensor);
       if (from <= 7) migrateFrom7(sensor);
       if (from <= 8) migrateFrom8(sensor);
       if (from <= 9) migrateFrom9(sensor);
-      migrateFrom10(sensor);
+      if (from <= 10) migrateFrom10(sensor);
+      migrateFrom11(sensor);
     }
   }
 

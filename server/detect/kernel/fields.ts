@@ -4,9 +4,9 @@ import { FEATURES } from "./features.ts";
  * What the kernel keeps in its memory, field by field: the one place from which the offsets of both sides follow (layout.ts for
  * TypeScript, assembly/layout.ts, generated, for the kernel). Changing what is saved changes STATE_VERSION.
  */
-export const STATE_VERSION = 11;
+export const STATE_VERSION = 12;
 /** Former versions that can be read: each has the cells of the one before, and after them those that it added. */
-export const FORMER_STATES: readonly number[] = [6, 7, 8, 9, 10];
+export const FORMER_STATES: readonly number[] = [6, 7, 8, 9, 10, 11];
 
 /** Readings before a sensor is judged: its 24th is the first. */
 export const WARM_READINGS = 23;
@@ -195,6 +195,7 @@ export const SENSOR: readonly Field[] = [
     f32("lowState", "where the values of the lower state end, scaled"),
     f32("highState", "where those of the higher one begin, scaled"),
   ]),
+  ...since(12, [f32("longestRunAloft", "longest run of equal values other than zero, counted as longestRun")]),
 ];
 
 /** Settings of a sensor's type or of one sensor, and the type's prior. */
@@ -243,6 +244,7 @@ export const READING: readonly Field[] = [
   f64("forecastError", "distance from the forecast"),
   f64("threshold", "raw score from which the reading is anomalous, before alarm fatigue"),
   f64("damping", "alarm-fatigue damping: raw scores are divided by it"),
+  f64("toldFrom", "thresholds from which an incident that has settled is told, 1 where it has not"),
   f64("rawScore", "total of the votes, damped"),
   f64("sidedScore", "total of the votes on the side that is reported, before damping; only where one side is"),
   f64("outside", "raw score of staying or coming back outside the band, 0 = none"),

@@ -24,6 +24,7 @@ interface Exports {
   migrateFrom8(sensor: number): void;
   migrateFrom9(sensor: number): void;
   migrateFrom10(sensor: number): void;
+  migrateFrom11(sensor: number): void;
   arrived(sensor: number, nowUs: number): number;
   forgetArrival(sensor: number): void;
   followSeries(sensor: number, value: number): void;

@@ -5,10 +5,10 @@
 import { Reading, Sensor } from "./layout";
 import { exp, ln } from "./numbers";
 
-/** The score is 1 - 0.5 / (raw score / threshold)^EXPONENT: critical from 46 thresholds on. */
-const EXPONENT: f64 = 0.42;
+/** The score is 1 - 0.5 / (raw score / threshold)^EXPONENT: critical from 51 thresholds on. */
+const EXPONENT: f64 = 0.41;
 /** Share of the exponent of a sensor that was never seen before; all of it once it has been seen for a day. */
-const YOUNG: f64 = 0.75;
+const YOUNG: f64 = 0.72;
 const DAY_US: f64 = 86_400e6;
 /** A sensor holds its values where this share of its readings repeats the one before. */
 const HELD: f64 = 0.5;
@@ -21,7 +21,7 @@ const NOTHING: f64 = 1e-6;
 export function anomalyScoreOf(s: Sensor, r: Reading): u32 {
   const ratio = r.rawScore / r.threshold;
   const known = min<f64>(1, (s.readings * s.interval) / DAY_US);
-  const exponent = EXPONENT * (YOUNG + (1 - YOUNG) * known);
+  const exponent = EXPONENT * (YOUNG + (1 - YOUNG) * known * known);
   const score = inSteps(exp(-exponent * ln(max<f64>(1, min<f64>(ratio, largestRatio(s, r, known))))));
   // A broken rule is certain: it is at least as bad as its raw score says, whatever others vote.
   return r.ruleScore > 0 ? max<u32>(score, inSteps(r.threshold / r.ruleScore)) : score;

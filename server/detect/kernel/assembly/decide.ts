@@ -5,7 +5,7 @@ import { compress, dampingOf, emit } from "./emission";
 import { errorScaleAt } from "./errorProfile";
 import { extremeOf, scoreAbove, valueAtThreshold } from "./extremes";
 import { feature, senseFeatures, sensePattern } from "./features";
-import { follow, frozenExpectation, isBack, isEcho, isSticky, scoreReturn } from "./incident";
+import { follow, frozenExpectation, isBack, isEcho, isSticky, scoreReturn, settledFrom } from "./incident";
 import {
   COLUMNS_ANOMALY,
   COLUMNS_BAND,
@@ -36,7 +36,7 @@ import {
   RESIDUAL,
   WARM_READINGS,
 } from "./tables";
-import { coldStartFactor, confidenceOf, thresholdOf } from "./threshold";
+import { coldStartFactor, confidenceOf, newFrom, thresholdOf } from "./threshold";
 import { BASELINE_GAIN, vote, writeVotes } from "./vote";
 
 /** Features, votes, threshold, verdict, learning. */
@@ -68,6 +68,7 @@ export function decide(s: Sensor, profile: Profile, r: Reading): void {
   judgeIncident(s, r, sticky);
   learn(s, r);
   if (sided) keepSide(s, profile, r, s.byRate !== 0 && rawOf(r) < s.rawValue);
+  withhold(s, r);
   report(s, r);
 }
 
@@ -100,6 +101,8 @@ function judgeIncident(s: Sensor, r: Reading, sticky: bool): void {
     r.reason = r.ruleReason;
   }
   let outside = max<f64>(sticky && !back ? (threshold * abs(r.value - r.expected)) / r.band : 0, stuck ? threshold : 0);
+  // A value that sticks is told until it moves.
+  r.toldFrom = sticks ? 1 : settledFrom(s);
   r.baselineScore = BASELINE_GAIN * scoreAbove(extremeOf(s, BASELINE), feature(RESIDUAL));
   follow(s, r, max<f64>(r.rawScore, outside) >= threshold, stuck || held);
   if (s.incident === 0) updateSeason(s, r.halfHour, r.weekday, r.scaled, r.before - WARM_READINGS);
@@ -115,6 +118,21 @@ function judgeIncident(s: Sensor, r: Reading, sticky: bool): void {
   s.called = r.rawScore >= threshold ? <f64>r.reason : 0;
   votes.total = r.rawScore * r.damping;
   votes.outside = outside * r.damping;
+}
+
+/**
+ * Takes from a verdict what is abnormal, and not told: of a new sensor, and of an incident that has settled, as far as the value is within its
+ * band. A broken rule is certain. To the incident the reading is abnormal all the same.
+ */
+function withhold(s: Sensor, r: Reading): void {
+  if (r.ruleScore > 0 && r.ruleScore >= r.rawScore) return;
+  if (abs(r.value - r.expected) > r.band) return;
+  const thresholds = max<f64>(r.toldFrom, newFrom(s, r.reason));
+  if (thresholds === 1) return;
+  votes.threshold = thresholds * r.threshold * r.damping;
+  if (r.rawScore < r.threshold || r.rawScore >= thresholds * r.threshold) return;
+  r.rawScore = ECHO_SHARE * r.threshold;
+  s.called = 0;
 }
 
 /** Reasons of detectors that look at many readings: an incident is in their windows for a while after its end. */

@@ -15,6 +15,10 @@ const ACCEPT_US: f64 = 4 * 3600e6;
 const LEAST_ACCEPT_READINGS: f64 = 40;
 /** In the cold start, when a new regime is as likely as a fault. */
 const COLD_ACCEPT_READINGS: f64 = 24;
+/** An incident that began within its band has settled after so long and so many readings; the thresholds grow with each further hour. */
+const SETTLED_US: f64 = 3600e6;
+const SETTLED_READINGS: f64 = 4;
+const SETTLED_THRESHOLDS: f64 = 1.7;
 /**
  * An excursion that comes back is reported again where it goes this many times beyond the threshold. Each return counts as so many
  * readings outside; with ACCEPT_READINGS of them, which fade over OUTSIDE_MEMORY, the baseline takes them in: it is what this sensor
@@ -33,6 +37,16 @@ const OUTSIDE_MEMORY: f64 = 2000;
 const BACK_BANDS: f64 = 0.75;
 const ECHO_READINGS: f64 = 30;
 const FORMER_READINGS: f64 = 5000;
+
+/**
+ * From how many thresholds on an incident that began within its band is told: the longer it has lasted, the worse it must be. What means,
+ * season or scatter say then for hours, while the value is where it may be, has been told; at first what is of low severity is left out.
+ */
+export function settledFrom(s: Sensor): f64 {
+  const lasted = s.incident * s.interval;
+  if (s.sticky === 1 || s.incident < SETTLED_READINGS || lasted < SETTLED_US) return 1;
+  return (SETTLED_THRESHOLDS * lasted) / SETTLED_US;
+}
 
 /** Whether the sensor is in an incident that began outside the band: what was expected stays, and so does the band. */
 export function isSticky(s: Sensor): bool {

@@ -40,7 +40,7 @@ import { strictnessOf } from "./threshold";
 import { stepTrunk } from "./trunk";
 
 export { errorScaleAt as roughnessAt, updateErrorProfile } from "./errorProfile";
-export { migrateFrom6, migrateFrom7, migrateFrom8, migrateFrom9, migrateFrom10 } from "./migrate";
+export { migrateFrom6, migrateFrom7, migrateFrom8, migrateFrom9, migrateFrom10, migrateFrom11 } from "./migrate";
 export { arrived, forgetArrival } from "./rhythm";
 export { halfHourOf, seasonAt, updateSeason, weekdayOf } from "./season";
 export { coldStartFactor } from "./threshold";

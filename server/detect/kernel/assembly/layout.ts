@@ -158,6 +158,8 @@ export class Sensor {
   lowState: f32;
   /** Where those of the higher one begin, scaled. */
   highState: f32;
+  /** Longest run of equal values other than zero, counted as longestRun. */
+  longestRunAloft: f32;
   /** Address of its own profile, or of its type's. */
   profile: u32;
 }
@@ -401,6 +403,8 @@ export class Reading {
   threshold: f64;
   /** Alarm-fatigue damping: raw scores are divided by it. */
   damping: f64;
+  /** Thresholds from which an incident that has settled is told, 1 where it has not. */
+  toldFrom: f64;
   /** Total of the votes, damped. */
   rawScore: f64;
   /** Total of the votes on the side that is reported, before damping; only where one side is. */
@@ -436,7 +440,7 @@ export class Reading {
   /** 1 until the extremes of two blocks are known. */
   coldStart: u32;
 }
-export const READING_BYTES: i32 = 192;
+export const READING_BYTES: i32 = 200;
 
 @unmanaged
 export class Votes {
@@ -580,6 +584,7 @@ export function forgetValues(s: Sensor, units: i32): void {
   s.errorMean = 0;
   s.lowState = 0;
   s.highState = 0;
+  s.longestRunAloft = 0;
   memory.fill(changetype<usize>(s) + SENSOR_WEIGHTS, 0, 48);
   memory.fill(changetype<usize>(s) + SENSOR_INPUTS, 0, 48);
   memory.fill(changetype<usize>(s) + SENSOR_EXTREME_LOW, 0, 36);

@@ -91,6 +91,7 @@ export function updateLongestRun(s: Sensor, r: Reading): void {
   const most = max<f64>(RUN_GROWTH * longest + LEAST_RUN, RUN_SHARE * s.run);
   const counted = s.incident === 0 ? s.run : min<f64>(s.run, most);
   s.longestRun = max<f64>(longest, counted);
+  if (s.lastValue !== 0) s.longestRunAloft = max<f32>(s.longestRunAloft, <f32>counted);
 }
 
 /** With the last of the first readings: fixes the scale and starts the extremes. */

@@ -57,6 +57,11 @@ export function migrateFrom10(s: Sensor): void {
   s.highState = 0;
 }
 
+/** A sensor of version 11: of values other than zero it is not known how long they stay; it may be as long as any. */
+export function migrateFrom11(s: Sensor): void {
+  s.longestRunAloft = <f32>s.longestRun;
+}
+
 /** The nearest whole number, the higher one of two. */
 function nearest(x: f64): f64 {
   const above = ceil(x);

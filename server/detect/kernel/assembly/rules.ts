@@ -5,7 +5,7 @@
 import { extremeOf, holds } from "./extremes";
 import { feature } from "./features";
 import { Profile, Reading, Sensor } from "./layout";
-import { ln } from "./numbers";
+import { exp, ln } from "./numbers";
 import { SHARE_READINGS } from "./quantity";
 import {
   REASON_COUNTER,
@@ -31,6 +31,7 @@ const STUCK_LEAST: f64 = 5;
 /**
  * A value has frozen where a sensor that is known by so many readings repeats it so often, and twice as often as ever before, that it
  * would have happened by chance once in e to the power FROZEN_NATS: told just above the threshold, where no setting says what is stuck.
+ * Zero is where many sensors rest, each night or between two runs: how long that lasts says nothing of another value.
  */
 const FROZEN_SCORE: f64 = 1.1; // low
 const FROZEN_READINGS: f64 = 500;
@@ -56,9 +57,11 @@ export function applyRules(s: Sensor, profile: Profile, r: Reading): void {
 function hasFrozen(s: Sensor, r: Reading): bool {
   // A counter that grows evenly has not frozen; one that does not grow has, if it is not used to that.
   if (s.byRate !== 0 && r.value !== 0) return false;
-  if (s.run < FROZEN_RUN || s.run < FROZEN_RUNS * s.longestRun || s.readings < FROZEN_READINGS) return false;
-  // One reading more than was seen: a share of zero is none.
-  const repeats = <f64>s.repeats + 1 / min<f64>(s.compared + 1, SHARE_READINGS);
+  const longest = r.value === 0 ? s.longestRun : <f64>s.longestRunAloft;
+  if (s.run < FROZEN_RUN || s.run < FROZEN_RUNS * longest || s.readings < FROZEN_READINGS) return false;
+  const seen = min<f64>(s.compared + 1, SHARE_READINGS);
+  // The share as it was before the run, which must not speak for itself; and one reading more than was seen: a share of zero is none.
+  const repeats = 1 - min<f64>(1, (1 - <f64>s.repeats) * exp(s.run / seen)) + 1 / seen;
   return -s.run * ln(repeats) >= FROZEN_NATS;
 }
 

@@ -6,6 +6,14 @@
 import { Profile, SENSOR_NET_LABELS, Sensor } from "./layout";
 import { exp, ln } from "./numbers";
 import { model } from "./state";
+import {
+  REASON_MEAN24,
+  REASON_MEAN96,
+  REASON_PATTERN,
+  REASON_RARE,
+  REASON_SCATTER,
+  REASON_SEASON,
+} from "./tables";
 
 const AT_TEN_THOUSAND: f64 = 2.4;
 const PER_EFOLD: f64 = 0.35;
@@ -23,6 +31,17 @@ const COLD_OFFSET: f64 = 76;
 const YOUNG_SHARE: f64 = 0.2;
 const YOUNG_FROM_DAYS: f64 = 0.25;
 const YOUNG_DAYS: f64 = 7;
+/**
+ * Once a sensor has been seen for two hours, what means, courses and scatter say on its first day is mostly its day, which they do not know:
+ * until the next morning they are told from so many thresholds on, fading in over two hours and out over six. And until it has been seen for
+ * a week a distance from its season is told from so many: mostly it is the first weekend. What is learnt, and the signal, stay as they are.
+ */
+const FIRST_DAY_THRESHOLDS: f64 = 10;
+const FIRST_DAY_FROM_US: f64 = 2 * 3600e6;
+const FIRST_DAY_IN_US: f64 = 2 * 3600e6;
+const FIRST_DAY_UNTIL_US: f64 = 30 * 3600e6;
+const FIRST_DAY_OUT_US: f64 = 6 * 3600e6;
+const FIRST_WEEK_THRESHOLDS: f64 = 1.6;
 /** Each label moves the threshold and the weight of the detector that spoke by this share, between these bounds. */
 const LABEL_SHARE: f64 = 0.15;
 const LOWEST_SHIFT: f64 = -0.3;
@@ -56,6 +75,27 @@ export function coldStartFactor(n: f64): f64 {
 function youthFactor(s: Sensor): f64 {
   const days = (s.readings * s.interval) / DAY_US;
   return days >= YOUNG_DAYS ? 1 : 1 + YOUNG_SHARE * min<f64>(1, days / YOUNG_FROM_DAYS) * (1 - days / YOUNG_DAYS);
+}
+
+/** From how many thresholds on a verdict for that reason is told of a sensor that is new, 1 and more. */
+export function newFrom(s: Sensor, reason: u32): f64 {
+  const seen = s.readings * s.interval;
+  if (seen <= FIRST_DAY_FROM_US || seen >= YOUNG_DAYS * DAY_US || !looksBack(reason)) return 1;
+  const within = min<f64>((seen - FIRST_DAY_FROM_US) / FIRST_DAY_IN_US, (FIRST_DAY_UNTIL_US - seen) / FIRST_DAY_OUT_US);
+  const day = 1 + (FIRST_DAY_THRESHOLDS - 1) * max<f64>(0, min<f64>(1, within));
+  return reason === REASON_SEASON ? max<f64>(day, FIRST_WEEK_THRESHOLDS) : day;
+}
+
+/** Whether a reason is of a detector that looks at the course of many readings, and not at where or for how long the value is. */
+function looksBack(reason: u32): bool {
+  return (
+    reason === REASON_MEAN24 ||
+    reason === REASON_MEAN96 ||
+    reason === REASON_SEASON ||
+    reason === REASON_PATTERN ||
+    reason === REASON_SCATTER ||
+    reason === REASON_RARE
+  );
 }
 
 /** Raw score from which a reading is anomalous, with people's labels, before alarm-fatigue damping. */
