@@ -6,14 +6,7 @@
 import { Profile, SENSOR_NET_LABELS, Sensor } from "./layout";
 import { exp, ln } from "./numbers";
 import { model } from "./state";
-import {
-  REASON_MEAN24,
-  REASON_MEAN96,
-  REASON_PATTERN,
-  REASON_RARE,
-  REASON_SCATTER,
-  REASON_SEASON,
-} from "./tables";
+import { REASON_MEAN24, REASON_MEAN96, REASON_PATTERN, REASON_RARE, REASON_SCATTER, REASON_SEASON } from "./tables";
 
 const AT_TEN_THOUSAND: f64 = 2.4;
 const PER_EFOLD: f64 = 0.35;
