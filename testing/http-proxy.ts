@@ -18,11 +18,13 @@ interface Options {
   readonly credentials?: string;
   /** The certificate of one that speaks TLS itself. */
   readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
+  /** The status line's end for each CONNECT, such as `404 Not Found`: it opens no connection. */
+  readonly refusal?: string;
   /** Where a name leads: the proxy's own names. */
   readonly names?: Readonly<Record<string, string>>;
 }
 
-export async function startHttpProxy({ credentials, tls, names = {} }: Options = {}): Promise<HttpProxy> {
+export async function startHttpProxy({ credentials, tls, refusal, names = {} }: Options = {}): Promise<HttpProxy> {
   const asked: string[] = [];
   const headers: IncomingMessage["headers"][] = [];
   const sockets = new Set<Socket>();
@@ -55,6 +57,7 @@ export async function startHttpProxy({ credentials, tls, names = {} }: Options =
   });
   server.on("connect", (incoming: IncomingMessage, client: Socket, head: Buffer) => {
     if (!isKnown(incoming)) return void client.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
+    if (refusal !== undefined) return void client.end(`HTTP/1.1 ${refusal}\r\n\r\n`);
     const { hostname, port } = new URL(`tcp://${incoming.url}`);
     const onward = connect({ host: names[hostname] ?? hostname, port: Number(port) });
     keep(onward);

@@ -43,7 +43,7 @@ test("a value that sticks by day is told, however long the sensor rests at zero 
   const stuck = [...anomaly.keys()].filter((i) => anomaly[i] === 1 && REASONS[reason[i]!] === "stuck value");
   // Nights are no faults.
   expect(stuck.filter((i) => i >= 2 * DAY && i < from)).toEqual([]);
-  expect(stuck.length).toBeGreaterThan(0);
+  expect(stuck.some((i) => i > from)).toBe(true);
 });
 
 test("a value that repeats often, and now for a day, is told: the run itself does not make repeats more usual", () => {

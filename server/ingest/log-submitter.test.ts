@@ -61,6 +61,23 @@ async function untilCommitWaits(): Promise<void> {
   await expect.poll(async () => (await waiting()).length, { timeout: 10_000 }).toBe(1);
 }
 
+it("logs that time passes though there is no room for readings, one time record at a time", async () => {
+  submitter = new LogSubmitter({ log, nowUs: () => 1, logger: testLogger, maxUnsettledReadings: 0 });
+  expect(submitter.hasRoom).toBe(false);
+  const letGo = await holdCommits();
+  for (let i = 0; i < 5; i++) submitter.tick(0);
+  await untilCommitWaits();
+  for (let i = 0; i < 5; i++) submitter.tick(0);
+  await letGo();
+  const consumer = new Collector();
+  await log.consume(consumer);
+  await consumer.until(() => consumer.of(0).length >= 1);
+  // Until the one before is known to be durable there is no other.
+  const again = setInterval(() => submitter.tick(0), 5);
+  await consumer.until(() => consumer.of(0).length >= 2).finally(() => clearInterval(again));
+  expect(fromBinary(LogRecordSchema, consumer.of(0)[0]!.bytes).fragments).toEqual([]);
+});
+
 it("commits the parts of a batch together, with what else comes in that turn of the event loop", async () => {
   const first = submit([0, 1], 1);
   await Promise.resolve().then(() => undefined);

@@ -30,6 +30,9 @@ export interface Submitted {
   readonly settled: Promise<readonly FragmentOutcome[]>;
 }
 
+/** The field of a record that says nothing but when it came. */
+const TIME_PASSED = encodeField(4, new Uint8Array());
+
 interface PartitionQueue {
   readonly waiting: Waiting[];
   /** Whether a record is on its way that takes along what waits. */
@@ -47,6 +50,8 @@ export class LogSubmitter {
   readonly #nowUs: () => number;
   readonly #logger: Logger;
   readonly #queues: PartitionQueue[];
+  /** Partitions with a time record that is not durable yet. */
+  readonly #ticking = new Set<number>();
   #waitingBytes = 0;
   #unsettledReadings = 0;
   readonly #maxUnsettledReadings: number;
@@ -142,15 +147,21 @@ export class LogSubmitter {
     await part.settled;
   }
 
-  /** Logs that time has passed in the partition. Best effort: the next one says it as well. */
+  /**
+   * Logs that time has passed in the partition, also where so much is unsettled that there is no room for readings: without time records
+   * the log seems to stand still. Best effort, and one at a time: the next one says it as well.
+   */
   tick(partition: number): void {
-    if (this.#full() !== undefined) return;
-    this.caughtUp(partition).catch(ignoreRejection);
+    if (this.#full() !== undefined || this.#ticking.has(partition)) return;
+    this.#ticking.add(partition);
+    const { durable, settled } = this.#enqueue(partition, TIME_PASSED, true);
+    settled.catch(ignoreRejection);
+    durable.catch(ignoreRejection).finally(() => this.#ticking.delete(partition));
   }
 
   /** Resolves when everything that is in the partition's log by now is committed. */
   async caughtUp(partition: number): Promise<void> {
-    const { durable, settled } = this.#enqueue(partition, encodeField(4, new Uint8Array()), true);
+    const { durable, settled } = this.#enqueue(partition, TIME_PASSED, true);
     durable.catch(ignoreRejection);
     await settled;
   }

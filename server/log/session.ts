@@ -48,7 +48,6 @@ export class AppendSession {
       // A dead peer is noticed within half a minute; an acknowledgement never outruns the disk.
       connection: {
         application_name: this.#me,
-        synchronous_commit: "on",
         tcp_keepalives_idle: 10,
         tcp_keepalives_interval: 5,
         tcp_keepalives_count: 3,

@@ -21,7 +21,8 @@ receivers:
       - url: https://hooks.example/a
       - url: https://known-elsewhere/a
       - url: \${HOOK}
-      - url_file: /nowhere/url`);
+      - url_file: /nowhere/url
+        http_config: {http_headers: {Referer: {values: ['http://127.0.0.1'], secrets: ['https://']}}}`);
   const references = "references" in parsed ? parsed.references : [];
   const said = async (allowed: readonly string[]) =>
     (await missing(references, { environment: {}, addresses: addresses(allowed) })).map(

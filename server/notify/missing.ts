@@ -3,11 +3,14 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Environment } from "../environment.ts";
 import { type AddressGuard, AddressProblem } from "./channels/addresses.ts";
 import { SecretProblem, Secrets } from "./channels/secrets.ts";
+import type { Secret } from "./config/config.ts";
 import { MAX_PROBLEMS } from "./config/limits.ts";
 import type { Problem } from "./config/problem.ts";
 import type { Reference } from "./config/reference.ts";
 
-/** A name that takes longer to look up is judged when a message goes there. */
+/** Addresses that are judged, each host once: of others it is seen when a message goes there. */
+const MOST_HOSTS = 20;
+/** The same of names that take longer to look up than this, all together. */
 const LOOKUP_MS = 2_000;
 
 export interface Surroundings {
@@ -18,25 +21,21 @@ export interface Surroundings {
 
 /** By this process: in a cluster the one that notifies may have other files and variables. */
 export async function missing(references: readonly Reference[], around: Surroundings): Promise<Problem[]> {
-  const complaints = new Map<string, Promise<string | undefined>>();
-  const asked = references.map(async ({ to, ...place }) => {
-    const key = JSON.stringify("url" in to ? { host: new URL(to.url).host } : to);
-    const complaint = complaints.get(key) ?? complaintOf(to, around);
-    complaints.set(key, complaint);
-    const message = await complaint;
-    return message === undefined ? [] : [{ ...place, message }];
-  });
-  return (await Promise.all(asked)).flat().slice(0, MAX_PROBLEMS);
+  const refused = await refusedHosts(references, around.addresses);
+  const found: Problem[] = [];
+  for (const { to, ...place } of references) {
+    if (found.length === MAX_PROBLEMS) break;
+    const message = "url" in to ? refused.get(new URL(to.url).hostname) : await complaintOf(to, around.environment);
+    if (message !== undefined) found.push({ ...place, message });
+  }
+  return found;
 }
 
-async function complaintOf(to: Reference["to"], { environment, addresses }: Surroundings): Promise<string | undefined> {
+async function complaintOf(to: Secret, environment: Environment): Promise<string | undefined> {
   try {
-    if ("url" in to) await mayCall(new URL(to.url), addresses);
-    else await new Secrets(environment).read(to, "messages cannot be sent");
+    await new Secrets(environment).read(to, "messages cannot be sent");
     return undefined;
   } catch (error) {
-    if (error instanceof AddressProblem)
-      return `messages cannot be sent: ${error.message}, and start the platform again.`;
     if (!(error instanceof SecretProblem)) throw error;
     const remedy =
       "env" in to
@@ -46,12 +45,24 @@ async function complaintOf(to: Reference["to"], { environment, addresses }: Surr
   }
 }
 
-async function mayCall({ hostname }: URL, addresses: AddressGuard): Promise<void> {
+/** Hosts that may not be called, with what is wrong. */
+async function refusedHosts(references: readonly Reference[], addresses: AddressGuard): Promise<Map<string, string>> {
+  const hosts = new Set(references.flatMap(({ to }) => ("url" in to ? [new URL(to.url).hostname] : [])));
+  const refused = new Map<string, string>();
+  const judged = [...hosts].slice(0, MOST_HOSTS).map(async (host) => {
+    try {
+      await addresses.checkName(host);
+    } catch (error) {
+      if (!(error instanceof AddressProblem)) throw error;
+      refused.set(host, `messages cannot be sent: ${error.message}, and start the platform again.`);
+    }
+  });
   const late = new AbortController();
   const timer = delay(LOOKUP_MS, undefined, { signal: late.signal }).catch(() => undefined); // looked up in time
   try {
-    await Promise.race([addresses.checkName(hostname), timer]);
+    await Promise.race([Promise.all(judged), timer]);
   } finally {
     late.abort();
   }
+  return refused;
 }

@@ -42,6 +42,8 @@ const LOOK_AGAIN_MS = 1_000;
  * an earlier configuration meanwhile.
  */
 const STEP_ASIDE_MS = 30_000;
+/** It doubles up to this: who steps aside sends nothing for a second, and reads its state again. */
+const STEP_ASIDE_MOST_MS = 900_000;
 /** Problems of a configuration that are logged: the others are shown with it. */
 const LOGGED_PROBLEMS = 5;
 /** Alerts that were removed from the store are looked for this often. */
@@ -119,7 +121,8 @@ export class Planner {
   /** The last revision of which this version cannot read something. */
   #unread: number | undefined;
   /** When others were last let go first, because they may be able to read the configuration. */
-  #asideMs = Number.NEGATIVE_INFINITY;
+  /** When this process last let others go first, for the sake of a revision. */
+  #aside: { readonly revision: number; readonly pauseMs: number; readonly againMs: number } | undefined;
 
   constructor(options: PlannerOptions) {
     const { sql, logger, changes, onStep } = options;
@@ -249,7 +252,7 @@ export class Planner {
     const { writer: lastWriter, overridesVersion: version } = read;
     this.#logProblems(read.config);
     const { stored: applied, used } = read.config;
-    if (used === undefined || (used.stored !== applied && this.#stepsAside())) return undefined;
+    if (used === undefined || (used.stored !== applied && this.#stepsAside(applied))) return undefined;
     const { config, stored } = used;
     const { revision, appliedUs } = stored;
     // Another process may have gone on, and this one have its lock again, between two steps.
@@ -281,10 +284,12 @@ export class Planner {
     this.#o.logger.error(about, `${unreadText(used, stored)}: apply one without its problems`);
   }
 
-  #stepsAside(): boolean {
+  #stepsAside({ revision }: StoredConfig): boolean {
     const nowMs = this.#o.clock.monotonicMs();
-    if (nowMs - this.#asideMs < STEP_ASIDE_MS) return false;
-    this.#asideMs = nowMs;
+    const before = this.#aside?.revision === revision ? this.#aside : undefined;
+    if (before !== undefined && nowMs < before.againMs) return false;
+    const pauseMs = before === undefined ? STEP_ASIDE_MS : Math.min(2 * before.pauseMs, STEP_ASIDE_MOST_MS);
+    this.#aside = { revision, pauseMs, againMs: nowMs + pauseMs };
     return true;
   }
 

@@ -22,6 +22,7 @@ const SESSION = {
   jit: "off",
   default_transaction_isolation: "read committed",
   default_transaction_read_only: "off",
+  synchronous_commit: "on",
   standard_conforming_strings: "on",
   extra_float_digits: "1", // all digits of a number
   bytea_output: "hex",

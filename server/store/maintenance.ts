@@ -43,6 +43,8 @@ const REMOVAL_REST = 1;
 /** The same after each transaction that completes aggregates, which nobody waits for; and how long one look may go on with it. */
 const COMPLETION_REST = 3;
 const COMPLETION_MS = 4_000;
+/** What PostgreSQL answers where a lock is not had in time. */
+const LOCK_NOT_AVAILABLE = "55P03";
 /** A portion that takes longer than this is stuck. */
 const STATEMENT_TIMEOUT_MS = 300_000;
 
@@ -102,11 +104,16 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
   let expiredAt = 0;
   let named = false;
 
-  /** Closes the open generation where it is due. */
+  /** Closes the open generation where it is due, and the lock for it can be had; otherwise the next one who looks does. */
   async function rollDue(): Promise<boolean> {
-    const due = await isGenerationDue(sql);
-    if (due) await rollGeneration(sql);
-    return due;
+    if (!(await isGenerationDue(sql))) return false;
+    try {
+      await rollGeneration(sql);
+      return true;
+    } catch (error) {
+      if ((error as { code?: string }).code === LOCK_NOT_AVAILABLE) return false;
+      throw error;
+    }
   }
 
   /** One thing at a time. */
@@ -125,7 +132,8 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
     const sum = { readings: 0, rewritten: 0, blocks: 0 };
     let waiting = await waitingGenerations();
     const pace = () => (rested ? (PACES[waiting.length - 1] ?? AT_ONCE) : AT_ONCE);
-    for (; waiting.length > 0; waiting = await waitingGenerations()) {
+    // What else there is to do has its turn after one more than waited at first, however fast they are closed.
+    for (let left = waiting.length + 1; left > 0 && waiting.length > 0; left--, waiting = await waitingGenerations()) {
       const generation = waiting[0]!;
       let beganMs = performance.now();
       const afterPortion = async (moved: Moved) => {

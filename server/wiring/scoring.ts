@@ -154,7 +154,7 @@ async function catchUp({ logger }: Wiring, submitter: LogSubmitter, partitions: 
 /** Time passes in the log of each partition that this process owns: silence and timers go by it alone. */
 function tickPartitions({ cleanups }: Wiring, pool: ScorerPool, submitter: LogSubmitter): void {
   const timer = setInterval(() => {
-    for (const partition of pool.owned) if (submitter.hasRoom) submitter.tick(partition);
+    for (const partition of pool.owned) submitter.tick(partition);
   }, TICK_MS);
   cleanups.add("time records", () => clearInterval(timer));
 }

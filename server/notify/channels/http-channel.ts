@@ -76,7 +76,7 @@ export function httpChannel(
       const asking = { secrets, what, signal };
       const token = await tokens.get(oauth2, asking);
       const answer = await postBy({ authorization: `Bearer ${token}` });
-      if (answer.status !== 401) return answer;
+      if (answer.status !== 401 || answer.isOfProxy) return answer;
       tokens.drop(token);
       return postBy({ authorization: `Bearer ${await tokens.get(oauth2, asking)}` });
     };

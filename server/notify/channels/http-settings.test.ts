@@ -86,6 +86,17 @@ describe("a proxy", () => {
     expect(secured.posted.at(-1)).toMatchObject({ path: "/s" });
   });
 
+  test("gets no password of the address, which the receiver gets", async () => {
+    const through = await proxy();
+    const environment = { HOOK: `${plain.url.replace("://", "://ann:pass%20word@")}/x#part` };
+    expect(await sent(`\${HOOK}`, `proxy_url: 'http://127.0.0.1:${through.port}'`, { environment })).toEqual({
+      kind: "ok",
+    });
+    expect(through.asked).toEqual([`POST ${plain.url}/x`]);
+    const authorization = `Basic ${Buffer.from("ann:pass word").toString("base64")}`;
+    expect(plain.posted.at(-1)!.headers).toMatchObject({ authorization });
+  });
+
   test("that wants a password and gets none has not taken the message, and the reason has no secret", async () => {
     const through = await proxy({ credentials: "ann:hunter2" });
     for (const [url, more] of [

@@ -37,6 +37,8 @@ export interface Answer {
   readonly text: string;
   /** Whether there was more. */
   readonly isCut: boolean;
+  /** Of a proxy that opened no connection: it says nothing about the receiver. */
+  readonly isOfProxy?: true;
 }
 
 /**
@@ -78,7 +80,10 @@ async function requestOf(posting: Posting): Promise<ClientRequest | Refused> {
   }
   await addresses.checkName(url.hostname);
   if (url.protocol === "http:") {
-    const whole = { ...options, headers: { ...headers, host: url.host, ...proxy.headers }, path: url.href };
+    const { username, password } = url;
+    const auth = username === "" ? {} : { auth: `${decodeURIComponent(username)}:${decodeURIComponent(password)}` };
+    const path = url.origin + url.pathname + url.search;
+    const whole = { ...options, ...auth, headers: { ...headers, host: url.host, ...proxy.headers }, path };
     return toProxy(proxy, whole, posting);
   }
   const tunnel = await tunnelTo(url, proxy, posting);
@@ -107,7 +112,7 @@ async function tunnelTo(url: URL, proxy: HttpProxy, posting: Posting): Promise<S
   if (response.statusCode === 200) return socket;
   socket.destroy();
   const text = `the proxy opens no connection to ${url.hostname}`;
-  return new Refused({ status: response.statusCode!, headers: response.headers, text, isCut: false });
+  return new Refused({ status: response.statusCode!, headers: response.headers, text, isCut: false, isOfProxy: true });
 }
 
 /** With as much of the body as there is and is wanted. */

@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import ipaddr from "ipaddr.js";
 import type { Environment } from "../../environment.ts";
 import type { ProxyConfig } from "../config/config.ts";
-import { proxyTrouble } from "../config/read/proxy.ts";
+import { proxyTrouble } from "../config/read/troubles.ts";
 import { SecretProblem, type Secrets } from "./secrets.ts";
 
 export interface HttpProxy {

@@ -3,6 +3,7 @@ import { createPublicKey } from "node:crypto";
 import { jwtVerify } from "jose";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Authority, createAuthority } from "../../../testing/certificates.ts";
+import { startHttpProxy } from "../../../testing/http-proxy.ts";
 import { notification, notifiedAlert } from "../../../testing/notification.ts";
 import { browserKeys, type KeptBrowsers, keptBrowsers } from "../../../testing/push.ts";
 import { startWebhookSink, type WebhookSink } from "../../../testing/webhook-sink.ts";
@@ -81,6 +82,18 @@ describe("web push", () => {
     expect(other.tag).not.toBe(shown.tag);
     expect(shown).toMatchObject({ page: "alerts/4711", alerts: ["4711"], received: [] });
     expect(over).toMatchObject({ page: "alerts/4711", alerts: [] });
+  });
+
+  it("keeps a browser where a proxy opens no connection to its push service, whatever that answers", async () => {
+    const proxy = await startHttpProxy({ refusal: "410 Gone" });
+    const browsers = browsersAt("/a");
+    const sent = await open(browsers, { proxy: { from: { value: `http://127.0.0.1:${proxy.port}` } } }).send(
+      notification(),
+      forever(),
+    );
+    expect(sent).toMatchObject({ kind: "failed" });
+    expect(browsers.all).toHaveLength(1);
+    await proxy.close();
   });
 
   it.each([404, 410])("removes a browser that its push service answers with %i, and tells the others", async (gone) => {

@@ -68,7 +68,7 @@ export function webPush(config: WebPushConfig, options: ChannelOptions): Channel
     const texts = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), `${value}`]));
     const proxy = await proxyFor(config.proxy, url, { secrets, environment, what: "browsers" });
     const answer = await post({ url, headers: texts, body, addresses, tls, proxy, signal });
-    if (GONE.has(answer.status)) return { kind: "gone" };
+    if (GONE.has(answer.status) && !answer.isOfProxy) return { kind: "gone" };
     return outcome(answer, undefined, { secrets: secrets.known, nowMs: clock.nowUs() / 1_000 });
   }
 

@@ -92,8 +92,13 @@ function common(all: readonly Readonly<Record<string, string>>[]): Record<string
 export function mergedMessage(messages: readonly Message[], first: Message, kind: ChannelConfig["kind"]): Message {
   const { receiver, externalUrl } = first;
   const troubles = [...new Set(messages.flatMap(({ routeLabelTroubles = [] }) => routeLabelTroubles))];
+  // In the messages of programs what they are told of first stands first.
+  const places = new Map(messages.flatMap((each) => each.alerts.map(({ id }, place) => [id, place] as const)));
+  const placeOf = ({ id }: NotifiedAlert) => (PROGRAMS.has(kind) ? places.get(id)! : 0);
   const alerts = new Map(messages.flatMap((each) => each.alerts).map((alert) => [alert.id, alert]));
-  const sorted = [...alerts.values()].sort((a, b) => worstFirst(withSeverity(a), withSeverity(b)));
+  const sorted = [...alerts.values()].sort(
+    (a, b) => placeOf(a) - placeOf(b) || worstFirst(withSeverity(a), withSeverity(b)),
+  );
   const hidden = messages.reduce((sum, { truncatedAlerts }) => sum + truncatedAlerts, 0);
   const shown = sorted.slice(0, PROGRAMS.has(kind) ? MAX_ALERTS_FOR_PROGRAMS : MAX_ALERTS);
   const isOfOneStep = messages.every(({ escalation }) => isDeepStrictEqual(escalation, first.escalation));

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { notification } from "../../../testing/notification.ts";
+import { notification, notifiedAlert } from "../../../testing/notification.ts";
 import { Random } from "../../../testing/random.ts";
 import { parseNotifyConfig } from "../config/parse.ts";
 import type { KnownAlert } from "../known-alert.ts";
@@ -81,6 +81,16 @@ test("while there is room the worst have messages of their own, and the last mes
   play.at(10).alert(6, "critical").alert(1, "low", "resolved");
   for (let second = 10; second < 60; second++) expect(play.at(second).step()).toEqual([]);
   expect(play.at(60).step().sort()).toEqual(["1 over", "6"]);
+});
+
+test("a message of several groups to a program has first what each group's message has first, and to people the worst", () => {
+  const of = (...all: [string, string, "firing" | "resolved"][]) =>
+    notification({ alerts: all.map(([id, severity, status]) => notifiedAlert({ id, status, labels: { severity } })) });
+  const one = of(["over", "low", "resolved"], ["known", "critical", "firing"]);
+  const other = of(["new", "low", "firing"], ["known too", "high", "firing"]);
+  const ids = (kind: "webhook" | "slack") => mergedMessage([one, other], one, kind).alerts.map(({ id }) => id);
+  expect(ids("webhook")).toEqual(["new", "over", "known", "known too"]);
+  expect(ids("slack")).toEqual(["known", "known too", "new", "over"]);
 });
 
 test("a message of several groups says of which step of an escalation they are, where all are of the same", () => {

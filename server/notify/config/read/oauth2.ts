@@ -30,6 +30,7 @@ export function readOAuth2(value: Value | undefined): OAuth2Config | undefined {
   const tokenUrl = url?.line();
   const wrong = tokenUrl === undefined ? undefined : urlTrouble(tokenUrl);
   if (wrong !== undefined) url?.problem(wrong);
+  else if (tokenUrl !== undefined) url?.refer({ url: tokenUrl });
   const scopes = (fields.get("scopes")?.items() ?? []).flatMap((item) => item.line() ?? []);
   const params = fields.get("endpoint_params")?.entries() ?? [];
   const tls = fields.get("tls_config");

@@ -1,5 +1,6 @@
 import type { ProxyConfig, Secret } from "../config.ts";
 import { readSecretValue } from "./secret.ts";
+import { proxyTrouble } from "./troubles.ts";
 import type { Fields } from "./value.ts";
 
 /** Of `http_config` and of its `oauth2`. */
@@ -27,13 +28,6 @@ export function readProxy(fields: Fields): ProxyConfig | undefined {
     ...(passed !== undefined && { noProxy: passed }),
     ...(header && { headers }),
   };
-}
-
-/** What is wrong with the address of a proxy, which may have a password in it. */
-export function proxyTrouble(text: string): string | undefined {
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
-    return "is no address of a proxy: write http:// or https:// with a host.";
-  return undefined;
 }
 
 /** What is wrong with a text that becomes a header's value. */

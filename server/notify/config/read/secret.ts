@@ -1,10 +1,17 @@
 import { quoted } from "../../../lib/quoted.ts";
 import type { Secret } from "../config.ts";
+import { baseUrlTrouble, proxyTrouble, urlTrouble } from "./troubles.ts";
 import type { Fields, Value } from "./value.ts";
 
 const REFERENCE = /^\$\{(.*)\}$/s;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const REFERENCE_WITHIN = /\$\{[A-Za-z_][A-Za-z0-9_]*\}/;
+/** What they let pass is an address that messages go to. */
+const OF_ADDRESSES: ReadonlySet<(text: string) => string | undefined> = new Set([
+  urlTrouble,
+  baseUrlTrouble,
+  proxyTrouble,
+]);
 // Alertmanager takes others from its own folder: whoever reads the secret here has no such folder.
 const ABSOLUTE = /^(?:\/|[A-Za-z]:[\\/])/;
 
@@ -51,6 +58,6 @@ export function readSecretValue(value: Value, check?: (text: string) => string |
     return value.problem("has a variable within a text: put the whole value into the variable.");
   const wrong = check?.(text);
   if (wrong !== undefined) return value.problem(wrong);
-  if (/^https?:/i.test(text)) value.refer({ url: text });
+  if (check !== undefined && OF_ADDRESSES.has(check)) value.refer({ url: text });
   return { value: text };
 }

@@ -20,3 +20,10 @@ export function baseUrlTrouble(text: string): string | undefined {
 export function tokenTrouble(text: string): string | undefined {
   return /^[\w:-]+$/.test(text) ? undefined : "is no token of a bot: write it as BotFather gave it, digits:letters.";
 }
+
+/** What is wrong with the address of a proxy, which may have a password in it. */
+export function proxyTrouble(text: string): string | undefined {
+  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
+    return "is no address of a proxy: write http:// or https:// with a host.";
+  return undefined;
+}
