@@ -13,7 +13,7 @@ export interface Client {
 
 /**
  * Of each session, whatever the server, the database or the role have set: what we write and read has one form, and transactions of ours are
- * made for `read committed`.
+ * made for `read committed`. Not whether they may write: a database that is full is often made one that can only be read.
  *
  * Compiled plans pay for queries of seconds, and are made for what the planner takes for dear: of a commit, whose tables are found by index
  * whatever their size, it thought so of each one, and compiling took 50 ms where the commit takes 2.
@@ -21,7 +21,6 @@ export interface Client {
 const SESSION = {
   jit: "off",
   default_transaction_isolation: "read committed",
-  default_transaction_read_only: "off",
   synchronous_commit: "on",
   standard_conforming_strings: "on",
   extra_float_digits: "1", // all digits of a number
