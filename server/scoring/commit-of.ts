@@ -87,7 +87,7 @@ export function commitOf(
   const next = nextRow(state, events.length);
   state.row = next;
   const outcomes = done.map(finish);
-  const quarantined = state.quarantine.pendingBefore(next.nextOffset);
+  const quarantined = state.quarantine.takeBefore(next.nextOffset);
   const sums = { readings, anomalies: packed.anomalies };
   const commit: Commit = {
     ...{ partition, expectedOffset, next, ...sums, late: readings - firstLate },

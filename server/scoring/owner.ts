@@ -101,6 +101,7 @@ export class PartitionOwner {
   async open(oldest: number): Promise<{ from: number; recovery: RecoveryKind }> {
     const { store, partition, logger } = this.#o;
     const state = this.#state;
+    state.quarantine.begin();
     this.#recovery = await recover(state, partition, oldest, store, logger);
     const recovery = this.#recovery.kind;
     this.#model = await store.modelNumber(state.sensors.detector.modelVersion);

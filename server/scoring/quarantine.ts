@@ -21,6 +21,8 @@ export class Quarantine {
   /** By offset, the keys of what is set aside there. */
   readonly #known = new Map<number, Set<string>>();
   #pending: QuarantinedRow[] = [];
+  /** Of these, those that a commit under way stores. */
+  readonly #taken = new Set<QuarantinedRow>();
 
   /** Takes in what the store has. */
   load(keys: readonly QuarantinedKey[]): void {
@@ -59,9 +61,12 @@ export class Quarantine {
     return [...this.#known.keys()].some((offset) => offset >= from && offset < to);
   }
 
-  /** What a commit of the records before `nextOffset` has to store. */
-  pendingBefore(nextOffset: number): QuarantinedRow[] {
-    return this.#pending.length === 0 ? [] : this.#pending.filter(({ offset }) => offset < nextOffset);
+  /** What a commit of the records before `nextOffset` has to store, and no other one does meanwhile. */
+  takeBefore(nextOffset: number): QuarantinedRow[] {
+    if (this.#pending.length === 0) return [];
+    const rows = this.#pending.filter((row) => row.offset < nextOffset && !this.#taken.has(row));
+    for (const row of rows) this.#taken.add(row);
+    return rows;
   }
 
   /** Records that are to be taken each by itself, since one of them could not be scored, with the readings found to be at fault. */
@@ -74,7 +79,14 @@ export class Quarantine {
 
   /** They are in the store. */
   stored(rows: readonly QuarantinedRow[]): void {
-    if (rows.length > 0) this.#pending = this.#pending.filter((row) => !rows.includes(row));
+    if (rows.length === 0) return;
+    this.#pending = this.#pending.filter((row) => !rows.includes(row));
+    for (const row of rows) this.#taken.delete(row);
+  }
+
+  /** No commit is under way: what is not stored yet has to be by another one. */
+  begin(): void {
+    this.#taken.clear();
   }
 }
 
