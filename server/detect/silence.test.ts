@@ -153,23 +153,6 @@ describe("silence", () => {
     expect(silent[0]!).toBeLessThan(down[1] + 6 * MINUTE);
   });
 
-  test.each([
-    ...[4, 6, 9, 12, 14, 16, 30].map((downS) => [2, downS]),
-    ...[6, 20, 40, 70].map((downS) => [15, downS]),
-    [60, 120],
-  ])(
-    "is not told of a sensor with a reading every %i s where the platform was started again within %i s",
-    (every, downS) => {
-      // Wherever between two readings the platform is ended.
-      for (let at = HOUR; at < HOUR + every; at++) {
-        const down: [number, number] = [at, at + downS];
-        const missed = (observed: number) => observed >= down[0] && observed < down[1] + every;
-        const arrivals = steady(0, 2 * HOUR, every).filter((arrival) => !missed(arrival.at));
-        expect(told(arrivals, 2 * HOUR, 0.1, down)).toEqual([]);
-      }
-    },
-  );
-
   test("readings of long ago are history: nobody is silent for want of more", () => {
     const arrivals = Array.from({ length: 200 }, (_, i) => ({ at: i + 1, observed: [i * 60 - 30 * DAY] }));
     expect(told(arrivals, HOUR)).toEqual([]);

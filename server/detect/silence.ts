@@ -5,11 +5,8 @@
  */
 const DISARMED = -1;
 const NEVER = Number.POSITIVE_INFINITY;
-/**
- * Between two time records of a log that runs lies a second. Where it is more than this the platform stood still, as it does while it is
- * started again, and no sensor was silent.
- */
-const STANDSTILL_US = 4e6;
+/** Between two time records of a log that runs lies a second. Where it is more than this the platform stood still, and no sensor was silent. */
+const STANDSTILL_US = 15e6;
 
 /** Whoever keeps the states of slots in step with the log. */
 export interface TickObserver {
@@ -57,19 +54,14 @@ export class Silence {
     const end = Math.min(sensors, deadlines.length);
     const before = this.#newestUs;
     this.#newestUs = nowUs;
-    // Of slots that were restored their own newest time record counts as well, which can only be later.
-    const mayHaveStoodStill = before === 0 || nowUs - before > STANDSTILL_US;
     for (let slot = 0; slot < end; slot++) {
       const deadline = deadlines[slot]!;
-      if (deadline === NEVER || (deadline > nowUs && !mayHaveStoodStill)) continue;
-      if (observer?.skip(slot)) continue;
+      if (deadline > nowUs || observer?.skip(slot)) continue;
+      observer?.changes(slot);
       const lastUs = Math.max(before, this.#tickedUs[slot]!);
       const standstillUs = lastUs > 0 && nowUs - lastUs > STANDSTILL_US ? nowUs - lastUs : 0;
-      if (deadline > nowUs && standstillUs === 0) continue;
-      observer?.changes(slot);
       if (standstillUs > 0) this.#rhythms.interrupted(slot);
       if (deadline === DISARMED) deadlines[slot] = nowUs + this.#rhythms.arrived(slot, nowUs);
-      // Also where it is still ahead: the sensor has had less of its time than it seems.
       else if (standstillUs > 0) deadlines[slot] = deadline + standstillUs;
       else {
         deadlines[slot] = NEVER;
