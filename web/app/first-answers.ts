@@ -1,18 +1,40 @@
 /** Answers of the page's first calls, which the gateway has put into the page: a call that finds its answer here does not go over the network. */
-import { FIRST_ANSWERS, type FirstAnswer, type FirstAnswers, SESSION_HEADER } from "../../formats/console-page.ts";
+import { type FirstAnswer, type FirstAnswers, SESSION_HEADER } from "../../formats/console-page.ts";
 
-const element = document.getElementById(FIRST_ANSWERS);
-/** Also where the page comes from the service worker, or from a gateway that could not ask. */
-const NONE: FirstAnswers = { answers: [] };
-const { session, answers }: FirstAnswers = element === null ? NONE : JSON.parse(element.textContent);
-const byPath = new Map<string, FirstAnswer>(answers.map((each) => [each.path, each]));
+export class FirstAnswerStore {
+  /** Absent where nobody signs in. */
+  readonly #session: string | undefined;
+  readonly #byCall: Map<string, FirstAnswer>;
 
-/** The answer of a call, once: asked again, or for something else, the platform is asked. */
-export function takeFirst(path: string, body: Uint8Array): Response | undefined {
-  const found = byPath.get(path);
-  byPath.delete(path);
-  if (found === undefined || found.request !== btoa(String.fromCharCode(...body))) return undefined;
-  const bytes = Uint8Array.from(atob(found.answer), (each) => each.charCodeAt(0));
-  const headers = { "content-type": found.type, ...(session === undefined ? {} : { [SESSION_HEADER]: session }) };
-  return new Response(bytes, { headers });
+  constructor({ session, answers }: FirstAnswers) {
+    this.#session = session;
+    this.#byCall = new Map(answers.map((each) => [keyOf(each.path, each.request), each]));
+  }
+
+  /**
+   * The answer of a call, once: asked again, or for something else, the platform is asked.
+   *
+   * @param session that the call is made in, "" where nobody signs in: what was answered in another is nothing for it. Undefined: the call finds out
+   */
+  take(path: string, body: Uint8Array, session?: string): Response | undefined {
+    const given = this.#session ?? "";
+    if (session !== undefined && session !== given) return undefined;
+    const key = keyOf(path, btoa(String.fromCharCode(...body)));
+    const found = this.#byCall.get(key);
+    if (found === undefined) return undefined;
+    this.#byCall.delete(key);
+    const bytes = Uint8Array.from(atob(found.answer), (each) => each.charCodeAt(0));
+    const headers = { "content-type": found.type, ...(given === "" ? {} : { [SESSION_HEADER]: given }) };
+    return new Response(bytes, { headers });
+  }
+
+  /** What nobody has asked for is too old by now. */
+  forget(): void {
+    this.#byCall.clear();
+  }
+}
+
+/** Two pages may ask the same of the platform, each in its own way. */
+function keyOf(path: string, request: string): string {
+  return `${path} ${request}`;
 }

@@ -3,8 +3,17 @@ import type { DescService } from "@bufbuild/protobuf";
 import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { codeFromString } from "@connectrpc/connect/protocol-connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
-import { SESSION_HEADER } from "../../formats/console-page.ts";
-import { takeFirst } from "./first-answers.ts";
+import { FIRST_ANSWERS, type FirstAnswers, SESSION_HEADER } from "../../formats/console-page.ts";
+import { FirstAnswerStore } from "./first-answers.ts";
+
+/** Also where the page comes from the service worker, or from a gateway that could not ask. */
+const NONE: FirstAnswers = { answers: [] };
+/** A page that has asked for nothing by then shows what is, not what was. */
+const FIRST_COUNT_MS = 10_000;
+
+const element = document.getElementById(FIRST_ANSWERS);
+const first = new FirstAnswerStore(element === null ? NONE : JSON.parse(element.textContent));
+setTimeout(() => first.forget(), FIRST_COUNT_MS);
 
 /** Called with the error of each call that failed, also in the middle of a stream. */
 const listeners = new Set<(error: unknown) => void>();
@@ -62,11 +71,12 @@ const MAX_KEPT_BYTES = 8 * 1024;
 
 /** What is asked for while the page goes arrives all the same: any other call ends with its page. */
 async function send(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
-  const { body, headers } = init;
-  const isUnary = new Headers(headers).get("content-type") === "application/proto";
+  const { body } = init;
+  const headers = new Headers(init.headers);
+  const isUnary = headers.get("content-type") === "application/proto";
   if (!isUnary || !(body instanceof Uint8Array)) return fetch(input, init);
-  const first = takeFirst(new URL(String(input)).pathname, body);
-  return first ?? fetch(input, { ...init, keepalive: document.hidden && body.length <= MAX_KEPT_BYTES });
+  const found = first.take(new URL(String(input)).pathname, body, headers.get(SESSION_HEADER) ?? "");
+  return found ?? fetch(input, { ...init, keepalive: document.hidden && body.length <= MAX_KEPT_BYTES });
 }
 
 const transport = createConnectTransport({
@@ -90,7 +100,7 @@ export async function callByJson<T>(path: string): Promise<{ readonly answer: T;
   const body = new TextEncoder().encode("{}");
   const headers = { "content-type": "application/json", "connect-protocol-version": "1" };
   try {
-    const response = takeFirst(path, body) ?? (await fetch(path, { method: "POST", headers, body }));
+    const response = first.take(path, body) ?? (await fetch(path, { method: "POST", headers, body }));
     if (!response.ok) throw await refusalOf(response);
     return { answer: (await response.json()) as T, session: response.headers.get(SESSION_HEADER) ?? "" };
   } catch (cause) {
