@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { describe, expect, test } from "vitest";
 import { COOKIE, Sealer } from "./cookie.ts";
-import { isOwnPage, Sessions } from "./sessions.ts";
+import { isNavigation, isOwnPage, Sessions } from "./sessions.ts";
 
 const HOUR = 3_600_000;
 const SECRET = "shared by the gateways";
@@ -41,6 +41,28 @@ test("where the services do not answer, signing out removes the cookie and says 
   const sessions = new Sessions({ ...OPTIONS, nowMs: () => 1 });
   const answer = await sessions.signOut({ headers: { ...OWN, cookie } } as unknown as IncomingMessage);
   expect(answer).toMatchObject({ status: 503, headers: { "set-cookie": expect.stringContaining("Max-Age=0") } });
+});
+
+test("a page signs the session out that it shows, and no other", async () => {
+  const cookie = `${COOKIE}=${new Sealer(SECRET).seal({ id: "s1", token: "t", begunMs: 0, usedMs: 0 })}`;
+  const sessions = new Sessions({ ...OPTIONS, nowMs: () => 1 });
+  const out = (more: Record<string, string>) =>
+    sessions.signOut({ headers: { ...OWN, ...more } } as unknown as IncomingMessage);
+  const answer = await out({ cookie, "telltale-session-id": "s2" });
+  expect([answer.status, answer.headers?.["set-cookie"]]).toEqual([401, undefined]);
+  // The services are asked to end its own: they do not answer here.
+  expect((await out({ cookie, "telltale-session-id": "s1" })).status).toBe(503);
+  // A session that is over is nobody's.
+  expect((await out({ "telltale-session-id": "s1" })).status).toBe(204);
+});
+
+test("what is for a window to show comes from the window, or from the service worker in between", () => {
+  const isShown = (mode: string, dest: string) => isNavigation({ "sec-fetch-mode": mode, "sec-fetch-dest": dest });
+  expect([isShown("navigate", "document"), isShown("navigate", "empty")]).toEqual([true, true]);
+  expect([isShown("navigate", "iframe"), isShown("navigate", "object"), isNavigation({})]).toEqual(
+    Array(3).fill(false),
+  );
+  expect([isShown("cors", "empty"), isShown("same-origin", "empty")]).toEqual([false, false]);
 });
 
 test("the cookie of any other page counts for nothing", () => {

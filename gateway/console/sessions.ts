@@ -80,7 +80,7 @@ export class Sessions {
   }
 
   /** Whether a page made the call in another session than the browser's cookie is of: then it must count for nobody. */
-  isOfAnother(headers: IncomingHttpHeaders, credential: CookieCredential | undefined): boolean {
+  isOfAnother(headers: IncomingHttpHeaders, credential: { readonly id: string } | undefined): boolean {
     const meant = headers[SESSION_HEADER];
     return meant !== undefined && meant !== credential?.id;
   }
@@ -151,11 +151,12 @@ export class Sessions {
     return redirect(ended.to);
   }
 
-  /** `DELETE /ui/session`. The cookie counts for nothing any more, whoever kept a copy. The token goes on working elsewhere: revoke it to end that. */
+  /** `DELETE /ui/session`, of the session that the page shows where it says so. The cookie counts for nothing any more, whoever kept a copy. The token goes on working elsewhere: revoke it to end that. */
   async signOut({ headers }: IncomingMessage): Promise<Answer> {
     if (!isOwnPage(headers)) return detail(403, "Only the console's own page signs out: send its Origin");
     const removed = { "set-cookie": setCookie("", 0, this.#isSecure(headers)) };
     const session = this.#options.auth ? this.#sessionOf(headers) : undefined;
+    if (session !== undefined && this.isOfAnother(headers, session)) return detail(401, OF_ANOTHER);
     try {
       if (session !== undefined) await this.#admin.endSession({}, callOptions(headers, authorizationOf(session)));
     } catch (error) {
@@ -244,9 +245,12 @@ export function isOwnPage(headers: IncomingHttpHeaders): boolean {
   return headers.origin !== undefined && isOwnOrigin(headers.origin, headers.host ?? "");
 }
 
-/** Whether it is for a window, tab or frame to show, as browsers say it; nothing of ours is shown in a frame. */
+/** What a window is to show; "empty" where the service worker hands its request on. No script can make a request of the mode itself. */
+const SHOWN_BY_WINDOWS: ReadonlySet<string | undefined> = new Set(["document", "empty"]);
+
+/** Whether it is for a window or tab to show, as browsers say it; nothing of ours is shown in a frame. */
 export function isNavigation(headers: IncomingHttpHeaders): boolean {
-  return headers["sec-fetch-mode"] === "navigate" && headers["sec-fetch-dest"] === "document";
+  return headers["sec-fetch-mode"] === "navigate" && SHOWN_BY_WINDOWS.has(headers["sec-fetch-dest"]);
 }
 
 function tooLarge(error: unknown): undefined {

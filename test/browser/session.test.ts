@@ -143,6 +143,61 @@ describeWith(["chromium"], "signing in to the console", () => {
     await context.close();
   });
 
+  it("signs out whom the tab shows, and nobody who has signed in meanwhile", async () => {
+    const [one, two] = [await platform.mint([Scope.READ], "line-3/"), await platform.mint([Scope.READ], "line-4/")];
+    const { context, page, wrong } = await openPage(browser, platform.http, { expected: REFUSED });
+    await page.goto(`${platform.http}/ui/alerts`);
+    await signIn(page, one.secret);
+    await page.getByRole("link", { name: "line-3/boiler", exact: true }).waitFor();
+    await page.evaluate(`fetch("/ui/session", { method: "POST", headers: { "content-type": "application/json" },
+      body: JSON.stringify({ token: ${JSON.stringify(two.secret)} }) })`);
+    await page.getByRole("button", { name: "Sign out" }).click();
+    // Whoever is signed in is shown what is theirs.
+    await page.getByRole("link", { name: "line-4/boiler", exact: true }).waitFor();
+    expect(await page.getByRole("link", { name: "line-3/boiler", exact: true }).count()).toBe(0);
+    await page.reload();
+    await page.getByRole("link", { name: "line-4/boiler", exact: true }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it("asks for a token where calls are refused in a session that the platform has just named", async () => {
+    const { context, page, wrong } = await openPage(browser, platform.http, { expected: REFUSED });
+    await page.goto(`${platform.http}/ui/alerts`);
+    await signIn(page, platform.adminToken);
+    await page.getByRole("link", { name: "line-3/boiler", exact: true }).waitFor();
+    // As by a gateway that cannot read the cookie.
+    await page.route("**/telltale.v1.AlertService/*", (route, request) =>
+      route.continue({ headers: { ...request.headers(), "telltale-session-id": "another" } }),
+    );
+    await page.reload();
+    await page.getByRole("heading", { name: "Sign in to Telltale" }).waitFor();
+    await page.unroute("**/telltale.v1.AlertService/*");
+    await signIn(page, platform.adminToken);
+    await page.getByRole("link", { name: "line-3/boiler", exact: true }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it("has the first answers in its page also where the service worker hands the page on", async () => {
+    const { context, page, wrong } = await openPage(browser, platform.http, { expected: REFUSED });
+    await page.goto(`${platform.http}/ui/alerts`);
+    await signIn(page, platform.adminToken);
+    await page.evaluate("navigator.serviceWorker.ready.then(() => undefined)");
+    // A page does not wait for long where the services are slow.
+    const found = async () => {
+      await page.reload();
+      return [
+        await page.evaluate("navigator.serviceWorker.controller !== null"),
+        await page.locator("#first-answers").count(),
+      ];
+    };
+    await expect.poll(found).toEqual([true, 1]);
+    await page.getByRole("link", { name: "line-3/boiler", exact: true }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   it("offers an operator what an operator may do, and asks again when the session is over", async () => {
     const { secret } = await platform.mint([Scope.READ, Scope.OPERATE]);
     const { context, page, wrong } = await openPage(browser, platform.http, { expected: REFUSED });

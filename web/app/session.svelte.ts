@@ -2,7 +2,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { GET_CALLER } from "../../formats/console-page.ts";
 import { type Problem, problemOf } from "./problems.ts";
-import { bindTo, callByJson, onCallError } from "./transport.ts";
+import { bindTo, boundHeaders, callByJson, onCallError } from "./transport.ts";
 
 /** GetCallerResponse in JSON, which leaves out what is empty. */
 interface Caller {
@@ -17,6 +17,8 @@ type State = "asking" | "signed-out" | "signed-in" | "unreachable";
 /** A page that somebody looks at keeps its session. */
 const KEEP_MS = 5 * 60_000;
 const RETRY_MS = 3_000;
+/** A session that is refused again so soon after the platform has named it is good for nothing, as where gateways have different secrets. */
+const REFUSED_AGAIN_MS = 10_000;
 /** The tabs of a browser have one cookie: one that finds another session there tells the others. */
 const CHANNEL = "telltale-session";
 
@@ -43,6 +45,8 @@ class Session {
   #channel: BroadcastChannel | undefined;
   /** Counts questions: the answer of the newest counts. */
   #asked = 0;
+  /** When a call was refused last, by `performance.now()`. */
+  #refusedMs = Number.NEGATIVE_INFINITY;
   readonly #before = new Set<() => Promise<unknown>>();
   readonly #after = new Set<() => void>();
 
@@ -57,6 +61,8 @@ class Session {
   }
 
   #end(): void {
+    // An answer that is under way is of before.
+    this.#asked++;
     if (this.state === "signed-out") return;
     this.state = "signed-out";
     this.id = "";
@@ -69,6 +75,14 @@ class Session {
     this.#end();
     this.state = "asking";
     void this.ask();
+  }
+
+  /** A call of this session was refused, so the browser is in another, or in none. */
+  #lose(): void {
+    const isAgain = performance.now() - this.#refusedMs < REFUSED_AGAIN_MS;
+    this.#refusedMs = performance.now();
+    if (isAgain) this.#end();
+    else this.#change();
   }
 
   get mayOperate(): boolean {
@@ -148,11 +162,19 @@ class Session {
     return code === null ? undefined : (PROBLEMS[code] ?? PROBLEMS.failed);
   }
 
+  /** Ends the session that this page shows, and no other: whoever has signed in meanwhile in another tab stays. */
   async signOut(): Promise<void> {
+    const { id } = this;
+    const headers = boundHeaders();
     await Promise.allSettled([...this.#before].map((act) => act()));
-    const answer = await fetch("/ui/session", { method: "DELETE" }).catch(() => undefined);
+    const answer = await fetch("/ui/session", { method: "DELETE", headers }).catch(() => undefined);
     // Without an answer the browser still has its cookie.
     if (answer === undefined) throw new ConnectError("The browser has no connection", Code.Unavailable);
+    if (answer.status === 401) {
+      // A call may have found it out before.
+      if (this.id === id) this.#change();
+      return;
+    }
     this.#end();
     this.#channel?.postMessage("");
     if (!answer.ok)
@@ -167,7 +189,7 @@ class Session {
     };
     void this.ask();
     const stop = onCallError((error) => {
-      if (this.state === "signed-in" && ConnectError.from(error).code === Code.Unauthenticated) this.#change();
+      if (this.state === "signed-in" && ConnectError.from(error).code === Code.Unauthenticated) this.#lose();
     });
     const timer = setInterval(() => {
       if (this.state === "signed-in" && this.required && !document.hidden) void this.ask();
