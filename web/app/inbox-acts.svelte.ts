@@ -31,8 +31,8 @@ class InboxActs {
   #inbox: ((alert: Alert) => void) | undefined;
   /** What was asked for and is not done yet. */
   readonly #underWay = new Set<Promise<void>>();
-  /** Of these, how many are of more alerts than a page that goes can take along: the browser asks before. */
-  #bulky = 0;
+  /** Of how many alerts that is. Where a page that goes cannot take all of them along, the browser asks before. */
+  #alerts = 0;
 
   /** @param onchanged is called with each alert that was changed, until the function is called that this answers with */
   show(onchanged: (alert: Alert) => void): () => void {
@@ -77,16 +77,21 @@ class InboxActs {
   async #start(verb: Verb, asked: readonly Alert[], act: Act): Promise<void> {
     const alerts = asked.filter(({ id }) => !this.pendingIds.has(id));
     if (alerts.length === 0 || !session.mayOperate) return;
+    this.#count(alerts.length);
     const work = this.#do(verb, alerts, act);
-    const isBulky = alerts.length > TAKEN_ALONG;
     this.#underWay.add(work);
-    if (isBulky && this.#bulky++ === 0) window.addEventListener("beforeunload", ask);
     try {
       await work;
     } finally {
       this.#underWay.delete(work);
-      if (isBulky && --this.#bulky === 0) window.removeEventListener("beforeunload", ask);
+      this.#count(-alerts.length);
     }
+  }
+
+  #count(more: number): void {
+    this.#alerts += more;
+    if (this.#alerts > TAKEN_ALONG) window.addEventListener("beforeunload", ask);
+    else window.removeEventListener("beforeunload", ask);
   }
 
   async #do(verb: Verb, alerts: readonly Alert[], act: Act): Promise<void> {
@@ -118,7 +123,7 @@ class InboxActs {
     };
     // A page that is hidden may go without another word: what it can take along begins then.
     const hidden = new AbortController();
-    const look = () => document.hidden && alerts.length <= TAKEN_ALONG && hidden.abort();
+    const look = () => document.hidden && this.#alerts <= TAKEN_ALONG && hidden.abort();
     look();
     document.addEventListener("visibilitychange", look);
     const failures = await forEach(alerts, verb, each, hidden.signal);
