@@ -10,6 +10,8 @@ export class AssetTree {
   readonly open = new SvelteSet<string>();
   problem = $state.raw<Problem>();
   readonly #signal: AbortSignal;
+  /** The newest question of each asset: an older answer that comes later says what was. */
+  readonly #asked = new Map<string, symbol>();
   #isFirst = true;
 
   constructor(signal: AbortSignal) {
@@ -54,8 +56,11 @@ export class AssetTree {
 
   /** @returns why not */
   async #ask(prefix: string): Promise<Problem | undefined> {
+    const turn = Symbol();
+    this.#asked.set(prefix, turn);
     try {
       const { nodes, withoutAsset } = await registryApi.getAssetTree({ prefix, depth: 1 }, { signal: this.#signal });
+      if (this.#asked.get(prefix) !== turn) return undefined;
       const assets = nodes.filter(({ depth }) => depth === 1).map(assetOf);
       const nowhere = prefix === "" && (withoutAsset?.total ?? 0n) > 0n;
       this.children.set(prefix, nowhere && withoutAsset ? [...assets, nowhereOf(countsOf(withoutAsset))] : assets);

@@ -145,8 +145,17 @@ class Live {
     }
     if (said.kind !== "missed") this.#token = said.token;
     if (said.kind === "state") return;
-    const event = said.kind === "event" ? (await loadWatch()).eventOf(said.event) : "missed";
+    const event = said.kind === "event" ? await this.#eventOf(said.event) : "missed";
     for (const listener of this.#listeners) listener(event);
+  }
+
+  /** What cannot be read, since the code for it does not come, has happened all the same. */
+  async #eventOf(bytes: Uint8Array): Promise<LiveEvent> {
+    try {
+      return (await loadWatch()).eventOf(bytes);
+    } catch {
+      return "missed";
+    }
   }
 
   #say(said: Said): void {

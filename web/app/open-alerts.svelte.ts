@@ -12,16 +12,20 @@ const SETTLE_MS = 1_000;
 class OpenAlerts {
   text = $state("");
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Counts questions: the answer of the newest counts. */
+  #asked = 0;
 
   async count(): Promise<void> {
     if (session.state !== "signed-in" || !session.mayRead) return;
+    const turn = ++this.#asked;
     try {
       const { alerts, nextPageToken } = await alertApi.listAlerts({ resolved: false, limit: MOST });
+      if (turn !== this.#asked) return;
       // At the icon of the installed console, where the browser has that. Without permission there is no number.
       navigator.setAppBadge?.(alerts.length).catch(() => {});
       this.text = alerts.length === 0 ? "" : `${alerts.length}${nextPageToken === "" ? "" : "+"}`;
     } catch {
-      this.text = ""; // the pages say what is wrong
+      if (turn === this.#asked) this.text = ""; // the pages say what is wrong
     }
   }
 
@@ -37,6 +41,7 @@ class OpenAlerts {
       idle();
       stop();
       clearTimeout(this.#timer);
+      this.#asked++;
       this.text = "";
       navigator.clearAppBadge?.().catch(() => {});
     };
