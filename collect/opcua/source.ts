@@ -135,6 +135,8 @@ class Subscribed {
         logger.warn({ server: endpoint }, "the connection to the server is lost: connecting again");
       });
       client.on("connection_reestablished", () => {
+        // Too late, while it is closed: the next session reads what is missing.
+        if (over.signal.aborted) return;
         this.#repairingMs = undefined;
         counters.sourceConnected.set({ source: endpoint }, 1);
         logger.info({ server: endpoint }, "connected to the server again");

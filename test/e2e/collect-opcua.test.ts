@@ -3,16 +3,24 @@ import { X509Certificate } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { OPCUAClient } from "node-opcua-client";
 import { expect, test, vi } from "vitest";
 import { parse } from "yaml";
+import { createCounters } from "../../collect/counters.ts";
 import { readOpcuaConfig } from "../../collect/opcua/config.ts";
 import { historyOf } from "../../collect/opcua/history.ts";
 import { loadOpcua } from "../../collect/opcua/library.ts";
 import { openSession } from "../../collect/opcua/session.ts";
+import { opcuaSource } from "../../collect/opcua/source.ts";
+import { Spool } from "../../collect/spool.ts";
+import { systemClock } from "../../server/clock.ts";
+import { SampledLines } from "../../server/observe/sampled.ts";
 import { cleanupAfterEach } from "../../testing/cleanup.ts";
 import { runCli } from "../../testing/cli.ts";
 import { startCollector, writeConfig } from "../../testing/collect/collector.ts";
 import { type PythonServer, startPython } from "../../testing/collect/python-server.ts";
+import { recordingLogger } from "../../testing/logger.ts";
 import { metric, until } from "../../testing/metric.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { startPlatform } from "../../testing/platform.ts";
@@ -319,6 +327,34 @@ describeWith(
         break;
       }
       await until(() => server.lines.includes("released 1"));
+    });
+
+    test("a connection that comes back while its session is given up is not gone on with", async () => {
+      const { folder, secure } = await plant();
+      const file = writeConfig(folder, { server: secure, nodes: nodes.slice(0, 1) });
+      const opcua = await loadOpcua();
+      const created = vi.spyOn(opcua.client.OPCUAClient, "create");
+      const { logger, lines } = recordingLogger();
+      const said = (msg: string) => lines().some((line) => line.msg === msg);
+      const counters = createCounters();
+      const sampled = new SampledLines(logger);
+      const settings = readOpcuaConfig(file, readFileSync(file, "utf8"));
+      const spool = await Spool.open(settings, { counters, logger, sampled });
+      const source = opcuaSource(opcua, settings, { spool, counters, clock: systemClock, logger, sampled });
+      const ending = new AbortController();
+      const running = source.run(ending.signal);
+      add(async () => {
+        ending.abort(new Error("the end"));
+        await running;
+        await spool.close(AbortSignal.abort(new Error("at once")));
+      });
+      await until(() => said("subscribed"));
+      const client = created.mock.results.at(-1)!.value as OPCUAClient;
+      ending.abort(new Error("the end"));
+      await nextTurn(); // it waits for the server's answer to its goodbye
+      client.emit("connection_reestablished");
+      expect(said("connected to the server again")).toBe(false);
+      await running;
     });
 
     test("no value is stored twice, and none lost of those that came while the collector lived", async () => {
