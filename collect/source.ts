@@ -9,7 +9,7 @@ import type { Spool } from "./spool.ts";
 
 /** What a source works with. */
 export interface SourceParts {
-  readonly spool: Pick<Spool, "offer" | "store" | "room" | "isFull">;
+  readonly spool: Pick<Spool, "offer" | "store" | "room" | "isFull" | "puts">;
   readonly counters: Counters;
   readonly clock: Clock;
   readonly logger: Logger;

@@ -27,6 +27,10 @@ export class Spool {
   #stored = 0;
   /** Readings on their way to the spool. */
   #waiting = 0;
+  /** How often readings were given, and of how often, from the first, all of them are stored. */
+  #puts = { begun: 0, stored: 0 };
+  /** Something could not be stored. */
+  #isBroken = false;
   /** Resolves when what was given before has been handed to the client: readings of one sensor stay in their order. */
   #turn: Promise<void> = Promise.resolve();
   /** Runs while something waits, and from the beginning when something was taken. */
@@ -88,6 +92,14 @@ export class Spool {
     return this.#isFull;
   }
 
+  /**
+   * What was given before a moment is stored, on disk as the settings say, once `stored` has reached the `begun` of that moment. `isFull`
+   * does not tell: a spool that is slow takes something now and then while more waits in memory.
+   */
+  get puts(): { readonly begun: number; readonly stored: number } {
+    return { ...this.#puts };
+  }
+
   /** Resolves when the readings are stored, on disk as the settings say. Waits while the spool is full. */
   async store(readings: readonly DeviceReading[]): Promise<void> {
     const { error } = await this.#put(readings);
@@ -96,6 +108,7 @@ export class Spool {
 
   /** @returns how many are on disk, the first of them; with an error where not all are, or nothing more can be stored */
   async #put(readings: readonly DeviceReading[]): Promise<{ readonly kept: number; readonly error?: unknown }> {
+    this.#puts.begun++;
     this.#waiting += readings.length;
     this.#stuck ??= setTimeout(() => this.#full(true), FULL_AFTER_MS);
     const { from, to, error } = await this.#sendInTurn(readings);
@@ -108,9 +121,12 @@ export class Spool {
     this.#stored += kept;
     this.#parts.counters.spooled(kept);
     if (why === undefined) {
+      // They are stored in their order. Behind what is lost no count may say that all is stored.
+      if (!this.#isBroken) this.#puts.stored++;
       this.#progressed();
       return { kept };
     }
+    this.#isBroken = true;
     this.#failed.reject(why);
     this.#taken.tell();
     return { kept, error: why };

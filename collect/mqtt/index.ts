@@ -63,6 +63,7 @@ async function listen(mqtt: MqttSettings): Promise<Sample[]> {
   };
   const spool: SourceParts["spool"] = {
     isFull: false,
+    puts: { begun: 0, stored: 0 },
     room: async () => {},
     offer: () => true,
     store: async (given) => {

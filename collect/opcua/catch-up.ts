@@ -100,9 +100,13 @@ export class CatchUp {
     this.#newest.closeGap();
   }
 
-  /** At the end of the collector: of the nodes that the server keeps, the next start asks for it, behind what is missing before it. */
+  /**
+   * At the end of the collector: of the nodes that the server keeps, the next start asks for it, behind what is missing before it. Where
+   * it would not know from when on, nothing is left to it.
+   */
   end(): void {
-    this.#handOver([...(this.#held?.rest() ?? [])].filter(({ node }) => !this.#kept.has(node.sensorId)));
+    const isAskedFor = ({ node }: NodeValue) => this.#newest.isWritten && this.#kept.has(node.sensorId);
+    this.#handOver([...(this.#held?.rest() ?? [])].filter((value) => !isAskedFor(value)));
     this.#held = undefined;
   }
 
@@ -114,8 +118,6 @@ export class CatchUp {
 
   /** To be called again and again. */
   look(): void {
-    // Values may wait for room, and would be taken for stored.
-    if (this.#parts.spool.isFull) return;
     const nowMs = this.#parts.clock.monotonicMs();
     if (nowMs - this.#savedMs < SAVE_MS) return;
     this.#savedMs = nowMs;
@@ -124,7 +126,7 @@ export class CatchUp {
 
   #save(): void {
     try {
-      this.#newest.save();
+      this.#newest.save(this.#parts.spool.puts);
     } catch (error) {
       // On a full disk readings wait; without the file the next start reads no history.
       const why = error instanceof Error ? error.message : String(error);

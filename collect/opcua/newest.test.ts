@@ -4,6 +4,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { NewestTimes } from "./newest.ts";
 
+/** Nothing is on its way to the spool. */
+const STORED = { begun: 0, stored: 0 };
+
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "telltale-newest-"));
@@ -14,8 +17,8 @@ afterEach(() => rmSync(folder, { recursive: true }));
 function listenedUntil(us: number): NewestTimes {
   const times = new NewestTimes(folder);
   for (const node of ["a", "b"]) times.saw(node, us);
-  times.save();
-  times.save();
+  times.save(STORED);
+  times.save(STORED);
   return times;
 }
 
@@ -59,12 +62,12 @@ test("a start in the middle of a gap begins before it, and one behind it after i
   };
   times.openGap();
   times.fill("a", 5_000);
-  times.save();
-  times.save();
+  times.save(STORED);
+  times.save(STORED);
   expect(atStart()).toBe(1_000);
   times.closeGap();
-  times.save();
-  times.save();
+  times.save(STORED);
+  times.save(STORED);
   expect(atStart()).toBe(5_000);
 });
 

@@ -1,6 +1,7 @@
 /** Of which time the newest value of each sensor is, also over restarts, and what is missing behind it while a gap is open. */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Spool } from "../spool.ts";
 
 /** Beside the spool's own files. */
 const NAME = "opcua-newest.json";
@@ -20,14 +21,16 @@ export class NewestTimes {
   /** Microseconds, by sensor id. */
   readonly #times: Map<string, number>;
   #gap: OpenGap | undefined;
-  /** As JSON: at the last call of `save`, and in the file. */
-  #before: string | undefined;
+  /** At the last call of `save` that looked, as JSON, and what had been given to the spool by then. */
+  #before: { readonly json: string; readonly puts: number } | undefined;
+  /** What is in the file, as JSON; undefined: nothing that says a time. */
   #written: string | undefined;
 
   /** @param folder of the spool; a file there that cannot be read counts as none */
   constructor(folder: string) {
     this.#file = join(folder, NAME);
     this.#times = new Map(Object.entries(readTimes(this.#file)));
+    if (this.#times.size > 0) this.#written = this.#json();
   }
 
   /** Nobody listens from now on: until `closeGap` something may be missing behind the newest value of all sensors. */
@@ -45,6 +48,15 @@ export class NewestTimes {
   /** When the gap began that is open; undefined: there was no value before. */
   get gapUs(): number | undefined {
     return this.#gap?.beginUs;
+  }
+
+  /** Whether the next start knows from when on to ask for history. */
+  get isWritten(): boolean {
+    return this.#written !== undefined;
+  }
+
+  #json(): string {
+    return JSON.stringify(Object.fromEntries(this.#times));
   }
 
   #latest(): number | undefined {
@@ -76,18 +88,23 @@ export class NewestTimes {
   }
 
   /**
-   * Writes what was so at the call before: values of that time are in the spool by now, while the newest may still be on their way there.
-   * What is asked for twice, the platform recognises. While a gap is open the next start has to begin before it, and nothing is written.
+   * Writes what was so at a call before, once the values of that time are stored: the newest may still be on their way. What is asked for
+   * twice, the platform recognises. While a gap is open the next start has to begin before it, and nothing is written.
+   *
+   * @param puts of the spool, to which all values that were seen have been given
    */
-  save(): void {
-    if (this.#gap) return;
-    const now = JSON.stringify(Object.fromEntries(this.#times));
-    if (this.#before !== undefined && this.#before !== this.#written) {
-      writeFileSync(`${this.#file}.new`, this.#before, { mode: 0o600 });
-      renameSync(`${this.#file}.new`, this.#file);
-      this.#written = this.#before;
+  save({ begun, stored }: Spool["puts"]): void {
+    if (this.#gap || this.#times.size === 0) return;
+    if (this.#before !== undefined) {
+      const { json, puts } = this.#before;
+      if (stored < puts) return;
+      if (json !== this.#written) {
+        writeFileSync(`${this.#file}.new`, json, { mode: 0o600 });
+        renameSync(`${this.#file}.new`, this.#file);
+        this.#written = json;
+      }
     }
-    this.#before = now;
+    this.#before = { json: this.#json(), puts: begun };
   }
 }
 
