@@ -180,6 +180,9 @@ export class SettingsSync {
 
   async #turn(): Promise<void> {
     this.#closing.signal.throwIfAborted();
+    // At once: whoever asks from here on is answered by the next turn, which has to find what was asked for.
+    const asked = this.#asked;
+    this.#asked = new Set();
     const behind = new Map<number, string>();
     const { sql, idleMs = IDLE_MS } = this.#o;
     await transaction(sql, async (tx, lost) => {
@@ -187,7 +190,7 @@ export class SettingsSync {
       try {
         await tx`select set_config('idle_in_transaction_session_timeout', ${String(idleMs)}, true)`;
         await this.#haveTurn(tx, signal);
-        await this.#logAll({ tx, signal, behind });
+        await this.#logAll({ tx, signal, behind }, asked && [...asked]);
       } finally {
         leave();
       }
@@ -209,11 +212,10 @@ export class SettingsSync {
     }
   }
 
-  async #logAll(turn: Turn): Promise<void> {
-    const asked = this.#asked;
-    this.#asked = new Set();
+  /** @param asked as `run` has it */
+  async #logAll(turn: Turn, asked: readonly string[] | undefined): Promise<void> {
     // Before the settings: these begin to count for all sensors of a partition at one place of its log.
-    if (await areAssetsWanted(turn.tx)) await this.#logPlaces(turn, asked && [...asked]);
+    if (await areAssetsWanted(turn.tx)) await this.#logPlaces(turn, asked);
     if (asked !== undefined) return;
     const wanted = await wantedSettings(turn.tx);
     const books = await this.#books();

@@ -37,6 +37,11 @@ interface Place {
 }
 const START: Place = { series: -1, lastUs: -1 };
 
+/** Whether a lock was not had within `lock_timeout`. */
+export function isLockTimeout(error: unknown): boolean {
+  return (error as { code?: string }).code === "55P03";
+}
+
 export interface Moved {
   readonly readings: number;
   /** Readings of old blocks written again. */
@@ -96,26 +101,26 @@ export async function closedGenerations(sql: Sql): Promise<number[]> {
 }
 
 /**
- * Compacts a closed generation and calls back after each portion, whose answer is the most points of the next one (default
- * `PORTION_POINTS`, of the first one as well). Leaves the empty table, see `dropGeneration`.
+ * Compacts a closed generation and calls back after each portion. Leaves the empty table, see `dropGeneration`.
+ *
+ * @param pointsOf the most points of the next portion
  */
 export async function compactGeneration(
   sql: Sql,
   generation: number,
-  afterPortion: (moved: Moved) => Promise<number | undefined> | undefined = () => undefined,
-  firstPoints = PORTION_POINTS,
+  afterPortion: (moved: Moved) => Promise<void> | void = () => {},
+  pointsOf = () => PORTION_POINTS,
 ): Promise<void> {
-  let points = firstPoints;
   for (let place: Place | undefined = START; place !== undefined; ) {
     const from: Place = place;
-    let limit = points;
+    let limit = pointsOf();
     let portion: { moved: Moved; end: Place | undefined } | undefined;
     // Late readings that touch too many blocks at once: a smaller portion of them.
     for (; portion === undefined; limit = Math.ceil(limit / 8)) {
       portion = await maintain(sql, (tx) => movePortion(tx, generation, from, limit));
     }
     place = portion.end;
-    if (portion.moved.readings > 0) points = (await afterPortion(portion.moved)) ?? PORTION_POINTS;
+    if (portion.moved.readings > 0) await afterPortion(portion.moved);
   }
 }
 
@@ -329,7 +334,7 @@ export async function dropGeneration(sql: Sql, generation: number, emptySince: s
       return true;
     });
   } catch (error) {
-    if ((error as { code?: string }).code === "55P03") return false;
+    if (isLockTimeout(error)) return false;
     throw error;
   }
 }

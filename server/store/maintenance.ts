@@ -8,6 +8,7 @@ import {
   closedGenerations,
   compactGeneration,
   dropGeneration,
+  isLockTimeout,
   type Moved,
   markNow,
   PORTION_POINTS,
@@ -43,8 +44,6 @@ const REMOVAL_REST = 1;
 /** The same after each transaction that completes aggregates, which nobody waits for; and how long one look may go on with it. */
 const COMPLETION_REST = 3;
 const COMPLETION_MS = 4_000;
-/** What PostgreSQL answers where a lock is not had in time. */
-const LOCK_NOT_AVAILABLE = "55P03";
 /** A portion that takes longer than this is stuck. */
 const STATEMENT_TIMEOUT_MS = 300_000;
 
@@ -111,7 +110,7 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
       await rollGeneration(sql);
       return true;
     } catch (error) {
-      if ((error as { code?: string }).code === LOCK_NOT_AVAILABLE) return false;
+      if (isLockTimeout(error)) return false;
       throw error;
     }
   }
@@ -145,12 +144,11 @@ export function startMaintenance(options: MaintenanceOptions): Maintenance {
         const tookMs = performance.now() - beganMs;
         // Where readings arrive faster than this goes, with its rests, the open one would grow with each turn; more that wait make haste.
         if (await rollDue()) waiting = await waitingGenerations();
-        const { points, rest } = pace();
+        const { rest } = pace();
         if (rest > 0) await delay(rest * tookMs, undefined, { signal: stop.signal });
         beganMs = performance.now();
-        return points;
       };
-      await compactGeneration(sql, generation, afterPortion, pace().points);
+      await compactGeneration(sql, generation, afterPortion, () => pace().points);
       emptied.set(generation, await markNow(sql));
     }
     const closed = await closedGenerations(sql);
