@@ -201,7 +201,9 @@ test.each([{ asset: "site" }, { sensorType: "flow" }, {}])(
     const source = "asset" in scope ? ASSET : "sensorType" in scope ? SENSOR_TYPE : ALL_TYPES;
     expect(origins.find(({ field }) => field === "time_zone")!.source).toBe(source);
     expect(pending).toBe(1n);
-    expect((await it.get(scope, "pump-").catch(() => undefined))?.pending ?? 0n).toBe(0n);
+    const limited = it.get(scope, "pump-");
+    if ("asset" in scope) await expect(limited).rejects.toMatchObject({ kind: "not_found" });
+    else expect(await limited).toMatchObject({ pending: 0n });
   },
 );
 
