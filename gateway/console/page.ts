@@ -83,6 +83,7 @@ export class ConsolePage {
     const call: Call = async (method, input) =>
       (await this.#transport.unary(method, undefined, TIMEOUT_MS, passedOn(given), input)).message;
     const asked = [callerOf(call), ...ofPage(page, query, call)];
+    // What is refused or late the page asks for itself, and shows what is wrong.
     const found = await Promise.all(asked.map((each) => each.catch(() => undefined)));
     const answers = found.filter((each) => each !== undefined);
     if (answers.length === 0) return undefined;
