@@ -273,14 +273,20 @@ test("names what is wrong with its options", () => {
   expect(make({ url: "nonsense", producer: "p" })).toThrow('The address is "nonsense"');
 });
 
+/** A buffer with what a client could not send before it was closed: the server does not listen. */
+async function keptOnDisk(count: number) {
+  const { listener: at, url } = await listener();
+  const bufferDir = folder();
+  await at.close();
+  const first = client(url, { bufferDir });
+  await sendMany(first, 0, count);
+  await first.close();
+  return { at, url, bufferDir };
+}
+
 describe("the buffer on disk", () => {
   test("keeps what was not settled for the next client, under its old epoch and sequence", async () => {
-    const { listener: at, url } = await listener();
-    const bufferDir = folder();
-    await at.close();
-    const first = client(url, { bufferDir });
-    await sendMany(first, 0, 55);
-    await first.close();
+    const { at, url, bufferDir } = await keptOnDisk(55);
     await at.listen();
     const second = client(url, { bufferDir });
     await sendMany(second, 55, 60);
@@ -311,12 +317,7 @@ describe("the buffer on disk", () => {
     ["of which a part is there", Buffer.from([200, 0, 0, 0, 1, 2, 3, 4, 5])],
     ["of which only the length of the file is there, as after a power failure", Buffer.alloc(4_096)],
   ])("drops a record that a crash cut off, %s, and keeps those before it", async (_, left) => {
-    const { listener: at, url } = await listener();
-    const bufferDir = folder();
-    await at.close();
-    const first = client(url, { bufferDir });
-    await sendMany(first, 0, 20);
-    await first.close();
+    const { at, url, bufferDir } = await keptOnDisk(20);
     const segment = readdirSync(bufferDir).find((name) => name.endsWith(".seg"))!;
     appendFileSync(join(bufferDir, segment), left);
     await at.listen();
@@ -329,12 +330,7 @@ describe("the buffer on disk", () => {
   });
 
   test("sends what stands behind a record that is lost", async () => {
-    const { listener: at, url } = await listener();
-    const bufferDir = folder();
-    await at.close();
-    const first = client(url, { bufferDir });
-    await sendMany(first, 0, 60);
-    await first.close();
+    const { at, url, bufferDir } = await keptOnDisk(60);
     // As two segments, of which the system had not written the end of the first when the power failed.
     const bytes = readFileSync(join(bufferDir, "0000000001.seg"));
     const ends = [0];
@@ -350,12 +346,7 @@ describe("the buffer on disk", () => {
   });
 
   test("keeps what stands behind a record that is damaged", async () => {
-    const { listener: at, url } = await listener();
-    const bufferDir = folder();
-    await at.close();
-    const first = client(url, { bufferDir });
-    await sendMany(first, 0, 60);
-    await first.close();
+    const { at, url, bufferDir } = await keptOnDisk(60);
     const segment = join(bufferDir, "0000000001.seg");
     const bytes = readFileSync(segment);
     bytes[8 + bytes.readUInt32LE(0) + 20]! ^= 1;

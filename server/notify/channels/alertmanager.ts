@@ -10,6 +10,7 @@ import { bounded } from "./bounded.ts";
 import { httpChannel, json, type Posted } from "./http-channel.ts";
 import { MAX_ALERTS_TO_ALERTMANAGER } from "./limits.ts";
 import type { ChannelOptions } from "./options.ts";
+import { below } from "./texts.ts";
 
 /** Open alerts are sent again as often as Prometheus does it. */
 export const REFRESH_MS = 60_000;
@@ -26,7 +27,7 @@ interface PostableAlert {
 
 export function alertmanager(config: AlertmanagerConfig, options: ChannelOptions): Channel {
   const outgoing = ({ url, message }: Posted) => {
-    const address = `${url.replace(/\/+$/, "")}/api/v2/alerts`;
+    const address = below(url, "api/v2/alerts");
     const { alerts, externalUrl } = bounded(message, 0);
     const nowUs = options.clock.nowUs();
     const all = alerts.flatMap((alert) => postable(alert, { nowUs, externalUrl }));

@@ -8,6 +8,7 @@ import { httpChannel, json, type Posted } from "./http-channel.ts";
 import { MAX_NTFY_BYTES } from "./limits.ts";
 import type { ChannelOptions } from "./options.ts";
 import { PICTURE_NAME, pictureFor } from "./picture.ts";
+import { below } from "./texts.ts";
 
 /** As many as ntfy shows. */
 const MAX_ACTIONS = 3;
@@ -35,7 +36,7 @@ export function ntfy(config: NtfyConfig, options: ChannelOptions): Channel {
     const plain = { headers, body: json(told) };
     const picture = await pictureFor(message, config, options);
     if (picture === undefined) return [plain];
-    const address = `${url.replace(/\/+$/, "")}/${topic}`;
+    const address = below(url, topic);
     return [{ address, headers: { ...headers, ...headersOf(told, picture) }, body: Buffer.from(picture.png), plain }];
   };
   return httpChannel({ kind: "ntfy", what: "ntfy", outgoing }, config, options);

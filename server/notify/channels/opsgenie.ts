@@ -1,5 +1,4 @@
 /** Opsgenie, and Jira Service Management with its integrations: a group is one alert there, which its last message closes. */
-import { createHash } from "node:crypto";
 import type { Channel } from "../channel.ts";
 import type { OpsgenieConfig } from "../config/config.ts";
 import type { Message } from "../message.ts";
@@ -7,15 +6,15 @@ import { type ChatView, chatText, fitting, PLAIN } from "./chat.ts";
 import { httpChannel, json, type Posted } from "./http-channel.ts";
 import { MAX_OPSGENIE_CHARACTERS, MAX_OPSGENIE_TITLE_CHARACTERS } from "./limits.ts";
 import type { ChannelOptions } from "./options.ts";
-import { beginning } from "./texts.ts";
+import { beginning, below, incidentKey } from "./texts.ts";
 
 const PRIORITIES: Readonly<Record<string, string>> = { critical: "P1", high: "P2", medium: "P3", low: "P4" };
 
 export function opsgenie(config: OpsgenieConfig, options: ChannelOptions): Channel {
   const outgoing = async ({ url, message, secrets }: Posted) => {
     const key = await secrets.read(config.apiKey, "the API key of Opsgenie");
-    const alias = createHash("sha256").update(message.groupKey).digest("hex");
-    const base = `${url.replace(/\/+$/, "")}/v2/alerts`;
+    const alias = incidentKey(message);
+    const base = below(url, "v2/alerts");
     const view = fitting(
       message,
       (each) => each,

@@ -1,5 +1,4 @@
 /** PagerDuty: Events API v2. A group is one incident: its messages trigger it, and the last one resolves it. */
-import { createHash } from "node:crypto";
 import { isoTime, toTimestamp } from "../../lib/time.ts";
 import type { Channel } from "../channel.ts";
 import { PAGERDUTY_SEVERITIES, type PagerDutyConfig } from "../config/config.ts";
@@ -9,7 +8,7 @@ import { type ChatView, chatText, fitting, PLAIN } from "./chat.ts";
 import { httpChannel, json, type Posted } from "./http-channel.ts";
 import { MAX_PAGERDUTY_BYTES, MAX_PAGERDUTY_SUMMARY_CHARACTERS } from "./limits.ts";
 import type { ChannelOptions } from "./options.ts";
-import { beginning, oneLine } from "./texts.ts";
+import { beginning, incidentKey, oneLine } from "./texts.ts";
 import type { AlertView } from "./view.ts";
 
 /** By what the platform calls it. */
@@ -53,7 +52,7 @@ function event(
   return {
     routing_key: routingKey,
     event_action: message.status === "resolved" ? "resolve" : "trigger",
-    dedup_key: createHash("sha256").update(message.groupKey).digest("hex"),
+    dedup_key: incidentKey(message),
     client: config.client ?? "Telltale",
     ...(clientUrl !== "" && { client_url: clientUrl }),
     ...(links.length > 0 && { links }),

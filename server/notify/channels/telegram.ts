@@ -11,6 +11,7 @@ import type { ChannelOptions } from "./options.ts";
 import { formWith, pictureFor } from "./picture.ts";
 import type { Answer } from "./post.ts";
 import { secondsToWaitMs } from "./retry-after.ts";
+import { below } from "./texts.ts";
 
 const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 const escaped = (text: string) => text.replace(/[&<>"]/g, (character) => ENTITIES[character]!);
@@ -31,7 +32,7 @@ const STYLES: Readonly<Record<ParseMode, ChatStyle>> = {
 export function telegram(config: TelegramConfig, options: ChannelOptions): Channel {
   const outgoing = async ({ url, message, secrets }: Posted) => {
     const token = await secrets.read(config.botToken, "the bot token of Telegram");
-    const to = (method: string) => `${url.replace(/\/+$/, "")}/bot${token}/${method}`;
+    const to = (method: string) => below(url, `bot${token}/${method}`);
     const view = fitting(message, (each) => each, fits);
     const text = own(config) ?? textOf(view, STYLES[config.parseMode]);
     const words = { link_preview_options: { is_disabled: true }, text };

@@ -51,3 +51,13 @@ export function fallbackNote({ fallback }: Message): string {
   const { receiver, kind, reason } = fallback;
   return oneLine(`You get this because ${receiver} was not told by ${kind}: ${reason || "no reason is known"}.`);
 }
+
+/** What a service of incidents knows the group by: its own id may be longer than they take. */
+export function incidentKey({ groupKey }: Message): string {
+  return createHash("sha256").update(groupKey).digest("hex");
+}
+
+/** An address below a configured one, which may end with slashes. */
+export function below(url: string, path: string): string {
+  return `${url.replace(/\/+$/, "")}/${path}`;
+}

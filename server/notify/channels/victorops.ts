@@ -1,11 +1,11 @@
 /** Splunk On-Call, which was VictorOps: a group is one incident, which its last message ends. */
-import { createHash } from "node:crypto";
 import type { Channel } from "../channel.ts";
 import type { VictorOpsConfig } from "../config/config.ts";
 import { type ChatView, chatText, fitting, PLAIN } from "./chat.ts";
 import { httpChannel, json, type Posted } from "./http-channel.ts";
 import { MAX_VICTOROPS_CHARACTERS } from "./limits.ts";
 import type { ChannelOptions } from "./options.ts";
+import { below, incidentKey } from "./texts.ts";
 
 const TYPES: readonly string[] = ["CRITICAL", "WARNING", "INFO", "RECOVERY"];
 const BY_SEVERITY: Readonly<Record<string, string>> = { high: "CRITICAL", medium: "WARNING", low: "INFO" };
@@ -13,7 +13,7 @@ const BY_SEVERITY: Readonly<Record<string, string>> = { high: "CRITICAL", medium
 export function victorOps(config: VictorOpsConfig, options: ChannelOptions): Channel {
   const outgoing = async ({ url, message, secrets }: Posted) => {
     const key = await secrets.read(config.apiKey, "the API key of VictorOps");
-    const address = `${url.replace(/\/+$/, "")}/${encodeURIComponent(key)}/${encodeURIComponent(config.routingKey)}`;
+    const address = below(url, `${encodeURIComponent(key)}/${encodeURIComponent(config.routingKey)}`);
     const view = fitting(
       message,
       (each) => each,
@@ -24,7 +24,7 @@ export function victorOps(config: VictorOpsConfig, options: ChannelOptions): Cha
     const body = json({
       ...config.customFields,
       message_type: message.status === "resolved" ? "RECOVERY" : type,
-      entity_id: createHash("sha256").update(message.groupKey).digest("hex"),
+      entity_id: incidentKey(message),
       entity_display_name: config.title || view.subject,
       state_message: config.body || textOf(view),
       monitoring_tool: config.monitoringTool || "Telltale",
