@@ -16,7 +16,7 @@ export interface Client {
  * made for `read committed`. Not whether they may write: a database that is full is often made one that can only be read.
  *
  * Compiled plans pay for queries of seconds, and are made for what the planner takes for dear: of a commit, whose tables are found by index
- * whatever their size, it thought so of each one, and compiling took 50 ms where the commit takes 2.
+ * whatever their size, it thought so of each one, and compiling took many times what the commit takes.
  */
 const SESSION = {
   jit: "off",
