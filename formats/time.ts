@@ -8,6 +8,9 @@
 const ISO_TIME =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})\d*)?)?\s*(?:(Z)|([+-])(\d\d)(?::?(\d\d))?(?::?(\d\d))?)?)?$/i;
 
+/** Latest time that fits a Timestamp: 9999-12-31T23:59:59Z, in microseconds since 1970; the earliest that is taken is 0. */
+export const MAX_TIME_US = 253_402_300_799 * 1e6;
+
 export interface Instant {
   /** Whole seconds since 1970-01-01T00:00:00Z. */
   readonly seconds: number;

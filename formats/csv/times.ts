@@ -1,5 +1,5 @@
 /** The times of one file, all by one convention, found in its first rows or as the user says. */
-import { dayNumber, EPOCH_NAMES, type EpochUnit, epochUnit, parseEpoch } from "../time.ts";
+import { dayNumber, EPOCH_NAMES, type EpochUnit, epochUnit, MAX_TIME_US, parseEpoch } from "../time.ts";
 import { type Calendar, parseCalendar } from "./calendar.ts";
 import { CsvProblem, type Place, quoted } from "./problem.ts";
 import { type Dst, Zone } from "./zone.ts";
@@ -16,9 +16,6 @@ export interface TimeOptions {
   /** What messages call the place of a cell; absent: "line". */
   readonly place?: Place | undefined;
 }
-
-/** What the contract takes: the end of the year 9999. */
-const MAX_TIME_US = 253_402_300_799 * 1e6;
 
 /** Reads the times of one file. */
 export class TimeReader {

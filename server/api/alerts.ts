@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { MAX_TIME_US } from "../../formats/time.ts";
 import {
   type Alert,
   AlertSchema,
@@ -10,7 +11,6 @@ import {
 import { ControlSchema } from "../../gen/es/telltale/v1/log_pb.ts";
 import { renamed } from "../backtest/named.ts";
 import { TelltaleError } from "../errors.ts";
-import { MAX_TIME_US } from "../ingest/limits.ts";
 import type { LogSubmitter } from "../ingest/log-submitter.ts";
 import { partitionOf } from "../ingest/series.ts";
 import type { Registry } from "../registry/registry.ts";

@@ -2,6 +2,7 @@
 import { create } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { MAX_TIME_US } from "../../formats/time.ts";
 import {
   GetAnomalyHeatmapResponseSchema,
   HeatmapRowSchema,
@@ -12,7 +13,6 @@ import {
 } from "../../gen/es/telltale/v1/chart_pb.ts";
 import type { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
 import { REASONS } from "../detect/index.ts";
-import { MAX_TIME_US } from "../ingest/limits.ts";
 import { MINUTE_US, toTimestamp } from "../lib/time.ts";
 import { readMatchers } from "../registry/filter.ts";
 import type { Registry } from "../registry/registry.ts";

@@ -1,6 +1,7 @@
 /** Incidents: listed, shown, watched, acknowledged and derived again. */
 import { toBinary } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { MAX_TIME_US } from "../../formats/time.ts";
 import {
   type Incident,
   IncidentKind,
@@ -14,7 +15,6 @@ import {
 import { TelltaleError } from "../errors.ts";
 import { MAX_ACKNOWLEDGED_AT_ONCE } from "../incidents/limits.ts";
 import type { IncidentView, IncidentViews, MemberView } from "../incidents/views.ts";
-import { MAX_TIME_US } from "../ingest/limits.ts";
 import type { Feed } from "../live/feed.ts";
 import { canAccessSensor } from "../security/principal.ts";
 import type { AlertActions } from "./alerts.ts";

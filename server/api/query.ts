@@ -1,6 +1,7 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import { MAX_TIME_US } from "../../formats/time.ts";
 import {
   GetPlatformStatsResponseSchema,
   type ListReadingsRequest,
@@ -14,7 +15,6 @@ import {
 import { type ScoredReading, ScoredReadingSchema } from "../../gen/es/telltale/v1/reading_pb.ts";
 import type { Clock } from "../clock.ts";
 import { TelltaleError } from "../errors.ts";
-import { MAX_TIME_US } from "../ingest/limits.ts";
 import { quoted } from "../lib/quoted.ts";
 import { DAY_US, toMicros, toTimestamp } from "../lib/time.ts";
 import type { HealthChecks } from "../observe/health.ts";

@@ -1,9 +1,9 @@
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { Sql } from "postgres";
+import { MAX_TIME_US } from "../../formats/time.ts";
 import type { ReportService } from "../../gen/es/telltale/v1/report_pb.ts";
 import type { Clock } from "../clock.ts";
 import { TelltaleError } from "../errors.ts";
-import { MAX_TIME_US } from "../ingest/limits.ts";
 import { HOUR_US } from "../lib/time.ts";
 import { makeReport } from "../report/report.ts";
 import { invalid, timeOf } from "./query.ts";

@@ -5,6 +5,7 @@
 
 import { create, fromJson, type JsonObject, type JsonValue, toBinary } from "@bufbuild/protobuf";
 import { StructSchema } from "@bufbuild/protobuf/wkt";
+import { MAX_TIME_US } from "../../formats/time.ts";
 import { type Refusal, RefusalReason, RefusalSchema } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import type { Reading, SeriesBlock } from "../../gen/es/telltale/v1/reading_pb.ts";
 import { quoted } from "../lib/quoted.ts";
@@ -13,13 +14,7 @@ import { encodeFragment, type Run } from "../log/record/encode.ts";
 import type { SensorsOverLimit } from "../security/quota.ts";
 import { BatchAttributes, KnownAttributes } from "./attributes.ts";
 import { checkAttributes, checkSeries, checkValue, type Fault } from "./check.ts";
-import {
-  MAX_METADATA_BYTES,
-  MAX_METADATA_DEPTH,
-  MAX_METADATA_VALUES,
-  MAX_REFUSALS_DETAILED,
-  MAX_TIME_US,
-} from "./limits.ts";
+import { MAX_METADATA_BYTES, MAX_METADATA_DEPTH, MAX_METADATA_VALUES, MAX_REFUSALS_DETAILED } from "./limits.ts";
 import type { KnownSeries, SeriesHandle, SeriesTable } from "./series.ts";
 
 export interface Batch {

@@ -10,8 +10,6 @@ export const MAX_METADATA_BYTES = 16 * 1024;
 export const MAX_METADATA_VALUES: number = MAX_METADATA_BYTES / 2;
 /** Levels of metadata below its fields: in binary form each is three, and a decoder stops at a hundred. */
 export const MAX_METADATA_DEPTH = 16;
-/** Latest time that fits a Timestamp: 9999-12-31T23:59:59Z in microseconds. */
-export const MAX_TIME_US = 253_402_300_799 * 1e6;
 /** Refusals described one by one in an answer; counts are always complete. */
 export const MAX_REFUSALS_DETAILED = 1000;
 /** Sensors remembered with their encoded keys; past it the table starts again from nothing. */

@@ -1,6 +1,6 @@
 /** `series`, `labels`, `label/…/values` and `metadata` of Prometheus' HTTP API: what there is to ask for. */
 
-import { MAX_TIME_US } from "../../ingest/limits.ts";
+import { MAX_TIME_US } from "../../../formats/time.ts";
 import { METRIC_NAME } from "../../promql/labels.ts";
 import { MAX_QUERY_SERIES } from "../../promql/limits.ts";
 import { parseSelectors } from "../../promql/parse.ts";

@@ -1,7 +1,7 @@
 /** Stored readings as samples of PromQL. */
 
 import type { Matcher } from "../../../formats/matchers.ts";
-import { MAX_TIME_US } from "../../ingest/limits.ts";
+import { MAX_TIME_US } from "../../../formats/time.ts";
 import { failed } from "../../promql/errors.ts";
 import type { SampleSource } from "../../promql/evaluate.ts";
 import { MAX_QUERY_SAMPLES, MAX_QUERY_SERIES } from "../../promql/limits.ts";

@@ -3,6 +3,7 @@
  */
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import type { Attributes } from "../../../formats/attributes.ts";
+import { MAX_TIME_US } from "../../../formats/time.ts";
 import { type Control, ControlSchema, SensorAttributesSchema } from "../../../gen/es/telltale/v1/log_pb.ts";
 import { RECORD_VERSION } from "./encode.ts";
 
@@ -109,7 +110,13 @@ function decodeMetadata(bytes: Buffer, start: number, end: number): [number, Uin
   return [position, struct];
 }
 
-function decodeRun(bytes: Buffer, start: number, end: number): LoggedRun {
+/** Nothing is stored under a time that no client could ask for, and the partition's time never goes back from one. */
+function checkTime(us: number): void {
+  if (!(us >= 0 && us <= MAX_TIME_US))
+    throw new RangeError(`log record has a time of ${us} µs, which is not from 1970 to 9999`);
+}
+
+function decodeRun(bytes: Buffer, view: DataView, start: number, end: number): LoggedRun {
   const c = new Cursor(bytes, start);
   let key = "";
   let firstIndex = 0;
@@ -143,6 +150,7 @@ function decodeRun(bytes: Buffer, start: number, end: number): LoggedRun {
   const count = (valuesEnd - valuesAt) >> 3;
   if (timesAt >= 0 && timesEnd - timesAt !== valuesEnd - valuesAt)
     throw new RangeError("log record has unequal columns");
+  for (let at = timesAt; at < timesEnd; at += 8) checkTime(readInt64(view, at));
   return { key, firstIndex, count, timesAt, valuesAt, metadata, attributes };
 }
 
@@ -159,7 +167,7 @@ function decodeFragment(bytes: Buffer, view: DataView, start: number, end: numbe
     const tag = c.varint();
     if (tag === 0x2a) {
       const from = c.span();
-      const run = decodeRun(bytes, from, c.at);
+      const run = decodeRun(bytes, view, from, c.at);
       runs.push(run);
       readings += run.count;
     } else if (tag === 0x0a) {
@@ -224,6 +232,7 @@ export function decodeRecord(input: Uint8Array): LoggedRecord {
       if (version > RECORD_VERSION && version <= LAST_THINKABLE_VERSION) throw new NewerRecordError(version);
     } else if (tag === 0x11) {
       receivedAtUs = readInt64(view, c.at);
+      checkTime(receivedAtUs);
       c.at += 8;
     } else if (tag === 0x1a) {
       const from = c.span();

@@ -1,12 +1,13 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { MAX_TIME_US } from "../../../formats/time.ts";
 import { LogRecordSchema, SensorAttributesSchema, SeriesKeySchema } from "../../../gen/es/telltale/v1/log_pb.ts";
 import { decodeRecord, readInt64 } from "./decode.ts";
 import { encodeFragment, encodeRecord, type Run } from "./encode.ts";
 
 const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1");
-const time = fc.integer({ min: 0, max: 253402300800000000 });
+const time = fc.integer({ min: 0, max: MAX_TIME_US });
 const run = fc
   .record({
     id: fc.string({ minLength: 1, maxLength: 12 }),
@@ -119,3 +120,24 @@ test("a record cut anywhere is refused or decodes to fewer fields, and never han
     }),
   );
 });
+
+test.each([-1, -8.51e18, MAX_TIME_US + 1e6, 2 ** 62])(
+  "a time of %d µs is no time of a record, nor of a reading",
+  (us) => {
+    const head = { producer: "", epoch: 0n, sequence: 0n, traceparent: "", echo: false };
+    const of = (received: number, observed: number) => {
+      const run: Run = {
+        key: "k",
+        firstIndex: 0,
+        times: [0, observed],
+        values: [1, 2],
+        metadata: undefined,
+        attributes: undefined,
+      };
+      return encodeRecord(received, [encodeFragment(head, [run])]);
+    };
+    expect(decodeRecord(of(MAX_TIME_US, MAX_TIME_US)).readings).toBe(2);
+    expect(() => decodeRecord(of(us, 0))).toThrow("which is not from 1970 to 9999");
+    expect(() => decodeRecord(of(0, us))).toThrow("which is not from 1970 to 9999");
+  },
+);

@@ -1,7 +1,7 @@
 /** JSON lines: in each an object, with the names that `POST /api/v1/sensors/data` has. */
 import type { JsonObject } from "@bufbuild/protobuf";
 import { CsvProblem, decodeText, TimeReader } from "../../../../formats/csv/index.ts";
-import { parseEpoch } from "../../../../formats/time.ts";
+import { MAX_TIME_US, parseEpoch } from "../../../../formats/time.ts";
 import { quoted, quotedValue } from "../../../lib/quoted.ts";
 import { didYouMean } from "../../../lib/suggest.ts";
 import { finiteNumber } from "../number.ts";
@@ -195,7 +195,7 @@ function readerOf(options: BulkOptions["csv"]): TimeReader {
 
 /** Microseconds that the contract has a time for, or why not. */
 function checked(us: number, text: string): number | string {
-  return us >= 0 && us <= 253_402_300_799e6 ? us : `${quoted(text)}, which is no time from 1970 to 9999`;
+  return us >= 0 && us <= MAX_TIME_US ? us : `${quoted(text)}, which is no time from 1970 to 9999`;
 }
 
 function objectOf(text: string): Fields | undefined {
