@@ -18,6 +18,11 @@ export const COLUMNAR = ["pyarrow==26.0.1", "pandas==3.1.1", "polars==2.1.0"];
 export const LOCUST = ["locust==2.47.0", "grpcio==1.85.1", "grpcio-tools==1.85.1"];
 /** Clients that send while the platform is killed. */
 export const KILLED_CLIENTS = [...OPENTELEMETRY, "paho-mqtt==2.1.0", "influxdb-client==1.50.0"];
+/** Programs that describe their sensors to Home Assistant; linux2mqtt does not start with psutil 7. */
+export const DISCOVERY = [
+  ...["ha-mqtt-discoverable==0.26.0", "penguin-metrics==0.0.2", "linux2mqtt==1.7.0"],
+  ...["paho-mqtt==2.2.0", "psutil==6.1.1"],
+];
 /** A device and a server that collectors read. */
 export const PYMODBUS = ["pymodbus==3.16.1"];
 export const ASYNCUA = ["asyncua==2.1.0"];
@@ -58,6 +63,16 @@ export async function pythonWith(packages: readonly string[]): Promise<string> {
 
 // Alone, it only fetches what is needed, so that no test waits for it.
 if (import.meta.main) {
-  const sets = [SCHEMATHESIS, GQL, COLUMNAR, LOCUST, PYMODBUS, ASYNCUA, KILLED_CLIENTS, await requirements(EXAMPLES)];
+  const sets = [
+    SCHEMATHESIS,
+    GQL,
+    COLUMNAR,
+    LOCUST,
+    PYMODBUS,
+    ASYNCUA,
+    KILLED_CLIENTS,
+    DISCOVERY,
+    await requirements(EXAMPLES),
+  ];
   await Promise.all(sets.map(pythonWith));
 }

@@ -48,6 +48,24 @@ test("a sensor of Zigbee2MQTT has the name, the unit and the class that it says"
   expect(map("zigbee2mqtt/other", { temperature: 1 })).toBeUndefined();
 });
 
+test("what a description says of availability and growth is kept, and states that are no numbers are not asked for", () => {
+  const { configure, map, others, topics } = open();
+  configure("homeassistant/sensor/meter/config", {
+    ...{ uniq_id: "meter", stat_t: "meter/state", stat_cla: "total_increasing", val_tpl: "{{ value_json.kwh }}" },
+    avty: [{ topic: "zigbee2mqtt/bridge/state" }, { t: "meter/availability" }],
+  });
+  configure("homeassistant/sensor/start/config", { uniq_id: "start", stat_t: "start/state", dev_cla: "timestamp" });
+  configure("homeassistant/sensor/mode/config", { uniq_id: "mode", stat_t: "mode/state", dev_cla: "enum" });
+  expect(map("meter/state", { kwh: 7 })).toMatchObject({
+    readings: [{ attributes: { availability_topic: "zigbee2mqtt/bridge/state", __kind__: "counter" } }],
+  });
+  expect([...topics]).toEqual(["meter/state"]);
+  expect(others).toEqual([
+    'homeassistant/sensor/start/config: start is of the class "timestamp", whose states are no numbers',
+    'homeassistant/sensor/mode/config: mode is of the class "enum", whose states are no numbers',
+  ]);
+});
+
 test("the base topic stands for ~, a binary sensor has two states, and without an id the topic is one", () => {
   const { configure, map } = open();
   configure("homeassistant/binary_sensor/gate/config", {

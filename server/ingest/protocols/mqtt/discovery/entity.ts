@@ -28,8 +28,11 @@ export const NOTHING: Described = { entities: [], faults: [], others: [] };
 
 /** Their states are numbers, or one of two words. */
 const COMPONENTS = new Set(["sensor", "binary_sensor", "number"]);
+/** Classes of sensors whose states are a time or one of several words. */
+const TEXT_CLASSES = new Set(["date", "enum", "timestamp"]);
 /** Home Assistant's abbreviations of what is read here. */
 const LONG_NAMES: Readonly<Record<string, string>> = {
+  avty: "availability",
   avty_t: "availability_topic",
   cmps: "components",
   dev: "device",
@@ -41,6 +44,7 @@ const LONG_NAMES: Readonly<Record<string, string>> = {
   pl_off: "payload_off",
   pl_on: "payload_on",
   sa: "suggested_area",
+  stat_cla: "state_class",
   stat_t: "state_topic",
   uniq_id: "unique_id",
   unit_of_meas: "unit_of_measurement",
@@ -66,7 +70,8 @@ export function describe(component: string, id: string, payload: JsonObject): De
   const all = given.slice(0, MAX_COMPONENTS);
   const tooMany =
     given.length > all.length ? [`has ${given.length} components: the first ${MAX_COMPONENTS} are taken`] : [];
-  const shared = { "~": config["~"], state_topic: config.state_topic, availability_topic: config.availability_topic };
+  const { state_topic, availability_topic, availability } = config;
+  const shared = { "~": config["~"], state_topic, availability_topic, availability };
   const device = deviceOf(config);
   const each = all.map(([key, value]) => {
     const own = isObject(value) ? spelled(value) : {};
@@ -81,6 +86,9 @@ export function describe(component: string, id: string, payload: JsonObject): De
 
 function one(component: string, id: string, config: JsonObject, device: Readonly<Record<string, string>>): Described {
   if (!COMPONENTS.has(component)) return { ...NOTHING, others: [`${id} is of the component ${quoted(component)}`] };
+  const deviceClass = text(config.device_class);
+  if (component === "sensor" && deviceClass !== undefined && TEXT_CLASSES.has(deviceClass))
+    return { ...NOTHING, others: [`${id} is of the class ${quoted(deviceClass)}, whose states are no numbers`] };
   const refuse = (why: string) => ({ ...NOTHING, faults: [`${id} ${why}`] });
   const stateTopic = based(text(config.state_topic), text(config["~"]));
   if (stateTopic === undefined) return refuse("has no state_topic");
@@ -89,10 +97,11 @@ function one(component: string, id: string, config: JsonObject, device: Readonly
   const given = text(config.value_template);
   const template = given === undefined ? undefined : valueTemplate(given);
   if (typeof template === "string") return refuse(`has a value_template that ${template}`);
-  const deviceClass = text(config.device_class);
   const isBinary = component === "binary_sensor";
   const about = {
-    availability_topic: based(text(config.availability_topic), text(config["~"])),
+    // As protocols with metadata have it: what knows its counters lists them by it.
+    __kind__: config.state_class === "total_increasing" ? "counter" : undefined,
+    availability_topic: based(availabilityOf(config), text(config["~"])),
     expire_after: typeof config.expire_after === "number" ? String(config.expire_after) : undefined,
     device_class: deviceClass,
   };
@@ -107,6 +116,13 @@ function one(component: string, id: string, config: JsonObject, device: Readonly
     attributes: { ...device, ...present(about) },
   };
   return { ...NOTHING, entities: [entity] };
+}
+
+/** The topic, or the first of a list of them. */
+function availabilityOf({ availability_topic, availability }: JsonObject): string | undefined {
+  const [first = availability] = Array.isArray(availability) ? availability : [];
+  const listed = isObject(first) ? (text(first.topic) ?? text(first.t)) : undefined;
+  return text(availability_topic) ?? listed;
 }
 
 /** Attributes of all of a device's entities. */

@@ -33,11 +33,21 @@ test.each([
   ["{{ value_json.x | is_defined }}", "{}", undefined],
   ["{{ value_json.x }}", "no JSON", undefined],
   ["{{ value_json.x | round }}", '{"x":{}}', undefined],
+  // As linux2mqtt writes them.
+  ["{{ value_json.x if value_json is not undefined and value_json.x is not undefined else None }}", '{"x":5}', "5"],
+  ["{{ value_json.x if value_json is not undefined and value_json.x is not undefined else None }}", "{}", undefined],
+  ["{{ value_json.x if value_json is not undefined and value_json.x is not undefined else None }}", "-", undefined],
+  ["{{ value_json.x | float if value_json.x is defined else 0 }}", "{}", "0"],
+  ["{{ value_json.x | float if value_json.x is defined else 0 }}", '{"x":"2.5"}', "2.5"],
+  ["{{ value_json.x if value_json.x is not none else value_json.y }}", '{"x":null,"y":7}', "7"],
+  ["{{ value_json.x if value_json.x is undefined else value_json.y | round }}", '{"x":1,"y":7.6}', "8"],
 ])("%s of %s is %s", (template, payload, wanted) => expect(render(template, payload)).toBe(wanted));
 
 test.each([
   ["{{ value_json.x / 10 }}", /has "value_json.x \/ 10": known are/],
   ["{{ states('sensor.x') }}", /known are value, value_json/],
+  ["{{ value_json.x if value_json.x > 3 else 0 }}", /has the condition "value_json.x > 3": known are "is defined"/],
+  ["{{ value_json.x if value_json.x is defined else states('y') }}", /has "states\('y'\)": known are/],
   ["{% if value %}1{% endif %}", /no single/],
   ["{{ value | regex_findall('x') }}", /filter "regex_findall\('x'\)": known are float/],
   ["{{ value }} {{ value }}", /no single/],
@@ -49,6 +59,9 @@ test("no template and no payload make it throw", () => {
     "}}",
     "value",
     "value_json",
+    " if ",
+    " is defined",
+    " else ",
     ".a",
     "[0]",
     "['a']",

@@ -1,6 +1,6 @@
 /**
- * The subset of Home Assistant's value templates that is known here: one expression of `value` or `value_json` with filters, and text around
- * it. Pure: a template of the broker is never run, only these forms of it.
+ * The subset of Home Assistant's value templates that is known here: one expression of `value` or `value_json` with filters, which may
+ * depend on whether a value is there. Pure: a template of the broker is never run, only these forms of it.
  */
 import { type JsonPath, parsePath, valueAt } from "../json-path.ts";
 import { numberOf } from "../payload.ts";
@@ -25,8 +25,15 @@ export class StatePayload {
 export type ValueTemplate = (payload: StatePayload) => string | undefined;
 
 type Filter = (value: unknown) => unknown;
+/** What stands in a template as Jinja has it: of a payload a value, which is undefined where there is none. */
+type Expression = (payload: StatePayload) => unknown;
+type Test = (payload: StatePayload) => boolean;
 
 const EXPRESSION = /^\{\{-?([^{}]*)\}\}$/;
+/** `A if B else C`: programs guard a part of the payload with it that is not always there. */
+const CONDITIONAL = /^(.+?)\s+if\s+(.+?)\s+else\s+(.+)$/s;
+const TEST = /^(\S+)\s+is\s+(not\s+)?(defined|undefined|none)$/;
+const NONE = /^none$/i;
 const CALL = /^([a-z_]+)(?:\(\s*([^()]*?)\s*\))?$/;
 const NUMBER = /^[+-]?\d+(?:\.\d+)?$/;
 const NOT_FINITE = /^[+-]?(nan|inf|infinity)$/i;
@@ -37,9 +44,35 @@ export function valueTemplate(text: string): ValueTemplate | string {
   if (text.length > MAX_TEMPLATE) return "is longer than 500 characters";
   const inner = EXPRESSION.exec(text.trim())?.[1]?.replace(/-$/, "");
   if (inner === undefined) return "is no single {{ … }}";
-  const [source = "", ...calls] = inner.split("|").map((part) => part.trim());
-  const path = sourcePath(source);
-  if (path === undefined)
+  const expression = expressionOf(inner.trim());
+  if (typeof expression === "string") return expression;
+  return (payload) => {
+    const value = expression(payload);
+    if (typeof value === "number") return Number.isFinite(value) ? String(value) : undefined;
+    // As Python writes them.
+    if (typeof value === "boolean") return value ? "True" : "False";
+    return typeof value === "string" ? value : undefined;
+  };
+}
+
+/** @returns what `valueTemplate` does */
+function expressionOf(text: string): Expression | string {
+  const [, then, condition, otherwise] = CONDITIONAL.exec(text) ?? [];
+  if (then === undefined || condition === undefined || otherwise === undefined) return piped(text);
+  const test = testOf(condition);
+  if (typeof test === "string") return test;
+  const yes = piped(then);
+  if (typeof yes === "string") return yes;
+  const no = alternative(otherwise);
+  if (typeof no === "string") return no;
+  return (payload) => (test(payload) ? yes(payload) : no(payload));
+}
+
+/** A value with filters. */
+function piped(text: string): Expression | string {
+  const [source = "", ...calls] = text.split("|").map((part) => part.trim());
+  const from = sourceOf(source);
+  if (from === undefined)
     return `has "${source}": known are value, value_json.name, value_json['name'] and value_json[0]`;
   const filters: Filter[] = [];
   for (const call of calls) {
@@ -48,16 +81,32 @@ export function valueTemplate(text: string): ValueTemplate | string {
       return `has the filter "${call}": known are float, int, round, abs, multiply, is_defined and default`;
     filters.push(filter);
   }
-  return (payload) => {
-    const value = filters.reduce(
-      (at, filter) => filter(at),
-      path === "value" ? payload.text : valueAt(payload.json, path),
-    );
-    if (typeof value === "number") return Number.isFinite(value) ? String(value) : undefined;
-    // As Python writes them.
-    if (typeof value === "boolean") return value ? "True" : "False";
-    return typeof value === "string" ? value : undefined;
-  };
+  return (payload) => filters.reduce((at, filter) => filter(at), from(payload));
+}
+
+function testOf(condition: string): Test | string {
+  const tests: Test[] = [];
+  for (const part of condition.split(/\s+and\s+/)) {
+    const [, source = "", not, state] = TEST.exec(part.trim()) ?? [];
+    const from = sourceOf(source);
+    if (from === undefined)
+      return `has the condition "${part}": known are "is defined", "is undefined" and "is none" of such values, also with not`;
+    const isSo = (value: unknown) =>
+      state === "none" ? value === null : (value === undefined) === (state === "undefined");
+    tests.push((payload) => isSo(from(payload)) === (not === undefined));
+  }
+  return (payload) => tests.every((test) => test(payload));
+}
+
+function alternative(text: string): Expression | string {
+  if (NONE.test(text)) return () => undefined;
+  return NUMBER.test(text) ? () => Number(text) : piped(text);
+}
+
+function sourceOf(source: string): Expression | undefined {
+  const path = sourcePath(source);
+  if (path === undefined) return undefined;
+  return path === "value" ? ({ text }) => text : ({ json }) => valueAt(json, path);
 }
 
 function sourcePath(source: string): JsonPath | "value" | undefined {
