@@ -126,6 +126,22 @@ describe("a line", () => {
     expect(messages[0]).not.toBe("");
   });
 
+  it.each([
+    ["press value=21,5", "21,5", "21.5"],
+    ["press value=-0,25 1790000000000000000", "-0,25", "-0.25"],
+    ["press value=21,5,oil=3", "21,5", "21.5"],
+    ["press oil=3,value=+3,5 oil=3", "+3,5", "+3.5"],
+  ])("%s is refused with what to write for its decimal comma", (line, found, wanted) => {
+    expect(read(line)).toMatchObject({
+      untimed: [],
+      messages: [`${JSON.stringify(found)} has a decimal comma: write ${wanted}`],
+    });
+  });
+
+  it.each(["m v=1,a", "m v=1,5a", "m v=t,5", "m v=1e3,5", 'm s="x",5'])("%s has no decimal comma", (line) => {
+    expect(read(line).messages).toEqual(["a field has no value: write KEY=VALUE"]);
+  });
+
   it("stores none of its fields where one is wrong", () => {
     expect(read("m a=1,b=x,c=3").untimed).toEqual([]);
   });

@@ -107,7 +107,7 @@ class LineScan {
   read(): Line {
     const text = this.#text;
     this.strings = 0;
-    const series = text.slice(this.#at, this.#toUnescaped(SPACE, NONE, "has no fields"));
+    const series = text.slice(this.#at, this.#toSpace());
     if (series.charCodeAt(0) === COMMA) throw new LineError("the measurement is missing");
     while (text.charCodeAt(this.#at) === SPACE) this.#at++;
     let fields = NO_FIELDS;
@@ -120,25 +120,50 @@ class LineScan {
     return { series, fields, time: this.#time() };
   }
 
-  /** Answers with where the character stands that no backslash is before, and goes there. */
-  #toUnescaped(wanted: number, or: number, otherwise: string): number {
+  /** Goes behind measurement and tags. */
+  #toSpace(): number {
     const text = this.#text;
     for (let at = this.#at; at < text.length; at++) {
       const c = text.charCodeAt(at);
       if (c === NEWLINE) break;
-      if ((c === wanted || c === or) && (at === this.#at || text.charCodeAt(at - 1) !== BACKSLASH)) {
-        this.#at = at;
-        return at;
-      }
+      if (c !== SPACE || (at > this.#at && text.charCodeAt(at - 1) === BACKSLASH)) continue;
+      this.#at = at;
+      return at;
     }
-    throw new LineError(otherwise);
+    throw new LineError("has no fields");
+  }
+
+  /** Goes behind the key of a field. */
+  #toEquals(): number {
+    const text = this.#text;
+    const from = this.#at;
+    for (let at = from; at < text.length; at++) {
+      const c = text.charCodeAt(at);
+      if (c === NEWLINE) break;
+      if ((c !== EQUALS && c !== COMMA && c !== SPACE) || (at > from && text.charCodeAt(at - 1) === BACKSLASH))
+        continue;
+      // No part of a key: what stands before it has no value.
+      if (c !== EQUALS) break;
+      this.#at = at;
+      return at;
+    }
+    throw new LineError(this.#decimalComma(from) ?? "a field has no value: write KEY=VALUE");
+  }
+
+  /** What to write where a field that has no value is what stands behind the comma of a number. */
+  #decimalComma(from: number): string | undefined {
+    const text = this.#text;
+    const whole = WHOLE.exec(text.slice(Math.max(this.#start, from - MAX_NUMBER), from))?.[1];
+    const fraction = FRACTION.exec(text.slice(from, from + MAX_NUMBER))?.[0];
+    if (whole === undefined || fraction === undefined) return undefined;
+    return `${quoted(`${whole},${fraction}`)} has a decimal comma: write ${whole}.${fraction}`;
   }
 
   /** Undefined: it holds a text. */
   #field(): LineField | undefined {
     const text = this.#text;
     const from = this.#at;
-    const end = this.#toUnescaped(EQUALS, NONE, "a field has no value: write KEY=VALUE");
+    const end = this.#toEquals();
     if (end === from) throw new LineError("a field has no key: write KEY=VALUE");
     const key = text.slice(from, end);
     this.#at++;
@@ -192,7 +217,10 @@ class LineScan {
   }
 }
 
-const NONE = -1;
+/** Digits of a number with a decimal comma, and what is looked at for them. */
+const MAX_NUMBER = 40;
+const WHOLE = /=([+-]?\d+),$/;
+const FRACTION = /^\d+(?=[\s,]|$)/;
 const TIME = /^-?\d{1,19}$/;
 const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$/;
 const INTEGER = /^(-?\d+i|\d+u)$/;
