@@ -19,7 +19,13 @@ import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { afterEach, describe, expect, test } from "vitest";
 import { IngestService, RefusalReason, type StreamReadingsRequest } from "../gen/es/telltale/v1/ingest_pb.ts";
 import { readingAt, readingsIn } from "./batch.ts";
-import { createDeviceClient, type DeviceClient, type DeviceClientOptions, type RefusedReading } from "./index.ts";
+import {
+  type BufferDamage,
+  createDeviceClient,
+  type DeviceClient,
+  type DeviceClientOptions,
+  type RefusedReading,
+} from "./index.ts";
 
 const cleanups: (() => unknown)[] = [];
 
@@ -351,10 +357,33 @@ describe("the buffer on disk", () => {
     const bytes = readFileSync(segment);
     bytes[8 + bytes.readUInt32LE(0) + 20]! ^= 1;
     writeFileSync(segment, bytes);
+    const record = 8 + bytes.readUInt32LE(0);
     await at.listen();
-    const second = client(url, { bufferDir });
+    const damage: BufferDamage[] = [];
+    const second = client(url, { bufferDir, onDamage: (each) => damage.push(each) });
     expect((await second.flush()).accepted).toBe(50n);
     expect(at.arrivals.map((key) => key.split("/")[1])).toEqual(["1", "3", "4", "5", "6"]);
+    expect(damage).toEqual([{ path: segment, at: record, bytes: 8 + bytes.readUInt32LE(record) }]);
+  });
+
+  test("tells of an end that is cut off, and of a length that is damaged with all behind it", async () => {
+    for (const [bytesOf, at] of [
+      [(bytes: Buffer) => bytes.subarray(0, -1), (ends: number[]) => ends.at(-2)!],
+      [(bytes: Buffer, ends: number[]) => bytes.fill(0xff, ends[2], ends[2]! + 4), (ends: number[]) => ends[2]!],
+    ] as const) {
+      const { url, bufferDir } = await keptOnDisk(60);
+      const path = join(bufferDir, "0000000001.seg");
+      const whole = readFileSync(path);
+      const ends = [0];
+      while (ends.at(-1)! < whole.length) ends.push(ends.at(-1)! + 8 + whole.readUInt32LE(ends.at(-1)!));
+      const left = bytesOf(whole, ends);
+      writeFileSync(path, left);
+      const damage: BufferDamage[] = [];
+      const second = client(url, { bufferDir, onDamage: (each) => damage.push(each) });
+      await second.buffered();
+      expect(damage).toEqual([{ path, at: at(ends), bytes: left.length - at(ends) }]);
+      await second.close();
+    }
   });
 
   test("closes with an error where its folder cannot be used and a reading was therefore lost", async () => {

@@ -66,7 +66,7 @@ class Client implements DeviceClient {
     this.#buffer =
       bufferDir === undefined
         ? new MemoryBuffer(maxBufferBytes ?? 64 * MiB)
-        : new DiskBuffer(bufferDir, maxBufferBytes ?? 256 * MiB, options.fsync ?? "never");
+        : new DiskBuffer(bufferDir, maxBufferBytes ?? 256 * MiB, options.fsync ?? "never", options.onDamage);
     this.#connection = connect(options);
     this.#opened = this.#open();
     this.#opened.catch((error: Error) => this.#fail(error));

@@ -8,6 +8,7 @@ import { type StreamReadingsRequest, StreamReadingsRequestSchema } from "../gen/
 import { readingsIn } from "./batch.ts";
 import { type Batch, type Buffer as BatchBuffer, Room } from "./buffer.ts";
 import { FolderLock } from "./folder-lock.ts";
+import type { BufferDamage } from "./types.ts";
 
 /** Settled segments are removed whole: small ones free their place sooner, large ones are fewer files. */
 const SEGMENT_BYTES = 8 * 1024 * 1024;
@@ -34,8 +35,8 @@ interface DiskBatch extends Batch {
 }
 
 /**
- * Batches in append-only segment files, each record with its checksum. A record that a crash cut off is dropped: it was never acknowledged
- * to whoever handed it over. A segment is removed when all of its batches are settled; after a crash, some settled batches are therefore
+ * Batches in append-only segment files, each record with its checksum. A record that is damaged or that a crash cut off is left out, and
+ * told. A segment is removed when all of its batches are settled; after a crash, some settled batches are therefore
  * resent, which the server recognises by epoch and sequence.
  *
  * One process at a time has the folder.
@@ -44,16 +45,23 @@ export class DiskBuffer implements BatchBuffer {
   readonly #folder: string;
   readonly #room: Room;
   readonly #sync: boolean;
+  readonly #onDamage: (damage: BufferDamage) => void;
   #segments: Segment[] = [];
   #removals: Promise<unknown>[] = [];
   #lock: FolderLock | undefined;
   /** Resolves when the batch that is being written is on disk or given up. */
   #writing: Promise<unknown> = Promise.resolve();
 
-  constructor(folder: string, maxBytes: number, fsync: "never" | "batch") {
+  constructor(
+    folder: string,
+    maxBytes: number,
+    fsync: "never" | "batch",
+    onDamage: (damage: BufferDamage) => void = () => {},
+  ) {
     this.#folder = folder;
     this.#room = new Room(maxBytes);
     this.#sync = fsync === "batch";
+    this.#onDamage = onDamage;
   }
 
   async open(): Promise<readonly Batch[]> {
@@ -178,16 +186,21 @@ export class DiskBuffer implements BatchBuffer {
       open: 0,
     };
     const batches: DiskBatch[] = [];
-    for (let at = 0; at + HEAD_BYTES <= bytes.length; ) {
+    let at = 0;
+    while (at + HEAD_BYTES <= bytes.length) {
       const length = bytes.readUInt32LE(at);
       const start = at + HEAD_BYTES;
       const body = bytes.subarray(start, start + length);
       // No batch is empty: zeros are what a file system has where it knows the length and not the bytes.
       if (length === 0 || length > MAX_RECORD_BYTES || body.length < length) break;
       const isWhole = crc32(body) === bytes.readUInt32LE(at + 4);
+      const from = at;
       at = start + length;
-      // Those behind a damaged one may be whole.
-      if (!isWhole) continue;
+      if (!isWhole) {
+        // Those behind it may be whole.
+        this.#onDamage({ path, at: from, bytes: at - from });
+        continue;
+      }
       const request = fromBinary(StreamReadingsRequestSchema, body);
       const { epoch, sequence } = request;
       batches.push({ epoch, sequence, count: readingsIn(request), segment, at: start, length });
@@ -195,6 +208,7 @@ export class DiskBuffer implements BatchBuffer {
       segment.open++;
       this.#room.give(-(HEAD_BYTES + length)); // it is there already, also where that is beyond the bound
     }
+    if (at < bytes.length) this.#onDamage({ path, at, bytes: bytes.length - at });
     if (segment.bytes < bytes.length) await segment.file.truncate(segment.bytes);
     this.#segments.push(segment);
     return batches;

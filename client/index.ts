@@ -1,5 +1,6 @@
 export { createDeviceClient } from "./client.ts";
 export type {
+  BufferDamage,
   Counts,
   DeviceBlock,
   DeviceClient,

@@ -31,6 +31,14 @@ export interface RefusedReading {
   readonly reading: DeviceReading;
 }
 
+/** A part of a file of the buffer that holds no whole batch: what was in it is lost, if it was not settled before. */
+export interface BufferDamage {
+  readonly path: string;
+  /** Where it begins in the file, and how long it is, bytes. */
+  readonly at: number;
+  readonly bytes: number;
+}
+
 export interface Counts extends Readonly<Record<Exclude<keyof IngestCounts, `$${string}`>, bigint>> {}
 
 export interface Progress {
@@ -80,6 +88,11 @@ export interface DeviceClientOptions {
   readonly maxBackoffMs?: number;
   /** Called with each reading that the server did not store. */
   readonly onRefusal?: (refused: RefusedReading) => void;
+  /**
+   * Called at the start for each part of the buffer on disk that is left out: a batch whose bytes have changed, or one at the end
+   * that a crash or a power failure has cut off. The file is removed when the other batches in it are settled.
+   */
+  readonly onDamage?: (damage: BufferDamage) => void;
   /** Called when the connection is established, and when it is lost and why. */
   readonly onConnection?: (state: {
     readonly connected: boolean;

@@ -54,6 +54,11 @@ export function createCounters() {
       help: "Readings in the spool that the platform has not settled",
       registers,
     }),
+    spoolDamaged: new Counter({
+      name: "telltale_collect_spool_damaged_total",
+      help: "Parts of the spool that held no whole batch at the start and were left out; the log says where",
+      registers,
+    }),
     spoolFull: new Gauge({
       name: "telltale_collect_spool_full",
       help: "1 while the spool has no room",

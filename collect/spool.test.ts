@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -29,6 +29,32 @@ test("a token file that cannot be read is named by its setting in the log", asyn
   spool.offer([{ sensorId: "a", sensorType: "t", unit: "C", value: 1, observedAtUs: 1 }]);
   expect(await said.promise).toMatch(/platform\.token_file cannot be read: ENOENT/);
   await spool.close(AbortSignal.abort(new Error("at once")));
+});
+
+test("a damaged part of it is counted and named in the log, and what stands behind is kept", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "telltale-spool-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const settings = { ...settingsOf(folder), spool: { folder, maxBytes: 10_000_000, fsync: "never" as const } };
+  const sampled = { say: () => {} };
+  const first = await Spool.open(settings, { counters: createCounters(), logger: silentLogger(), sampled });
+  for (const value of [1, 2])
+    await first.store([{ sensorId: "a", sensorType: "t", unit: "C", value, observedAtUs: 1 }]);
+  await first.close(AbortSignal.abort(new Error("at once")));
+  const path = join(folder, "0000000001.seg");
+  const bytes = readFileSync(path);
+  const length = 8 + bytes.readUInt32LE(0);
+  bytes[length - 1]! ^= 1;
+  writeFileSync(path, bytes);
+  const said: unknown[] = [];
+  const logger = { ...silentLogger(), error: (...line: unknown[]) => said.push(line) } as ReturnType<
+    typeof silentLogger
+  >;
+  const counters = createCounters();
+  const second = await Spool.open(settings, { counters, logger, sampled });
+  expect(second.pending).toBe(1);
+  expect(said).toEqual([[{ path, at: 0, bytes: length }, "a part of the spool holds no whole batch and is left out"]]);
+  expect(await counters.registry.metrics()).toContain("telltale_collect_spool_damaged_total 1\n");
+  await second.close(AbortSignal.abort(new Error("at once")));
 });
 
 test("readings stay in their order where more come while others are on their way", async () => {

@@ -66,6 +66,10 @@ export class Spool {
           lingerMs: LINGER_MS,
           maxBackoffMs: 30_000,
           onConnection: ({ connected, reason, retryInMs }) => of.#connection(connected, reason, retryInMs),
+          onDamage: (damage) => {
+            parts.counters.spoolDamaged.inc();
+            parts.logger.error({ ...damage }, "a part of the spool holds no whole batch and is left out");
+          },
           onProgress: ({ counts }) => parts.counters.settled(counts),
           onRefusal: ({ refusal, reading }) =>
             parts.sampled.say(
