@@ -109,6 +109,21 @@ describe("OTLP over HTTP", () => {
     expect((await app.readings("from.json")).map(({ value }) => value)).toEqual([42]);
   });
 
+  it("takes attributes that are nested deeper than any sensor needs, and all beside them", async () => {
+    const nested = (levels: number): object =>
+      levels === 0 ? { stringValue: "a" } : { kvlistValue: { values: [{ key: "k", value: nested(levels - 1) }] } };
+    const at = `${++nowMs}000000`;
+    const point = (levels: number) => ({
+      timeUnixNano: at,
+      asDouble: levels,
+      attributes: [{ key: "deep", value: nested(levels) }],
+    });
+    const metrics = [{ name: "deep", gauge: { dataPoints: [point(200), { timeUnixNano: at, asDouble: 7 }] } }];
+    const answer = await post(JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics }] }] }), JSON_TYPE);
+    expect([answer.status, await answer.json()]).toEqual([200, {}]);
+    expect((await app.readings("deep")).map(({ value }) => value)).toEqual([7]);
+  });
+
   it("names what was refused in a partial success, and stores the rest; sent again it is the same", async () => {
     const at = ++nowMs;
     for (let round = 0; round < 2; round++) {

@@ -1,9 +1,8 @@
 /** Attributes of OpenTelemetry (`repeated KeyValue`) as labels. */
-import { TelltaleError } from "../../../errors.ts";
 import type { Label } from "../identity.ts";
 import { WireReader } from "../wire.ts";
 
-/** Levels of lists and maps in a value. */
+/** Levels of lists and maps in a value: what lies deeper is its bytes, which still tell one sensor from another. */
 const MAX_DEPTH = 16;
 
 /**
@@ -51,7 +50,7 @@ function keyValue(r: WireReader): Label {
 
 /** Numbers as text, since a double may not hold them; lists and maps as they are in JSON. */
 function anyValue(r: WireReader, depth: number): unknown {
-  if (depth > MAX_DEPTH) throw new TelltaleError("invalid", `an attribute is nested deeper than ${MAX_DEPTH} levels`);
+  if (depth > MAX_DEPTH) return base64(r);
   let value: unknown = "";
   r.message((tag) => {
     if (tag === 0x0a) value = r.text();
@@ -60,10 +59,15 @@ function anyValue(r: WireReader, depth: number): unknown {
     else if (tag === 0x21) value = String(r.double());
     else if (tag === 0x2a) value = list(r, depth);
     else if (tag === 0x32) value = map(r, depth);
-    else if (tag === 0x3a) value = r.bytes.toString("base64", r.span(), r.at);
+    else if (tag === 0x3a) value = base64(r);
     else r.skip(tag);
   });
   return value;
+}
+
+function base64(r: WireReader): string {
+  const from = r.span();
+  return r.bytes.toString("base64", from, r.at);
 }
 
 function list(r: WireReader, depth: number): unknown[] {

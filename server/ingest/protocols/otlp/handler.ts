@@ -111,6 +111,9 @@ function formOf(headers: Headers): typeof PROTOBUF | typeof JSON_TYPE | undefine
 /** As much as one message of a call: objects take many times the bytes of the JSON that they are read from. */
 const MAX_JSON_BYTES = 4 * 1024 * 1024;
 
+/** Attributes may be nested: each of their levels is three messages. */
+const MAX_JSON_DEPTH = 1_000;
+
 /** JSON is rare and small: it is read by the contract's own code, and then like the rest. */
 function binaryOf(json: Uint8Array): Uint8Array {
   if (json.length > MAX_JSON_BYTES) {
@@ -118,8 +121,9 @@ function binaryOf(json: Uint8Array): Uint8Array {
     throw new HttpRefusal(413, "exhausted", message);
   }
   const schema = ExportMetricsServiceRequestSchema;
+  const options = { ignoreUnknownFields: true, recursionLimit: MAX_JSON_DEPTH };
   try {
-    return toBinary(schema, fromJsonString(schema, Buffer.from(json).toString(), { ignoreUnknownFields: true }));
+    return toBinary(schema, fromJsonString(schema, Buffer.from(json).toString(), options));
   } catch (error) {
     throw new TelltaleError("invalid", `the body is no JSON of its type: ${(error as Error).message}`, {
       cause: error,

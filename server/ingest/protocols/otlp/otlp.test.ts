@@ -155,6 +155,24 @@ describe("OTLP's metrics", () => {
     expect([block!.attributes.__kind__, block!.values]).toEqual([kind, [-3]]);
   });
 
+  it("may be nested as deep as they like: what lies below 16 levels is bytes, and other bytes are another sensor", () => {
+    const nested = (levels: number, value: string): ReturnType<typeof text>["value"] | object =>
+      levels === 0
+        ? { value: { case: "stringValue", value } }
+        : {
+            value: {
+              case: "kvlistValue",
+              value: { values: [{ key: "k", value: nested(levels - 1, value) }] },
+            },
+          };
+    const of = (levels: number, value: string) =>
+      gauge("m", 1, { attributes: [{ key: "deep", value: nested(levels, value) }] });
+    const { blocks } = mapped(request([of(2, "a"), of(20, "a"), of(20, "b"), of(200, "a"), gauge("plain", 1)]));
+    expect(new Set(blocks.map(({ sensorId }) => sensorId)).size).toBe(5);
+    expect(blocks[0]!.attributes.deep).toBe('{"k":{"k":"a"}}');
+    expect(blocks[1]!.attributes.deep).toMatch(/^(\{"k":){17}"[\w+/=]+"\}{17}$/);
+  });
+
   it("make no reading of points without a value or a time", () => {
     const { not, blocks } = mapped(
       request([
