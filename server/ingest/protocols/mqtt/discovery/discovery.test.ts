@@ -66,6 +66,29 @@ test("what a description says of availability and growth is kept, and states tha
   ]);
 });
 
+test("two devices of the same id are not taken for one sensor", () => {
+  const { configure, map, faults, topics } = open();
+  // By default ESPHome makes it from the name of the sensor alone.
+  const oil = (device: string) => ({ uniq_id: "ESPsensoroil", stat_t: `${device}/sensor/oil/state`, name: "Oil" });
+  configure("homeassistant/sensor/press-1/oil/config", oil("press-1"));
+  configure("homeassistant/sensor/press-2/oil/config", oil("press-2"));
+  expect(map("press-1/sensor/oil/state", "1")).toMatchObject({ readings: [{ sensorId: "ESPsensoroil" }] });
+  expect(map("press-2/sensor/oil/state", "2")).toBeUndefined();
+  expect([...topics]).toEqual(["press-1/sensor/oil/state"]);
+  expect(faults).toEqual([
+    expect.stringMatching(/^homeassistant\/sensor\/press-2\/oil\/config: has the unique_id "ESPsensoroil", which the/),
+  ]);
+  // The same sensor, described in another place, is the same.
+  configure("homeassistant/sensor/oil/config", oil("press-1"));
+  configure("homeassistant/sensor/press-1/oil/config", "");
+  configure("homeassistant/sensor/press-2/oil/config", oil("press-2"));
+  expect(faults).toHaveLength(2);
+  configure("homeassistant/sensor/oil/config", "");
+  configure("homeassistant/sensor/press-2/oil/config", oil("press-2"));
+  expect(map("press-2/sensor/oil/state", "2")).toMatchObject({ readings: [{ value: 2 }] });
+  expect(faults).toHaveLength(2);
+});
+
 test("the base topic stands for ~, a binary sensor has two states, and without an id the topic is one", () => {
   const { configure, map } = open();
   configure("homeassistant/binary_sensor/gate/config", {

@@ -24,6 +24,8 @@ export class Discovery implements Mapper {
   /** By discovery topic. */
   readonly #described = new Map<string, readonly Entity[]>();
   readonly #byState = new Map<string, Entity[]>();
+  /** Of each sensor: two devices that give themselves the same id would be one. */
+  readonly #stateOf = new Map<string, { readonly topic: string; readonly count: number }>();
   #count = 0;
 
   constructor(options: DiscoveryOptions) {
@@ -76,7 +78,7 @@ export class Discovery implements Mapper {
     const room = Math.max(0, MAX_ENTITIES - this.#count);
     if (entities.length > room)
       this.#o.onFault(topic, `describes more than the ${MAX_ENTITIES} entities that are taken`);
-    const taken = entities.slice(0, room);
+    const taken = entities.slice(0, room).filter((entity) => this.#own(topic, entity));
     if (taken.length === 0) return;
     this.#described.set(topic, taken);
     this.#count += taken.length;
@@ -88,11 +90,30 @@ export class Discovery implements Mapper {
     this.#o.onEntities(taken);
   }
 
+  /** Whether the sensor's states come by this topic alone, now. */
+  #own(topic: string, { sensorId, stateTopic }: Entity): boolean {
+    const { topic: known = stateTopic, count = 0 } = this.#stateOf.get(sensorId) ?? {};
+    if (known === stateTopic) this.#stateOf.set(sensorId, { topic: known, count: count + 1 });
+    else
+      this.#o.onFault(
+        topic,
+        `has the unique_id ${quoted(sensorId)}, which the states of ${quoted(known)} have already: let each device make its own (ESPHome: discovery_unique_id_generator: mac)`,
+      );
+    return known === stateTopic;
+  }
+
+  #disown({ sensorId }: Entity): void {
+    const known = this.#stateOf.get(sensorId);
+    if (known === undefined || known.count === 1) this.#stateOf.delete(sensorId);
+    else this.#stateOf.set(sensorId, { topic: known.topic, count: known.count - 1 });
+  }
+
   #forget(topic: string): void {
     const entities = this.#described.get(topic) ?? [];
     this.#described.delete(topic);
     this.#count -= entities.length;
     for (const entity of entities) {
+      this.#disown(entity);
       const left = (this.#byState.get(entity.stateTopic) ?? []).filter((each) => each !== entity);
       if (left.length === 0) this.#byState.delete(entity.stateTopic);
       else this.#byState.set(entity.stateTopic, left);
