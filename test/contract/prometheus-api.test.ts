@@ -294,25 +294,94 @@ test("a caller sees the sensors that are its own, and nothing of the others", as
   }
 }, 120_000);
 
-test("Grafana's own requests are answered", async () => {
+/** The requests of Grafana's data source for Prometheus, in the forms and with the fallbacks of its backend. */
+describe.each(["http", "grpc"] as const)("Grafana, by the %s listener,", (listener) => {
   const times = { start: `${NOW_S - 600}.125`, end: `${NOW_S}.875` };
-  const asked: [string, Record<string, string>][] = [
-    ["/api/v1/query_range", { query: "telltale_value", ...times, step: "15" }],
-    ["/api/v1/labels", { ...times, "match[]": "boiler_temperature" }],
-    ["/api/v1/label/line/values", times],
-    ["/api/v1/metadata", { limitPerMetric: "1" }],
-    ["/api/v1/status/buildinfo", {}],
-  ];
-  for (const [path, parameters] of asked) {
-    const { status, body } = await get(path, parameters);
-    expect([path, status, body.status]).toEqual([path, 200, "success"]);
+  type Parameters = Record<string, string>;
+  const ask = async (path: string, init?: RequestInit) => {
+    const response = await fetch(`${platform[listener]}${path}`, init);
+    return { status: response.status, body: await response.json() };
+  };
+  const post = (path: string, form: Parameters) => ask(path, { method: "POST", body: new URLSearchParams(form) });
+  /** What its editors and variables ask for. Its backend posts also what it has no parameters for, but what it knows to be for GET alone. */
+  async function resource(path: string, { query = {}, form = {} }: { query?: Parameters; form?: Parameters }) {
+    const withQuery = Object.keys(query).length === 0 ? path : `${path}?${new URLSearchParams(query)}`;
+    if (!/^\/api\/v1\/(label\/|metadata)/.test(path)) {
+      const posted = await post(withQuery, form);
+      if (posted.status !== 400 && posted.status !== 405) return posted;
+    }
+    return await ask(`${path}?${new URLSearchParams({ ...query, ...form })}`);
   }
-  const form = new URLSearchParams({ query: "telltale_value", ...times, step: "15" });
-  const posted = await fetch(`${platform.http}/api/v1/query_range`, { method: "POST", body: form });
-  const { data } = (await posted.json()) as { data: { result: { values: [number, string][] }[] } };
-  expect(data.result[0]!.values[0]![0] % 1).toBe(0.125);
-  // What there is not is told in JSON.
-  for (const path of ["/api/v1/query_exemplars", "/api/v1/rules"]) expect((await get(path)).status).toBe(404);
+
+  test("finds a Prometheus when it tests the data source", async () => {
+    const health = await post("/api/v1/query", { query: "1+1", time: "4" });
+    expect(health).toEqual({
+      status: 200,
+      body: { status: "success", data: { resultType: "scalar", result: [4, "2"] } },
+    });
+    const { status, body } = await resource("/api/v1/status/buildinfo", {});
+    expect([status, body.status, body.data.features]).toEqual([200, "success", undefined]);
+  });
+
+  test.each(["GET", "POST"])("draws panels, by %s", async (method) => {
+    const range = { query: 'telltale_value{sensor="press-1"}', ...times, step: "15", timeout: "60s" };
+    const sent = (path: string, parameters: Parameters) =>
+      method === "POST" ? post(path, parameters) : ask(`${path}?${new URLSearchParams(parameters)}`);
+    const { body } = await sent("/api/v1/query_range", range);
+    expect(body).toMatchObject({
+      status: "success",
+      data: { resultType: "matrix", result: [{ metric: { line: "3" } }] },
+    });
+    expect(body.data.result[0].values[0][0] % 1).toBe(0.125);
+    const instant = await sent("/api/v1/query", { query: range.query, time: times.end, timeout: "60s" });
+    expect(instant.body).toMatchObject({
+      data: { resultType: "vector", result: [{ value: [NOW_S + 0.875, String(value(COUNT - 1))] }] },
+    });
+    // Of other statuses than these its backend shows no message.
+    expect([400, 422, 503]).toContain((await sent("/api/v1/query_range", { ...range, query: "nothing(" })).status);
+  });
+
+  test("fills its editors and variables", async () => {
+    const data = async (path: string, parameters: { query?: Parameters; form?: Parameters }) => {
+      const { status, body } = await resource(path, parameters);
+      expect([path, status, body.status]).toEqual([path, 200, "success"]);
+      return body.data;
+    };
+    const limited = { limit: "40000", ...times };
+    expect(await data("/api/v1/label/__name__/values", { query: limited })).toContain("telltale_score");
+    expect(await data("/api/v1/labels", { form: limited })).toContain("boiler");
+    const boiler = { "match[]": "boiler_temperature" };
+    expect(await data("/api/v1/labels", { form: { ...limited, ...boiler } })).toEqual(["__name__", "boiler", "job"]);
+    // Its suggestions have parameters in the address and an empty form.
+    expect(await data("/api/v1/labels", { query: { ...limited, ...boiler } })).toEqual(["__name__", "boiler", "job"]);
+    const job = { "match[]": '{__name__="boiler_temperature",job="plant"}' };
+    expect(await data("/api/v1/label/boiler/values", { query: { ...times, ...job } })).toContain("7");
+    const everything = { "match[]": '{__name__!=""}', ...limited };
+    expect((await data("/api/v1/series", { form: everything })).length).toBeGreaterThan(2);
+    const metadata = await data("/api/v1/metadata", { query: { limit: "40000" } });
+    expect(metadata.telltale_value).toEqual([{ type: "gauge", help: expect.any(String), unit: expect.any(String) }]);
+    expect(Object.keys(await data("/api/v1/metadata", { query: { metric: "telltale_score" } }))).toEqual([
+      "telltale_score",
+    ]);
+    const result = await data("/api/v1/query", { form: { query: "count(telltale_value)", time: times.end } });
+    expect(result.resultType).toBe("vector");
+  });
+
+  test("offers no exemplars, and finds no rules of its own kind", async () => {
+    const milliseconds = { query: "test", start: `${NOW_S - 1_800}000`, end: `${NOW_S}000` };
+    const told = {
+      status: "error",
+      errorType: "not_found",
+      error: expect.stringContaining("exemplars are not stored"),
+    };
+    expect(await resource("/api/v1/query_exemplars", { query: milliseconds })).toEqual({ status: 404, body: told });
+    const form = { query: "telltale_value", ...times };
+    expect(await post("/api/v1/query_exemplars", form)).toEqual({ status: 404, body: told });
+    expect(await resource("/api/v1/rules", {})).toEqual({
+      status: 200,
+      body: { status: "success", data: { groups: [] } },
+    });
+  });
 });
 
 describeWith(["promtool"], "promtool", () => {

@@ -30,15 +30,18 @@ const BUILD = {
 };
 
 const REMOTE_READ = "/api/v1/read";
+/** Grafana asks for it, to know whether to offer exemplars: it takes the 404 for no. */
+const EXEMPLARS = "/api/v1/query_exemplars";
+const NO_EXEMPLARS = "exemplars are not stored here, so there are none to ask for";
 
 /** The paths, with parameters in braces, and their methods. A gateway passes them on. */
 export const PROMETHEUS_PATHS: readonly { readonly path: string; readonly method: string }[] = [
-  ...["/api/v1/query", "/api/v1/query_range", "/api/v1/series", "/api/v1/labels"].flatMap((path) => [
+  ...["/api/v1/query", "/api/v1/query_range", "/api/v1/series", "/api/v1/labels", EXEMPLARS].flatMap((path) => [
     { path, method: "GET" },
     { path, method: "POST" },
   ]),
   { path: REMOTE_READ, method: "POST" },
-  ...["/api/v1/label/{name}/values", "/api/v1/metadata", "/api/v1/status/buildinfo"].map((path) => ({
+  ...["/api/v1/label/{name}/values", "/api/v1/metadata", "/api/v1/rules", "/api/v1/status/buildinfo"].map((path) => ({
     path,
     method: "GET",
   })),
@@ -51,6 +54,7 @@ export function prometheusApi({ registry, queries, clock }: PrometheusApiOptions
     const finder = new SeriesFinder(registry, queries, sensorPrefix);
     const source = new StoredSamples(finder, queries, signal);
     if (path === REMOTE_READ) return remoteRead(request, source);
+    if (path === EXEMPLARS) return failure(404, "not_found", NO_EXEMPLARS);
     const parameters = parametersOf(request);
     const query: QueryContext = { parameters, nowMs: Math.floor(clock.nowUs() / 1_000), source, signal };
     const catalogue: CatalogueContext = { parameters, registry, finder, sensorPrefix };
@@ -65,6 +69,9 @@ export function prometheusApi({ registry, queries, clock }: PrometheusApiOptions
         return ok(await labelNames(catalogue));
       case "/api/v1/metadata":
         return ok(await metadata(catalogue));
+      // Grafana's list of alert rules asks every data source for its own. Detectors judge here, and no rules.
+      case "/api/v1/rules":
+        return ok({ data: { groups: [] } });
       case "/api/v1/status/buildinfo":
         return ok({ data: BUILD });
       default:
