@@ -133,7 +133,8 @@ async function sendAll(file: string, csv: CsvFile, of: readonly Sent[], options:
     batchReadings: SLICE,
     ...(options.buffer === undefined ? {} : { bufferDir: options.buffer }),
     onProgress: (progress) => view.update(progress),
-    onDamage: ({ path, at, bytes }) => view.say(`${path}: ${bytes} bytes at ${at} hold no whole batch and are left out`),
+    onDamage: ({ path, at, bytes }) =>
+      view.say(`${path}: ${bytes} bytes at ${at} hold no whole batch and are left out`),
     onConnection: outageReporter((text) => view.say(text)),
     onRefusal: (each) => {
       if (refusals++ < NAMED_ROWS) refused.push(each);
