@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts programs that Debian does not have into .cache/tools: vmalert, the amtool of today, Telegraf and Prometheus' tests of receivers of
-# remote_write, and those that judge the deployment files: kustomize, Kubernetes' own schemas with their validator, and what the operators
+# Puts programs that Debian does not have into .cache/tools: vmalert, the amtool of today, Telegraf, a collector of OpenTelemetry and
+# Prometheus' tests of receivers of remote_write, and those that judge the deployment files: kustomize, Kubernetes' own schemas with their validator, and what the operators
 # of Kafka, PostgreSQL and Prometheus say of their kinds, as types and validators made from their definitions.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
@@ -27,6 +27,14 @@ go_program amtool-current github.com/prometheus/alertmanager/cmd/amtool@v0.35.0
 telegraf=custom,inputs.cpu,inputs.mem,inputs.execd,parsers.influx
 telegraf+=,outputs.influxdb_v2,outputs.opentelemetry,outputs.http,serializers.prometheusremotewrite
 go_program telegraf github.com/influxdata/telegraf/cmd/telegraf@v1.37.2 -ldflags "-s -w" -tags "$telegraf"
+# Of OpenTelemetry's collector what the guide configures: a minute of two cores. The builder of collectors is not used, because it also
+# asks for what only the tests of its parts need.
+if ! [ -x "$tools/bin/otelcol" ]; then
+  rm -rf "$tools/otelcol"
+  cp -r testing/clients/otel-collector "$tools/otelcol"
+  (cd "$tools/otelcol" && GOFLAGS=-mod=mod go build -ldflags "-s -w" -o "$tools/go/otelcol" .)
+  mv "$tools/go/otelcol" "$tools/bin/otelcol"
+fi
 # Prometheus' own tests of remote_write's receivers, which come as a program in no other way.
 if ! [ -x "$tools/bin/remote-write-compliance" ]; then
   module=github.com/prometheus/compliance/remotewrite/receiver@v0.0.0-20260806071727-67b8327a2e93
