@@ -17,6 +17,7 @@ import { useDatabase } from "../../testing/use-database.ts";
 import { startWebhookSink, type WebhookSink } from "../../testing/webhook-sink.ts";
 
 const REFUSED = [/status of 401/];
+const LONG = { timeout: 120_000 };
 
 describeWith(["chromium", "postgres"], "the page of notifications", () => {
   let sql: Sql;
@@ -178,6 +179,57 @@ escalations:
     await page.getByText("tells team 1 h before and at its end").waitFor();
     await page.getByRole("button", { name: "End now" }).click();
     await sink.find(({ path, body }) => path === "/team/hunter2" && String(body).includes("Silence is over: new pump"));
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it("shows what a configuration would have sent before it is applied, and names mistakes by line", LONG, async () => {
+    const { context, page, wrong } = await openPage(browser, platform.http, { expected: REFUSED });
+    await page.goto(`${platform.http}/ui/notifications`);
+    await signIn(page, platform.adminToken);
+    const text = `templates: [texts/own.tmpl]
+route: { receiver: team, group_by: [sensor_id], group_wait: 0s, routes: [{ matchers: ['sensor_id=~"line-4/.*"'], receiver: nobody }] }
+receivers:
+  - { name: team, webhook_configs: [{ url: "${sink.url}/team/hunter2" }] }
+  - { name: line-4, webhook_configs: [{ url_file: /nowhere/url }] }
+`;
+    const own = { name: "own.tmpl", mimeType: "text/plain", buffer: Buffer.from('{{ define "own" }}x{{ end }}') };
+    const config = { name: "plant.yml", mimeType: "text/yaml", buffer: Buffer.from(text) };
+    const panel = page.getByRole("region", { name: "Try a configuration" });
+    await panel.getByLabel("Drop notify.yml").setInputFiles([own, config]);
+    await panel.getByText("It would not be taken: 1 mistake.").waitFor();
+    await panel.getByText(/nobody/).waitFor();
+    await panel.getByRole("button", { name: "line 2" }).click();
+    const area = panel.getByLabel("Configuration");
+    const chosen = await area.evaluate<string, HTMLTextAreaElement>((e) =>
+      e.value.slice(e.selectionStart, e.selectionEnd),
+    );
+    expect(chosen).toBe(text.split("\n")[1]);
+    await area.fill(text.replace("receiver: nobody", "receiver: line-4"));
+    await panel.getByRole("button", { name: "Preview" }).click();
+
+    // One alert of each sensor; the receivers of the configuration in force that are gone are named.
+    await panel.getByText(/^Messages for 2 alerts of the last 30 days/).waitFor();
+    await panel.getByText("It would be taken, and something that it names is missing.").waitFor();
+    const bars = panel.getByRole("list", { name: "Messages by receiver" }).getByRole("listitem");
+    const rows = (await bars.allTextContents()).map((row) => row.replaceAll(/\s+/g, " ").trim());
+    expect(rows.map((row) => row.split(" ")[0])).toEqual(expect.arrayContaining(["team", "line-4", "broken", "lead"]));
+    for (const name of ["team", "line-4"])
+      expect(rows.join("\n")).toMatch(new RegExp(`${name} \\d+ by day, \\d+ at night`));
+    expect(rows.join("\n")).toMatch(/broken no longer there; in force now: [1-9]/);
+    expect(await panel.getByLabel("Command that puts this configuration in force").textContent()).toBe(
+      "telltale notify apply plant.yml",
+    );
+    for (const screen of SCREENS) {
+      await page.setViewportSize(screen);
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        expect([...(await misfitsOf(page)), ...(await findingsOf(page))]).toEqual([]);
+      }
+    }
+    // Nothing was put in force by it.
+    const notifications = createClient(NotificationService, platform.as(platform.adminToken));
+    expect((await notifications.getNotificationConfig({})).config?.revision).toBe(1n);
     expect(wrong).toEqual([]);
     await context.close();
   });
