@@ -94,7 +94,7 @@ export function rolesOf(understood: Understood | null, rows: readonly (readonly 
           [understood.time_columns, "time"],
           [understood.value_columns, "value"],
           [[understood.sensor_column], "sensor"],
-          [[understood.sensor_type_column], "type"],
+          [[understood.sensor_type_column], "type of sensor"],
           [[understood.unit_column], "unit"],
           [[understood.location_column], "location"],
         ];
