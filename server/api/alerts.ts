@@ -19,6 +19,7 @@ import { canAccessSensor } from "../security/principal.ts";
 import type { Queries } from "../store/queries.ts";
 import type { AlertRow } from "../store/store.ts";
 import { alertPeers } from "./alert-peers.ts";
+import { severitySteps } from "./alert-severity.ts";
 import { type Filters, readPageToken } from "./page-token.ts";
 import { FRAME_BYTES, page } from "./pages.ts";
 import { principalOf } from "./principal.ts";
@@ -104,7 +105,8 @@ export function createAlertService(
       return { alerts: items, more: items.length < Math.min(limit, rows.length), nextPageToken };
     },
     async getAlert({ alertId }, context) {
-      return { alert: toAlert(await find(alertId, context)) };
+      const row = await find(alertId, context);
+      return { alert: toAlert(row), severitySteps: severitySteps(await o.queries.eventsOfAlert(row.id)) };
     },
     async acknowledgeAlert({ alertId }, context) {
       const row = await find(alertId, context);

@@ -214,6 +214,12 @@ export class Queries extends ReadingQueries {
     return rows[0] === undefined ? undefined : alertOf(rows[0]);
   }
 
+  /** What happened to an alert, in order. It opens, ends and is acknowledged once, and is raised at most three times. */
+  async eventsOfAlert(id: number): Promise<Uint8Array[]> {
+    const rows = await this.#sql`select event from alert_event where alert_id = ${id} order by partition, number`;
+    return rows.map(({ event }) => new Uint8Array(event as Buffer));
+  }
+
   /** The sensor's newest alert that opened at or before the time. */
   async alertBefore(sensorId: string, timeUs: number): Promise<AlertRow | undefined> {
     const rows = await this.#sql`select * from alert where sensor_id = ${sensorId} and opened_us <= ${timeUs}

@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/alert.proto.
  */
 export const file_telltale_v1_alert: GenFile = /*@__PURE__*/
-  fileDesc("Chd0ZWxsdGFsZS92MS9hbGVydC5wcm90bxILdGVsbHRhbGUudjEi+gUKBUFsZXJ0EgoKAmlkGAEgASgDEhEKCXNlbnNvcl9pZBgCIAEoCRISCgphbGVydF90eXBlGAMgASgJEicKCHNldmVyaXR5GAQgASgOMhUudGVsbHRhbGUudjEuU2V2ZXJpdHkSDwoHbWVzc2FnZRgFIAEoCRIVCg1hbm9tYWx5X3Njb3JlGAYgASgBEhQKDHNlbnNvcl92YWx1ZRgHIAEoARIWCgl0aHJlc2hvbGQYCCABKAFIAIgBARItCglvcGVuZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGxhc3Rfc2Vlbl9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJY2xvc2VkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9hY2tub3dsZWRnZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Fja25vd2xlZGdlZF9ieRgNIAEoCRITCgtyZXNvbHZlZF9ieRgOIAEoCRImCgVzdGF0ZRgPIAEoDjIXLnRlbGx0YWxlLnYxLkFsZXJ0U3RhdGUSFQoNcmVhZGluZ19jb3VudBgQIAEoAxIQCghkZXRlY3RvchgRIAEoCRISCgpjb25maWRlbmNlGBIgASgBEhUKCGV4cGVjdGVkGBMgASgBSAGIAQESFQoNbW9kZWxfdmVyc2lvbhgUIAEoCRITCgtzZW5zb3JfdHlwZRgVIAEoCRIaCg1sYWJlbF9jb3JyZWN0GBYgASgISAKIAQESLwoLbGFiZWxsZWRfYXQYFyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2xhYmVsbGVkX2J5GBggASgJEhUKDWxhYmVsX2NvbW1lbnQYGSABKAlCDAoKX3RocmVzaG9sZEILCglfZXhwZWN0ZWRCEAoOX2xhYmVsX2NvcnJlY3QizAIKEUxpc3RBbGVydHNSZXF1ZXN0EhwKCXNlbnNvcl9pZBgBIAEoCUIJukgGcgS6AQEAEjEKCHNldmVyaXR5GAIgASgOMhUudGVsbHRhbGUudjEuU2V2ZXJpdHlCCLpIBYIBAhABEhUKCHJlc29sdmVkGAMgASgISACIAQESLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhwKBWxpbWl0GAYgASgNQgi6SAUqAxjoB0gBiAEBEh4KBm9mZnNldBgHIAEoBEIOukgLMgkY/////////w8SHAoKcGFnZV90b2tlbhgIIAEoCUIIukgFcgMYyAFCCwoJX3Jlc29sdmVkQggKBl9saW1pdCJfChJMaXN0QWxlcnRzUmVzcG9uc2USIgoGYWxlcnRzGAEgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSDAoEbW9yZRgCIAEoCBIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkiIwoPR2V0QWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDIjUKEEdldEFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydCIrChdBY2tub3dsZWRnZUFsZXJ0UmVxdWVzdBIQCghhbGVydF9pZBgBIAEoAyI9ChhBY2tub3dsZWRnZUFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydCJCChNSZXNvbHZlQWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDEhkKB2NvbW1lbnQYAiABKAlCCLpIBXIDGOgHIjkKFFJlc29sdmVBbGVydFJlc3BvbnNlEiEKBWFsZXJ0GAEgASgLMhIudGVsbHRhbGUudjEuQWxlcnQiKAoUR2V0QWxlcnRQZWVyc1JlcXVlc3QSEAoIYWxlcnRfaWQYASABKAMivQEKCUFsZXJ0UGVlchIRCglzZW5zb3JfaWQYASABKAkSKgoFc3RhdGUYAiABKA4yGy50ZWxsdGFsZS52MS5BbGVydFBlZXJTdGF0ZRIvCgtvYnNlcnZlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoFdmFsdWUYBCABKAFIAIgBARIVCghleHBlY3RlZBgFIAEoAUgBiAEBQggKBl92YWx1ZUILCglfZXhwZWN0ZWQicAoVR2V0QWxlcnRQZWVyc1Jlc3BvbnNlEg0KBWFzc2V0GAEgASgJEiUKBXBlZXJzGAIgAygLMhYudGVsbHRhbGUudjEuQWxlcnRQZWVyEhAKCGxlZnRfb3V0GAMgASgEEg8KB3N1bW1hcnkYBCABKAkqdAoKQWxlcnRTdGF0ZRIbChdBTEVSVF9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEFMRVJUX1NUQVRFX09QRU4QARIZChVBTEVSVF9TVEFURV9SRUNPVkVSRUQQAhIYChRBTEVSVF9TVEFURV9SRVNPTFZFRBADKqoBCg5BbGVydFBlZXJTdGF0ZRIgChxBTEVSVF9QRUVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASHQoZQUxFUlRfUEVFUl9TVEFURV9BU19VU1VBTBABEhoKFkFMRVJUX1BFRVJfU1RBVEVfQUJPVkUQAhIaChZBTEVSVF9QRUVSX1NUQVRFX0JFTE9XEAMSHwobQUxFUlRfUEVFUl9TVEFURV9OT19SRUFESU5HEAQytAMKDEFsZXJ0U2VydmljZRJNCgpMaXN0QWxlcnRzEh4udGVsbHRhbGUudjEuTGlzdEFsZXJ0c1JlcXVlc3QaHy50ZWxsdGFsZS52MS5MaXN0QWxlcnRzUmVzcG9uc2USRwoIR2V0QWxlcnQSHC50ZWxsdGFsZS52MS5HZXRBbGVydFJlcXVlc3QaHS50ZWxsdGFsZS52MS5HZXRBbGVydFJlc3BvbnNlElYKDUdldEFsZXJ0UGVlcnMSIS50ZWxsdGFsZS52MS5HZXRBbGVydFBlZXJzUmVxdWVzdBoiLnRlbGx0YWxlLnYxLkdldEFsZXJ0UGVlcnNSZXNwb25zZRJfChBBY2tub3dsZWRnZUFsZXJ0EiQudGVsbHRhbGUudjEuQWNrbm93bGVkZ2VBbGVydFJlcXVlc3QaJS50ZWxsdGFsZS52MS5BY2tub3dsZWRnZUFsZXJ0UmVzcG9uc2USUwoMUmVzb2x2ZUFsZXJ0EiAudGVsbHRhbGUudjEuUmVzb2x2ZUFsZXJ0UmVxdWVzdBohLnRlbGx0YWxlLnYxLlJlc29sdmVBbGVydFJlc3BvbnNlYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_reading]);
+  fileDesc("Chd0ZWxsdGFsZS92MS9hbGVydC5wcm90bxILdGVsbHRhbGUudjEi+gUKBUFsZXJ0EgoKAmlkGAEgASgDEhEKCXNlbnNvcl9pZBgCIAEoCRISCgphbGVydF90eXBlGAMgASgJEicKCHNldmVyaXR5GAQgASgOMhUudGVsbHRhbGUudjEuU2V2ZXJpdHkSDwoHbWVzc2FnZRgFIAEoCRIVCg1hbm9tYWx5X3Njb3JlGAYgASgBEhQKDHNlbnNvcl92YWx1ZRgHIAEoARIWCgl0aHJlc2hvbGQYCCABKAFIAIgBARItCglvcGVuZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGxhc3Rfc2Vlbl9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJY2xvc2VkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9hY2tub3dsZWRnZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Fja25vd2xlZGdlZF9ieRgNIAEoCRITCgtyZXNvbHZlZF9ieRgOIAEoCRImCgVzdGF0ZRgPIAEoDjIXLnRlbGx0YWxlLnYxLkFsZXJ0U3RhdGUSFQoNcmVhZGluZ19jb3VudBgQIAEoAxIQCghkZXRlY3RvchgRIAEoCRISCgpjb25maWRlbmNlGBIgASgBEhUKCGV4cGVjdGVkGBMgASgBSAGIAQESFQoNbW9kZWxfdmVyc2lvbhgUIAEoCRITCgtzZW5zb3JfdHlwZRgVIAEoCRIaCg1sYWJlbF9jb3JyZWN0GBYgASgISAKIAQESLwoLbGFiZWxsZWRfYXQYFyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2xhYmVsbGVkX2J5GBggASgJEhUKDWxhYmVsX2NvbW1lbnQYGSABKAlCDAoKX3RocmVzaG9sZEILCglfZXhwZWN0ZWRCEAoOX2xhYmVsX2NvcnJlY3QizAIKEUxpc3RBbGVydHNSZXF1ZXN0EhwKCXNlbnNvcl9pZBgBIAEoCUIJukgGcgS6AQEAEjEKCHNldmVyaXR5GAIgASgOMhUudGVsbHRhbGUudjEuU2V2ZXJpdHlCCLpIBYIBAhABEhUKCHJlc29sdmVkGAMgASgISACIAQESLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhwKBWxpbWl0GAYgASgNQgi6SAUqAxjoB0gBiAEBEh4KBm9mZnNldBgHIAEoBEIOukgLMgkY/////////w8SHAoKcGFnZV90b2tlbhgIIAEoCUIIukgFcgMYyAFCCwoJX3Jlc29sdmVkQggKBl9saW1pdCJfChJMaXN0QWxlcnRzUmVzcG9uc2USIgoGYWxlcnRzGAEgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSDAoEbW9yZRgCIAEoCBIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkiIwoPR2V0QWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDIm0KEEdldEFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydBI2Cg5zZXZlcml0eV9zdGVwcxgCIAMoCzIeLnRlbGx0YWxlLnYxLkFsZXJ0U2V2ZXJpdHlTdGVwInsKEUFsZXJ0U2V2ZXJpdHlTdGVwEicKCHNldmVyaXR5GAEgASgOMhUudGVsbHRhbGUudjEuU2V2ZXJpdHkSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDWFub21hbHlfc2NvcmUYAyABKAEiKwoXQWNrbm93bGVkZ2VBbGVydFJlcXVlc3QSEAoIYWxlcnRfaWQYASABKAMiPQoYQWNrbm93bGVkZ2VBbGVydFJlc3BvbnNlEiEKBWFsZXJ0GAEgASgLMhIudGVsbHRhbGUudjEuQWxlcnQiQgoTUmVzb2x2ZUFsZXJ0UmVxdWVzdBIQCghhbGVydF9pZBgBIAEoAxIZCgdjb21tZW50GAIgASgJQgi6SAVyAxjoByI5ChRSZXNvbHZlQWxlcnRSZXNwb25zZRIhCgVhbGVydBgBIAEoCzISLnRlbGx0YWxlLnYxLkFsZXJ0IigKFEdldEFsZXJ0UGVlcnNSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDIr0BCglBbGVydFBlZXISEQoJc2Vuc29yX2lkGAEgASgJEioKBXN0YXRlGAIgASgOMhsudGVsbHRhbGUudjEuQWxlcnRQZWVyU3RhdGUSLwoLb2JzZXJ2ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKBXZhbHVlGAQgASgBSACIAQESFQoIZXhwZWN0ZWQYBSABKAFIAYgBAUIICgZfdmFsdWVCCwoJX2V4cGVjdGVkInAKFUdldEFsZXJ0UGVlcnNSZXNwb25zZRINCgVhc3NldBgBIAEoCRIlCgVwZWVycxgCIAMoCzIWLnRlbGx0YWxlLnYxLkFsZXJ0UGVlchIQCghsZWZ0X291dBgDIAEoBBIPCgdzdW1tYXJ5GAQgASgJKnQKCkFsZXJ0U3RhdGUSGwoXQUxFUlRfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBBTEVSVF9TVEFURV9PUEVOEAESGQoVQUxFUlRfU1RBVEVfUkVDT1ZFUkVEEAISGAoUQUxFUlRfU1RBVEVfUkVTT0xWRUQQAyqqAQoOQWxlcnRQZWVyU3RhdGUSIAocQUxFUlRfUEVFUl9TVEFURV9VTlNQRUNJRklFRBAAEh0KGUFMRVJUX1BFRVJfU1RBVEVfQVNfVVNVQUwQARIaChZBTEVSVF9QRUVSX1NUQVRFX0FCT1ZFEAISGgoWQUxFUlRfUEVFUl9TVEFURV9CRUxPVxADEh8KG0FMRVJUX1BFRVJfU1RBVEVfTk9fUkVBRElORxAEMrQDCgxBbGVydFNlcnZpY2USTQoKTGlzdEFsZXJ0cxIeLnRlbGx0YWxlLnYxLkxpc3RBbGVydHNSZXF1ZXN0Gh8udGVsbHRhbGUudjEuTGlzdEFsZXJ0c1Jlc3BvbnNlEkcKCEdldEFsZXJ0EhwudGVsbHRhbGUudjEuR2V0QWxlcnRSZXF1ZXN0Gh0udGVsbHRhbGUudjEuR2V0QWxlcnRSZXNwb25zZRJWCg1HZXRBbGVydFBlZXJzEiEudGVsbHRhbGUudjEuR2V0QWxlcnRQZWVyc1JlcXVlc3QaIi50ZWxsdGFsZS52MS5HZXRBbGVydFBlZXJzUmVzcG9uc2USXwoQQWNrbm93bGVkZ2VBbGVydBIkLnRlbGx0YWxlLnYxLkFja25vd2xlZGdlQWxlcnRSZXF1ZXN0GiUudGVsbHRhbGUudjEuQWNrbm93bGVkZ2VBbGVydFJlc3BvbnNlElMKDFJlc29sdmVBbGVydBIgLnRlbGx0YWxlLnYxLlJlc29sdmVBbGVydFJlcXVlc3QaIS50ZWxsdGFsZS52MS5SZXNvbHZlQWxlcnRSZXNwb25zZWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_timestamp, file_telltale_v1_reading]);
 
 /**
  * An episode of abnormal readings of one sensor.
@@ -346,6 +346,13 @@ export type GetAlertResponse = Message<"telltale.v1.GetAlertResponse"> & {
    * @generated from field: telltale.v1.Alert alert = 1;
    */
   alert?: Alert | undefined;
+
+  /**
+   * Severities that it has had, in order: that with which it opened, and each to which it was raised.
+   *
+   * @generated from field: repeated telltale.v1.AlertSeverityStep severity_steps = 2;
+   */
+  severitySteps: AlertSeverityStep[];
 };
 
 /**
@@ -354,6 +361,41 @@ export type GetAlertResponse = Message<"telltale.v1.GetAlertResponse"> & {
  */
 export const GetAlertResponseSchema: GenMessage<GetAlertResponse> = /*@__PURE__*/
   messageDesc(file_telltale_v1_alert, 4);
+
+/**
+ * A severity that an alert came to.
+ *
+ * @generated from message telltale.v1.AlertSeverityStep
+ */
+export type AlertSeverityStep = Message<"telltale.v1.AlertSeverityStep"> & {
+  /**
+   * More than the one before it.
+   *
+   * @generated from field: telltale.v1.Severity severity = 1;
+   */
+  severity: Severity;
+
+  /**
+   * `observed_at` of the reading by which it came to it.
+   *
+   * @generated from field: google.protobuf.Timestamp at = 2;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * Peak anomaly score by then, 0 to 1.
+   *
+   * @generated from field: double anomaly_score = 3;
+   */
+  anomalyScore: number;
+};
+
+/**
+ * Describes the message telltale.v1.AlertSeverityStep.
+ * Use `create(AlertSeverityStepSchema)` to create a new message.
+ */
+export const AlertSeverityStepSchema: GenMessage<AlertSeverityStep> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_alert, 5);
 
 /**
  * Acknowledges one alert.
@@ -374,7 +416,7 @@ export type AcknowledgeAlertRequest = Message<"telltale.v1.AcknowledgeAlertReque
  * Use `create(AcknowledgeAlertRequestSchema)` to create a new message.
  */
 export const AcknowledgeAlertRequestSchema: GenMessage<AcknowledgeAlertRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_alert, 5);
+  messageDesc(file_telltale_v1_alert, 6);
 
 /**
  * The alert as it is now.
@@ -395,7 +437,7 @@ export type AcknowledgeAlertResponse = Message<"telltale.v1.AcknowledgeAlertResp
  * Use `create(AcknowledgeAlertResponseSchema)` to create a new message.
  */
 export const AcknowledgeAlertResponseSchema: GenMessage<AcknowledgeAlertResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_alert, 6);
+  messageDesc(file_telltale_v1_alert, 7);
 
 /**
  * Closes one alert.
@@ -423,7 +465,7 @@ export type ResolveAlertRequest = Message<"telltale.v1.ResolveAlertRequest"> & {
  * Use `create(ResolveAlertRequestSchema)` to create a new message.
  */
 export const ResolveAlertRequestSchema: GenMessage<ResolveAlertRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_alert, 7);
+  messageDesc(file_telltale_v1_alert, 8);
 
 /**
  * The alert as it is now.
@@ -444,7 +486,7 @@ export type ResolveAlertResponse = Message<"telltale.v1.ResolveAlertResponse"> &
  * Use `create(ResolveAlertResponseSchema)` to create a new message.
  */
 export const ResolveAlertResponseSchema: GenMessage<ResolveAlertResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_alert, 8);
+  messageDesc(file_telltale_v1_alert, 9);
 
 /**
  * Asks what the sensors around an alert did.
@@ -465,7 +507,7 @@ export type GetAlertPeersRequest = Message<"telltale.v1.GetAlertPeersRequest"> &
  * Use `create(GetAlertPeersRequestSchema)` to create a new message.
  */
 export const GetAlertPeersRequestSchema: GenMessage<GetAlertPeersRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_alert, 9);
+  messageDesc(file_telltale_v1_alert, 10);
 
 /**
  * Another sensor of the alert's asset, within a quarter of an hour of the alert's opening.
@@ -514,7 +556,7 @@ export type AlertPeer = Message<"telltale.v1.AlertPeer"> & {
  * Use `create(AlertPeerSchema)` to create a new message.
  */
 export const AlertPeerSchema: GenMessage<AlertPeer> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_alert, 10);
+  messageDesc(file_telltale_v1_alert, 11);
 
 /**
  * What the other sensors of the asset did.
@@ -556,7 +598,7 @@ export type GetAlertPeersResponse = Message<"telltale.v1.GetAlertPeersResponse">
  * Use `create(GetAlertPeersResponseSchema)` to create a new message.
  */
 export const GetAlertPeersResponseSchema: GenMessage<GetAlertPeersResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_alert, 11);
+  messageDesc(file_telltale_v1_alert, 12);
 
 /**
  * Where an alert is in its life.

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file telltale/v1/alert.proto.
  */
 export const file_telltale_v1_alert: GenFile = /*@__PURE__*/
-  fileDesc("Chd0ZWxsdGFsZS92MS9hbGVydC5wcm90bxILdGVsbHRhbGUudjEi+gUKBUFsZXJ0EgoKAmlkGAEgASgDEhEKCXNlbnNvcl9pZBgCIAEoCRISCgphbGVydF90eXBlGAMgASgJEicKCHNldmVyaXR5GAQgASgOMhUudGVsbHRhbGUudjEuU2V2ZXJpdHkSDwoHbWVzc2FnZRgFIAEoCRIVCg1hbm9tYWx5X3Njb3JlGAYgASgBEhQKDHNlbnNvcl92YWx1ZRgHIAEoARIWCgl0aHJlc2hvbGQYCCABKAFIAIgBARItCglvcGVuZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGxhc3Rfc2Vlbl9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJY2xvc2VkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9hY2tub3dsZWRnZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Fja25vd2xlZGdlZF9ieRgNIAEoCRITCgtyZXNvbHZlZF9ieRgOIAEoCRImCgVzdGF0ZRgPIAEoDjIXLnRlbGx0YWxlLnYxLkFsZXJ0U3RhdGUSFQoNcmVhZGluZ19jb3VudBgQIAEoAxIQCghkZXRlY3RvchgRIAEoCRISCgpjb25maWRlbmNlGBIgASgBEhUKCGV4cGVjdGVkGBMgASgBSAGIAQESFQoNbW9kZWxfdmVyc2lvbhgUIAEoCRITCgtzZW5zb3JfdHlwZRgVIAEoCRIaCg1sYWJlbF9jb3JyZWN0GBYgASgISAKIAQESLwoLbGFiZWxsZWRfYXQYFyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2xhYmVsbGVkX2J5GBggASgJEhUKDWxhYmVsX2NvbW1lbnQYGSABKAlCDAoKX3RocmVzaG9sZEILCglfZXhwZWN0ZWRCEAoOX2xhYmVsX2NvcnJlY3QikwIKEUxpc3RBbGVydHNSZXF1ZXN0EhEKCXNlbnNvcl9pZBgBIAEoCRInCghzZXZlcml0eRgCIAEoDjIVLnRlbGx0YWxlLnYxLlNldmVyaXR5EhUKCHJlc29sdmVkGAMgASgISACIAQESLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKBWxpbWl0GAYgASgNSAGIAQESDgoGb2Zmc2V0GAcgASgEEhIKCnBhZ2VfdG9rZW4YCCABKAlCCwoJX3Jlc29sdmVkQggKBl9saW1pdCJfChJMaXN0QWxlcnRzUmVzcG9uc2USIgoGYWxlcnRzGAEgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSDAoEbW9yZRgCIAEoCBIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkiIwoPR2V0QWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDIjUKEEdldEFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydCIrChdBY2tub3dsZWRnZUFsZXJ0UmVxdWVzdBIQCghhbGVydF9pZBgBIAEoAyI9ChhBY2tub3dsZWRnZUFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydCI4ChNSZXNvbHZlQWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDEg8KB2NvbW1lbnQYAiABKAkiOQoUUmVzb2x2ZUFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydCIoChRHZXRBbGVydFBlZXJzUmVxdWVzdBIQCghhbGVydF9pZBgBIAEoAyK9AQoJQWxlcnRQZWVyEhEKCXNlbnNvcl9pZBgBIAEoCRIqCgVzdGF0ZRgCIAEoDjIbLnRlbGx0YWxlLnYxLkFsZXJ0UGVlclN0YXRlEi8KC29ic2VydmVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgV2YWx1ZRgEIAEoAUgAiAEBEhUKCGV4cGVjdGVkGAUgASgBSAGIAQFCCAoGX3ZhbHVlQgsKCV9leHBlY3RlZCJwChVHZXRBbGVydFBlZXJzUmVzcG9uc2USDQoFYXNzZXQYASABKAkSJQoFcGVlcnMYAiADKAsyFi50ZWxsdGFsZS52MS5BbGVydFBlZXISEAoIbGVmdF9vdXQYAyABKAQSDwoHc3VtbWFyeRgEIAEoCSp0CgpBbGVydFN0YXRlEhsKF0FMRVJUX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQQUxFUlRfU1RBVEVfT1BFThABEhkKFUFMRVJUX1NUQVRFX1JFQ09WRVJFRBACEhgKFEFMRVJUX1NUQVRFX1JFU09MVkVEEAMqqgEKDkFsZXJ0UGVlclN0YXRlEiAKHEFMRVJUX1BFRVJfU1RBVEVfVU5TUEVDSUZJRUQQABIdChlBTEVSVF9QRUVSX1NUQVRFX0FTX1VTVUFMEAESGgoWQUxFUlRfUEVFUl9TVEFURV9BQk9WRRACEhoKFkFMRVJUX1BFRVJfU1RBVEVfQkVMT1cQAxIfChtBTEVSVF9QRUVSX1NUQVRFX05PX1JFQURJTkcQBDK0AwoMQWxlcnRTZXJ2aWNlEk0KCkxpc3RBbGVydHMSHi50ZWxsdGFsZS52MS5MaXN0QWxlcnRzUmVxdWVzdBofLnRlbGx0YWxlLnYxLkxpc3RBbGVydHNSZXNwb25zZRJHCghHZXRBbGVydBIcLnRlbGx0YWxlLnYxLkdldEFsZXJ0UmVxdWVzdBodLnRlbGx0YWxlLnYxLkdldEFsZXJ0UmVzcG9uc2USVgoNR2V0QWxlcnRQZWVycxIhLnRlbGx0YWxlLnYxLkdldEFsZXJ0UGVlcnNSZXF1ZXN0GiIudGVsbHRhbGUudjEuR2V0QWxlcnRQZWVyc1Jlc3BvbnNlEl8KEEFja25vd2xlZGdlQWxlcnQSJC50ZWxsdGFsZS52MS5BY2tub3dsZWRnZUFsZXJ0UmVxdWVzdBolLnRlbGx0YWxlLnYxLkFja25vd2xlZGdlQWxlcnRSZXNwb25zZRJTCgxSZXNvbHZlQWxlcnQSIC50ZWxsdGFsZS52MS5SZXNvbHZlQWxlcnRSZXF1ZXN0GiEudGVsbHRhbGUudjEuUmVzb2x2ZUFsZXJ0UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp, file_telltale_v1_reading]);
+  fileDesc("Chd0ZWxsdGFsZS92MS9hbGVydC5wcm90bxILdGVsbHRhbGUudjEi+gUKBUFsZXJ0EgoKAmlkGAEgASgDEhEKCXNlbnNvcl9pZBgCIAEoCRISCgphbGVydF90eXBlGAMgASgJEicKCHNldmVyaXR5GAQgASgOMhUudGVsbHRhbGUudjEuU2V2ZXJpdHkSDwoHbWVzc2FnZRgFIAEoCRIVCg1hbm9tYWx5X3Njb3JlGAYgASgBEhQKDHNlbnNvcl92YWx1ZRgHIAEoARIWCgl0aHJlc2hvbGQYCCABKAFIAIgBARItCglvcGVuZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGxhc3Rfc2Vlbl9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJY2xvc2VkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIzCg9hY2tub3dsZWRnZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2Fja25vd2xlZGdlZF9ieRgNIAEoCRITCgtyZXNvbHZlZF9ieRgOIAEoCRImCgVzdGF0ZRgPIAEoDjIXLnRlbGx0YWxlLnYxLkFsZXJ0U3RhdGUSFQoNcmVhZGluZ19jb3VudBgQIAEoAxIQCghkZXRlY3RvchgRIAEoCRISCgpjb25maWRlbmNlGBIgASgBEhUKCGV4cGVjdGVkGBMgASgBSAGIAQESFQoNbW9kZWxfdmVyc2lvbhgUIAEoCRITCgtzZW5zb3JfdHlwZRgVIAEoCRIaCg1sYWJlbF9jb3JyZWN0GBYgASgISAKIAQESLwoLbGFiZWxsZWRfYXQYFyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC2xhYmVsbGVkX2J5GBggASgJEhUKDWxhYmVsX2NvbW1lbnQYGSABKAlCDAoKX3RocmVzaG9sZEILCglfZXhwZWN0ZWRCEAoOX2xhYmVsX2NvcnJlY3QikwIKEUxpc3RBbGVydHNSZXF1ZXN0EhEKCXNlbnNvcl9pZBgBIAEoCRInCghzZXZlcml0eRgCIAEoDjIVLnRlbGx0YWxlLnYxLlNldmVyaXR5EhUKCHJlc29sdmVkGAMgASgISACIAQESLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKBWxpbWl0GAYgASgNSAGIAQESDgoGb2Zmc2V0GAcgASgEEhIKCnBhZ2VfdG9rZW4YCCABKAlCCwoJX3Jlc29sdmVkQggKBl9saW1pdCJfChJMaXN0QWxlcnRzUmVzcG9uc2USIgoGYWxlcnRzGAEgAygLMhIudGVsbHRhbGUudjEuQWxlcnQSDAoEbW9yZRgCIAEoCBIXCg9uZXh0X3BhZ2VfdG9rZW4YAyABKAkiIwoPR2V0QWxlcnRSZXF1ZXN0EhAKCGFsZXJ0X2lkGAEgASgDIm0KEEdldEFsZXJ0UmVzcG9uc2USIQoFYWxlcnQYASABKAsyEi50ZWxsdGFsZS52MS5BbGVydBI2Cg5zZXZlcml0eV9zdGVwcxgCIAMoCzIeLnRlbGx0YWxlLnYxLkFsZXJ0U2V2ZXJpdHlTdGVwInsKEUFsZXJ0U2V2ZXJpdHlTdGVwEicKCHNldmVyaXR5GAEgASgOMhUudGVsbHRhbGUudjEuU2V2ZXJpdHkSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhUKDWFub21hbHlfc2NvcmUYAyABKAEiKwoXQWNrbm93bGVkZ2VBbGVydFJlcXVlc3QSEAoIYWxlcnRfaWQYASABKAMiPQoYQWNrbm93bGVkZ2VBbGVydFJlc3BvbnNlEiEKBWFsZXJ0GAEgASgLMhIudGVsbHRhbGUudjEuQWxlcnQiOAoTUmVzb2x2ZUFsZXJ0UmVxdWVzdBIQCghhbGVydF9pZBgBIAEoAxIPCgdjb21tZW50GAIgASgJIjkKFFJlc29sdmVBbGVydFJlc3BvbnNlEiEKBWFsZXJ0GAEgASgLMhIudGVsbHRhbGUudjEuQWxlcnQiKAoUR2V0QWxlcnRQZWVyc1JlcXVlc3QSEAoIYWxlcnRfaWQYASABKAMivQEKCUFsZXJ0UGVlchIRCglzZW5zb3JfaWQYASABKAkSKgoFc3RhdGUYAiABKA4yGy50ZWxsdGFsZS52MS5BbGVydFBlZXJTdGF0ZRIvCgtvYnNlcnZlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoFdmFsdWUYBCABKAFIAIgBARIVCghleHBlY3RlZBgFIAEoAUgBiAEBQggKBl92YWx1ZUILCglfZXhwZWN0ZWQicAoVR2V0QWxlcnRQZWVyc1Jlc3BvbnNlEg0KBWFzc2V0GAEgASgJEiUKBXBlZXJzGAIgAygLMhYudGVsbHRhbGUudjEuQWxlcnRQZWVyEhAKCGxlZnRfb3V0GAMgASgEEg8KB3N1bW1hcnkYBCABKAkqdAoKQWxlcnRTdGF0ZRIbChdBTEVSVF9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEFMRVJUX1NUQVRFX09QRU4QARIZChVBTEVSVF9TVEFURV9SRUNPVkVSRUQQAhIYChRBTEVSVF9TVEFURV9SRVNPTFZFRBADKqoBCg5BbGVydFBlZXJTdGF0ZRIgChxBTEVSVF9QRUVSX1NUQVRFX1VOU1BFQ0lGSUVEEAASHQoZQUxFUlRfUEVFUl9TVEFURV9BU19VU1VBTBABEhoKFkFMRVJUX1BFRVJfU1RBVEVfQUJPVkUQAhIaChZBTEVSVF9QRUVSX1NUQVRFX0JFTE9XEAMSHwobQUxFUlRfUEVFUl9TVEFURV9OT19SRUFESU5HEAQytAMKDEFsZXJ0U2VydmljZRJNCgpMaXN0QWxlcnRzEh4udGVsbHRhbGUudjEuTGlzdEFsZXJ0c1JlcXVlc3QaHy50ZWxsdGFsZS52MS5MaXN0QWxlcnRzUmVzcG9uc2USRwoIR2V0QWxlcnQSHC50ZWxsdGFsZS52MS5HZXRBbGVydFJlcXVlc3QaHS50ZWxsdGFsZS52MS5HZXRBbGVydFJlc3BvbnNlElYKDUdldEFsZXJ0UGVlcnMSIS50ZWxsdGFsZS52MS5HZXRBbGVydFBlZXJzUmVxdWVzdBoiLnRlbGx0YWxlLnYxLkdldEFsZXJ0UGVlcnNSZXNwb25zZRJfChBBY2tub3dsZWRnZUFsZXJ0EiQudGVsbHRhbGUudjEuQWNrbm93bGVkZ2VBbGVydFJlcXVlc3QaJS50ZWxsdGFsZS52MS5BY2tub3dsZWRnZUFsZXJ0UmVzcG9uc2USUwoMUmVzb2x2ZUFsZXJ0EiAudGVsbHRhbGUudjEuUmVzb2x2ZUFsZXJ0UmVxdWVzdBohLnRlbGx0YWxlLnYxLlJlc29sdmVBbGVydFJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp, file_telltale_v1_reading]);
 
 /**
  * An episode of abnormal readings of one sensor.
@@ -345,6 +345,13 @@ export type GetAlertResponse = Message<"telltale.v1.GetAlertResponse"> & {
    * @generated from field: telltale.v1.Alert alert = 1;
    */
   alert?: Alert | undefined;
+
+  /**
+   * Severities that it has had, in order: that with which it opened, and each to which it was raised.
+   *
+   * @generated from field: repeated telltale.v1.AlertSeverityStep severity_steps = 2;
+   */
+  severitySteps: AlertSeverityStep[];
 };
 
 /**
@@ -353,6 +360,41 @@ export type GetAlertResponse = Message<"telltale.v1.GetAlertResponse"> & {
  */
 export const GetAlertResponseSchema: GenMessage<GetAlertResponse> = /*@__PURE__*/
   messageDesc(file_telltale_v1_alert, 4);
+
+/**
+ * A severity that an alert came to.
+ *
+ * @generated from message telltale.v1.AlertSeverityStep
+ */
+export type AlertSeverityStep = Message<"telltale.v1.AlertSeverityStep"> & {
+  /**
+   * More than the one before it.
+   *
+   * @generated from field: telltale.v1.Severity severity = 1;
+   */
+  severity: Severity;
+
+  /**
+   * `observed_at` of the reading by which it came to it.
+   *
+   * @generated from field: google.protobuf.Timestamp at = 2;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * Peak anomaly score by then, 0 to 1.
+   *
+   * @generated from field: double anomaly_score = 3;
+   */
+  anomalyScore: number;
+};
+
+/**
+ * Describes the message telltale.v1.AlertSeverityStep.
+ * Use `create(AlertSeverityStepSchema)` to create a new message.
+ */
+export const AlertSeverityStepSchema: GenMessage<AlertSeverityStep> = /*@__PURE__*/
+  messageDesc(file_telltale_v1_alert, 5);
 
 /**
  * Acknowledges one alert.
@@ -373,7 +415,7 @@ export type AcknowledgeAlertRequest = Message<"telltale.v1.AcknowledgeAlertReque
  * Use `create(AcknowledgeAlertRequestSchema)` to create a new message.
  */
 export const AcknowledgeAlertRequestSchema: GenMessage<AcknowledgeAlertRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_alert, 5);
+  messageDesc(file_telltale_v1_alert, 6);
 
 /**
  * The alert as it is now.
@@ -394,7 +436,7 @@ export type AcknowledgeAlertResponse = Message<"telltale.v1.AcknowledgeAlertResp
  * Use `create(AcknowledgeAlertResponseSchema)` to create a new message.
  */
 export const AcknowledgeAlertResponseSchema: GenMessage<AcknowledgeAlertResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_alert, 6);
+  messageDesc(file_telltale_v1_alert, 7);
 
 /**
  * Closes one alert.
@@ -422,7 +464,7 @@ export type ResolveAlertRequest = Message<"telltale.v1.ResolveAlertRequest"> & {
  * Use `create(ResolveAlertRequestSchema)` to create a new message.
  */
 export const ResolveAlertRequestSchema: GenMessage<ResolveAlertRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_alert, 7);
+  messageDesc(file_telltale_v1_alert, 8);
 
 /**
  * The alert as it is now.
@@ -443,7 +485,7 @@ export type ResolveAlertResponse = Message<"telltale.v1.ResolveAlertResponse"> &
  * Use `create(ResolveAlertResponseSchema)` to create a new message.
  */
 export const ResolveAlertResponseSchema: GenMessage<ResolveAlertResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_alert, 8);
+  messageDesc(file_telltale_v1_alert, 9);
 
 /**
  * Asks what the sensors around an alert did.
@@ -464,7 +506,7 @@ export type GetAlertPeersRequest = Message<"telltale.v1.GetAlertPeersRequest"> &
  * Use `create(GetAlertPeersRequestSchema)` to create a new message.
  */
 export const GetAlertPeersRequestSchema: GenMessage<GetAlertPeersRequest> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_alert, 9);
+  messageDesc(file_telltale_v1_alert, 10);
 
 /**
  * Another sensor of the alert's asset, within a quarter of an hour of the alert's opening.
@@ -513,7 +555,7 @@ export type AlertPeer = Message<"telltale.v1.AlertPeer"> & {
  * Use `create(AlertPeerSchema)` to create a new message.
  */
 export const AlertPeerSchema: GenMessage<AlertPeer> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_alert, 10);
+  messageDesc(file_telltale_v1_alert, 11);
 
 /**
  * What the other sensors of the asset did.
@@ -555,7 +597,7 @@ export type GetAlertPeersResponse = Message<"telltale.v1.GetAlertPeersResponse">
  * Use `create(GetAlertPeersResponseSchema)` to create a new message.
  */
 export const GetAlertPeersResponseSchema: GenMessage<GetAlertPeersResponse> = /*@__PURE__*/
-  messageDesc(file_telltale_v1_alert, 11);
+  messageDesc(file_telltale_v1_alert, 12);
 
 /**
  * Where an alert is in its life.
