@@ -28,6 +28,7 @@ export function waysOf({ origin, hostname, needsToken }: Here): readonly Way[] {
   const header = needsToken ? " \\\n    -H 'authorization: Bearer TOKEN'" : "";
   const json = "-H 'content-type: application/json'";
   const grpc = `${hostname}:${GRPC_PORT}`;
+  const platform = { url: `${new URL(origin).protocol}//${grpc}`, needsToken };
   return [
     {
       name: "curl",
@@ -102,6 +103,86 @@ export function waysOf({ origin, hostname, needsToken }: Here): readonly Way[] {
         },
       ],
     },
+    { name: "Telegraf", commands: telegraf(origin, needsToken) },
+    {
+      name: "OPC UA",
+      commands: collector("opcua", "line-3", platform, [
+        "server: { endpoint: opc.tcp://192.0.2.30:4840 }",
+        "nodes:",
+        '  - { node_id: "ns=2;s=Press7.Oil", sensor_id: press-7/oil, sensor_type: temperature, unit: C }',
+      ]),
+    },
+    {
+      name: "Modbus",
+      commands: collector("modbus", "press-hall", platform, [
+        "devices:",
+        "  - host: 192.0.2.20",
+        "    interval: 1s",
+        "    registers:",
+        "      - { sensor_id: press-7/oil, sensor_type: temperature, unit: C, address: 100, scale: 0.1 }",
+      ]),
+    },
+  ];
+}
+
+function telegraf(origin: string, needsToken: boolean): Command[] {
+  return [
+    {
+      text: "In telegraf.conf, beside its inputs:",
+      label: "Settings of Telegraf",
+      command: [
+        "[[outputs.influxdb_v2]]",
+        `  urls = ["${origin}"]`,
+        `  token = "${needsToken ? "TOKEN" : ""}"`,
+        "  # Telegraf asks for them; they have no effect here.",
+        '  organization = "telltale"',
+        '  bucket = "telltale"',
+      ].join("\n"),
+    },
+    {
+      text: "Then start it:",
+      label: "Command that starts Telegraf",
+      command: "telegraf --config telegraf.conf",
+    },
+  ];
+}
+
+interface PlatformPlace {
+  /** Of the gRPC endpoint. */
+  readonly url: string;
+  readonly needsToken: boolean;
+}
+
+/** @param kind as `telltale collect` has it  @param name of the file and of its spool  @param source what is read, by lines of the file */
+function collector(
+  kind: "opcua" | "modbus",
+  name: string,
+  { url, needsToken }: PlatformPlace,
+  source: readonly string[],
+): Command[] {
+  const title = kind === "opcua" ? "OPC UA" : "Modbus";
+  const run = (more = "") => `${needsToken ? "TELLTALE_TOKEN=TOKEN " : ""}telltale collect ${kind} ${name}.yaml${more}`;
+  return [
+    {
+      text: `A collector polls it, from a machine that reaches it and this platform. ${name}.yaml, with your addresses and sensors:`,
+      label: `Settings of a collector for ${title}`,
+      command: [`platform: { url: "${url}" }`, `spool: { folder: ${name}.spool }`, ...source].join("\n"),
+    },
+    ...(kind === "modbus"
+      ? []
+      : [
+          {
+            text: "The list of nodes need not be written by hand:",
+            label: "Command that lists the nodes of an OPC UA server",
+            command: "telltale collect opcua browse opc.tcp://192.0.2.30:4840",
+          },
+        ]),
+    {
+      text: "Read everything once, print it, and store nothing:",
+      label: `Command that tries a collector for ${title}`,
+      command: run(" --check"),
+    },
+    { text: "Then, until Ctrl-C:", label: `Command that starts a collector for ${title}`, command: run() },
   ];
 }
 
