@@ -178,6 +178,7 @@ escalations:
     await page.getByRole("button", { name: "Silence", exact: true }).click();
     await page.getByText("tells team 1 h before and at its end").waitFor();
     await page.getByRole("button", { name: "End now" }).click();
+    await page.getByText("End the silence, in a moment").locator("..").getByRole("button", { name: "Dismiss" }).click();
     await sink.find(({ path, body }) => path === "/team/hunter2" && String(body).includes("Silence is over: new pump"));
     expect(wrong).toEqual([]);
     await context.close();
@@ -200,10 +201,8 @@ receivers:
     await panel.getByText("It would not be taken: 1 mistake.").waitFor();
     await panel.getByText(/nobody/).waitFor();
     await panel.getByRole("button", { name: "line 2" }).click();
-    const area = panel.getByLabel("Configuration");
-    const chosen = await area.evaluate<string, HTMLTextAreaElement>((e) =>
-      e.value.slice(e.selectionStart, e.selectionEnd),
-    );
+    const area = panel.getByRole("textbox", { name: "Configuration" });
+    const chosen = await area.evaluate("document.getSelection()?.toString()");
     expect(chosen).toBe(text.split("\n")[1]);
     await area.fill(text.replace("receiver: nobody", "receiver: line-4"));
     await panel.getByRole("button", { name: "Preview" }).click();

@@ -7,6 +7,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { DetectorService, ForecastRequestSchema } from "../../gen/es/telltale/v1/detector_pb.ts";
+import { IncidentService } from "../../gen/es/telltale/v1/incident_pb.ts";
 import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { RegistryService } from "../../gen/es/telltale/v1/registry_pb.ts";
 import { findingsOf, launchBrowser, misfitsOf, openPage, SCREENS } from "../../testing/browser.ts";
@@ -256,6 +257,69 @@ describeWith(["chromium"], "a plant in the console", () => {
     await waiting.waitFor();
     await page.close({ runBeforeUnload: true });
     await expect.poll(open, SOON).toEqual([]);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  it("tells how an alert was raised, and takes back what is done beside the inbox", LONG, async () => {
+    const steady = Array.from({ length: STEADY }, (_, i) => 20 + Math.sin(i) / 10);
+    await send("step-1", [...steady, 20.6, 20.8, 500]);
+    const alerts = createClient(AlertService, transport());
+    const of = async () => (await alerts.listAlerts({ sensorId: "step-1" })).alerts[0]!;
+    const { id } = await of();
+    const incidents = createClient(IncidentService, transport());
+    const incidentOf = async () => (await incidents.getIncident({ incidentId: id }).catch(() => undefined))?.incident;
+    await expect.poll(incidentOf, SOON).toBeDefined();
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    const calls: string[] = [];
+    page.on("request", (request) => {
+      const name = new URL(request.url()).pathname.split("/").at(-1)!;
+      if (/^(?:AcknowledgeAlert|AcknowledgeIncident|ResolveAlert)$/.test(name)) calls.push(name);
+    });
+    const dismiss = () =>
+      page.getByText(", in a moment").locator("..").getByRole("button", { name: "Dismiss" }).click();
+
+    await page.goto(`${platform.http}/ui/alerts/${id}`);
+    const steps = page.getByRole("list", { name: "What happened, in order" }).getByRole("listitem");
+    await expect.poll(() => steps.count(), SOON).toBe(2);
+    expect(await steps.nth(0).textContent()).toMatch(/Opened\s+(?:low|medium)/);
+    expect(await steps.nth(1).textContent()).toMatch(/Raised to\s+critical/);
+    expect(await faultsOf(page)).toEqual([]);
+    await page.keyboard.press("a");
+    // It waits for as long as the pointer is on it.
+    await page.getByText("Acknowledge: step-1, in a moment").hover();
+    expect(await page.getByRole("button", { name: "Acknowledge" }).isDisabled()).toBe(true);
+    await page.keyboard.press("z");
+    await expect.poll(() => page.getByRole("button", { name: "Acknowledge" }).isDisabled(), SOON).toBe(false);
+
+    await page.goto(`${platform.http}/ui/incidents/${(await incidentOf())!.id}`);
+    const all = page.getByRole("button", { name: "Acknowledge all" });
+    await all.click();
+    await page.getByText("Acknowledge the incident, in a moment").hover();
+    await page.getByRole("button", { name: "Undo" }).click();
+    await expect.poll(() => all.isDisabled(), SOON).toBe(false);
+    expect(calls).toEqual([]);
+    await all.click();
+    await dismiss();
+    await page.getByText(/^Acknowledged: \d+ alerts?$/).waitFor();
+    expect(calls).toEqual(["AcknowledgeIncident"]);
+
+    // What waits on the page of an alert goes on when it is left; a silence that was made is ended.
+    await page.goto(`${platform.http}/ui/alerts/${id}`);
+    await steps.filter({ hasText: "Acknowledged by anonymous" }).waitFor();
+    await page.keyboard.press("r");
+    await page.getByRole("dialog").getByRole("button", { name: "Resolve" }).click();
+    await page.getByText("Resolve: step-1, in a moment").waitFor();
+    await page.getByRole("link", { name: "Silence", exact: true }).click();
+    await page.getByRole("textbox", { name: "Why" }).fill("a mistake");
+    await page.getByRole("button", { name: "Silence", exact: true }).click();
+    await page.getByText("Silenced for 2 h").hover();
+    await page.getByText("a mistake").waitFor();
+    await page.keyboard.press("z");
+    await page.getByText("The silence is taken back").waitFor();
+    await page.getByText("a mistake").waitFor({ state: "detached" });
+    await page.close({ runBeforeUnload: true });
+    await expect.poll(async () => (await of()).resolvedBy, SOON).toBe("anonymous");
     expect(wrong).toEqual([]);
     await context.close();
   });

@@ -1,6 +1,6 @@
 /**
- * What a person does to alerts of the inbox: for some seconds it can be taken back, and then it is done. Those that fail stay chosen. It goes on
- * when the inbox is left, and is there when somebody comes back to it.
+ * What a person does to alerts: for some seconds it can be taken back, and then it is done. Those of the inbox that fail stay chosen. It goes on
+ * when the page is left, and is there when somebody comes back to it.
  */
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Alert } from "../../gen/web/telltale/v1/alert_pb.ts";
@@ -27,20 +27,30 @@ class InboxActs {
   pendingIds = $state.raw(NONE);
   failures = $state.raw<readonly Failure<Alert>[]>([]);
   attempted = $state(0);
-  /** The inbox, while it is shown. */
-  #inbox: ((alert: Alert) => void) | undefined;
+  /** Whether the inbox is shown, which names those that failed. */
+  #isListed = false;
+  /** Pages that show alerts. */
+  readonly #pages = new Set<(alert: Alert) => void>();
   /** What was asked for and is not done yet. */
   readonly #underWay = new Set<Promise<void>>();
   /** Of how many alerts that is. Where a page that goes cannot take all of them along, the browser asks before. */
   #alerts = 0;
 
-  /** @param onchanged is called with each alert that was changed, until the function is called that this answers with */
+  /** As `follow`, for the inbox. */
   show(onchanged: (alert: Alert) => void): () => void {
-    this.#inbox = onchanged;
+    this.#isListed = true;
+    const leave = this.follow(onchanged);
     return () => {
-      this.#inbox = undefined;
+      leave();
+      this.#isListed = false;
       this.chosenIds = NONE;
     };
+  }
+
+  /** @param onchanged is called with each alert that was changed, until the function is called that this answers with */
+  follow(onchanged: (alert: Alert) => void): () => void {
+    this.#pages.add(onchanged);
+    return () => this.#pages.delete(onchanged);
   }
 
   choose({ id }: Alert): void {
@@ -60,6 +70,29 @@ class InboxActs {
     return this.#start("Resolve", alerts.filter(isOpen), act);
   }
 
+  /**
+   * One call that cannot be taken back once it is made. A failure is said.
+   *
+   * @param what is meant, for example "Acknowledge the incident"
+   * @param call answers with what was done, for example "Acknowledged: 3 alerts"
+   * @returns whether it was done
+   */
+  async once(what: string, call: (bound: Bound) => Promise<string>): Promise<boolean> {
+    if (!session.mayOperate) return false;
+    let isDone = false;
+    await this.#underWayWith(1, async () => {
+      const asked = this.#asked(what);
+      if (!(await asked.isMeant())) return;
+      try {
+        toasts.say(await call(asked.bound));
+        isDone = true;
+      } catch (error) {
+        if (!asked.isOver()) toasts.fail(error, what);
+      }
+    });
+    return isDone;
+  }
+
   /** Does at once what waits, and ends when nothing is under way any more. */
   async finish(): Promise<void> {
     toasts.closeAll();
@@ -77,15 +110,32 @@ class InboxActs {
   async #start(verb: Verb, asked: readonly Alert[], act: Act): Promise<void> {
     const alerts = asked.filter(({ id }) => !this.pendingIds.has(id));
     if (alerts.length === 0 || !session.mayOperate) return;
-    this.#count(alerts.length);
-    const work = this.#do(verb, alerts, act);
+    await this.#underWayWith(alerts.length, () => this.#do(verb, alerts, act));
+  }
+
+  async #underWayWith(calls: number, act: () => Promise<void>): Promise<void> {
+    this.#count(calls);
+    const work = act();
     this.#underWay.add(work);
     try {
       await work;
     } finally {
       this.#underWay.delete(work);
-      this.#count(-alerts.length);
+      this.#count(-calls);
     }
+  }
+
+  /** What is asked for now counts in the session that it is asked for in, or not at all: whoever signs in meanwhile has not asked for it. */
+  #asked(what: string) {
+    const by = session.id;
+    const isOver = () => session.state !== "signed-in" || session.id !== by;
+    /** Whether it is to be done, once nobody may want to take it back any more. */
+    const isMeant = async () => {
+      if (!(await toasts.meant(`${what}, in a moment`))) return false;
+      if (isOver()) toasts.say(`${what} was not done, since the session had ended`, "bad");
+      return !isOver();
+    };
+    return { bound: { headers: boundHeaders() }, isOver, isMeant };
   }
 
   #count(more: number): void {
@@ -99,27 +149,22 @@ class InboxActs {
     const ids = new Set(alerts.map(({ id }) => id));
     this.pendingIds = this.pendingIds.union(ids);
     this.chosenIds = this.chosenIds.difference(ids);
-    // Whoever signs in meanwhile has not asked for it: it counts in the session that it was asked for in, or not at all.
-    const by = session.id;
-    const bound = { headers: boundHeaders() };
-    const isOver = () => session.state !== "signed-in" || session.id !== by;
-    const isMeant = await toasts.meant(`${verb}: ${what}, in a moment`);
-    if (isMeant && isOver()) toasts.say(`${verb}: ${what} was not done, since the session had ended`, "bad");
-    else if (isMeant) {
+    const { bound, isOver, isMeant } = this.#asked(`${verb}: ${what}`);
+    if (await isMeant()) {
       const each = (alert: Alert) => {
         if (isOver()) throw new ConnectError("The session had ended", Code.Aborted);
         return act(alert, bound);
       };
       const failures = await this.#doNow(verb, alerts, each);
       if (!isOver()) this.#keep(alerts, failures);
-    } else if (alerts.length > 1) this.chosenIds = this.chosenIds.union(ids);
+    } else if (alerts.length > 1 && !isOver()) this.chosenIds = this.chosenIds.union(ids);
     this.pendingIds = this.pendingIds.difference(ids);
   }
 
   async #doNow(verb: Verb, alerts: readonly Alert[], act: (alert: Alert) => Promise<Alert | undefined>) {
     const each = async (alert: Alert) => {
       const after = await act(alert);
-      if (after !== undefined) this.#inbox?.(after);
+      if (after !== undefined) for (const onchanged of this.#pages) onchanged(after);
     };
     // A page that is hidden may go without another word: what it can take along begins then.
     const hidden = new AbortController();
@@ -131,7 +176,8 @@ class InboxActs {
     const failed = failures.length;
     const done = alerts.length - failed;
     if (done > 0) toasts.say(`${verb}d: ${alerts.length === 1 ? alerts[0]!.sensorId : plural(done, "alert")}`);
-    if (this.#inbox === undefined && failed > 0) toasts.say(`${verb}: ${plural(failed, "alert")} failed`, "bad");
+    if (!this.#isListed && failed > 0)
+      toasts.say(failed === 1 ? sentenceOf(failures[0]!) : `${verb}: ${plural(failed, "alert")} failed`, "bad");
     return failures;
   }
 
@@ -142,6 +188,10 @@ class InboxActs {
     this.attempted = others.length + alerts.length;
     this.chosenIds = this.chosenIds.union(new Set(failures.map(({ of }) => of.id)));
   }
+}
+
+function sentenceOf({ of, problem }: Failure<Alert>): string {
+  return `${of.sensorId}: ${problem.title}. ${problem.text}`;
 }
 
 function ask(event: BeforeUnloadEvent): void {
