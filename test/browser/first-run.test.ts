@@ -91,6 +91,8 @@ describeWith(["chromium"], "the first run", () => {
       .setInputFiles(file("kiln 4.csv", `Datum;Druck (bar);Notiz\n${rows.join("\n")}\n`));
     // Day and month could be either.
     await page.getByText("can be read in two ways, or in none").waitFor();
+    // In the words of the form, which programs have other names for.
+    await page.getByText('"01/02/2026 is" decides. (for programs: day_first, month_first)').waitFor();
     expect(await stored(page).isDisabled()).toBe(true);
     for (const screen of [SCREENS[1], SCREENS[0]]) {
       await page.setViewportSize(screen);
