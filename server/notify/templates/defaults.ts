@@ -35,6 +35,7 @@ ${mark}Alerts Resolved:
 
 const SUBJECT = '{{ template "__subject" . }}';
 const URL = '{{ template "__alertmanagerURL" . }}';
+const VALUES_AND_ALERTS = `{{ .CommonAnnotations.SortedPairs.Values | join " " }}${both("__text_alert_list")}`;
 const NAME = '{{ template "__alertmanager" . }}';
 const COLOR = '{{ if eq .Status "firing" }}danger{{ else }}good{{ end }}';
 
@@ -73,6 +74,33 @@ const TEXTS: Readonly<Record<string, string>> = {
   "msteams.default.text": both("__text_alert_list_markdown", "# "),
   "msteamsv2.default.title": SUBJECT,
   "msteamsv2.default.text": both("__text_alert_list_markdown", "# "),
+  "opsgenie.default.message": SUBJECT,
+  "opsgenie.default.description": VALUES_AND_ALERTS,
+  "opsgenie.default.source": URL,
+  "pushover.default.title": SUBJECT,
+  "pushover.default.message": VALUES_AND_ALERTS,
+  "pushover.default.url": URL,
+  "victorops.default.state_message": VALUES_AND_ALERTS,
+  "victorops.default.entity_display_name": SUBJECT,
+  "victorops.default.monitoring_tool": NAME,
+  "webex.default.message": VALUES_AND_ALERTS,
+  "rocketchat.default.title": SUBJECT,
+  "rocketchat.default.alias": NAME,
+  "rocketchat.default.titlelink": URL,
+  "rocketchat.default.emoji": "",
+  "rocketchat.default.iconurl": "",
+  "rocketchat.default.text": "",
+  "mattermost.default.title": SUBJECT,
+  "mattermost.default.username": NAME,
+  "mattermost.default.titlelink": URL,
+  "mattermost.default.fallback":
+    '{{ template "mattermost.default.title" . }} | {{ template "mattermost.default.titlelink" . }}',
+  "mattermost.default.color": COLOR,
+  "mattermost.default.text": both("__text_alert_list_markdown", "# "),
+  "jira.default.summary": SUBJECT,
+  "jira.default.description": both("__text_alert_list_markdown", "# "),
+  "jira.default.priority":
+    '{{ $of := dict "critical" "High" "warning" "Medium" "info" "Low" }}{{ $found := "" }}{{ range list "critical" "warning" "info" }}{{ $severity := . }}{{ range $.Alerts }}{{ if and (eq $found "") (eq .Labels.severity $severity) }}{{ $found = index $of $severity }}{{ end }}{{ end }}{{ end }}{{ $found }}',
 };
 
 export const DEFAULTS: ReadonlyMap<string, Definition> = new Map(

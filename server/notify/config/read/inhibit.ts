@@ -4,6 +4,7 @@ import { readMatchers } from "./matchers.ts";
 import type { Fields, Known, Value } from "./value.ts";
 
 const SIDES = ["source", "target"] as const;
+type Side = (typeof SIDES)[number];
 const RULE: Known = {
   of: "a rule of inhibition",
   names: ["name", "equal", ...SIDES.flatMap((side) => [`${side}_match`, `${side}_match_re`, `${side}_matchers`])],
@@ -20,11 +21,13 @@ export function readInhibitRules(value: Value | undefined): InhibitRule[] {
   });
 }
 
-function readSide(fields: Fields, side: (typeof SIDES)[number]) {
+/** Without matchers a side matches every alert. */
+function readSide(fields: Fields, side: Side) {
   const names = { list: `${side}_matchers`, equal: `${side}_match`, regex: `${side}_match_re` };
   const matchers = readMatchers(fields, names);
   const isWritten = Object.values(names).some((name) => fields.get(name)?.isEmpty === false);
-  // As Alertmanager has it, it would match every alert, and so silence all of them or by any of them.
-  if (matchers.length === 0 && !isWritten) fields.at.problem(`has no ${names.list}: write at least one.`);
+  // Any alert as the source is meant so: the rules of kube-prometheus-stack have it. Every alert as the target would end all notifications.
+  if (side === "target" && matchers.length === 0 && !isWritten)
+    fields.at.problem(`has no ${names.list}: write at least one.`);
   return matchers;
 }
