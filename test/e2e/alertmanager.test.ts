@@ -337,7 +337,9 @@ describe.each([
 
     test("shows the configuration without its secrets, and the state of the cluster", async () => {
       expect(await amtool("config", "show")).toContain("receiver: night");
-      expect(await amtool("config", "show")).not.toContain(sink.url);
+      expect(await amtool("config", "show")).not.toContain(`${sink.url}/plant`);
+      expect(await amtool("config", "routes", "show")).toContain('team="night"');
+      expect((await amtool("config", "routes", "test", "team=night")).trim()).toBe("night");
       expect(await amtool("cluster", "show")).toContain("disabled");
     });
 

@@ -35,7 +35,7 @@ describeWith(["postgres"], "a configuration of another version", () => {
   const show = async () => {
     const run = runCli("notify", "show", "--url", platform.grpc);
     expect(await run.ended).toBe(0);
-    expect(run.stdout()).toContain("api_url: <secret>");
+    expect(run.stdout()).toContain("api_url: https://hooks.example.com/<secret>");
     return run.stderr();
   };
   const gauge = async () =>

@@ -12,7 +12,7 @@ route: {receiver: a}
 receivers:
   - name: a # not a comment: "#"
     webhook_configs:
-      - {url: https://hunter-4.example/x#hunter-5, signing_key: 'hunter-6', http_config: {bearer_token: hunter-7}}
+      - {url: https://hooks.example/x?hunter-4#hunter-5, signing_key: 'hunter-6', http_config: {bearer_token: hunter-7}}
       - url: \${HOOK}
         http_config:
           authorization:
@@ -32,7 +32,7 @@ receivers:
     pagerduty_configs: [{routing_key: hunter-13}]
     telegram_configs: [{bot_token: hunter-14, chat_id: -5}]
     ntfy_configs: [{url: https://ntfy.example, topic: hunter-15, token: hunter-16}]
-    alertmanager_configs: [{url: https://hunter-17.example}]
+    alertmanager_configs: [{url: 'http://[::1]:9093/hunter-17'}]
 `;
 
 test("every secret is hidden, in values, anchors and comments; all else stays where it is", () => {
@@ -48,7 +48,7 @@ route: {receiver: a}
 receivers:
   - name: a # not a comment: "#"
     webhook_configs:
-      - {url: <secret>, signing_key: <secret>, http_config: {bearer_token: <secret>}}
+      - {url: https://hooks.example/<secret>, signing_key: <secret>, http_config: {bearer_token: <secret>}}
       - url: \${HOOK}
         http_config:
           authorization:
@@ -61,13 +61,13 @@ receivers:
       - to: b@example.com
         auth_password: *pw
         headers: {X-Api-Key: <secret>, X-Plant: north}
-    slack_configs: [{api_url: <secret>, channel: '#plant'}]
-    msteamsv2_configs: [{webhook_url: <secret>}]
+    slack_configs: [{api_url: https://x.example/<secret>, channel: '#plant'}]
+    msteamsv2_configs: [{webhook_url: https://x.example/<secret>}]
     discord_configs: [{webhook_url_file: /run/discord}]
     pagerduty_configs: [{routing_key: <secret>}]
     telegram_configs: [{bot_token: <secret>, chat_id: -5}]
-    ntfy_configs: [{url: <secret>, topic: <secret>, token: <secret>}]
-    alertmanager_configs: [{url: <secret>}]
+    ntfy_configs: [{url: https://ntfy.example, topic: <secret>, token: <secret>}]
+    alertmanager_configs: [{url: "http://[::1]:9093/<secret>"}]
 `);
 });
 
@@ -88,6 +88,18 @@ test("secrets of proxies, tokens and certificates are hidden", () => {
   ).toBe(
     "http_config: {proxy_url: <secret>, no_proxy: b, proxy_connect_header: {X-Who: [<secret>]}, tls_config: {key: <secret>, key_file: e}, " +
       "oauth2: {client_id: f, client_secret: <secret>, token_url: <secret>, scopes: [i]}}",
+  );
+});
+
+test("of an address its host is shown, which is no secret, and nothing that could be one", () => {
+  expect(
+    redactText(
+      "proxy_url: http://u:p@proxy.example:3128\npagerduty_url: https://pd.example/v2/enqueue\nurl: 'https://a.example/'\n" +
+        "token: https://b.example/t\nicon_url: '{{ .ExternalURL }}/x'\nwebhook_url: |\n  https://c.example/s\nopsgenie_api_url: ftp://d.example/s\n",
+    ),
+  ).toBe(
+    "proxy_url: http://proxy.example:3128/<secret>\npagerduty_url: https://pd.example/<secret>\nurl: 'https://a.example/'\n" +
+      "token: <secret>\nicon_url: <secret>\nwebhook_url: https://c.example/<secret>\nopsgenie_api_url: <secret>\n",
   );
 });
 

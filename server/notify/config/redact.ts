@@ -9,6 +9,8 @@ export const REDACTED = "<secret>";
  * What ends in `_file` is a path.
  */
 const SECRET_NAME = /(?:urls?|uri|passwords?|secrets?|token|token_id|topic|key|credentials?|cookie|authorization)$/i;
+/** Addresses among them. amtool, which is given the file, reads no address that is hidden whole. */
+const ADDRESS_NAME = /(?:urls?|uri)$/i;
 /** An object of headers, each of which may be a password, whatever its name. */
 const ALL_SECRET = "proxy_connect_header";
 /** In a comment: a setting that is switched off, with whatever stands behind its name. */
@@ -32,24 +34,45 @@ export function redactText(text: string): string | undefined {
   const document = parseDocument(text, YAML);
   if (document.errors.length > 0) return undefined;
   const edits: Edit[] = commentEdits(text);
-  const hide = (node: Node | null): void => {
-    if (isAlias(node)) hide(node.resolve(document) ?? null);
+  const hide = (node: Node | null, shown: (value: string) => string): void => {
+    if (isAlias(node)) hide(node.resolve(document) ?? null, shown);
     // An object's own names say what is secret in it.
-    else if (isSeq(node)) for (const item of node.items) hide(item as Node);
+    else if (isSeq(node)) for (const item of node.items) hide(item as Node, shown);
     else if (isScalar(node) && !REFERENCE.test(String(node.value))) {
       const [from, to] = node.range!;
+      const value = String(node.value).trim();
+      const hidden = shown(value);
+      if (hidden === value) return;
       // A block's text ends with the line.
-      edits.push({ from, to, text: text.slice(from, to).endsWith("\n") ? `${REDACTED}\n` : REDACTED });
+      edits.push({ from, to, text: text.slice(from, to).endsWith("\n") ? `${hidden}\n` : hidden });
     }
   };
   visit(document, {
     Pair: (_, { key, value }) => {
       if (!isScalar(key)) return;
-      if (SECRET_NAME.test(String(key.value))) hide(value as Node | null);
-      if (key.value === ALL_SECRET && isMap(value)) for (const each of value.items) hide(each.value as Node | null);
+      const name = String(key.value);
+      const shown = ADDRESS_NAME.test(name) ? shownAddress : () => REDACTED;
+      if (SECRET_NAME.test(name)) hide(value as Node | null, shown);
+      if (name === ALL_SECRET && isMap(value))
+        for (const each of value.items) hide(each.value as Node | null, () => REDACTED);
     },
   });
   return applied(text, edits);
+}
+
+/** Its host, which receivers are shown with as well. Whoever knows the rest of the address may write to it. */
+function shownAddress(address: string): string {
+  if (!/^https?:\/\//i.test(address) || !URL.canParse(address)) return REDACTED;
+  const { origin, href } = new URL(address);
+  if (href === origin || href === `${origin}/`) return address;
+  const shown = `${origin}/${REDACTED}`;
+  // The brackets of an address of IPv6 would be a list.
+  return shown.includes("[") ? `"${shown}"` : shown;
+}
+
+/** Whether the text is what is shown of a secret. */
+export function isRedacted(text: string): boolean {
+  return text === REDACTED || /^https?:\/\/[^/]+\/<secret>$/.test(text);
 }
 
 function commentEdits(text: string): Edit[] {

@@ -6,7 +6,7 @@ import { placeIn, TemplateProblem } from "../../templates/problem.ts";
 import { type TemplateOptions, type Text, UnreadTemplate } from "../../templates/template.ts";
 import type { Mode } from "../../templates/writers.ts";
 import { MAX_LINE, MAX_LIST, MAX_NAME, MAX_TEMPLATE, MAX_TEXT } from "../limits.ts";
-import { REDACTED } from "../redact.ts";
+import { isRedacted, REDACTED } from "../redact.ts";
 import type { Reference } from "../reference.ts";
 import type { Source } from "./source.ts";
 
@@ -121,7 +121,7 @@ export class Value {
     if (!isScalar(node)) return this.problem("is no text.");
     if (this.isNothing) return this.problem('is empty: write a value, or "" for the empty text.');
     const text = String(node.value);
-    if (text === REDACTED) {
+    if (isRedacted(text)) {
       return this.problem(`is ${REDACTED}, as a configuration is shown: write the secret itself, or refer to a file.`);
     }
     if (text.length > most) return this.problem(`has ${text.length} characters: at most ${most} are taken.`);
