@@ -80,6 +80,10 @@ interface HttpReceiver {
   readonly taken?: { readonly status: number; readonly body: string };
   /** What a busy one says of the time, where it is not in the header. */
   readonly busy?: object;
+  /** How it answers what it takes, where that depends on what is asked. */
+  readonly answer?: (posted: Posted) => object;
+  /** Whether this is a message; absent: everything is. */
+  readonly isMessage?: (posted: Posted) => boolean;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what came by HTTP is looked at as it is.
@@ -172,6 +176,55 @@ const HTTP: Readonly<Record<Exclude<ChannelConfig["kind"], "email" | "web_push">
     maxSize: 20_480,
     knows: SECRETS.token,
   },
+  webex: {
+    config: (http) => ({ kind: "webex", ...hasAuthorization(http), roomId: "room" }),
+    isOver: ({ markdown }) => markdown.startsWith("**\\[RESOLVED"),
+    size: ({ markdown }) => Buffer.byteLength(markdown),
+    maxSize: 7_439,
+  },
+  mattermost: {
+    config: (http) => ({
+      ...{ kind: "mattermost", ...hasAuthorization(http), attachment: { fields: [] }, attachments: [] },
+    }),
+    isOver: ({ attachments }) => attachments[0].title.startsWith("\\[RESOLVED"),
+    size: ({ attachments }) => attachments[0].text.length + attachments[0].title.length,
+    maxSize: 16_383,
+    taken: { status: 200, body: "ok" },
+  },
+  rocketchat: {
+    config: (http) => ({
+      ...{ kind: "rocketchat", ...http, token: { env: "TOKEN" }, tokenId: { value: "bot" }, fields: [], actions: [] },
+    }),
+    isOver: ({ attachments }) => attachments[0].title.startsWith("[RESOLVED"),
+    size: ({ attachments }) => attachments[0].text.length,
+    maxSize: 5_000,
+    knows: SECRETS.token,
+    taken: { status: 200, body: '{"success":true}' },
+  },
+  incidentio: {
+    config: (http) => ({ kind: "incidentio", ...http, token: { env: "TOKEN" }, maxAlerts: 0 }),
+    isOver: ({ status }) => status === "resolved",
+    maxSize: 512 * 1_024,
+    knows: SECRETS.token,
+    taken: { status: 202, body: '{"status":"accepted"}' },
+  },
+  jira: {
+    config: (http) => ({
+      ...{ kind: "jira", ...hasAuthorization(http), apiType: "auto", project: "OPS", issueType: "Bug" },
+      ...{ summary: { update: true }, description: { update: true }, labels: { values: [], update: true } },
+      resolveTransition: "Done",
+    }),
+    isOver: ({ fields }) => fields.summary.startsWith("[RESOLVED"),
+    size: ({ fields }) => fields.description.length,
+    maxSize: 32_767,
+    // There is an issue, whatever is looked for: an end without one is no message.
+    answer: ({ path, method }) => {
+      if (path.endsWith("/search"))
+        return { issues: [{ key: "OPS-1", fields: { status: { statusCategory: { key: "new" } } } }] };
+      return method === "GET" ? { transitions: [{ id: "31", name: "Done" }] } : {};
+    },
+    isMessage: ({ method }) => method === "PUT",
+  },
   ntfy: {
     config: (http) => ({
       kind: "ntfy",
@@ -196,7 +249,9 @@ async function startHttp(receiver: HttpReceiver, { authority, certificate }: Cer
   const sink = await startWebhookSink(certificate);
   const take = () => {
     const { status, body } = receiver.taken ?? { status: 200, body: "" };
-    sink.answer((response) => response.writeHead(status).end(body));
+    sink.answer((response, posted) => {
+      response.writeHead(status).end(receiver.answer === undefined ? body : JSON.stringify(receiver.answer(posted)));
+    });
   };
   take();
   return {
@@ -208,7 +263,10 @@ async function startHttp(receiver: HttpReceiver, { authority, certificate }: Cer
       };
       return openChannel(receiver.config(http), options(opening));
     },
-    received: () => sink.posted.map((posted) => receivedBy(receiver, posted)),
+    received: () =>
+      sink.posted
+        .filter((posted) => receiver.isMessage?.(posted) ?? true)
+        .map((posted) => receivedBy(receiver, posted)),
     behave: (how) => {
       if (how === "take") return take();
       sink.answer((response, posted) => {

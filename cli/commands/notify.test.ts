@@ -91,7 +91,7 @@ test("check refuses a file with all that is wrong, by line, and prints nothing t
   await writeFile(file, 'route: {receiver: a}\nreceivers:\n  - name: b\n    sns_configs: []\n    "x\\u001b[2J": 1\n');
   await expect(notify("check", file)).rejects.toThrow(
     `${file}:1:19: route.receiver: there is no receiver "a": define it in receivers.
-${file}:4:5: receivers[0].sns_configs: is not available yet: receivers have webhook_configs, email_configs, slack_configs, msteams_configs, msteamsv2_configs, discord_configs, pagerduty_configs, telegram_configs, ntfy_configs, alertmanager_configs, web_push_configs, opsgenie_configs, pushover_configs, victorops_configs; remove it.
+${file}:4:5: receivers[0].sns_configs: is not available yet: receivers have webhook_configs, email_configs, slack_configs, msteams_configs, msteamsv2_configs, discord_configs, pagerduty_configs, telegram_configs, ntfy_configs, alertmanager_configs, web_push_configs, opsgenie_configs, pushover_configs, victorops_configs, webex_configs, mattermost_configs, rocketchat_configs, incidentio_configs, jira_configs; remove it.
 ${file}:5:5: receivers[0]."x\\u001b[2J": "x\\u001b[2J" is no setting of a receiver: remove it.`,
   );
   expect(printed()).toBe("");

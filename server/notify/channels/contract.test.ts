@@ -55,7 +55,7 @@ describe.each(CHANNELS)("%s", (kind, start) => {
       expect(await open().send(message, forever())).toEqual({ kind: "ok" });
       // Programs get fields of their own.
       const wanted =
-        kind === "webhook"
+        kind === "webhook" || kind === "incidentio"
           ? ['"escalation":{"name":"standard","step":2}', '"fallback":{"receiver":"pager"']
           : ["step 2 of the escalation standard", "pager was not told by slack: answered 500"];
       for (const words of wanted) expect(last().text).toContain(words);
@@ -237,7 +237,8 @@ describe.each(CHANNELS)("%s", (kind, start) => {
     const all = received.map((each) => each.text).join("");
     // Programs are told of all of them, people of some, and how many there are.
     if (kind === "alertmanager") expect(all.match(/"sensor_id"/g)).toHaveLength(700);
-    else if (kind === "webhook") expect(JSON.parse(all)).toMatchObject({ truncatedAlerts: expect.any(Number) });
+    else if (kind === "webhook" || kind === "incidentio")
+      expect(JSON.parse(all)).toMatchObject({ truncatedAlerts: expect.any(Number) });
     else {
       expect(all).toMatch(/703 alerts are open/);
       expect(all).toMatch(/\d{3} more alerts are not shown/);

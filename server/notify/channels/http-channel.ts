@@ -23,7 +23,12 @@ export interface Outgoing {
   readonly address?: string;
   /** Beside the usual ones, or instead of them. */
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body: Buffer;
+  /** Absent: POST. */
+  readonly method?: "GET" | "POST" | "PUT";
+  /** Absent: none. */
+  readonly body?: Buffer;
+  /** Of the answer, that are read. */
+  readonly maxAnswerBytes?: number;
   /** The same without its picture: posted instead where the receiver refuses it, as where a chat takes no files. */
   readonly plain?: Outgoing;
 }
@@ -34,20 +39,30 @@ export interface Posted {
   readonly secrets: Secrets;
 }
 
+/** What was answered, and what it means. */
+export interface Reply {
+  readonly sent: Sent;
+  readonly answer: Answer;
+}
+
+export type Call = (outgoing: Outgoing) => Promise<Reply>;
+
 /** A kind of channel. */
 export interface HttpKind {
   readonly kind: ChannelConfig["kind"];
   /** As in "the URL of Slack". */
   readonly what: string;
   /** Several where one has no room for all: they are posted one after the other, and the message is taken where all are. */
-  readonly outgoing: (posted: Posted) => Promise<readonly Outgoing[]> | readonly Outgoing[];
+  readonly outgoing?: (posted: Posted) => Promise<readonly Outgoing[]> | readonly Outgoing[];
+  /** In place of `outgoing`, where what is posted depends on answers: what became of the message. */
+  readonly converse?: (posted: Posted, call: Call) => Promise<Sent>;
   /** What a 2xx, or another answer, means here; undefined: what it means everywhere. */
   readonly judge?: (answer: Answer) => Judgement | undefined;
 }
 
 /** Nothing is connected before a message is sent, and nothing stays open between messages. */
 export function httpChannel(
-  { kind, what, outgoing, judge }: HttpKind,
+  { kind, what, outgoing, converse = inTurn(outgoing), judge }: HttpKind,
   config: HttpChannelConfig,
   options: ChannelOptions,
 ): Channel {
@@ -56,18 +71,22 @@ export function httpChannel(
   async function send(message: Message, { signal, secrets }: Attempt): Promise<Sent> {
     const url = await secrets.read(config.url, `the URL of ${what}`);
     secrets.hide(...secretsOfUrl(url));
-    const all = await outgoing({ url, message, secrets });
     const own = await ownHeaders(config, secrets, what);
     const usual = { ...own, ...usualHeaders(message), ...(await credentials(config, secrets, what)) };
     const tls = await tlsOptions(config.tls, secrets, what);
-    const postOne = async ({ address = url, headers, body }: Outgoing) => {
+    const call = async ({ address = url, headers, body = Buffer.alloc(0), method, maxAnswerBytes }: Outgoing) => {
       const to = addresses.checkUrl(address);
       const proxy = await proxyFor(config.proxy, to, { secrets, environment, what });
-      const posting = { url: to, body, addresses, tls, proxy, signal };
+      const posting = {
+        ...{ url: to, body, addresses, tls, proxy, signal },
+        ...(method !== undefined && { method }),
+        ...(maxAnswerBytes !== undefined && { maxAnswerBytes }),
+      };
       const answer = await authorized(async (authorization) =>
         post({ ...posting, headers: { ...usual, ...authorization, ...headers } }),
       );
-      return outcome(answer, judge?.(answer), { secrets: secrets.known, nowMs: clock.nowUs() / 1_000 });
+      const sent = outcome(answer, judge?.(answer), { secrets: secrets.known, nowMs: clock.nowUs() / 1_000 });
+      return { sent, answer };
     };
     /** With a token where one is wanted, and with another where that is not taken any more. */
     const authorized = async (postBy: (headers: Record<string, string>) => Promise<Answer>): Promise<Answer> => {
@@ -80,12 +99,7 @@ export function httpChannel(
       tokens.drop(token);
       return postBy({ authorization: `Bearer ${await tokens.get(oauth2, asking)}` });
     };
-    for (const each of all) {
-      const first = await postOne(each);
-      const sent = first.kind === "failed" && each.plain !== undefined ? await postOne(each.plain) : first;
-      if (sent.kind !== "ok") return sent;
-    }
-    return { kind: "ok" };
+    return converse({ url, message, secrets }, call);
   }
   return {
     kind,
@@ -97,6 +111,18 @@ export function httpChannel(
         }),
       ),
     async close() {},
+  };
+}
+
+/** One after the other, for as long as they are taken; without its picture what is refused with it. */
+function inTurn(outgoing: HttpKind["outgoing"]): NonNullable<HttpKind["converse"]> {
+  return async (posted, call) => {
+    for (const each of (await outgoing?.(posted)) ?? []) {
+      const first = (await call(each)).sent;
+      const sent = first.kind === "failed" && each.plain !== undefined ? (await call(each.plain)).sent : first;
+      if (sent.kind !== "ok") return sent;
+    }
+    return { kind: "ok" };
   };
 }
 

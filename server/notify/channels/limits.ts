@@ -86,6 +86,27 @@ export const MAX_PUSHOVER_CHARACTERS = 1_024;
 export const MAX_PUSHOVER_TITLE_CHARACTERS = 250;
 export const MAX_PUSHOVER_URL_CHARACTERS = 512;
 
+/** Bytes of a message to Webex, which is its limit. */
+export const MAX_WEBEX_BYTES = 7_439;
+
+/** Characters of the text of an attachment of Mattermost, whose limit is 16,383 for a message. */
+export const MAX_MATTERMOST_CHARACTERS = 8_000;
+
+/** Characters of the text of an attachment of Rocket.Chat, which takes 5,000 in a message unless it is set otherwise. */
+export const MAX_ROCKETCHAT_CHARACTERS = 4_500;
+
+/** Bytes of a message to incident.io, whose limit is 512 KB. */
+export const MAX_INCIDENTIO_BYTES = 500_000;
+
+/** Characters of the summary of an issue of Jira, which is its limit. */
+export const MAX_JIRA_SUMMARY_CHARACTERS = 255;
+
+/** Characters of the description of an issue of Jira, which is its limit. */
+export const MAX_JIRA_CHARACTERS = 32_767;
+
+/** Bytes of an answer of Jira that lists issues or transitions. */
+export const MAX_JIRA_ANSWER_BYTES = 262_144;
+
 /** Characters of a message to VictorOps, which is its limit. */
 export const MAX_VICTOROPS_CHARACTERS = 20_480;
 

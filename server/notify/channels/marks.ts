@@ -1,6 +1,9 @@
 /** Texts of others, in which nothing is to be a mark where a program reads marks. */
+import type { ChatStyle } from "./chat.ts";
 
 const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+/** A blank without width: what it parts is shown as it is, and is no mark any more. */
+const NO_BLANK = "\u200B";
 /** An address as a whole, which Discord would not follow with a backslash in it. */
 const ADDRESS = /^https?:\/\/\S+$/;
 
@@ -15,9 +18,28 @@ export function plainForTelegram(text: string): string {
 }
 
 export function plainForDiscord(text: string): string {
-  return ADDRESS.test(text)
-    ? text.replace(/[()<>[\]\\*`|]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
-    : text.replace(/[\\*_~`|<>[\]#]/g, "\\$&");
+  return ADDRESS.test(text) ? addressWithoutMarks(text) : text.replace(/[\\*_~`|<>[\]#]/g, "\\$&");
+}
+
+/** Marks stay, but nobody is mentioned and nothing is a link by another text: for Rocket.Chat, whose programs know different escapes. */
+export function withoutMentions(text: string): string {
+  return text.replace(/[@#<]|\](?=\()/g, `$&${NO_BLANK}`);
+}
+
+/** For programs that read CommonMark, where a mention begins with `@` or `<@`. */
+export function plainForMarkdown(text: string): string {
+  if (ADDRESS.test(text)) return addressWithoutMarks(text);
+  return text.replace(/[\\*_~`|[\]#>]/g, "\\$&").replace(/[@<]/g, `$&${NO_BLANK}`);
+}
+
+export const MARKDOWN: ChatStyle = {
+  plain: plainForMarkdown,
+  bold: (marked) => `**${marked}**`,
+  link: (url, text) => `[${text}](${addressWithoutMarks(url)})`,
+};
+
+function addressWithoutMarks(address: string): string {
+  return address.replace(/[()<>[\]\\*`|]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
 }
 
 /** For `markedRuns`, which reads the marks of a card. */

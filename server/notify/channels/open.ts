@@ -4,18 +4,23 @@ import type { Text } from "../templates/template.ts";
 import { alertmanager } from "./alertmanager.ts";
 import { discord } from "./discord.ts";
 import { Email } from "./email.ts";
+import { incidentIo } from "./incidentio.ts";
+import { jira } from "./jira.ts";
+import { mattermost } from "./mattermost.ts";
 import { teams } from "./msteams.ts";
 import { ntfy } from "./ntfy.ts";
 import { opsgenie } from "./opsgenie.ts";
 import type { ChannelOptions } from "./options.ts";
 import { pagerDuty } from "./pagerduty.ts";
 import { pushover } from "./pushover.ts";
+import { rocketChat } from "./rocketchat.ts";
 import { slack } from "./slack.ts";
 import { telegram } from "./telegram.ts";
 import { hasTemplates, templated } from "./templated.ts";
 import { Tokens } from "./tokens.ts";
 import { victorOps } from "./victorops.ts";
 import { webPush } from "./web-push.ts";
+import { webex } from "./webex.ts";
 import { webhook } from "./webhook.ts";
 
 /**
@@ -53,6 +58,16 @@ function open(config: ChannelConfig, options: ChannelOptions): Channel {
       return pushover(config, options);
     case "victorops":
       return victorOps(config, options);
+    case "webex":
+      return webex(config, options);
+    case "mattermost":
+      return mattermost(config, options);
+    case "rocketchat":
+      return rocketChat(config, options);
+    case "incidentio":
+      return incidentIo(config, options);
+    case "jira":
+      return jira(config, options);
     case "ntfy":
       return ntfy(config, options);
     case "alertmanager":

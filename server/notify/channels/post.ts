@@ -20,7 +20,7 @@ interface Posting {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
   /** Absent: POST. */
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "PUT";
   readonly addresses: AddressGuard;
   readonly tls?: TlsOptions;
   /** Absent: the address is called itself. */

@@ -9,6 +9,7 @@ import { MAX_SLACK_CHARACTERS } from "./limits.ts";
 import { plainForSlack } from "./marks.ts";
 import type { ChannelOptions } from "./options.ts";
 import type { Answer } from "./post.ts";
+import { isLink } from "./texts.ts";
 
 const STYLE: ChatStyle = {
   plain: plainForSlack,
@@ -62,10 +63,6 @@ function sender({ channel, username, iconEmoji, iconUrl, linkNames, messageText 
     ...(linkNames && { link_names: true }),
     ...(messageText && { text: messageText }),
   };
-}
-
-function isLink(url: string | undefined): url is string {
-  return url !== undefined && /^https?:\/\//i.test(url);
 }
 
 function fits({ attachments: [attachment] }: ReturnType<typeof payload>): boolean {

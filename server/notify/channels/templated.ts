@@ -45,7 +45,7 @@ export function templated(
 
 /** Channels that refuse texts which they cannot show. Programs want what they were promised. */
 const READ_BY_PEOPLE: ReadonlySet<string> = new Set([
-  ...["slack", "msteams", "discord", "telegram", "pushover"],
+  ...["slack", "msteams", "discord", "telegram", "pushover", "webex", "mattermost", "rocketchat"],
   ...INCIDENT_KINDS,
 ]);
 
@@ -78,15 +78,36 @@ export function filledIn(config: ChannelConfig<Text>, message: Message, nowUs: n
 /** The platform's own texts, to where the filled-in ones went. */
 function withoutTexts(config: ChannelConfig<Text>, filled: ChannelConfig): ChannelConfig {
   const own = replaced(config, () => undefined) as ChannelConfig;
-  if (own.kind !== "slack" || filled.kind !== "slack" || !filled.channel) return own;
-  return { ...own, channel: filled.channel };
+  const places = Object.entries(filled).filter(([name, value]) => PLACES[config.kind]?.includes(name) && value !== "");
+  return { ...own, ...Object.fromEntries(places) } as ChannelConfig;
 }
+
+/** Settings that say where a message goes, not what it says. */
+const PLACES: Readonly<Partial<Record<ChannelConfig["kind"], readonly string[]>>> = {
+  slack: ["channel"],
+  mattermost: ["channel"],
+  rocketchat: ["channel"],
+  webex: ["roomId"],
+  victorops: ["routingKey"],
+  opsgenie: ["responders"],
+  pushover: ["device"],
+  jira: ["project", "issueType"],
+};
+/** Those without which there is nowhere to send to, by the names that a configuration has. */
+const REQUIRED_PLACES: readonly (readonly [kind: ChannelConfig["kind"], name: string, setting: string])[] = [
+  ["victorops", "routingKey", "routing_key"],
+  ["webex", "roomId", "room_id"],
+  ["jira", "project", "project"],
+  ["jira", "issueType", "issue_type"],
+];
 
 /** Why nobody can get the message: where one goes has no text of the platform that could stand in its place. */
 function recipientTrouble(filled: ChannelConfig): string | undefined {
   // Absent where its template failed.
-  if (filled.kind === "victorops" && !(filled as Partial<typeof filled>).routingKey)
-    return "the message has no routing_key, because its template failed or made nothing";
+  const missing = REQUIRED_PLACES.find(
+    ([kind, name]) => kind === filled.kind && !new Map(Object.entries(filled)).get(name),
+  );
+  if (missing !== undefined) return `the message has no ${missing[2]}, because its template failed or made nothing`;
   if (filled.kind !== "email") return undefined;
   // Absent where its template failed.
   const { to } = filled as Partial<typeof filled>;

@@ -61,3 +61,8 @@ export function incidentKey({ groupKey }: Message): string {
 export function below(url: string, path: string): string {
   return `${url.replace(/\/+$/, "")}/${path}`;
 }
+
+/** Whether a program may be given it as an address of a page or a picture. */
+export function isLink(url: string | undefined): url is string {
+  return url !== undefined && /^https?:\/\//i.test(url);
+}

@@ -9,18 +9,25 @@ import { MAX_BODY_BYTES } from "./limits.ts";
 /** Go's zero time: the alert has not ended. */
 const NEVER = "0001-01-01T00:00:00Z";
 
-/** JSON of at most `MAX_BODY_BYTES`, unless a single alert has more; `maxAlerts` of 0: as many as have room. */
-export function webhookBody(
-  message: Message,
-  { maxAlerts, picture }: { readonly maxAlerts: number; readonly picture?: Picture | undefined },
-): Buffer {
+interface BodyOptions {
+  /** 0: as many as have room. */
+  readonly maxAlerts: number;
+  readonly picture?: Picture | undefined;
+  /** Of the body's form. */
+  readonly version?: string;
+  readonly maxBytes?: number;
+}
+
+/** JSON of at most `maxBytes`, unless a single alert has more. */
+export function webhookBody(message: Message, options: BodyOptions): Buffer {
+  const { maxAlerts, picture, version = "4", maxBytes = MAX_BODY_BYTES } = options;
   for (let most = maxAlerts; ; ) {
     const shown = bounded(message, most);
-    const body = Buffer.from(JSON.stringify({ ...payload(shown, message), ...pictured(picture) }));
+    const body = Buffer.from(JSON.stringify({ ...payload(shown, message), version, ...pictured(picture) }));
     const count = shown.alerts.length;
-    if (body.length <= MAX_BODY_BYTES || count <= 1) return body;
+    if (body.length <= maxBytes || count <= 1) return body;
     // In proportion, and at least one less: a few rounds for any message.
-    most = Math.max(1, Math.min(count - 1, Math.floor((count * MAX_BODY_BYTES) / body.length)));
+    most = Math.max(1, Math.min(count - 1, Math.floor((count * maxBytes) / body.length)));
   }
 }
 
@@ -42,7 +49,6 @@ function payload(shown: Message, full: Message) {
     ...(full.routeLabels && { routeLabels: full.routeLabels }),
     ...(full.why !== undefined && { notification_reason: full.why }),
     externalURL: shown.externalUrl,
-    version: "4",
     groupKey: shown.groupKey,
     truncatedAlerts: shown.truncatedAlerts,
     // Ours: people number steps from 1.

@@ -35,6 +35,13 @@ function addressOf(channel: ChannelConfig<Text>): unknown[] {
       return [channel.url, channel.userKey, channel.token];
     case "victorops":
       return [channel.url, channel.apiKey, sourceOf(channel.routingKey)];
+    case "webex":
+      return [channel.url, sourceOf(channel.roomId)];
+    case "mattermost":
+    case "rocketchat":
+      return [channel.url, channel.channel && sourceOf(channel.channel)];
+    case "jira":
+      return [channel.url, sourceOf(channel.project), sourceOf(channel.issueType)];
     case "ntfy":
       return [channel.url, channel.topic];
     case "web_push":

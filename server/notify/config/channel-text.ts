@@ -26,6 +26,16 @@ export function channelText(channel: ChannelConfig<Text>): string {
       return `Pushover by ${urlText(channel.url)}`;
     case "victorops":
       return `VictorOps ${sourceOf(channel.routingKey)} by ${urlText(channel.url)}`;
+    case "webex":
+      return `Webex by ${urlText(channel.url)}`;
+    case "mattermost":
+      return `Mattermost${channel.channel === undefined ? "" : ` channel ${sourceOf(channel.channel)}`} by ${urlText(channel.url)}`;
+    case "rocketchat":
+      return `Rocket.Chat${channel.channel === undefined ? "" : ` channel ${sourceOf(channel.channel)}`} by ${urlText(channel.url)}`;
+    case "incidentio":
+      return `incident.io by ${urlText(channel.url)}`;
+    case "jira":
+      return `Jira project ${sourceOf(channel.project)} by ${urlText(channel.url)}`;
     case "ntfy":
       return `ntfy by ${urlText(channel.url)}`;
     case "alertmanager":

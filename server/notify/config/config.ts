@@ -90,6 +90,11 @@ export type ChannelConfig<T = string> =
   | OpsgenieConfig<T>
   | PushoverConfig<T>
   | VictorOpsConfig<T>
+  | WebexConfig<T>
+  | MattermostConfig<T>
+  | RocketChatConfig<T>
+  | IncidentIoConfig
+  | JiraConfig<T>
   | NtfyConfig
   | AlertmanagerConfig
   | WebPushConfig;
@@ -174,6 +179,12 @@ export interface WebhookConfig<T = string> extends HttpChannelConfig, Pictured {
   readonly maxAlerts: number;
 }
 
+export interface AttachmentField<T = string> {
+  readonly title?: T;
+  readonly value?: T;
+  readonly short: boolean;
+}
+
 /** `text`: above the platform's own. `body`: in place of it. */
 export interface SlackConfig<T = string> extends HttpChannelConfig {
   readonly kind: "slack";
@@ -200,7 +211,7 @@ export interface SlackConfig<T = string> extends HttpChannelConfig {
   readonly markedParts?: readonly string[];
   /** Buttons beside ours. */
   readonly actions?: readonly { readonly text?: T; readonly url?: T; readonly style?: T }[];
-  readonly fields: readonly { readonly title?: T; readonly value?: T; readonly short: boolean }[];
+  readonly fields: readonly AttachmentField<T>[];
 }
 
 export interface TeamsConfig<T = string> extends HttpChannelConfig, Pictured {
@@ -310,11 +321,116 @@ export interface VictorOpsConfig<T = string> extends HttpChannelConfig {
   readonly customFields: Readonly<Record<string, T>>;
 }
 
+/** `body`: in place of ours, as Markdown. */
+export interface WebexConfig<T = string> extends HttpChannelConfig {
+  readonly kind: "webex";
+  readonly roomId: T;
+  readonly body?: T;
+}
+
+/** `text`: of one that stands beside ours. */
+export interface MattermostAttachment<T = string> {
+  readonly text?: T;
+  readonly fallback?: T;
+  readonly color?: T;
+  readonly pretext?: T;
+  readonly authorName?: T;
+  readonly authorLink?: T;
+  readonly authorIcon?: T;
+  readonly title?: T;
+  readonly titleLink?: T;
+  readonly thumbUrl?: T;
+  readonly imageUrl?: T;
+  readonly footer?: T;
+  readonly footerIcon?: T;
+  readonly fields: readonly AttachmentField<T>[];
+}
+
+/** `text`: above the platform's own. `body`: in place of it. */
+export interface MattermostConfig<T = string> extends HttpChannelConfig {
+  readonly kind: "mattermost";
+  readonly channel?: T;
+  readonly username?: T;
+  readonly iconUrl?: T;
+  readonly iconEmoji?: T;
+  readonly type?: T;
+  /** What its side bar shows of the message. */
+  readonly card?: T;
+  readonly text?: string;
+  readonly body?: T;
+  readonly priority?: {
+    readonly priority?: T;
+    readonly requestedAck: boolean;
+    readonly persistentNotifications: boolean;
+  };
+  /** Of ours. */
+  readonly attachment: MattermostAttachment<T>;
+  /** Beside it. */
+  readonly attachments: readonly MattermostAttachment<T>[];
+}
+
+/** `url`: of the server. `text`: above the platform's own. `body`: in place of it. */
+export interface RocketChatConfig<T = string> extends HttpChannelConfig {
+  readonly kind: "rocketchat";
+  readonly token: Secret;
+  /** Whose token it is. */
+  readonly tokenId: Secret;
+  readonly channel?: T;
+  readonly color?: T;
+  readonly title?: T;
+  readonly titleLink?: T;
+  readonly text?: string;
+  readonly body?: T;
+  readonly emoji?: T;
+  readonly iconUrl?: T;
+  readonly imageUrl?: T;
+  readonly thumbUrl?: T;
+  readonly fields: readonly AttachmentField<T>[];
+  /** Buttons beside ours, which lead to an address or write a message. */
+  readonly actions: readonly { readonly text?: T; readonly url?: T; readonly msg?: T }[];
+}
+
+export interface IncidentIoConfig extends HttpChannelConfig {
+  readonly kind: "incidentio";
+  /** Absent: the credentials of HTTP. */
+  readonly token?: Secret;
+  /** At most so many alerts in a message; 0: no limit of its own. */
+  readonly maxAlerts: number;
+}
+
+export type JiraApiType = "auto" | "cloud" | "datacenter";
+
+/** `url`: of the API, with its version. */
+export interface JiraConfig<T = string> extends HttpChannelConfig {
+  readonly kind: "jira";
+  readonly apiType: JiraApiType;
+  readonly project: T;
+  readonly issueType: T;
+  /** `update`: whether later messages change it. `text` absent: ours. */
+  readonly summary: { readonly text?: T; readonly update: boolean };
+  readonly description: { readonly text?: T; readonly update: boolean };
+  /** Beside the one by which the issue is found. */
+  readonly labels: { readonly values: readonly (T | "")[]; readonly update: boolean };
+  /** "": none. Absent: by the severity of the worst alert. */
+  readonly priority?: T;
+  /** Names of transitions; absent: none. */
+  readonly resolveTransition?: string;
+  readonly reopenTransition?: string;
+  /** A group that fires again so long after the end has the issue of before. */
+  readonly reopenDurationMs?: number;
+  /** Issues that are closed so are never opened again. */
+  readonly wontFixResolution?: string;
+  /** JSON of further fields. */
+  readonly fields?: T;
+}
+
 /** Those that keep an incident open for each group until they are told of its end. */
 export const INCIDENT_KINDS: ReadonlySet<string> = new Set<ChannelConfig["kind"]>([
   "pagerduty",
   "opsgenie",
   "victorops",
+  "incidentio",
+  "jira",
 ]);
 
 /** `url`: of the server, without the topic. */

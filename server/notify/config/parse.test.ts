@@ -25,7 +25,8 @@ const channelProblems = (text: string) => problemsOf(`${ROUTE}receivers: [{name:
 const KINDS =
   "webhook_configs, email_configs, slack_configs, msteams_configs, msteamsv2_configs, discord_configs, " +
   "pagerduty_configs, telegram_configs, ntfy_configs, alertmanager_configs, web_push_configs, " +
-  "opsgenie_configs, pushover_configs, victorops_configs";
+  "opsgenie_configs, pushover_configs, victorops_configs, webex_configs, mattermost_configs, rocketchat_configs, " +
+  "incidentio_configs, jira_configs";
 
 test("files, variables and addresses that are named are listed by their places, each once", () => {
   const parsed = parseNotifyConfig(`${ROUTE}global: {smtp_smarthost: "m:25", smtp_from: a@b.c, smtp_auth_username: u,

@@ -1,14 +1,21 @@
 /** How a template's own text and its values stand in what is made of it. */
-import { plainForCard, plainForDiscord, plainForSlack, plainForTelegram } from "../channels/marks.ts";
+import {
+  plainForCard,
+  plainForDiscord,
+  plainForMarkdown,
+  plainForSlack,
+  plainForTelegram,
+  withoutMentions,
+} from "../channels/marks.ts";
 import { HtmlWriter } from "./html.ts";
 import type { Pipe } from "./nodes.ts";
 import { printed, Safe, type Value } from "./values.ts";
 
 /**
  * `html`: values are escaped where they stand. `slack`: nothing in them is a mention or a link. `telegram` (MarkdownV2), `discord`, `card` (the
- * Markdown of `markedRuns`): nothing in them is a mark.
+ * Markdown of `markedRuns`), `markdown` (Webex, Mattermost): nothing in them is a mark. `rocketchat`: as `slack`.
  */
-export type Mode = "text" | "html" | "slack" | "telegram" | "discord" | "card";
+export type Mode = "text" | "html" | "slack" | "telegram" | "discord" | "card" | "markdown" | "rocketchat";
 
 export interface Writer {
   markup(text: string): string;
@@ -25,6 +32,8 @@ const WRITERS: Readonly<Record<Mode, () => Writer>> = {
   telegram: () => marks((text, pipe) => (escapesItself(pipe) ? text : plainForTelegram(text))),
   discord: () => marks(plainForDiscord),
   card: () => marks(plainForCard),
+  markdown: () => marks(plainForMarkdown),
+  rocketchat: () => marks(withoutMentions),
 };
 
 export function writerOf(mode: Mode): Writer {

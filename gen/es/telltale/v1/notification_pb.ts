@@ -213,6 +213,7 @@ export const NotificationRouteSchema: GenMessage<NotificationRoute> = /*@__PURE_
 export type NotificationChannel = Message<"telltale.v1.NotificationChannel"> & {
   /**
    * `webhook`, `email`, `slack`, `msteams`, `discord`, `pagerduty`, `telegram`, `ntfy`, `opsgenie`, `pushover`, `victorops`,
+   * `webex`, `mattermost`, `rocketchat`, `incidentio`, `jira`,
    * `alertmanager` or `web_push`.
    *
    * @generated from field: string kind = 1;
@@ -504,6 +505,7 @@ export type ChannelTest = Message<"telltale.v1.ChannelTest"> & {
 
   /**
    * `webhook`, `email`, `slack`, `msteams`, `discord`, `pagerduty`, `telegram`, `ntfy`, `opsgenie`, `pushover`, `victorops`,
+   * `webex`, `mattermost`, `rocketchat`, `incidentio`, `jira`,
    * `alertmanager` or `web_push`.
    *
    * @generated from field: string kind = 2;
@@ -1615,6 +1617,7 @@ export type NotificationDelivery = Message<"telltale.v1.NotificationDelivery"> &
 
   /**
    * `webhook`, `email`, `slack`, `msteams`, `discord`, `pagerduty`, `telegram`, `ntfy`, `opsgenie`, `pushover`, `victorops`,
+   * `webex`, `mattermost`, `rocketchat`, `incidentio`, `jira`,
    * `alertmanager` or `web_push`.
    *
    * @generated from field: string kind = 5;

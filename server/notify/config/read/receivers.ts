@@ -6,17 +6,22 @@ import { readDiscord } from "./discord.ts";
 import { readEmail } from "./email.ts";
 import { checkFallbacks, FALLBACK_NAMES, readFallback } from "./fallbacks.ts";
 import type { Global } from "./global.ts";
+import { readIncidentIo } from "./incidentio.ts";
+import { readJira } from "./jira.ts";
+import { readMattermost } from "./mattermost.ts";
 import { readTeams } from "./msteams.ts";
 import { readNtfy } from "./ntfy.ts";
 import { readOpsgenie } from "./opsgenie.ts";
 import { readPagerDuty } from "./pagerduty.ts";
 import { readPushover } from "./pushover.ts";
 import { readDefinition } from "./reference.ts";
+import { readRocketChat } from "./rocketchat.ts";
 import { readSlack } from "./slack.ts";
 import { readTelegram } from "./telegram.ts";
 import type { Fields, Known, Value } from "./value.ts";
 import { readVictorOps } from "./victorops.ts";
 import { readWebPush } from "./web-push.ts";
+import { readWebex } from "./webex.ts";
 import { readWebhook } from "./webhook.ts";
 
 /** How the entries of a name are read. New kinds stand behind the others: a message that waits knows its channel's place. */
@@ -39,16 +44,18 @@ const CHANNELS: readonly (readonly [
   ["opsgenie_configs", readOpsgenie],
   ["pushover_configs", readPushover],
   ["victorops_configs", readVictorOps],
+  ["webex_configs", readWebex],
+  ["mattermost_configs", readMattermost],
+  ["rocketchat_configs", readRocketChat],
+  ["incidentio_configs", readIncidentIo],
+  ["jira_configs", readJira],
 ];
 const CHANNEL_NAMES = CHANNELS.map(([name]) => name);
 
 const RECEIVER: Known = {
   of: "a receiver",
   names: ["name", ...CHANNEL_NAMES, ...FALLBACK_NAMES, "max_messages_per_minute", "labels"],
-  later: [
-    ...["sns_configs", "webex_configs", "wechat_configs", "jira_configs", "rocketchat_configs", "mattermost_configs"],
-    "incidentio_configs",
-  ],
+  later: ["sns_configs", "wechat_configs"],
   instead: `receivers have ${CHANNEL_NAMES.join(", ")}; remove it.`,
 };
 

@@ -1,6 +1,7 @@
 import { MAX_SLACK_CHARACTERS } from "../../channels/limits.ts";
 import type { Text } from "../../templates/template.ts";
 import type { SlackConfig } from "../config.ts";
+import { readAttachmentFields } from "./attachment-fields.ts";
 import type { Global } from "./global.ts";
 import { HTTP_CHANNEL_NAMES, readBody, readHttpChannel, readTexts, requiredSecret } from "./http-channel.ts";
 import { urlTrouble } from "./troubles.ts";
@@ -22,7 +23,6 @@ const ACTION: Known = {
   later: ["name", "value", "confirm"],
   instead: "an action is a link here; remove it.",
 };
-const FIELD: Known = { of: "a field", names: ["title", "value", "short"] };
 
 export function readSlack(value: Value, global: Global): SlackConfig<Text> | undefined {
   const fields = value.fields(SLACK);
@@ -42,7 +42,7 @@ export function readSlack(value: Value, global: Global): SlackConfig<Text> | und
   const place = channel === undefined ? {} : { channel };
   const body = readBody(fields, "text", { mode: "slack", most: MAX_SLACK_CHARACTERS, isWhole: false });
   const areShort = fields.get("short_fields")?.flag() ?? false;
-  const own = (fields.get("fields")?.items() ?? []).flatMap((item) => readField(item, areShort) ?? []);
+  const own = readAttachmentFields(fields.get("fields"), { mode: "slack", areShort });
   const http = readHttpChannel(fields, { global, sendResolved: false });
   const linkNames = fields.get("link_names")?.flag();
   const marks = fields.get("mrkdwn_in")?.names("the part");
@@ -67,12 +67,4 @@ function readAction(value: Value): NonNullable<SlackConfig<Text>["actions"]>[num
   const style = fields.get("style")?.templatedLine();
   if (text === undefined || url === undefined) return undefined;
   return { text, url, ...(style !== undefined && { style }) };
-}
-
-function readField(value: Value, isShort: boolean): SlackConfig<Text>["fields"][number] | undefined {
-  const fields = value.fields(FIELD);
-  const title = fields?.required("title")?.templatedLine("slack");
-  const text = fields?.required("value")?.templatedLine("slack");
-  if (title === undefined || text === undefined) return undefined;
-  return { title, value: text, short: fields?.get("short")?.flag() ?? isShort };
 }
