@@ -103,6 +103,10 @@ function toProxy(proxy: HttpProxy, options: RequestOptions, { addresses, tls = {
   return url.protocol === "https:" ? requestTls(url, { ...all, ...trusted }) : request(url, all);
 }
 
+/**
+ * By hand, because the agents that do it lose what is needed here: `https-proxy-agent` (9) leaves the connection open where the call is given up
+ * before the proxy answers, and shows a proxy's refusal as the receiver's answer; `undici` (8) makes that an error without its Retry-After.
+ */
 async function tunnelTo(url: URL, proxy: HttpProxy, posting: Posting): Promise<Socket | Refused> {
   const to = `${url.hostname}:${url.port || 443}`;
   const headers = { host: to, ...proxy.headers };

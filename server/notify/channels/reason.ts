@@ -12,6 +12,9 @@ const CERTIFICATE_CODES: ReadonlySet<string> = new Set([
   ...["CERT_HAS_EXPIRED", "CERT_NOT_YET_VALID", "CERT_REVOKED", "CERT_REJECTED", "ERR_TLS_CERT_ALTNAME_INVALID"],
 ]);
 
+/** Those of an authority that we do not know. */
+const UNKNOWN_AUTHORITY = /SELF_SIGNED|UNABLE_TO/;
+
 /**
  * The text without the secrets, however they are written in it.
  *
@@ -43,7 +46,12 @@ export function failure(error: unknown, secrets: readonly string[]): Sent {
   const codes = codesOf(error);
   if (codes.length === 0) throw error;
   if (codes.some((code) => CERTIFICATE_CODES.has(code))) {
-    return { kind: "failed", reason: reasonOf(`the certificate is not trusted: ${textOf(error)}`, secrets) };
+    // Behind a semicolon Node gives advice about its own start.
+    const why = textOf(error).replace(/;.*/s, "");
+    const advice = codes.some((code) => UNKNOWN_AUTHORITY.test(code))
+      ? "; name its authority by tls_config.ca_file"
+      : "";
+    return { kind: "failed", reason: reasonOf(`the certificate is not trusted: ${why}${advice}`, secrets) };
   }
   // Node's own complaint of what it was given, such as a line break in a header.
   const isWrong = codes.some((code) => code.startsWith("ERR_INVALID_"));
