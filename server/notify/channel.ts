@@ -7,7 +7,12 @@ export type Sent =
   /** It may be taken later: after `afterMs` where the other side names a time. */
   | { readonly kind: "retry"; readonly reason: string; readonly afterMs?: number }
   /** It will never be taken as it is: trying again is of no use. */
-  | { readonly kind: "failed"; readonly reason: string };
+  | {
+      readonly kind: "failed";
+      readonly reason: string;
+      /** Whatever its texts are. */
+      readonly isNotOfTexts?: true;
+    };
 
 /** A way to reach people or programs: one file each under `channels/`. */
 export interface Channel {

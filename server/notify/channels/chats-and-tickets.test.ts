@@ -255,6 +255,12 @@ describe("Jira", () => {
     expect([sent.kind, posted.length]).toEqual(["retry", 1]);
   });
 
+  test("whose search is answered by a page of another program gets no second issue", async () => {
+    sink.answer((response) => response.end("<html>Log in</html>"));
+    const { sent, posted } = await send(jira(), { message });
+    expect([sent.kind, posted.length]).toEqual(["failed", 1]);
+  });
+
   test("of version 3 and the cloud is searched there, and described by a document", async () => {
     holds();
     const { posted, bodies } = await send(
@@ -279,9 +285,11 @@ describe("Jira", () => {
 
   test("whose transition there is not says so", async () => {
     holds({ key: "OPS-7", category: "new" });
-    const { sent } = await send(jira(", resolve_transition: Gone"), {
+    const { sent, posted } = await send(jira(", resolve_transition: Gone"), {
       message: resolved({ commonLabels: { team: "OPS" } }),
     });
+    // The issue has the texts of the configuration, and not ours in a second attempt.
+    expect(calls(posted).filter((call) => call.startsWith("PUT"))).toHaveLength(1);
     expect(sent).toMatchObject({ kind: "failed", reason: "the issue OPS-7 has no transition of that name" });
   });
 

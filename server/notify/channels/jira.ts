@@ -22,7 +22,10 @@ export function jira(config: JiraConfig, options: ChannelOptions): Channel {
     const isOver = posted.message.status === "resolved";
     const found = await call(search(posted, config));
     if (found.sent.kind !== "ok") return found.sent;
-    const issue = issueOf(found.answer);
+    const issues = issuesOf(found.answer);
+    // A page of a log-in or a proxy: that there is no issue would be a guess, and another one be made each time.
+    if (issues === undefined) return failed("the answer to the search for the issue is none of Jira's");
+    const issue = issueOf(issues);
     // Nobody has to look into what began and ended without an issue.
     if (issue === undefined && isOver) return { kind: "ok" };
     const { url } = posted;
@@ -62,9 +65,12 @@ function labelOf(message: Posted["message"]): string {
   return `ALERT{${incidentKey(message)}}`;
 }
 
-function issueOf(answer: Answer): Issue | undefined {
+function issuesOf(answer: Answer): readonly JiraIssue[] | undefined {
   const { issues } = (answerJson(answer) ?? {}) as { issues?: readonly JiraIssue[] };
-  const [first] = Array.isArray(issues) ? issues : [];
+  return Array.isArray(issues) ? issues : undefined;
+}
+
+function issueOf([first]: readonly JiraIssue[]): Issue | undefined {
   if (typeof first?.key !== "string") return undefined;
   return { key: first.key, isDone: first.fields?.status?.statusCategory?.key === "done" };
 }
@@ -117,6 +123,10 @@ async function moved(issue: Issue, name: string, { url, call }: { url: string; c
   if (asked.sent.kind !== "ok") return asked.sent;
   const { transitions = [] } = (answerJson(asked.answer) ?? {}) as { transitions?: { id: string; name: string }[] };
   const found = transitions.find((each) => each.name === name);
-  if (found === undefined) return { kind: "failed", reason: `the issue ${issue.key} has no transition of that name` };
+  if (found === undefined) return failed(`the issue ${issue.key} has no transition of that name`);
   return (await call({ address, body: json({ transition: { id: found.id } }) })).sent;
+}
+
+function failed(reason: string): Sent {
+  return { kind: "failed", reason, isNotOfTexts: true };
 }

@@ -34,7 +34,7 @@ export function templated(
       if (nobody !== undefined) return { kind: "failed", reason: shown([nobody, ...failures].join("; ")) };
       const sent = await sendBy(filled, message, signal);
       if (sent.kind === "ok" && failures.length > 0) return { ...sent, note: noteOf(failures) };
-      if (sent.kind !== "failed" || !READ_BY_PEOPLE.has(config.kind)) return sent;
+      if (sent.kind !== "failed" || sent.isNotOfTexts || !READ_BY_PEOPLE.has(config.kind)) return sent;
       // Perhaps because of the texts, as where marks of Telegram are not closed: somebody has to hear of the alert all the same.
       const ours = await sendBy(withoutTexts(config, filled), message, signal);
       return ours.kind === "ok" ? { ...ours, note: refusedNote(sent.reason) } : sent;
