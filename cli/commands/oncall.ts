@@ -1,4 +1,4 @@
-import { timestampDate } from "@bufbuild/protobuf/wkt";
+import { timestampDate, timestampMs } from "@bufbuild/protobuf/wkt";
 import { Command } from "commander";
 import { durationMs } from "../../formats/duration.ts";
 import type { Override, Shift } from "../../gen/es/telltale/v1/notification_pb.ts";
@@ -28,6 +28,8 @@ interface OverrideOptions extends ServerOptions {
 }
 
 const DAY_US = 86_400_000_000;
+/** That the platform answers at once. */
+const MAX_DAYS = 62;
 const LEAST_MS = durationMs("1m")!;
 
 /** `telltale oncall show|shifts|override|overrides|end`: who is told while nobody acknowledges. */
@@ -40,7 +42,7 @@ export function onCallCommand(): Command {
     .description("print the shifts of a schedule")
     .argument("<schedule>", "as the configuration names it")
     .option("--from <time>", "default: now", timeOption)
-    .option("--days <count>", "how far, 1 to 62", number({ min: 1, max: 62, integer: true }), 14)
+    .option("--days <count>", `how far, 1 to ${MAX_DAYS}`, number({ min: 1, max: MAX_DAYS, integer: true }), 14)
     .option("--ical", "as an iCalendar file, for calendar programs")
     .action(printShifts);
   const override = new Command("override")
@@ -81,8 +83,13 @@ async function printShifts(schedule: string, { from, days, ical, ...options }: S
     const range = { startTime: timestampOf(fromUs), endTime: timestampOf(fromUs + days * DAY_US) };
     const { shifts } = await notifications.listShifts({ schedule, ...range });
     if (ical) {
-      const { calendarText } = await import("../notify/calendar.ts");
-      process.stdout.write(calendarText(schedule, shifts));
+      const { calendarText, wholeShifts } = await import("../notify/calendar.ts");
+      const earlierUs = fromUs - MAX_DAYS * DAY_US;
+      const earlier = { startTime: timestampOf(earlierUs), endTime: range.startTime };
+      const { shifts: before } = await notifications.listShifts({ schedule, ...earlier });
+      // What begins with the earlier range began before it, nobody knows when.
+      const known = before.filter(({ startTime }) => timestampMs(startTime!) * 1_000 > earlierUs);
+      process.stdout.write(calendarText(schedule, wholeShifts(known, shifts)));
     } else {
       const page = async () => ({ items: shifts, nextPageToken: "" });
       await printList({ page, line: shiftLine, none: "Nobody is on call." });

@@ -153,6 +153,11 @@ escalations:
     await page.getByRole("heading", { level: 1, name: "line-4/boiler" }).waitFor();
     await page.getByText("team is told instead").first().waitFor();
 
+    // A link that a template for an Alertmanager offers a silence by.
+    await page.goto(`${platform.http}/#/silences/new?filter=%7Bjob%3D"node"%2C%20alertname%3D~"A%7CB"%7D`);
+    await expect.poll(() => page.getByRole("textbox", { name: "Value" }).count()).toBe(2);
+    expect(await page.getByRole("textbox", { name: "Value" }).last().inputValue()).toBe("A|B");
+
     // A silence tells a receiver of its end.
     await page.goto(`${platform.http}/ui/silences/new?sensor=line-3/boiler`);
     await page.getByRole("textbox", { name: "Why" }).fill("new pump");

@@ -33,6 +33,22 @@ export function rowsOfSensors(ids: readonly string[]): Row[] {
   return [{ name: "sensor_id", operator: "=~", value: unique.map(escaped).join("|") }];
 }
 
+const TEXT = String.raw`"(?:[^"\\]|\\.)*"`;
+const FILTERED = new RegExp(`(${TEXT}|[^\\s{},"=!~]+)\\s*(=~|!~|!=|=)\\s*(${TEXT}|[^\\s{},"]+)`, "g");
+
+/** The rows of a filter such as `{job="a",line=~"3|4"}`: those that can be read, for the person to look at. */
+export function rowsOfFilter(text: string): Row[] {
+  return [...text.matchAll(FILTERED)].map(([, name, operator, value]) => {
+    return { name: bare(name!), operator: operator as Operator, value: bare(value!) };
+  });
+}
+
+function bare(text: string): string {
+  return text.startsWith('"')
+    ? text.slice(1, -1).replace(/\\(.)/g, (_, escaped) => (escaped === "n" ? "\n" : escaped))
+    : text;
+}
+
 /** As a regular expression that fits the text alone. */
 export function escaped(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");

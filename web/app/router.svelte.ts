@@ -1,5 +1,6 @@
 /** Where the person is: the path below /ui and the query, both in the address, so that a link shows what its sender saw. */
 import { rangeMs } from "../chart/range.ts";
+import { placeOfFragment } from "./alertmanager-links.ts";
 
 export const BASE = "/ui";
 
@@ -95,7 +96,9 @@ export function startRouter(): () => void {
   };
   document.addEventListener("click", onClick);
   window.addEventListener("popstate", read);
-  read();
+  const linked = placeOfFragment(location.hash);
+  if (linked === undefined) read();
+  else goTo(`${BASE}${linked}`, { replace: true });
   place.arriving = false;
   return () => {
     document.removeEventListener("click", onClick);
