@@ -127,9 +127,16 @@ test("routes prints each receiver that an alert would reach, by which route, and
   );
 });
 
-test("the guide's example is a file that is taken, and the guide shows what the commands print of it", async () => {
+test("the guide's examples are files that are taken, and the guide shows what the commands print of the longer one", async () => {
   const guide = await readFile(new URL("../../docs/guides/notifications.md", import.meta.url), "utf8");
-  await writeFile(file, /```yaml\n([\s\S]*?)```/.exec(guide)![1]!);
+  const [first, example] = [...guide.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text!);
+  await writeFile(file, first!);
+  await notify("check", file);
+  expect(printed()).toContain(
+    "team  e-mail to team@example.com by mail.example.com:587; Slack by the address in $SLACK_URL",
+  );
+  vi.mocked(console.log).mockClear();
+  await writeFile(file, example!);
   await notify("check", file);
   expect(guide).toContain(printed());
   vi.mocked(console.log).mockClear();

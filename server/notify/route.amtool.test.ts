@@ -263,7 +263,7 @@ describeWith(["amtool"], "with Alertmanager's amtool as the oracle", () => {
 const GUIDES = ["notifications.md", "notification-channels.md"];
 /** Not Alertmanager's, or newer than the tool. */
 const NOT_THEIRS =
-  /^(ntfy|alertmanager|msteams|msteamsv2|web_push)_configs$|^(no_proxy|signing_key|username|content|bot_token_file|fallback|give_up_after|max_messages_per_minute)$/;
+  /^(ntfy|alertmanager|msteams|msteamsv2|web_push|mattermost|rocketchat|incidentio|jira)_configs$|^(no_proxy|signing_key|username|content|bot_token_file|fallback|give_up_after|max_messages_per_minute)$/;
 
 function guides(): Promise<string[]> {
   return Promise.all(GUIDES.map((name) => readFile(new URL(`../../docs/guides/${name}`, import.meta.url), "utf8")));
