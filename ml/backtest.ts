@@ -10,7 +10,7 @@ import { idOf, tickOfId } from "../server/log/id-clock.ts";
 import { createPoints, MARK_LATE, type Points } from "../server/store/points.ts";
 
 const SECOND_US = 1e6;
-/** Ticks at the most: of a series over years there is one in a few seconds, near enough that the log does not seem to stand still. */
+/** Ticks at the most: of a series over years there is one in a few seconds. */
 const MOST_TICKS = 30_000_000;
 /** Ids have room for 17 years in these steps. */
 const STEP_US = 8;
@@ -149,6 +149,7 @@ function ticksOver(firstUs: number, newestUs: number): TickTimes {
   const after = (i: number) => (i + 0.5) * everyUs;
   return {
     length: Math.max(0, Math.floor((newestUs - firstUs) / everyUs + 0.5)),
+    unbroken: true,
     receivedUs: (i) => firstUs + after(i),
     tick: (i) => Math.ceil(after(i) / STEP_US),
   };

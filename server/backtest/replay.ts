@@ -67,11 +67,12 @@ export class SensorReplay {
     if (rows.points.length === BATCH) this.flush();
   }
 
-  /** Time has passed in the log: it is `receivedUs`. */
-  tick(receivedUs: number): void {
+  /** Time has passed in the log: it is `receivedUs`, microseconds. `unbroken`: whenever the tick before was, nothing stood still since. */
+  tick(receivedUs: number, unbroken = false): void {
     this.flush();
     const state = this.#state;
     state.receivedUs = receivedUs;
+    if (unbroken) state.sensors.detector.resume(receivedUs);
     if (state.sensors.ids.length > 0) this.#alerts.passed(0, this.#changes);
   }
 

@@ -38,7 +38,7 @@ export async function rerun(
   const buffering = new BufferTimes(timeline.logged ?? timeline.controls);
   const advance = async (due: (tick: number, receivedUs: number) => boolean) => {
     for (let entry = cursor.next(due); entry !== undefined; entry = cursor.next(due)) {
-      if (entry.kind === "tick") replay.tick(entry.at);
+      if (entry.kind === "tick") replay.tick(entry.at, timeline.ticks.unbroken);
       else await replay.control(entry.event);
     }
   };

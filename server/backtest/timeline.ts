@@ -18,6 +18,8 @@ export interface ControlEvent {
 /** The times of the tick records, in the order of the log. */
 export interface TickTimes {
   readonly length: number;
+  /** True where no log gave them: whatever lies between two of them, nothing stood still. */
+  readonly unbroken?: true;
   /** The log's time at the i-th, microseconds. */
   receivedUs(i: number): number;
   /** The id clock after its record. */

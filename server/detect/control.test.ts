@@ -101,10 +101,10 @@ describe("rules of physics", () => {
 });
 
 describe("silence", () => {
-  /** Time records every ten seconds in (from, to], microseconds; the slots told on the way. */
+  /** Time records every second in (from, to], microseconds; the slots told on the way. */
   const pass = (detector: Detector, from: number, to: number) => {
     const told: number[] = [];
-    for (let now = from + 10e6; now <= to; now += 10e6) told.push(...detector.tick(now));
+    for (let now = from + 1e6; now <= to; now += 1e6) told.push(...detector.tick(now));
     return told;
   };
   /** A sensor that has spoken every minute, live; its last reading is the 60th. */

@@ -51,6 +51,11 @@ export interface Detector {
   isMaintained(slot: number, timeUs: number): boolean;
   /** The log says that it is `nowUs`. Returns the slots that have become silent, each once, in rising order. */
   tick(nowUs: number, observer?: TickObserver): number[];
+  /**
+   * What comes next follows a time record of `tickedUs`, microseconds; 0: none. After chunks were loaded; without it they go on from
+   * the newest time record that one of them knows.
+   */
+  resume(tickedUs: number): void;
   /** How a reading would be judged if it came next; changes nothing. */
   explain(slot: number, timeUs: number, value: number): Explanation;
   /** Whether the growth per second is judged, of what is a counter by its settings or by its readings, and not the value. */

@@ -140,6 +140,10 @@ export class EnsembleDetector implements Detector {
     return this.#silence.tick(nowUs, this.sensors, observer).filter((slot) => !this.#isOff(slot));
   }
 
+  resume(tickedUs: number): void {
+    this.#silence.resume(tickedUs);
+  }
+
   explain(slot: number, timeUs: number, value: number): Explanation {
     const shard = this.#shardOf(slot);
     const { kernel } = shard;

@@ -195,7 +195,7 @@ function silences(own: DetectorSettings, after: DetectorSettings = own): number[
   detector.configureSensor(0, own);
   const told: number[] = [];
   const end = START + 60 * MINUTE;
-  for (let now = START, i = 0; now < end + 60 * MINUTE; now += 10e6) {
+  for (let now = START, i = 0; now < end + 60 * MINUTE; now += 1e6) {
     if (now < end && now >= START + i * MINUTE) send(detector, i, ++i, quiet);
     if (now === end) detector.configureSensor(0, after);
     told.push(...detector.tick(now));

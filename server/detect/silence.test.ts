@@ -153,6 +153,41 @@ describe("silence", () => {
     expect(silent[0]!).toBeLessThan(down[1] + 6 * MINUTE);
   });
 
+  test.each([
+    ...[2, 4, 6, 9, 12, 14, 16, 30].map((down) => [1, down]),
+    ...[2, 4, 6, 9, 12, 14, 16, 30].map((down) => [2, down]),
+    ...[6, 20, 40, 70].map((down) => [15, down]),
+    [60, 120],
+  ])("is not told of a sensor that speaks every %i s where the platform was down for %i s", (every, down) => {
+    // Wherever between two readings the platform is ended; a sender that waits longer after each failure comes back late.
+    for (let at = HOUR; at < HOUR + every; at++) {
+      for (const late of [0, Math.min(5, down)]) {
+        const stood: [number, number] = [at, at + down];
+        const taken = steady(0, 2 * HOUR, every).filter((a) => a.at < stood[0] || a.at >= stood[1] + late);
+        expect(told(taken, 2 * HOUR, 0.1, stood)).toEqual([]);
+      }
+    }
+  });
+
+  test.each([1, 2, 15])("is told in time of a sensor that speaks every %i s and died as the platform went down", (every) => {
+    for (const down of [4, 8, 30, HOUR]) {
+      const silent = told(steady(0, HOUR, every), 2 * HOUR + 10 * MINUTE, 0.1, [HOUR, HOUR + down]);
+      expect(silent).toHaveLength(1);
+      expect(silent[0]! - (HOUR + down)).toBeGreaterThan(2 * every);
+      expect(silent[0]! - (HOUR + down)).toBeLessThanOrEqual(5 * every + Math.min(down + 2, 30));
+    }
+  });
+
+  test("a sensor that was met just before the platform was down for long dies later, and that is told in time", () => {
+    // Its rhythm is not known yet: the hour is no gap of it.
+    for (const met of [3, 10, 20]) {
+      const down: [number, number] = [met * 10 + 5, HOUR];
+      const silent = told([...steady(0, down[0], 10), ...steady(HOUR, 2 * HOUR, 10)], 3 * HOUR, 0.1, down);
+      expect(silent).toHaveLength(1);
+      expect(silent[0]! - 2 * HOUR).toBeLessThanOrEqual(MINUTE);
+    }
+  });
+
   test("readings of long ago are history: nobody is silent for want of more", () => {
     const arrivals = Array.from({ length: 200 }, (_, i) => ({ at: i + 1, observed: [i * 60 - 30 * DAY] }));
     expect(told(arrivals, HOUR)).toEqual([]);

@@ -4,9 +4,17 @@
  * with old times are not taken for silence.
  */
 const DISARMED = -1;
+/** Nothing is expected of the slot before it is heard again: it was told, or stands for nobody. */
 const NEVER = Number.POSITIVE_INFINITY;
+/** Heard, and it may be silent for ever: its rhythm is not known yet, or it is off. */
+const UNLIMITED = Number.MAX_VALUE;
 /** Between two time records of a log that runs lies a second. Where it is more than this the platform stood still, and no sensor was silent. */
-const STANDSTILL_US = 15e6;
+const STANDSTILL_US = 3e6;
+/**
+ * Senders that failed come back late: as a rule they wait the longer the longer they have failed. So after a standstill each sensor has its
+ * length once more, up to this.
+ */
+const RETURN_US = 30e6;
 
 /** Whoever keeps the states of slots in step with the log. */
 export interface TickObserver {
@@ -26,12 +34,16 @@ export interface Rhythms {
 export class Silence {
   readonly #rhythms: Rhythms;
   #deadlines = new Float64Array(64).fill(NEVER);
-  /** The newest time record in a restored slot's state; 0 where the slot was not restored. */
-  #tickedUs = new Float64Array(64);
+  /** The newest time record; 0: none yet. */
   #newestUs = 0;
 
   constructor(rhythms: Rhythms) {
     this.#rhythms = rhythms;
+  }
+
+  /** What comes next follows a time record of `tickedUs`, microseconds; 0: none. */
+  resume(tickedUs: number): void {
+    this.#newestUs = tickedUs;
   }
 
   /** A reading of the slot came. */
@@ -42,9 +54,7 @@ export class Silence {
 
   /** The slot stands for nobody: it is never silent. */
   forget(slot: number): void {
-    if (slot >= this.#deadlines.length) return;
-    this.#deadlines[slot] = NEVER;
-    this.#tickedUs[slot] = 0;
+    if (slot < this.#deadlines.length) this.#deadlines[slot] = NEVER;
   }
 
   /** Time is `nowUs`. Returns the slots that have been silent for longer than they may, each once, in rising order. */
@@ -52,18 +62,19 @@ export class Silence {
     const silent: number[] = [];
     const deadlines = this.#deadlines;
     const end = Math.min(sensors, deadlines.length);
-    const before = this.#newestUs;
+    const gapUs = this.#newestUs > 0 ? nowUs - this.#newestUs : 0;
     this.#newestUs = nowUs;
+    const stoodStill = gapUs > STANDSTILL_US;
+    if (stoodStill) this.#standStill(gapUs, end, observer);
+    const laterUs = stoodStill ? Math.min(gapUs, RETURN_US) : 0;
     for (let slot = 0; slot < end; slot++) {
       const deadline = deadlines[slot]!;
       if (deadline > nowUs || observer?.skip(slot)) continue;
       observer?.changes(slot);
-      const lastUs = Math.max(before, this.#tickedUs[slot]!);
-      const standstillUs = lastUs > 0 && nowUs - lastUs > STANDSTILL_US ? nowUs - lastUs : 0;
-      if (standstillUs > 0) this.#rhythms.interrupted(slot);
-      if (deadline === DISARMED) deadlines[slot] = nowUs + this.#rhythms.arrived(slot, nowUs);
-      else if (standstillUs > 0) deadlines[slot] = deadline + standstillUs;
-      else {
+      if (deadline === DISARMED) {
+        const allowedUs = this.#rhythms.arrived(slot, nowUs);
+        deadlines[slot] = Math.min(nowUs + allowedUs + laterUs, UNLIMITED);
+      } else {
         deadlines[slot] = NEVER;
         silent.push(slot);
       }
@@ -71,27 +82,35 @@ export class Silence {
     return silent;
   }
 
-  /** Deadlines and the newest time record of slots [from, from + count), to be saved beside a chunk of state. */
-  save(from: number, count: number, put: (slot: number, deadlineUs: number, tickedUs: number) => void): void {
-    for (let slot = from; slot < from + count; slot++) {
-      const tickedUs = Math.max(this.#newestUs, this.#tickedUs[slot] ?? 0);
-      put(slot, this.#deadlines[slot] ?? NEVER, tickedUs);
+  /** The time of a standstill is nobody's, also where a deadline is still ahead: the sensor has had less of its time than it seems. */
+  #standStill(gapUs: number, end: number, observer: TickObserver | undefined): void {
+    const deadlines = this.#deadlines;
+    for (let slot = 0; slot < end; slot++) {
+      const deadline = deadlines[slot]!;
+      // One that was told has been silent for its whole gap, which is to be learnt.
+      if (deadline === NEVER || observer?.skip(slot)) continue;
+      observer?.changes(slot);
+      this.#rhythms.interrupted(slot);
+      if (deadline === DISARMED || deadline === UNLIMITED) continue;
+      deadlines[slot] = deadline + gapUs + Math.min(gapUs, RETURN_US);
     }
   }
 
+  /** The newest time record, and the deadlines of slots [from, from + count), to be saved beside a chunk of state. */
+  save(from: number, count: number, put: (slot: number, deadlineUs: number, tickedUs: number) => void): void {
+    for (let slot = from; slot < from + count; slot++) put(slot, this.#deadlines[slot] ?? NEVER, this.#newestUs);
+  }
+
+  /** Whoever knows of a log calls `resume` after this: chunks that were saved at several places of it are not of one time. */
   restore(slot: number, deadlineUs: number, tickedUs: number): void {
     if (slot >= this.#deadlines.length) this.#grow(slot);
     this.#deadlines[slot] = deadlineUs;
-    this.#tickedUs[slot] = tickedUs;
+    this.#newestUs = Math.max(this.#newestUs, tickedUs);
   }
 
   #grow(slot: number): void {
-    const capacity = Math.max(2 * this.#deadlines.length, slot + 1);
-    const deadlines = new Float64Array(capacity).fill(NEVER);
+    const deadlines = new Float64Array(Math.max(2 * this.#deadlines.length, slot + 1)).fill(NEVER);
     deadlines.set(this.#deadlines);
     this.#deadlines = deadlines;
-    const tickedUs = new Float64Array(capacity);
-    tickedUs.set(this.#tickedUs);
-    this.#tickedUs = tickedUs;
   }
 }

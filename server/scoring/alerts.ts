@@ -150,10 +150,11 @@ export class Alerts {
   /** A tick of the log at the offset: sensors may have become silent, or be heading for a limit. */
   passed(offset: number, changes: AlertChanges): void {
     const { sensors, series } = this.#state;
-    for (const slot of this.#state.silence(offset)) {
+    const { silent, early } = this.#state.passed(offset);
+    for (const slot of silent) {
       this.#change(sensors.episodes.silence(slot)!, series.ofSlot(slot).at(-1)!, changes, AlertEventType.OPENED);
     }
-    for (const { slot, episode, transition } of this.#state.lookAhead(offset)) {
+    for (const { slot, episode, transition } of early) {
       this.#change(episode, series.ofSlot(slot).at(-1)!, changes, TRANSITIONS[transition]);
     }
   }

@@ -121,8 +121,8 @@ function metadataRows({ metadata, series, points }: Rows): Commit["metadata"] {
 }
 
 /** A replay point in the form of the store. */
-export function replayOf({ offset, tick, receivedUs }: ReplayPoint) {
-  return { replayOffset: offset, replayTick: tick, replayReceivedUs: receivedUs };
+export function replayOf({ offset, tick, receivedUs, tickedUs }: ReplayPoint) {
+  return { replayOffset: offset, replayTick: tick, replayReceivedUs: receivedUs, replayTickedUs: tickedUs };
 }
 
 function countByType({ series, changes }: Packed): Map<string, number> {

@@ -55,7 +55,7 @@ async function play(
     if (reading !== undefined) replay.reading(SERIES, atUs, reading, idOf(firstTick(0, atUs), 0), 0);
     await act?.(replay, minute, told, detector);
     // Closer than a standstill of the log, of which no silence follows.
-    for (let tick = 0; tick < 6; tick++) replay.tick(atUs + 1e6 + tick * 10e6);
+    for (let tick = 0; tick < 20; tick++) replay.tick(atUs + 1e6 + tick * 3e6);
   }
   return told;
 }

@@ -252,9 +252,7 @@ export class PartitionOwner {
     }
     keepEchoes(this.#unfinished, rows, detector.modelVersion, this.#state.shown);
     for (const { control } of record.left) applyControl(control, state, offset);
-    if (!record.tick) return;
-    state.silence(offset);
-    state.lookAhead(offset);
+    if (record.tick) state.passed(offset);
   }
 
   async #advance(run: readonly Taken[]): Promise<void> {

@@ -84,6 +84,8 @@ export async function recover(
     offset: from,
     tick: loads ? row.replayTick : 0,
     receivedUs: loads ? row.replayReceivedUs : 0,
+    // Of a row of a former version it is not known: of a log that ran, a time record is no older than a second.
+    tickedUs: loads ? (row.replayTickedUs ?? row.replayReceivedUs) : 0,
   });
   return { kind, from, producers };
 }

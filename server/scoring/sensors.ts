@@ -19,11 +19,13 @@ export interface Series {
   readonly location: string | undefined;
 }
 
-/** Where a rebuilding would have to begin: a record's offset with the id clock and the time before it. */
+/** Where a rebuilding would have to begin: a record's offset with the id clock and the times before it. */
 export interface ReplayPoint {
   readonly offset: number;
   readonly tick: number;
   readonly receivedUs: number;
+  /** The log's time at the newest time record; 0: there was none. */
+  readonly tickedUs: number;
 }
 
 /** Where a sensor was deleted: the record's offset, and the id clock after it. */

@@ -44,6 +44,8 @@ export class PartitionState {
   /** The id clock and the newest received_at after that record. */
   tick = 0;
   receivedUs = 0;
+  /** The log's time at the newest time record before the record being taken; 0: there was none. */
+  #tickedUs = 0;
   /** The store's row as of the last run taken. */
   row!: PartitionRow;
   /** True while records before the store's offset are read again to rebuild the state. */
@@ -104,13 +106,16 @@ export class PartitionState {
 
   /** A place to begin a rebuilding at: before the record at the offset. */
   at(offset: number): ReplayPoint {
-    return { offset, tick: this.tick, receivedUs: this.receivedUs };
+    return { offset, tick: this.tick, receivedUs: this.receivedUs, tickedUs: this.#tickedUs };
   }
 
-  startAt({ offset, tick, receivedUs }: ReplayPoint): void {
+  /** Behind the loading of chunks: they are of several places of the log, and what is read again begins here. */
+  startAt({ offset, tick, receivedUs, tickedUs }: ReplayPoint): void {
     this.next = offset;
     this.tick = tick;
     this.receivedUs = receivedUs;
+    this.#tickedUs = tickedUs;
+    this.sensors.detector.resume(tickedUs);
     this.rebuilding = offset < this.row.nextOffset;
   }
 
@@ -140,8 +145,19 @@ export class PartitionState {
     return transition;
   }
 
-  /** Time has passed: looks where sensors are heading, and ends early alerts of those of which nothing is heard any more. */
-  lookAhead(offset: number): EarlyChange[] {
+  /**
+   * The record at the offset says that time has passed: answers with the slots of sensors that have become silent, and with what changes
+   * of early alerts.
+   */
+  passed(offset: number): { silent: number[]; early: EarlyChange[] } {
+    const silent = this.#silence(offset);
+    const early = this.#lookAhead(offset);
+    this.#tickedUs = this.receivedUs;
+    return { silent, early };
+  }
+
+  /** Looks where sensors are heading, and ends early alerts of those of which nothing is heard any more. */
+  #lookAhead(offset: number): EarlyChange[] {
     const { receivedUs: nowUs, sensors } = this;
     const { outlooks, ids, lastId, lastUs, lastValue } = sensors;
     const at = this.at(offset);
@@ -161,8 +177,8 @@ export class PartitionState {
     return [...looked, ...ended];
   }
 
-  /** Time has passed: opens episodes of the sensors that have become silent, and answers with their slots. */
-  silence(offset: number): number[] {
+  /** Opens episodes of the sensors that have become silent, and answers with their slots. */
+  #silence(offset: number): number[] {
     const at = this.at(offset);
     const { detector, episodes, ids, lastId, lastUs, lastValue } = this.sensors;
     const slots = detector.tick(this.receivedUs, {

@@ -39,6 +39,7 @@ describeWith(["postgres"], "commits of several partitions", () => {
       replayOffset: 0,
       replayTick: 0,
       replayReceivedUs: 0,
+      replayTickedUs: 0,
       tick: 0,
       receivedUs: 0,
       nextEvent: 1,

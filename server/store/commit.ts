@@ -225,6 +225,7 @@ function partitionColumns(c: Commit) {
     replay_offset: n.replayOffset,
     replay_tick: n.replayTick,
     replay_received_us: n.replayReceivedUs,
+    replay_ticked_us: n.replayTickedUs,
     tick: n.tick,
     received_us: n.receivedUs,
     next_event: n.nextEvent,

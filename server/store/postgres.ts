@@ -85,6 +85,7 @@ export function createPostgresStore(
       replayOffset: row.replay_offset,
       replayTick: row.replay_tick,
       replayReceivedUs: row.replay_received_us,
+      replayTickedUs: row.replay_ticked_us ?? undefined,
       tick: row.tick,
       receivedUs: row.received_us,
       nextEvent: row.next_event,

@@ -11,6 +11,8 @@ export interface PartitionRow {
   readonly replayOffset: number;
   readonly replayTick: number;
   readonly replayReceivedUs: number;
+  /** The log's time at the newest time record before it, microseconds; 0: there was none; undefined: a former version has stored the row. */
+  readonly replayTickedUs: number | undefined;
   /** The id clock after the last record stored. */
   readonly tick: number;
   /** The newest received_at stored, microseconds. */

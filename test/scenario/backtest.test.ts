@@ -62,8 +62,9 @@ function* plant(random: Random, from: number, to: number): Generator<Uint8Array>
       minute * 60 + 14 + random.next(),
       readings.filter((_, i) => i % 2 === 1),
     );
-    // Closer than a standstill of the platform (15 s): a log that stood still says nothing of a sensor's silence.
-    for (let tick = 0; tick < 5; tick++) yield tickOf(START, minute * 60 + 12 * tick + 16.123457);
+    // Where a sensor falls silent, no further apart than the time records of a log that runs; elsewhere the log stands still each minute.
+    const apart = minute % 400 > 290 && minute % 400 < 340 ? 3 : 30;
+    for (let second = 0; second < 60; second += apart) yield tickOf(START, minute * 60 + second + 16.123457);
   }
 }
 

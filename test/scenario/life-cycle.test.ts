@@ -293,7 +293,7 @@ test("a sensor that is begun anew is judged as one that never was: without what 
   expect(await deleted.sql`select sensor_id from series`).toEqual([]);
   const [counted] = deleted.outcomes.at(-2)!.fragments;
   expect(counted).toMatchObject({ accepted: 1, duplicate: 0, quarantined: 0 });
-  const ticks = (from: number, to: number) => Array.from({ length: (to - from) / 10 }, (_, i) => tick(from + 10 * i));
+  const ticks = (from: number, to: number) => Array.from({ length: (to - from) / 2 }, (_, i) => tick(from + 2 * i));
   const after = [...readings(12_180, 24_180), ...readings(24_180, 24_480, { value: 400 })];
   const timed = after.flatMap((bytes, i) => [bytes, tick(12_185 + 60 * i)]);
   for (const bench of [deleted, fresh]) {
@@ -332,7 +332,7 @@ test("a label that comes after the deletion of its alert's sensor changes nothin
 
 test("a retired sensor raises no silence alert, and its open alert is resolved; restored, silence counts from its next reading on", async () => {
   const bench = await Bench.open(postgres.url);
-  const ticks = (from: number, to: number) => Array.from({ length: (to - from) / 10 }, (_, i) => tick(from + 10 * i));
+  const ticks = (from: number, to: number) => Array.from({ length: (to - from) / 2 }, (_, i) => tick(from + 2 * i));
   const minutes = (from: number, to: number) =>
     readings(from, to).flatMap((bytes, i) => [bytes, tick(from + 60 * i + 5)]);
   const alerts = async () =>

@@ -265,7 +265,8 @@ test("where the log has lost records that the saved state lacks, but the store h
   await bench.append(records.slice(half / 2, half), 20);
   // As if nothing had been saved since.
   await bench.sql.unsafe(`update state_chunk c set as_of = s.as_of, bytes = s.bytes from saved s where c.chunk = s.chunk;
-    update log_partition l set replay_offset = s.replay_offset, replay_tick = s.replay_tick, replay_received_us = s.replay_received_us
+    update log_partition l set replay_offset = s.replay_offset, replay_tick = s.replay_tick, replay_received_us = s.replay_received_us,
+      replay_ticked_us = s.replay_ticked_us
       from saved s`);
   bench.oldest = half;
   expect(await bench.released()).toBeLessThan(half);

@@ -113,7 +113,7 @@ export const SENSOR: readonly Field[] = [
     kept(f64("arrivals", "rhythm of arrivals: how many")),
     kept(f64("usualGap", "the usual gap between them, µs")),
     kept(f64("daysHeard", "days heard of, fading")),
-    kept(f64("tickedAt", "the log's newest time when the state was saved, µs; only in the saved form")),
+    kept(f64("tickedAt", "the newest time record when the state was saved, µs; only in the saved form")),
     kept(f64("gaps", "gaps that reached each height, fading", GAP_HEIGHTS)),
   ]),
   ...since(8, [f64("incidents", "decayed count of incidents")]),
