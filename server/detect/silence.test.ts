@@ -174,8 +174,21 @@ describe("silence", () => {
       const silent = told(steady(0, HOUR, every), 2 * HOUR + 10 * MINUTE, 0.1, [HOUR, HOUR + down]);
       expect(silent).toHaveLength(1);
       expect(silent[0]! - (HOUR + down)).toBeGreaterThan(2 * every);
-      expect(silent[0]! - (HOUR + down)).toBeLessThanOrEqual(5 * every + Math.min(down + 2, 30));
+      expect(silent[0]! - (HOUR + down)).toBeLessThanOrEqual(5 * every + Math.min(down, 30));
     }
+  });
+
+  test("is told of a dead sensor also where the log stands still again and again", () => {
+    const detector = createDetector();
+    const slot = detector.addSensor("", "");
+    const silent: number[] = [];
+    for (let now = 1; now <= HOUR; now++) {
+      if (now < HOUR / 2) score(detector, slot, [now]);
+      if (now % 10 > 6) continue;
+      if (detector.tick(START_US + now * 1e6).length > 0) silent.push(now);
+    }
+    expect(silent).toHaveLength(1);
+    expect(silent[0]! - HOUR / 2).toBeLessThanOrEqual(2 * MINUTE);
   });
 
   test("a sensor that was met just before the platform was down for long dies later, and that is told in time", () => {

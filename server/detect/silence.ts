@@ -10,11 +10,8 @@ const NEVER = Number.POSITIVE_INFINITY;
 const UNLIMITED = Number.MAX_VALUE;
 /** Between two time records of a log that runs lies a second. Where it is more than this the platform stood still, and no sensor was silent. */
 const STANDSTILL_US = 3e6;
-/**
- * Senders that failed come back late: as a rule they wait the longer the longer they have failed. So after a standstill each sensor has its
- * length once more, up to this.
- */
-const RETURN_US = 30e6;
+/** Senders that failed come back late: as a rule they wait the longer the longer they have failed. This is the longest that is waited for them. */
+const LONGEST_RETURN_US = 30e6;
 
 /** Whoever keeps the states of slots in step with the log. */
 export interface TickObserver {
@@ -64,16 +61,16 @@ export class Silence {
     const end = Math.min(sensors, deadlines.length);
     const gapUs = this.#newestUs > 0 ? nowUs - this.#newestUs : 0;
     this.#newestUs = nowUs;
-    const stoodStill = gapUs > STANDSTILL_US;
-    if (stoodStill) this.#standStill(gapUs, end, observer);
-    const laterUs = stoodStill ? Math.min(gapUs, RETURN_US) : 0;
+    // Of short ones next to nothing: a log that stands still again and again must tell of silence as well.
+    const returnUs = Math.min(Math.max(0, gapUs - STANDSTILL_US), LONGEST_RETURN_US);
+    if (gapUs > STANDSTILL_US) this.#standStill(gapUs + returnUs, end, observer);
     for (let slot = 0; slot < end; slot++) {
       const deadline = deadlines[slot]!;
       if (deadline > nowUs || observer?.skip(slot)) continue;
       observer?.changes(slot);
       if (deadline === DISARMED) {
         const allowedUs = this.#rhythms.arrived(slot, nowUs);
-        deadlines[slot] = Math.min(nowUs + allowedUs + laterUs, UNLIMITED);
+        deadlines[slot] = Math.min(nowUs + allowedUs + returnUs, UNLIMITED);
       } else {
         deadlines[slot] = NEVER;
         silent.push(slot);
@@ -82,8 +79,8 @@ export class Silence {
     return silent;
   }
 
-  /** The time of a standstill is nobody's, also where a deadline is still ahead: the sensor has had less of its time than it seems. */
-  #standStill(gapUs: number, end: number, observer: TickObserver | undefined): void {
+  /** Moves deadlines by `byUs`, also those still ahead: the time of a standstill is nobody's, and a sensor has had less of its own than it seems. */
+  #standStill(byUs: number, end: number, observer: TickObserver | undefined): void {
     const deadlines = this.#deadlines;
     for (let slot = 0; slot < end; slot++) {
       const deadline = deadlines[slot]!;
@@ -92,7 +89,7 @@ export class Silence {
       observer?.changes(slot);
       this.#rhythms.interrupted(slot);
       if (deadline === DISARMED || deadline === UNLIMITED) continue;
-      deadlines[slot] = deadline + gapUs + Math.min(gapUs, RETURN_US);
+      deadlines[slot] = deadline + byUs;
     }
   }
 
