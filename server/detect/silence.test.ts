@@ -169,14 +169,17 @@ describe("silence", () => {
     }
   });
 
-  test.each([1, 2, 15])("is told in time of a sensor that speaks every %i s and died as the platform went down", (every) => {
-    for (const down of [4, 8, 30, HOUR]) {
-      const silent = told(steady(0, HOUR, every), 2 * HOUR + 10 * MINUTE, 0.1, [HOUR, HOUR + down]);
-      expect(silent).toHaveLength(1);
-      expect(silent[0]! - (HOUR + down)).toBeGreaterThan(2 * every);
-      expect(silent[0]! - (HOUR + down)).toBeLessThanOrEqual(5 * every + Math.min(down, 30));
-    }
-  });
+  test.each([1, 2, 15])(
+    "is told in time of a sensor that speaks every %i s and died as the platform went down",
+    (every) => {
+      for (const down of [4, 8, 30, HOUR]) {
+        const silent = told(steady(0, HOUR, every), 2 * HOUR + 10 * MINUTE, 0.1, [HOUR, HOUR + down]);
+        expect(silent).toHaveLength(1);
+        expect(silent[0]! - (HOUR + down)).toBeGreaterThan(2 * every);
+        expect(silent[0]! - (HOUR + down)).toBeLessThanOrEqual(5 * every + Math.min(down, 30));
+      }
+    },
+  );
 
   test("is told of a dead sensor also where the log stands still again and again", () => {
     const detector = createDetector();

@@ -1,5 +1,5 @@
 /** The platform is killed and comes back after a while: no sensor that went on is told as silent, and one that stopped is. */
-import { setInterval, setTimeout as delay } from "node:timers/promises";
+import { setTimeout as delay, setInterval } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { createDeviceClient } from "../../client/index.ts";
 import { cleanupAfterEach } from "../../testing/cleanup.ts";

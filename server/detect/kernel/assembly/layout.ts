@@ -100,7 +100,7 @@ export class Sensor {
   usualGap: f64;
   /** Days heard of, fading. */
   daysHeard: f64;
-  /** The log's newest time when the state was saved, µs; only in the saved form. */
+  /** The newest time record when the state was saved, µs; only in the saved form. */
   tickedAt: f64;
   /** Decayed count of incidents. */
   incidents: f64;
