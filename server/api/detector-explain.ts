@@ -166,6 +166,9 @@ function verdict(r: ScoredReading, threshold: number, e: Explained, votes: reado
   if (e.muted) {
     return `Not flagged: ${facts}; abnormal, but by its settings the sensor is off, or only the other side matters; ${confidence}.`;
   }
+  if (e.wakes) {
+    return `Not flagged: ${facts}; abnormal, but the sensor rested at zero and is new: what it does is told from its second day on, or once it has stayed there for an hour; ${confidence}.`;
+  }
   const loudest = votes[0];
   if (loudest === undefined || loudest.surprise === 0) {
     return `Not flagged: ${facts}; no detector saw anything new; ${confidence}.`;

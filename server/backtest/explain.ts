@@ -34,7 +34,7 @@ export interface ShortOptions<J> {
 const NOTHING = {
   rawScore: new Float64Array(REASONS.length),
   weight: new Float64Array(REASONS.length),
-  ...{ threshold: Number.NaN, total: 0, muted: false, coldStart: true, prior: undefined, coldStartFactor: Number.NaN },
+  ...{ threshold: Number.NaN, total: 0, muted: false, wakes: false, coldStart: true, prior: undefined, coldStartFactor: Number.NaN },
   steadyReadings: 0,
 };
 
@@ -62,9 +62,9 @@ export async function runExplain({ history, job, createDetector }: ShortOptions<
       return true;
     },
   });
-  const { rawScore, weight, threshold, total, muted, coldStart, prior, coldStartFactor, steadyReadings } =
+  const { rawScore, weight, threshold, total, muted, wakes, coldStart, prior, coldStartFactor, steadyReadings } =
     explanation ?? NOTHING;
-  const said = { rawScore, weight, threshold, total, muted, coldStart, prior, coldStartFactor, steadyReadings };
+  const said = { rawScore, weight, threshold, total, muted, wakes, coldStart, prior, coldStartFactor, steadyReadings };
   const reproduced = explanation === undefined || stored === undefined || same(explanation, stored.points, stored.i);
   const judged = explanation !== undefined && !Number.isNaN(explanation.batch.expected[0]!);
   // The first reading of all is no replay of anything: it begins the history.

@@ -127,6 +127,8 @@ export interface Explained {
   readonly total: number;
   /** Abnormal, and not reported: on the side that the settings leave out, or the sensor is off. */
   readonly muted: boolean;
+  /** Abnormal, and not reported: it is the first day of a sensor that has rested at zero, and begins to move. */
+  readonly wakes: boolean;
   readonly coldStart: boolean;
   /** During the cold start: the type whose prior counts, "" for that of unknown types. */
   readonly prior: string | undefined;

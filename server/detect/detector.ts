@@ -87,6 +87,8 @@ export interface Explanation {
   readonly weight: Float64Array;
   /** Abnormal, and not reported: on the side that the settings leave out, or the sensor is off. */
   readonly muted: boolean;
+  /** Abnormal, and not reported: it is the first day of a sensor that has rested at zero, and begins to move. */
+  readonly wakes: boolean;
   /** Total of the votes and the rules that are reported: anomalous from `threshold` on, so total / threshold says how far it is from it. */
   readonly total: number;
   /** Readings seen before. */

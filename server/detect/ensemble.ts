@@ -26,6 +26,9 @@ const VOTERS = 1 + Math.max(...FEATURES.map(({ reason }) => reason));
 /** A cold-start factor that is hardly above 1. */
 const STEADY_FACTOR = 1.1;
 
+/** What there is to say of a reading that was not judged. */
+const UNJUDGED = { threshold: Number.NaN, total: 0, muted: false, wakes: false } as const;
+
 export interface DetectorOptions {
   /** Confidence from which a reading is anomalous, 0.5 to 0.9999 (MODEL_ACCURACY_THRESHOLD). Default 0.95. */
   readonly threshold?: number;
@@ -192,7 +195,7 @@ export class EnsembleDetector implements Detector {
     const weight = new Float64Array(VOTERS);
     const votes = shard.kernel.votes();
     if (votes === undefined)
-      return { rawScore, weight, threshold: Number.NaN, total: 0, muted: false, coldStart: readings < WARM_READINGS };
+      return { rawScore, weight, ...UNJUDGED, coldStart: readings < WARM_READINGS };
     FEATURES.forEach((feature, k) => {
       const reason = votes.states ? (feature.reasonOfStates ?? feature.reason) : feature.reason;
       rawScore[reason] = votes.score[k]!;
@@ -201,8 +204,8 @@ export class EnsembleDetector implements Detector {
     if (votes.coldStart) rawScore[REASON_COLD_START] = votes.coldStartScore;
     // What the forecaster says of readings that stay or come back outside its band.
     if (votes.outside > rawScore[REASON_FORECASTER]!) rawScore[REASON_FORECASTER] = votes.outside;
-    const { threshold, total, muted, coldStart } = votes;
-    return { rawScore, weight, threshold, total, muted, coldStart };
+    const { threshold, total, muted, wakes, coldStart } = votes;
+    return { rawScore, weight, threshold, total, muted, wakes, coldStart };
   }
 
   score(batch: ScoreBatch): void {

@@ -34,20 +34,20 @@ test("a jump of a sensor that nobody has seen for a day is less bad than that of
   expect(young).toBeLessThan(known!);
 });
 
-/** Severity of what follows readings of one value, one a minute. */
-function severityAfter(held: number, minutes: number, next: number, settings: DetectorSettings = {}): number {
+/** Severity of what follows readings of one value, one a minute, once it has stayed for so many minutes more. */
+function severityAfter(held: number, minutes: number, next: number, settings: DetectorSettings = {}, more = 0): number {
   const detector = createDetector();
   detector.configure("", settings);
   const slot = detector.addSensor("", "");
-  const batch = createScoreBatch(minutes + 1);
-  batch.length = minutes + 1;
-  for (let i = 0; i <= minutes; i++) {
+  const batch = createScoreBatch(minutes + 1 + more);
+  batch.length = minutes + 1 + more;
+  for (let i = 0; i <= minutes + more; i++) {
     batch.slot[i] = slot;
     batch.timeUs[i] = START_US + i * MINUTE_US;
     batch.value[i] = i < minutes ? held : next;
   }
   detector.score(batch);
-  return severityOf(batch.score[minutes]!);
+  return severityOf(batch.score[minutes + more]!);
 }
 
 test("of a value that is held, the change counts: a set-point of half a degree more is no emergency, and one four times as high is", () => {
@@ -72,7 +72,32 @@ test("a value many times as high is critical also where the one before was held 
   expect(severityAfter(20, 60, 1000)).toBe(SEVERITY_CRITICAL);
 });
 
-test("the first time that a contact opens is not critical on its first day", () => {
-  expect(severityAfter(0, 400, 1)).toBe(SEVERITY_MEDIUM);
+test("the first time that a contact opens is not critical on its first day, once it is told", () => {
+  expect(severityAfter(0, 400, 1)).toBe(0);
+  expect(severityAfter(0, 400, 1, {}, 70)).toBe(SEVERITY_MEDIUM);
   expect(severityAfter(0, 3 * 1440, 1)).toBe(SEVERITY_CRITICAL);
+});
+
+/** The worst severity while an oven goes from 180 degrees to another temperature within so many minutes, after three days. */
+function worstOnTheWay(to: number, minutes: number): number {
+  const random = new Random(11);
+  const known = 3 * 1440;
+  const detector = createDetector();
+  const slot = detector.addSensor("", "");
+  const batch = createScoreBatch(known + 180);
+  batch.length = known + 180;
+  batch.slot.fill(slot);
+  for (let i = 0; i < batch.length; i++) {
+    const share = Math.max(0, Math.min(1, (i - known + 1) / minutes));
+    batch.timeUs[i] = START_US + i * MINUTE_US;
+    batch.value[i] = 180 + (to - 180) * share + 0.5 * random.normal();
+  }
+  detector.score(batch);
+  return severityOf(Math.max(...batch.score.subarray(known)));
+}
+
+test("what runs down toward zero was mostly switched off: it is high, and what falls at once or rises as far is critical", () => {
+  expect(worstOnTheWay(20, 60)).toBe(SEVERITY_HIGH);
+  expect(worstOnTheWay(20, 1)).toBe(SEVERITY_CRITICAL);
+  expect(worstOnTheWay(340, 60)).toBe(SEVERITY_CRITICAL);
 });

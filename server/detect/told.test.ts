@@ -77,6 +77,29 @@ test("the first morning of a course is not told by its means, and a jump on it i
   expect(anomaly[DAY - 60]).toBe(1);
 });
 
+test("a door that is opened on its first day is not told, one that stays open for an hour is, and an explanation says why", () => {
+  const minute = 60e6;
+  const first = 7 * 60;
+  const told = (open: (i: number) => boolean) => {
+    const { anomaly } = verdicts(1440, (i) => Number(i >= first && open(i)), minute);
+    return [...anomaly.keys()].filter((i) => anomaly[i] === 1);
+  };
+  expect(told((i) => i % 17 < 2 && i < first + 600)).toEqual([]);
+  expect(told(() => true)[0]).toBe(first + 60);
+  const detector = createDetector();
+  const slot = detector.addSensor("", "");
+  const rest = createScoreBatch(first);
+  rest.length = first;
+  rest.slot.fill(slot);
+  for (let i = 0; i < first; i++) rest.timeUs[i] = START_US + i * minute;
+  detector.score(rest);
+  const { batch, wakes, total, threshold } = detector.explain(slot, START_US + first * minute, 1);
+  expect(batch.anomaly[0]).toBe(0);
+  expect(wakes).toBe(true);
+  expect(total).toBeGreaterThan(threshold);
+  expect(detector.explain(slot, START_US + first * minute, 0).wakes).toBe(false);
+});
+
 /** Hours in which a sensor that reads hourly is called abnormal, while it goes down by so much an hour for two days. */
 function hoursTold(perHour: number): number {
   const random = new Random(9);

@@ -64,6 +64,7 @@ export interface Votes {
   readonly coldStart: boolean;
   readonly states: boolean;
   readonly muted: boolean;
+  readonly wakes: boolean;
   readonly threshold: number;
   readonly total: number;
   readonly coldStartScore: number;
@@ -174,6 +175,7 @@ export class Kernel {
       coldStart: u32[(at + offsetOf("votes", "coldStart")) >>> 2] === 1,
       states: u32[(at + offsetOf("votes", "states")) >>> 2] === 1,
       muted: u32[(at + offsetOf("votes", "muted")) >>> 2] === 1,
+      wakes: u32[(at + offsetOf("votes", "wakes")) >>> 2] === 1,
       threshold: f64[place("threshold")]!,
       total: f64[place("total")]!,
       coldStartScore: f64[place("coldStartScore")]!,

@@ -2,6 +2,7 @@
  * The anomaly score of an abnormal reading, which decides the severity: how far it is beyond the threshold. 0.5 at the threshold. Of a
  * sensor that holds its values the threshold says little, since any other value is far beyond it: there it is the change that counts.
  */
+import { hasRunDown } from "./incident";
 import { Reading, Sensor } from "./layout";
 import { exp, ln } from "./numbers";
 
@@ -11,9 +12,11 @@ const EXPONENT: f64 = 0.41;
 const YOUNG: f64 = 0.72;
 const DAY_US: f64 = 86_400e6;
 /** A sensor holds its values where this share of its readings repeats the one before. */
-const HELD: f64 = 0.5;
+export const HELD: f64 = 0.5;
 /** A change by nearly all of what was expected counts as so many thresholds at most; and so does any value where nothing was expected. */
 const WHOLE_CHANGE: f64 = 60;
+/** What has run down toward zero, an oven that cools or a fan that comes to rest, was mostly switched off: it counts as so many thresholds, high. */
+const MOST_RUN_DOWN: f64 = 50;
 /** What was expected is nothing where it is this small beside the value. */
 const NOTHING: f64 = 1e-6;
 
@@ -33,6 +36,7 @@ function inSteps(share: f64): u32 {
 
 /** How many thresholds the reading can count as, by the change that it is. */
 function largestRatio(s: Sensor, r: Reading, known: f64): f64 {
+  if (hasRunDown(s, r)) return MOST_RUN_DOWN;
   if (<f64>s.repeats < HELD || s.byRate !== 0) return Infinity;
   const change = abs(r.value - r.expected);
   const expected = abs(r.expected);

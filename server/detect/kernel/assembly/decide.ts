@@ -36,7 +36,7 @@ import {
   RESIDUAL,
   WARM_READINGS,
 } from "./tables";
-import { coldStartFactor, confidenceOf, newFrom, thresholdOf } from "./threshold";
+import { coldStartFactor, confidenceOf, newFrom, thresholdOf, wakes } from "./threshold";
 import { BASELINE_GAIN, vote, writeVotes } from "./vote";
 
 /** Features, votes, threshold, verdict, learning. */
@@ -122,11 +122,17 @@ function judgeIncident(s: Sensor, r: Reading, sticky: bool): void {
 
 /**
  * Takes from a verdict what is abnormal, and not told: of a new sensor, and of an incident that has settled, as far as the value is within its
- * band. A broken rule is certain. To the incident the reading is abnormal all the same.
+ * band; and that a new sensor that has rested begins to move. A broken rule is certain. To the incident the reading is abnormal all the same.
  */
 function withhold(s: Sensor, r: Reading): void {
   if (r.ruleScore > 0 && r.ruleScore >= r.rawScore) return;
-  if (abs(r.value - r.expected) > r.band) return;
+  if (abs(r.value - r.expected) > r.band) {
+    if (r.rawScore < r.threshold || !wakes(s, r)) return;
+    votes.wakes = 1;
+    r.rawScore = ECHO_SHARE * r.threshold;
+    s.called = 0;
+    return;
+  }
   const thresholds = max<f64>(r.toldFrom, newFrom(s, r.reason));
   if (thresholds === 1) return;
   votes.threshold = thresholds * r.threshold * r.damping;

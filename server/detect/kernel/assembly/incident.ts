@@ -38,19 +38,22 @@ const BACK_BANDS: f64 = 0.75;
 const ECHO_READINGS: f64 = 30;
 const FORMER_READINGS: f64 = 5000;
 
+/** A single move that is this share of the way is no running down. */
+const JUMP_SHARE: f64 = 0.25;
+
 /**
  * From how many thresholds on an incident that began within its band is told: the longer it has lasted, the worse it must be. What means,
  * season or scatter say then for hours, while the value is where it may be, has been told; at first what is of low severity is left out.
  */
 export function settledFrom(s: Sensor): f64 {
   const lasted = s.incident * s.interval;
-  if (s.sticky === 1 || s.incident < SETTLED_READINGS || lasted < SETTLED_US) return 1;
+  if (s.sticky >= 1 || s.incident < SETTLED_READINGS || lasted < SETTLED_US) return 1;
   return (SETTLED_THRESHOLDS * lasted) / SETTLED_US;
 }
 
 /** Whether the sensor is in an incident that began outside the band: what was expected stays, and so does the band. */
 export function isSticky(s: Sensor): bool {
-  return s.incident > 0 && s.sticky === 1;
+  return s.incident > 0 && s.sticky >= 1;
 }
 
 /** What was expected at the incident's start, moved by the season. */
@@ -64,13 +67,24 @@ function acceptedAfter(s: Sensor, r: Reading): f64 {
   return max<f64>(LEAST_ACCEPT_READINGS, min<f64>(ACCEPT_READINGS, ACCEPT_US / s.interval));
 }
 
+/** The move from the reading before, in bands. */
+function moveOf(s: Sensor, r: Reading): f64 {
+  return s.band > 0 ? abs(r.value - s.lastValue) / s.band : 0;
+}
+
+/** Whether the value has gone toward zero in the incident, and not at once: as things do that are switched off. */
+export function hasRunDown(s: Sensor, r: Reading): bool {
+  if (s.sticky < 1 || abs(r.value) >= abs(r.expected)) return false;
+  return (s.sticky - 1) * s.band < JUMP_SHARE * abs(r.value - r.expected);
+}
+
 /** Begins, continues or ends the incident. A value that is `stuck` is never accepted as a new level. */
 export function follow(s: Sensor, r: Reading, abnormal: bool, stuck: bool): void {
   const incident = s.incident;
   if (abnormal && incident === 0) {
     s.incident = 1;
     s.calm = 0;
-    s.sticky = abs(r.value - r.expected) > s.band ? 1 : 0;
+    s.sticky = abs(r.value - r.expected) > s.band ? 1 + moveOf(s, r) : 0;
     s.level = r.expected - profileAt(s, r.halfHour, r.weekday) / s.gain;
     return;
   }
@@ -79,6 +93,7 @@ export function follow(s: Sensor, r: Reading, abnormal: bool, stuck: bool): void
     return;
   }
   s.incident = incident + 1;
+  if (s.sticky >= 1) s.sticky = max<f64>(s.sticky, 1 + moveOf(s, r));
   s.calm = abnormal ? 0 : s.calm + 1;
   const accepted = incident >= acceptedAfter(s, r);
   if (s.calm < <f64>CALM_READINGS && (!accepted || stuck)) return;
@@ -108,7 +123,7 @@ export function isEcho(s: Sensor): bool {
 export function isBack(s: Sensor, r: Reading): bool {
   if (s.incident > 0) {
     const distance = abs(r.value - frozenExpectation(s, r));
-    return s.sticky === 1 && (distance <= BACK_BANDS * s.band || isFormer(s, r));
+    return s.sticky >= 1 && (distance <= BACK_BANDS * s.band || isFormer(s, r));
   }
   const left = s.formerLeft;
   if (left === 0) return false;

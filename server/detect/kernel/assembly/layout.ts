@@ -66,7 +66,7 @@ export class Sensor {
   maintenanceUntil: f64;
   /** Of a counter: the last raw value. */
   rawValue: f64;
-  /** 1 in an incident that began outside the forecast's band: it continues while the value stays outside. */
+  /** 1 and more in an incident that began outside the forecast's band: it continues while the value stays outside; less one, the largest move from reading to reading in it, bands. */
   sticky: f64;
   /** Decayed count of readings outside the baseline's band. */
   outside: f64;
@@ -460,14 +460,16 @@ export class Votes {
   states: u32;
   /** 1: abnormal, and not reported: on the other side, or the sensor is off. */
   muted: u32;
+  /** 1: abnormal, and not reported: a new sensor that has rested at zero begins to move. */
+  wakes: u32;
 }
 /** 9 × f64. Raw score of each feature, by its weight. */
-export const VOTES_SCORE: usize = 48;
+export const VOTES_SCORE: usize = 56;
 export const VOTES_SCORE_COUNT: i32 = 9;
 /** 9 × f64. Weight of each feature. */
-export const VOTES_WEIGHT: usize = 120;
+export const VOTES_WEIGHT: usize = 128;
 export const VOTES_WEIGHT_COUNT: i32 = 9;
-export const VOTES_BYTES: i32 = 192;
+export const VOTES_BYTES: i32 = 200;
 
 /** 1024 × f64. In: observed at, µs. */
 export const COLUMNS_TIME: usize = 0;

@@ -3,7 +3,8 @@
  * once in 10,000 normal readings, and each e-fold of rarity adds PER_EFOLD (fitted to clean simulated sensors of other seeds than the
  * catalogue's, and to spacecraft telemetry; docs/internals/evaluation.md).
  */
-import { Profile, SENSOR_NET_LABELS, Sensor } from "./layout";
+import { HELD } from "./anomalyScore";
+import { Profile, Reading, SENSOR_NET_LABELS, Sensor } from "./layout";
 import { exp, ln } from "./numbers";
 import { model } from "./state";
 import { REASON_MEAN24, REASON_MEAN96, REASON_PATTERN, REASON_RARE, REASON_SCATTER, REASON_SEASON } from "./tables";
@@ -35,6 +36,9 @@ const FIRST_DAY_IN_US: f64 = 2 * 3600e6;
 const FIRST_DAY_UNTIL_US: f64 = 30 * 3600e6;
 const FIRST_DAY_OUT_US: f64 = 6 * 3600e6;
 const FIRST_WEEK_THRESHOLDS: f64 = 1.6;
+/** A sensor was at rest where no more than this share of its value was expected; and wakes for so long after its last move. */
+const AT_REST: f64 = 0.05;
+const WAKING_US: f64 = 3600e6;
 /** Each label moves the threshold and the weight of the detector that spoke by this share, between these bounds. */
 const LABEL_SHARE: f64 = 0.15;
 const LOWEST_SHIFT: f64 = -0.3;
@@ -77,6 +81,16 @@ export function newFrom(s: Sensor, reason: u32): f64 {
   const within = min<f64>((seen - FIRST_DAY_FROM_US) / FIRST_DAY_IN_US, (FIRST_DAY_UNTIL_US - seen) / FIRST_DAY_OUT_US);
   const day = 1 + (FIRST_DAY_THRESHOLDS - 1) * max<f64>(0, min<f64>(1, within));
   return reason === REASON_SEASON ? max<f64>(day, FIRST_WEEK_THRESHOLDS) : day;
+}
+
+/**
+ * Whether a sensor of which little more was seen than that it rests at zero begins to move on its first day: a door that is opened, a pump that
+ * starts, the sun that rises. What then stays at one value for long is told.
+ */
+export function wakes(s: Sensor, r: Reading): bool {
+  const seen = s.readings * s.interval;
+  if (seen <= FIRST_DAY_FROM_US || seen >= FIRST_DAY_UNTIL_US || <f64>s.repeats < HELD) return false;
+  return abs(r.expected) <= AT_REST * abs(r.value) && r.time - s.changedAt < WAKING_US;
 }
 
 /** Whether a reason is of a detector that looks at the course of many readings, and not at where or for how long the value is. */

@@ -89,6 +89,7 @@ function rawScoreOf(s: Sensor, k: i32): f64 {
 export function writeVotes(s: Sensor, r: Reading): void {
   votes.asked = 0;
   votes.muted = 0;
+  votes.wakes = 0;
   votes.threshold = r.threshold * r.damping;
   votes.coldStart = r.coldStart;
   votes.states = hasStates(s) ? 1 : 0;
