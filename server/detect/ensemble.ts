@@ -194,8 +194,7 @@ export class EnsembleDetector implements Detector {
     const rawScore = new Float64Array(VOTERS);
     const weight = new Float64Array(VOTERS);
     const votes = shard.kernel.votes();
-    if (votes === undefined)
-      return { rawScore, weight, ...UNJUDGED, coldStart: readings < WARM_READINGS };
+    if (votes === undefined) return { rawScore, weight, ...UNJUDGED, coldStart: readings < WARM_READINGS };
     FEATURES.forEach((feature, k) => {
       const reason = votes.states ? (feature.reasonOfStates ?? feature.reason) : feature.reason;
       rawScore[reason] = votes.score[k]!;

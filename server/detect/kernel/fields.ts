@@ -273,7 +273,11 @@ export const VOTES: readonly Field[] = [
   { name: "coldStart", type: "u32", meaning: "1: the cold start's score decided" },
   { name: "states", type: "u32", meaning: "1: the sensor has two states" },
   { name: "muted", type: "u32", meaning: "1: abnormal, and not reported: on the other side, or the sensor is off" },
-  { name: "wakes", type: "u32", meaning: "1: abnormal, and not reported: a new sensor that has rested at zero begins to move" },
+  {
+    name: "wakes",
+    type: "u32",
+    meaning: "1: abnormal, and not reported: a new sensor that has rested at zero begins to move",
+  },
   f64("threshold", "raw score from which the reading is anomalous, times the damping, as all here"),
   f64("total", "total of the votes and the rules"),
   f64("coldStartScore", "raw score of the cold start's judge"),

@@ -5,14 +5,13 @@
 import { hasRunDown } from "./incident";
 import { Reading, Sensor } from "./layout";
 import { exp, ln } from "./numbers";
+import { holdsValues } from "./quantity";
 
 /** The score is 1 - 0.5 / (raw score / threshold)^EXPONENT: critical from 51 thresholds on. */
 const EXPONENT: f64 = 0.41;
 /** Share of the exponent of a sensor that was never seen before; all of it once it has been seen for a day. */
 const YOUNG: f64 = 0.72;
 const DAY_US: f64 = 86_400e6;
-/** A sensor holds its values where this share of its readings repeats the one before. */
-export const HELD: f64 = 0.5;
 /** A change by nearly all of what was expected counts as so many thresholds at most; and so does any value where nothing was expected. */
 const WHOLE_CHANGE: f64 = 60;
 /** What has run down toward zero, an oven that cools or a fan that comes to rest, was mostly switched off: it counts as so many thresholds, high. */
@@ -37,7 +36,7 @@ function inSteps(share: f64): u32 {
 /** How many thresholds the reading can count as, by the change that it is. */
 function largestRatio(s: Sensor, r: Reading, known: f64): f64 {
   if (hasRunDown(s, r)) return MOST_RUN_DOWN;
-  if (<f64>s.repeats < HELD || s.byRate !== 0) return Infinity;
+  if (!holdsValues(s) || s.byRate !== 0) return Infinity;
   const change = abs(r.value - r.expected);
   const expected = abs(r.expected);
   if (expected <= NOTHING * change) return WHOLE_CHANGE * known;

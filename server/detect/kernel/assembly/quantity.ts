@@ -18,8 +18,14 @@ const MOST_FALLS: f64 = 0.005;
 const MOST_RESETS: f64 = 0.01;
 /** What was recognised as a counter is none any more when it falls so many times more often. */
 const DOUBT: f64 = 4;
+const HELD: f64 = 0.5;
 /** Of the setting. */
 const RECOGNISED: u32 = 2;
+
+/** Whether a sensor holds its values: half of its readings repeat the one before. */
+export function holdsValues(s: Sensor): bool {
+  return <f64>s.repeats >= HELD;
+}
 
 /** Compares a measured value with the one before, and decides what is judged of it. */
 export function chooseQuantity(s: Sensor, raw: f64): void {

@@ -3,9 +3,9 @@
  * once in 10,000 normal readings, and each e-fold of rarity adds PER_EFOLD (fitted to clean simulated sensors of other seeds than the
  * catalogue's, and to spacecraft telemetry; docs/internals/evaluation.md).
  */
-import { HELD } from "./anomalyScore";
 import { Profile, Reading, SENSOR_NET_LABELS, Sensor } from "./layout";
 import { exp, ln } from "./numbers";
+import { holdsValues } from "./quantity";
 import { model } from "./state";
 import { REASON_MEAN24, REASON_MEAN96, REASON_PATTERN, REASON_RARE, REASON_SCATTER, REASON_SEASON } from "./tables";
 
@@ -89,7 +89,7 @@ export function newFrom(s: Sensor, reason: u32): f64 {
  */
 export function wakes(s: Sensor, r: Reading): bool {
   const seen = s.readings * s.interval;
-  if (seen <= FIRST_DAY_FROM_US || seen >= FIRST_DAY_UNTIL_US || <f64>s.repeats < HELD) return false;
+  if (seen <= FIRST_DAY_FROM_US || seen >= FIRST_DAY_UNTIL_US || !holdsValues(s)) return false;
   return abs(r.expected) <= AT_REST * abs(r.value) && r.time - s.changedAt < WAKING_US;
 }
 
