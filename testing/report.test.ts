@@ -9,7 +9,9 @@ const vitest = join(dirname(createRequire(import.meta.url).resolve("vitest/packa
 /** A test file for each way in which a test may end. */
 const files = {
   "after.test.ts": `afterAll(() => { throw new Error("still open"); }); test("one", () => {});`,
+  "fail.test.ts": `describe("the sum", () => test("grows", () => expect(1).toBe(2)));`,
   "load.test.ts": `throw new Error("not loaded");`,
+  "outside.test.ts": `test("one", () => { void Promise.reject(new Error("nobody waits")); });`,
   "setup.test.ts": `
     describe("the outer", () => {
       beforeAll(() => { throw new Error("no broker here\\nand more of it"); });
@@ -45,22 +47,34 @@ function run(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Prom
   });
 }
 
-test("tests whose setup failed are failures with their reason; a file that is not loaded or does not end is one", async () => {
+/** What is listed under a title, in the order of the alphabet. */
+function linesOf(title: string, said: string): string[] {
+  const [, lines = ""] = new RegExp(`\\n${title}:\\n((?: {2}.*\\n)+)`).exec(said) ?? [];
+  return lines
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => line.slice(2))
+    .sort();
+}
+
+test("a run ends with what failed and why: also a setup, a file that is not loaded or does not end, and what no test awaits", async () => {
   const { code, said } = await run([]);
   expect(code).toBe(1);
-  expect(said).toContain(`
-Failed in their setup:
-  setup.test.ts > the outer > one: no broker here
-  setup.test.ts > the outer > the inner > two: no broker here
-`);
-  const skips = /\nSkipped:\n((?: {2}.*\n)+)/.exec(said)![1]!.split("\n").filter(Boolean).sort();
-  expect(skips).toEqual([
-    expect.stringMatching(/^ {2}needs\.test\.ts > what is not \[needs .*\] > all of them: \[needs .*\]$/),
-    "  setup.test.ts > the outer > left out: no reason given",
-    "  skip.test.ts > two: no such part",
+  expect(linesOf("Failed", said)).toEqual([
+    "after.test.ts: still open",
+    "fail.test.ts > the sum > grows: expected 1 to be 2 // Object.is equality",
+    "load.test.ts: not loaded",
+    "outside of all tests: nobody waits",
+    "setup.test.ts > the outer > one: in its setup: no broker here",
+    "setup.test.ts > the outer > the inner > two: in its setup: no broker here",
   ]);
-  // Two in their setup, the file that is not loaded, and the one whose end fails.
-  expect(said).toMatch(/\nTests: 4 passed, 4 failed, 3 skipped\n$/);
+  expect(linesOf("Skipped", said)).toEqual([
+    expect.stringMatching(/^needs\.test\.ts > what is not \[needs .*\] > all of them: \[needs .*\]$/),
+    "setup.test.ts > the outer > left out: no reason given",
+    "skip.test.ts > two: no such part",
+  ]);
+  // The names are the last that is said before the counts.
+  expect(said).toMatch(/\nFailed:\n(?: {2}.*\n){6}Tests: 5 passed, 6 failed, 3 skipped\n$/);
 });
 
 test("a long run names the files that took longest", async () => {
@@ -88,7 +102,10 @@ test("a skipped test fails the run where every part is installed, unless a name 
   expect(here.said).toMatch(/\nTests: 1 passed, 0 failed, 1 skipped\n$/);
   const ci = await run(["skip"], { CI: "true" });
   expect(ci.code).toBe(1);
-  expect(ci.said).toMatch(/No test may be skipped here .*\nTests: 1 passed, 1 failed, 1 skipped\n$/);
+  expect(linesOf("Failed", ci.said)).toEqual([
+    "skip.test.ts > two: no such part (no test may be skipped here: CI=true or TELLTALE_NO_SKIP=1)",
+  ]);
+  expect(ci.said).toMatch(/\nTests: 1 passed, 1 failed, 1 skipped\n$/);
   const filtered = await run(["skip", "-t", "one"], { CI: "true" });
   expect(filtered.code).toBe(0);
   expect(filtered.said).toMatch(/^Tests: 1 passed, 0 failed, 1 skipped\n$/);

@@ -1,11 +1,16 @@
-import type { Reporter, TestCase, TestModule, Vitest } from "vitest/node";
+import { stripVTControlCharacters } from "node:util";
+import type { Reporter, SerializedError, TestCase, TestModule, Vitest } from "vitest/node";
 
 /** Files that a long run names, those that took longest; a run of few shows them all the same. */
 const SLOWEST = 20;
 
+/** Characters of an error that the end of the run shows; all of it stands where the test failed. */
+const REASON_LENGTH = 300;
+
 /**
- * Ends the run with the files that took longest, and every skipped test and its reason, and with the counts. With CI=true or TELLTALE_NO_SKIP=1 a skipped test
- * fails the run: there, every part is installed. A test that could not run because its setup failed is a failed one.
+ * Ends the run with the files that took longest, every skipped test and its reason, every failed test and the first line of its
+ * error, and with the counts. With CI=true or TELLTALE_NO_SKIP=1 a skipped test fails the run: there, every part is installed. A test
+ * that could not run because its setup failed is a failed one. `.ci/run` repeats the lines of "Failed" at its own end.
  */
 export default class Report implements Reporter {
   #vitest: Vitest | undefined;
@@ -14,39 +19,41 @@ export default class Report implements Reporter {
     this.#vitest = vitest;
   }
 
-  onTestRunEnd(modules: readonly TestModule[]): void {
-    const counts = { passed: 0, failed: 0 };
+  onTestRunEnd(modules: readonly TestModule[], outside: readonly SerializedError[]): void {
     const skipped: string[] = [];
-    const prevented: string[] = [];
+    const failed: string[] = [];
+    let passed = 0;
     for (const module of modules) {
-      const before = counts.failed + prevented.length;
+      const before = failed.length;
       for (const test of module.children.allTests()) {
         const result = test.result();
         const name = `${module.relativeModuleId} > ${test.fullName}`;
         const setup = failedSetup(test);
-        if (result.state === "passed") counts.passed++;
-        else if (result.state === "failed") counts.failed++;
-        else if (setup !== undefined) prevented.push(`${name}: ${setup}`);
+        if (result.state === "passed") passed++;
+        else if (result.state === "failed") failed.push(`${name}: ${reason(result.errors[0])}`);
+        else if (setup !== undefined) failed.push(`${name}: in its setup: ${setup}`);
         else skipped.push(`${name}: ${skipReason(result, test.fullName)}`);
       }
       // It did not even load, or what comes after its tests failed.
-      if (module.state() === "failed" && counts.failed + prevented.length === before) counts.failed++;
+      if (module.state() === "failed" && failed.length === before) {
+        failed.push(`${module.relativeModuleId}: ${reason(errorOutsideTests(module))}`);
+      }
     }
-    counts.failed += prevented.length;
+    failed.push(...outside.map((error) => `outside of all tests: ${reason(error)}`));
     if (modules.length > SLOWEST) list("Slowest files", slowest(modules));
-    list("Failed in their setup", prevented);
     // With a name filter (-t) most tests are left out on purpose.
-    if (this.#vitest?.config.testNamePattern === undefined) this.#skips(skipped, counts);
-    process.stdout.write(`Tests: ${counts.passed} passed, ${counts.failed} failed, ${skipped.length} skipped\n`);
+    if (this.#vitest?.config.testNamePattern === undefined) refuseSkips(skipped, failed);
+    list("Failed", failed);
+    process.stdout.write(`Tests: ${passed} passed, ${failed.length} failed, ${skipped.length} skipped\n`);
   }
+}
 
-  #skips(skipped: readonly string[], counts: { failed: number }): void {
-    list("Skipped", skipped);
-    if (skipped.length === 0 || (process.env.CI !== "true" && process.env.TELLTALE_NO_SKIP !== "1")) return;
-    counts.failed += skipped.length;
-    process.exitCode = 1;
-    process.stdout.write("No test may be skipped here (CI=true or TELLTALE_NO_SKIP=1).\n");
-  }
+/** Lists what was skipped; where none may be, they are failures. */
+function refuseSkips(skipped: readonly string[], failed: string[]): void {
+  list("Skipped", skipped);
+  if (skipped.length === 0 || (process.env.CI !== "true" && process.env.TELLTALE_NO_SKIP !== "1")) return;
+  failed.push(...skipped.map((line) => `${line} (no test may be skipped here: CI=true or TELLTALE_NO_SKIP=1)`));
+  process.exitCode = 1;
 }
 
 function list(title: string, lines: readonly string[]): void {
@@ -67,9 +74,22 @@ function failedSetup(test: TestCase): string | undefined {
   if (test.options.mode === "skip" || test.options.mode === "todo") return undefined;
   for (let at = test.parent; ; at = at.parent) {
     const [error] = at.errors();
-    if (error !== undefined) return error.message.split("\n")[0];
+    if (error !== undefined) return reason(error);
     if (at.type === "module") return undefined;
   }
+}
+
+/** Error of a hook behind the tests, or of a file that is not loaded. */
+function errorOutsideTests(module: TestModule): SerializedError | undefined {
+  const suites = [module, ...module.children.allSuites()];
+  return suites.flatMap((suite) => suite.errors())[0];
+}
+
+/** First line of an error with text, short enough for a list. */
+function reason(error: SerializedError | undefined): string {
+  const text = stripVTControlCharacters(error?.message ?? "");
+  const line = text.split("\n").find((each) => each.trim() !== "") ?? "no message";
+  return line.length > REASON_LENGTH ? `${line.slice(0, REASON_LENGTH)}…` : line;
 }
 
 function skipReason(result: object, name: string): string {
