@@ -10,6 +10,8 @@ export interface HttpProxy {
   readonly asked: readonly string[];
   /** Of each. */
   readonly headers: readonly IncomingMessage["headers"][];
+  /** Connections that it has opened for clients, and that are open. */
+  readonly tunnels: number;
   close(): Promise<void>;
 }
 
@@ -28,6 +30,7 @@ export async function startHttpProxy({ credentials, tls, refusal, names = {} }: 
   const asked: string[] = [];
   const headers: IncomingMessage["headers"][] = [];
   const sockets = new Set<Socket>();
+  const tunnels = new Set<Socket>();
   const server = tls === undefined ? createServer() : createTlsServer(tls);
   const isKnown = (request: IncomingMessage): boolean => {
     asked.push(`${request.method} ${request.url}`);
@@ -61,6 +64,10 @@ export async function startHttpProxy({ credentials, tls, refusal, names = {} }: 
     const { hostname, port } = new URL(`tcp://${incoming.url}`);
     const onward = connect({ host: names[hostname] ?? hostname, port: Number(port) });
     keep(onward);
+    tunnels.add(onward);
+    onward.on("close", () => tunnels.delete(onward));
+    // A client that goes away may do so before its tunnel is there, and one that is cut has no end that a pipe would hand on.
+    client.on("close", () => onward.destroy());
     onward.on("error", () => client.end("HTTP/1.1 502 Bad Gateway\r\n\r\n"));
     onward.on("connect", () => {
       client.write("HTTP/1.1 200 Connection established\r\n\r\n");
@@ -74,6 +81,9 @@ export async function startHttpProxy({ credentials, tls, refusal, names = {} }: 
     port: (server.address() as AddressInfo).port,
     asked,
     headers,
+    get tunnels() {
+      return tunnels.size;
+    },
     close: async () => {
       server.close();
       for (const socket of sockets) socket.destroy();
