@@ -1,16 +1,34 @@
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 import LongFirst from "./testing/order.ts";
+import { testsTogether } from "./testing/together.ts";
 
 // Faults take minutes and have a command of their own: `npm run test:faults`.
 const faults = process.env.TELLTALE_TEST_FAULTS === "1";
 
+const together = testsTogether(import.meta.dirname);
+const files = [
+  {
+    name: "alone",
+    include: ["**/*.test.ts"],
+    exclude: [...together, "**/node_modules/**", ".git/**", "test/faults/**"],
+  },
+  // A third of the processor's time of these is the start of a process and the loading of modules.
+  { name: "together", include: together, isolate: false },
+];
+
 export default defineConfig({
   test: {
-    include: faults ? ["test/faults/**/*.test.ts"] : ["**/*.test.ts"],
-    exclude: ["**/node_modules/**", ".git/**", ...(faults ? [] : ["test/faults/**"])],
+    projects: (faults ? [{ name: "faults", include: ["test/faults/**/*.test.ts"] }] : files).map((test) => ({
+      extends: true as const,
+      test,
+    })),
+    // Compiled modules of Python are kept, in no folder of ours but one: an image may say that they are not, and the start of a program
+    // then takes twice as long.
+    env: { PYTHONDONTWRITEBYTECODE: "", PYTHONPYCACHEPREFIX: join(import.meta.dirname, ".cache/pycache") },
     reporters: ["default", "./testing/report.ts"],
-    // Real processes start and stop in many tests: a loaded laptop needs this long.
-    testTimeout: 60_000,
+    // Longer than what a test waits for: many start platforms, and how long a start may take (testing/platform.ts) is told by itself.
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     // What is waited for comes at its own time: the default of a second is too short for one.
     expect: { poll: { timeout: 30_000 } },

@@ -1,12 +1,12 @@
-/** What a test starts, ended after it. */
+/** What a test or the tests of a file start, ended after it or them. */
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach } from "vitest";
+import { afterAll, afterEach } from "vitest";
 import { copyEmbeddedDatabase } from "./database-template.ts";
 
 export interface Cleanup {
-  /** Called after the test, the last one added first. */
+  /** Called at the end, the last one added first. */
   add(end: () => Promise<unknown>): void;
   /** The same of what was started. */
   started<T extends { stop(): Promise<unknown> }>(starting: Promise<T>): Promise<T>;
@@ -16,8 +16,17 @@ export interface Cleanup {
 
 /** For the tests of the file or the block in which it is called. */
 export function cleanupAfterEach(): Cleanup {
+  return cleanupBy(afterEach);
+}
+
+/** The same, once after the last of the tests. */
+export function cleanupAfterAll(): Cleanup {
+  return cleanupBy(afterAll);
+}
+
+function cleanupBy(after: (end: () => Promise<void>) => void): Cleanup {
   const ends: (() => Promise<unknown>)[] = [];
-  afterEach(async () => {
+  after(async () => {
     for (const end of ends.splice(0).reverse()) await end();
   });
   const add = (end: () => Promise<unknown>) => void ends.push(end);

@@ -158,7 +158,7 @@ test("a process that ends in the middle leaves the rest to the next one, places 
   await first.want(wanted("c1", { asset: "site", rangeMax: 5 }));
   log.most = 1;
   const ends = first.run();
-  await expect.poll(placed, { timeout: 20_000 }).toEqual([["site/a", 2_000]]);
+  await expect.poll(placed).toEqual([["site/a", 2_000]]);
   expect((await first.wanted(SITE))?.rangeMax).toBe(5);
   expect(await first.wanted({ asset: "site/a", sensorType: "" })).toBeUndefined();
   await first.close();
@@ -284,7 +284,7 @@ test("a partition that does not commit holds up no other one, is given one recor
   for (const rangeMax of [5, 6, 7]) {
     await it.want(wanted(`c${rangeMax}`, { sensorType: "flow", rangeMax }));
     await expect(it.run()).rejects.toMatchObject({ kind: "unavailable" });
-    await expect.poll(() => held(FLOW), { timeout: 30_000 }).toEqual([rangeMax, undefined]);
+    await expect.poll(() => held(FLOW)).toEqual([rangeMax, undefined]);
   }
   await expect(it.run()).rejects.toMatchObject({
     kind: "unavailable",
@@ -295,7 +295,7 @@ test("a partition that does not commit holds up no other one, is given one recor
   expect(stuck.waiting).toBe(1);
   stuck.most = Number.POSITIVE_INFINITY;
   stuck.goOn();
-  await expect.poll(() => held(FLOW), { timeout: 30_000 }).toEqual([7, 7]);
+  await expect.poll(() => held(FLOW)).toEqual([7, 7]);
   await it.close();
   await bench.close();
 });

@@ -279,7 +279,7 @@ describe("of several processes", () => {
         await sql`select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()`;
     }
     const derived = async () => (await sql`select seq from incident_progress`)[0]!.seq;
-    await expect.poll(derived, { timeout: 20_000 }).toBe(events.length);
+    await expect.poll(derived).toBe(events.length);
     await Promise.all(both.map(({ deriver }) => deriver.close()));
     const found = await rows();
     await sql`update incident_progress set asked = asked + 1`;
@@ -309,11 +309,11 @@ describe("of several processes", () => {
     const [first, second] = both[0].active ? both : [both[1], both[0]];
     history.open("s0", 0);
     await stored(history.events);
-    await expect.poll(() => sql`select id from incident`, { timeout: 10_000 }).toHaveLength(1);
+    await expect.poll(() => sql`select id from incident`).toHaveLength(1);
     await first.deriver.close();
     history.open("s1", 600);
     await stored(history.events.slice(1));
-    await expect.poll(() => sql`select id from incident`, { timeout: 10_000 }).toHaveLength(2);
+    await expect.poll(() => sql`select id from incident`).toHaveLength(2);
     expect(second.active).toBe(true);
     await second.deriver.close();
     await turn();

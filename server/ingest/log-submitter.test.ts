@@ -58,7 +58,7 @@ async function holdCommits(): Promise<() => Promise<void>> {
 async function untilCommitWaits(): Promise<void> {
   const waiting = () => other.sql`select 1 from pg_stat_activity
     where application_name like 'telltale-log-%' and wait_event_type = 'Lock'`;
-  await expect.poll(async () => (await waiting()).length, { timeout: 10_000 }).toBe(1);
+  await expect.poll(async () => (await waiting()).length).toBe(1);
 }
 
 it("logs that time passes though there is no room for readings, one time record at a time", async () => {

@@ -74,7 +74,7 @@ receivers: [{ name: am, alertmanager_configs: [{ url: '${there.url}' }] }]
   }
 
   const known = async () => (await there.alerts()).map(({ labels }) => `${labels.sensor_id} ${labels.severity}`).sort();
-  const until = (wanted: readonly string[]) => expect.poll(known, { timeout: 10_000 }).toEqual(wanted);
+  const until = (wanted: readonly string[]) => expect.poll(known).toEqual(wanted);
   const told = (fits: (status: string, labels: Record<string, string>) => boolean) =>
     sink.find(({ body }) => {
       const { status, alerts } = JSON.parse(body.toString());

@@ -88,10 +88,10 @@ describeWith(["postgres"], "of several processes", () => {
     const first = history.events.length;
     for (const id of open) history.close(id, ALERTS);
     // Told to be open before it is told to be over, but for those that are over before anybody looks.
-    await expect.poll(opened, { timeout: 30_000 }).toBeGreaterThan(0);
+    await expect.poll(opened).toBeGreaterThan(0);
     await store(history, first);
     changes.push(null, 1);
-    await expect.poll(pending, { timeout: 30_000 }).toEqual({ alerts: 0, groups: 0 });
+    await expect.poll(pending).toEqual({ alerts: 0, groups: 0 });
     const rows = await sql`select a->>'id' as id, a->>'status' as status, count(*)::int as n
       from notify_delivery, jsonb_array_elements(message->'alerts') a group by 1, 2`;
     expect(rows.filter(({ n }) => n !== 1)).toEqual([]);

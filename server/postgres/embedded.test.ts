@@ -59,7 +59,7 @@ async function startElsewhere(dataDir: string, how: { uid?: number; binaries?: s
   return { child, ...report };
 }
 
-const ended = (pid: number) => expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 20_000 }).toBe(false);
+const ended = (pid: number) => expect.poll(() => existsSync(`/proc/${pid}`)).toBe(false);
 
 describe("the embedded database", () => {
   test("keeps its data over a stop and a start", async () => {
@@ -115,9 +115,7 @@ describe("the embedded database", () => {
     await query(database.address, "CREATE TABLE t AS SELECT 1 AS one");
     const before = database.pid;
     process.kill(before, "SIGKILL");
-    await expect
-      .poll(() => query(database.address, "SELECT one FROM t").catch(() => []), { timeout: 30_000 })
-      .toEqual([{ one: 1 }]);
+    await expect.poll(() => query(database.address, "SELECT one FROM t").catch(() => [])).toEqual([{ one: 1 }]);
     expect(database.pid).not.toBe(before);
   });
 
@@ -182,7 +180,7 @@ describe("after kill -9 of the process that started it, the embedded database", 
     const text = readFileSync(file, "utf8");
     process.kill(pid!, "SIGKILL");
     child.kill("SIGKILL");
-    await expect.poll(() => processesIn(join(dataDir, "postgres")), { timeout: 20_000 }).toEqual([]);
+    await expect.poll(() => processesIn(join(dataDir, "postgres"))).toEqual([]);
     const owner = statSync(join(dataDir, "postgres"));
     const stranger = spawn("sleep", ["60"], isRoot ? { uid: owner.uid, gid: owner.gid } : {});
     cleanups.push(() => stranger.kill());

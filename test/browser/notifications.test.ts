@@ -136,7 +136,7 @@ escalations:
     await page.waitForURL(/receiver=broken&state=failed/);
     const messages = page.getByRole("list", { name: "Messages, the newest first" });
     await messages.getByText("team is told instead").waitFor();
-    await expect.poll(() => messages.getByText("sent", { exact: true }).count(), { timeout: 20_000 }).toBe(0);
+    await expect.poll(() => messages.getByText("sent", { exact: true }).count()).toBe(0);
 
     for (const screen of SCREENS) {
       await page.setViewportSize(screen);
@@ -162,7 +162,7 @@ escalations:
     await page.goto(`${platform.http}/ui/silences/new?sensor=line-3/boiler`);
     await page.getByRole("textbox", { name: "Why" }).fill("new pump");
     const tell = page.getByLabel("Tell a receiver of its end");
-    await expect.poll(() => page.locator("#receivers option").count(), { timeout: 20_000 }).toBe(3);
+    await expect.poll(() => page.locator("#receivers option").count()).toBe(3);
     await tell.fill("taem");
     await page.getByRole("button", { name: "Silence", exact: true }).click();
     const refusal = page.getByText(/no receiver "taem"; did you mean team\?$/);

@@ -140,7 +140,7 @@ function subscribe(client: WsClient, fields = "value", args = 'sensorType: "t"')
   return seen;
 }
 
-const watchers = (count: number) => expect.poll(() => readings.waiting, { timeout: 20_000 }).toBe(count);
+const watchers = (count: number) => expect.poll(() => readings.waiting).toBe(count);
 
 /** A subscription by SSE: the stream's text so far, and its end. */
 async function events(query: string, of = gateway) {
@@ -186,7 +186,7 @@ describe("one caller", () => {
         const controller = new AbortController();
         return { controller, gone: fetch(stats, { signal: controller.signal }).catch(() => "gone") };
       });
-      await expect.poll(() => asked - before, { timeout: 20_000 }).toBe(AT_ONCE);
+      await expect.poll(() => asked - before).toBe(AT_ONCE);
       for (const { controller } of hostile) controller.abort();
       honest.push(...Array.from({ length: 5 }, () => fetch(`${gateway.http}/api/v1/sensors/data/s/latest`)));
       await Promise.all(hostile.map(({ gone }) => gone));

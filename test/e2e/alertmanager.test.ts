@@ -177,7 +177,7 @@ test("what was answered survives the death of the process, and is told to be ope
         .filter((each) => each.status === status)
         .map((each) => each.labels.n),
     );
-  await expect.poll(() => named("resolved").size, { timeout: 20_000 }).toBe(17);
+  await expect.poll(() => named("resolved").size).toBe(17);
   expect(named("firing").size).toBe(50);
 }, 120_000);
 

@@ -258,7 +258,7 @@ test.each<[name: string, args: () => string[], sentence: RegExp]>([
 test("a simulation that did not get everything settled says so", async () => {
   const run = runCli("simulate", "--url", "http://127.0.0.1:1", "--labels", join(folder, "lost.csv"));
   runs.push(run);
-  await expect.poll(() => run.stderr(), { timeout: 20_000 }).toContain("The server is unavailable");
+  await expect.poll(() => run.stderr()).toContain("The server is unavailable");
   run.process.kill("SIGINT");
   expect(await run.ended).not.toBe(0);
   expect(run.stderr()).toMatch(/\d+ of \d+ readings are not settled\.\n$/);
@@ -266,9 +266,7 @@ test("a simulation that did not get everything settled says so", async () => {
 
 test("replay, the former name of send, works; interrupted, it ends at once and says how far it came", async () => {
   const run = cli("replay", jumpCsv("slow.csv"), "--sensor-id", "slow", "--speed", "60");
-  await expect
-    .poll(() => allReadings(platform.grpc, "slow").then((all) => all.length), { timeout: 20_000 })
-    .toBeGreaterThan(0);
+  await expect.poll(() => allReadings(platform.grpc, "slow").then((all) => all.length)).toBeGreaterThan(0);
   run.process.kill("SIGINT");
   expect(await run.ended).toBe(130);
   expect(run.stderr()).toMatch(/Interrupted: \d+ of 200 rows are not settled\./);
@@ -332,7 +330,7 @@ test("simulate empties its file of labels once the server has taken a reading, a
   const file = keptFile();
   const refused = runCli("simulate", "--labels", file, "--url", NOWHERE, "--readings", "3", "--speed", "max");
   runs.push(refused);
-  await expect.poll(() => refused.stderr(), { timeout: 20_000 }).toContain("is unavailable");
+  await expect.poll(() => refused.stderr()).toContain("is unavailable");
   refused.process.kill("SIGKILL");
   await refused.ended;
   expect(readFileSync(file, "utf8")).toBe("precious\n");

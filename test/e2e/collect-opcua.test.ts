@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { OPCUAClient } from "node-opcua-client";
-import { expect, test, vi } from "vitest";
+import { beforeAll, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { createCounters } from "../../collect/counters.ts";
 import { readOpcuaConfig } from "../../collect/opcua/config.ts";
@@ -16,14 +16,14 @@ import { opcuaSource } from "../../collect/opcua/source.ts";
 import { Spool } from "../../collect/spool.ts";
 import { systemClock } from "../../server/clock.ts";
 import { SampledLines } from "../../server/observe/sampled.ts";
-import { cleanupAfterEach } from "../../testing/cleanup.ts";
+import { cleanupAfterAll, cleanupAfterEach } from "../../testing/cleanup.ts";
 import { runCli } from "../../testing/cli.ts";
 import { startCollector, writeConfig } from "../../testing/collect/collector.ts";
 import { type PythonServer, startPython } from "../../testing/collect/python-server.ts";
 import { recordingLogger } from "../../testing/logger.ts";
 import { metric, until } from "../../testing/metric.ts";
 import { describeWith } from "../../testing/needs.ts";
-import { startPlatform } from "../../testing/platform.ts";
+import { type Platform, startPlatform } from "../../testing/platform.ts";
 import { end, freePort } from "../../testing/processes.ts";
 import { startProxy } from "../../testing/proxy.ts";
 import { ASYNCUA } from "../../testing/python.ts";
@@ -46,19 +46,45 @@ describeWith(
     vi.setConfig({ testTimeout: 240_000 });
     const { add, started, installation } = cleanupAfterEach();
 
-    /** A server that wants security and a user. */
-    async function plant(...options: string[]) {
+    // Their starts take longer than most tests. The server counts on, and each test has sensors of its own.
+    const ofAll = cleanupAfterAll();
+    let platform: Platform;
+    let historian: PythonServer;
+    let historianFolder: string;
+    beforeAll(async () => {
+      historianFolder = newFolder(ofAll.add);
+      [platform, historian] = await Promise.all([
+        ofAll.started(startPlatform()),
+        ofAll.started(startPython("opcua_server.py", ASYNCUA, [historianFolder, "history"])),
+      ]);
+    });
+
+    function newFolder(addEnd: (end: () => Promise<unknown>) => void): string {
       const folder = mkdtempSync(join(tmpdir(), "telltale-collect-"));
-      add(async () => rmSync(folder, { recursive: true, force: true }));
-      const server = await started(startPython("opcua_server.py", ASYNCUA, [folder, ...options]));
+      addEnd(async () => rmSync(folder, { recursive: true, force: true }));
+      return folder;
+    }
+
+    /** A server of the test's own. */
+    async function ownServer(...options: string[]) {
+      const serverFolder = newFolder(add);
+      return {
+        serverFolder,
+        server: await started(startPython("opcua_server.py", ASYNCUA, [serverFolder, ...options])),
+      };
+    }
+
+    /** A server that wants security and a user, the one that keeps history if it is not told; a folder of the test's own. */
+    function plant({ server, serverFolder } = { server: historian, serverFolder: historianFolder }) {
+      const folder = newFolder(add);
       const passwordFile = join(folder, "password");
       writeFileSync(passwordFile, "secret\n");
-      const { fingerprint256 } = new X509Certificate(readFileSync(join(folder, "cert.der")));
+      const { fingerprint256 } = new X509Certificate(readFileSync(join(serverFolder, "cert.der")));
       const secure = {
         ...{ endpoint: `opc.tcp://127.0.0.1:${server.port}`, security_policy: "Basic256Sha256" },
         ...{ username: "plant", password_file: passwordFile, server_fingerprint: fingerprint256 },
       };
-      return { folder, server, secure, passwordFile };
+      return { folder, server, serverFolder, secure, passwordFile };
     }
     const nodes = ["Counter", "OilTemperature", "Running", "Long", "Broken", "Old", "Name", "Precise", "None"].map(
       (name) => ({
@@ -67,7 +93,7 @@ describeWith(
     );
 
     test("--check reads the nodes of a server that is the one it is taken for, and browse prints what there is", async () => {
-      const { folder, secure, passwordFile } = await plant();
+      const { folder, serverFolder, secure, passwordFile } = plant();
       const check = async (server: object) => {
         const run = runCli("collect", "opcua", writeConfig(folder, { server, nodes }), "--check");
         const code = await run.ended;
@@ -91,7 +117,7 @@ describeWith(
       expect(other.err).toContain(`write server_fingerprint: "${secure.server_fingerprint}"`);
       const { server_fingerprint, ...unknown } = secure;
       expect((await check(unknown)).err).toContain("No certificate of the server is trusted.");
-      const byFile = await check({ ...unknown, server_certificate: join(folder, "cert.der") });
+      const byFile = await check({ ...unknown, server_certificate: join(serverFolder, "cert.der") });
       expect(byFile.out).toContain("OilTemperature  61.5 1");
       writeFileSync(passwordFile, "wrong");
       expect((await check(secure)).err).toContain("The server refuses the session");
@@ -143,11 +169,10 @@ describeWith(
     });
 
     test("what came while nobody listened is read from the server's history, in order and once", async () => {
-      const { folder, server, secure } = await plant("history");
+      const { folder, server, secure } = plant();
       const counted = () => newestCount(server);
+      const lateBefore = await late();
       const proxy = await started(startProxy(() => [server.port]));
-      const platform = await startPlatform();
-      add(() => platform.stop());
       const config = writeConfig(folder, {
         ...{ producer: "hall-1", platform: { url: platform.grpc } },
         server: { ...secure, endpoint: `opc.tcp://127.0.0.1:${proxy.port}` },
@@ -176,25 +201,30 @@ describeWith(
       expect(values.at(-1)).toBeGreaterThan(cut);
       expect(values).toEqual(Array.from(values, (_, i) => values[0]! + i));
       // Behind those of before, and before those that came since: none is late.
-      expect(await metric(platform.http, 'telltale_readings_total{outcome="late"}')).toBe(0);
+      expect(await late()).toBe(lateBefore);
     });
 
+    const late = () => metric(platform.http, 'telltale_readings_total{outcome="late"}');
+
+    let collections = 0;
     /** A collector that has stopped, of a server that keeps history and a proxy before it. */
     async function collected(
       names: readonly string[],
       ofNode: (name: string) => object = () => ({}),
-      historian: readonly string[] = [],
+      of?: Awaited<ReturnType<typeof ownServer>>,
     ) {
-      const { folder, server, secure } = await plant("history", ...historian);
+      const { folder, server, serverFolder, secure } = plant(of);
       const proxy = await started(startProxy(() => [server.port]));
-      const platform = await startPlatform();
-      add(() => platform.stop());
+      const hall = `collection ${++collections}`;
+      const begun = server.lines.length;
+      const lateBefore = await late();
+      const expectNoneLate = async () => expect(await late()).toBe(lateBefore);
       const config = writeConfig(folder, {
-        ...{ producer: "hall-1", platform: { url: platform.grpc } },
+        ...{ producer: hall, platform: { url: platform.grpc } },
         server: { ...secure, endpoint: `opc.tcp://127.0.0.1:${proxy.port}` },
         ...{ sampling_interval: "10ms", publishing_interval: "100ms" },
         nodes: names.map((name) => ({
-          ...{ node_id: `ns=2;s=${name}`, sensor_id: name, queue_size: 100 },
+          ...{ node_id: `ns=2;s=${name}`, sensor_id: `${hall}/${name}`, queue_size: 100 },
           ...ofNode(name),
         })),
       });
@@ -206,26 +236,32 @@ describeWith(
       const first = collector();
       await until(() => existsSync(join(folder, "spool", "opcua-newest.json")));
       await first.kill();
-      const refused = join(folder, "history-refused");
+      const refused = join(serverFolder, "history-refused");
+      const cut = join(serverFolder, "cut-behind");
+      add(async () => {
+        for (const file of [refused, cut]) rmSync(file, { force: true });
+      });
+      const valuesOf = (name: string) => allValues(platform.grpc, `${hall}/${name}`);
       return {
-        ...{ server, proxy, platform, collector },
+        ...{ server, proxy, collector, valuesOf, expectNoneLate },
         refuseHistory: () => writeFileSync(refused, ""),
         giveHistory: () => rmSync(refused),
-        cutBehind: (answer: string) => writeFileSync(join(folder, "cut-behind"), answer),
+        refusals: () => server.lines.slice(begun).filter((line) => line === "refused").length,
+        cutBehind: (answer: string) => writeFileSync(cut, answer),
         /** All values of the counter, of which none is missing, and none was late. */
         expectWhole: async () => {
-          const values = await allValues(platform.grpc, "Counter");
+          const values = await valuesOf("Counter");
           expect(values).toEqual(Array.from(values, (_, i) => values[0]! + i));
-          expect(await metric(platform.http, 'telltale_readings_total{outcome="late"}')).toBe(0);
+          await expectNoneLate();
         },
       };
     }
 
     test("what comes before history is read waits for it, also where the session after a restart ends early", async () => {
-      const { server, proxy, collector, refuseHistory, giveHistory, expectWhole } = await collected(["Counter"]);
+      const { proxy, collector, refuseHistory, refusals, giveHistory, expectWhole } = await collected(["Counter"]);
       refuseHistory();
       const second = collector();
-      await until(() => server.lines.includes("refused"));
+      await until(() => refusals() > 0);
       proxy.cut();
       // This server does not bring the session back: the collector makes a new one.
       await until(() => second.stderr().split('"msg":"subscribed"').length > 2);
@@ -236,40 +272,43 @@ describeWith(
     });
 
     test("values that wait for history are kept where it lacks them, in their order", async () => {
-      const { server, platform, collector, refuseHistory, giveHistory } = await collected(["Counter"], undefined, [
-        "coarse",
-      ]);
-      const before = (await allValues(platform.grpc, "Counter")).at(-1)!;
+      const coarse = await ownServer("history", "coarse");
+      const { server, collector, valuesOf, refuseHistory, refusals, giveHistory, expectNoneLate } = await collected(
+        ["Counter"],
+        undefined,
+        coarse,
+      );
+      const before = (await valuesOf("Counter")).at(-1)!;
       refuseHistory();
       const second = collector();
       await second.logged('"msg":"subscribed"');
-      await until(() => server.lines.includes("refused"));
+      await until(() => refusals() > 0);
       const listening = newestCount(server);
       await until(() => newestCount(server) > listening + 50);
       giveHistory();
       await second.logged("read from the server's history");
       const read = newestCount(server);
-      await until(async () => (await allValues(platform.grpc, "Counter")).at(-1)! > read + 20);
+      await until(async () => (await valuesOf("Counter")).at(-1)! > read + 20);
       expect(await second.stop()).toBe(0);
-      const values = await allValues(platform.grpc, "Counter");
+      const values = await valuesOf("Counter");
       const since = values.filter((value) => value > listening);
       expect(since).toEqual(Array.from(since, (_, i) => listening + 1 + i));
       const meanwhile = values.filter((value) => value > before && value < listening - 20);
       expect(meanwhile.filter((value) => value % 10 !== 0)).toEqual([]);
-      expect(await metric(platform.http, 'telltale_readings_total{outcome="late"}')).toBe(0);
+      await expectNoneLate();
     });
 
     test.each(["ActivateSessionResponse", "CreateSubscriptionResponse"])(
       "where the connection is lost behind %s, before all nodes are monitored, nothing is missing of them",
       async (answer) => {
-        const { platform, collector, cutBehind, expectWhole } = await collected(["Flaky", "Counter"], (name) => ({
+        const { collector, valuesOf, cutBehind, expectWhole } = await collected(["Flaky", "Counter"], (name) => ({
           sampling_interval: name === "Counter" ? "10ms" : "20ms",
         }));
         cutBehind(answer);
         const second = collector();
         await second.logged("the connection to the server is lost");
         await second.logged("read from the server's history");
-        const newest = async () => (await allValues(platform.grpc, "Counter")).at(-1)!;
+        const newest = async () => (await valuesOf("Counter")).at(-1)!;
         const read = await newest();
         await until(async () => (await newest()) > read + 100);
         expect(await second.stop()).toBe(0);
@@ -278,14 +317,14 @@ describeWith(
     );
 
     test("where history stays refused what comes goes on, and history is read behind it when the server gives it", async () => {
-      const { server, platform, collector, refuseHistory, giveHistory } = await collected(["Counter"]);
-      const before = (await allValues(platform.grpc, "Counter")).at(-1)!;
+      const { collector, valuesOf, refuseHistory, refusals, giveHistory } = await collected(["Counter"]);
+      const before = (await valuesOf("Counter")).at(-1)!;
       refuseHistory();
       const second = collector();
-      const values = () => allValues(platform.grpc, "Counter");
+      const values = () => valuesOf("Counter");
       await until(async () => (await values()).at(-1)! > before);
       // The server has refused before, but its pipe may say so later.
-      await until(() => server.lines.filter((line) => line === "refused").length > 4);
+      await until(() => refusals() > 4);
       giveHistory();
       await second.logged("read from the server's history");
       expect(await second.stop()).toBe(0);
@@ -294,15 +333,15 @@ describeWith(
     });
 
     test("a bad value is counted once, also where history is read over it again", async () => {
-      const { platform, proxy, collector } = await collected(["Flaky"]);
+      const { proxy, collector, valuesOf } = await collected(["Flaky"]);
       const second = collector();
       await second.logged("read from the server's history");
       proxy.cut();
       await until(() => second.stderr().split("read from the server's history").length > 2);
-      const [before = 0] = (await allValues(platform.grpc, "Flaky")).slice(-1);
-      await until(async () => (await allValues(platform.grpc, "Flaky")).at(-1)! > before);
+      const [before = 0] = (await valuesOf("Flaky")).slice(-1);
+      await until(async () => (await valuesOf("Flaky")).at(-1)! > before);
       expect(await second.stop()).toBe(0);
-      const values = await allValues(platform.grpc, "Flaky");
+      const values = await valuesOf("Flaky");
       const end = second
         .stderr()
         .split("\n")
@@ -314,9 +353,10 @@ describeWith(
     });
 
     test("a server gets back the continuation points of history that is not read to its end", async () => {
-      const { folder, server, secure } = await plant("history");
+      const { folder, server, secure } = plant();
       // Of a node it gives 200 at a time.
       await until(() => server.lines.includes("counted 250"));
+      const begun = server.lines.length;
       const file = writeConfig(folder, { server: secure, nodes: nodes.slice(0, 1) });
       const settings = readOpcuaConfig(file, readFileSync(file, "utf8"));
       const opcua = await loadOpcua();
@@ -327,11 +367,11 @@ describeWith(
         expect("values" in page && page.values.length).toBe(200);
         break;
       }
-      await until(() => server.lines.includes("released 1"));
+      await until(() => server.lines.slice(begun).includes("released 1"));
     });
 
     test("a connection that comes back while its session is given up is not gone on with", async () => {
-      const { folder, secure } = await plant();
+      const { folder, secure } = plant();
       const file = writeConfig(folder, { server: secure, nodes: nodes.slice(0, 1) });
       const opcua = await loadOpcua();
       const created = vi.spyOn(opcua.client.OPCUAClient, "create");
@@ -359,7 +399,7 @@ describeWith(
     });
 
     test("no value is stored twice, and none lost of those that came while the collector lived", async () => {
-      const { folder, server, secure } = await plant();
+      const { folder, server, secure } = plant(await ownServer());
       const counted = () => newestCount(server);
       const proxy = await started(startProxy(() => [server.port]));
       const grpcPort = await freePort();

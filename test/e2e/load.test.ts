@@ -82,7 +82,7 @@ describeWith(["python3"], "locust with test/load_test.py", () => {
     const bin = await pythonWith(LOCUST);
     const args = ["-f", join(root, "test/load_test.py"), "--headless", "-u", "6", "-r", "6", "-t", "4s"];
     const files = ["--host", platform.http, "--only-summary", "--csv", join(folder, "locust")];
-    const env = { ...process.env, TELLTALE_URL: platform.grpc, PYTHONDONTWRITEBYTECODE: "1" };
+    const env = { ...process.env, TELLTALE_URL: platform.grpc };
     const said = await new Promise<string>((resolve, reject) => {
       execFile(join(bin, "locust"), [...args, ...files], { env, timeout: 120_000 }, (error, stdout, stderr) =>
         error === null ? resolve(stdout + stderr) : reject(new Error(stdout + stderr)),

@@ -6,6 +6,9 @@ import { hold } from "../held.ts";
 import { end, freePort, untilLine } from "../processes.ts";
 import { pythonWith } from "../python.ts";
 
+/** Loading an OPC UA server and its address space is three seconds of a core; longer on a loaded machine. */
+const READY_MS = 90_000;
+
 export interface PythonServer {
   readonly port: number;
   /** Lines that it has printed. */
@@ -31,7 +34,7 @@ export async function startPython(
       stdio: ["ignore", "pipe", "pipe"],
     });
     createInterface({ input: child.stdout! }).on("line", (line) => lines.push(line));
-    await untilLine(child, /^ready/, 60_000);
+    await untilLine(child, /^ready/, READY_MS);
   };
   const stop = hold({}, () => end(child, "SIGKILL"));
   await start();

@@ -114,13 +114,13 @@ ${receiver("watch", "")}
         await decided.promise;
       }
     }
-    await expect.poll(queued, { timeout: 30_000 }).toBe(0);
+    await expect.poll(queued).toBe(0);
     await commit(() => {
       for (const id of open) history.close(id, ALERTS);
     });
     const left = async () => (await sql`select count(*)::int as n from notify_alert where alert_id > 0`)[0]!.n;
-    await expect.poll(left, { timeout: 30_000 }).toBe(0);
-    await expect.poll(queued, { timeout: 30_000 }).toBe(0);
+    await expect.poll(left).toBe(0);
+    await expect.poll(queued).toBe(0);
     check((await sql`select * from notify_delivery order by id`) as never, `TELLTALE_SEED=${seed}`);
   }, 120_000);
 
@@ -183,7 +183,7 @@ receivers: [{ name: few, webhook_configs: [{ url: '${sink.url}/few' }], max_mess
           .flat()
           .filter((name) => name.startsWith("storm")),
       ).size;
-    await expect.poll(names, { timeout: 20_000 }).toBe(50);
+    await expect.poll(names).toBe(50);
     expect(storm().length).toBeLessThanOrEqual(10);
   });
 

@@ -55,7 +55,7 @@ describeWith(["postgres"], "messages that were planned", () => {
       // Some are lost on the way, as where another process had planned them.
       sender.look(true, random.next() < 0.8 ? queued : []);
     }
-    await expect.poll(() => sent.length, { timeout: 30_000 }).toBe(planned);
+    await expect.poll(() => sent.length).toBe(planned);
     await sender.close();
     expect(new Set(sent.map(({ key }) => key)).size, `TELLTALE_SEED=${seed}`).toBe(planned);
     const [row] = await sql`select count(*) filter (where state <> ${SENT})::int as open from notify_delivery`;
@@ -85,7 +85,7 @@ describeWith(["postgres"], "messages that were planned", () => {
     const planned = [plannedFor("pictured", "pictured", 1, false)];
     const queued = await endingTransaction(sql, async (tx) => queuePlanned(tx, planned, { nowUs, limit: 1 }));
     sender.look(true, queued);
-    await expect.poll(() => attempts.length, { timeout: 30_000 }).toBe(2);
+    await expect.poll(() => attempts.length).toBe(2);
     await sender.close();
     expect(attempts).toEqual([undefined, true]);
   });
