@@ -32,6 +32,8 @@ export async function openPage(
   { scheme = "light", expected = [] }: { scheme?: "light" | "dark"; expected?: readonly RegExp[] } = {},
 ): Promise<Watched> {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, colorScheme: scheme });
+  // A machine that does other things beside it paints late; shorter than a test may take, so that what is missing is named.
+  context.setDefaultTimeout(90_000);
   const page = await context.newPage();
   const wrong: string[] = [];
   const note = (text: string) => void (expected.some((pattern) => pattern.test(text)) || wrong.push(text));

@@ -15,8 +15,6 @@ import { type Platform, startPlatform } from "../../testing/platform.ts";
 
 /** Steady readings, one a second, that a sensor is judged by. */
 const STEADY = 120;
-/** For what is awaited, on a busy machine too. */
-const SOON = { timeout: 20_000 };
 /** An alert that has just opened is in no incident yet, and the page asks again. */
 const NOT_YET = /status of 404 .*GetIncident/;
 /** For tests that look at pages with axe, which takes seconds of a busy machine each. */
@@ -63,7 +61,7 @@ describeWith(["chromium"], "the console", () => {
       await page.unroute(pattern);
       const seen = routes.map(async (route) => {
         const request = route.request();
-        const wanted = { predicate: (each: Request) => each === request, ...SOON };
+        const wanted = { predicate: (each: Request) => each === request };
         // One that the page gave up has failed already.
         const ended = request.failure()
           ? undefined
@@ -107,7 +105,7 @@ describeWith(["chromium"], "the console", () => {
     await row.waitFor();
 
     await page.keyboard.press("j");
-    await expect.poll(() => page.evaluate("document.activeElement.textContent"), SOON).toBe("boiler-1");
+    await expect.poll(() => page.evaluate("document.activeElement.textContent")).toBe("boiler-1");
     // Whoever is at work in the list is not disturbed: the next one waits.
     await send("boiler-2", STEADY, 1);
     await page.getByRole("button", { name: "Show 1 new alert" }).waitFor();
@@ -156,13 +154,13 @@ describeWith(["chromium"], "the console", () => {
     await list.getByRole("link").first().waitFor();
     await page.keyboard.press("/");
     await page.keyboard.type("pump");
-    await expect.poll(ids, SOON).toEqual(["pump-7"]);
+    await expect.poll(ids).toEqual(["pump-7"]);
     await page.goto(page.url());
-    await expect.poll(ids, SOON).toEqual(["pump-7"]);
+    await expect.poll(ids).toEqual(["pump-7"]);
     await page.getByRole("searchbox").fill("");
     await page.getByLabel("Matcher", { exact: true }).fill('sensor_id=~"boiler-.*"');
     await page.keyboard.press("Enter");
-    await expect.poll(ids, SOON).toEqual(["boiler-1", "boiler-2"]);
+    await expect.poll(ids).toEqual(["boiler-1", "boiler-2"]);
     await page.getByLabel("Matcher", { exact: true }).fill("nonsense");
     await page.keyboard.press("Enter");
     await page.getByRole("alert").filter({ hasText: "nonsense" }).waitFor();
@@ -197,7 +195,7 @@ describeWith(["chromium"], "the console", () => {
     };
     const before = width();
     await page.keyboard.press("-");
-    await expect.poll(width, SOON).toBeGreaterThan(1.9 * before);
+    await expect.poll(width).toBeGreaterThan(1.9 * before);
     // A live reading is drawn where the range ends now.
     await page.goto(`${platform.http}/ui/sensors/boiler-2?range=5m`);
     await page.getByText(/^boiler-2: 121 readings/).waitFor();
@@ -234,7 +232,7 @@ describeWith(["chromium"], "the console", () => {
     await page.keyboard.press("a");
     await dismiss(page);
     await page.getByText("as before").waitFor({ state: "detached" });
-    await expect.poll(() => page.getByText("seen by").count(), SOON).toBe(3);
+    await expect.poll(() => page.getByText("seen by").count()).toBe(3);
 
     // Their sensors are silenced by one matcher, and the form says which alerts it hides.
     await page.getByRole("checkbox", { name: "Choose bulk-1" }).check();
@@ -377,13 +375,13 @@ describeWith(["chromium"], "the console", () => {
     const chart = page.getByRole("application", { name: "Chart of both-3, bar." });
     await page.getByText("5m", { exact: true }).click();
     await page.waitForURL(/range=5m/);
-    await expect.poll(() => page.getByRole("cell", { name: "60", exact: true }).count(), SOON).toBe(3);
+    await expect.poll(() => page.getByRole("cell", { name: "60", exact: true }).count()).toBe(3);
     // The last readings are close to the end; the cursor of one chart is that of all.
     await chart.focus();
     await page.keyboard.press("End");
     for (let step = 0; step < 20; step++) await page.keyboard.press("ArrowLeft");
     const value = (id: string) => page.getByRole("row", { name: id }).getByRole("cell").nth(1);
-    await expect.poll(() => value(three).textContent(), SOON).toMatch(/^(19|20)(\.\d+)?\u202fbar$/);
+    await expect.poll(() => value(three).textContent()).toMatch(/^(19|20)(\.\d+)?\u202fbar$/);
     expect(await value(one).textContent()).toMatch(/\u202fC$/);
     for (const screen of [SCREENS[1], SCREENS[0]]) {
       await page.setViewportSize(screen);
@@ -484,7 +482,7 @@ describeWith(["chromium"], "the console", () => {
     await page.route("**/telltale.v1.WatchService/WatchAlerts", (route) => void watches.push(route));
     await page.goto(`${platform.http}/ui/alerts?q=between`);
     await page.getByText("No alert matches these filters.").waitFor();
-    await expect.poll(() => watches.length, SOON).toBe(1);
+    await expect.poll(() => watches.length).toBe(1);
     await send("between-1", STEADY, 1);
     await expect
       .poll(async () => (await createClient(AlertService, transport()).listAlerts({ sensorId: "between-1" })).alerts)
@@ -514,7 +512,7 @@ describeWith(["chromium"], "the console", () => {
     });
     await page.goto(`${platform.http}/ui/alerts?show=all&q=overtaken`);
     const first = await isOlder;
-    await expect.poll(() => watches.length, SOON).toBe(1);
+    await expect.poll(() => watches.length).toBe(1);
     await send("overtaken-1", STEADY, 1);
     await expect
       .poll(async () => (await createClient(AlertService, transport()).listAlerts({ sensorId: "overtaken-1" })).alerts)
@@ -550,7 +548,7 @@ describeWith(["chromium"], "the console", () => {
     await page.keyboard.press("Enter");
     await heading(page, "Sensors");
     await page.goBack();
-    await expect.poll(() => page.getByText("in a moment", { exact: true }).count(), SOON).toBe(16);
+    await expect.poll(() => page.getByText("in a moment", { exact: true }).count()).toBe(16);
     const asked = page.waitForEvent("dialog");
     await page.close({ runBeforeUnload: true });
     const dialog = await asked;
@@ -566,7 +564,7 @@ describeWith(["chromium"], "the console", () => {
         .click();
       await page.getByText(`Acknowledged: ${what}`).waitFor();
     }
-    await expect.poll(() => page.getByText("in a moment", { exact: true }).count(), SOON).toBe(0);
+    await expect.poll(() => page.getByText("in a moment", { exact: true }).count()).toBe(0);
     const closed = page.waitForEvent("close");
     await page.close({ runBeforeUnload: true });
     await closed;
@@ -608,7 +606,7 @@ describeWith(["chromium"], "the console", () => {
     await send("shared-1", STEADY, 1);
     for (const tab of [page, second]) await tab.getByRole("link", { name: "shared-1", exact: true }).waitFor();
     await page.close();
-    await expect.poll(() => streams.length, SOON).toBe(2);
+    await expect.poll(() => streams.length).toBe(2);
     await send("shared-2", STEADY, 1);
     await second.getByRole("link", { name: "shared-2", exact: true }).waitFor();
     expect(wrong).toEqual([]);
