@@ -19,7 +19,7 @@ export interface Prometheus {
   stop(): Promise<void>;
 }
 
-/** @param alertmanager such as http://127.0.0.1:8000; undefined: it tells nobody; `token`: a credential for it */
+/** @param alertmanager such as http://127.0.0.1:8000; undefined: it notifies nobody; `token`: a credential for it */
 export async function startPrometheus(alertmanager: string | undefined, token?: string): Promise<Prometheus> {
   const shown = new Map([["7", 20]]);
   const target = createServer((_, response) => {

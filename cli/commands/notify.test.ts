@@ -59,7 +59,7 @@ nobody  nobody: it has no channels`,
   );
 });
 
-test("check prints each kind of channel without its secrets, and who is told instead", async () => {
+test("check prints each kind of channel without its secrets, and who is notified instead", async () => {
   await writeFile(
     file,
     `route: {receiver: all}
@@ -119,7 +119,7 @@ test("routes prints each receiver that an alert would reach, by which route, and
   vi.mocked(console.log).mockClear();
   await notify("routes", file, "--label", "sensor_type=vibration", "--at", "2026-07-04T12:00:00Z");
   expect(printed()).toBe(
-    `nobody  (tells nobody: it has no channels)
+    `nobody  (notifies nobody: it has no channels)
   route   everything / sensor_type="vibration"
   group   alerts without alertname and asset
   timing  first after 30s, news every 5m, again after 1d12h

@@ -14,19 +14,19 @@ interface RoutesOptions {
   readonly at?: number;
 }
 
-/** `telltale notify`: who is told of alerts. `check` and `routes` look at a file and need no running platform. */
+/** `telltale notify`: who is notified of alerts. `check` and `routes` look at a file and need no running platform. */
 export function notifyCommand(): Command {
   const check = new Command("check")
     .description("check a file in Alertmanager's format; print what is wrong by line, or its routes as a tree")
     .argument("<file>", "YAML")
     .action(checkFile);
   const routes = new Command("routes")
-    .description("print which receivers would be told of an alert, by which route, and what would mute it")
+    .description("print which receivers would be notified of an alert, by which route, and what would mute it")
     .argument("<file>", "YAML in Alertmanager's format")
     .option("--label <name=value...>", "labels of the alert", readPair)
-    .option("--at <time>", "when it would be told, for time intervals; default: now", timeOption)
+    .option("--at <time>", "when it would be notified, for time intervals; default: now", timeOption)
     .action(showRoutes);
-  const command = new Command("notify").description("who is told of alerts");
+  const command = new Command("notify").description("who is notified of alerts");
   for (const each of [check, routes, ...serverCommands()]) command.addCommand(each);
   return command;
 }

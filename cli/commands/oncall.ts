@@ -32,7 +32,7 @@ const DAY_US = 86_400_000_000;
 const MAX_DAYS = 62;
 const LEAST_MS = durationMs("1m")!;
 
-/** `telltale oncall show|shifts|override|overrides|end`: who is told while nobody acknowledges. */
+/** `telltale oncall show|shifts|override|overrides|end`: who is notified while nobody acknowledges. */
 export function onCallCommand(): Command {
   const show = new Command("show")
     .description("print who is on call by each schedule")
@@ -59,7 +59,7 @@ export function onCallCommand(): Command {
     .description("end an override now")
     .argument("<id>", "as `telltale oncall overrides` prints it")
     .action(endOverride);
-  const command = new Command("oncall").description("who is told of alerts that nobody acknowledges");
+  const command = new Command("oncall").description("who is notified of alerts that nobody acknowledges");
   for (const each of [show, shifts, override, overrides, end]) command.addCommand(withServer(each));
   return command;
 }

@@ -1,5 +1,5 @@
 /**
- * `telltale notify alerts|acknowledge`: open alerts as notifications see them, ours and those of other programs. Whom escalations tell depends on
+ * `telltale notify alerts|acknowledge`: open alerts as notifications see them, ours and those of other programs. Whom escalations notify depends on
  * the time: that is in `telltale notify explain`.
  */
 import { timestampDate } from "@bufbuild/protobuf/wkt";
@@ -21,7 +21,9 @@ interface AlertsOptions extends ServerOptions {
 /** The subcommands. */
 export function alertCommands(): Command[] {
   const alerts = new Command("alerts")
-    .description("print open alerts, those of other programs first, with what keeps each back and whom its routes tell")
+    .description(
+      "print open alerts, those of other programs first, with what keeps each back and whom its routes notify",
+    )
     .argument(
       "[matcher...]",
       `such as alertname="HighTemp" or 'severity=~"high|critical"'; all have to match`,
@@ -30,7 +32,7 @@ export function alertCommands(): Command[] {
     .option("--receiver <expression>", "only those of which their routes tell a receiver with such a name")
     .action(listAlerts);
   const acknowledge = new Command("acknowledge")
-    .description("stop repetitions about alerts of other programs; that they are over is told nevertheless")
+    .description("stop repetitions about alerts of other programs; their end is reported nevertheless")
     .argument(
       "<alert...>",
       "ids, as `telltale notify alerts` prints them",

@@ -1,4 +1,4 @@
-/** `telltale notify preview`: how often receivers would have been told. */
+/** `telltale notify preview`: how often receivers would have been notified. */
 import { Command } from "commander";
 import { counted } from "../../formats/counted.ts";
 import type { ReceiverPreview } from "../../gen/es/telltale/v1/notification_pb.ts";

@@ -88,7 +88,7 @@ async function showConfig({ template, ...options }: ShowOptions): Promise<void> 
     const { config, problems, usedRevision } = await notifications.getNotificationConfig({});
     if (!config?.revision) {
       return console.error(
-        "Nothing was applied: nobody is told of any alert. Apply a file with `telltale notify apply FILE`.",
+        "Nothing was applied: nobody is notified of any alert. Apply a file with `telltale notify apply FILE`.",
       );
     }
     if (template !== undefined) return showTemplate(config.templates, template);
@@ -109,8 +109,8 @@ function unreadText(revision: bigint, used: bigint): string {
     used === revision
       ? "The platform's own texts and defaults stand in for what is named below"
       : used === 0n
-        ? "Nobody is told of any alert"
-        : `People are told by revision ${used}`;
+        ? "Nobody is notified of any alert"
+        : `People are notified by revision ${used}`;
   return `This version of the platform cannot read all of it, because another version took it. ${instead}. Mend your file, and apply it.`;
 }
 
@@ -126,7 +126,7 @@ function showTemplate(templates: readonly { readonly path: string; readonly text
 async function testReceiver(receiver: string, options: ServerOptions): Promise<void> {
   await withNotifications(options, async (notifications) => {
     const { channels } = await notifications.testReceiver({ receiver }, { timeoutMs: TEST_MS });
-    if (channels.length === 0) console.log(`${inert(receiver)} has no channels: nobody is told.`);
+    if (channels.length === 0) console.log(`${inert(receiver)} has no channels: nobody is notified.`);
     for (const { channel, kind, delivered, reason } of channels) {
       console.log(
         `${kind} ${channel + 1}: ${delivered ? `taken${reason === "" ? "" : `: ${inert(reason)}`}` : `not taken: ${inert(reason)}`}`,

@@ -17,7 +17,7 @@ export function wayLines(config: NotifyConfig, { route, labels, atUs }: Way): st
   const muted = mutedBy(route, config, atUs);
   const told = config.receivers.find(({ name }) => name === route.receiver)?.channels ?? [];
   return [
-    `${inert(route.receiver)}${told.length === 0 ? "  (tells nobody: it has no channels)" : ""}`,
+    `${inert(route.receiver)}${told.length === 0 ? "  (notifies nobody: it has no channels)" : ""}`,
     `  route   ${stepsTo(config.route, route).map(matchersText).join(" / ")}`,
     `  group   ${inert(groupText(route, labels))}`,
     `  timing  first after ${durationText(groupWaitMs)}, news every ${durationText(groupIntervalMs)}, again after ${durationText(repeatIntervalMs)}`,

@@ -56,7 +56,7 @@ export function openApiDocument(sofa: unknown, version: string): Json {
     info: { title: TITLE, version, description: DESCRIPTION },
     tags: [
       { name: "sensors", description: "Readings and alerts." },
-      { name: "monitoring", description: "The platform's own state, and who is told of alerts." },
+      { name: "monitoring", description: "The platform's own state, and who is notified of alerts." },
     ],
     paths: { ...paths, ...FIXED_PATHS },
     components: { schemas },

@@ -1,4 +1,4 @@
-/** How often receivers would have been told, had a configuration been in force. */
+/** How often receivers would have been notified, had a configuration been in force. */
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { Sql } from "postgres";
 import type { NotificationService } from "../../gen/es/telltale/v1/notification_pb.ts";

@@ -1,4 +1,4 @@
-/** Browsers that are told of alerts by web push: each caller keeps its own. */
+/** Browsers that are notified of alerts by web push: each caller keeps its own. */
 import { ECDH } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { ServiceImpl } from "@connectrpc/connect";
@@ -48,7 +48,7 @@ export function createPushMethods(o: PushOptions): Pick<ServiceImpl<typeof Notif
       const wanted = { endpoint, ...keys, label, ...subscriberOf(principalOf(context)) };
       const made = await subscribe(sql, wanted, clock.nowUs());
       if (made === undefined) {
-        const most = `at most ${MAX_BROWSERS_OF_CALLER} of a caller, and ${MAX_BROWSERS} of all, are told of alerts`;
+        const most = `at most ${MAX_BROWSERS_OF_CALLER} of a caller, and ${MAX_BROWSERS} of all, are notified of alerts`;
         throw new TelltaleError("exhausted", `there are too many browsers already: ${most}. Unsubscribe another first`);
       }
       return { subscription: toMessage(made) };

@@ -1,4 +1,4 @@
-/** An existing Alertmanager, Debian's own, that is told of alerts. */
+/** An existing Alertmanager, Debian's own, that is notified of alerts. */
 import type { Sql } from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Severity } from "../../gen/es/telltale/v1/reading_pb.ts";

@@ -30,7 +30,7 @@ export interface Explanation {
 }
 
 const NO_CONFIG_APPLIED =
-  "No configuration was applied: nobody is told of any alert. Apply one with `telltale notify apply FILE`.";
+  "No configuration was applied: nobody is notified of any alert. Apply one with `telltale notify apply FILE`.";
 const GONE =
   "Nobody is still to hear of it: it is over, and whoever heard of it was told so; or it opened before notifications began.";
 const LAST_LABELS = "The labels are those of its newest message.";
@@ -138,7 +138,7 @@ function fateOf({ receiver, kind, state, attempts, reason, message, createdUs, d
       : `${what} was queued at ${timeText(createdUs)} and not taken in ${counted(attempts, "attempt")}${why}`;
   }
   if (state === FAILED) {
-    const then = fallbackTo === "" ? "" : ` ${fallbackTo} is told instead.`;
+    const then = fallbackTo === "" ? "" : ` ${fallbackTo} is notified instead.`;
     return `${what} was given up at ${timeText(doneUs!)}${why.endsWith(".") ? why : `${why}.`}${then}`;
   }
   return `${what} was taken at ${timeText(doneUs!)}.`;

@@ -1,4 +1,4 @@
-/** Alerts of which nobody is told because of another that is open. */
+/** Alerts of which nobody is notified because of another that is open. */
 import type { InhibitRule } from "./config/config.ts";
 import { type Labels, labelOf, labelsTest } from "./matching.ts";
 
@@ -74,7 +74,7 @@ export class Inhibitor {
     }
   }
 
-  /** Why nobody is told of an alert with these labels, open itself or not; undefined: it is not inhibited. */
+  /** Why nobody is notified of an alert with these labels, open itself or not; undefined: it is not inhibited. */
   inhibitedBy(labels: Labels): Inhibited | undefined {
     for (const { rule, isSource, isTarget, byEqual } of this.#rules) {
       if (!isTarget(labels)) continue;

@@ -2,14 +2,14 @@
 import type { NamedIntervals, NotifyConfig, Range, Route, TimeInterval } from "./config/config.ts";
 import { type WallTime, wallTime } from "./wall-time.ts";
 
-/** Why a route tells nobody at a time. */
+/** Why a route notifies nobody at a time. */
 export type Muted =
   /** Within a time interval that mutes it. */
   | { readonly kind: "muted"; readonly interval: string }
   /** Outside of all intervals in which it is active. */
   | { readonly kind: "inactive"; readonly intervals: readonly string[] };
 
-/** Why nobody is told by the route at a time, in microseconds since the epoch; undefined: it is not muted. */
+/** Why nobody is notified by the route at a time, in microseconds since the epoch; undefined: it is not muted. */
 export function mutedBy(
   route: Route,
   { timeIntervals }: Pick<NotifyConfig, "timeIntervals">,

@@ -303,7 +303,8 @@ export class Planner {
 function unreadText(used: InForceConfig["used"], applied: StoredConfig): string {
   if (used?.stored === applied)
     return "parts of the configuration of notifications cannot be read, and the platform's own are used in their place";
-  const instead = used === undefined ? "nobody is told of any alert" : "people are told by the last one before it";
+  const instead =
+    used === undefined ? "nobody is notified of any alert" : "people are notified by the last one before it";
   return `the configuration of notifications cannot be read, because another version of the program took it, and ${instead}`;
 }
 
@@ -344,7 +345,7 @@ function take({ state, config, overrides, inhibitor, ended }: Loaded, alert: Kno
   }
 }
 
-/** Whoever heard of an alert in place of a receiver that is told no ends. */
+/** Whoever heard of an alert in place of a receiver that is notified of no ends. */
 async function tellEnds(tx: Sql, { config: { receivers }, ended }: Loaded, nowUs: number): Promise<void> {
   const isOfSome = receivers.some((each) => each.fallback !== undefined && !isToldEnds(each));
   const receiverOf = (wanted: string) => receivers.find(({ name }) => name === wanted);

@@ -83,11 +83,11 @@ escalations:
     steps: [{ after: 1d, schedules: [plant] }]
 `;
 
-  it("says what to do where nobody is told of anything", async () => {
+  it("says what to do where nobody is notified of anything", async () => {
     const { context, page, wrong } = await openPage(browser, platform.http, { expected: REFUSED });
     await page.goto(`${platform.http}/ui/notifications`);
     await signIn(page, platform.adminToken);
-    await page.getByText("Nobody is told of any alert.").waitFor();
+    await page.getByText("Nobody is notified of any alert.").waitFor();
     expect(await page.getByLabel("Command that puts a configuration in force").textContent()).toBe(
       "telltale notify apply notify.yml",
     );
@@ -135,7 +135,7 @@ escalations:
     await page.getByText("failed", { exact: true }).first().click();
     await page.waitForURL(/receiver=broken&state=failed/);
     const messages = page.getByRole("list", { name: "Messages, the newest first" });
-    await messages.getByText("team is told instead").waitFor();
+    await messages.getByText("team is notified instead").waitFor();
     await expect.poll(() => messages.getByText("sent", { exact: true }).count()).toBe(0);
 
     for (const screen of SCREENS) {
@@ -151,7 +151,7 @@ escalations:
       .first()
       .click();
     await page.getByRole("heading", { level: 1, name: "line-4/boiler" }).waitFor();
-    await page.getByText("team is told instead").first().waitFor();
+    await page.getByText("team is notified instead").first().waitFor();
 
     // A link that a template for an Alertmanager offers a silence by.
     await page.goto(`${platform.http}/#/silences/new?filter=%7Bjob%3D"node"%2C%20alertname%3D~"A%7CB"%7D`);
@@ -266,7 +266,7 @@ receivers:
     await page.goto(`${platform.http}/ui/notifications`);
     await signIn(page, platform.adminToken);
     const notice = page.getByRole("alert").filter({ hasText: "cannot read all of the configuration" });
-    await notice.getByText(`People are told by revision ${config!.revision}`).waitFor();
+    await notice.getByText(`People are notified by revision ${config!.revision}`).waitFor();
     await notice.getByText(/^line \d+, column 7, route\.routes\[1\]\.tomorrow: "tomorrow" is no setting/).waitFor();
     await page.getByRole("list", { name: "Receivers" }).getByText("lead").waitFor();
     for (const screen of SCREENS) {
@@ -382,7 +382,7 @@ receivers:
       .getByRole("list", { name: "Your browsers" })
       .getByText(/Test on Linux/)
       .waitFor();
-    await page.getByText(/last told/).waitFor();
+    await page.getByText(/last notified/).waitFor();
     await page.getByRole("button", { name: "Notify this browser" }).waitFor();
     expect([...(await misfitsOf(page)), ...(await findingsOf(page))]).toEqual([]);
 

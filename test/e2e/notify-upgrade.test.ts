@@ -52,7 +52,7 @@ describeWith(["postgres"], "a configuration of another version", () => {
     await expect.poll(gauge).toBe("1");
   });
 
-  test("is shown with the revision by which people are told instead", async () => {
+  test("is shown with the revision by which people are notified instead", async () => {
     await apply(1, `${configuration("x")}tomorrow: true\n`);
     expect(await show()).toMatch(/told by revision 1\..*\nrevision 2:6:1: tomorrow: "tomorrow" is no setting/);
     const { receivers, usedRevision } = await client().getNotificationConfig({});

@@ -104,7 +104,7 @@ ${more}`;
     return alerts[0]!.id;
   }
 
-  test("nobody is told before a configuration is applied, and one with faults is refused by line", async () => {
+  test("nobody is notified before a configuration is applied, and one with faults is refused by line", async () => {
     const alertId = await open("early");
     const { reasons } = await notifications.explainNotification({ alertId });
     expect(reasons[0]).toContain("telltale notify apply");
@@ -535,7 +535,7 @@ ${more}`;
     );
     expect(list.stdout()).toContain("broken: pager by webhook");
     const { reasons } = await notifications.explainNotification({ alertId });
-    expect(reasons.join("\n")).toMatch(/to pager by webhook was given up .* plant is told instead\./);
+    expect(reasons.join("\n")).toMatch(/to pager by webhook was given up .* plant is notified instead\./);
     // It works again: it hears of the end, and so does who heard of the beginning in its place.
     answer("/pager", 200);
     await client(AlertService).resolveAlert({ alertId });

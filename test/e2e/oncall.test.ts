@@ -106,7 +106,7 @@ escalations:
     await told("lead", "later", "firing");
     expect(pathsOf("pump")).toEqual(["/team"]);
     const { reasons } = await notifications.explainNotification({ alertId });
-    expect(reasons).toContain("It is acknowledged: the escalation standard tells nobody more.");
+    expect(reasons).toContain("It is acknowledged: the escalation standard notifies nobody any more.");
   });
 
   test("overrides take over, by the command line too", async () => {

@@ -12,7 +12,7 @@ test("a message says why it failed, and whom it was sent to instead", () => {
   const note = (fields: object) => deliveryNote(create(NotificationDeliverySchema, fields));
   expect(note({ attempts: 1 })).toBe("");
   expect(note({ attempts: 3, reason: "answered 500", fallbackTo: "team" })).toBe(
-    "3 attempts; answered 500; team is told instead",
+    "3 attempts; answered 500; team is notified instead",
   );
   expect(note({ attempts: 1, fallbackOf: 7n, fallbackReason: "timed out" })).toBe(
     "instead of another that failed: timed out",

@@ -26,7 +26,7 @@ export function deliveryNote(delivery: NotificationDelivery): string {
   return [
     ...(attempts > 1 ? [plural(attempts, "attempt")] : []),
     ...(reason === "" ? [] : [reason]),
-    ...(fallbackTo === "" ? [] : [`${fallbackTo} is told instead`]),
+    ...(fallbackTo === "" ? [] : [`${fallbackTo} is notified instead`]),
     ...(fallbackOf === undefined ? [] : [`instead of another that failed${fallbackReason && `: ${fallbackReason}`}`]),
   ].join("; ");
 }

@@ -1,4 +1,4 @@
-/** Whether this browser is told of alerts while the console is closed. */
+/** Whether this browser is notified of alerts while the console is closed. */
 import type { PushSubscription as Kept } from "../../gen/web/telltale/v1/notification_pb.ts";
 import { browserLabel } from "./browser-label.ts";
 import { installed } from "./installed.svelte.ts";
@@ -6,7 +6,7 @@ import { notificationApi } from "./services/notification.ts";
 import { session } from "./session.svelte.ts";
 
 class Push {
-  /** As the platform has it; undefined: this browser is not told. */
+  /** As the platform has it; undefined: this browser is not notified. */
   kept = $state.raw<Kept>();
   receivers = $state.raw<readonly string[]>([]);
   permission = $state<NotificationPermission>(globalThis.Notification?.permission ?? "default");
@@ -14,7 +14,7 @@ class Push {
   /** What failed the last time. */
   failed = $state("");
 
-  /** Why this browser cannot be told, in a sentence; "" where it can. */
+  /** Why this browser cannot be notified, in a sentence; "" where it can. */
   get reason(): string {
     if (installed.problem !== undefined) return installed.problem;
     if (!session.mayOperate) return 'Your token lacks the scope "operate".';

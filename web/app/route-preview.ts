@@ -1,4 +1,4 @@
-/** How often receivers would have been told by a configuration, beside the one in force. */
+/** How often receivers would have been notified by a configuration, beside the one in force. */
 import type { ReceiverPreview } from "../../gen/web/telltale/v1/notification_pb.ts";
 
 type Counted = Pick<ReceiverPreview, "receiver" | "messages" | "atNight">;

@@ -104,7 +104,7 @@ describe("web push", () => {
     expect(browsers.taken).toEqual([browsers.all[0]!.id]);
   });
 
-  it("says that nobody was told where no browser is left", async () => {
+  it("says that nobody was notified where no browser is left", async () => {
     const browsers = browsersAt("/gone");
     answers.set("/gone", 410);
     const channel = open(browsers);

@@ -424,7 +424,7 @@ export interface JiraConfig<T = string> extends HttpChannelConfig {
   readonly fields?: T;
 }
 
-/** Those that keep an incident open for each group until they are told of its end. */
+/** Those that keep an incident open for each group until they are notified of its end. */
 export const INCIDENT_KINDS: ReadonlySet<string> = new Set<ChannelConfig["kind"]>([
   "pagerduty",
   "opsgenie",

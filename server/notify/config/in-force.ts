@@ -5,7 +5,7 @@ import { parseStoredConfig } from "./parse.ts";
 import type { Problem } from "./problem.ts";
 import { readConfig, readConfigsBefore, type StoredConfig } from "./store.ts";
 
-/** The configuration that was applied last, and the one by which people are told. */
+/** The configuration that was applied last, and the one by which people are notified. */
 export interface InForceConfig {
   readonly stored: StoredConfig;
   /** `stored`, or the last one before it that can be read; undefined: there is none. */

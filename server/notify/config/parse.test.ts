@@ -484,7 +484,7 @@ test.each([
   ],
   [
     "{name: a, fallback: b}, {name: b}",
-    '33 receivers[0].fallback: the receiver "b" has no channels: nobody would be told.',
+    '33 receivers[0].fallback: the receiver "b" has no channels: nobody would be notified.',
   ],
   ["{name: a, HOOK, fallback: a}", 'receivers[0].fallback: leads back to itself: "a" → "a"; end it somewhere.'],
   [
@@ -494,7 +494,7 @@ test.each([
   ["{name: a, HOOK, give_up_after: 0s}", "receivers[0].give_up_after: is zero: write a duration above it."],
   [
     "{name: a, HOOK, max_messages_per_minute: 0}",
-    "receivers[0].max_messages_per_minute: is zero: nobody would be told; write a number above it.",
+    "receivers[0].max_messages_per_minute: is zero: nobody would be notified; write a number above it.",
   ],
   ["{name: a, HOOK, give_up_after: 2d}", 'receivers[0].give_up_after: "2d" is too long: at most 86400s are taken.'],
 ])("of receivers %s something is wrong", (receivers, message) => {
@@ -651,7 +651,7 @@ test.each([
     "escalations: [{name: e, steps: [{after: 5m, receivers: [a]}, {after: 1m, receivers: [a]}]}]",
     "is less than that of the step before it",
   ],
-  ["escalations: [{name: e, steps: [{after: 5m}]}]", "tells nobody: write receivers or schedules."],
+  ["escalations: [{name: e, steps: [{after: 5m}]}]", "notifies nobody: write receivers or schedules."],
   [
     "escalations: [{name: e, steps: [{after: 5m, schedules: [s]}]}]",
     'there is no schedule "s": define it in schedules.',

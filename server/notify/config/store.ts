@@ -18,7 +18,7 @@ export interface StoredConfig {
   readonly appliedBy: string;
 }
 
-/** What holds where nothing was applied: alerts are kept and shown, and nobody is told. */
+/** What holds where nothing was applied: alerts are kept and shown, and nobody is notified. */
 export const NO_CONFIG: StoredConfig = {
   revision: 0,
   text: "route:\n  receiver: nobody\nreceivers:\n  - name: nobody\n",

@@ -187,7 +187,7 @@ receivers: [{ name: few, webhook_configs: [{ url: '${sink.url}/few' }], max_mess
     expect(storm().length).toBeLessThanOrEqual(10);
   });
 
-  test("whoever heard instead of a receiver that is told no ends hears them, also of what ended before it heard", async () => {
+  test("whoever heard instead of a receiver that is notified of no ends hears them, also of what ended before it heard", async () => {
     const receiver = (name: string, more: string) =>
       `{ name: ${name}, webhook_configs: [{ url: '${sink.url}/${name}', send_resolved: ${name !== "quiet"} }]${more} }`;
     const text = `

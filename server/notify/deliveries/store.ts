@@ -32,7 +32,7 @@ export interface Delivery {
   readonly createdUs: number;
   readonly nextUs: number;
   readonly doneUs: number | undefined;
-  /** The receiver that is told instead of one that was not; "" where there is none. */
+  /** The receiver that is notified instead of one that was not; "" where there is none. */
   readonly fallbackTo: string;
   /** The id of the message that failed, and instead of which this one is sent. */
   readonly fallbackOf: number | undefined;
@@ -168,7 +168,7 @@ export async function queueInstead(
   }
 }
 
-/** What others were told of alerts, or are yet to be told, in place of a receiver, in its order. `receiver`: absent: of any. */
+/** What others were notified of alerts, or are yet to be notified, in place of a receiver, in its order. `receiver`: absent: of any. */
 export async function toldInstead(sql: Sql, alertIds: readonly string[], receiver?: string): Promise<Delivery[]> {
   // Nearly always there is none.
   const [any] = await sql`select 1 from notify_delivery where fallback_of is not null limit 1`;

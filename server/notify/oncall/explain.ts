@@ -17,7 +17,8 @@ export function escalationLines(
   { config, overrides, nowUs }: Now,
 ): string[] {
   const { name, steps } = escalationNamed(config, route.escalation) ?? { name: "", steps: [] };
-  if (steps.length > 0 && isAcknowledged) return [`It is acknowledged: the escalation ${name} tells nobody more.`];
+  if (steps.length > 0 && isAcknowledged)
+    return [`It is acknowledged: the escalation ${name} notifies nobody any more.`];
   return steps.map(({ afterMs, receivers, schedules }, i) => {
     const duties = { timeIntervals: config.timeIntervals, overrides };
     const onDuty = schedules.map((each) => {

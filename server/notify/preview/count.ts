@@ -7,7 +7,7 @@ export interface ReceiverCount {
   readonly receiver: string;
   readonly channels: number;
   readonly messages: number;
-  /** Of them those that tell only of ends. */
+  /** Of them those that report ends only. */
   readonly resolved: number;
   readonly atNight: number;
   /** YYYY-MM-DD; "" where there were none. */

@@ -1,4 +1,4 @@
-/** Browsers that are told of alerts: the port of the channel, kept by PostgreSQL. */
+/** Browsers that are notified of alerts: the port of the channel, kept by PostgreSQL. */
 import type { Sql } from "postgres";
 import type { Clock } from "../../clock.ts";
 import type { Secrets } from "../channels/secrets.ts";

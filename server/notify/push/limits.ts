@@ -1,4 +1,4 @@
-/** Bounds of browsers that are told of alerts. */
+/** Bounds of browsers that are notified of alerts. */
 
 /** Browsers of one caller. With `AUTH=off` all people are one caller. */
 export const MAX_BROWSERS_OF_CALLER = 50;
@@ -6,7 +6,7 @@ export const MAX_BROWSERS_OF_CALLER = 50;
 /** Browsers of all callers: each message is encrypted and posted once for every one of them. */
 export const MAX_BROWSERS = 500;
 
-/** Days that a browser is told of alerts after the console was last open in it. */
+/** Days that a browser is notified of alerts after the console was last open in it. */
 export const BROWSER_DAYS = 30;
 
 /** Browsers that are told at once; the others follow. */

@@ -10,7 +10,7 @@ export interface Subscription {
   readonly label: string;
   /** The name of the caller who made it. */
   readonly caller: string;
-  /** It is told of sensors whose id begins so; empty: of everything. */
+  /** It is notified of sensors whose id begins so; empty: of everything. */
   readonly sensorPrefix: string;
   readonly createdUs: number;
   /** When the console was last open in it. */

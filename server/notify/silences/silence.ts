@@ -14,7 +14,7 @@ export interface Silence {
   readonly endsUs: number;
   readonly createdUs: number;
   readonly updatedUs: number;
-  /** The receiver that is told before it ends and what it hid; "": none. */
+  /** The receiver that is notified before it ends and what it hid; "": none. */
   readonly tell: string;
   /** How long before. */
   readonly tellBeforeUs: number;

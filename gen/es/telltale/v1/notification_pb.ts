@@ -44,7 +44,7 @@ export type NotificationConfig = Message<"telltale.v1.NotificationConfig"> & {
   text: string;
 
   /**
-   * Grows by one with each change; 0: nothing was ever applied, and nobody is told of any alert.
+   * Grows by one with each change; 0: nothing was ever applied, and nobody is notified of any alert.
    *
    * @generated from field: int64 revision = 2;
    */
@@ -121,7 +121,7 @@ export type NotificationRoute = Message<"telltale.v1.NotificationRoute"> & {
   id: string;
 
   /**
-   * Whom it tells.
+   * Whom it notifies.
    *
    * @generated from field: string receiver = 2;
    */
@@ -170,21 +170,21 @@ export type NotificationRoute = Message<"telltale.v1.NotificationRoute"> & {
   repeatIntervalMs: bigint;
 
   /**
-   * Time intervals in which it tells nobody.
+   * Time intervals in which it notifies nobody.
    *
    * @generated from field: repeated string mute_time_intervals = 9;
    */
   muteTimeIntervals: string[];
 
   /**
-   * Time intervals outside of which it tells nobody; none: always.
+   * Time intervals outside of which it notifies nobody; none: always.
    *
    * @generated from field: repeated string active_time_intervals = 10;
    */
   activeTimeIntervals: string[];
 
   /**
-   * Who else is told while nobody acknowledges; empty: nobody.
+   * Who else is notified while nobody acknowledges; empty: nobody.
    *
    * @generated from field: string escalation = 11;
    */
@@ -263,7 +263,7 @@ export type NotificationReceiver = Message<"telltale.v1.NotificationReceiver"> &
   name: string;
 
   /**
-   * In the order of the configuration; none: nobody is told.
+   * In the order of the configuration; none: nobody is notified.
    *
    * @generated from field: repeated telltale.v1.NotificationChannel channels = 2;
    */
@@ -312,7 +312,7 @@ export type GetNotificationConfigResponse = Message<"telltale.v1.GetNotification
   config?: NotificationConfig | undefined;
 
   /**
-   * Routes by which people are told, each before those below it. Empty where nothing was applied, and where neither it nor one before it can be
+   * Routes by which people are notified, each before those below it. Empty where nothing was applied, and where neither it nor one before it can be
    * read.
    *
    * @generated from field: repeated telltale.v1.NotificationRoute routes = 2;
@@ -335,7 +335,7 @@ export type GetNotificationConfigResponse = Message<"telltale.v1.GetNotification
   problems: ConfigProblem[];
 
   /**
-   * The revision by which people are told: that of the configuration, or the last one before it that can be read. 0: nobody is told.
+   * The revision by which people are notified: that of the configuration, or the last one before it that can be read. 0: nobody is notified.
    *
    * @generated from field: int64 used_revision = 5;
    */
@@ -660,7 +660,7 @@ export type Silence = Message<"telltale.v1.Silence"> & {
   updatedAt?: Timestamp | undefined;
 
   /**
-   * The receiver that is told before it ends, where it hides open alerts then, and at its end what it hid. Empty: nobody.
+   * The receiver that is notified before it ends, where it hides open alerts then, and at its end what it hid. Empty: nobody.
    *
    * @generated from field: string tell = 10;
    */
@@ -1210,7 +1210,7 @@ export const InhibitingAlertSchema: GenMessage<InhibitingAlert> = /*@__PURE__*/
   messageDesc(file_telltale_v1_notification, 29);
 
 /**
- * What is told in one message.
+ * What one message reports.
  *
  * @generated from message telltale.v1.NotifiedGroup
  */
@@ -1223,7 +1223,7 @@ export type NotifiedGroup = Message<"telltale.v1.NotifiedGroup"> & {
   key: string;
 
   /**
-   * Whom it tells.
+   * Whom it notifies.
    *
    * @generated from field: string receiver = 2;
    */
@@ -1681,7 +1681,7 @@ export type NotificationDelivery = Message<"telltale.v1.NotificationDelivery"> &
   doneAt?: Timestamp | undefined;
 
   /**
-   * Of a message that failed: the receiver that is told instead; empty: none.
+   * Of a message that failed: the receiver that is notified instead; empty: none.
    *
    * @generated from field: string fallback_to = 14;
    */
@@ -1835,7 +1835,7 @@ export type MatchedRoute = Message<"telltale.v1.MatchedRoute"> & {
   route: string;
 
   /**
-   * Whom it tells.
+   * Whom it notifies.
    *
    * @generated from field: string receiver = 2;
    */
@@ -2010,7 +2010,7 @@ export type ReceiverPreview = Message<"telltale.v1.ReceiverPreview"> & {
   receiver: string;
 
   /**
-   * Its channels; 0: nobody is told.
+   * Its channels; 0: nobody is notified.
    *
    * @generated from field: uint32 channels = 2;
    */
@@ -2024,7 +2024,7 @@ export type ReceiverPreview = Message<"telltale.v1.ReceiverPreview"> & {
   messages: number;
 
   /**
-   * Of them those that tell only of ends.
+   * Of them those that report ends only.
    *
    * @generated from field: uint32 resolved = 4;
    */
@@ -3016,7 +3016,7 @@ export const GetPushSettingsRequestSchema: GenMessage<GetPushSettingsRequest> = 
   messageDesc(file_telltale_v1_notification, 77);
 
 /**
- * What a browser needs in order to be told of alerts.
+ * What a browser needs in order to be notified of alerts.
  *
  * @generated from message telltale.v1.GetPushSettingsResponse
  */
@@ -3029,7 +3029,7 @@ export type GetPushSettingsResponse = Message<"telltale.v1.GetPushSettingsRespon
   publicKey: Uint8Array;
 
   /**
-   * Receivers of the configuration that tell browsers of this caller; none: a subscription has no effect yet.
+   * Receivers of the configuration that notify browsers of this caller; none: a subscription has no effect yet.
    *
    * @generated from field: repeated string receivers = 2;
    */
@@ -3107,7 +3107,7 @@ export const SubscribePushResponseSchema: GenMessage<SubscribePushResponse> = /*
   messageDesc(file_telltale_v1_notification, 80);
 
 /**
- * A browser that is told of alerts.
+ * A browser that is notified of alerts.
  *
  * @generated from message telltale.v1.PushSubscription
  */
@@ -3141,7 +3141,7 @@ export type PushSubscription = Message<"telltale.v1.PushSubscription"> & {
   caller: string;
 
   /**
-   * It is told of sensors whose id begins so; empty: of all.
+   * It is notified of sensors whose id begins so; empty: of all.
    *
    * @generated from field: string sensor_prefix = 5;
    */
@@ -3155,7 +3155,7 @@ export type PushSubscription = Message<"telltale.v1.PushSubscription"> & {
   createdAt?: Timestamp | undefined;
 
   /**
-   * When it was renewed. After 30 days without, it is told no more.
+   * When it was renewed. After 30 days without, it is no longer notified.
    *
    * @generated from field: google.protobuf.Timestamp renewed_at = 7;
    */
@@ -3399,7 +3399,7 @@ export const DeliveryStateSchema: GenEnum<DeliveryState> = /*@__PURE__*/
   enumDesc(file_telltale_v1_notification, 2);
 
 /**
- * What somebody who was told of an alert can do from the message.
+ * What somebody who was notified of an alert can do from the message.
  *
  * @generated from enum telltale.v1.LinkAction
  */
@@ -3448,7 +3448,7 @@ export const LinkAction = {
 } as const;
 
 /**
- * What somebody who was told of an alert can do from the message.
+ * What somebody who was notified of an alert can do from the message.
  *
  * @generated from enum telltale.v1.LinkAction
  */
@@ -3461,7 +3461,7 @@ export const LinkActionSchema: GenEnum<LinkAction> = /*@__PURE__*/
   enumDesc(file_telltale_v1_notification, 3);
 
 /**
- * Who is told of which alerts, how, and what became of it.
+ * Who is notified of which alerts, how, and what became of it.
  *
  * @generated from service telltale.v1.NotificationService
  */
@@ -3592,7 +3592,7 @@ export const NotificationService: GenService<{
     output: typeof ListNotifiedAlertsResponseSchema;
   },
   /**
-   * Stops repetitions about a received alert. That it is over is told nevertheless. Errors: NOT_FOUND where there is none of this id that is
+   * Stops repetitions about a received alert. Its end is reported nevertheless. Errors: NOT_FOUND where there is none of this id that is
    * open.
    *
    * @generated from rpc telltale.v1.NotificationService.AcknowledgeReceivedAlert
@@ -3739,7 +3739,7 @@ export const NotificationService: GenService<{
     output: typeof ListHeartbeatsResponseSchema;
   },
   /**
-   * What a browser needs in order to be told of alerts, and whether a receiver tells browsers at all.
+   * What a browser needs in order to be notified of alerts, and whether a receiver notifies browsers at all.
    *
    * @generated from rpc telltale.v1.NotificationService.GetPushSettings
    */
@@ -3749,7 +3749,7 @@ export const NotificationService: GenService<{
     output: typeof GetPushSettingsResponseSchema;
   },
   /**
-   * Tells a browser of alerts, by web push, of the sensors that the caller may see. A browser that is subscribed already is renewed, and
+   * Notifies a browser of alerts, by web push, of the sensors that the caller may see. A browser that is subscribed already is renewed, and
    * belongs to the caller from then on. RESOURCE_EXHAUSTED where there are too many.
    *
    * @generated from rpc telltale.v1.NotificationService.SubscribePush
@@ -3770,7 +3770,7 @@ export const NotificationService: GenService<{
     output: typeof ListPushSubscriptionsResponseSchema;
   },
   /**
-   * Tells a browser of the caller no more. NOT_FOUND where there is none of this id.
+   * Stops notifying a browser of the caller. NOT_FOUND where there is none of this id.
    *
    * @generated from rpc telltale.v1.NotificationService.UnsubscribePush
    */

@@ -1,4 +1,4 @@
-/** Who is told while nobody acknowledges. */
+/** Who is notified while nobody acknowledges. */
 import type { Escalation, EscalationStep, Schedule } from "../config.ts";
 import { MAX_ESCALATED, MAX_SCHEDULES } from "../limits.ts";
 import { readDuration } from "./duration.ts";
@@ -42,7 +42,7 @@ function turnsOf({ schedules }: Names): (name: string) => readonly string[] {
 }
 
 function readSteps(value: Value | undefined, { receivers, schedules }: Names): EscalationStep[] {
-  if (value?.isEmpty) value.problem("is an empty list: nobody would be told.");
+  if (value?.isEmpty) value.problem("is an empty list: nobody would be notified.");
   let beforeMs = 0;
   return (value?.items() ?? []).flatMap((item) => {
     const fields = item.fields(STEP);
@@ -62,7 +62,7 @@ function readSteps(value: Value | undefined, { receivers, schedules }: Names): E
       schedules: readReferences(fields.get("schedules"), scheduleNames),
     };
     if (step.receivers.length + step.schedules.length === 0) {
-      item.problem("tells nobody: write receivers or schedules.");
+      item.problem("notifies nobody: write receivers or schedules.");
     }
     return [step];
   });

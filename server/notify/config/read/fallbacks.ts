@@ -30,7 +30,7 @@ export function checkFallbacks(receivers: readonly ReceiverConfig[], places: Rea
         `there is no receiver ${quoted(fallback)}${didYouMean(fallback, byName.keys()) || ": define it in receivers."}`,
       );
     } else if (found.channels.length === 0) {
-      place.problem(`the receiver ${quoted(fallback)} has no channels: nobody would be told.`);
+      place.problem(`the receiver ${quoted(fallback)} has no channels: nobody would be notified.`);
     } else {
       const circle = circleFrom(name, byName);
       if (circle !== undefined)

@@ -83,7 +83,7 @@ export function readReceivers(value: Value | undefined, global: Global): Receive
 function readRate(fields: Fields): Pick<ReceiverConfig, "maxMessagesPerMinute"> {
   const value = fields.get("max_messages_per_minute");
   const maxMessagesPerMinute = value?.count(MAX_MESSAGES_PER_MINUTE);
-  if (maxMessagesPerMinute === 0) value?.problem("is zero: nobody would be told; write a number above it.");
+  if (maxMessagesPerMinute === 0) value?.problem("is zero: nobody would be notified; write a number above it.");
   return maxMessagesPerMinute === undefined ? {} : { maxMessagesPerMinute };
 }
 
