@@ -158,7 +158,7 @@ class Play {
   /** The log's time goes on, by seconds, by more, or after a standstill: who is silent now? */
   #tick(): void {
     const die = this.#random.below(60);
-    this.#nowUs += die === 0 ? 3600e6 : die < 8 ? 3e6 : 1e6;
+    this.#nowUs += die === 0 ? 3600e6 : die === 1 ? 9e6 : die < 8 ? 3e6 : 1e6;
     for (const slot of this.#detector.tick(this.#nowUs)) this.#hashes[slot]!.update(`silent ${this.#nowUs}`);
   }
 

@@ -80,6 +80,20 @@ test("the first time that a contact opens is not critical on its first day, once
 
 /** The worst severity while an oven goes from 180 degrees to another temperature within so many minutes, after three days. */
 function worstOnTheWay(to: number, minutes: number): number {
+  return severityOf(worstScore({ from: 180, to, noise: 0.5, minutes }));
+}
+
+interface Way {
+  readonly from: number;
+  readonly to: number;
+  readonly noise: number;
+  readonly minutes: number;
+  /** Of what the sensor tells apart; 0: everything. */
+  readonly step?: number;
+}
+
+/** The worst score on the way, after three days. */
+function worstScore({ from, to, noise, minutes, step = 0 }: Way): number {
   const random = new Random(11);
   const known = 3 * 1440;
   const detector = createDetector();
@@ -90,14 +104,31 @@ function worstOnTheWay(to: number, minutes: number): number {
   for (let i = 0; i < batch.length; i++) {
     const share = Math.max(0, Math.min(1, (i - known + 1) / minutes));
     batch.timeUs[i] = START_US + i * MINUTE_US;
-    batch.value[i] = 180 + (to - 180) * share + 0.5 * random.normal();
+    const value = from + (to - from) * share + noise * random.normal();
+    batch.value[i] = step === 0 ? value : Math.round(value / step) * step;
   }
   detector.score(batch);
-  return severityOf(Math.max(...batch.score.subarray(known)));
+  return Math.max(...batch.score.subarray(known));
 }
 
 test("what runs down toward zero was mostly switched off: it is high, and what falls at once or rises as far is critical", () => {
   expect(worstOnTheWay(20, 60)).toBe(SEVERITY_HIGH);
   expect(worstOnTheWay(20, 1)).toBe(SEVERITY_CRITICAL);
   expect(worstOnTheWay(340, 60)).toBe(SEVERITY_CRITICAL);
+});
+
+test.each([
+  ["a freezer that thaws", { from: -20, to: -2, noise: 0.1, minutes: 60 }],
+  ["oxygen that runs short", { from: 20.9, to: 18.5, noise: 0.01, minutes: 60 }],
+  ["a voltage that sags", { from: 230, to: 195, noise: 0.2, minutes: 60 }],
+  ["a value that goes on beyond zero", { from: 10, to: -10, noise: 0.05, minutes: 60 }],
+])("%s is no running down to rest: it is critical", (_, way) => {
+  expect(severityOf(worstScore(way))).toBe(SEVERITY_CRITICAL);
+});
+
+test("a small change of what holds its values does not count more for having come down in steps", () => {
+  const way = { noise: 0, minutes: 5, step: 0.1 };
+  expect(worstScore({ ...way, from: 22, to: 21.5 })).toBeLessThanOrEqual(
+    worstScore({ ...way, from: 22, to: 22.5 }) + 100,
+  );
 });

@@ -79,7 +79,7 @@ export class Silence {
     return silent;
   }
 
-  /** Moves deadlines by `byUs`, also those still ahead: the time of a standstill is nobody's, and a sensor has had less of its own than it seems. */
+  /** Moves deadlines by `byUs`, also those still ahead: nobody could send in a standstill, so a sensor has had less time than it seems. */
   #standStill(byUs: number, end: number, observer: TickObserver | undefined): void {
     const deadlines = this.#deadlines;
     for (let slot = 0; slot < end; slot++) {

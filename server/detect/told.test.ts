@@ -100,6 +100,26 @@ test("a door that is opened on its first day is not told, one that stays open fo
   expect(detector.explain(slot, START_US + first * minute, 0).wakes).toBe(false);
 });
 
+test.each([5, 10, 60, 120])(
+  "a contact that reads every %i s and stays open from its first day on is told after an hour, for an hour",
+  (every) => {
+    const first = Math.ceil((2.5 * 3600) / every);
+    const anHour = 3600 / every;
+    const { anomaly } = verdicts(first + 3 * anHour, (i) => Number(i >= first), every * 1e6);
+    const told = [...anomaly.keys()].filter((i) => anomaly[i] === 1);
+    expect(told[0]).toBe(first + anHour);
+    expect(told.filter((i) => i < first + 2 * anHour)).toHaveLength(anHour);
+  },
+);
+
+test("what holds another value than zero does not wake: a jump on its first day is told at once", () => {
+  const first = 7 * 60;
+  for (const to of [15, 25, 100]) {
+    const { anomaly } = verdicts(first + 40, (i) => (i < first ? 1 : to), 60e6);
+    expect([...anomaly.keys()].find((i) => anomaly[i] === 1)).toBe(first);
+  }
+});
+
 /** Hours in which a sensor that reads hourly is called abnormal, while it goes down by so much an hour for two days. */
 function hoursTold(perHour: number): number {
   const random = new Random(9);

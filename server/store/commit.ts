@@ -1,6 +1,6 @@
 /**
  * What the owners of partitions commit, in as few transactions as the database keeps up with: while one is under way, the commits of
- * other partitions gather for the next. A transaction is one message and one answer (`migrations/210_series_update.sql`), with the blocks in between,
+ * other partitions gather for the next. A transaction is one message and one answer (`migrations/333_replay_ticked.sql`), with the blocks in between,
  * since what a commit of few readings costs is its round trips.
  */
 import { setTimeout as delay, setImmediate } from "node:timers/promises";

@@ -105,7 +105,8 @@ async function moveReplay(tx: Sql, { partition, before, after }: StateSaving): P
   tx`set local synchronous_commit = off`.catch(ignoreHere);
   const moved = await tx`
     update log_partition set replay_offset = ${after.replayOffset}, replay_tick = ${after.replayTick},
-      replay_received_us = ${after.replayReceivedUs}, replay_ticked_us = ${after.replayTickedUs ?? null}, next_event = ${after.nextEvent}, state_epoch = ${after.stateEpoch}
+      replay_received_us = ${after.replayReceivedUs}, replay_ticked_us = ${after.replayTickedUs ?? null},
+      next_event = ${after.nextEvent}, state_epoch = ${after.stateEpoch}
     where partition = ${partition} and next_offset = ${before.nextOffset} and state_epoch = ${before.stateEpoch}
     returning next_offset`;
   if (moved.length > 0) return;

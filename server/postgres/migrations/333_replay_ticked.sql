@@ -2,7 +2,8 @@
 -- next one decides what counts as silence. Null: a former version has stored the row, or nothing is stored yet; 0: there was none.
 alter table log_partition add column replay_ticked_us bigint;
 
--- store_commit as before, but for that column. A former version that commits leaves null there.
+-- store_commit as before (210 says why its statements are planned once, and by indexes), but for that column. A former version that commits
+-- leaves null there; one that saves state without a commit leaves what was there, and at worst deadlines of silence move once too often.
 --
 -- What a run of log records changes, of one partition or several, but for the blocks and the state, which come by COPY in the same
 -- transaction. One call instead of a statement for each table: a commit of few readings costs what its statements cost.

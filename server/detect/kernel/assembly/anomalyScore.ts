@@ -14,7 +14,7 @@ const YOUNG: f64 = 0.72;
 const DAY_US: f64 = 86_400e6;
 /** A change by nearly all of what was expected counts as so many thresholds at most; and so does any value where nothing was expected. */
 const WHOLE_CHANGE: f64 = 60;
-/** What has run down toward zero, an oven that cools or a fan that comes to rest, was mostly switched off: it counts as so many thresholds, high. */
+/** What has run down toward zero, an oven that cools or a fan that comes to rest, was mostly switched off: so many thresholds at most, high. */
 const MOST_RUN_DOWN: f64 = 50;
 /** What was expected is nothing where it is this small beside the value. */
 const NOTHING: f64 = 1e-6;
@@ -35,7 +35,11 @@ function inSteps(share: f64): u32 {
 
 /** How many thresholds the reading can count as, by the change that it is. */
 function largestRatio(s: Sensor, r: Reading, known: f64): f64 {
-  if (hasRunDown(s, r)) return MOST_RUN_DOWN;
+  const byChange = changeRatio(s, r, known);
+  return hasRunDown(s, r) ? min<f64>(MOST_RUN_DOWN, byChange) : byChange;
+}
+
+function changeRatio(s: Sensor, r: Reading, known: f64): f64 {
   if (!holdsValues(s) || s.byRate !== 0) return Infinity;
   const change = abs(r.value - r.expected);
   const expected = abs(r.expected);

@@ -36,7 +36,7 @@ import {
   RESIDUAL,
   WARM_READINGS,
 } from "./tables";
-import { coldStartFactor, confidenceOf, newFrom, thresholdOf, wakes } from "./threshold";
+import { coldStartFactor, confidenceOf, hasJustWoken, newFrom, thresholdOf, wakes } from "./threshold";
 import { BASELINE_GAIN, vote, writeVotes } from "./vote";
 
 /** Features, votes, threshold, verdict, learning. */
@@ -104,7 +104,7 @@ function judgeIncident(s: Sensor, r: Reading, sticky: bool): void {
   // A value that sticks is told until it moves.
   r.toldFrom = sticks ? 1 : settledFrom(s);
   r.baselineScore = BASELINE_GAIN * scoreAbove(extremeOf(s, BASELINE), feature(RESIDUAL));
-  follow(s, r, max<f64>(r.rawScore, outside) >= threshold, stuck || held);
+  follow(s, r, max<f64>(r.rawScore, outside) >= threshold, stuck || held || hasJustWoken(s, r));
   if (s.incident === 0) updateSeason(s, r.halfHour, r.weekday, r.scaled, r.before - WARM_READINGS);
   const returned = scoreReturn(s, r, back || max<f64>(r.rawScore, outside) >= threshold);
   if (returned > outside) outside = returned;

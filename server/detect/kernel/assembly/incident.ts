@@ -38,8 +38,9 @@ const BACK_BANDS: f64 = 0.75;
 const ECHO_READINGS: f64 = 30;
 const FORMER_READINGS: f64 = 5000;
 
-/** A single move that is this share of the way is no running down. */
+/** A single move that is this share of the way is no running down; nor is what keeps more than this share of what was expected. */
 const JUMP_SHARE: f64 = 0.25;
+const DOWN_SHARE: f64 = 0.8;
 
 /**
  * From how many thresholds on an incident that began within its band is told: the longer it has lasted, the worse it must be. What means,
@@ -72,13 +73,14 @@ function moveOf(s: Sensor, r: Reading): f64 {
   return s.band > 0 ? abs(r.value - s.lastValue) / s.band : 0;
 }
 
-/** Whether the value has gone toward zero in the incident, and not at once: as things do that are switched off. */
+/** Whether the value has gone well down toward zero in the incident, and not at once: as things do that are switched off. */
 export function hasRunDown(s: Sensor, r: Reading): bool {
-  if (s.sticky < 1 || abs(r.value) >= abs(r.expected)) return false;
+  // It is 1 where the value has not moved, and what was expected has.
+  if (s.sticky <= 1 || r.value < 0 || r.value > DOWN_SHARE * r.expected) return false;
   return (s.sticky - 1) * s.band < JUMP_SHARE * abs(r.value - r.expected);
 }
 
-/** Begins, continues or ends the incident. A value that is `stuck` is never accepted as a new level. */
+/** Begins, continues or ends the incident. A value that is `stuck` is not accepted as a new level. */
 export function follow(s: Sensor, r: Reading, abnormal: bool, stuck: bool): void {
   const incident = s.incident;
   if (abnormal && incident === 0) {
@@ -90,6 +92,7 @@ export function follow(s: Sensor, r: Reading, abnormal: bool, stuck: bool): void
   }
   if (incident === 0) {
     s.level = s.level + LEVEL_RATE * (r.value - s.level);
+    s.sticky = 0;
     return;
   }
   s.incident = incident + 1;

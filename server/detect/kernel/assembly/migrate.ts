@@ -57,9 +57,13 @@ export function migrateFrom10(s: Sensor): void {
   s.highState = 0;
 }
 
-/** A sensor of version 11: of values other than zero it is not known how long they stay; it may be as long as any. */
+/**
+ * A sensor of version 11: of values other than zero it is not known how long they stay; it may be as long as any. Nor are the moves of an
+ * incident that is under way: one of them may have been all of it.
+ */
 export function migrateFrom11(s: Sensor): void {
   s.longestRunAloft = <f32>s.longestRun;
+  if (s.sticky >= 1) s.sticky = Infinity;
 }
 
 /** The nearest whole number, the higher one of two. */

@@ -36,7 +36,10 @@ const FIRST_DAY_IN_US: f64 = 2 * 3600e6;
 const FIRST_DAY_UNTIL_US: f64 = 30 * 3600e6;
 const FIRST_DAY_OUT_US: f64 = 6 * 3600e6;
 const FIRST_WEEK_THRESHOLDS: f64 = 1.6;
-/** A sensor was at rest where no more than this share of its value was expected; and wakes for so long after its last move. */
+/**
+ * A sensor was at rest where no more than this share of its value was expected, and nothing but what it varies by. It wakes for so long after
+ * its last move; a value that stands is no new level before twice of that, so that it is told in between.
+ */
 const AT_REST: f64 = 0.05;
 const WAKING_US: f64 = 3600e6;
 /** Each label moves the threshold and the weight of the detector that spoke by this share, between these bounds. */
@@ -88,9 +91,18 @@ export function newFrom(s: Sensor, reason: u32): f64 {
  * starts, the sun that rises. What then stays at one value for long is told.
  */
 export function wakes(s: Sensor, r: Reading): bool {
+  return isAwake(s, r) && r.time - s.changedAt < WAKING_US;
+}
+
+/** Whether a value that stands after its sensor woke is too recent to be its new level. */
+export function hasJustWoken(s: Sensor, r: Reading): bool {
+  return r.value === s.lastValue && isAwake(s, r) && r.time - s.changedAt < 2 * WAKING_US;
+}
+
+function isAwake(s: Sensor, r: Reading): bool {
   const seen = s.readings * s.interval;
   if (seen <= FIRST_DAY_FROM_US || seen >= FIRST_DAY_UNTIL_US || !holdsValues(s)) return false;
-  return abs(r.expected) <= AT_REST * abs(r.value) && r.time - s.changedAt < WAKING_US;
+  return abs(r.expected) <= min<f64>(AT_REST * abs(r.value), r.band);
 }
 
 /** Whether a reason is of a detector that looks at the course of many readings, and not at where or for how long the value is. */
