@@ -54,7 +54,7 @@ describeWith(["postgres"], "a configuration of another version", () => {
 
   test("is shown with the revision by which people are notified instead", async () => {
     await apply(1, `${configuration("x")}tomorrow: true\n`);
-    expect(await show()).toMatch(/told by revision 1\..*\nrevision 2:6:1: tomorrow: "tomorrow" is no setting/);
+    expect(await show()).toMatch(/notified by revision 1\..*\nrevision 2:6:1: tomorrow: "tomorrow" is no setting/);
     const { receivers, usedRevision } = await client().getNotificationConfig({});
     expect([receivers.map(({ name }) => name), usedRevision]).toEqual([["team"], 1n]);
   });
