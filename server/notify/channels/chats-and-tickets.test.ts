@@ -148,6 +148,20 @@ describe("Rocket.Chat", () => {
     expect(sent).toMatchObject({ kind: "failed", reason: expect.stringContaining("no ***") });
   });
 
+  test.each(["<html>Log in</html>", "{}", "null", `<html>${"x".repeat(10_000)}`])(
+    "is no Rocket.Chat where 200 comes with %.20s",
+    async (page) => {
+      sink.answer((response) => response.end(page));
+      const { sent } = await send(rocketChat());
+      expect(sent).toMatchObject({ kind: "failed", reason: expect.stringContaining("answered 200") });
+    },
+  );
+
+  test("whose answer quotes a long message has taken it", async () => {
+    sink.answer((response) => response.end(JSON.stringify({ message: "x".repeat(10_000), success: true })));
+    expect((await send(rocketChat())).sent).toEqual({ kind: "ok" });
+  });
+
   test("mentions nobody and links nowhere by a sensor's texts", async () => {
     const { bodies } = await send(rocketChat(), { message: hostile(ATTACK) });
     expect(JSON.stringify(bodies[0])).not.toMatch(/@all|@channel|<@|\[y\]\(/);

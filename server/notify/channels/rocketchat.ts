@@ -61,8 +61,11 @@ function fits({ attachments: [attachment] }: ReturnType<typeof payload>): boolea
   return attachment!.text.length <= MAX_ROCKETCHAT_CHARACTERS;
 }
 
-/** It may answer 200 whatever happened. */
+/**
+ * It may answer 200 whatever happened, and so does a page of a log-in in front of it. An answer quotes the message: where it is cut, `success`
+ * is behind the cut.
+ */
 function judge(answer: Answer) {
-  const said = answer.status === 200 ? answerJson(answer) : undefined;
-  return said?.success === false ? ({ kind: "failed" } as const) : undefined;
+  if (answer.status !== 200 || (answer.isCut && /^\s*(\{|$)/.test(answer.text))) return undefined;
+  return answerJson(answer)?.success === true ? undefined : ({ kind: "failed" } as const);
 }
