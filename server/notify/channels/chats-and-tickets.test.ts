@@ -193,8 +193,8 @@ describe("Jira", () => {
     `jira_configs: [{api_url: '${sink.url}${path}', project: '{{ .CommonLabels.team }}', issue_type: Bug, ` +
     `http_config: {basic_auth: {username: u, password: p}}${rest}}]`;
   const message = labelled({ team: "OPS", severity: "critical" });
-  /** A Jira that has this issue, if any. */
-  const holds = (issue?: { readonly key: string; readonly category: string }) =>
+  /** A Jira that has this issue, if any, and answers so to what is to be done with it. */
+  const holds = (issue?: { readonly key: string; readonly category: string }, moved = 204) =>
     sink.answer((response, { path, method }) => {
       const found = issue && { key: issue.key, fields: { status: { statusCategory: { key: issue.category } } } };
       const transitions = [
@@ -206,7 +206,8 @@ describe("Jira", () => {
         : method === "GET"
           ? { transitions }
           : {};
-      response.end(JSON.stringify(answer));
+      const isMove = method === "POST" && path.endsWith("/transitions");
+      response.writeHead(isMove ? moved : 200).end(JSON.stringify(answer));
     });
   const calls = (posted: readonly Posted[]) => posted.map(({ method, path }) => `${method} ${path}`);
 
@@ -273,6 +274,65 @@ describe("Jira", () => {
     sink.answer((response) => response.end("<html>Log in</html>"));
     const { sent, posted } = await send(jira(), { message });
     expect([sent.kind, posted.length]).toEqual(["failed", 1]);
+  });
+
+  test.each([null, [[null]], [[{ key: "../../x" }]], [[{ key: "OPS-7\u0000" }]], {}, "OPS-7"])(
+    "whose search finds %j gets no second issue",
+    async (issues) => {
+      sink.answer((response) => response.end(JSON.stringify({ issues })));
+      const { sent, posted } = await send(jira(), { message });
+      expect([sent.kind, posted.length]).toEqual(["failed", 1]);
+    },
+  );
+
+  test("that may have got an issue is searched again only when the search finds it", async () => {
+    const end = { 503: 30_000, 429: 60_000, 0: 30_000 };
+    for (const [status, afterMs] of Object.entries(end)) {
+      sink.answer((response, { path }) => {
+        if (path.endsWith("/search")) return response.end('{"issues":[]}');
+        if (status === "0") return response.destroy();
+        return response.writeHead(Number(status), status === "429" ? { "retry-after": "60" } : {}).end();
+      });
+      expect((await send(jira(), { message })).sent).toMatchObject({ kind: "retry", afterMs });
+    }
+    // An issue that was found is updated: that may be repeated at once.
+    sink.answer((response, { path }) =>
+      path.endsWith("/search") ? response.end('{"issues":[{"key":"OPS-7"}]}') : response.writeHead(503).end(),
+    );
+    expect((await send(jira(), { message })).sent).not.toHaveProperty("afterMs");
+  });
+
+  test.each([null, [[null]], [[{ name: "Done" }]], {}])(
+    "whose transitions are %j says that it has none",
+    async (those) => {
+      sink.answer((response, { path }) =>
+        response.end(
+          JSON.stringify(path.endsWith("/search") ? { issues: [{ key: "OPS-7" }] } : { transitions: those }),
+        ),
+      );
+      const { sent } = await send(jira(", resolve_transition: Done"), {
+        message: resolved({ commonLabels: { team: "OPS" } }),
+      });
+      expect(sent).toMatchObject({ kind: "failed", reason: "the issue OPS-7 has no transition of that name" });
+    },
+  );
+
+  test("that refuses the transition has the texts of the configuration already, and gets no others", async () => {
+    holds({ key: "OPS-7", category: "new" }, 400);
+    const { posted } = await send(jira(", resolve_transition: Done, summary: '{{ .Status }}'"), {
+      message: resolved({ commonLabels: { team: "OPS" } }),
+    });
+    expect(calls(posted)).toHaveLength(4);
+  });
+
+  test("is asked for names in English, unless the configuration asks for others", async () => {
+    holds();
+    const languageOf = async (own = "") => {
+      const { posted } = await send(jira().replace("http_config: {", `http_config: {${own}`), { message });
+      return posted[0]!.headers["accept-language"];
+    };
+    expect(await languageOf()).toBe("en");
+    expect(await languageOf("http_headers: {Accept-Language: {values: [de]}}, ")).toBe("de");
   });
 
   test("of version 3 and the cloud is searched there, and described by a document", async () => {

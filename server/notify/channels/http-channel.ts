@@ -52,6 +52,8 @@ export interface HttpKind {
   readonly kind: ChannelConfig["kind"];
   /** As in "the URL of Slack". */
   readonly what: string;
+  /** That it is sent where the configuration has no others of these names, which are in small letters. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Several where one has no room for all: they are posted one after the other, and the message is taken where all are. */
   readonly outgoing?: (posted: Posted) => Promise<readonly Outgoing[]> | readonly Outgoing[];
   /** In place of `outgoing`, where what is posted depends on answers: what became of the message. */
@@ -62,7 +64,7 @@ export interface HttpKind {
 
 /** Nothing is connected before a message is sent, and nothing stays open between messages. */
 export function httpChannel(
-  { kind, what, outgoing, converse = inTurn(outgoing), judge }: HttpKind,
+  { kind, what, headers: kinds, outgoing, converse = inTurn(outgoing), judge }: HttpKind,
   config: HttpChannelConfig,
   options: ChannelOptions,
 ): Channel {
@@ -72,7 +74,7 @@ export function httpChannel(
     const url = await secrets.read(config.url, `the URL of ${what}`);
     secrets.hide(...secretsOfUrl(url));
     const own = await ownHeaders(config, secrets, what);
-    const usual = { ...own, ...usualHeaders(message), ...(await credentials(config, secrets, what)) };
+    const usual = { ...kinds, ...own, ...usualHeaders(message), ...(await credentials(config, secrets, what)) };
     const tls = await tlsOptions(config.tls, secrets, what);
     const call = async ({ address = url, headers, body = Buffer.alloc(0), method, maxAnswerBytes }: Outgoing) => {
       const to = addresses.checkUrl(address);

@@ -1,16 +1,24 @@
 /** Jira: an issue for each group, found again by a label of its key, updated, closed by the last message and perhaps opened again. */
 import type { Channel, Sent } from "../channel.ts";
 import type { JiraConfig } from "../config/config.ts";
+import type { Message } from "../message.ts";
 import { type ChatView, chatText, fitting, PLAIN } from "./chat.ts";
 import { answerJson, type Call, httpChannel, json, type Posted } from "./http-channel.ts";
 import { MAX_JIRA_ANSWER_BYTES, MAX_JIRA_CHARACTERS, MAX_JIRA_SUMMARY_CHARACTERS } from "./limits.ts";
 import type { ChannelOptions } from "./options.ts";
 import type { Answer } from "./post.ts";
+import { reasonOf } from "./reason.ts";
 import { beginning, below, incidentKey } from "./texts.ts";
 
 const PRIORITIES: Readonly<Record<string, string>> = {
   ...{ critical: "High", high: "High", medium: "Medium", warning: "Medium", low: "Low", info: "Low" },
 };
+
+/** In milliseconds: the search of Jira's cloud finds a new issue some seconds after it was made. */
+export const SEARCH_LAG_MS = 30_000;
+
+/** Whatever else is answered as a key stands in no address and in no reason. */
+const KEY = /^[A-Z][A-Z0-9_]*-\d+$/i;
 
 interface Issue {
   readonly key: string;
@@ -18,25 +26,39 @@ interface Issue {
 }
 
 export function jira(config: JiraConfig, options: ChannelOptions): Channel {
+  /** Messages for which an issue may have been made, whatever became of the call. */
+  const begun = new WeakSet<Message>();
   const converse = async (posted: Posted, call: Call): Promise<Sent> => {
     const isOver = posted.message.status === "resolved";
     const found = await call(search(posted, config));
-    if (found.sent.kind !== "ok") return found.sent;
+    if (found.sent.kind !== "ok") return notOfTexts(found.sent);
     const issues = issuesOf(found.answer);
     // A page of a log-in or a proxy: that there is no issue would be a guess, and another one be made each time.
-    if (issues === undefined) return failed("the answer to the search for the issue is none of Jira's");
-    const issue = issueOf(issues);
+    if (issues === undefined) return failed("the answer to the search for the issue is none of Jira's", posted);
+    const [issue] = issues;
     // Nobody has to look into what began and ended without an issue.
     if (issue === undefined && isOver) return { kind: "ok" };
-    const { url } = posted;
+    const { url, message } = posted;
     const where = issue === undefined ? { address: below(url, "issue") } : issuePlace(url, issue);
+    if (issue === undefined) begun.add(message);
     const written = await call({ ...where, body: json(fieldsOf(posted, config, issue !== undefined)) });
     if (written.sent.kind !== "ok" || issue === undefined) return written.sent;
     const transition = isOver ? config.resolveTransition : config.reopenTransition;
     if (transition === undefined || issue.isDone === isOver) return written.sent;
-    return moved(issue, transition, { url, call });
+    return notOfTexts(await moved(issue, transition, { posted, call }));
   };
-  return httpChannel({ kind: "jira", what: "Jira", converse }, config, options);
+  // Names of transitions are those of the language that is asked for.
+  const headers = { "accept-language": "en" };
+  const channel = httpChannel({ kind: "jira", what: "Jira", headers, converse }, config, options);
+  return {
+    ...channel,
+    async send(message, signal) {
+      const sent = await channel.send(message, signal);
+      if (sent.kind !== "retry" || !begun.has(message)) return sent;
+      // Sooner, the issue might not be found, and be made twice.
+      return { ...sent, afterMs: Math.max(sent.afterMs ?? 0, SEARCH_LAG_MS) };
+    },
+  };
 }
 
 function issuePlace(url: string, { key }: Issue) {
@@ -65,19 +87,29 @@ function labelOf(message: Posted["message"]): string {
   return `ALERT{${incidentKey(message)}}`;
 }
 
-function issuesOf(answer: Answer): readonly JiraIssue[] | undefined {
-  const { issues } = (answerJson(answer) ?? {}) as { issues?: readonly JiraIssue[] };
-  return Array.isArray(issues) ? issues : undefined;
+/** Undefined where it is no answer to a search. */
+function issuesOf(answer: Answer): readonly Issue[] | undefined {
+  const issues = answerJson(answer)?.issues;
+  if (!Array.isArray(issues)) return undefined;
+  const known = issues.flatMap((issue: JiraIssue | null) => issueOf(issue) ?? []);
+  return known.length === issues.length ? known : undefined;
 }
 
-function issueOf([first]: readonly JiraIssue[]): Issue | undefined {
-  if (typeof first?.key !== "string") return undefined;
-  return { key: first.key, isDone: first.fields?.status?.statusCategory?.key === "done" };
+function issueOf(issue: JiraIssue | null): Issue | undefined {
+  const key = issue?.key;
+  if (typeof key !== "string" || !KEY.test(key)) return undefined;
+  return { key, isDone: issue?.fields?.status?.statusCategory?.key === "done" };
 }
 
+/** As far as it is what Jira answers. */
 interface JiraIssue {
   readonly key?: unknown;
-  readonly fields?: { readonly status?: { readonly statusCategory?: { readonly key?: unknown } } };
+  readonly fields?: { readonly status?: { readonly statusCategory?: { readonly key?: unknown } | null } | null } | null;
+}
+
+interface JiraTransition {
+  readonly id?: unknown;
+  readonly name?: unknown;
 }
 
 function fieldsOf({ url, message }: Posted, config: JiraConfig, isUpdate: boolean) {
@@ -117,16 +149,26 @@ function documentOf(text: string): object {
   return { type: "doc", version: 1, content: lines.map(paragraph) };
 }
 
-async function moved(issue: Issue, name: string, { url, call }: { url: string; call: Call }): Promise<Sent> {
-  const address = below(url, `issue/${encodeURIComponent(issue.key)}/transitions`);
+async function moved(
+  { key }: Issue,
+  name: string,
+  { posted, call }: { readonly posted: Posted; readonly call: Call },
+): Promise<Sent> {
+  const address = below(posted.url, `issue/${encodeURIComponent(key)}/transitions`);
   const asked = await call({ address, method: "GET", maxAnswerBytes: MAX_JIRA_ANSWER_BYTES });
   if (asked.sent.kind !== "ok") return asked.sent;
-  const { transitions = [] } = (answerJson(asked.answer) ?? {}) as { transitions?: { id: string; name: string }[] };
-  const found = transitions.find((each) => each.name === name);
-  if (found === undefined) return failed(`the issue ${issue.key} has no transition of that name`);
+  const transitions = answerJson(asked.answer)?.transitions;
+  const known: readonly (JiraTransition | null)[] = Array.isArray(transitions) ? transitions : [];
+  const found = known.find((each) => each?.name === name);
+  if (typeof found?.id !== "string") return failed(`the issue ${key} has no transition of that name`, posted);
   return (await call({ address, body: json({ transition: { id: found.id } }) })).sent;
 }
 
-function failed(reason: string): Sent {
-  return { kind: "failed", reason, isNotOfTexts: true };
+function failed(reason: string, { secrets }: Posted): Sent {
+  return { kind: "failed", reason: reasonOf(reason, secrets.known), isNotOfTexts: true };
+}
+
+/** Other texts would change nothing of it. */
+function notOfTexts(sent: Sent): Sent {
+  return sent.kind === "failed" ? { ...sent, isNotOfTexts: true } : sent;
 }

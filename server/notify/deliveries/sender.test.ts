@@ -90,6 +90,39 @@ describeWith(["postgres"], "messages that were planned", () => {
     expect(attempts).toEqual([undefined, true]);
   });
 
+  test("of a channel that fails by itself are attempts like others, and wait as others do", async () => {
+    const errors: unknown[] = [];
+    const failed = Promise.withResolvers<void>();
+    const logger = {
+      ...silentLogger(),
+      error: (about: object) => errors.push("err" in about && about.err),
+      warn: () => failed.resolve(),
+    };
+    const channel: Channel = {
+      kind: "webhook",
+      async send() {
+        throw new TypeError("no such part");
+      },
+      async close() {},
+    };
+    const sender = new Sender({
+      ...{ sql, clock: systemClock, logger, onAttempt: () => {} },
+      ...{ channelOf: () => channel, receiverOf: () => undefined, isHeld: () => false },
+      prepare: async ({ message }) => message,
+    });
+    const nowUs = systemClock.nowUs();
+    const planned = [plannedFor("thrown", "thrown", 1, false)];
+    const queued = await endingTransaction(sql, async (tx) => queuePlanned(tx, planned, { nowUs, limit: 1 }));
+    sender.look(true, queued);
+    await failed.promise;
+    await sender.close();
+    expect(errors[0]).toMatchObject({ message: "no such part" });
+    const [row] =
+      await sql`select attempts, next_us > ${nowUs} as waits, reason from notify_delivery where receiver = 'thrown'`;
+    expect(row).toMatchObject({ waits: true, reason: expect.stringContaining("failed by itself") });
+    expect(row!.attempts).toBe(errors.length);
+  });
+
   test("are handed on as they are stored, so that a repetition has the same text", async () => {
     const labels = { zone: "z\ud800", alertname: "x", b: "1" };
     const message = notification({ key: "as-stored", groupLabels: labels });

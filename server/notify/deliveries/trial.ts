@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Row, Sql } from "postgres";
 import type { Clock } from "../../clock.ts";
 import { jsonText } from "../../postgres/literal.ts";
+import { SEARCH_LAG_MS } from "../channels/jira.ts";
 import { channelKeys } from "../config/channel-keys.ts";
 import { type ChannelConfig, INCIDENT_KINDS } from "../config/config.ts";
 import type { Message } from "../message.ts";
@@ -32,7 +33,8 @@ export async function sendTest(
 ): Promise<Trial[]> {
   const keys = channelKeys(channels);
   for (const [channel, { kind }] of channels.entries()) {
-    await queue(sql, { message, sequence: 0, channel, channelKey: keys[channel]!, kind }, clock.nowUs());
+    const queued = { message, sequence: 0, channel, channelKey: keys[channel]!, kind, nextUs: AT_ONCE_US };
+    await queue(sql, queued, clock.nowUs());
   }
   const untilMs = clock.monotonicMs() + LONGEST_MS;
   const look = () => sql`select * from notify_delivery where key = ${message.key} order by channel`;
@@ -44,8 +46,10 @@ export async function sendTest(
     } while (rows.some(isOpen) && clock.monotonicMs() < untilMs);
     const opened = rows.filter(({ kind, state }) => state === SENT && OPEN_UNTIL_TOLD.has(kind));
     for (const { channel, channel_key: channelKey, kind } of opened) {
-      const over = { message: overOf(message, clock.nowUs()), sequence: 1, channel, channelKey, kind };
-      await queue(sql, over, clock.nowUs());
+      const nowUs = clock.nowUs();
+      // Before, the search would not find the issue of the test, and it would stay open.
+      const nextUs = kind === "jira" ? nowUs + SEARCH_LAG_MS * 1_000 : AT_ONCE_US;
+      await queue(sql, { message: overOf(message, nowUs), sequence: 1, channel, channelKey, kind, nextUs }, nowUs);
     }
     return rows.map(trialOf);
   } finally {
@@ -71,16 +75,18 @@ interface Queued {
   readonly channel: number;
   readonly channelKey: string;
   readonly kind: string;
+  readonly nextUs: number;
 }
 
 /** Due whatever the clock of the process shows that sends it. */
 const AT_ONCE_US = 0;
 
-async function queue(sql: Sql, { message, sequence, channel, channelKey, kind }: Queued, nowUs: number): Promise<void> {
+async function queue(sql: Sql, queued: Queued, nowUs: number): Promise<void> {
+  const { message, sequence, channel, channelKey, kind, nextUs } = queued;
   const { key, groupKey, receiver } = message;
   await sql`insert into notify_delivery (key, group_key, sequence, receiver, channel, channel_key, kind, message, state, next_us, created_us)
     values (${key}, ${groupKey}, ${sequence}, ${receiver}, ${channel}, ${channelKey},
-      ${kind}, ${jsonText(message)}::text::jsonb, ${QUEUED}, ${AT_ONCE_US}, ${nowUs})`;
+      ${kind}, ${jsonText(message)}::text::jsonb, ${QUEUED}, ${nextUs}, ${nowUs})`;
 }
 
 function isOpen({ state, attempts }: Row): boolean {
