@@ -186,7 +186,7 @@ const HTTP: Readonly<Record<Exclude<ChannelConfig["kind"], "email" | "web_push">
     config: (http) => ({
       ...{ kind: "mattermost", ...hasAuthorization(http), attachment: { fields: [] }, attachments: [] },
     }),
-    isOver: ({ attachments }) => attachments[0].title.startsWith("\\[RESOLVED"),
+    isOver: ({ attachments }) => attachments[0].title.startsWith("[RESOLVED"),
     size: ({ attachments }) => attachments[0].text.length + attachments[0].title.length,
     maxSize: 16_383,
     taken: { status: 200, body: "ok" },

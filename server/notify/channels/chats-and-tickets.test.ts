@@ -115,7 +115,24 @@ describe("Mattermost", () => {
   test("mentions nobody and links nowhere by a sensor's texts", async () => {
     const { bodies } = await send(mattermost(), { message: hostile(ATTACK) });
     expect(JSON.stringify(bodies[0])).not.toMatch(/@all|@channel|<@|\[y\]\(/);
-    expect(bodies[0].attachments[0].title).toContain("\\*\\*x");
+    // Marks do not count in a title that is a link.
+    expect(bodies[0].attachments[0].title).toContain("**x**");
+  });
+
+  test("shows marks as they are wherever Mattermost reads none", async () => {
+    const value = "'{{ (index .Alerts 0).Labels.part }}'";
+    const link = ", title_link: 'https://telltale.example/'";
+    const { bodies } = await send(
+      mattermost(
+        `, title: ${value}${link}, author_name: ${value}, footer: ${value}, attachments: [{title: ${value}, pretext: ${value}}]`,
+      ),
+      { message: labelled({ part: "oil_pump *2* @all" }) },
+    );
+    const [first, second] = bodies[0].attachments;
+    const asItIs = "oil_pump *2* @\u200Ball";
+    expect(first).toMatchObject({ title: asItIs, author_name: asItIs, footer: asItIs });
+    const escaped = expect.stringContaining("oil\\_pump \\*2\\*");
+    expect(second).toMatchObject({ title: escaped, pretext: escaped });
   });
 });
 
@@ -156,6 +173,20 @@ describe("Rocket.Chat", () => {
       expect(sent).toMatchObject({ kind: "failed", reason: expect.stringContaining("answered 200") });
     },
   );
+
+  test("is given addresses as they are, which mention nobody", async () => {
+    const address = "https://am.example/#/alerts?a=b";
+    const { bodies } = await send(
+      rocketChat(
+        ", text: '{{ (index .Alerts 0).Labels.a }} {{ (index .Alerts 0).Labels.b }}', title_link: 'https://x.example/#y'",
+      ),
+      { message: labelled({ a: `see ${address} #now`, b: "[https://good.example](http://evil.example/@all)" }) },
+    );
+    expect(bodies[0].attachments[0]).toMatchObject({
+      text: `see ${address} #\u200Bnow [https://good.example]\u200B(http://evil.example/%40all)`,
+      title_link: "https://x.example/#y",
+    });
+  });
 
   test("whose answer quotes a long message has taken it", async () => {
     sink.answer((response) => response.end(JSON.stringify({ message: "x".repeat(10_000), success: true })));

@@ -4,6 +4,8 @@ import type { ChatStyle } from "./chat.ts";
 const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
 /** A blank without width: what it parts is shown as it is, and is no mark any more. */
 const NO_BLANK = "\u200B";
+/** Addresses in a text, up to where one might end another link. */
+const ADDRESSES = /(https?:\/\/[^\s[\]()<>]+)/;
 /** An address as a whole, which Discord would not follow with a backslash in it. */
 const ADDRESS = /^https?:\/\/\S+$/;
 
@@ -21,9 +23,14 @@ export function plainForDiscord(text: string): string {
   return ADDRESS.test(text) ? addressWithoutMarks(text) : text.replace(/[\\*_~`|<>[\]#]/g, "\\$&");
 }
 
-/** Marks stay, but nobody is mentioned and nothing is a link by another text: for Rocket.Chat, whose programs know different escapes. */
+/**
+ * Marks stay, but nobody is mentioned and nothing is a link by another text: for Rocket.Chat, whose programs know different escapes, and where
+ * a program shows marks as they are. Addresses lead where they led.
+ */
 export function withoutMentions(text: string): string {
-  return text.replace(/[@#<]|\](?=\()/g, `$&${NO_BLANK}`);
+  const parts = text.split(ADDRESSES);
+  const words = (part: string) => part.replace(/[@#<]|\](?=\()/g, `$&${NO_BLANK}`);
+  return parts.map((part, i) => (i % 2 === 0 ? words(part) : part.replaceAll("@", "%40"))).join("");
 }
 
 /** For programs that read CommonMark, where a mention begins with `@` or `<@`. */

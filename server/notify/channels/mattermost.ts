@@ -46,8 +46,10 @@ function payload(view: ChatView, config: MattermostConfig) {
 function attachmentOf(attachment: MattermostAttachment) {
   const { color, fallback, pretext, authorName, authorLink, authorIcon, title, titleLink, fields } = attachment;
   const { thumbUrl, imageUrl, footer, footerIcon } = attachment;
-  const plain = { fallback: withoutMentions(fallback ?? ""), title: MARKDOWN.plain(title ?? "") };
-  const texts = { color, pretext, author_name: authorName, footer, ...plain };
+  // A title that is a link is shown as it is, and so are the others here.
+  const titled = isLink(titleLink) ? withoutMentions(title ?? "") : MARKDOWN.plain(title ?? "");
+  const [byAuthor, below, instead] = [authorName, footer, fallback].map((text) => withoutMentions(text ?? ""));
+  const texts = { color, pretext, author_name: byAuthor, footer: below, fallback: instead, title: titled };
   const links = {
     ...{ author_link: authorLink, author_icon: authorIcon, title_link: titleLink, thumb_url: thumbUrl },
     ...{ image_url: imageUrl, footer_icon: footerIcon },

@@ -62,8 +62,9 @@ function readAttachment(fields: Fields): MattermostAttachment<Text> {
     ...readTexts(fields, {
       ...{ fallback: "fallback", color: "color", title: "title", titleLink: "title_link", authorLink: "author_link" },
       ...{ authorIcon: "author_icon", thumbUrl: "thumb_url", imageUrl: "image_url", footerIcon: "footer_icon" },
+      ...{ authorName: "author_name", footer: "footer" },
     }),
-    ...readTexts(fields, { pretext: "pretext", authorName: "author_name", footer: "footer" }, "markdown"),
+    ...readTexts(fields, { pretext: "pretext" }, "markdown"),
     fields: readAttachmentFields(fields.get("fields"), { mode: "markdown", areShort: false }),
   };
 }
