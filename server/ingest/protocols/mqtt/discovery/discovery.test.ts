@@ -89,6 +89,27 @@ test("two devices of the same id are not taken for one sensor", () => {
   expect(faults).toHaveLength(2);
 });
 
+test("of two devices of the same id the second one is taken when the first is described no more", () => {
+  const { configure, map, faults, topics, entities } = open();
+  const oil = (device: string) => ({ uniq_id: "oil", stat_t: `${device}/oil`, name: `Oil of ${device}` });
+  for (const device of ["old", "new", "third"]) configure(`homeassistant/sensor/${device}/oil/config`, oil(device));
+  expect(faults).toEqual([
+    expect.stringContaining('or remove the old retained description of "homeassistant/sensor/old/oil/config"'),
+    expect.stringContaining('or remove the old retained description of "homeassistant/sensor/old/oil/config"'),
+  ]);
+  // Described anew, it keeps its id; and one that waits may be taken back.
+  configure("homeassistant/sensor/old/oil/config", { ...oil("old"), stat_t: "old/oil2" });
+  expect([...topics]).toEqual(["old/oil2"]);
+  configure("homeassistant/sensor/old/oil/config", "");
+  expect([...topics]).toEqual(["new/oil"]);
+  expect(map("new/oil", "2")).toMatchObject({ readings: [{ sensorId: "oil", value: 2 }] });
+  expect(entities.at(-1)).toMatchObject({ name: "Oil of new" });
+  configure("homeassistant/sensor/third/oil/config", "");
+  configure("homeassistant/sensor/new/oil/config", "");
+  expect([...topics]).toEqual([]);
+  expect(map("third/oil", "3")).toBeUndefined();
+});
+
 test("the base topic stands for ~, a binary sensor has two states, and without an id the topic is one", () => {
   const { configure, map } = open();
   configure("homeassistant/binary_sensor/gate/config", {

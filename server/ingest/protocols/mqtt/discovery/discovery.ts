@@ -5,8 +5,16 @@ import { isObject, numberOf, readingOf, timeFor } from "../payload.ts";
 import { type Described, describe, discoveryTopic, type Entity, NOTHING } from "./entity.ts";
 import { StatePayload } from "./template.ts";
 
-/** Entities of one installation: each is a subscription at most. */
+/** Entities of one installation, those that wait for their id included: each is a subscription at most. */
 const MAX_ENTITIES = 100_000;
+
+/** Of one id: more than these have to describe themselves again once it is free. */
+const MAX_WAITING = 100;
+
+interface Waiting {
+  readonly topic: string;
+  readonly entity: Entity;
+}
 
 export interface DiscoveryOptions {
   /** Of the topics, without a slash at the end. */
@@ -25,7 +33,12 @@ export class Discovery implements Mapper {
   readonly #described = new Map<string, readonly Entity[]>();
   readonly #byState = new Map<string, Entity[]>();
   /** Of each sensor: two devices that give themselves the same id would be one. */
-  readonly #stateOf = new Map<string, { readonly topic: string; readonly count: number }>();
+  readonly #owners = new Map<string, { readonly stateTopic: string; readonly by: Set<string> }>();
+  /** By sensor id: those that another has already, in the order in which they came. */
+  readonly #waiting = new Map<string, readonly Waiting[]>();
+  /** Discovery topics of which some wait, with the ids. */
+  readonly #waitingOf = new Map<string, Set<string>>();
+  /** Of all, those that wait included. */
   #count = 0;
 
   constructor(options: DiscoveryOptions) {
@@ -48,10 +61,13 @@ export class Discovery implements Mapper {
     const { entities, faults, others } = payload.length === 0 ? NOTHING : describedBy(about, payload);
     for (const fault of faults) this.#o.onFault(topic, fault);
     for (const other of others) this.#o.onOther(topic, other);
-    const touched = [...(this.#described.get(topic) ?? []), ...entities].map(({ stateTopic }) => stateTopic);
+    const old = this.#described.get(topic) ?? [];
+    const next = old.flatMap(({ sensorId }) => (this.#waiting.get(sensorId) ?? []).map(({ entity }) => entity));
+    const touched = [...old, ...entities, ...next].map(({ stateTopic }) => stateTopic);
     const before = new Map(touched.map((each) => [each, this.#byState.has(each)]));
     this.#forget(topic);
     this.#remember(topic, entities);
+    for (const sensorId of new Set(old.map((entity) => entity.sensorId))) this.#adopt(sensorId);
     const added = [...before].filter(([each, was]) => !was && this.#byState.has(each)).map(([each]) => each);
     const removed = [...before].filter(([each, was]) => was && !this.#byState.has(each)).map(([each]) => each);
     if (added.length + removed.length > 0) this.#o.onTopics(added, removed);
@@ -78,10 +94,18 @@ export class Discovery implements Mapper {
     const room = Math.max(0, MAX_ENTITIES - this.#count);
     if (entities.length > room)
       this.#o.onFault(topic, `describes more than the ${MAX_ENTITIES} entities that are taken`);
-    const taken = entities.slice(0, room).filter((entity) => this.#own(topic, entity));
-    if (taken.length === 0) return;
-    this.#described.set(topic, taken);
+    const taken: Entity[] = [];
+    for (const entity of entities.slice(0, room)) {
+      if (this.#own(topic, entity)) taken.push(entity);
+      else this.#wait(topic, entity);
+    }
     this.#count += taken.length;
+    this.#take(topic, taken);
+  }
+
+  #take(topic: string, taken: readonly Entity[]): void {
+    if (taken.length === 0) return;
+    this.#described.set(topic, [...(this.#described.get(topic) ?? []), ...taken]);
     for (const entity of taken) {
       const others = this.#byState.get(entity.stateTopic);
       if (others === undefined) this.#byState.set(entity.stateTopic, [entity]);
@@ -92,28 +116,63 @@ export class Discovery implements Mapper {
 
   /** Whether the sensor's states come by this topic alone, now. */
   #own(topic: string, { sensorId, stateTopic }: Entity): boolean {
-    const { topic: known = stateTopic, count = 0 } = this.#stateOf.get(sensorId) ?? {};
-    if (known === stateTopic) this.#stateOf.set(sensorId, { topic: known, count: count + 1 });
-    else
-      this.#o.onFault(
-        topic,
-        `has the unique_id ${quoted(sensorId)}, which the states of ${quoted(known)} have already: let each device make its own (ESPHome: discovery_unique_id_generator: mac)`,
-      );
-    return known === stateTopic;
+    const owner = this.#owners.get(sensorId) ?? { stateTopic, by: new Set() };
+    if (owner.stateTopic !== stateTopic) return false;
+    this.#owners.set(sensorId, owner);
+    owner.by.add(topic);
+    return true;
   }
 
-  #disown({ sensorId }: Entity): void {
-    const known = this.#stateOf.get(sensorId);
-    if (known === undefined || known.count === 1) this.#stateOf.delete(sensorId);
-    else this.#stateOf.set(sensorId, { topic: known.topic, count: known.count - 1 });
+  #wait(topic: string, entity: Entity): void {
+    const { sensorId } = entity;
+    const { stateTopic, by } = this.#owners.get(sensorId)!;
+    const [first = ""] = by;
+    this.#o.onFault(
+      topic,
+      `has the unique_id ${quoted(sensorId)}, which the states of ${quoted(stateTopic)} have already: let each device make its own (ESPHome: discovery_unique_id_generator: mac), or remove the old retained description of ${quoted(first)}`,
+    );
+    const others = this.#waiting.get(sensorId) ?? [];
+    if (others.length === MAX_WAITING) return;
+    this.#waiting.set(sensorId, [...others, { topic, entity }]);
+    this.#waitingOf.set(topic, (this.#waitingOf.get(topic) ?? new Set()).add(sensorId));
+    this.#count++;
+  }
+
+  /** Takes those that waited for an id which no other has any more. */
+  #adopt(sensorId: string): void {
+    const left: Waiting[] = [];
+    for (const waiting of this.#waiting.get(sensorId) ?? []) {
+      if (this.#own(waiting.topic, waiting.entity)) this.#take(waiting.topic, [waiting.entity]);
+      else left.push(waiting);
+    }
+    this.#keepWaiting(sensorId, left);
+  }
+
+  #keepWaiting(sensorId: string, left: readonly Waiting[]): void {
+    if (left.length === 0) this.#waiting.delete(sensorId);
+    else this.#waiting.set(sensorId, left);
+  }
+
+  /** Of all that the topic describes. */
+  #disown(topic: string, { sensorId }: Entity): void {
+    const owner = this.#owners.get(sensorId);
+    owner?.by.delete(topic);
+    if (owner?.by.size === 0) this.#owners.delete(sensorId);
   }
 
   #forget(topic: string): void {
     const entities = this.#described.get(topic) ?? [];
     this.#described.delete(topic);
     this.#count -= entities.length;
+    for (const sensorId of this.#waitingOf.get(topic) ?? []) {
+      const waiting = this.#waiting.get(sensorId) ?? [];
+      const left = waiting.filter((each) => each.topic !== topic);
+      this.#count -= waiting.length - left.length;
+      this.#keepWaiting(sensorId, left);
+    }
+    this.#waitingOf.delete(topic);
     for (const entity of entities) {
-      this.#disown(entity);
+      this.#disown(topic, entity);
       const left = (this.#byState.get(entity.stateTopic) ?? []).filter((each) => each !== entity);
       if (left.length === 0) this.#byState.delete(entity.stateTopic);
       else this.#byState.set(entity.stateTopic, left);
