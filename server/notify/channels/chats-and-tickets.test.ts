@@ -80,6 +80,17 @@ describe("Webex", () => {
     }
   });
 
+  test.each(["o", "ö", "😀"])("has as much of a text of %s as there is room for", async (character) => {
+    const { bodies } = await send(webex(`, message: '{{ .Status }}${character.repeat(7_000)}'`), {
+      message: labelled({ team: "north" }),
+    });
+    const bytes = Buffer.byteLength(bodies[0].markdown);
+    const size = Buffer.byteLength(character);
+    expect(bodies[0].markdown).toMatch(size === 1 ? /^firingo+$/ : /^firing.+…$/u);
+    if (size > 1) expect(bytes).toBeGreaterThan(7_439 - size);
+    expect(bytes).toBeLessThanOrEqual(7_439);
+  });
+
   test("without a token is refused", () => {
     expect(problemsOf("webex_configs: [{room_id: a}]")).toEqual([expect.stringContaining("http_config.authorization")]);
   });

@@ -9,6 +9,13 @@ export function beginning(text: string, characters: number): string {
   return `${cut.replace(/[\uD800-\uDBFF]$/, "")}…`; // half a character is none
 }
 
+/** At most so many bytes of UTF-8, 3 or more; what is longer ends with "…". */
+export function beginningBytes(text: string, bytes: number): string {
+  if (Buffer.byteLength(text) <= bytes) return text;
+  const { read } = new TextEncoder().encodeInto(text, new Uint8Array(bytes - Buffer.byteLength("…")));
+  return `${text.slice(0, read)}…`;
+}
+
 /** What a terminal, a header or a mail program would obey becomes a blank; blanks in a row become one. */
 export function oneLine(text: string): string {
   return text

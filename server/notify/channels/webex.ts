@@ -6,6 +6,7 @@ import { httpChannel, json, type Posted } from "./http-channel.ts";
 import { MAX_WEBEX_BYTES } from "./limits.ts";
 import { MARKDOWN } from "./marks.ts";
 import type { ChannelOptions } from "./options.ts";
+import { beginningBytes } from "./texts.ts";
 
 export function webex(config: WebexConfig, options: ChannelOptions): Channel {
   const outgoing = ({ message }: Posted) => [{ body: json(fitting(message, (view) => payload(view, config), fits)) }];
@@ -13,7 +14,7 @@ export function webex(config: WebexConfig, options: ChannelOptions): Channel {
 }
 
 function payload(view: ChatView, { roomId, body }: WebexConfig) {
-  return { roomId, markdown: body || textOf(view, MARKDOWN) };
+  return { roomId, markdown: body ? beginningBytes(body, MAX_WEBEX_BYTES) : textOf(view, MARKDOWN) };
 }
 
 /** Lines end with two blanks: without them Markdown takes them for one. */

@@ -9,8 +9,6 @@ import type { Known, Value } from "./value.ts";
 
 const WEBEX: Known = { of: "a message to Webex", names: ["api_url", "room_id", "message", ...HTTP_CHANNEL_NAMES] };
 const API_URL = "https://webexapis.com/v1/messages";
-/** Of two bytes each at most; what is longer is refused there, and ours sent in its place. */
-const MAX_CHARACTERS = Math.floor(MAX_WEBEX_BYTES / 2);
 
 export function readWebex(value: Value, global: Global): WebexConfig<Text> | undefined {
   const fields = value.fields(WEBEX);
@@ -18,7 +16,7 @@ export function readWebex(value: Value, global: Global): WebexConfig<Text> | und
   const own = fields.get("api_url");
   const url = own ? readSecretValue(own, urlTrouble) : (global.webexUrl ?? { value: API_URL });
   const roomId = fields.required("room_id")?.templatedPlace();
-  const body = fields.get("message")?.templated({ mode: "markdown", most: MAX_CHARACTERS, isWhole: false });
+  const body = fields.get("message")?.templated({ mode: "markdown", most: MAX_WEBEX_BYTES, isWhole: false });
   const http = readHttpChannel(fields, { global, sendResolved: true });
   if (http.authorization === undefined)
     value.problem("has no http_config.authorization: write the bot's access token there, as credentials.");
