@@ -36,7 +36,7 @@ interface DiskBatch extends Batch {
 
 /**
  * Batches in append-only segment files, each record with its checksum. A record that is damaged or that a crash cut off is left out, and
- * told. A segment is removed when all of its batches are settled; after a crash, some settled batches are therefore
+ * reported. A segment is removed when all of its batches are settled; after a crash, some settled batches are therefore
  * resent, which the server recognises by epoch and sequence.
  *
  * One process at a time has the folder.

@@ -5,7 +5,7 @@ import { Stored } from "./stored.ts";
 
 const START_MS = 60_000;
 
-/** A database of the tests around, with the product's tables. `given`: is notified of it before they run. */
+/** A database of the tests around, with the product's tables. `given`: is given it before they run. */
 export function useDatabase(
   name: string,
   given: (database: { readonly sql: Sql; readonly url: string }) => void,

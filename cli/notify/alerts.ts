@@ -29,7 +29,7 @@ export function alertCommands(): Command[] {
       `such as alertname="HighTemp" or 'severity=~"high|critical"'; all have to match`,
       readMatchers,
     )
-    .option("--receiver <expression>", "only those of which their routes tell a receiver with such a name")
+    .option("--receiver <expression>", "only those of which their routes notify a receiver with such a name")
     .action(listAlerts);
   const acknowledge = new Command("acknowledge")
     .description("stop repetitions about alerts of other programs; their end is reported nevertheless")

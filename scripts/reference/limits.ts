@@ -18,7 +18,7 @@ const FILES: readonly (readonly [file: string, heading: string])[] = [
   ["server/notify/received/limits.ts", "Alerts of other programs"],
   ["server/notify/heartbeats/limits.ts", "Signs of life"],
   ["server/notify/links/limits.ts", "Links in messages"],
-  ["server/notify/push/limits.ts", "Browsers that are told of alerts"],
+  ["server/notify/push/limits.ts", "Browsers that are notified of alerts"],
 ];
 
 export function limitsPage(): string {

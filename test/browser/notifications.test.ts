@@ -161,7 +161,7 @@ escalations:
     // A silence tells a receiver of its end.
     await page.goto(`${platform.http}/ui/silences/new?sensor=line-3/boiler`);
     await page.getByRole("textbox", { name: "Why" }).fill("new pump");
-    const tell = page.getByLabel("Tell a receiver of its end");
+    const tell = page.getByLabel("Notify a receiver of its end");
     await expect.poll(() => page.locator("#receivers option").count()).toBe(3);
     await tell.fill("taem");
     await page.getByRole("button", { name: "Silence", exact: true }).click();

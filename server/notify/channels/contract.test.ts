@@ -57,7 +57,7 @@ describe.each(CHANNELS)("%s", (kind, start) => {
       const wanted =
         kind === "webhook" || kind === "incidentio"
           ? ['"escalation":{"name":"standard","step":2}', '"fallback":{"receiver":"pager"']
-          : ["step 2 of the escalation standard", "pager was not told by slack: answered 500"];
+          : ["step 2 of the escalation standard", "pager was not notified by slack: answered 500"];
       for (const words of wanted) expect(last().text).toContain(words);
     });
   }

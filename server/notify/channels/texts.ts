@@ -44,7 +44,7 @@ export function headerText(text: string): string {
   return text.toWellFormed().replace(/[^!#$&-~]/gu, (character) => encodeURIComponent(character));
 }
 
-/** Why somebody else is told as well; "" where the route's own receiver is told, or that it is over. */
+/** Why somebody else is notified as well; "" where the route's own receiver is, or that it is over. */
 export function escalationNote({ escalation, status }: Message): string {
   if (escalation === undefined || status === "resolved") return "";
   return oneLine(
@@ -52,11 +52,11 @@ export function escalationNote({ escalation, status }: Message): string {
   );
 }
 
-/** Why this receiver is told, where another one should be. */
+/** Why this receiver is notified, where another one should be. */
 export function fallbackNote({ fallback }: Message): string {
   if (fallback === undefined) return "";
   const { receiver, kind, reason } = fallback;
-  return oneLine(`You get this because ${receiver} was not told by ${kind}: ${reason || "no reason is known"}.`);
+  return oneLine(`You get this because ${receiver} was not notified by ${kind}: ${reason || "no reason is known"}.`);
 }
 
 /** What a service of incidents knows the group by: its own id may be longer than they take. */

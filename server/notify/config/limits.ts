@@ -40,7 +40,7 @@ export const MAX_TEMPLATE = 65_536;
 export const MAX_LINE = 1_024;
 /** Milliseconds, a hundred years: what is longer is a mistake in the unit. */
 export const MAX_DURATION_MS = 3_155_760_000_000;
-/** Milliseconds that a receiver may take for one message: who is slower than five minutes is told again. */
+/** Milliseconds that a receiver may take for one message: who is slower than five minutes is sent it again. */
 export const MAX_TIMEOUT_MS = 300_000;
 /** Milliseconds, where a webhook has no `timeout` of its own. */
 export const DEFAULT_TIMEOUT_MS = 10_000;

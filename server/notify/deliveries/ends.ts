@@ -1,5 +1,5 @@
 /**
- * Ends for those who heard of a beginning in place of a receiver that is notified of no ends itself. (Where it is told them, they follow from what
+ * Ends for those who heard of a beginning in place of a receiver that is told no ends itself. (Where it is told them, they follow from what
  * becomes of them: see `record.ts`.)
  */
 import type { Sql } from "postgres";

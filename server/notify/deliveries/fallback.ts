@@ -24,7 +24,7 @@ export function fallbackOf(
 /**
  * The ends that were taken by a channel which had failed before, for those who heard of the beginning in its place.
  *
- * @param told what they were told, or are yet to be notified, in its order
+ * @param told what they were told, or are yet to be told, in its order
  */
 export function endsOf({ message, sequence }: Delivery, told: readonly Delivery[]): Instead[] {
   const ends = message.alerts.filter(({ status }) => status === "resolved");
@@ -54,7 +54,7 @@ export function endsOf({ message, sequence }: Delivery, told: readonly Delivery[
  * Ends for those who heard of alerts instead of others.
  *
  * @param ended ids of alerts that are over, with the time of their end
- * @param told what they were told, or are yet to be notified, in its order
+ * @param told what they were told, or are yet to be told, in its order
  */
 export function endsInstead(
   ended: ReadonlyMap<string, number>,

@@ -168,7 +168,7 @@ export async function queueInstead(
   }
 }
 
-/** What others were notified of alerts, or are yet to be notified, in place of a receiver, in its order. `receiver`: absent: of any. */
+/** What others were told of alerts, or are yet to be told, in place of a receiver, in its order. `receiver`: absent: of any. */
 export async function toldInstead(sql: Sql, alertIds: readonly string[], receiver?: string): Promise<Delivery[]> {
   // Nearly always there is none.
   const [any] = await sql`select 1 from notify_delivery where fallback_of is not null limit 1`;

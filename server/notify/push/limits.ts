@@ -9,7 +9,7 @@ export const MAX_BROWSERS = 500;
 /** Days that a browser is notified of alerts after the console was last open in it. */
 export const BROWSER_DAYS = 30;
 
-/** Browsers that are told at once; the others follow. */
+/** Browsers that are notified at once; the others follow. */
 export const BROWSERS_AT_ONCE = 20;
 
 /** Bytes of a message to a browser. Push services take 4,096 with what the encryption adds, and some fewer. */

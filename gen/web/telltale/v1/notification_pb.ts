@@ -319,7 +319,7 @@ export type GetNotificationConfigResponse = Message<"telltale.v1.GetNotification
   routes: NotificationRoute[];
 
   /**
-   * Receivers that are told, in the order of the file.
+   * Receivers that are notified, in the order of the file.
    *
    * @generated from field: repeated telltale.v1.NotificationReceiver receivers = 3;
    */
@@ -736,7 +736,7 @@ export type CreateSilenceRequest = Message<"telltale.v1.CreateSilenceRequest"> &
   author: string;
 
   /**
-   * A receiver of the configuration that is told before it ends, where it hides open alerts then, and at its end what it hid. Empty: nobody.
+   * A receiver of the configuration that is notified before it ends, where it hides open alerts then, and at its end of what it hid. Empty: nobody.
    *
    * @generated from field: string tell = 8;
    */
