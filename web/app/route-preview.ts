@@ -1,5 +1,5 @@
 /** How often receivers would have been notified by a configuration, beside the one in force. */
-import type { ReceiverPreview } from "../../gen/web/telltale/v1/notification_pb.ts";
+import type { ReceiverPreview, TemplateFile } from "../../gen/web/telltale/v1/notification_pb.ts";
 
 type Counted = Pick<ReceiverPreview, "receiver" | "messages" | "atNight">;
 
@@ -51,6 +51,46 @@ const FOLDERS = String.raw`(?:[^\s'",\[\]/]+/)*`;
  * name it, as where a pattern does.
  */
 export function pathOfTemplate(text: string, name: string): string {
-  const escaped = name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  return new RegExp(String.raw`(?<![^\s'",\[])(/?${FOLDERS}${escaped})(?![^\s'",\]])`).exec(text)?.[1] ?? name;
+  return itemOf(`/?${FOLDERS}${escaped(name)}`).exec(text)?.[0] ?? name;
+}
+
+function escaped(name: string): string {
+  return name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+/** As an item of a list stands, by itself or in quotes. */
+function itemOf(pattern: string): RegExp {
+  return new RegExp(String.raw`(?<![^\s'",\[])${pattern}(?![^\s'",\]])`);
+}
+
+/**
+ * The files of templates that a configuration is tried with: the chosen ones, and of those in force the ones that it names, or that a pattern
+ * of it may fit, as long as no chosen one is called the same.
+ */
+export function templatesFor(
+  text: string,
+  chosen: readonly { readonly name: string; readonly text: string }[],
+  inForce: readonly Pick<TemplateFile, "path" | "text">[],
+): Pick<TemplateFile, "path" | "text">[] {
+  const own = chosen.map((file) => ({ path: pathOfTemplate(text, file.name), text: file.text }));
+  const paths = new Set(own.map(({ path }) => path));
+  const names = new Set(chosen.map(({ name }) => name));
+  const isPattern = hasPattern(text);
+  const counts = (path: string) =>
+    !paths.has(path) &&
+    (itemOf(escaped(path)).test(text) || (isPattern && !names.has(path.slice(path.lastIndexOf("/") + 1))));
+  return [...own, ...inForce.filter(({ path }) => counts(path))];
+}
+
+/** Whether the list of templates has an item that may fit several files. */
+function hasPattern(text: string): boolean {
+  const [, list = ""] = /^templates[ \t]*:([^\n]*(?:\n(?:[ \t\r#\-\]].*)?)*)/m.exec(text) ?? [];
+  return /[*?]|\S\[/.test(list.replace(/(^|\s)#.*$/gm, ""));
+}
+
+/** For a shell, whatever the file is called. */
+export function applyCommand(name: string): string {
+  const path = name.startsWith("-") ? `./${name}` : name;
+  const word = /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
+  return `telltale notify apply ${word}`;
 }
