@@ -26,6 +26,11 @@ test("what decides is called as the form calls it", () => {
   expect(text("time_column decides, or interval where the rows have none.")).toBe(
     '"Column of the times" decides, or "Seconds between rows" where the rows have none.',
   );
+  expect(plainWords("the rows have no times: interval and start give them some.")).toEqual({
+    text: 'the rows have no times: "Seconds between rows" and "Time of the first row" give them some.',
+    names: ["interval", "start"],
+  });
+  expect(text("a start and an interval")).toBe("a start and an interval");
   expect(text("give wide=true")).toBe('give "Column of the values" as "each column is a sensor"');
 });
 

@@ -20,7 +20,7 @@ const NAMES =
 /** Parameters that are words of sentences too: names only where something is to be decided by them. */
 const WORDS = "unit|location|header|delimiter|decimal|encoding|interval|start|wide";
 const PARAMETER = String.raw`(?:${NAMES}|${WORDS})(?:=(?:[.,](?= )|[\w-]+))?`;
-const DECIDES = String.raw`(?=(?: (?:or|and) ${PARAMETER})* decides?\b)`;
+const DECIDES = String.raw`(?=(?: (?:or|and) ${PARAMETER})* (?:decides?|gives?)\b)`;
 const QUOTED = String.raw`"(?:[^"\\]|\\.)*"`;
 const VALUE = String.raw`=(?:[.,](?= )|[\w-]+)`;
 const FOUND = new RegExp(
