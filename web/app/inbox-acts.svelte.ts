@@ -14,6 +14,7 @@ import { boundHeaders } from "./transport.ts";
 
 type Verb = "Acknowledge" | "Resolve";
 type Bound = { readonly headers: Record<string, string> };
+/** Answers with the alert as it is after; undefined where there was nothing to do any more. */
 type Act = (alert: Alert, bound: Bound) => Promise<Alert | undefined>;
 
 const NONE: ReadonlySet<bigint> = new Set();
@@ -31,6 +32,8 @@ class InboxActs {
   #isListed = false;
   /** Pages that show alerts. */
   readonly #pages = new Set<(alert: Alert) => void>();
+  /** What was written for those that were not resolved after all, by their ids: it is there when somebody asks again. */
+  readonly #comments = new Map<bigint, string>();
   /** What was asked for and is not done yet. */
   readonly #underWay = new Set<Promise<void>>();
   /** Of how many alerts that is. Where a page that goes cannot take all of them along, the browser asks before. */
@@ -65,9 +68,34 @@ class InboxActs {
     return this.#start("Acknowledge", unseen, act);
   }
 
-  resolve(alerts: readonly Alert[], comment: string): Promise<void> {
-    const act: Act = async ({ id }, bound) => (await alertApi.resolveAlert({ alertId: id, comment }, bound)).alert;
-    return this.#start("Resolve", alerts.filter(isOpen), act);
+  async resolve(alerts: readonly Alert[], comment: string): Promise<void> {
+    const { id: by, name } = session;
+    const open = alerts.filter(isOpen);
+    const ended = open.length === 0 ? [...alerts] : [];
+    const doneIds = new Set<bigint>();
+    const act: Act = async (alert, bound) => {
+      const { alert: after } = await alertApi.resolveAlert({ alertId: alert.id, comment }, bound);
+      if (after?.resolvedBy === name) {
+        doneIds.add(alert.id);
+        return after;
+      }
+      // Between the answer and the question it went back to normal, or somebody else was quicker: what was written is not stored.
+      ended.push(alert);
+      if (after !== undefined) this.#tell(after);
+      return undefined;
+    };
+    await this.#start("Resolve", open, act);
+    if (session.id !== by) return;
+    for (const { id } of alerts) {
+      if (comment === "" || doneIds.has(id)) this.#comments.delete(id);
+      else this.#comments.set(id, comment);
+    }
+    if (ended.length > 0) toasts.say(endedText(ended, comment), "bad");
+  }
+
+  /** What was written for one of them when it was to be resolved, and was not; "" where there is nothing. */
+  commentFor(alerts: readonly Alert[]): string {
+    return alerts.map(({ id }) => this.#comments.get(id)).find((comment) => comment !== undefined) ?? "";
   }
 
   /**
@@ -103,6 +131,7 @@ class InboxActs {
   forget(): void {
     this.chosenIds = NONE;
     this.pendingIds = NONE;
+    this.#comments.clear();
     this.failures = [];
     this.attempted = 0;
   }
@@ -156,15 +185,18 @@ class InboxActs {
         return act(alert, bound);
       };
       const failures = await this.#doNow(verb, alerts, each);
-      if (!isOver()) this.#keep(alerts, failures);
+      if (!isOver() && this.#isListed) this.#keep(alerts, failures);
     } else if (alerts.length > 1 && !isOver()) this.chosenIds = this.chosenIds.union(ids);
     this.pendingIds = this.pendingIds.difference(ids);
   }
 
   async #doNow(verb: Verb, alerts: readonly Alert[], act: (alert: Alert) => Promise<Alert | undefined>) {
+    let done = 0;
     const each = async (alert: Alert) => {
       const after = await act(alert);
-      if (after !== undefined) for (const onchanged of this.#pages) onchanged(after);
+      if (after === undefined) return;
+      done++;
+      this.#tell(after);
     };
     // A page that is hidden may go without another word: what it can take along begins then.
     const hidden = new AbortController();
@@ -174,13 +206,17 @@ class InboxActs {
     const failures = await forEach(alerts, verb, each, hidden.signal);
     document.removeEventListener("visibilitychange", look);
     const failed = failures.length;
-    const done = alerts.length - failed;
     if (done > 0) toasts.say(`${verb}d: ${alerts.length === 1 ? alerts[0]!.sensorId : plural(done, "alert")}`);
     if (!this.#isListed && failed > 0)
       toasts.say(failed === 1 ? sentenceOf(failures[0]!) : `${verb}: ${plural(failed, "alert")} failed`, "bad");
     return failures;
   }
 
+  #tell(after: Alert): void {
+    for (const onchanged of this.#pages) onchanged(after);
+  }
+
+  /** For the inbox: those that failed are named, and can be tried again. */
   #keep(alerts: readonly Alert[], failures: readonly Failure<Alert>[]): void {
     // Those of an act beside this one stay until they are read.
     const others = this.failures.filter(({ of }) => !alerts.some(({ id }) => id === of.id));
@@ -192,6 +228,12 @@ class InboxActs {
 
 function sentenceOf({ of, problem }: Failure<Alert>): string {
   return `${of.sensorId}: ${problem.title}. ${problem.text}`;
+}
+
+function endedText(alerts: readonly Alert[], comment: string): string {
+  const it = alerts.length === 1 ? `${alerts[0]!.sensorId}: it` : plural(alerts.length, "alert");
+  const written = comment === "" ? "" : ". What you wrote is kept for its label";
+  return `${it} had already ended${written}`;
 }
 
 function ask(event: BeforeUnloadEvent): void {
