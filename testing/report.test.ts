@@ -9,7 +9,9 @@ const vitest = join(dirname(createRequire(import.meta.url).resolve("vitest/packa
 /** A test file for each way in which a test may end. */
 const files = {
   "after.test.ts": `afterAll(() => { throw new Error("still open"); }); test("one", () => {});`,
+  "die.test.ts": `test("one", () => {}); test("two", () => { process.kill(process.pid, "SIGKILL"); return new Promise(() => {}); });`,
   "fail.test.ts": `describe("the sum", () => test("grows", () => expect(1).toBe(2)));`,
+  "lines.test.ts": `test("of two\\n  lines", () => { throw new Error("no"); });`,
   "load.test.ts": `throw new Error("not loaded");`,
   "outside.test.ts": `test("one", () => { void Promise.reject(new Error("nobody waits")); });`,
   "setup.test.ts": `
@@ -57,14 +59,19 @@ function linesOf(title: string, said: string): string[] {
     .sort();
 }
 
-test("a run ends with what failed and why: also a setup, a file that is not loaded or does not end, and what no test awaits", async () => {
+test("a run ends with what failed and why: also a setup, a file that is not loaded or does not end, and what none awaits", async () => {
   const { code, said } = await run([]);
   expect(code).toBe(1);
   expect(linesOf("Failed", said)).toEqual([
     "after.test.ts: still open",
+    "die.test.ts: did not end",
     "fail.test.ts > the sum > grows: expected 1 to be 2 // Object.is equality",
+    "lines.test.ts > of two lines: no",
     "load.test.ts: not loaded",
-    "outside of all tests: nobody waits",
+    expect.stringMatching(
+      /^outside of all tests: Worker exited unexpectedly with signal SIGKILL .* test file \S+\/die\.test\.ts$/,
+    ),
+    expect.stringMatching(/^outside\.test\.ts > (?:one > )?outside of all tests: nobody waits$/),
     "setup.test.ts > the outer > one: in its setup: no broker here",
     "setup.test.ts > the outer > the inner > two: in its setup: no broker here",
   ]);
@@ -74,7 +81,7 @@ test("a run ends with what failed and why: also a setup, a file that is not load
     "skip.test.ts > two: no such part",
   ]);
   // The names are the last that is said before the counts.
-  expect(said).toMatch(/\nFailed:\n(?: {2}.*\n){6}Tests: 5 passed, 6 failed, 3 skipped\n$/);
+  expect(said).toMatch(/\nFailed:\n(?: {2}.*\n){9}Tests: 5 passed, 9 failed, 3 skipped\n$/);
 });
 
 test("a long run names the files that took longest", async () => {

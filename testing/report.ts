@@ -1,3 +1,4 @@
+import { relative } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import type { Reporter, SerializedError, TestCase, TestModule, Vitest } from "vitest/node";
 
@@ -32,19 +33,29 @@ export default class Report implements Reporter {
         if (result.state === "passed") passed++;
         else if (result.state === "failed") failed.push(`${name}: ${reason(result.errors[0])}`);
         else if (setup !== undefined) failed.push(`${name}: in its setup: ${setup}`);
-        else skipped.push(`${name}: ${skipReason(result, test.fullName)}`);
+        // One that has begun or waits: that its file did not end says it.
+        else if (result.state === "skipped") skipped.push(`${name}: ${skipReason(result, test.fullName)}`);
       }
+      const state = module.state();
       // It did not even load, or what comes after its tests failed.
-      if (module.state() === "failed" && failed.length === before) {
+      if (state === "failed" && failed.length === before) {
         failed.push(`${module.relativeModuleId}: ${reason(errorOutsideTests(module))}`);
       }
+      if (state === "queued" || state === "pending") failed.push(`${module.relativeModuleId}: did not end`);
     }
-    failed.push(...outside.map((error) => `outside of all tests: ${reason(error)}`));
+    failed.push(...outside.map((error) => `${this.#placeOf(error)}: ${reason(innermost(error))}`));
     if (modules.length > SLOWEST) list("Slowest files", slowest(modules));
     // With a name filter (-t) most tests are left out on purpose.
     if (this.#vitest?.config.testNamePattern === undefined) refuseSkips(skipped, failed);
     list("Failed", failed);
     process.stdout.write(`Tests: ${passed} passed, ${failed.length} failed, ${skipped.length} skipped\n`);
+  }
+
+  /** Where an error that no test awaits came from, as far as that is known: what ran then. */
+  #placeOf({ VITEST_TEST_PATH: path, VITEST_TEST_NAME: test }: SerializedError): string {
+    const file = typeof path === "string" ? `${relative(this.#vitest?.config.root ?? "", path)} > ` : "";
+    const name = typeof test === "string" ? `${test} > ` : "";
+    return `${file}${name}outside of all tests`;
   }
 }
 
@@ -57,7 +68,10 @@ function refuseSkips(skipped: readonly string[], failed: string[]): void {
 }
 
 function list(title: string, lines: readonly string[]): void {
-  if (lines.length > 0) process.stdout.write(`\n${title}:\n${lines.map((line) => `  ${line}\n`).join("")}`);
+  if (lines.length === 0) return;
+  // A name may have several lines: those after its first would end the list for `.ci/run`.
+  const shown = lines.map((line) => `  ${line.replace(/\s*\n\s*/g, " ")}\n`);
+  process.stdout.write(`\n${title}:\n${shown.join("")}`);
 }
 
 function slowest(modules: readonly TestModule[]): string[] {
@@ -77,6 +91,11 @@ function failedSetup(test: TestCase): string | undefined {
     if (error !== undefined) return reason(error);
     if (at.type === "module") return undefined;
   }
+}
+
+/** What the others tell of in general, such as the exit code of a process that died. */
+function innermost(error: SerializedError): SerializedError {
+  return error.cause === undefined ? error : innermost(error.cause);
 }
 
 /** Error of a hook behind the tests, or of a file that is not loaded. */
