@@ -13,8 +13,11 @@ const ALONE = [
   /\bvi\.(?!fn\b|mocked\b|waitFor\b|waitUntil\b)/,
   /\bprocess\.(?!memoryUsage\b|hrtime\b|cpuUsage\b|pid\b|execPath\b|versions?\b|cwd\b|platform\b)/,
   /\bglobalThis\b/,
+  /\bprototype\.[\w$]+ *=(?!=)/,
+  // Of undici, fast-check and V8: what counts for everybody after it.
+  /\b(?:setGlobal\w+|configureGlobal|setFlagsFromString)\b/,
   /\bdescribeWith\b/,
-  /"(?:node:)?(?:child_process|worker_threads|cluster|v8|vm)"/,
+  /"(?:node:)?(?:child_process|process|worker_threads|cluster|v8|vm)"/,
   /"(?:\.\.?\/)+testing\/(?:use-|postgres|redis|kafka|mosquitto|platform|owner-bench|settings-bench|script|cli|server-process)/,
 ];
 
