@@ -26,16 +26,28 @@ export function cleanupAfterAll(): Cleanup {
 
 function cleanupBy(after: (end: () => Promise<void>) => void): Cleanup {
   const ends: (() => Promise<unknown>)[] = [];
-  after(async () => {
+  const starts = new Set<Promise<unknown>>();
+  const endAll = async () => {
     for (const end of ends.splice(0).reverse()) await end();
+  };
+  after(async () => {
+    await endAll();
+    // What starts beside something that has failed, or takes longer than its test may, comes after its end.
+    await Promise.allSettled(starts);
+    await endAll();
   });
   const add = (end: () => Promise<unknown>) => void ends.push(end);
   return {
     add,
     started: async (starting) => {
-      const one = await starting;
-      add(() => one.stop());
-      return one;
+      starts.add(starting);
+      try {
+        const one = await starting;
+        add(() => one.stop());
+        return one;
+      } finally {
+        starts.delete(starting);
+      }
     },
     installation: async () => {
       const dataDir = await emptyInstallation();

@@ -57,7 +57,7 @@ describeWith(
         ofAll.started(startPlatform()),
         ofAll.started(startPython("opcua_server.py", ASYNCUA, [historianFolder, "history"])),
       ]);
-    });
+    }, 240_000);
 
     function newFolder(addEnd: (end: () => Promise<unknown>) => void): string {
       const folder = mkdtempSync(join(tmpdir(), "telltale-collect-"));

@@ -13,7 +13,7 @@ import {
   startPenguinMetrics,
 } from "../../testing/clients/discovery-programs.ts";
 import { fetched } from "../../testing/fetched.ts";
-import { metric, until } from "../../testing/metric.ts";
+import { metric } from "../../testing/metric.ts";
 import { startMosquitto } from "../../testing/mosquitto.ts";
 import { connectedToBroker } from "../../testing/mqtt-connected.ts";
 import { describeWith } from "../../testing/needs.ts";
@@ -45,11 +45,12 @@ describeWith(["mosquitto", "python3"], "programs that describe their sensors", (
 
   /** All from the first one that the platform had asked for, and nothing else. */
   async function untilStored(grpc: string, heard: BrokerListener, sensor: DescribedSensor) {
-    await until(async () => {
+    const isStored = async () => {
       const stored = await allValues(grpc, sensor.unique_id);
       const all = published(heard, sensor);
       return stored.length >= ENOUGH && JSON.stringify(stored) === JSON.stringify(all.slice(-stored.length));
-    });
+    };
+    await expect.poll(isStored, { message: sensor.unique_id }).toBe(true);
   }
 
   test.for([
@@ -65,12 +66,17 @@ describeWith(["mosquitto", "python3"], "programs that describe their sensors", (
         (each) => each.device_class !== "timestamp" && published(heard, each).some((value) => !Number.isNaN(value)),
       );
     const { grpc } = platform;
-    const hasEnough = async (each: DescribedSensor) => (await allValues(grpc, each.unique_id)).length >= ENOUGH;
-    await until(
-      async () => numeric().length >= atLeast && (await Promise.all(numeric().map(hasEnough))).every(Boolean),
-    );
+    // Those of the last look: what a program says of more of them while it ends has too few values.
+    let sensors: DescribedSensor[] = [];
+    const missing = async () => {
+      sensors = numeric();
+      const counts = await Promise.all(sensors.map(async (each) => (await allValues(grpc, each.unique_id)).length));
+      const few = sensors.filter((_, index) => counts[index]! < ENOUGH).map((each) => each.unique_id);
+      return sensors.length < atLeast ? [`all but ${sensors.length} of ${atLeast}`, ...few] : few;
+    };
+    await expect.poll(missing, { timeout: 120_000 }).toEqual([]);
     await program.stop();
-    for (const each of numeric()) {
+    for (const each of sensors) {
       await untilStored(grpc, heard, each);
       const [reading] = await allReadings(grpc, each.unique_id);
       const { unit_of_measurement: unit = "1", device_class: sensorType = "sensor" } = each;
