@@ -1,12 +1,15 @@
 /** The page of administration: tokens, the audit record, health. */
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { AdminService, Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { findingsOf, launchBrowser, misfitsOf, openPage, SCREENS, signIn } from "../../testing/browser.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { fill, type Secured, startSecured } from "../../testing/secured.ts";
+
+/** Each thing that is waited for in a page may take 90 s, and a look at it with axe takes seconds of a busy machine. */
+vi.setConfig({ testTimeout: 240_000 });
 
 const REFUSED = [/status of 401/];
 
@@ -23,7 +26,7 @@ describeWith(["chromium"], "the page of administration", () => {
   });
   const callerOf = (secret: string) => createClient(AdminService, platform.as(secret)).getCaller({});
 
-  it("makes a token that is shown once, and revokes it", { timeout: 240_000 }, async () => {
+  it("makes a token that is shown once, and revokes it", async () => {
     const { context, page, wrong } = await openPage(browser, platform.http, { expected: REFUSED });
     await page.goto(`${platform.http}/ui/administration`);
     await signIn(page, platform.adminToken);
@@ -75,7 +78,7 @@ describeWith(["chromium"], "the page of administration", () => {
     await context.close();
   });
 
-  it("shows who did what, page by page, and how the platform is", { timeout: 240_000 }, async () => {
+  it("shows who did what, page by page, and how the platform is", async () => {
     const alerts = createClient(AlertService, platform.as(platform.adminToken));
     const [alert] = (await alerts.listAlerts({})).alerts;
     await alerts.resolveAlert({ alertId: alert!.id, comment: "a test" });

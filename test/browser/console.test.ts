@@ -3,7 +3,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import type { Browser, Page, Request, Route } from "playwright-core";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { DetectorService, Direction } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
@@ -13,12 +13,13 @@ import { findingsOf, launchBrowser, misfitsOf, openPage, SCREENS } from "../../t
 import { describeWith } from "../../testing/needs.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 
+/** Each thing that is waited for in a page may take 90 s, and a look at it with axe takes seconds of a busy machine. */
+vi.setConfig({ testTimeout: 240_000 });
+
 /** Steady readings, one a second, that a sensor is judged by. */
 const STEADY = 120;
 /** An alert that has just opened is in no incident yet, and the page asks again. */
 const NOT_YET = /status of 404 .*GetIncident/;
-/** For tests that look at pages with axe, which takes seconds of a busy machine each. */
-const LONG = { timeout: 240_000 };
 /** What a page gives up when it is left. */
 const ABORTED = /net::ERR_ABORTED/;
 
@@ -95,7 +96,7 @@ describeWith(["chromium"], "the console", () => {
     await context.close();
   });
 
-  it("shows an alert as it opens, explains it, and it is labelled and resolved, all by keyboard", LONG, async () => {
+  it("shows an alert as it opens, explains it, and it is labelled and resolved, all by keyboard", async () => {
     const { context, page, wrong } = await openPage(browser, platform.http, { expected: [NOT_YET] });
     await page.goto(`${platform.http}/ui/alerts`);
     await page.getByText("No alert is open.").waitFor();
@@ -209,7 +210,7 @@ describeWith(["chromium"], "the console", () => {
     await context.close();
   });
 
-  it("does the same to several alerts, by keyboard, and tells which of them failed", LONG, async () => {
+  it("does the same to several alerts, by keyboard, and tells which of them failed", async () => {
     const sensors = ["bulk-1", "bulk-2", "bulk-3"];
     for (const sensor of sensors) await send(sensor, STEADY, 1);
     const { context, page, wrong } = await openPage(browser, platform.http, { expected: [/net::ERR_FAILED/] });
@@ -253,7 +254,7 @@ describeWith(["chromium"], "the console", () => {
     await context.close();
   });
 
-  it("changes settings of a sensor once it has shown what they would have done", LONG, async () => {
+  it("changes settings of a sensor once it has shown what they would have done", async () => {
     await send("settings-1", STEADY, 1);
     const { context, page, wrong } = await openPage(browser, platform.http);
     const dialog = page.getByRole("dialog");
@@ -289,7 +290,7 @@ describeWith(["chromium"], "the console", () => {
     await context.close();
   });
 
-  it("shows where a sensor is heading, and what kind of signal it sends", LONG, async () => {
+  it("shows where a sensor is heading, and what kind of signal it sends", async () => {
     await send("forecast-1", 10 * STEADY, 0);
     const { context, page, wrong } = await openPage(browser, platform.http);
     for (const screen of SCREENS) {
@@ -305,60 +306,56 @@ describeWith(["chromium"], "the console", () => {
     await context.close();
   });
 
-  it(
-    "tries other settings on a stretch that was dragged over, and shows what becomes of each alert",
-    LONG,
-    async () => {
-      await send("tried-1", STEADY, 1);
-      const { context, page, wrong } = await openPage(browser, platform.http);
-      await page.goto(`${platform.http}/ui/sensors/tried-1?range=5m`);
-      await page.getByText(/^tried-1: 121 readings/).waitFor();
-      await page.getByRole("button", { name: "Backtest" }).click();
-      await page.getByText("Drag over a stretch of the chart.").waitFor();
-      const over = await page.locator(".u-over").boundingBox();
-      await page.mouse.move(over!.x + 20, over!.y + 100);
-      await page.mouse.down();
-      await page.mouse.move(over!.x + over!.width - 2, over!.y + 100, { steps: 4 });
-      await page.mouse.up();
-      await page.waitForURL(/[?&]try=\d{4}-/);
-      // The chart shows what it showed.
-      expect(new URL(page.url()).searchParams.get("range")).toBe("5m");
-      const run = page.getByRole("button", { name: "Run the backtest" });
-      expect(await run.isDisabled()).toBe(true);
-      await page.getByLabel("Abnormal").selectOption("below only");
-      await run.click();
-      const verdict = page.getByText("Live there was 1 alert: 0 kept, 1 gone; 0 would have been raised in addition.");
-      await verdict.waitFor();
-      const alerts = page.getByRole("list", { name: "Alerts, and what becomes of each" });
-      await alerts.getByText(/^−\s*gone$/).waitFor();
-      // The band of these settings is drawn beside the one in force, and said at the cursor.
-      await page.getByText("dotted lines are the edges of the band").waitFor();
-      await page.getByRole("application", { name: /^Chart of tried-1/ }).focus();
-      for (const key of ["End", "ArrowLeft", "ArrowLeft"]) await page.keyboard.press(key);
-      await page
-        .getByText(/; with the other settings .* to .* would be normal$/)
-        .first()
-        .waitFor();
-      // A link to it shows the same, and the sensor is judged as before.
-      await page.goto(page.url());
-      await verdict.waitFor();
-      expect(await page.getByLabel("Abnormal").inputValue()).toBe(String(Direction.LOW));
-      for (const screen of [SCREENS[1], SCREENS[0]]) {
-        await page.setViewportSize(screen);
-        expect([...(await misfitsOf(page)), ...(await findingsOf(page))]).toEqual([]);
-      }
-      await page.emulateMedia({ colorScheme: "dark" });
-      expect(await findingsOf(page, ["color-contrast"])).toEqual([]);
-      const { config } = await createClient(DetectorService, transport()).getDetectorConfig({ sensorId: "tried-1" });
-      expect(config?.direction).not.toBe(Direction.LOW);
-      await page.getByRole("button", { name: "Put them in force" }).click();
-      expect(await page.getByRole("dialog").getByLabel("Abnormal").inputValue()).toBe(String(Direction.LOW));
-      expect(wrong).toEqual([]);
-      await context.close();
-    },
-  );
+  it("tries other settings on a stretch that was dragged over, and shows what becomes of each alert", async () => {
+    await send("tried-1", STEADY, 1);
+    const { context, page, wrong } = await openPage(browser, platform.http);
+    await page.goto(`${platform.http}/ui/sensors/tried-1?range=5m`);
+    await page.getByText(/^tried-1: 121 readings/).waitFor();
+    await page.getByRole("button", { name: "Backtest" }).click();
+    await page.getByText("Drag over a stretch of the chart.").waitFor();
+    const over = await page.locator(".u-over").boundingBox();
+    await page.mouse.move(over!.x + 20, over!.y + 100);
+    await page.mouse.down();
+    await page.mouse.move(over!.x + over!.width - 2, over!.y + 100, { steps: 4 });
+    await page.mouse.up();
+    await page.waitForURL(/[?&]try=\d{4}-/);
+    // The chart shows what it showed.
+    expect(new URL(page.url()).searchParams.get("range")).toBe("5m");
+    const run = page.getByRole("button", { name: "Run the backtest" });
+    expect(await run.isDisabled()).toBe(true);
+    await page.getByLabel("Abnormal").selectOption("below only");
+    await run.click();
+    const verdict = page.getByText("Live there was 1 alert: 0 kept, 1 gone; 0 would have been raised in addition.");
+    await verdict.waitFor();
+    const alerts = page.getByRole("list", { name: "Alerts, and what becomes of each" });
+    await alerts.getByText(/^−\s*gone$/).waitFor();
+    // The band of these settings is drawn beside the one in force, and said at the cursor.
+    await page.getByText("dotted lines are the edges of the band").waitFor();
+    await page.getByRole("application", { name: /^Chart of tried-1/ }).focus();
+    for (const key of ["End", "ArrowLeft", "ArrowLeft"]) await page.keyboard.press(key);
+    await page
+      .getByText(/; with the other settings .* to .* would be normal$/)
+      .first()
+      .waitFor();
+    // A link to it shows the same, and the sensor is judged as before.
+    await page.goto(page.url());
+    await verdict.waitFor();
+    expect(await page.getByLabel("Abnormal").inputValue()).toBe(String(Direction.LOW));
+    for (const screen of [SCREENS[1], SCREENS[0]]) {
+      await page.setViewportSize(screen);
+      expect([...(await misfitsOf(page)), ...(await findingsOf(page))]).toEqual([]);
+    }
+    await page.emulateMedia({ colorScheme: "dark" });
+    expect(await findingsOf(page, ["color-contrast"])).toEqual([]);
+    const { config } = await createClient(DetectorService, transport()).getDetectorConfig({ sensorId: "tried-1" });
+    expect(config?.direction).not.toBe(Direction.LOW);
+    await page.getByRole("button", { name: "Put them in force" }).click();
+    expect(await page.getByRole("dialog").getByLabel("Abnormal").inputValue()).toBe(String(Direction.LOW));
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
 
-  it("compares sensors that were chosen in the list, on a scale for each unit, with one cursor", LONG, async () => {
+  it("compares sensors that were chosen in the list, on a scale for each unit, with one cursor", async () => {
     const [one, two, three] = ["both-1", "both-2", "both-3"] as const;
     await send(one, 60, 0);
     await send(two, 60, 0);
@@ -396,7 +393,7 @@ describeWith(["chromium"], "the console", () => {
     await context.close();
   });
 
-  it("shows any range that the address asks for, and says so where it cannot", LONG, async () => {
+  it("shows any range that the address asks for, and says so where it cannot", async () => {
     const { context, page, wrong } = await openPage(browser, platform.http);
     for (const path of ["/sensors/boiler-2", "/"]) {
       await page.goto(`${platform.http}/ui${path}?range=3d`);
@@ -613,9 +610,7 @@ describeWith(["chromium"], "the console", () => {
     await context.close();
   });
 
-  it("has no fault that axe finds, on any page, in both themes, and fits on each screen", {
-    timeout: 240_000,
-  }, async () => {
+  it("has no fault that axe finds, on any page, in both themes, and fits on each screen", async () => {
     await createClient(NotificationService, transport()).createSilence({
       matchers: [{ name: "sensor_id", type: MatcherType.EQUAL, value: "pump-7" }],
       ...{ comment: "a test", startsAt: timestampFromMs(Date.now()), durationSeconds: 3_600 },

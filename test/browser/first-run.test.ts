@@ -4,14 +4,16 @@ import { promisify } from "node:util";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
 import { findingsOf, launchBrowser, misfitsOf, openPage, SCREENS } from "../../testing/browser.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 import { program } from "../../testing/programs.ts";
 
-const LONG = { timeout: 120_000 };
+/** Each thing that is waited for in a page may take 90 s, and a look at it with axe takes seconds of a busy machine. */
+vi.setConfig({ testTimeout: 240_000 });
+
 /** Browsers write each refusal to their console; that of a look says what has to be decided. */
 const REFUSED = [/status of 422/];
 
@@ -33,7 +35,7 @@ describeWith(["chromium"], "the first run", () => {
   const file = (name: string, text: string) => ({ name, mimeType: "text/csv", buffer: Buffer.from(text) });
   const stored = (page: Page) => page.getByRole("button", { name: "Store it" });
 
-  it("shows the chart of a simulated plant after one press of a button", LONG, async () => {
+  it("shows the chart of a simulated plant after one press of a button", async () => {
     const { context, page, wrong } = await openPage(browser, platform.http);
     await page.goto(`${platform.http}/ui/`);
     await page.getByRole("link", { name: "Send the first readings" }).click();
@@ -47,7 +49,7 @@ describeWith(["chromium"], "the first run", () => {
     await context.close();
   });
 
-  it("reports on the fleet, proves what would calm the worst sensor, and prints", LONG, async () => {
+  it("reports on the fleet, proves what would calm the worst sensor, and prints", async () => {
     const { context, page, wrong } = await openPage(browser, platform.http);
     await page.goto(`${platform.http}/ui/reports`);
     await page.getByRole("img", { name: /^Alarms in each hour/ }).waitFor();
@@ -77,7 +79,7 @@ describeWith(["chromium"], "the first run", () => {
     await context.close();
   });
 
-  it("reads a file as its preview says, and changes what a person corrects", LONG, async () => {
+  it("reads a file as its preview says, and changes what a person corrects", async () => {
     const { context, page, wrong } = await openPage(browser, platform.http, { expected: REFUSED });
     await page.goto(`${platform.http}/ui/sensors`);
     await page.getByRole("link", { name: "Import CSV" }).click();

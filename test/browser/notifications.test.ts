@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import type { Browser, CDPSession } from "playwright-core";
 import type { Sql } from "postgres";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { NotificationService } from "../../gen/es/telltale/v1/notification_pb.ts";
@@ -17,9 +17,10 @@ import { fill, type Secured, startSecured } from "../../testing/secured.ts";
 import { useDatabase } from "../../testing/use-database.ts";
 import { startWebhookSink, type WebhookSink } from "../../testing/webhook-sink.ts";
 
+/** Each thing that is waited for in a page may take 90 s, and a look at it with axe takes seconds of a busy machine. */
+vi.setConfig({ testTimeout: 240_000 });
+
 const REFUSED = [/status of 401/];
-/** For tests that look at pages with axe, which takes seconds of a busy machine each. */
-const LONG = { timeout: 240_000 };
 
 describeWith(["chromium", "postgres"], "the page of notifications", () => {
   let sql: Sql;
@@ -97,7 +98,7 @@ escalations:
     await context.close();
   });
 
-  it("draws the routes, tests a receiver, and shows what became of each message", LONG, async () => {
+  it("draws the routes, tests a receiver, and shows what became of each message", async () => {
     const notifications = createClient(NotificationService, platform.as(platform.adminToken));
     const { problems } = await notifications.setNotificationConfig({ text: configuration() });
     expect(problems).toEqual([]);
@@ -192,7 +193,7 @@ escalations:
     await context.close();
   });
 
-  it("shows what a configuration would have sent before it is applied, and names mistakes by line", LONG, async () => {
+  it("shows what a configuration would have sent before it is applied, and names mistakes by line", async () => {
     const { context, page, wrong } = await openPage(browser, platform.http, { expected: REFUSED });
     await page.goto(`${platform.http}/ui/notifications`);
     await signIn(page, platform.adminToken);
@@ -359,9 +360,7 @@ receivers:
     expect((await own.listPushSubscriptions({})).subscriptions).toEqual([]);
   });
 
-  it("is installed, opens without the platform, and acknowledges an alert from its notification", {
-    timeout: 120_000,
-  }, async () => {
+  it("is installed, opens without the platform, and acknowledges an alert from its notification", async () => {
     const targets = [Number(new URL(platform.http).port)];
     const proxy = await startProxy(() => targets);
     const origin = `http://127.0.0.1:${proxy.port}`;

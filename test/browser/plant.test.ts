@@ -4,7 +4,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { DetectorService, ForecastRequestSchema } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { IncidentService } from "../../gen/es/telltale/v1/incident_pb.ts";
@@ -15,12 +15,13 @@ import { describeWith } from "../../testing/needs.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 import { Random } from "../../testing/random.ts";
 
+/** Each thing that is waited for in a page may take 90 s, and a look at it with axe takes seconds of a busy machine. */
+vi.setConfig({ testTimeout: 240_000 });
+
 const MINUTE_MS = 60_000;
 const DAY_MINUTES = 24 * 60;
 /** Readings, one a minute, that a sensor is judged by; the one after them is far away. */
 const STEADY = 180;
-/** For tests that look at pages with axe, which takes seconds of a busy machine each. */
-const LONG = { timeout: 240_000 };
 /** An alert that has just opened is in no incident yet, and the page asks again. */
 const NOT_YET = /status of 404 .*GetIncident/;
 const PLACES: Readonly<Record<string, string>> = {
@@ -75,7 +76,7 @@ describeWith(["chromium"], "a plant in the console", () => {
     return faults;
   }
 
-  it("leads from the overview through the tree of places to the sensors of one, by keyboard", LONG, async () => {
+  it("leads from the overview through the tree of places to the sensors of one, by keyboard", async () => {
     const { context, page, wrong } = await openPage(browser, platform.http);
     await page.goto(`${platform.http}/ui/`);
     await page.getByRole("heading", { name: "Open alerts by asset" }).waitFor();
@@ -113,7 +114,7 @@ describeWith(["chromium"], "a plant in the console", () => {
     await context.close();
   });
 
-  it("draws maintenance and labels into the chart of a sensor, and says them", LONG, async () => {
+  it("draws maintenance and labels into the chart of a sensor, and says them", async () => {
     const detector = createClient(DetectorService, transport());
     const { alerts } = await createClient(AlertService, transport()).listAlerts({ sensorId: "pump-2" });
     await detector.labelAlert({ alertId: alerts[0]!.id, correct: false, comment: "cleaning" });
@@ -135,7 +136,7 @@ describeWith(["chromium"], "a plant in the console", () => {
     await context.close();
   });
 
-  it("says of a part of a page whose code does not come that it is missing, and what to do", LONG, async () => {
+  it("says of a part of a page whose code does not come that it is missing, and what to do", async () => {
     const { context, page, wrong } = await openPage(browser, platform.http, { expected: [/SensorMore.*\.js/] });
     await page.route("**/SensorMore-*.js", (route) => route.abort());
     await page.goto(`${platform.http}/ui/sensors/pump-2?range=6h`);
@@ -148,7 +149,7 @@ describeWith(["chromium"], "a plant in the console", () => {
     await context.close();
   });
 
-  it("shows what an early alert is about: the limit, and where the readings are heading", LONG, async () => {
+  it("shows what an early alert is about: the limit, and where the readings are heading", async () => {
     const random = new Random(3);
     await createClient(DetectorService, transport()).setDetectorConfig({
       config: { sensorId: "oven-1", rangeMax: 60, earlyAlertHours: 30 },
@@ -178,7 +179,7 @@ describeWith(["chromium"], "a plant in the console", () => {
     await context.close();
   });
 
-  it("takes back what was just done to alerts, where somebody wants to", LONG, async () => {
+  it("takes back what was just done to alerts, where somebody wants to", async () => {
     const alerts = createClient(AlertService, transport());
     const of = async (sensorId: string) => (await alerts.listAlerts({ sensorId })).alerts[0]!;
     const { context, page, wrong } = await openPage(browser, platform.http);
@@ -221,7 +222,7 @@ describeWith(["chromium"], "a plant in the console", () => {
     await context.close();
   });
 
-  it("does what waits where the page goes, and one act after another where they are many", LONG, async () => {
+  it("does what waits where the page goes, and one act after another where they are many", async () => {
     const alerts = createClient(AlertService, transport());
     const open = async () => (await alerts.listAlerts({ resolved: false })).alerts.map(({ sensorId }) => sensorId);
     const sensors = ["pump-2", "press-1", "fan-1", "alone-1"];
@@ -261,7 +262,7 @@ describeWith(["chromium"], "a plant in the console", () => {
     await context.close();
   });
 
-  it("tells how an alert was raised, and takes back what is done beside the inbox", LONG, async () => {
+  it("tells how an alert was raised, and takes back what is done beside the inbox", async () => {
     const steady = Array.from({ length: STEADY }, (_, i) => 20 + Math.sin(i) / 10);
     await send("step-1", [...steady, 20.6, 20.8, 500]);
     const alerts = createClient(AlertService, transport());
@@ -328,7 +329,7 @@ describeWith(["chromium"], "a plant in the console", () => {
     await context.close();
   });
 
-  it("keeps what was written about an alert that was not resolved, and says that it had ended", LONG, async () => {
+  it("keeps what was written about an alert that was not resolved, and says that it had ended", async () => {
     await send("over-1", [...Array.from({ length: STEADY }, (_, i) => 20 + Math.sin(i) / 10), 500]);
     const alerts = createClient(AlertService, transport());
     const of = async () => (await alerts.listAlerts({ sensorId: "over-1" })).alerts[0];
@@ -367,7 +368,7 @@ describeWith(["chromium"], "a plant in the console", () => {
     await context.close();
   });
 
-  it("does not ask again what people said with each reading that comes", LONG, async () => {
+  it("does not ask again what people said with each reading that comes", async () => {
     const { context, page, wrong } = await openPage(browser, platform.http);
     const asked: string[] = [];
     page.on("request", (request) => asked.push(new URL(request.url()).pathname.split("/").at(-1)!));

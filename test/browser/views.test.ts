@@ -3,18 +3,19 @@ import { readFile } from "node:fs/promises";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
 import { findingsOf, launchBrowser, misfitsOf, openPage, SCREENS } from "../../testing/browser.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 
+/** Each thing that is waited for in a page may take 90 s, and a look at it with axe takes seconds of a busy machine. */
+vi.setConfig({ testTimeout: 240_000 });
+
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
 /** Steady readings, one a minute, that a sensor is judged by; the one after them is far away. */
 const STEADY = 180;
-/** For tests that look at pages with axe, which takes seconds of a busy machine each. */
-const LONG = { timeout: 240_000 };
 /** When the last reading of the past was observed. */
 const PAST_MS = Math.floor(Date.now() / DAY_MS - 20) * DAY_MS;
 
@@ -43,7 +44,7 @@ describeWith(["chromium"], "views of the console", () => {
     });
   }
 
-  it("leads from an empty range to the last alerts, and a drag over a stretch ranks what was in it", LONG, async () => {
+  it("leads from an empty range to the last alerts, and a drag over a stretch ranks what was in it", async () => {
     const { context, page, wrong } = await openPage(browser, platform.http);
     await page.goto(`${platform.http}/ui/?range=7d`);
     await page.getByText("No sensor was anomalous in this range.").waitFor();
@@ -75,7 +76,7 @@ describeWith(["chromium"], "views of the console", () => {
     await context.close();
   });
 
-  it("keeps views by name, silences by a key, and gives what a chart shows as a file", LONG, async () => {
+  it("keeps views by name, silences by a key, and gives what a chart shows as a file", async () => {
     const { context, page, wrong } = await openPage(browser, platform.http);
     await page.goto(`${platform.http}/ui/alerts?show=all&q=press-2`);
     await page.getByRole("link", { name: "press-2", exact: true }).waitFor();
@@ -128,7 +129,7 @@ describeWith(["chromium"], "views of the console", () => {
     await context.close();
   });
 
-  it("plans maintenance, shows it in the month, and removes it", LONG, async () => {
+  it("plans maintenance, shows it in the month, and removes it", async () => {
     const { context, page, wrong } = await openPage(browser, platform.http);
     await page.goto(`${platform.http}/ui/maintenance`);
     await page.getByText("No maintenance is planned.").waitFor();
