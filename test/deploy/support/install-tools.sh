@@ -29,11 +29,13 @@ telegraf+=,outputs.influxdb_v2,outputs.opentelemetry,outputs.http,serializers.pr
 go_program telegraf github.com/influxdata/telegraf/cmd/telegraf@v1.37.2 -ldflags "-s -w" -tags "$telegraf"
 # Of OpenTelemetry's collector what the guide configures: a minute of two cores. The builder of collectors is not used, because it also
 # asks for what only the tests of its parts need.
-if ! [ -x "$tools/bin/otelcol" ]; then
+sources=$(cat testing/clients/otel-collector/* | sha256sum)
+if ! [ -x "$tools/bin/otelcol" ] || [ "$(cat "$tools/otelcol.sources" 2>/dev/null)" != "$sources" ]; then
   rm -rf "$tools/otelcol"
   cp -r testing/clients/otel-collector "$tools/otelcol"
-  (cd "$tools/otelcol" && GOFLAGS=-mod=mod go build -ldflags "-s -w" -o "$tools/go/otelcol" .)
+  (cd "$tools/otelcol" && go build -mod=mod -ldflags "-s -w" -o "$tools/go/otelcol" .)
   mv "$tools/go/otelcol" "$tools/bin/otelcol"
+  echo "$sources" >"$tools/otelcol.sources"
 fi
 # Prometheus' own tests of remote_write's receivers, which come as a program in no other way.
 if ! [ -x "$tools/bin/remote-write-compliance" ]; then
