@@ -184,7 +184,7 @@ escalations:
       expect([...(await misfitsOf(page)), ...(await findingsOf(page))]).toEqual([]);
     }
     await page.getByRole("button", { name: "Silence", exact: true }).click();
-    await page.getByText("tells team 1 h before and at its end").waitFor();
+    await page.getByText("notifies team 1 h before and at its end").waitFor();
     await page.getByRole("button", { name: "End now" }).click();
     // Nobody takes it back: it is ended by itself.
     await page.getByText("End the silence, in a moment").waitFor();
