@@ -166,7 +166,7 @@ describeWith(["chromium"], "a plant in the console", () => {
         ({ alertType }) => alertType === "limit_forecast",
       );
     // A look comes up to a minute after the step has ended.
-    await expect.poll(early, { timeout: 90_000 }).toBeDefined();
+    await expect.poll(early, { timeout: 180_000 }).toBeDefined();
     const { context, page, wrong } = await openPage(browser, platform.http, { expected: [NOT_YET] });
     const asked = page.waitForRequest(/\/Forecast$/);
     await page.goto(`${platform.http}/ui/alerts/${(await early())!.id}`);
