@@ -34,15 +34,13 @@ export interface ShortOptions<J> {
 const NOTHING = {
   rawScore: new Float64Array(REASONS.length),
   weight: new Float64Array(REASONS.length),
-  ...{
-    threshold: Number.NaN,
-    total: 0,
-    muted: false,
-    wakes: false,
-    coldStart: true,
-    prior: undefined,
-    coldStartFactor: Number.NaN,
-  },
+  threshold: Number.NaN,
+  total: 0,
+  muted: false,
+  wakes: false,
+  coldStart: true,
+  prior: undefined,
+  coldStartFactor: Number.NaN,
   steadyReadings: 0,
 };
 
