@@ -23,6 +23,12 @@ test("those to its alerts and silences lead to ours, and others nowhere else", (
   for (const other of ["", "#", "#main", "#/status", "#/silences/a/b"]) expect(placeOfFragment(other)).toBeUndefined();
 });
 
+test("expressions keep their backslashes", () => {
+  expect(rowsOfFilter(String.raw`{instance=~"h\d+\.example"}`)).toEqual([
+    { name: "instance", operator: "=~", value: String.raw`h\d+\.example` },
+  ]);
+});
+
 test("a filter that is none fills in nothing", () => {
   expect(rowsOfFilter("")).toEqual([]);
   expect(rowsOfFilter("{job}")).toEqual([]);

@@ -1,30 +1,33 @@
 /** Matchers of silences, as Alertmanager writes them. */
+import {
+  formatMatcher,
+  type Matcher,
+  type MatcherOperator,
+  MatcherProblem,
+  parseMatchers,
+} from "../../formats/matcher-text.ts";
 import { type LabelMatcher, MatcherType } from "../../gen/web/telltale/v1/notification_pb.ts";
 
-export const OPERATORS = ["=", "!=", "=~", "!~"] as const;
-export type Operator = (typeof OPERATORS)[number];
-
-const TYPES: Readonly<Record<Operator, MatcherType>> = {
+const TYPES: Readonly<Record<MatcherOperator, MatcherType>> = {
   "=": MatcherType.EQUAL,
   "!=": MatcherType.NOT_EQUAL,
   "=~": MatcherType.REGEXP,
   "!~": MatcherType.NOT_REGEXP,
 };
 
-export function matcherType(operator: Operator): MatcherType {
+/** As people choose from them. */
+export const OPERATORS: readonly MatcherOperator[] = Object.keys(TYPES) as MatcherOperator[];
+
+export function matcherType(operator: MatcherOperator): MatcherType {
   return TYPES[operator];
 }
 
 export function matcherText({ name, type, value }: Pick<LabelMatcher, "name" | "type" | "value">): string {
   const operator = OPERATORS.find((each) => TYPES[each] === type) ?? "=";
-  return `${name}${operator}${JSON.stringify(value)}`;
+  return formatMatcher({ name, operator, value });
 }
 
-export interface Row {
-  readonly name: string;
-  readonly operator: Operator;
-  readonly value: string;
-}
+export type Row = Matcher;
 
 /** The first rows of a form that silences these sensors. */
 export function rowsOfSensors(ids: readonly string[]): Row[] {
@@ -33,20 +36,14 @@ export function rowsOfSensors(ids: readonly string[]): Row[] {
   return [{ name: "sensor_id", operator: "=~", value: unique.map(escaped).join("|") }];
 }
 
-const TEXT = String.raw`"(?:[^"\\]|\\.)*"`;
-const FILTERED = new RegExp(`(${TEXT}|[^\\s{},"=!~]+)\\s*(=~|!~|!=|=)\\s*(${TEXT}|[^\\s{},"]+)`, "g");
-
-/** The rows of a filter such as `{job="a",line=~"3|4"}`: those that can be read, for the person to look at. */
+/** The rows of a filter such as `{job="a",line=~"3|4"}`, for the person to look at; none where it is no filter. */
 export function rowsOfFilter(text: string): Row[] {
-  return [...text.matchAll(FILTERED)].map(([, name, operator, value]) => {
-    return { name: bare(name!), operator: operator as Operator, value: bare(value!) };
-  });
-}
-
-function bare(text: string): string {
-  return text.startsWith('"')
-    ? text.slice(1, -1).replace(/\\(.)/g, (_, escaped) => (escaped === "n" ? "\n" : escaped))
-    : text;
+  try {
+    return text === "" ? [] : parseMatchers(text);
+  } catch (error) {
+    if (error instanceof MatcherProblem) return [];
+    throw error;
+  }
 }
 
 /** As a regular expression that fits the text alone. */
