@@ -4,6 +4,7 @@ import { code, page, paragraph, sentence, table } from "./markdown.ts";
 /** Files whose constants and defaults are limits that a user meets, with the heading of each. */
 const FILES: readonly (readonly [file: string, heading: string])[] = [
   ["server/ingest/limits.ts", "Readings and batches"],
+  ["formats/time.ts", "Times"],
   ["server/ingest/protocols/bulk/limits.ts", "Uploads of Parquet and Arrow"],
   ["formats/columnar/limits.ts", "Files of Parquet and Arrow"],
   ["server/api/limits.ts", "Connections and messages of the gRPC port"],

@@ -167,7 +167,7 @@ function verdict(r: ScoredReading, threshold: number, e: Explained, votes: reado
     return `Not flagged: ${facts}; abnormal, but by its settings the sensor is off, or only the other side matters; ${confidence}.`;
   }
   if (e.wakes) {
-    return `Not flagged: ${facts}; abnormal, but the sensor rested at zero and is new: what it does is told from its second day on, or once it has stayed there for an hour; ${confidence}.`;
+    return `Not flagged: ${facts}; abnormal, but the sensor rested at zero and is new: it opens an alert from its second day on, or once it has stayed there for an hour; ${confidence}.`;
   }
   const loudest = votes[0];
   if (loudest === undefined || loudest.surprise === 0) {

@@ -11,7 +11,12 @@ import { reasonOf } from "./reason.ts";
 import { beginning, below, incidentKey } from "./texts.ts";
 
 const PRIORITIES: Readonly<Record<string, string>> = {
-  ...{ critical: "High", high: "High", medium: "Medium", warning: "Medium", low: "Low", info: "Low" },
+  critical: "High",
+  high: "High",
+  medium: "Medium",
+  warning: "Medium",
+  low: "Low",
+  info: "Low",
 };
 
 /** In milliseconds: the search of Jira's cloud finds a new issue some seconds after it was made. */
