@@ -7,12 +7,15 @@ import { testsTogether } from "./testing/together.ts";
 const faults = process.env.TELLTALE_TEST_FAULTS === "1";
 
 const together = testsTogether(import.meta.dirname);
+const browser = ["test/browser/**/*.test.ts"];
 const files = [
   {
     name: "alone",
     include: ["**/*.test.ts"],
-    exclude: [...together, "**/node_modules/**", ".git/**", "test/faults/**"],
+    exclude: [...together, ...browser, "**/node_modules/**", ".git/**", "test/faults/**"],
   },
+  // Each thing that is waited for in a page may take 90 s (testing/browser.ts), and a look at it with axe takes seconds of a busy machine.
+  { name: "browser", include: browser, testTimeout: 240_000 },
   // A third of the processor's time of these is the start of a process and the loading of modules.
   { name: "together", include: together, isolate: false },
 ];

@@ -3,7 +3,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import type { Browser, Page, Request, Route } from "playwright-core";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { DetectorService, Direction } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { IngestService } from "../../gen/es/telltale/v1/ingest_pb.ts";
@@ -12,9 +12,6 @@ import { RegistryService } from "../../gen/es/telltale/v1/registry_pb.ts";
 import { findingsOf, launchBrowser, misfitsOf, openPage, SCREENS } from "../../testing/browser.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
-
-/** Each thing that is waited for in a page may take 90 s, and a look at it with axe takes seconds of a busy machine. */
-vi.setConfig({ testTimeout: 240_000 });
 
 /** Steady readings, one a second, that a sensor is judged by. */
 const STEADY = 120;

@@ -4,15 +4,12 @@ import { promisify } from "node:util";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { QueryService } from "../../gen/es/telltale/v1/query_pb.ts";
 import { findingsOf, launchBrowser, misfitsOf, openPage, SCREENS } from "../../testing/browser.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 import { program } from "../../testing/programs.ts";
-
-/** Each thing that is waited for in a page may take 90 s, and a look at it with axe takes seconds of a busy machine. */
-vi.setConfig({ testTimeout: 240_000 });
 
 /** Browsers write each refusal to their console; that of a look says what has to be decided. */
 const REFUSED = [/status of 422/];

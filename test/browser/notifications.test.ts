@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import type { Browser, CDPSession } from "playwright-core";
 import type { Sql } from "postgres";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { NotificationService } from "../../gen/es/telltale/v1/notification_pb.ts";
@@ -16,9 +16,6 @@ import { browserKeys } from "../../testing/push.ts";
 import { fill, type Secured, startSecured } from "../../testing/secured.ts";
 import { useDatabase } from "../../testing/use-database.ts";
 import { startWebhookSink, type WebhookSink } from "../../testing/webhook-sink.ts";
-
-/** Each thing that is waited for in a page may take 90 s, and a look at it with axe takes seconds of a busy machine. */
-vi.setConfig({ testTimeout: 240_000 });
 
 const REFUSED = [/status of 401/];
 

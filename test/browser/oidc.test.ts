@@ -5,15 +5,12 @@ import { createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import Provider from "oidc-provider";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { AdminService } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { findingsOf, launchBrowser, openPage, type Watched } from "../../testing/browser.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 import { freePort } from "../../testing/processes.ts";
-
-/** Each thing that is waited for in a page may take 90 s, and a look at it with axe takes seconds of a busy machine. */
-vi.setConfig({ testTimeout: 240_000 });
 
 const CLIENT = { client_id: "telltale-console", client_secret: "s".repeat(40) };
 /** What the provider says of each person. */

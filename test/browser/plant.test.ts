@@ -4,7 +4,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { createClient } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-node";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { DetectorService, ForecastRequestSchema } from "../../gen/es/telltale/v1/detector_pb.ts";
 import { IncidentService } from "../../gen/es/telltale/v1/incident_pb.ts";
@@ -14,9 +14,6 @@ import { findingsOf, launchBrowser, misfitsOf, openPage, SCREENS } from "../../t
 import { describeWith } from "../../testing/needs.ts";
 import { type Platform, startPlatform } from "../../testing/platform.ts";
 import { Random } from "../../testing/random.ts";
-
-/** Each thing that is waited for in a page may take 90 s, and a look at it with axe takes seconds of a busy machine. */
-vi.setConfig({ testTimeout: 240_000 });
 
 const MINUTE_MS = 60_000;
 const DAY_MINUTES = 24 * 60;

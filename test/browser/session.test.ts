@@ -1,15 +1,12 @@
 /** Signing in to the console, on a platform that asks who calls. */
 import { createClient } from "@connectrpc/connect";
 import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { Scope } from "../../gen/es/telltale/v1/admin_pb.ts";
 import { AlertService } from "../../gen/es/telltale/v1/alert_pb.ts";
 import { findingsOf, launchBrowser, openPage, signIn } from "../../testing/browser.ts";
 import { describeWith } from "../../testing/needs.ts";
 import { fill, type Secured, startSecured } from "../../testing/secured.ts";
-
-/** Each thing that is waited for in a page may take 90 s, and a look at it with axe takes seconds of a busy machine. */
-vi.setConfig({ testTimeout: 240_000 });
 
 /** Browsers write each refusal to their console. */
 const REFUSED = [/status of 401/];
